@@ -1,0 +1,35 @@
+"""Typed settings from file, environment and flags; all problems reported at once."""
+
+from kcproxy.settings.values import (
+    AccountSettings,
+    AddressSettings,
+    ClientAuthMethod,
+    ExplainSettings,
+    HistorySettings,
+    InboundSettings,
+    InspectorSettings,
+    LimitSettings,
+    LogFormat,
+    LogSettings,
+    MetricSettings,
+    Secret,
+    Settings,
+    UpstreamSettings,
+)
+
+__all__ = [
+    "AccountSettings",
+    "AddressSettings",
+    "ClientAuthMethod",
+    "ExplainSettings",
+    "HistorySettings",
+    "InboundSettings",
+    "InspectorSettings",
+    "LimitSettings",
+    "LogFormat",
+    "LogSettings",
+    "MetricSettings",
+    "Secret",
+    "Settings",
+    "UpstreamSettings",
+]
