@@ -1,0 +1,74 @@
+"""Real Keycloak servers for live tests: one server a version, features and options for the whole run, shared by all xdist workers.
+
+A server that already runs is used where `KCPROXY_TEST_KEYCLOAK_26_7_4=http://localhost:18080` (admin/admin) names it; it is taken
+for calls without features and options only. Without Java or Maven live tests are skipped, visibly; with `KCPROXY_REQUIRE_KEYCLOAK=1` they fail.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from tools.realserver import RealServer, fetch_distribution, missing_tools
+
+Start: TypeAlias = Callable[..., "Keycloak"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keycloak:
+    """Where a running server is. `home` is a home of the same version, for `bin/kcadm.sh`."""
+
+    version: str
+    base_url: str
+    admin_username: str
+    admin_password: str
+    home: Path
+
+
+@pytest.fixture(scope="session")
+def real_keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """A function `real_keycloak("26.7.4", features=("scripts",))` → Keycloak; called again it gives the same server."""
+    servers: dict[tuple[str, ...], RealServer] = {}
+    # Workers of one xdist run have siblings as base folders; a run without xdist has its own base folder.
+    base = tmp_path_factory.getbasetemp()
+    meeting = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+    def start(version: str, *, features: tuple[str, ...] = (), options: tuple[str, ...] = ()) -> Keycloak:
+        given = os.environ.get(f"KCPROXY_TEST_KEYCLOAK_{version.replace('.', '_')}")
+        if given and not features and not options:
+            return Keycloak(
+                version=version, base_url=given, admin_username="admin", admin_password="admin", home=fetch_distribution(version)
+            )
+        _require_tools()
+        key = (version, *sorted(features), "|", *options)
+        if key not in servers:
+            servers[key] = RealServer.shared(version, meeting=meeting, features=features, options=options)
+        server = servers[key]
+        return Keycloak(
+            version=version,
+            base_url=server.base_url,
+            admin_username=server.admin_username,
+            admin_password=server.admin_password,
+            home=server.home,
+        )
+
+    yield start
+    for server in servers.values():
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def keycloak(request: pytest.FixtureRequest, real_keycloak: Start) -> Keycloak:
+    """The newest measured version, or the one that `@pytest.mark.parametrize("keycloak", ["24.0.5"], indirect=True)` names."""
+    return real_keycloak(getattr(request, "param", "26.7.4"))
+
+
+def _require_tools() -> None:
+    missing = missing_tools()
+    if missing and os.environ.get("KCPROXY_REQUIRE_KEYCLOAK") == "1":
+        pytest.fail(f"KCPROXY_REQUIRE_KEYCLOAK=1, but a real Keycloak needs {' and '.join(missing)}")
+    if missing:
+        pytest.skip(f"a real Keycloak needs {' and '.join(missing)}")

@@ -1,0 +1,58 @@
+"""Child process that owns one Keycloak: it stops the server when nobody holds the lease any more, however those ended.
+
+The lease is a FIFO. Everyone who wants the server to live keeps it open for writing; the kernel closes it for a process that dies,
+even by SIGKILL, and this process then sees the hang-up. Run as `python supervise.py LEASE LOG REMOVE -- COMMAND…`, where REMOVE is
+a folder to delete at the end, or empty.
+"""
+
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+_POLL_MILLISECONDS = 300
+_GRACE_SECONDS = 20.0
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command until it ends or the lease is given up; returns its exit code."""
+    lease_path, log_path, remove, _, *command = arguments
+    lease = os.open(lease_path, os.O_RDONLY | os.O_NONBLOCK)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        with Path(log_path).open("ab") as log:
+            return _run_while_leased(lease, command, log.fileno())
+    finally:
+        if remove:
+            shutil.rmtree(remove, ignore_errors=True)
+
+
+def _run_while_leased(lease: int, command: list[str], log: int) -> int:
+    poll = select.poll()
+    poll.register(lease, select.POLLIN)
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True) as server:
+        try:
+            while server.poll() is None and not any(event & select.POLLHUP for _, event in poll.poll(_POLL_MILLISECONDS)):
+                pass
+        finally:
+            _stop_group(server)
+        return server.returncode
+
+
+def _stop_group(server: subprocess.Popen[bytes]) -> None:
+    """The whole group: kc.sh is a shell around the Java process, and the Java process may outlive it."""
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        server.wait(_GRACE_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, signal.SIGKILL)
+    server.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
