@@ -18,6 +18,10 @@ RoleSet = tuple[str, ...]
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
+def _nothing() -> Mapping[str, Any]:
+    return NOTHING
+
+
 class Basis(StrEnum):
     """Where a requirement is known from."""
 
@@ -90,7 +94,7 @@ class Requirement:
     asked_keycloak: str | None = None
     variant: str | None = None
     variant_says: str | None = None
-    reduced: Mapping[str, str] = NOTHING
+    reduced: Mapping[str, str] = field(default_factory=_nothing)
     refusal_status: int = 403
     master_realm_roles: tuple[RoleSet, ...] = ()
     """Sets of realm roles of master (``create-realm``) that open a server-wide operation."""
@@ -111,7 +115,7 @@ class Target:
     raw_path: str
     realm: str | None = None
     operation: Operation | None = None
-    parameters: Mapping[str, str] = NOTHING
+    parameters: Mapping[str, str] = field(default_factory=_nothing)
     ambiguous: str | None = None
 
 
@@ -140,7 +144,7 @@ class Caller:
     realm: str | None = None
     issuer: str | None = None
     realm_roles: tuple[str, ...] = ()
-    client_roles: Mapping[str, tuple[str, ...]] = NOTHING
+    client_roles: Mapping[str, tuple[str, ...]] = field(default_factory=_nothing)
     audiences: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
     token_kind: str | None = None  # claim typ: Bearer, ID, Refresh, Offline, DPoP …
@@ -166,10 +170,12 @@ class RequestFacts:
 
     target: Target
     base_path: str = ""
-    query: Mapping[str, tuple[str, ...]] = NOTHING
-    headers: Mapping[str, str] = NOTHING  # only origin, content-type, user-agent, dpop, x-forwarded-*: never authorization
+    query: Mapping[str, tuple[str, ...]] = field(default_factory=_nothing)
+    headers: Mapping[str, str] = field(
+        default_factory=_nothing
+    )  # only origin, content-type, user-agent, dpop, x-forwarded-*: never authorization
     body: Any = None
-    form: Mapping[str, str] = NOTHING  # of a token request: grant_type, client_id, username … never a secret
+    form: Mapping[str, str] = field(default_factory=_nothing)  # of a token request: grant_type, client_id, username … never a secret
     public_url: str | None = None  # scheme://host[:port] by which the proxy reaches Keycloak
 
 
@@ -178,7 +184,7 @@ class Answer:
     """What came back: status, the headers that tell who answered, and the small body of an error (never of a success)."""
 
     status: int
-    headers: Mapping[str, str] = NOTHING  # lower-case names
+    headers: Mapping[str, str] = field(default_factory=_nothing)  # lower-case names
     json: Mapping[str, Any] | None = None
     text: str = ""
 
@@ -237,7 +243,7 @@ class Verdict:
     container_realm: str | None = None
     grantee: str | None = None
     alternatives: tuple[Alternative, ...] = ()
-    facts: Mapping[str, Any] = NOTHING
+    facts: Mapping[str, Any] = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,4 +287,4 @@ class Facts:
     granted: tuple[str, ...] | None = None
     in_scope: tuple[str, ...] | None = None
     full_scope: bool | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=_nothing)

@@ -1,0 +1,20 @@
+"""What Keycloak requires: one measured table a version, and the look-ups in it. Pure, and usable as a library.
+
+from kcproxy import catalog
+table = catalog.load("26.7.4")
+target = table.target("GET", "/admin/realms/demo/users/42")
+table.requirement(target).least        # ("view-users",)
+"""
+
+from kcproxy.catalog.catalog import Catalog, Power
+from kcproxy.catalog.entry import Entry, Variant
+from kcproxy.catalog.load import default_version, load, parse, versions
+from kcproxy.catalog.versions import nearest as _nearest
+
+
+def nearest(version: str) -> str:
+    """The version whose table is taken for this one."""
+    return _nearest(version, versions())
+
+
+__all__ = ["Catalog", "Entry", "Power", "Variant", "default_version", "load", "nearest", "parse", "versions"]

@@ -1,0 +1,145 @@
+"""The catalog of one Keycloak version: which operation a request is, and what that operation needs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kcproxy.catalog.entry import Entry
+from kcproxy.catalog.match import Matcher
+from kcproxy.catalog.paths import ambiguity, path_of, segments_of
+from kcproxy.catalog.roles import RoleAlgebra
+from kcproxy.model import NOTHING, Basis, Requirement, RoleSet, Target, TargetKind
+
+_SERVER_WIDE = frozenset({"realms", "serverinfo"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Power:
+    """What a role can do beyond its name, measured: the warning that goes with a fix that grants it."""
+
+    power: str
+    says: str
+
+
+class Catalog:
+    """The measured table of one version. Pure; build it with ``kcproxy.catalog.load``."""
+
+    def __init__(
+        self,
+        *,
+        version: str,
+        basis: Basis,
+        provenance: Mapping[str, Any],
+        entries: tuple[Entry, ...],
+        algebra: RoleAlgebra,
+        powers: Mapping[str, tuple[Power, ...]],
+    ) -> None:
+        """Keep the parts and compile the matcher."""
+        self.version = version
+        self.basis = basis
+        self.provenance = provenance
+        self.operations = entries
+        self._algebra = algebra
+        self._powers = powers
+        self._matcher = Matcher(entries)
+        self._entries = {(e.operation.method, e.operation.path, e.operation.body): e for e in entries}
+
+    def target(self, method: str, raw_target: str, *, base_path: str = "", content_type: str | None = None) -> Target:
+        """What a request asks for. Never raises; anything that is not understood is OTHER or ADMIN_UNKNOWN, never guessed."""
+        raw_path = path_of(raw_target)
+        doubt = ambiguity(raw_path)
+        segments = segments_of(raw_path, base_path)
+        if segments is None:
+            return Target(kind=TargetKind.OTHER, method=method, raw_path=raw_path, ambiguous=doubt)
+        if segments[0] != "admin":
+            return _elsewhere(method, raw_path, segments, doubt)
+        found = self._matcher.find(method, segments, content_type)
+        if found is None:
+            return _unknown(method, raw_path, segments, doubt)
+        entry, parameters = found
+        return Target(
+            kind=TargetKind.ADMIN,
+            method=method,
+            raw_path=raw_path,
+            realm=parameters.get("realm"),
+            operation=entry.operation,
+            parameters=parameters,
+            ambiguous=doubt,
+        )
+
+    def requirement(
+        self,
+        target: Target,
+        *,
+        query: Mapping[str, Sequence[str]] = NOTHING,
+        body: Any = None,
+        master: bool = False,
+        asked: str | None = None,
+    ) -> Requirement | None:
+        """What the target's operation needs: the variant that query and body show, the roles of ``{realm}-realm`` for a master caller.
+
+        ``asked`` is the server's version, where it is known and has no table of its own. None where the operation is not in the table.
+        """
+        entry = self.entry(target)
+        if entry is None:
+            return None
+        requirement = entry.pick(query=query, body=body, master=master)
+        return requirement if asked in {None, self.version} else replace(requirement, asked_keycloak=asked)
+
+    def entry(self, target: Target) -> Entry | None:
+        """The table's line for a target."""
+        operation = target.operation
+        return None if operation is None else self._entries.get((operation.method, operation.path, operation.body))
+
+    def find(self, method: str, path_template: str, body: str | None = None) -> Entry | None:
+        """The table's line by template, parameter names as in the table."""
+        exact = self._entries.get((method, path_template, body))
+        if exact is not None or body is not None:
+            return exact
+        return next((e for (m, p, _), e in self._entries.items() if (m, p) == (method, path_template)), None)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Every role of realm-management that this version has, sorted."""
+        return self._algebra.names
+
+    def contains(self, role: str) -> frozenset[str]:
+        """A role and all that its composites reach."""
+        return self._algebra.contains(role)
+
+    def closure(self, roles: RoleSet | frozenset[str]) -> frozenset[str]:
+        """All that a set of roles amounts to."""
+        return self._algebra.closure(roles)
+
+    def satisfies(self, held: frozenset[str] | RoleSet, sets: tuple[RoleSet, ...]) -> bool:
+        """Whether the held roles, composites resolved, cover one of the sets."""
+        amount = self._algebra.closure(held)
+        return any(amount.issuperset(roles) for roles in sets)
+
+    def unlocked(self, roles: RoleSet) -> int:
+        """How many operations of this table let in a caller with these roles."""
+        return self._algebra.unlocked(roles)
+
+    def least(self, sets: Sequence[RoleSet]) -> RoleSet | None:
+        """Of several sets the one with the least power."""
+        return self._algebra.least(sets)
+
+    def powers(self, role: str) -> tuple[Power, ...]:
+        """What a role, or one that it contains, can do beyond its name."""
+        return tuple(power for name in sorted(self.contains(role)) for power in self._powers.get(name, ()))
+
+
+def _elsewhere(method: str, raw_path: str, segments: Sequence[str], doubt: str | None) -> Target:
+    if segments[0] != "realms" or len(segments) < 2:
+        return Target(kind=TargetKind.OTHER, method=method, raw_path=raw_path, ambiguous=doubt)
+    is_token = list(segments[2:]) == ["protocol", "openid-connect", "token"]
+    kind = TargetKind.TOKEN if is_token else TargetKind.OTHER
+    return Target(kind=kind, method=method, raw_path=raw_path, realm=segments[1] or None, ambiguous=doubt)
+
+
+def _unknown(method: str, raw_path: str, segments: Sequence[str], doubt: str | None) -> Target:
+    # Only what lies below these is the Admin REST API; the rest of /admin is the console's pages.
+    is_api = len(segments) > 1 and segments[1] in _SERVER_WIDE
+    realm = segments[2] if is_api and segments[1] == "realms" and len(segments) > 2 else None
+    kind = TargetKind.ADMIN_UNKNOWN if is_api else TargetKind.OTHER
+    return Target(kind=kind, method=method, raw_path=raw_path, realm=realm or None, ambiguous=doubt)

@@ -1,0 +1,73 @@
+"""One line of the catalog: an operation, what it needs, and the variants that need something else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kcproxy.model import Operation, Requirement
+
+CONDITION_KEYS = frozenset({"query", "queryPresent", "bodyPresent", "bodyHasAny", "target"})
+"""The closed vocabulary of a variant's ``when``; ``docs/catalog-format.md`` defines each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A requirement that holds instead of the plain one when ``when`` does."""
+
+    id: str
+    says: str
+    when: Mapping[str, Any]
+    requirement: Requirement
+    master: Requirement | None = None
+
+    @property
+    def visible(self) -> bool:
+        """Whether the request alone shows that this variant applies; otherwise only the server or a look-up knows."""
+        return "target" not in self.when
+
+    def applies(self, query: Mapping[str, Sequence[str]], body: Any) -> bool:
+        """Whether every condition holds for this query and parsed JSON body."""
+        return self.visible and all(_holds(key, value, query, body) for key, value in self.when.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An operation with its requirement for callers of the realm itself, for callers of master where that differs, and its variants."""
+
+    operation: Operation
+    requirement: Requirement
+    master: Requirement | None = None
+    variants: tuple[Variant, ...] = ()
+
+    def pick(self, *, query: Mapping[str, Sequence[str]], body: Any, master: bool) -> Requirement:
+        """The requirement of the most special variant that the request shows, else the plain one."""
+        fitting = [variant for variant in self.variants if variant.applies(query, body)]
+        chosen: Entry | Variant = max(fitting, key=_speciality) if fitting else self
+        return chosen.master if master and chosen.master is not None else chosen.requirement
+
+
+def _speciality(variant: Variant) -> int:
+    return sum(len(value) if isinstance(value, (dict, list)) else 1 for value in variant.when.values())
+
+
+def _holds(key: str, value: Any, query: Mapping[str, Sequence[str]], body: Any) -> bool:
+    match key:
+        case "query":
+            return all(set(query.get(name, ())) & set(wanted) for name, wanted in value.items())
+        case "queryPresent":
+            return all(name in query for name in value)
+        case "bodyPresent":
+            return isinstance(body, Mapping) and all(body.get(name) not in (None, [], {}, "") for name in value)
+        case "bodyHasAny":
+            return any(_has_any(item, value) for item in _objects(body))
+        case _:
+            return False
+
+
+def _objects(body: Any) -> list[Mapping[str, Any]]:
+    items = body if isinstance(body, list) else [body]
+    return [item for item in items if isinstance(item, Mapping)]
+
+
+def _has_any(item: Mapping[str, Any], wanted: Mapping[str, Sequence[Any]]) -> bool:
+    return all(item.get(name) in values for name, values in wanted.items())

@@ -1,0 +1,146 @@
+"""Data files to catalog: one JSON file a version below ``data/``, in the format of ``docs/catalog-format.md``."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from kcproxy.catalog.catalog import Catalog, Power
+from kcproxy.catalog.entry import CONDITION_KEYS, Entry, Variant
+from kcproxy.catalog.roles import RoleAlgebra
+from kcproxy.catalog.versions import newest, ordered
+from kcproxy.errors import CatalogError
+from kcproxy.model import NOTHING, Basis, Operation, Requirement, RoleSet
+
+SCHEMA = 1
+_NO_VERSIONS = frozenset({"discovery", "powers"})
+
+
+def _data() -> Traversable:
+    return resources.files("kcproxy.catalog") / "data"
+
+
+@cache
+def versions() -> tuple[str, ...]:
+    """The versions that have a table, oldest first."""
+    names = (item.name.removesuffix(".json") for item in _data().iterdir() if item.name.endswith(".json"))
+    return ordered(name for name in names if name not in _NO_VERSIONS)
+
+
+def default_version() -> str:
+    """The newest version that was measured, which is taken where nothing tells the server's own."""
+    measured = [version for version in versions() if _is_measured(version)]
+    return newest(measured or versions())
+
+
+def _is_measured(version: str) -> bool:
+    head = (_data() / f"{version}.json").read_text(encoding="utf-8")[:400]
+    return '"basis": "measured"' in head
+
+
+@cache
+def load(version: str) -> Catalog:
+    """The catalog of one version. CatalogError where there is no such table or it does not follow its schema."""
+    if version not in versions():
+        raise CatalogError(f"no role table for Keycloak {version}: there are {', '.join(versions())}")
+    text = (_data() / f"{version}.json").read_text(encoding="utf-8")
+    return parse(json.loads(text), powers=_powers())
+
+
+@cache
+def _powers() -> Mapping[str, Any]:
+    item = _data() / "powers.json"
+    return json.loads(item.read_text(encoding="utf-8")) if item.is_file() else {}
+
+
+def parse(document: Mapping[str, Any], powers: Mapping[str, Any] = NOTHING) -> Catalog:
+    """A data file's parsed JSON to a catalog, every ``least`` computed. CatalogError names the operation that is wrong."""
+    if document.get("schema") != SCHEMA:
+        raise CatalogError(f"role table with schema {document.get('schema')!r}: this program reads {SCHEMA}")
+    version = document["keycloak"]
+    algebra = RoleAlgebra(document["roles"])
+    rows = document["operations"]
+    algebra.learn(_sets(row.get("admits", row.get("anyOf", []))) for row in rows)
+    reader = _Reader(version, Basis(document["basis"]), algebra)
+    return Catalog(
+        version=version,
+        basis=Basis(document["basis"]),
+        provenance=document.get("provenance", NOTHING),
+        entries=tuple(reader.entry(row) for row in rows),
+        algebra=algebra,
+        powers={role: tuple(Power(**item) for item in _of_version(items, version)) for role, items in powers.items()},
+    )
+
+
+def _of_version(items: list[dict[str, Any]], version: str) -> list[dict[str, Any]]:
+    kept = [item for item in items if version in item["versions"]]
+    return [{"power": item["power"], "says": item["says"]} for item in kept]
+
+
+def _sets(value: list[list[str]]) -> tuple[RoleSet, ...]:
+    return tuple(tuple(roles) for roles in value)
+
+
+class _Reader:
+    """Rows of one file to entries; keeps what all rows share."""
+
+    def __init__(self, version: str, basis: Basis, algebra: RoleAlgebra) -> None:
+        self._version, self._basis, self._algebra = version, basis, algebra
+
+    def entry(self, row: Mapping[str, Any]) -> Entry:
+        try:
+            return self._entry(row)
+        except (KeyError, TypeError, ValueError) as error:
+            raise CatalogError(f"Keycloak {self._version}, {row.get('method')} {row.get('path')}: {error!r}") from error
+
+    def _entry(self, row: Mapping[str, Any]) -> Entry:
+        requirement = self._requirement(row)
+        return Entry(
+            operation=Operation(
+                method=row["method"],
+                path=row["path"],
+                body=row.get("body"),
+                handler=row.get("handler", ""),
+                features=tuple(row.get("features", ())),
+            ),
+            requirement=requirement,
+            master=self._master(row, requirement),
+            variants=tuple(self._variant(item) for item in row.get("variants", ())),
+        )
+
+    def _requirement(self, row: Mapping[str, Any]) -> Requirement:
+        any_of = _sets(row.get("anyOf", []))
+        return Requirement(
+            any_of=any_of,
+            admits=_sets(row.get("admits", row.get("anyOf", []))),
+            least=self._algebra.least(any_of),
+            basis=Basis.UNKNOWN if "undetermined" in row else Basis(row.get("basis", self._basis)),
+            keycloak=self._version,
+            reduced=row.get("reduced", NOTHING),
+            refusal_status=row.get("refusal", 403),
+            master_realm_roles=_sets(row.get("masterRealmRoles", [])),
+            undetermined=row.get("undetermined"),
+            notes=_notes(row.get("notes", ())),
+        )
+
+    def _master(self, row: Mapping[str, Any], plain: Requirement) -> Requirement | None:
+        own = row.get("master")
+        if own is None:
+            return None
+        any_of = _sets(own.get("anyOf", []))
+        admits = _sets(own.get("admits", own.get("anyOf", [])))
+        return replace(plain, any_of=any_of, admits=admits, least=self._algebra.least(any_of), reduced=own.get("reduced", plain.reduced))
+
+    def _variant(self, row: Mapping[str, Any]) -> Variant:
+        unknown = set(row["when"]) - CONDITION_KEYS
+        if unknown:
+            raise ValueError(f"unknown condition {sorted(unknown)}")
+        requirement = replace(self._requirement(row), variant=row["id"], variant_says=row["says"])
+        return Variant(id=row["id"], says=row["says"], when=row["when"], requirement=requirement, master=self._master(row, requirement))
+
+
+def _notes(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)

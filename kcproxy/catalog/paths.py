@@ -1,0 +1,85 @@
+"""Raw request paths, read without changing them: split first, decode each segment on a copy.
+
+A decoded path is never forwarded and never decides what is forwarded; it only tells which operation was meant. Forms that two
+readers could take for two different paths are named, so that no token is ever added to them (RFC 3986, sections 2.1, 3.3, 5.2.4).
+"""
+
+import re
+from urllib.parse import unquote_to_bytes
+
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_DOTS = frozenset({".", ".."})
+
+
+def path_of(raw_target: str) -> str:
+    """The path of a request target: what stands before the query; of an absolute-form target without scheme and authority."""
+    path = raw_target.partition("?")[0].partition("#")[0]
+    if path.startswith(("http://", "https://")):
+        _, _, rest = path.partition("://")
+        return "/" + rest.partition("/")[2]
+    return path
+
+
+def ambiguity(raw_path: str) -> str | None:
+    """Why two readers could see two paths here, in words; None for a plain path. One trailing slash is plain."""
+    if raw_path.isascii() and not _SUSPICIOUS.search(raw_path):
+        return None
+    return _name_ambiguity(raw_path)
+
+
+_SUSPICIOUS = re.compile(r"//|/\.|%|;|\\|[\x00-\x20\x7f]|^[^/]|#")
+
+
+def _name_ambiguity(raw_path: str) -> str | None:
+    if not raw_path.startswith("/"):
+        return "a path that does not begin with a slash"
+    if _BAD_ESCAPE.search(raw_path):
+        return "a broken percent escape"
+    segments = raw_path[1:].split("/")
+    for position, segment in enumerate(segments):
+        reason = _segment_ambiguity(segment, last=position == len(segments) - 1)
+        if reason:
+            return reason
+    return None
+
+
+def _segment_ambiguity(segment: str, *, last: bool) -> str | None:
+    decoded = decode(segment)
+    if decoded is None:
+        return "an escape that is no UTF-8"
+    # Twice encoded dots or slashes are looked at too: a second reader may decode twice.
+    readings = (decoded, decode(decoded) or decoded)
+    shapes = {
+        "an empty segment": not segment and not last,
+        "a dot segment": any(part in _DOTS for reading in readings for part in reading.split("/")),
+        "a path parameter (;)": ";" in segment,
+        "a backslash": any("\\" in reading for reading in readings),
+        "a control or non-ASCII character": bool(_CONTROL.search(decoded)) or not segment.isascii(),
+    }
+    return next((name for name, found in shapes.items() if found), None)
+
+
+def decode(segment: str) -> str | None:
+    """One segment with its percent escapes resolved once; None where they are no UTF-8. ``%2F`` becomes a slash inside the segment."""
+    if "%" not in segment:
+        return segment
+    try:
+        return unquote_to_bytes(segment).decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def segments_of(raw_path: str, base_path: str = "") -> list[str] | None:
+    """The decoded segments below the base path, one trailing slash dropped; None outside the base path or where an escape is broken."""
+    if base_path:
+        if not raw_path.startswith(base_path) or raw_path[len(base_path) : len(base_path) + 1] not in {"/", ""}:
+            return None
+        raw_path = raw_path[len(base_path) :]
+    parts = raw_path[1:].split("/")
+    if len(parts) > 1 and not parts[-1]:
+        parts.pop()
+    if "%" not in raw_path:
+        return parts
+    decoded = [decode(part) for part in parts]
+    return None if None in decoded else [part for part in decoded if part is not None]

@@ -1,0 +1,56 @@
+"""Sets of roles as bits of one integer, and the arithmetic on them: what contains what, what unlocks how much."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from kcproxy.model import RoleSet
+
+
+class RoleAlgebra:
+    """The roles of one Keycloak version with their composites (transitive), and the table's demands, as bit masks."""
+
+    def __init__(self, composites: Mapping[str, Sequence[str]]) -> None:
+        """``composites``: each role of realm-management and every role that it contains."""
+        self.names = tuple(sorted(composites))
+        self._bits = {role: 1 << place for place, role in enumerate(sorted(composites))}
+        self._closure = {role: self._mask((role, *contained)) for role, contained in composites.items()}
+        self._contained = {role: frozenset((role, *contained)) for role, contained in composites.items()}
+        self._unlocked: dict[RoleSet, int] = {}
+        self._demands: list[tuple[int, ...]] = []
+
+    def _mask(self, roles: Iterable[str]) -> int:
+        mask = 0
+        for role in roles:
+            mask |= self._bits.setdefault(role, 1 << len(self._bits))
+        return mask
+
+    def contains(self, role: str) -> frozenset[str]:
+        """The role and every role that its composites reach; only itself where the version has no such role."""
+        return self._contained.get(role, frozenset({role}))
+
+    def closure(self, roles: Iterable[str]) -> frozenset[str]:
+        """All that the given roles amount to."""
+        return frozenset().union(*(self.contains(role) for role in roles))
+
+    def learn(self, demands: Iterable[tuple[RoleSet, ...]]) -> None:
+        """Take the table's admitting sets, one tuple an operation, as what ``unlocked`` counts."""
+        self._demands = [tuple(self._mask(roles) for roles in sets) for sets in demands]
+        self._unlocked.clear()
+
+    def unlocked(self, roles: RoleSet) -> int:
+        """How many operations of the table let in a caller with these roles; any-token operations count for everyone."""
+        count = self._unlocked.get(roles)
+        if count is None:
+            held = 0
+            for role in roles:
+                held |= self._closure.get(role) or self._mask((role,))
+            count = sum(any(need & held == need for need in sets) for sets in self._demands)
+            self._unlocked[roles] = count
+        return count
+
+    def least(self, sets: Sequence[RoleSet]) -> RoleSet | None:
+        """The set that unlocks the fewest operations; of equals the smaller one, then a reading one, then by name."""
+        return min(sets, key=self._power, default=None)
+
+    def _power(self, roles: RoleSet) -> tuple[int, int, int, RoleSet]:
+        writing = sum(not role.startswith(("view-", "query-")) for role in roles)
+        return self.unlocked(roles), len(roles), writing, roles
