@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup test demo lint docs clean
+.PHONY: help setup test lint docs bench clean
 help: ## what can be done here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -15,3 +15,23 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable '.[fast]' --group test --group lint
 	@touch $@
+
+test: setup ## all tests; on a real Keycloak too, wherever Java and Maven are there
+	$(BIN)/python -m pytest -q -n 2 -m 'not live and not live_long' --durations=5
+	$(BIN)/python -m pytest -q -m live --durations=10
+
+lint: setup ## style, types, import contracts, and that generated documents are up to date
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tools.docs --check
+
+docs: setup ## write the generated documents anew
+	$(BIN)/python -m tools.docs
+
+bench: setup ## what forwarding costs, side by side with its peers
+	$(BIN)/python -m bench
+
+clean: ## forget everything that was set up or downloaded
+	rm -rf $(VENV) .keycloak .work dist

@@ -1,0 +1,88 @@
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kcproxy.catalog.paths import ambiguity, path_of, segments_of
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/admin/realms/demo/users", None),
+        ("/admin/realms/demo/users/", None),
+        ("/", None),
+        ("/admin/realms/a%20b/users", None),
+        ("/admin/realms/caf%C3%A9", None),
+        ("/admin/realms/a%2Fb/users", None),
+        ("/admin/realms/demo/roles/.hidden", None),
+        ("/admin/realms/demo/roles/a..b", None),
+        ("/admin//realms", "an empty segment"),
+        ("/admin/realms/demo/../master", "a dot segment"),
+        ("/admin/realms/demo/./users", "a dot segment"),
+        ("/admin/realms/demo/%2e%2e/master", "a dot segment"),
+        ("/admin/realms/demo/%2E%2E%2Fmaster", "a dot segment"),
+        ("/admin/realms/demo/%252e%252e/master", "a dot segment"),
+        ("/admin/realms/demo/..", "a dot segment"),
+        ("/admin/realms/demo;x=1/users", "a path parameter (;)"),
+        ("/admin/realms/demo\\users", "a backslash"),
+        ("/admin/realms/demo/a%5Cb", "a backslash"),
+        ("/admin/realms/demo/a%zz", "a broken percent escape"),
+        ("/admin/realms/demo/a%", "a broken percent escape"),
+        ("/admin/realms/demo/%ff", "an escape that is no UTF-8"),
+        ("/admin/realms/demo/%00", "a control or non-ASCII character"),
+        ("/admin/realms/démo", "a control or non-ASCII character"),
+        ("admin/realms", "a path that does not begin with a slash"),
+    ],
+)
+def test_a_path_that_two_readers_could_read_differently_is_named(path: str, reason: str | None) -> None:
+    assert ambiguity(path) == reason
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("/a/b?x=1", "/a/b"),
+        ("/a?b?c", "/a"),
+        ("/a#f", "/a"),
+        ("http://other:8080/a/b?x", "/a/b"),
+        ("*", "*"),
+    ],
+)
+def test_the_path_is_what_stands_before_the_query(target: str, path: str) -> None:
+    assert path_of(target) == path
+
+
+@pytest.mark.parametrize(
+    ("path", "base", "segments"),
+    [
+        ("/auth/admin/realms", "/auth", ["admin", "realms"]),
+        ("/authx/admin", "/auth", None),
+        ("/admin", "/auth", None),
+        ("/auth", "/auth", [""]),
+        ("/admin/realms/a%2Fb/", "", ["admin", "realms", "a/b"]),
+        ("/x/%ff", "", None),
+    ],
+)
+def test_segments_are_split_before_they_are_decoded(path: str, base: str, segments: list[str] | None) -> None:
+    assert segments_of(path, base) == segments
+
+
+@given(st.lists(st.text(min_size=1, alphabet=st.characters(exclude_categories=["Cs"])), min_size=1, max_size=6))
+def test_every_encoded_name_comes_back_as_one_segment(names: list[str]) -> None:
+    assert segments_of("/" + "/".join(quote(name, safe="") for name in names)) == names
+
+
+@given(st.text())
+def test_no_path_whatever_makes_the_reading_raise(path: str) -> None:
+    ambiguity(path)
+    segments_of(path)
+    path_of(path)
+
+
+@given(st.text(alphabet="/.%2eEfF5cC;\\a", max_size=30))
+def test_a_plain_path_decodes_without_dot_segments_however_often(path: str) -> None:
+    if ambiguity("/" + path) is None:
+        for segment in segments_of("/" + path) or []:
+            assert segment not in {".", ".."}
