@@ -63,7 +63,8 @@ class AddressSettings:
 
     def __str__(self) -> str:
         """As it is written in settings."""
-        return f"unix:{self.unix_path}" if self.unix_path else f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in (self.host or "") else self.host
+        return f"unix:{self.unix_path}" if self.unix_path else f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +198,11 @@ class InboundSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything, complete and checked. ``origins`` says where each value came from ("file", "environment", "flag", "default")."""
+    """Everything, complete and checked.
+
+    ``origins`` says where each value came from, by key ("file kcproxy.toml:3", "environment KCPROXY_LISTEN", "flag --listen",
+    "default"); ``notes`` are complete lines on what works, but should be known (a secret that everybody can read).
+    """
 
     upstream: UpstreamSettings
     listen: AddressSettings = field(default_factory=lambda: AddressSettings(host="127.0.0.1", port=8180))
@@ -214,3 +219,4 @@ class Settings:
     drain_seconds: float = 10.0
     workers: int = 1
     origins: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,156 @@
+"""Service accounts: complete, free of contradiction, one for each realm; then as values."""
+
+from pathlib import Path
+from typing import Any
+
+from kcproxy.settings.files import check_file
+from kcproxy.settings.given import Findings
+from kcproxy.settings.resolve import Resolved, alternatives
+from kcproxy.settings.values import AccountSettings, ClientAuthMethod, InspectorSettings, Secret
+
+_AUTH = ClientAuthMethod
+_WANTS = {
+    _AUTH.CLIENT_SECRET_BASIC: "client_secret",
+    _AUTH.CLIENT_SECRET_POST: "client_secret",
+    _AUTH.CLIENT_SECRET_JWT: "client_secret",
+    _AUTH.PRIVATE_KEY_JWT: "private_key_file",
+    _AUTH.FEDERATED_JWT: "assertion_file",
+    _AUTH.TLS_CLIENT_AUTH: "",
+}
+_TOLD_BY = {
+    "client_secret": _AUTH.CLIENT_SECRET_POST,
+    "client_secret_file": _AUTH.CLIENT_SECRET_POST,
+    "private_key_file": _AUTH.PRIVATE_KEY_JWT,
+    "assertion_file": _AUTH.FEDERATED_JWT,
+}
+_PROOFS = tuple(_TOLD_BY)
+ANY_REALM = "*"
+
+
+def prefixes(resolved: Resolved) -> tuple[str, ...]:
+    """``accounts[0].``, ``accounts[1].``, …, and ``inspector.`` where there is one."""
+    own = tuple(f"accounts[{index}]." for index in range(resolved.accounts))
+    return (*own, "inspector.") if any(key.startswith("inspector.") for key in resolved.given) else own
+
+
+def check_accounts(resolved: Resolved, findings: Findings) -> None:
+    """Report every account that cannot work."""
+    for prefix in prefixes(resolved):
+        _check_complete(resolved, prefix, findings)
+        _check_proof(resolved, prefix, findings)
+        check_file(resolved, prefix + "client_secret_file", findings, secret=True)
+        check_file(resolved, prefix + "private_key_file", findings, pem="PRIVATE KEY", secret=True)
+        check_file(resolved, prefix + "assertion_file", findings, secret=True)
+    _check_realms(resolved, findings)
+
+
+def _somewhere(resolved: Resolved, prefix: str) -> str:
+    """The place of whatever is known of an account, for messages about what is not there."""
+    return next((item.place for key, item in resolved.given.items() if key.startswith(prefix)), prefix.rstrip("."))
+
+
+def _check_complete(resolved: Resolved, prefix: str, findings: Findings) -> None:
+    place, name = _somewhere(resolved, prefix), prefix.rstrip(".")
+    variable = "KCPROXY_INSPECTOR__" if prefix == "inspector." else "KCPROXY_ACCOUNT__"
+    if not resolved.has(prefix + "client_id"):
+        findings.problem(place, f"{name} has no client_id", f'add client_id = "…" or {variable}CLIENT_ID=…')
+    if not resolved.has(prefix + "realm") and not resolved.has(prefix + "realms"):
+        findings.problem(place, f"{name} has no realm", f'add realm = "…" or {variable}REALM=…')
+    reported: set[str] = set()
+    for key in (prefix + "realm", *(prefix + proof for proof in _PROOFS)):
+        others = [other for other in alternatives(key) if resolved.has(other) and other not in reported]
+        if resolved.has(key) and others:
+            reported |= {key, *others}
+            names = " and ".join(k.removeprefix(prefix) for k in (key, *others))
+            findings.problem(resolved.place(key), f"{name} has {names}", "keep one of them")
+
+
+def _auth(resolved: Resolved, prefix: str) -> ClientAuthMethod | None:
+    told = next((method for name, method in _TOLD_BY.items() if resolved.has(prefix + name)), None)
+    stated = resolved.values.get(prefix + "auth")
+    return stated if isinstance(stated, ClientAuthMethod) else told
+
+
+def _check_proof(resolved: Resolved, prefix: str, findings: Findings) -> None:
+    place, name = _somewhere(resolved, prefix), prefix.rstrip(".")
+    given = [proof for proof in _PROOFS if resolved.has(prefix + proof)]
+    method = _auth(resolved, prefix)
+    if method is None:
+        remedy = "give client_secret_file (from the client's Credentials tab), private_key_file or assertion_file"
+        findings.problem(place, f"{name} has nothing to prove its client with", remedy)
+        return
+    wanted = _WANTS[method]
+    if wanted and not any(proof.startswith(wanted) for proof in given):
+        file = wanted if wanted.endswith("_file") else wanted + "_file"
+        findings.problem(resolved.place(prefix + "auth"), f"{name}: auth {method.value} needs {file}", f"add {file}, or leave auth out")
+    if method is _AUTH.TLS_CLIENT_AUTH and not resolved.has("upstream.client_certificate_file"):
+        findings.problem(
+            resolved.place(prefix + "auth"), f"{name}: auth tls_client_auth needs a certificate", "set upstream.client_certificate_file"
+        )
+    if resolved.has(prefix + "client_secret"):
+        remedy = "a file is safer: variables are inherited by child processes and shown by inspection tools"
+        findings.note(resolved.place(prefix + "client_secret"), f"{name}: the client secret stands in a variable", remedy)
+
+
+def realms_of(resolved: Resolved, prefix: str) -> tuple[str, ...]:
+    """The realms of an account, however they were given."""
+    several = resolved.values.get(prefix + "realms", ())
+    one = resolved.values.get(prefix + "realm")
+    return (one,) if one else tuple(several)
+
+
+def _check_realms(resolved: Resolved, findings: Findings) -> None:
+    seen: dict[str, str] = {}
+    for index in range(resolved.accounts):
+        prefix = f"accounts[{index}]."
+        key = prefix + ("realm" if resolved.has(prefix + "realm") else "realms")
+        for realm in realms_of(resolved, prefix):
+            if realm in seen:
+                what = f"realm {realm} has two accounts, accounts[{index}] and {seen[realm]}"
+                findings.problem(
+                    resolved.place(key), what, "one realm, one account: give the roles to one client, or take the realm from one of them"
+                )
+            seen.setdefault(realm, f"accounts[{index}]")
+        if realms_of(resolved, prefix) == () and resolved.values.get(key) == ():
+            findings.problem(resolved.place(key), f"accounts[{index}] has an empty list of realms", 'name a realm, or "*" for every realm')
+
+
+def account(resolved: Resolved, prefix: str) -> AccountSettings:
+    """The account as a value; everything has been checked."""
+    realms = realms_of(resolved, prefix)
+    first: str = realms[0]
+    method = _auth(resolved, prefix)
+    if method is None:
+        raise LookupError(f"{prefix} was not checked")
+    return AccountSettings(
+        realms=realms,
+        token_realm=resolved.values.get(prefix + "token_realm") or ("master" if first == ANY_REALM else first),
+        client_id=resolved.values[prefix + "client_id"],
+        auth=method,
+        secret=secret(
+            resolved, prefix + "client_secret", *(prefix + p for p in ("client_secret_file", "private_key_file", "assertion_file"))
+        ),
+        key_id=resolved.values.get(prefix + "key_id"),
+        algorithm=resolved.values.get(prefix + "algorithm"),
+        scopes=resolved.value(prefix + "scopes"),
+        operations=resolved.value(prefix + "operations"),
+    )
+
+
+def inspector(resolved: Resolved) -> InspectorSettings | None:
+    """The inspector, where one was given."""
+    if "inspector." not in prefixes(resolved):
+        return None
+    bounds: dict[str, Any] = {
+        name: resolved.value("inspector." + name) for name in ("budget_seconds", "cache_seconds", "max_lookups_per_second")
+    }
+    return InspectorSettings(account=account(resolved, "inspector."), **bounds)
+
+
+def secret(resolved: Resolved, literal_key: str, *file_keys: str) -> Secret | None:
+    """The secret, from whichever setting was given."""
+    path: Path | None = next((resolved.values[key] for key in file_keys if key in resolved.values), None)
+    if path is not None:
+        return Secret(path=path)
+    literal = resolved.values.get(literal_key)
+    return Secret(literal) if literal else None

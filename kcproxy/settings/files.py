@@ -1,0 +1,50 @@
+"""Checks of the files that settings name: there, readable, not empty, not open to everybody where they are secret."""
+
+import stat
+from pathlib import Path
+
+from kcproxy.settings.given import Findings
+from kcproxy.settings.resolve import Resolved
+
+_HEAD_BYTES = 65536
+
+
+def shown(path: Path) -> str:
+    """A path as a message may show it: absolute ones as they are. A relative one might be the secret itself, put into the wrong setting."""
+    return str(path) if path.is_absolute() else f"a relative path ({len(str(path))} characters, below {Path.cwd()})"
+
+
+def check_file(resolved: Resolved, key: str, findings: Findings, *, pem: str = "", secret: bool = False) -> None:
+    """Report a file that cannot serve. ``pem`` is a word that a PEM block's head has to hold; ``secret`` warns where others can read it."""
+    path = resolved.values.get(key)
+    if path is None:
+        return
+    place = resolved.place(key)
+    try:
+        head = path.read_bytes()[:_HEAD_BYTES]
+        mode = path.stat().st_mode
+    except OSError as error:
+        findings.problem(place, f"{key}: {shown(path)} cannot be read ({error.strerror})", _remedy_of(error, secret=secret))
+        return
+    if not head.strip():
+        findings.problem(place, f"{key}: {shown(path)} is empty", "write what it should hold into it")
+    elif pem and (b"-----BEGIN " not in head or pem.encode() not in head):
+        findings.problem(place, f"{key}: {shown(path)} holds no PEM block with {pem}", f"give a file with -----BEGIN {pem}-----")
+    elif pem == "PRIVATE KEY" and (b"ENCRYPTED" in head):
+        findings.problem(place, f"{key}: the key in {shown(path)} is encrypted", "give one without a pass phrase, in a file of mode 600")
+    if secret and mode & stat.S_IROTH:
+        findings.note(place, f"{key}: everybody on this machine can read {shown(path)}", "chmod 600; in Kubernetes defaultMode: 0440")
+
+
+def _remedy_of(error: OSError, *, secret: bool) -> str:
+    if isinstance(error, PermissionError):
+        return "let the proxy's user read it (chown, or fsGroup in Kubernetes), nobody else"
+    if isinstance(error, IsADirectoryError):
+        return "name the file in that directory"
+    return "name a file that is there, with the secret in it" if secret else "name a file that is there"
+
+
+def check_parent(resolved: Resolved, key: str, path: Path | None, findings: Findings) -> None:
+    """Report a file that is to be made in a directory that is not there."""
+    if path is not None and not path.parent.is_dir():
+        findings.problem(resolved.place(key), f"{key}: there is no directory {shown(path.parent)}", "make it, or name another")
