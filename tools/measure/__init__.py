@@ -1,0 +1,1 @@
+"""Measuring which roles each operation of Keycloak's Admin REST API needs."""
