@@ -333,6 +333,8 @@ class Explanation:
     docs_url: str | None = None
     hints: tuple[str, ...] = ()
     """What is worth knowing besides: a hidden second call of a client library, a role that would do less."""
+    looked_up: "Facts | None" = None
+    """What look-ups gave, for the page of the operator; how much of it the caller sees is decided elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

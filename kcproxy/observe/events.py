@@ -6,7 +6,7 @@ Every method is quick, never blocks and never raises; the data plane calls them 
 from dataclasses import dataclass
 from typing import Protocol
 
-from kcproxy.model import Explanation, Target
+from kcproxy.model import Caller, Explanation, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,7 @@ class RequestRecord:
     trace_id: str | None = None
     denial_id: str | None = None
     peer: str | None = None
+    caller: Caller | None = None  # where his claims were read; never logged whole
 
 
 class Observer(Protocol):
@@ -65,4 +66,12 @@ class Observer(Protocol):
 
     def looked_up(self, what: str, outcome: str, seconds: float) -> None:
         """The inspector (or a public document) was asked; outcome "ok", "cached", "late", "refused", "limited" or "failed"."""
+        ...
+
+    def token_roles(self, account: str, roles: tuple[str, ...]) -> None:
+        """The admin roles that a newly fetched token of an account of ours names."""
+        ...
+
+    def settings_reloaded(self, *, successful: bool) -> None:
+        """Settings were read anew, and taken or refused."""
         ...

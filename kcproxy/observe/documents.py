@@ -1,0 +1,154 @@
+"""One denial as a JSON document: what the page shows, the API answers and the history keeps."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from kcproxy.model import Caller, Explanation, Fix, Requirement
+from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.labels import operation_label
+from kcproxy.observe.redact import redact_text
+
+MAX_DOCUMENT_BYTES = 64 * 1024
+MAX_TEXT_CHARACTERS = 2000
+MAX_ITEMS = 100
+Document = dict[str, Any]
+
+
+def document(explanation: Explanation, record: RequestRecord, at_epoch_seconds: float) -> Document:
+    """All of it, bounded: no text longer than 2000 characters, no list longer than 100 entries, no secret."""
+    target = explanation.request.target
+    found: Document = bounded(
+        {
+            "id": explanation.id,
+            "at": iso(at_epoch_seconds),
+            "atEpochSeconds": round(at_epoch_seconds, 3),
+            "group": fingerprint(explanation),
+            "who": who(explanation.caller),
+            "what": what(explanation),
+            "why": explanation.verdict.cause.value,
+            "status": explanation.answer.status,
+            "method": target.method,
+            "path": target.raw_path,
+            "realm": target.realm,
+            "account": record.injected_account,
+            "traceId": record.trace_id,
+            "durationMs": round(record.duration_seconds * 1e3, 2),
+            "docsUrl": explanation.docs_url,
+            "hints": list(explanation.hints),
+            "sets": four_sets(explanation),
+            "explanation": explained(explanation),
+        }
+    )
+    return found
+
+
+def four_sets(explanation: Explanation) -> Document:
+    """Needed, granted, in scope, in the token; None where it is not known."""
+    requirement, looked_up = explanation.requirement, explanation.looked_up
+    caller, container = explanation.caller, explanation.verdict.container
+    in_token = list(caller.client_roles.get(container, ())) if container is not None else None
+    return {
+        "needed": None if requirement is None else [list(roles) for roles in requirement.any_of],
+        "granted": None if looked_up is None or looked_up.granted is None else list(looked_up.granted),
+        "inScope": None if looked_up is None or looked_up.in_scope is None else list(looked_up.in_scope),
+        "inToken": in_token if caller.has_roles_claims else None,
+    }
+
+
+def fingerprint(explanation: Explanation) -> str:
+    """Who, what and why, as 16 hexadecimal digits: equal for what an operator would call the same denial."""
+    caller, target, verdict = explanation.caller, explanation.request.target, explanation.verdict
+    parts = (caller.realm, caller.client_id, caller.username, operation_label(target), target.method, target.realm, verdict.cause.value)
+    text = json.dumps([*parts, *verdict.missing])
+    return hashlib.blake2b(text.encode("utf-8"), digest_size=8).hexdigest()
+
+
+def who(caller: Caller) -> str:
+    """The caller in one word or two."""
+    if caller.username is not None:
+        return caller.username
+    return caller.client_id or {"anonymous": "no token"}.get(caller.kind.value, f"{caller.kind.value} caller")
+
+
+def what(explanation: Explanation) -> str:
+    """The operation, by its template where the catalog knows it."""
+    target = explanation.request.target
+    return target.operation.key if target.operation is not None else f"{target.method} ({operation_label(target)})"
+
+
+def explained(explanation: Explanation) -> Document:
+    """The object ``explanation`` of an explained denial, in full."""
+    verdict, target = explanation.verdict, explanation.request.target
+    path = target.operation.path if target.operation is not None else target.raw_path
+    return {
+        "id": explanation.id,
+        "cause": verdict.cause.value,
+        "confidence": verdict.confidence.value,
+        "summary": explanation.summary,
+        "operation": {"method": target.method, "path": path, "realm": target.realm},
+        "caller": _caller(explanation.caller, verdict.container),
+        "required": None if explanation.requirement is None else _required(explanation.requirement, verdict.container),
+        "missing": list(verdict.missing),
+        "evidence": list(verdict.evidence),
+        "fixes": [_fix(fix) for fix in explanation.fixes],
+        "alternatives": [
+            {"cause": a.cause.value, "confidence": a.confidence.value, "summary": a.summary, "check": a.check} for a in verdict.alternatives
+        ],
+    }
+
+
+def _caller(caller: Caller, container: str | None) -> Document:
+    return {
+        "kind": caller.kind.value,
+        "clientId": caller.client_id,
+        "username": caller.username,
+        "realm": caller.realm,
+        "roles": list(caller.client_roles.get(container or "realm-management", ())),
+    }
+
+
+def _required(requirement: Requirement, container: str | None) -> Document:
+    return {
+        "client": container,
+        "least": None if requirement.least is None else list(requirement.least),
+        "anyOf": [list(roles) for roles in requirement.any_of],
+        "admits": [list(roles) for roles in requirement.admits],
+        "keycloak": requirement.keycloak,
+        "basis": requirement.basis.value,
+    }
+
+
+def _fix(fix: Fix) -> Document:
+    return {
+        "summary": fix.summary,
+        "roles": list(fix.roles),
+        "console": list(fix.console),
+        "consoleUrl": fix.console_url,
+        "kcadm": list(fix.kcadm),
+        "curl": list(fix.curl),
+        "terraform": fix.terraform,
+        "warning": fix.warning,
+    }
+
+
+def bounded(value: Any) -> Any:
+    """A copy in which texts and lists have an end and secrets are stars."""
+    if isinstance(value, str):
+        return redact_text(value if len(value) <= MAX_TEXT_CHARACTERS else value[:MAX_TEXT_CHARACTERS] + "…")
+    if isinstance(value, dict):
+        return {key: bounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [bounded(item) for item in value[:MAX_ITEMS]]
+    return value
+
+
+def encoded(value: Document) -> bytes:
+    """As JSON, with what cannot be encoded (lone surrogates of a hostile path) escaped."""
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"), default=str).encode("ascii")
+
+
+def iso(epoch_seconds: float) -> str:
+    """``2026-11-23T17:48:33Z``."""
+    return datetime.fromtimestamp(epoch_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,62 @@
+"""Who follows the page live: each follower has a set of groups that changed since he last looked, so that a storm costs him nothing."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+MAX_FOLLOWERS = 50
+MAX_CHANGED = 200
+
+
+class Follower:
+    """One browser. ``changes`` waits until there is something to say."""
+
+    def __init__(self) -> None:
+        """Nothing has changed yet."""
+        self._changed: dict[str, None] = {}
+        self._event = asyncio.Event()
+
+    def tell(self, fingerprint: str) -> None:
+        """A group changed. The oldest change is forgotten where he is too slow: the page reads all groups when it is loaded."""
+        self._changed.pop(fingerprint, None)
+        self._changed[fingerprint] = None
+        if len(self._changed) > MAX_CHANGED:
+            del self._changed[next(iter(self._changed))]
+        self._event.set()
+
+    async def changes(self) -> list[str]:
+        """The groups that changed since the last call, in the order of their change."""
+        await self._event.wait()
+        self._event.clear()
+        found, self._changed = list(self._changed), {}
+        return found
+
+
+class Live:
+    """All followers."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self._followers: set[Follower] = set()
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._followers)
+
+    def changed(self, fingerprint: str) -> None:
+        """Tell everybody."""
+        for follower in self._followers:
+            follower.tell(fingerprint)
+
+    @contextmanager
+    def follow(self) -> Iterator[Follower | None]:
+        """A follower for as long as the block lasts; None where there are too many already."""
+        if len(self._followers) >= MAX_FOLLOWERS:
+            yield None
+            return
+        follower = Follower()
+        self._followers.add(follower)
+        try:
+            yield follower
+        finally:
+            self._followers.discard(follower)

@@ -1,0 +1,123 @@
+"""The structured log: structlog in its cheapest form for the line of a request, with redaction for everything else."""
+
+import json
+import logging
+import time
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+import structlog
+
+from kcproxy.model import Explanation
+from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.lines import Clock, denial_fields, request_fields, request_json, request_level
+from kcproxy.observe.redact import redact
+from kcproxy.observe.sink import Sink
+from kcproxy.settings.values import LogFormat, LogSettings
+
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+Event = MutableMapping[str, Any]
+
+
+class Log:
+    """What the proxy writes. No global state: each app has its own, over its own sink."""
+
+    def __init__(self, settings: LogSettings, *, sink: Sink | None = None, now: Callable[[], float] = time.time) -> None:
+        """``now`` gives seconds since the epoch."""
+        self.sink = sink or Sink()
+        self._now = now
+        self._clock = Clock()
+        self._format = settings.format
+        level = LEVELS[settings.level]
+        self._infos = level <= LEVELS["info"]
+        self._warnings = level <= LEVELS["warning"]
+        self._console = structlog.dev.ConsoleRenderer(colors=False, sort_keys=False)
+        wrapper = structlog.make_filtering_bound_logger(level)
+        self._requests = self._logger(wrapper, [self._request_line])
+        self._events = self._logger(wrapper, [structlog.processors.add_log_level, redact, self._line])
+
+    def request(self, record: RequestRecord) -> None:
+        """The canonical line of a finished request."""
+        if self._infos:
+            self._requests.info("request", record=record)
+        elif self._warnings and record.error_kind is not None:
+            self._requests.warning("request", record=record)
+
+    def denial(self, explanation: Explanation, record: RequestRecord) -> None:
+        """The canonical line of a denial."""
+        if self._warnings:
+            self._events.warning("denial", **denial_fields(explanation, record))
+
+    def debug(self, event: str, **fields: Any) -> None:
+        """Something that only who debugs wants to know."""
+        self._events.debug(event, **fields)
+
+    def info(self, event: str, **fields: Any) -> None:
+        """Something that happened as it should."""
+        self._events.info(event, **fields)
+
+    def warning(self, event: str, **fields: Any) -> None:
+        """Something that somebody should look at one day."""
+        self._events.warning(event, **fields)
+
+    def error(self, event: str, **fields: Any) -> None:
+        """Something that somebody should look at now."""
+        self._events.error(event, **fields)
+
+    def capture_libraries(self) -> Callable[[], None]:
+        """Send what libraries log (aiohttp's server above all) through this log, redacted. The function undoes it."""
+        handler, root = _LibraryHandler(self), logging.getLogger()
+        before = root.level
+        root.addHandler(handler)
+        root.setLevel(logging.WARNING)
+
+        def undo() -> None:
+            root.removeHandler(handler)
+            root.setLevel(before)
+
+        return undo
+
+    def close(self) -> None:
+        """Write what is left."""
+        self.sink.close()
+
+    def _logger(self, wrapper: Any, processors: list[Any]) -> Any:
+        # bind() makes the final logger now, so that no lazy proxy is in the way of every call.
+        return structlog.wrap_logger(self.sink, processors=processors, wrapper_class=wrapper, context_class=dict).bind()
+
+    def _request_line(self, _logger: Any, _method: str, event: Event) -> str:
+        record: RequestRecord = event["record"]
+        stamp = self._clock.stamp(self._now())
+        if self._format is LogFormat.JSON:
+            return request_json(record, stamp)
+        return self._for_people({"level": request_level(record), "event": "request", **request_fields(record)}, stamp)
+
+    def _line(self, _logger: Any, _method: str, event: Event) -> str:
+        stamp = self._clock.stamp(self._now())
+        if self._format is LogFormat.CONSOLE:
+            return self._for_people(event, stamp)
+        level, name = event.pop("level"), event.pop("event")
+        return json.dumps({"time": stamp, "level": level, "event": name, **event}, ensure_ascii=True, separators=(",", ":"), default=str)
+
+    def _for_people(self, event: Event, stamp: str) -> str:
+        rendered = self._console(None, "", {"timestamp": stamp, **event})
+        # Control characters from outside could rewrite what a terminal has shown before.
+        return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in str(rendered))
+
+
+class _LibraryHandler(logging.Handler):
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        fields: dict[str, Any] = {"logger": record.name}
+        if record.exc_info is not None and record.exc_info[0] is not None:
+            fields |= {"error": record.exc_info[0].__name__, "at": f"{record.pathname}:{record.lineno}"}
+        write = self._log.error if record.levelno >= logging.ERROR else self._log.warning
+        write(record.getMessage(), **fields)
+
+
+def configure(settings: LogSettings, *, sink: Sink | None = None) -> Log:
+    """The log of one process."""
+    return Log(settings, sink=sink)

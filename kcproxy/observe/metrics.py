@@ -1,0 +1,287 @@
+"""The metrics of one process, made from the table in ``catalogue``: one registry an app, children kept, labels bounded."""
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.process_collector import ProcessCollector
+
+import kcproxy
+from kcproxy.errors import SettingsError
+from kcproxy.model import Cause, Confidence, Explanation, Target
+from kcproxy.observe.catalogue import SPECS, Kind, Spec
+from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.labels import ADMIN_ROLES, NONE, OTHER, CappedNames, client_of, operation_label, proven, role_label
+from kcproxy.settings.values import MetricSettings
+
+Metric = Counter | Gauge | Histogram
+DenialKey = tuple[str, str, str, str, str]
+M = TypeVar("M", Counter, Gauge, Histogram)
+
+MAX_DENIAL_SERIES = 2000
+MAX_OPERATIONS = 2000  # the catalog has about 400; a second loaded version adds few
+ERROR_KINDS = ("connect", "timeout", "broken", "busy", "token", "refused", "internal", "upstream", "unreachable")
+LOOKUP_OUTCOMES = ("ok", "cached", "late", "refused", "limited", "failed")
+_CODES = tuple(str(code) for code in range(600))
+
+
+class _Operation:
+    """The children of one operation, found once and kept."""
+
+    __slots__ = ("codes", "duration", "label", "upstream")
+
+    def __init__(self, label: str, duration: Histogram, upstream: Histogram) -> None:
+        self.label = label
+        self.duration = duration.labels(label)
+        self.upstream = upstream.labels(label)
+        self.codes: dict[int, Counter] = {}
+
+
+class Metrics:
+    """Counters and histograms, one method an event. ``now`` gives seconds since the epoch."""
+
+    def __init__(
+        self,
+        settings: MetricSettings | None = None,
+        *,
+        roles: Iterable[str] = ADMIN_ROLES,
+        accounts: Iterable[str] = (),
+        realms: Iterable[str] = (),
+        catalog_version: str = "",
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """``roles`` is the closed set of the role label; ``accounts`` and ``realms`` those of the settings. SettingsError in a multi-process directory."""
+        _refuse_multiprocess_mode(os.environ)
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        settings = settings or MetricSettings()
+        self.registry = CollectorRegistry()
+        self._metrics = {spec.name: _build(spec, self.registry) for spec in SPECS}
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self._now = now
+        self._roles = frozenset(roles)
+        self._clients_shown = settings.clients
+        self._realm = self._capped("realm", settings.max_realms, {*settings.realms, *realms} - {"*"})
+        self._client = self._capped("client", settings.max_clients, ())
+        self._what = self._capped("what", 32, ())
+        self._kind = self._capped("kind", 16, ERROR_KINDS)
+        self._account = self._capped("account", 100, accounts)
+        self._outcome = self._capped("outcome", 32, ("ok", *ERROR_KINDS, *LOOKUP_OUTCOMES))
+        self._operations: dict[str, _Operation] = {}
+        self._denials: dict[DenialKey, tuple[Counter, Gauge]] = {}
+        self._granted: dict[str, set[str]] = {}
+        self._overhead = self.histogram("kcproxy_overhead_duration_seconds")
+        self._in_flight = self.gauge("kcproxy_requests_in_flight")
+        self._received = self.counter("kcproxy_received_bytes_total")
+        self._sent = self.counter("kcproxy_sent_bytes_total")
+        self._prepare(tuple(accounts), catalog_version)
+
+    def counter(self, name: str) -> Counter:
+        """The counter of that name in the table. TypeError where it is none."""
+        return _typed(self._metrics[name], Counter)
+
+    def gauge(self, name: str) -> Gauge:
+        """The gauge of that name in the table. TypeError where it is none."""
+        return _typed(self._metrics[name], Gauge)
+
+    def histogram(self, name: str) -> Histogram:
+        """The histogram of that name in the table. TypeError where it is none."""
+        return _typed(self._metrics[name], Histogram)
+
+    def request_started(self) -> None:
+        """One more in flight."""
+        self._in_flight.inc()
+
+    def request_finished(self, record: RequestRecord) -> None:
+        """Counts and times of a finished request; the hot path: children are kept, nothing is formatted."""
+        self._in_flight.dec()
+        target = record.target
+        operation = self._operations.get(operation_label(target)) or self._operation(target)
+        (operation.codes.get(record.status) or self._code(operation, record.status)).inc()
+        exemplar = {"trace_id": record.trace_id} if record.trace_id is not None else None
+        operation.duration.observe(record.duration_seconds, exemplar)
+        if record.upstream_seconds:
+            operation.upstream.observe(record.upstream_seconds, exemplar)
+        self._overhead.observe(max(record.duration_seconds - record.upstream_seconds, 0.0), exemplar)
+        if record.received_bytes:
+            self._received.inc(record.received_bytes)
+        if record.sent_bytes:
+            self._sent.inc(record.sent_bytes)
+        if record.retried or record.error_kind is not None:
+            self._trouble(record)
+        if record.status < 300 and target.realm is not None:
+            self._realm(target.realm, proven=True)
+
+    def denied(self, explanation: Explanation) -> DenialKey:
+        """Count a denial; the label values under which it was counted."""
+        key = self._denial_key(explanation)
+        total, last = self._denials.get(key) or self._new_denial(key)
+        total.inc()
+        last.set(self._now())
+        self.counter("kcproxy_explanations_total").labels(explanation.verdict.confidence.value).inc()
+        return key
+
+    def resolved(self, key: DenialKey) -> None:
+        """What was refused passes now."""
+        self.counter("kcproxy_denials_resolved_total").labels(*key).inc()
+
+    def answer_reduced(self, target: Target) -> None:
+        """A thin 2xx."""
+        self.counter("kcproxy_reduced_answers_total").labels(self._known_operation(target)).inc()
+
+    def token_fetched(self, account: str, outcome: str, seconds: float, expires_in_seconds: float | None) -> None:
+        """The token endpoint answered."""
+        name = self._account(account, proven=True)
+        self.counter("kcproxy_token_fetches_total").labels(name, self._outcome(outcome, proven=True)).inc()
+        self.histogram("kcproxy_token_fetch_duration_seconds").labels(name).observe(seconds)
+        if outcome == "ok":
+            now = self._now()
+            self.gauge("kcproxy_token_fetched_timestamp_seconds").labels(name).set(now)
+            if expires_in_seconds is not None:
+                self.gauge("kcproxy_token_expiry_timestamp_seconds").labels(name).set(now + expires_in_seconds)
+
+    def token_roles(self, account: str, roles: Iterable[str]) -> None:
+        """Which admin roles the account's token carries; the others go to 0, so that a taken-away role is seen."""
+        name = self._account(account, proven=True)
+        granted = self._roles.intersection(roles)
+        seen = self._granted.setdefault(name, set())
+        seen |= granted
+        for role in sorted(seen):
+            self.gauge("kcproxy_role_granted").labels(name, role).set(role in granted)
+
+    def role_used(self, account: str, roles: Iterable[str]) -> None:
+        """A request with the account's token passed that needs these roles."""
+        name = self._account(account, proven=True)
+        for role in roles:
+            self.counter("kcproxy_role_uses_total").labels(name, role if role in self._roles else OTHER).inc()
+
+    def token_cache_read(self, account: str, *, hit: bool) -> None:
+        """A token was wanted."""
+        self.counter("kcproxy_token_cache_reads_total").labels(self._account(account, proven=True), "hit" if hit else "miss").inc()
+
+    def token_replaced(self, account: str) -> None:
+        """A refused token was replaced."""
+        self.counter("kcproxy_token_replacements_total").labels(self._account(account, proven=True)).inc()
+
+    def upstream_failed(self, kind: str) -> None:
+        """No usable answer."""
+        self.counter("kcproxy_upstream_errors_total").labels(self._kind(kind, proven=True)).inc()
+
+    def looked_up(self, what: str, outcome: str, seconds: float) -> None:
+        """Something was looked up for an explanation."""
+        name = self._what(what, proven=True)
+        self.counter("kcproxy_lookups_total").labels(name, self._outcome(outcome, proven=True)).inc()
+        self.histogram("kcproxy_lookup_duration_seconds").labels(name).observe(seconds)
+
+    def reloaded(self, *, successful: bool) -> None:
+        """Settings were read, and taken or refused."""
+        self.counter("kcproxy_config_reloads_total").labels("ok" if successful else "refused").inc()
+        self.gauge("kcproxy_config_last_reload_successful").set(successful)
+        if successful:
+            self.gauge("kcproxy_config_last_reload_success_timestamp_seconds").set(self._now())
+
+    def ready(self, is_ready: bool) -> None:
+        """Whether requests are taken."""
+        self.gauge("kcproxy_ready").set(is_ready)
+
+    def _trouble(self, record: RequestRecord) -> None:
+        if record.retried:
+            self.counter("kcproxy_retries_total").inc()
+        if record.error_kind is not None:
+            self.counter("kcproxy_errors_total").labels(self._kind(record.error_kind, proven=True)).inc()
+
+    def _operation(self, target: Target) -> _Operation:
+        label = operation_label(target)
+        if len(self._operations) >= MAX_OPERATIONS:
+            label = OTHER
+        if label not in self._operations:
+            duration, upstream = self.histogram("kcproxy_request_duration_seconds"), self.histogram("kcproxy_upstream_duration_seconds")
+            self._operations[label] = _Operation(label, duration, upstream)
+        return self._operations[label]
+
+    def _known_operation(self, target: Target) -> str:
+        return self._operation(target).label
+
+    def _code(self, operation: _Operation, status: int) -> Counter:
+        code = _CODES[status] if 100 <= status < 600 else OTHER
+        child = self.counter("kcproxy_requests_total").labels(operation.label, code)
+        if code != OTHER:
+            operation.codes[status] = child
+        return child
+
+    def _denial_key(self, explanation: Explanation) -> DenialKey:
+        target, verdict, is_proven = explanation.request.target, explanation.verdict, proven(explanation)
+        key = (
+            self._known_operation(target),
+            self._realm(target.realm, proven=is_proven),
+            verdict.cause.value,
+            role_label(verdict.missing, self._roles),
+            self._client(client_of(explanation), proven=is_proven) if self._clients_shown else "",
+        )
+        if key in self._denials or len(self._denials) < MAX_DENIAL_SERIES:
+            return key
+        self.counter("kcproxy_label_overflow_total").labels("operation").inc()
+        return ("overflow", OTHER, verdict.cause.value, OTHER, "")
+
+    def _new_denial(self, key: DenialKey) -> tuple[Counter, Gauge]:
+        self.gauge("kcproxy_denial_first_timestamp_seconds").labels(*key).set(self._now())
+        self.counter("kcproxy_denials_resolved_total").labels(*key)
+        children = (
+            self.counter("kcproxy_denials_total").labels(*key),
+            self.gauge("kcproxy_denial_last_timestamp_seconds").labels(*key),
+        )
+        self._denials[key] = children
+        return children
+
+    def _capped(self, label: str, limit: int, always: Iterable[str]) -> CappedNames:
+        child = self.counter("kcproxy_label_overflow_total").labels(label)
+        return CappedNames(limit, always=always, on_overflow=partial(child.inc, 1))
+
+    def _prepare(self, accounts: tuple[str, ...], catalog_version: str) -> None:
+        # Children of closed sets exist from the start, so that the first event already makes a rate.
+        for confidence in Confidence:
+            self.counter("kcproxy_explanations_total").labels(confidence.value)
+        for kind in ERROR_KINDS:
+            self.counter("kcproxy_upstream_errors_total").labels(kind)
+            self.counter("kcproxy_errors_total").labels(kind)
+        for outcome in ("ok", "refused"):
+            self.counter("kcproxy_config_reloads_total").labels(outcome)
+        for cause in Cause:
+            self.counter("kcproxy_denials_total").labels(OTHER, NONE, cause.value, NONE, "")
+        for account in accounts:
+            self._prepare_account(account)
+        info = self.gauge("kcproxy_build_info")
+        info.labels(kcproxy.__version__, platform.python_version(), catalog_version).set(1)
+
+    def _prepare_account(self, account: str) -> None:
+        for outcome in ("ok", "token", "connect", "timeout"):
+            self.counter("kcproxy_token_fetches_total").labels(account, outcome)
+        for result in ("hit", "miss"):
+            self.counter("kcproxy_token_cache_reads_total").labels(account, result)
+        self.counter("kcproxy_token_replacements_total").labels(account)
+
+
+def _build(spec: Spec, registry: CollectorRegistry) -> Metric:
+    if spec.kind is Kind.HISTOGRAM:
+        return Histogram(spec.name, spec.help, spec.labels, buckets=spec.buckets, registry=registry)
+    if spec.kind is Kind.COUNTER:
+        return Counter(spec.name, spec.help, spec.labels, registry=registry)
+    return Gauge(spec.name, spec.help, spec.labels, registry=registry)
+
+
+def _typed(metric: Metric, kind: type[M]) -> M:
+    if not isinstance(metric, kind):
+        raise TypeError(f"{metric} is no {kind.__name__}")
+    return metric
+
+
+def _refuse_multiprocess_mode(environ: "os._Environ[str]") -> None:
+    if "PROMETHEUS_MULTIPROC_DIR" in environ:
+        raise SettingsError(
+            ["environment PROMETHEUS_MULTIPROC_DIR: kcproxy is one process with metrics of its own; unset it, and scale by replicas"]
+        )

@@ -1,0 +1,130 @@
+"""The observer of a running proxy: metrics, log lines and the store of denials, fed by the data plane's events."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from kcproxy.model import Caller, Explanation, RoleSet, Target
+from kcproxy.observe.denials import DenialStore
+from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.labels import operation_label
+from kcproxy.observe.log import Log
+from kcproxy.observe.metrics import DenialKey, Metrics
+
+MAX_STANDING = 1000
+MAX_KINDS_STANDING = 20
+
+StandingKey = tuple[str, str | None, tuple[str | None, ...]]
+"""Operation, realm and caller: who must pass with what for a denial to count as resolved."""
+
+
+class LiveObserver:
+    """Implements ``events.Observer``. Runs on the event loop; every method is quick and none raises."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        log: Log,
+        denials: DenialStore,
+        *,
+        least: Callable[[Target], RoleSet | None] = lambda _target: None,
+    ) -> None:
+        """``least`` gives the smallest set of roles that an operation needs, as the catalog says."""
+        self.metrics = metrics
+        self.log = log
+        self.denials = denials
+        self._least = least
+        self._standing: OrderedDict[StandingKey, dict[str, DenialKey]] = OrderedDict()
+        log.sink.on_drop = metrics.counter("kcproxy_log_dropped_total").inc
+
+    def request_started(self) -> None:
+        """A request's head has been read."""
+        self.metrics.request_started()
+
+    def request_finished(self, record: RequestRecord) -> None:
+        """The last byte of the answer is out, or will never be."""
+        self.metrics.request_finished(record)
+        self.log.request(record)
+        if record.status < 300 and record.target.operation is not None:
+            if self._standing:
+                self._resolve(record)
+            if record.injected_account is not None:
+                self.metrics.role_used(record.injected_account, self._least(record.target) or ())
+
+    def denied(self, explanation: Explanation, record: RequestRecord) -> None:
+        """Keycloak (or the proxy) refused, and this is why."""
+        key = self.metrics.denied(explanation)
+        self.log.denial(explanation, record)
+        fingerprint = self.denials.add(explanation, record)
+        self.metrics.gauge("kcproxy_denials_stored").set(len(self.denials))
+        place = _standing_key(record, explanation.caller)
+        if place is not None:
+            self._stand(place, fingerprint, key)
+
+    def answer_reduced(self, target: Target, notice: str) -> None:
+        """A 2xx that is thinner than realm-admin's would be."""
+        self.metrics.answer_reduced(target)
+        self.log.debug("answer_reduced", operation=operation_label(target), realm=target.realm, notice=notice)
+
+    def token_fetched(self, account: str, outcome: str, seconds: float, expires_in_seconds: float | None) -> None:
+        """The token endpoint answered for an account of ours."""
+        self.metrics.token_fetched(account, outcome, seconds, expires_in_seconds)
+        write = self.log.info if outcome == "ok" else self.log.error
+        write("token_fetched", account=account, outcome=outcome, duration_ms=round(seconds * 1e3, 2), expires_in_seconds=expires_in_seconds)
+
+    def token_cache_read(self, account: str, *, hit: bool) -> None:
+        """A token was wanted for injection, and was in the cache or not."""
+        self.metrics.token_cache_read(account, hit=hit)
+
+    def token_replaced(self, account: str) -> None:
+        """A refused injected token was replaced and the request repeated."""
+        self.metrics.token_replaced(account)
+        self.log.info("token_replaced", account=account)
+
+    def token_roles(self, account: str, roles: tuple[str, ...]) -> None:
+        """The admin roles that a newly fetched token of an account of ours names."""
+        self.metrics.token_roles(account, roles)
+
+    def upstream_failed(self, kind: str) -> None:
+        """No usable answer: the error's kind."""
+        self.metrics.upstream_failed(kind)
+
+    def looked_up(self, what: str, outcome: str, seconds: float) -> None:
+        """The inspector (or a public document) was asked."""
+        self.metrics.looked_up(what, outcome, seconds)
+        self.log.debug("looked_up", what=what, outcome=outcome, duration_ms=round(seconds * 1e3, 2))
+
+    def settings_reloaded(self, *, successful: bool) -> None:
+        """Settings were read anew, and taken or refused."""
+        self.metrics.reloaded(successful=successful)
+
+    def close(self) -> None:
+        """Write what is left to the log and to the history."""
+        self.denials.close()
+        self.log.close()
+
+    def _stand(self, place: StandingKey, fingerprint: str, key: DenialKey) -> None:
+        kinds = self._standing.setdefault(place, {})
+        if len(kinds) < MAX_KINDS_STANDING:
+            kinds[fingerprint] = key
+        self._standing.move_to_end(place)
+        if len(self._standing) > MAX_STANDING:
+            self._standing.popitem(last=False)
+
+    def _resolve(self, record: RequestRecord) -> None:
+        place = _standing_key(record, record.caller)
+        if place is not None:
+            for fingerprint, key in self._standing.pop(place, {}).items():
+                self.metrics.resolved(key)
+                self.denials.resolved(fingerprint)
+
+
+def _standing_key(record: RequestRecord, caller: Caller | None) -> StandingKey | None:
+    if record.target.operation is None:
+        return None
+    if record.injected_account is not None:
+        who: tuple[str | None, ...] = (record.injected_account,)
+    elif caller is not None and (caller.client_id is not None or caller.username is not None):
+        who = (caller.realm, caller.client_id, caller.username)
+    else:
+        return None  # nobody in particular: that another passes says nothing about him
+    return (record.target.operation.key, record.target.realm, who)

@@ -1,0 +1,1 @@
+"""The page for people: HTML that reads without scripts, made on the server, everything escaped."""

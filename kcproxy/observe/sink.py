@@ -1,0 +1,86 @@
+"""Where log lines go: collected in memory, written by a thread of its own, so that a slow reader never stops the event loop."""
+
+import os
+import threading
+from collections.abc import Callable
+
+MAX_PENDING_BYTES = 8 * 1024 * 1024
+FLUSH_SECONDS = 0.2
+EARLY_FLUSH_BYTES = 256 * 1024
+
+
+class Sink:
+    """A bounded buffer in front of a file descriptor. What does not fit is dropped and counted, never waited for."""
+
+    def __init__(self, descriptor: int = 1, *, max_pending_bytes: int = MAX_PENDING_BYTES) -> None:
+        """The thread is started with the first line, so that a forked worker has its own."""
+        self.dropped = 0
+        self.on_drop: Callable[[], None] | None = None
+        self._descriptor = descriptor
+        self._max_pending_bytes = max_pending_bytes
+        self._lines: list[str] = []
+        self._pending = 0
+        self._wake = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._hurried = False
+
+    def write(self, line: str) -> None:
+        """Take one line, without its line break."""
+        with self._wake:
+            if self._pending + len(line) > self._max_pending_bytes:
+                self._drop()
+                return
+            self._pending += len(line) + 1
+            self._lines.append(line)
+            if self._pending > EARLY_FLUSH_BYTES and not self._hurried:
+                self._hurried = True
+                self._wake.notify()
+            if self._thread is None or self._closed:
+                self._start()
+
+    msg = debug = info = warning = error = critical = exception = write
+    """The names under which structlog calls a logger."""
+
+    def close(self) -> None:
+        """Write what is left; the thread ends. A line written later starts a new one."""
+        with self._wake:
+            self._closed = True
+            thread, self._thread = self._thread, None
+            self._wake.notify()
+        if thread is not None:
+            thread.join(timeout=5)
+
+    def _drop(self) -> None:
+        self.dropped += 1
+        if self.on_drop is not None:
+            self.on_drop()
+
+    def _start(self) -> None:
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="kcproxy-log", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        closed = False
+        while not closed:
+            with self._wake:
+                if not (self._closed or self._hurried):
+                    self._wake.wait(FLUSH_SECONDS)
+                closed = self._closed
+                lines, self._lines = self._lines, []
+                self._hurried = False
+            if lines:
+                written = self._emit("\n".join(lines) + "\n")
+                with self._wake:
+                    self._pending -= written
+
+    def _emit(self, text: str) -> int:
+        data = memoryview(text.encode("utf-8", "backslashreplace"))
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+        except OSError:
+            # The reader is gone: nobody is left to tell, except the counter.
+            self._drop()
+        return len(text)

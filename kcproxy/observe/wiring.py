@@ -1,0 +1,46 @@
+"""Settings and catalog in, an observer out: the one place where metrics, log, store and history are put together."""
+
+import sqlite3
+from collections.abc import Callable
+
+from kcproxy.catalog import Catalog
+from kcproxy.errors import SettingsError
+from kcproxy.model import RoleSet, Target
+from kcproxy.observe.denials import DenialStore
+from kcproxy.observe.history import History
+from kcproxy.observe.labels import ADMIN_ROLES
+from kcproxy.observe.log import Log, configure
+from kcproxy.observe.metrics import Metrics
+from kcproxy.observe.observer import LiveObserver
+from kcproxy.settings.values import HistorySettings, Settings
+
+
+def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = None) -> LiveObserver:
+    """The observer of one process. SettingsError where the history file cannot be used."""
+    metrics = Metrics(
+        settings.metrics,
+        roles=ADMIN_ROLES.union(catalog.roles),
+        accounts=tuple(account.client_id for account in settings.accounts),
+        realms=[realm for account in settings.accounts for realm in (*account.realms, account.token_realm)],
+        catalog_version=catalog.version,
+    )
+    dropped = metrics.counter("kcproxy_history_dropped_total")
+    history = _history(settings.history, dropped.inc)
+    store = DenialStore(settings.history.max_denials, history=history)
+
+    def least(target: Target) -> RoleSet | None:
+        entry = catalog.entry(target)
+        return None if entry is None else entry.requirement.least
+
+    return LiveObserver(metrics, log or configure(settings.log), store, least=least)
+
+
+def _history(settings: HistorySettings, on_drop: Callable[[int], None]) -> History | None:
+    if settings.path is None:
+        return None
+    try:
+        return History(settings.path, settings.max_denials, on_drop=on_drop)
+    except (OSError, sqlite3.Error) as error:
+        raise SettingsError(
+            [f"history.path = {str(settings.path)!r}: {error}; name a file that can be written, or leave it out"]
+        ) from error

@@ -1,0 +1,238 @@
+"""The log: fields as documented, nothing secret, nothing formatted in vain, nothing that stops the loop."""
+
+import json
+import logging
+import os
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kcproxy.observe import lines
+from kcproxy.observe.lines import DENIAL_FIELDS, REQUEST_FIELDS
+from kcproxy.observe.log import Log
+from kcproxy.observe.redact import redact_text, redact_value
+from kcproxy.observe.sink import Sink
+from kcproxy.settings.values import LogFormat, LogSettings
+from tests.observe.samples import USERNAME, explanation, record, target
+
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI0MiJ9.c2lnbmF0dXJl"
+Written = Callable[[], list[str]]
+
+
+class Captured(Sink):
+    """A sink that keeps its lines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def write(self, line: str) -> None:
+        self.lines.append(line)
+
+    msg = debug = info = warning = error = critical = exception = write
+
+
+def log_of(form: LogFormat = LogFormat.JSON, level: str = "info") -> tuple[Log, list[str]]:
+    sink = Captured()
+    return Log(LogSettings(format=form, level=level), sink=sink, now=lambda: 1_700_000_000.25), sink.lines
+
+
+def test_a_request_is_one_line_of_json_with_the_documented_fields() -> None:
+    log, written = log_of()
+    log.request(record(injected_account="app", token_replaced=True, trace_id="ab" * 16, denial_id="d-1", peer="127.0.0.1"))
+    (line,) = map(json.loads, written)
+    assert line["time"] == "2023-11-14T22:13:20.250Z"
+    assert (line["event"], line["status"], line["duration_ms"], line["upstream_ms"]) == ("request", 200, 4.2, 4.0)
+    assert line["operation"] == "GET /admin/realms/{realm}/users/{user-id}"
+    assert set(line) <= set(REQUEST_FIELDS)
+
+
+def test_every_documented_field_of_a_request_can_occur() -> None:
+    log, written = log_of()
+    everything = record(
+        injected_account="a", token_replaced=True, retried=True, error_kind="connect", trace_id="t", denial_id="d", peer="p"
+    )
+    log.request(everything)
+    assert set(json.loads(written[0])) == set(REQUEST_FIELDS)
+
+
+def test_a_denial_is_one_line_more_with_the_sentence_and_the_role() -> None:
+    log, written = log_of()
+    log.denial(explanation(), record(status=403, injected_account="app", trace_id="t"))
+    (line,) = map(json.loads, written)
+    assert (line["event"], line["cause"], line["missing"], line["username"]) == ("denial", "role-missing", ["view-users"], USERNAME)
+    assert set(line) == set(DENIAL_FIELDS)
+
+
+@pytest.mark.parametrize(("level", "count"), [("info", 2), ("warning", 1), ("error", 0)])
+def test_what_is_below_the_level_is_neither_written_nor_formatted(level: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    formatted: list[object] = []
+
+    def formats_request(*given: object) -> str:
+        formatted.append(given)
+        return "line"
+
+    def formats_denial(*given: object) -> dict[str, str]:
+        formatted.append(given)
+        return {}
+
+    monkeypatch.setattr("kcproxy.observe.log.request_json", formats_request)
+    monkeypatch.setattr("kcproxy.observe.log.denial_fields", formats_denial)
+    log, written = log_of(level=level)
+    log.request(record())
+    log.denial(explanation(), record())
+    log.debug("details")
+    assert len(written) == len(formatted) == count
+
+
+def test_the_console_shows_the_same_for_people() -> None:
+    log, written = log_of(LogFormat.CONSOLE)
+    log.request(record())
+    log.denial(explanation(), record())
+    assert "request" in written[0]
+    assert "status=200" in written[0]
+    assert "view-users" in written[1]
+
+
+def test_a_path_cannot_move_the_cursor_of_a_terminal_nor_start_a_line_of_its_own() -> None:
+    for form in LogFormat:
+        log, written = log_of(form)
+        log.request(record(target(raw_path='/admin/\x1b[2J\n{"event":"forged"}', realm='x"\r\n')))
+        assert all(c.isprintable() for c in written[0])
+
+
+def test_a_line_that_json_cannot_encode_otherwise_is_still_json() -> None:
+    log, written = log_of()
+    log.request(record(target(raw_path="/admin/\ud800", realm="\udfff")))
+    assert json.loads(written[0])["realm"] == "\udfff"
+
+
+def test_a_very_long_path_is_cut() -> None:
+    log, written = log_of()
+    log.request(record(target(raw_path="/" + "a" * 100_000)))
+    assert len(written[0]) < 1500
+
+
+FIELDS = st.sampled_from(["method", "raw_path", "realm", "peer", "trace_id", "injected_account"])
+
+
+@given(field=FIELDS, before=st.text(max_size=10), after=st.text(alphabet="/?& x", max_size=10), form=st.sampled_from(list(LogFormat)))
+def test_a_token_in_any_field_of_a_request_never_reaches_the_line(field: str, before: str, after: str, form: LogFormat) -> None:
+    log, written = log_of(form)
+    value = before + JWT + after
+    given_field: dict[str, Any] = {field: value}
+    log.request(record(target(**given_field)) if field in {"method", "raw_path", "realm"} else record(**given_field))
+    log.denial(explanation(target=target(realm=value), summary=value), record(trace_id=value))
+    assert not re.search(r"eyJzdWIi|c2lnbmF0dXJl", "".join(written))
+
+
+SECRET_KEYS = [
+    "authorization",
+    "Authorization",
+    "client_secret",
+    "password",
+    "cookie",
+    "set-cookie",
+    "access_token",
+    "clientAssertion",
+    "admin_key",
+]
+NESTED: st.SearchStrategy[Any] = st.recursive(
+    st.just("s3cr3t-v4lue"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(key=st.sampled_from(SECRET_KEYS), value=NESTED, depth=st.integers(0, 3))
+def test_whatever_stands_under_a_secret_name_is_stars_at_any_depth(key: str, value: Any, depth: int) -> None:
+    fields: dict[str, Any] = {key: value}
+    for _ in range(depth):
+        fields = {"inner": [fields]}
+    log, written = log_of()
+    log.info("something", **fields)
+    assert "s3cr3t-v4lue" not in written[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Authorization: Bearer abcdef012345",
+        "Basic Y2xpZW50OnNlY3JldA==",
+        "POST grant_type=client_credentials&client_secret=abcdef012345&x=1",
+        "refresh_token=abcdef012345",
+        "password=Y2xpZW50OnNlY3JldA==",
+        f"got {JWT} back",
+        "client_secret%3Dabcdef012345",
+        "/realms/x?code=abcdef012345",
+    ],
+)
+def test_secrets_inside_a_text_are_found(text: str) -> None:
+    assert not re.search(r"abcdef012345|Y2xpZW50OnNlY3JldA|c2lnbmF0dXJl", redact_text(text))
+
+
+@pytest.mark.parametrize(
+    "text", ["/admin/realms/{realm}/users", "view-users of realm-management", "token of the service account", "kcadm.sh get realms/x/keys"]
+)
+def test_plain_words_stay(text: str) -> None:
+    assert redact_text(text) == text
+
+
+def test_numbers_and_truth_values_stay_what_they_are() -> None:
+    assert redact_value("sizes", {"a": [1, 2.5, True, None]}) == {"a": [1, 2.5, True, None]}
+
+
+def test_what_libraries_log_comes_through_redacted() -> None:
+    log, written = log_of()
+    undo = log.capture_libraries()
+    logging.getLogger("aiohttp.server").error("Error handling request: Authorization: Bearer %s", JWT)
+    undo()
+    (line,) = map(json.loads, written)
+    assert line["logger"] == "aiohttp.server"
+    assert "eyJzdWIi" not in written[0]
+
+
+def test_lines_reach_the_descriptor_in_order_and_all_of_them(tmp_path: Any) -> None:
+    path = tmp_path / "log"
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY)
+    sink = Sink(descriptor)
+    for number in range(5000):
+        sink.write(str(number))
+    sink.close()
+    os.close(descriptor)
+    assert path.read_text().split() == [str(number) for number in range(5000)]
+
+
+def test_a_reader_that_stopped_reading_stops_nobody_and_the_loss_is_counted() -> None:
+    reading, writing = os.pipe()
+    sink = Sink(writing, max_pending_bytes=300_000)
+    began = time.monotonic()
+    for _ in range(2000):
+        sink.write("x" * 1000)
+    assert time.monotonic() - began < 1
+    assert sink.dropped > 1000
+    os.close(reading)  # now the blocked write ends with an error, which is counted too
+    sink.close()
+    os.close(writing)
+
+
+def test_the_line_of_a_request_costs_some_microseconds() -> None:
+    log, _ = log_of()
+    one = record(injected_account="app", peer="127.0.0.1")
+    rounds = []
+    for _ in range(20):
+        began = time.perf_counter()
+        for _ in range(500):
+            log.request(one)
+        rounds.append((time.perf_counter() - began) / 500)
+    assert min(rounds) < 30e-6
+
+
+def test_the_documentation_names_every_field() -> None:
+    text = lines.markdown()
+    assert all(f"| `{name}` |" in text for name in (*REQUEST_FIELDS, *DENIAL_FIELDS))
