@@ -10,7 +10,8 @@ from kcproxy.catalog.paths import ambiguity, path_of, segments_of
 from kcproxy.catalog.roles import RoleAlgebra
 from kcproxy.model import NOTHING, Basis, Requirement, RoleSet, Target, TargetKind
 
-_SERVER_WIDE = frozenset({"realms", "serverinfo"})
+_API_ROOTS = frozenset({"realms", "serverinfo", "api"})
+_REALM_PARAMETERS = ("realm", "realmName")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ class Catalog:
         segments = segments_of(raw_path, base_path)
         if segments is None:
             return Target(kind=TargetKind.OTHER, method=method, raw_path=raw_path, ambiguous=doubt)
-        if segments[0] != "admin":
+        if segments[0] != "admin" or _is_console_page(segments):
             return _elsewhere(method, raw_path, segments, doubt)
         found = self._matcher.find(method, segments, content_type)
         if found is None:
@@ -61,7 +62,7 @@ class Catalog:
             kind=TargetKind.ADMIN,
             method=method,
             raw_path=raw_path,
-            realm=parameters.get("realm"),
+            realm=next((parameters[name] for name in _REALM_PARAMETERS if name in parameters), None),
             operation=entry.operation,
             parameters=parameters,
             ambiguous=doubt,
@@ -137,9 +138,11 @@ def _elsewhere(method: str, raw_path: str, segments: Sequence[str], doubt: str |
     return Target(kind=kind, method=method, raw_path=raw_path, realm=segments[1] or None, ambiguous=doubt)
 
 
+def _is_console_page(segments: Sequence[str]) -> bool:
+    # Pages of the console need no token; only whoami below it does.
+    return len(segments) < 2 or (segments[1] not in _API_ROOTS and segments[-1] != "whoami")
+
+
 def _unknown(method: str, raw_path: str, segments: Sequence[str], doubt: str | None) -> Target:
-    # Only what lies below these is the Admin REST API; the rest of /admin is the console's pages.
-    is_api = len(segments) > 1 and segments[1] in _SERVER_WIDE
-    realm = segments[2] if is_api and segments[1] == "realms" and len(segments) > 2 else None
-    kind = TargetKind.ADMIN_UNKNOWN if is_api else TargetKind.OTHER
-    return Target(kind=kind, method=method, raw_path=raw_path, realm=realm or None, ambiguous=doubt)
+    realm = segments[2] if segments[1] in {"realms", "api"} and len(segments) > 2 else None
+    return Target(kind=TargetKind.ADMIN_UNKNOWN, method=method, raw_path=raw_path, realm=realm or None, ambiguous=doubt)

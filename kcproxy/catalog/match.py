@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from kcproxy.catalog.entry import Entry
 
-SPANNING_TEMPLATES = frozenset({"/admin/realms/{realm}/group-by-path/{path}"})
-"""Templates whose last parameter spans segments (RealmAdminResource: ``@Path("group-by-path/{path: .*}")``)."""
+SPANNING_SUFFIX = "/group-by-path/{path}"
+"""How templates end whose last parameter spans segments (RealmAdminResource, OrganizationGroupsResource: ``group-by-path/{path: .*}``)."""
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class Matcher:
                 node = node.literals.setdefault(part, _Node())
                 continue
             names.append(part[1:-1])
-            spanning = template in SPANNING_TEMPLATES and position == len(parts) - 1
+            spanning = template.endswith(SPANNING_SUFFIX) and position == len(parts) - 1
             child = node.rest if spanning else node.parameter
             if child is None:
                 child = _Node()

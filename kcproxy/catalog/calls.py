@@ -1,0 +1,78 @@
+"""A list of calls, read from whatever records them: plain lines, an access log, kcproxy's own log."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+_METHODS = "GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS"
+_PLAIN = re.compile(rf"\s*({_METHODS})\s+(\S+)", re.IGNORECASE)
+_ACCESS_LOG = re.compile(rf'"({_METHODS}) (\S+) HTTP/[0-9.]+"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call: method, path and query as sent, and the line (from 1) on which it first stands."""
+
+    method: str
+    path: str
+    query: str
+    line: int
+
+    @property
+    def parameters(self) -> dict[str, list[str]]:
+        """The query's parameters, decoded."""
+        return parse_qs(self.query, keep_blank_values=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallList:
+    """The distinct calls of a text, and the numbers of lines that hold none."""
+
+    calls: tuple[Call, ...]
+    unreadable: tuple[int, ...]
+
+
+def read_calls(text: str) -> CallList:
+    """Calls from lines ``GET /admin/…``, access-log lines or JSON lines with ``method`` and ``path``; ``#`` begins a comment line."""
+    calls: dict[tuple[str, str, str], Call] = {}
+    unreadable = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        found = next(_readings(line), None)
+        if found is None:
+            unreadable.append(number)
+            continue
+        method, target = found[0].upper(), urlsplit(found[1])
+        calls.setdefault((method, target.path, target.query), Call(method=method, path=target.path, query=target.query, line=number))
+    return CallList(calls=tuple(calls.values()), unreadable=tuple(unreadable))
+
+
+def _readings(line: str) -> Iterator[tuple[str, str]]:
+    if line.lstrip().startswith("{"):
+        yield from _of_json(line)
+        return
+    for pattern in (_PLAIN, _ACCESS_LOG):
+        match = pattern.match(line) if pattern is _PLAIN else pattern.search(line)
+        if match and _splits(match[2]):
+            yield match[1], match[2]
+
+
+def _of_json(line: str) -> Iterator[tuple[str, str]]:
+    try:
+        document = json.loads(line)
+    except ValueError:
+        return
+    method, path = document.get("method"), document.get("path")
+    if isinstance(method, str) and isinstance(path, str) and _splits(path):
+        yield method, path
+
+
+def _splits(target: str) -> bool:
+    try:
+        urlsplit(target)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,61 @@
+"""Entries of the table as JSON-ready documents: the form that ``kcproxy roles --json`` promises."""
+
+from typing import Any
+
+from kcproxy.catalog.catalog import Catalog
+from kcproxy.catalog.entry import Entry, Variant
+from kcproxy.model import Requirement
+
+SCHEMA = 1
+
+
+def entry_document(entry: Entry) -> dict[str, Any]:
+    """One operation: ``anyOf`` minimal sets with the full answer, ``admits`` minimal sets that are let in, ``least`` of anyOf or null.
+
+    Where the need could not be determined, ``anyOf`` and ``admits`` are null (an empty list says that nothing suffices) and
+    ``undetermined`` holds the reason.
+    """
+    operation = entry.operation
+    document: dict[str, Any] = {"method": operation.method, "path": operation.path}
+    if operation.body:
+        document["body"] = operation.body
+    document |= _need(entry.requirement) | {"features": list(operation.features), "basis": entry.requirement.basis.value}
+    extras = {
+        "handler": operation.handler,
+        "master": _need(entry.master) if entry.master else None,
+        "variants": [_variant(variant) for variant in entry.variants],
+        "notes": list(entry.requirement.notes),
+        "undetermined": entry.requirement.undetermined,
+    }
+    return document | {name: value for name, value in extras.items() if value}
+
+
+def _need(requirement: Requirement) -> dict[str, Any]:
+    known = requirement.undetermined is None
+    document: dict[str, Any] = {
+        "least": list(requirement.least) if requirement.least is not None else None,
+        "anyOf": [list(roles) for roles in requirement.any_of] if known else None,
+        "admits": [list(roles) for roles in requirement.admits] if known else None,
+    }
+    extras = {
+        "reduced": dict(requirement.reduced),
+        "masterRealmRoles": [list(roles) for roles in requirement.master_realm_roles],
+        "refusal": requirement.refusal_status if requirement.refusal_status != 403 else None,
+    }
+    return document | {name: value for name, value in extras.items() if value}
+
+
+def _variant(variant: Variant) -> dict[str, Any]:
+    document = {"id": variant.id, "when": dict(variant.when), "says": variant.says} | _need(variant.requirement)
+    return document | ({"master": _need(variant.master)} if variant.master else {})
+
+
+def table_head(catalog: Catalog) -> dict[str, Any]:
+    """What a document on a table begins with: whose table it is, how it came about, how many operations it has."""
+    return {
+        "schema": SCHEMA,
+        "keycloak": catalog.version,
+        "basis": catalog.basis.value,
+        "provenance": dict(catalog.provenance),
+        "count": len(catalog.operations),
+    }

@@ -1,0 +1,174 @@
+"""Questions to the table: what lies below a path, what a role opens, what a list of calls needs, what changed between versions."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from kcproxy.catalog.catalog import Catalog
+from kcproxy.catalog.entry import Entry
+from kcproxy.model import RoleSet, Target, TargetKind
+
+_PARAMETER = re.compile(r"\{[^{}]*\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """What roles open: ``full`` answers, ``reduced`` ones (let in, but sees less), and ``together`` what opens with further roles."""
+
+    full: tuple[Entry, ...]
+    reduced: tuple[Entry, ...]
+    together: tuple[tuple[Entry, RoleSet], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One operation in two versions. ``old`` is None where it was added, ``new`` where it was removed."""
+
+    old: Entry | None
+    new: Entry | None
+
+    @property
+    def entry(self) -> Entry:
+        """Whichever there is, the newer one first."""
+        entry = self.new or self.old
+        if entry is None:
+            raise LookupError("a change without any side")
+        return entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differences:
+    """What changed from one version to another."""
+
+    added: tuple[Change, ...]
+    removed: tuple[Change, ...]
+    changed: tuple[Change, ...]
+    new_roles: RoleSet
+    gone_roles: RoleSet
+
+
+def operations_at(catalog: Catalog, method: str, path: str) -> tuple[Entry, ...]:
+    """The entries of a path template or of a concrete path (``/admin/realms/shop/users/42``), one for each body; () where unknown."""
+    method = "GET" if method == "HEAD" else method
+    template = path.partition("?")[0]
+    if catalog.find(method, template) is None:
+        target: Target = catalog.target(method, path)
+        if target.kind is not TargetKind.ADMIN or target.operation is None:
+            return ()
+        template = target.operation.path
+    return tuple(e for e in catalog.operations if e.operation.method == method and e.operation.path == template)
+
+
+def operations_below(catalog: Catalog, prefix: str, method: str | None = None) -> tuple[Entry, ...]:
+    """The entries on a path and below it, segment by segment. A parameter in the table matches whatever the prefix has there."""
+    wanted = [part for part in prefix.rstrip("*").strip("/").split("/") if part]
+    found = (entry for entry in catalog.operations if method in {None, entry.operation.method})
+    return tuple(entry for entry in found if _starts_with(entry.operation.path.strip("/").split("/"), wanted))
+
+
+def _starts_with(parts: Sequence[str], wanted: Sequence[str]) -> bool:
+    if len(wanted) > len(parts):
+        return False
+    pairs = zip(parts, wanted, strict=False)
+    return all(part == want or part.startswith("{") for part, want in pairs)
+
+
+def reach(catalog: Catalog, roles: RoleSet, entries: Iterable[Entry]) -> Reach:
+    """What a caller with these roles may do; what any token may do is left out."""
+    full, reduced, together = [], [], []
+    held = catalog.closure(roles)
+    for entry in entries:
+        need = entry.requirement
+        if need.undetermined is not None or () in need.any_of:
+            continue
+        if catalog.satisfies(roles, need.any_of):
+            full.append(entry)
+        elif catalog.satisfies(roles, need.admits):
+            reduced.append(entry)
+        elif more := _missing(catalog, held, need.any_of):
+            together.append((entry, more))
+    return Reach(full=tuple(full), reduced=tuple(reduced), together=tuple(together))
+
+
+def _missing(catalog: Catalog, held: frozenset[str], sets: tuple[RoleSet, ...]) -> RoleSet | None:
+    """What to add, where a part of some set is held already."""
+    parts = [tuple(role for role in roles if role not in held) for roles in sets if held & set(roles)]
+    return catalog.least(parts)
+
+
+def least_cover(catalog: Catalog, demands: Sequence[tuple[RoleSet, ...]]) -> RoleSet | None:
+    """The combination of roles with the least power that satisfies every demand; None where one cannot be satisfied.
+
+    Least power: unlocks the fewest operations of the whole table, then the fewest roles. Exact: branch and bound, which holds
+    because a larger set never unlocks less.
+    """
+    distinct = sorted({tuple(sorted(sets)) for sets in demands if () not in sets}, key=len)
+    if any(not sets for sets in distinct):
+        return None
+    return _Search(catalog, distinct).best()
+
+
+class _Search:
+    """One search for the least cover."""
+
+    def __init__(self, catalog: Catalog, demands: Sequence[tuple[RoleSet, ...]]) -> None:
+        self._catalog, self._demands = catalog, demands
+        self._found: list[RoleSet] = []
+        self._bound: int | None = None
+        self._seen: set[tuple[int, RoleSet]] = set()
+
+    def best(self) -> RoleSet | None:
+        self._descend(0, ())
+        return self._catalog.least(self._found)
+
+    def _descend(self, position: int, held: RoleSet) -> None:
+        while position < len(self._demands) and self._catalog.satisfies(held, self._demands[position]):
+            position += 1
+        unlocked = self._catalog.unlocked(held)
+        if (position, held) in self._seen or (self._bound is not None and unlocked > self._bound):
+            return
+        self._seen.add((position, held))
+        if position == len(self._demands):
+            self._bound = unlocked
+            self._found = [roles for roles in self._found if self._catalog.unlocked(roles) <= unlocked]
+            self._found.append(self._trimmed(held))
+            return
+        for roles in sorted(self._demands[position], key=lambda extra: self._catalog.unlocked(_union(held, extra))):
+            self._descend(position + 1, _union(held, roles))
+
+    def _trimmed(self, held: RoleSet) -> RoleSet:
+        """Without the roles that nothing needs, others being there."""
+        for role in held:
+            rest = tuple(other for other in held if other != role)
+            if all(self._catalog.satisfies(rest, sets) for sets in self._demands):
+                return self._trimmed(rest)
+        return held
+
+
+def _union(held: RoleSet, more: RoleSet) -> RoleSet:
+    return tuple(sorted({*held, *more}))
+
+
+def differences(old: Catalog, new: Catalog) -> Differences:
+    """What was added, removed, or needs other roles. Paths count as the same whatever their parameters are called."""
+    before, after = _by_shape(old), _by_shape(new)
+    added = (Change(old=None, new=after[key]) for key in after if key not in before)
+    removed = (Change(old=before[key], new=None) for key in before if key not in after)
+    pairs = (Change(old=before[key], new=after[key]) for key in after if key in before)
+    return Differences(
+        added=tuple(added),
+        removed=tuple(removed),
+        changed=tuple(pair for pair in pairs if pair.old and pair.new and _needs(pair.old) != _needs(pair.new)),
+        new_roles=tuple(role for role in new.roles if role not in old.roles),
+        gone_roles=tuple(role for role in old.roles if role not in new.roles),
+    )
+
+
+def _by_shape(catalog: Catalog) -> dict[tuple[str, str, str | None], Entry]:
+    return {(e.operation.method, _PARAMETER.sub("{}", e.operation.path), e.operation.body): e for e in catalog.operations}
+
+
+def _needs(entry: Entry) -> tuple[object, ...]:
+    need = entry.requirement
+    variants = tuple((v.id, frozenset(v.requirement.any_of), frozenset(v.requirement.admits)) for v in entry.variants)
+    return frozenset(need.any_of), frozenset(need.admits), entry.operation.features, need.undetermined is None, variants
