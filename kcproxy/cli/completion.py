@@ -1,0 +1,26 @@
+"""``kcproxy completion``: the script by which a shell completes commands and options."""
+
+import click
+from click.shell_completion import get_completion_class
+
+from kcproxy.cli.exits import epilog
+from kcproxy.cli.terminal import result
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command(name="completion", epilog=epilog())
+@click.argument("shell", type=click.Choice(SHELLS))
+@click.pass_context
+def command(ctx: click.Context, shell: str) -> None:
+    """Print the completion script of SHELL.
+
+    \b
+    bash:  kcproxy completion bash > ~/.local/share/bash-completion/completions/kcproxy
+    zsh:   kcproxy completion zsh > "${fpath[1]}/_kcproxy"
+    fish:  kcproxy completion fish > ~/.config/fish/completions/kcproxy.fish
+    """  # noqa: D301 - click wants the control character
+    found = get_completion_class(shell)
+    if found is None:
+        raise click.UsageError(f"there is no completion for {shell}")
+    result(found(ctx.find_root().command, {}, "kcproxy", "_KCPROXY_COMPLETE").source())

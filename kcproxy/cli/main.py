@@ -1,0 +1,61 @@
+"""``kcproxy``: the group of commands. A command's module is imported when it is asked for, so that each starts quickly."""
+
+import importlib
+import importlib.util
+import sys
+
+import click
+
+import kcproxy
+from kcproxy.cli.exits import Exit, epilog
+from kcproxy.errors import KcproxyError, SettingsError
+
+COMMANDS = ("serve", "demo", "check", "explain", "roles", "doctor", "denials", "completion")
+"""Names of commands in the order of the help; each is the module ``kcproxy.cli.NAME`` and in it the value ``command``."""
+
+
+class Program(click.Group):
+    """A group that finds its commands by module, and turns the program's own errors into exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names, as far as their modules are there."""
+        return [name for name in COMMANDS if importlib.util.find_spec(f"kcproxy.cli.{name}")]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; None lets click say that there is none."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command = importlib.import_module(f"kcproxy.cli.{cmd_name}").command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"kcproxy.cli.{cmd_name}.command is no command")
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; errors of our own go to standard error, without a traceback."""
+        try:
+            result: object = super().invoke(ctx)
+        except SettingsError as error:
+            report(error)
+            sys.exit(Exit.USAGE)
+        except KcproxyError as error:
+            click.echo(f"kcproxy: {error}", err=True)
+            sys.exit(Exit.FAILED)
+        return result
+
+
+def report(error: SettingsError) -> None:
+    """Every problem on standard error, one a line."""
+    count = len(error.problems)
+    click.echo(f"kcproxy: {count} problem{'s' if count > 1 else ''} in the settings", err=True)
+    for problem in error.problems:
+        click.echo(f"  {problem}", err=True)
+
+
+@click.group(cls=Program, epilog=epilog(), context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(kcproxy.__version__, prog_name="kcproxy")
+def main() -> None:
+    """A proxy in front of Keycloak that explains every 403: the missing role, the evidence, the smallest fix."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""Answers of ``kcproxy roles`` for people."""
+
+from collections.abc import Iterator, Sequence
+
+from kcproxy.catalog import Catalog, Entry, Variant
+from kcproxy.catalog.queries import Change, Differences, Reach
+from kcproxy.cli.roles_documents import Demand, Plan
+from kcproxy.cli.terminal import bold, columns, paint
+from kcproxy.model import Requirement, RoleSet
+
+
+def roles_text(roles: RoleSet | None) -> str:
+    """A set of roles in words."""
+    if roles is None:
+        return "no role suffices"
+    return " + ".join(roles) if roles else "any token"
+
+
+def least_text(need: Requirement) -> str:
+    """The least set of a requirement in words."""
+    return "not determined" if need.undetermined is not None else roles_text(need.least)
+
+
+def others_text(need: Requirement) -> str:
+    """The other sets that give the full answer, in words."""
+    others = [roles_text(roles) for roles in need.any_of if roles != need.least]
+    return "or " + ", ".join(others) if others else ""
+
+
+def thinner(need: Requirement) -> tuple[tuple[RoleSet, str], ...]:
+    """Sets that are let in without getting the full answer, each with what is missing from it."""
+    sets = (roles for roles in need.admits if roles not in need.any_of)
+    return tuple((roles, need.reduced.get("+".join(roles), "sees less")) for roles in sets)
+
+
+def _reduced_text(need: Requirement) -> str:
+    parts = [f"{roles_text(roles)} is let in ({says})" for roles, says in thinner(need)]
+    return "; ".join(parts)
+
+
+def overview(entries: Sequence[Entry]) -> list[str]:
+    """One line an operation: method, path, least, others."""
+    rows = [(e.operation.method, _path(e), least_text(e.requirement), others_text(e.requirement)) for e in entries]
+    return columns(rows)
+
+
+def _path(entry: Entry) -> str:
+    return entry.operation.path + (f" ({entry.operation.body})" if entry.operation.body else "")
+
+
+def card(entry: Entry) -> Iterator[str]:
+    """Everything on one operation."""
+    need = entry.requirement
+    yield bold(f"{entry.operation.method} {_path(entry)}")
+    yield from columns(list(_facts(entry, need)), indent="  ")
+    for variant in entry.variants:
+        yield f"  {bold(variant.says)}"
+        yield from columns(list(_variant(variant)), indent="    ")
+
+
+def _facts(entry: Entry, need: Requirement) -> Iterator[tuple[str, str]]:
+    yield "least", paint(least_text(need), "green")
+    yield from _sets(need)
+    if need.undetermined:
+        yield "why not", need.undetermined
+    if need.master_realm_roles:
+        yield "realm roles of master", ", ".join(roles_text(roles) for roles in need.master_realm_roles)
+    if entry.master is not None:
+        yield "callers of master", least_text(entry.master)
+    if entry.operation.features:
+        yield "features", ", ".join(entry.operation.features)
+    if need.refusal_status != 403:
+        yield "refused with", str(need.refusal_status)
+    yield from (("note", note) for note in need.notes)
+    if entry.operation.handler:
+        yield "in Keycloak", entry.operation.handler
+    yield "known from", f"{need.basis.value}, Keycloak {need.keycloak}"
+
+
+def _sets(need: Requirement) -> Iterator[tuple[str, str]]:
+    if others_text(need):
+        yield "also", others_text(need).removeprefix("or ")
+    if _reduced_text(need):
+        yield "sees less", _reduced_text(need)
+
+
+def _variant(variant: Variant) -> Iterator[tuple[str, str]]:
+    yield "least", paint(least_text(variant.requirement), "green")
+    yield from _sets(variant.requirement)
+
+
+def reach_text(catalog: Catalog, roles: RoleSet, reach: Reach) -> Iterator[str]:
+    """What roles open."""
+    contained = sorted(catalog.closure(roles) - set(roles))
+    yield bold(roles_text(roles)) + (f" (contains {', '.join(contained)})" if contained else "")
+    for role in roles:
+        yield from (paint(f"  beware: {power.says}", "yellow") for power in catalog.powers(role))
+    yield from _part("Gets the full answer", [(e.operation.method, _path(e)) for e in reach.full])
+    thin = [(e.operation.method, _path(e), f"needs {least_text(e.requirement)} for all of it") for e in reach.reduced]
+    yield from _part("Is let in, but sees less", thin)
+    together = [(e.operation.method, _path(e), "with " + roles_text(more)) for e, more in reach.together]
+    yield from _part("Opens only together with other roles", together)
+
+
+def _part(title: str, rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    if rows:
+        yield ""
+        yield bold(f"{title} ({len(rows)})")
+        yield from columns(rows, indent="  ")
+
+
+def plan_text(catalog: Catalog, plan: Plan) -> Iterator[str]:
+    """What a list of calls needs together, then call by call."""
+    if plan.known:
+        yield bold("Least combination: ") + paint(roles_text(plan.least), "green")
+    if plan.least:
+        yield f"It unlocks {catalog.unlocked(plan.least)} of {len(catalog.operations)} operations."
+    rows = [(d.call.method, d.call.path, least_text(d.requirement)) for d in plan.known if d.requirement is not None]
+    yield from _part("Call by call, the least alone", rows)
+    yield from _part("Opened by no role", _calls(plan.impossible))
+    yield from _part("Not known: not in the table, or not determined", _calls(plan.unknown))
+    yield from _part("Not calls of the Admin REST API, which need no such role", _calls([d for d in plan.demands if d.elsewhere]))
+
+
+def _calls(demands: Sequence[Demand]) -> list[tuple[str, ...]]:
+    return [(demand.call.method, demand.call.path) for demand in demands]
+
+
+def differences_text(old: Catalog, new: Catalog, found: Differences) -> Iterator[str]:
+    """What changed from one version to the other."""
+    yield bold(f"From Keycloak {old.version} to {new.version}")
+    for title, roles in (("New roles", found.new_roles), ("Roles that are gone", found.gone_roles)):
+        if roles:
+            yield f"{title}: {', '.join(roles)}"
+    yield from _part("Needs other roles", [(c.entry.operation.method, _path(c.entry), change_text(c)) for c in found.changed])
+    yield from _part("Added", [(c.entry.operation.method, _path(c.entry), least_text(c.entry.requirement)) for c in found.added])
+    yield from _part("Removed", [(c.entry.operation.method, _path(c.entry)) for c in found.removed])
+
+
+def change_text(change: Change) -> str:
+    """What changed about one operation."""
+    if change.old is None or change.new is None:
+        return ""
+    before, after = change.old.requirement, change.new.requirement
+    if before.undetermined != after.undetermined and (before.undetermined is None or after.undetermined is None):
+        return f"{least_text(before)} → {least_text(after)}"
+    for label, one, other in (("", before.any_of, after.any_of), ("let in: ", before.admits, after.admits)):
+        if set(one) != set(other):
+            return f"{label}{_any_text(one)} → {_any_text(other)}"
+    if change.old.operation.features != change.new.operation.features:
+        return f"features: {_names(change.old)} → {_names(change.new)}"
+    return "special cases differ"
+
+
+def _names(entry: Entry) -> str:
+    return ", ".join(entry.operation.features) or "none"
+
+
+def _any_text(sets: Sequence[RoleSet]) -> str:
+    return " or ".join(roles_text(roles) for roles in sets) or "no role suffices"
