@@ -1,0 +1,87 @@
+"""Who calls the Admin REST API, and with which roles: the first two questions of Keycloak's AdminRoot."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import jwt
+
+from kcproxy.simulator.call import Refusal
+from kcproxy.simulator.state import LIGHTWEIGHT_CLIENTS, MASTER, REALM_MANAGEMENT, Client, Realm, User
+from kcproxy.simulator.tokens import visible_client_roles, visible_realm_roles
+from kcproxy.simulator.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """A caller whose token holds: the realm that issued it, the user, the client, the claims."""
+
+    realm: Realm
+    user: User
+    client: Client
+    claims: Mapping[str, Any]
+
+
+def authenticate(world: World, authorization: str | None, base_url: str, now_seconds: float) -> Principal:
+    """The caller of a bearer token. Refusal 401 for anything else, without a reason, as Keycloak does."""
+    scheme, _, token = (authorization or "").partition(" ")
+    claims = _verified(world, token.strip(), base_url) if scheme.lower() == "bearer" else None
+    if claims is None or claims.get("typ") != "Bearer" or claims["exp"] <= now_seconds:
+        raise Refusal(401, "HTTP 401 Unauthorized")
+    realm = world.realms[unquote(claims["iss"].rpartition("/")[2])]
+    client, user = realm.client(str(claims.get("azp"))), _user_of(realm, claims)
+    if client is None or user is None or not client.enabled or not user.enabled:
+        raise Refusal(401, "HTTP 401 Unauthorized")
+    return Principal(realm=realm, user=user, client=client, claims=claims)
+
+
+def _verified(world: World, token: str, base_url: str) -> dict[str, Any] | None:
+    try:
+        issuer = jwt.decode(token, options={"verify_signature": False}).get("iss")
+    except jwt.InvalidTokenError:
+        return None
+    prefix = f"{base_url}/realms/"
+    if not isinstance(issuer, str) or not issuer.startswith(prefix):
+        return None
+    realm = world.realms.get(unquote(issuer.removeprefix(prefix)))
+    return realm.keys.verified(token) if realm is not None else None
+
+
+def _user_of(realm: Realm, claims: Mapping[str, Any]) -> User | None:
+    """By the session where the token belongs to one, else by its subject; a session that was ended takes its tokens along."""
+    session_id = claims.get("sid") or claims.get("session_state")
+    if session_id is not None:
+        session = realm.sessions.get(str(session_id))
+        return session.user if session is not None else None
+    return realm.users.get(str(claims.get("sub")))
+
+
+def admin_roles(world: World, principal: Principal, realm: Realm | None) -> frozenset[str]:
+    """The caller's roles for a realm, composites resolved. Refusal 403 where the token is of a realm that is neither that one nor master.
+
+    ``realm`` None stands for an operation of the whole server; there the roles of the caller's own realm count.
+    """
+    target = realm or principal.realm
+    if principal.realm is not target and principal.realm.name != MASTER:
+        raise Refusal(403, "HTTP 403 Forbidden")
+    name = f"{target.name}-realm" if principal.realm.name == MASTER else REALM_MANAGEMENT
+    container = principal.realm.client(name)
+    if container is None:
+        return frozenset()
+    if world.dialect.live_grants or principal.client.client_id in LIGHTWEIGHT_CLIENTS:
+        return visible_client_roles(principal.client, principal.user, container)
+    return _claimed(principal.claims, name)
+
+
+def master_realm_roles(world: World, principal: Principal) -> frozenset[str]:
+    """Realm roles of a caller from master; empty for any other."""
+    if principal.realm.name != MASTER:
+        return frozenset()
+    if world.dialect.live_grants or principal.client.client_id in LIGHTWEIGHT_CLIENTS:
+        return visible_realm_roles(principal.client, principal.user)
+    return frozenset((principal.claims.get("realm_access") or {}).get("roles", ()))
+
+
+def _claimed(claims: Mapping[str, Any], client_id: str) -> frozenset[str]:
+    return frozenset(((claims.get("resource_access") or {}).get(client_id) or {}).get("roles", ()))

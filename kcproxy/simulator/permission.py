@@ -1,0 +1,71 @@
+"""Admitted, thinned or refused: what the catalog says about a caller's roles."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from kcproxy.catalog import Catalog
+from kcproxy.model import Requirement, Target
+from kcproxy.simulator.call import NotPlayed
+from kcproxy.simulator.state import REALM_ADMIN
+
+_QUERY_ROLE = {"users": "query-users", "groups": "query-groups", "clients": "query-clients"}
+
+
+class Outcome(StrEnum):
+    """What becomes of a request."""
+
+    FULL = "full"
+    REDUCED = "reduced"
+    REFUSED = "refused"
+
+
+def judge(catalog: Catalog, requirement: Requirement | None, roles: frozenset[str], realm_roles: frozenset[str]) -> Outcome:
+    """The outcome for these roles. An operation that the table does not know is open to those who hold every role.
+
+    ``realm_roles`` are the realm roles of a master caller (``create-realm``).
+    """
+    if requirement is None or requirement.undetermined is not None:
+        if REALM_ADMIN in roles:
+            return Outcome.FULL
+        raise NotPlayed("an operation whose roles the catalog does not know, for anybody but a realm-admin")
+    if any(realm_roles.issuperset(wanted) for wanted in requirement.master_realm_roles):
+        return Outcome.FULL
+    if catalog.satisfies(roles, requirement.any_of):
+        return Outcome.FULL
+    return Outcome.REDUCED if catalog.satisfies(roles, requirement.admits) else Outcome.REFUSED
+
+
+def with_realm_admin(catalog: Catalog, roles: frozenset[str]) -> frozenset[str]:
+    """In master no client has a role realm-admin: who holds all the others is one."""
+    others = frozenset(catalog.roles) - {REALM_ADMIN}
+    return roles | {REALM_ADMIN} if roles >= others else roles
+
+
+def hides_existence(target: Target, roles: frozenset[str]) -> bool:
+    """Whether a refused caller is told 403 also where the id does not exist; who may query that kind is told 404 instead."""
+    kind = (target.operation.path if target.operation else "").removeprefix("/admin/realms/{realm}/").partition("/")[0]
+    return _QUERY_ROLE.get(kind) not in roles
+
+
+def thinned(catalog: Catalog, requirement: Requirement, roles: frozenset[str], full: Any) -> Any:
+    """The answer to a caller who is let in without seeing everything, from the catalog's words for what is missing."""
+    text = _reduction(catalog, requirement, roles)
+    if text in {"no items", "no fields"} or text.startswith("items 0 of"):
+        return [] if isinstance(full, list) else {}
+    head, _, names = text.partition(": ")
+    if head == "fields":
+        return _without(full, frozenset(name.strip() for name in names.split(",")))
+    raise NotPlayed(f"the thinner answer ({text or 'not described'})")
+
+
+def _reduction(catalog: Catalog, requirement: Requirement, roles: frozenset[str]) -> str:
+    reduced: Mapping[str, str] = requirement.reduced
+    fitting = [key for key in reduced if catalog.satisfies(roles, (tuple(key.split("+")),))]
+    return reduced[max(fitting, key=lambda key: (catalog.unlocked(tuple(key.split("+"))), key))] if fitting else ""
+
+
+def _without(full: Any, names: frozenset[str]) -> Any:
+    if isinstance(full, list):
+        return [_without(item, names) for item in full]
+    return {name: value for name, value in full.items() if name not in names} if isinstance(full, dict) else full
