@@ -61,6 +61,7 @@ public class EnumerateOperations {
     final Map<String, Set<String>> services = new TreeMap<>();
     final Map<String, Map<String, Object>> lines = new TreeMap<>();
     final Set<String> notes = new TreeSet<>();
+    final Set<String> reached = new HashSet<>();
 
     public static void main(String[] arguments) throws Exception {
         EnumerateOperations program = new EnumerateOperations();
@@ -68,6 +69,7 @@ public class EnumerateOperations {
         for (Class<?> root : program.roots()) {
             program.walk(root, pathOf(root), new ArrayDeque<>(), new TreeSet<>(), new ArrayDeque<>());
         }
+        program.noteUnreached();
         program.lines.values().forEach(line -> System.out.println(json(line)));
         program.notes.forEach(note -> System.out.println(json(Map.of("note", note))));
         features().forEach(feature -> System.out.println(json(Map.of("feature", feature))));
@@ -118,14 +120,26 @@ public class EnumerateOperations {
         for (ClassNode node : new TreeMap<>(index).values()) {
             Class<?> type = (node.access & (Opcodes.ACC_INTERFACE | Opcodes.ACC_ABSTRACT)) == 0 && mayBeRoot(node.name) ? load(node.name) : null;
             if (type != null && pathOf(type) != null) {
-                if (pathOf(type).startsWith("/admin")) {
-                    found.add(type);
-                } else {
-                    notes.add("root outside /admin: " + pathOf(type) + " " + type.getName());
-                }
+                found.add(type);
             }
         }
         return found;
+    }
+
+    /** The cross-check of the walk: every class whose methods answer a verb should have been reached from some root. */
+    void noteUnreached() {
+        for (ClassNode node : index.values()) {
+            boolean interfaceOrAbstract = (node.access & (Opcodes.ACC_INTERFACE | Opcodes.ACC_ABSTRACT)) != 0;
+            if (!interfaceOrAbstract && !reached.contains(node.name) && node.methods.stream().anyMatch(EnumerateOperations::answersVerb)) {
+                notes.add("not reached from any root: " + node.name.replace('/', '.'));
+            }
+        }
+    }
+
+    static boolean answersVerb(MethodNode method) {
+        Set<String> verbs = Set.of("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD");
+        return method.visibleAnnotations != null && method.visibleAnnotations.stream()
+                .anyMatch(annotation -> annotation.desc.startsWith("Ljakarta/ws/rs/") && verbs.contains(annotation.desc.replaceAll(".*/|;", "")));
     }
 
     /** Whether the class or one of its parents carries a class-level path: looked up in the byte code, before loading anything. */
@@ -155,6 +169,9 @@ public class EnumerateOperations {
             return;
         }
         chain.push(type);
+        for (Class<?> at = type; at != null; at = at.getSuperclass()) {
+            reached.add(at.getName().replace('.', '/'));
+        }
         Set<String> here = new TreeSet<>(features);
         constructorFeatures(type, here);
         for (Method method : methodsOf(type)) {
@@ -170,7 +187,7 @@ public class EnumerateOperations {
                 via.push(shortName(type) + "#" + method.getName());
                 descend(type, method, below, chain, all, via);
                 via.pop();
-            } else if (!verb.equals("OPTIONS")) {
+            } else if (!verb.equals("OPTIONS") && below.startsWith("/admin")) {
                 emit(verb, below, type, method, annotated, all, via);
             }
         }
@@ -182,9 +199,15 @@ public class EnumerateOperations {
         String provider = providerLookedUpById(code);
         if (provider != null && path.endsWith("}")) {
             String prefix = path.substring(0, path.lastIndexOf('{'));
+            if (extensions(provider).isEmpty()) {
+                note(path, "no factories registered for " + provider);
+            }
             for (Extension extension : extensions(provider)) {
                 Set<String> all = new TreeSet<>(features);
                 all.addAll(extension.features);
+                if (extension.targets.isEmpty()) {
+                    note(path, "extension leads nowhere: " + extension.id + " of " + provider);
+                }
                 for (String target : extension.targets) {
                     walk(load(target), prefix + extension.id, chain, all, via);
                 }
@@ -196,13 +219,20 @@ public class EnumerateOperations {
         targets.removeIf(name -> !index.containsKey(name) || isInterfaceOrAbstract(name));
         if (targets.isEmpty() && index.containsKey(locator.getReturnType().getName().replace('.', '/'))) {
             targets.add(locator.getReturnType().getName().replace('.', '/'));
-            notes.add("declared type only: " + type.getSimpleName() + "#" + locator.getName() + " -> " + locator.getReturnType().getName());
+            note(path, "declared type only: " + type.getSimpleName() + "#" + locator.getName() + " -> " + locator.getReturnType().getName());
         }
         if (targets.isEmpty()) {
-            notes.add("locator leads nowhere: " + path + " " + type.getName() + "#" + locator.getName());
+            note(path, "locator leads nowhere: " + path + " " + type.getName() + "#" + locator.getName());
         }
         for (String target : targets) {
             walk(load(target), path, chain, features, via);
+        }
+    }
+
+    /** Outside /admin nothing is listed, so nothing has to be explained. */
+    void note(String path, String text) {
+        if (path.startsWith("/admin")) {
+            notes.add(text);
         }
     }
 
@@ -593,17 +623,14 @@ public class EnumerateOperations {
         for (var service : services.entrySet()) {
             if (service.getKey().replace('.', '/').equals(provider + "Factory")) {
                 for (String factory : service.getValue()) {
-                    found.add(extension(provider, factory.replace('.', '/')));
+                    found.add(extension(factory.replace('.', '/')));
                 }
             }
-        }
-        if (found.isEmpty()) {
-            notes.add("no factories registered for " + provider);
         }
         return found;
     }
 
-    Extension extension(String provider, String factory) {
+    Extension extension(String factory) {
         Set<String> features = new TreeSet<>();
         index.get(factory).methods.stream().filter(method -> method.name.equals("isSupported"))
                 .forEach(method -> featuresIn(new Code(index.get(factory), method), features));
@@ -624,9 +651,6 @@ public class EnumerateOperations {
             }
         }
         targets.removeIf(name -> !index.containsKey(name) || isInterfaceOrAbstract(name));
-        if (targets.isEmpty()) {
-            notes.add("extension leads nowhere: " + factory);
-        }
         return new Extension(idOf(factory), features, targets);
     }
 
