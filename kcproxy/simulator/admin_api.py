@@ -49,7 +49,7 @@ class AdminRequest:
         try:
             return json.loads(self.body)
         except ValueError as error:
-            raise Refusal(400, "invalid_request") from error
+            raise Refusal(400, "invalid_request", description="Cannot parse the JSON") from error
 
 
 class AdminApi:
@@ -64,6 +64,8 @@ class AdminApi:
 
     def answer(self, request: AdminRequest) -> Reply:
         """The answer, or Refusal, or NotPlayed."""
+        if request.method == "HEAD" and not self._world.dialect.live_grants:
+            raise Refusal(405, "HTTP 405 Method Not Allowed")
         target = self._catalog.target(request.wanted_method, request.raw_path, base_path=self._base_path, content_type=request.content_type)
         found = self._find(request.wanted_method, request.raw_path) if target.operation is None else _played(target)
         if found is None and target.operation is None:

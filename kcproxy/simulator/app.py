@@ -48,7 +48,7 @@ class _Server:
     def _refused(self, refusal: Refusal) -> Reply:
         if refusal.message is not None:
             return Reply(status=refusal.status, json={"errorMessage": refusal.message})
-        return Reply(status=refusal.status, json=self.world.dialect.error_body(refusal.status, refusal.error or "unknown_error"))
+        return Reply(status=refusal.status, json=self.world.dialect.error_body(refusal.status, refusal.error or "", refusal.description))
 
     async def _reply(self, request: web.Request) -> Reply:
         if request.method == "OPTIONS":

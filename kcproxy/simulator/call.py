@@ -22,12 +22,13 @@ class Reply:
 class Refusal(Exception):
     """Keycloak's own error. ``message`` goes into ``errorMessage``, ``error`` into ``error``, worded as Keycloak does."""
 
-    def __init__(self, status: int, error: str | None = None, *, message: str | None = None) -> None:
-        """Either of the two texts; without any the status speaks."""
+    def __init__(self, status: int, error: str | None = None, *, message: str | None = None, description: str | None = None) -> None:
+        """Either of the two texts; ``description`` is what 26.x says where 24.x points to its log."""
         super().__init__(error or message or str(status))
         self.status = status
         self.error = error
         self.message = message
+        self.description = description
 
 
 class NotPlayed(Exception):

@@ -23,10 +23,10 @@ class Dialect:
         """From 26 on Keycloak looks the caller's grants up at every call."""
         return self.numbers >= (26,)
 
-    def error_body(self, status: int, error: str) -> dict[str, Any]:
+    def error_body(self, status: int, error: str, description: str | None = None) -> dict[str, Any]:
         """An error of the Admin REST API or of the server itself, as this version words it."""
         if self.live_grants:
-            return {"error": error}
+            return {"error": error} | ({"error_description": description} if description else {})
         return {"error": "unknown_error" if status == 403 else error, "error_description": _SEE_LOG}
 
     def client_defaults(self, *, service_account: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:

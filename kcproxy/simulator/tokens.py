@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from kcproxy.simulator.call import Reply
-from kcproxy.simulator.state import LIGHTWEIGHT_CLIENTS, Client, Realm, Role, Session, User, effective_roles, in_scope, new_id
+from kcproxy.simulator.state import LIGHTWEIGHT_CLIENTS, MASTER, Client, Realm, Role, Session, User, effective_roles, in_scope, new_id
 from kcproxy.simulator.world import World
 
 _REFRESH_SECONDS = 1800
@@ -97,8 +97,9 @@ def _client_credentials(world: World, realm: Realm, client: Client, request: Tok
     account = realm.service_account(client)
     if not client.service_accounts or account is None:
         raise TokenRefused(401, "unauthorized_client", "Client not enabled to retrieve service account")
-    claims = _head(world, realm, client, request, kind="trrtcc")
-    claims |= _subject(account) | {"typ": "Bearer", "azp": client.client_id} | _roles(client, account)
+    visible = in_scope(client, effective_roles(account))
+    claims = _head(world, realm, client, request, kind="trrtcc") | _audience(client, visible)
+    claims |= {"sub": account.id, "typ": "Bearer", "azp": client.client_id, "acr": "1"} | _roles(visible)
     claims |= {"scope": "email profile", "clientHost": request.peer, "email_verified": account.email_verified}
     claims |= {"preferred_username": account.username, "clientAddress": request.peer, "client_id": client.client_id}
     return {
@@ -120,6 +121,9 @@ def _password_login(world: World, realm: Realm, client: Client, request: TokenRe
         raise TokenRefused(world.dialect.wrong_password_status, "invalid_grant", "Invalid user credentials")
     if not user.enabled:
         raise TokenRefused(400, "invalid_grant", "Account disabled")
+    # The default user profile wants all three of people; only master's own administrator gets by without.
+    if user.required_actions or (realm.name != MASTER and None in {user.email, user.first_name, user.last_name}):
+        raise TokenRefused(400, "invalid_grant", "Account is not fully set up")
     session_id = secrets.token_urlsafe(18) if world.dialect.live_grants else new_id()
     started = int(request.now_seconds * 1000)
     session = Session(id=session_id, user=user, client=client, started_milliseconds=started, address=request.peer)
@@ -142,12 +146,13 @@ def _refreshed(realm: Realm, client: Client, request: TokenRequest) -> Session:
 def _user_tokens(world: World, realm: Realm, session: Session, request: TokenRequest) -> dict[str, Any]:
     client, user = session.client, session.user
     lightweight = client.client_id in LIGHTWEIGHT_CLIENTS
-    claims = _head(world, realm, client, request, kind="onltro" if lightweight else "onrtro")
+    visible = [] if lightweight else in_scope(client, effective_roles(user))
+    claims = _head(world, realm, client, request, kind="onltro" if lightweight else "onrtro") | _audience(client, visible)
     if not (lightweight and world.dialect.live_grants):
-        claims |= _subject(user)
+        claims["sub"] = user.id
     claims |= {"typ": "Bearer", "azp": client.client_id, _session_claim(world): session.id}
     if not lightweight:
-        claims |= _roles(client, user)
+        claims |= {"acr": "1"} | _roles(visible)
     claims["scope"] = "email profile"
     if not (lightweight and world.dialect.live_grants):
         claims |= {"email_verified": user.email_verified, "preferred_username": user.username}
@@ -183,23 +188,20 @@ def _head(world: World, realm: Realm, client: Client, request: TokenRequest, *, 
     return {"exp": issued + lifetime, "iat": issued, "jti": token_id, "iss": request.issuer}
 
 
-def _subject(user: User) -> dict[str, Any]:
-    return {"sub": user.id}
+def _audience(client: Client, visible: list[Role]) -> dict[str, Any]:
+    """``aud``: the other clients whose roles are in the token (AudienceResolveProtocolMapper)."""
+    names = list(dict.fromkeys(role.client.client_id for role in visible if role.client is not None and role.client is not client))
+    return {"aud": names[0] if len(names) == 1 else names} if names else {}
 
 
-def _roles(client: Client, user: User) -> dict[str, Any]:
-    """``aud``, ``realm_access`` and ``resource_access``: what is granted and in the client's scope (protocol mappers of scope ``roles``)."""
-    visible = in_scope(client, effective_roles(user))
+def _roles(visible: list[Role]) -> dict[str, Any]:
+    """``realm_access`` and ``resource_access``: what is granted and in the client's scope (protocol mappers of scope ``roles``)."""
     realm_roles = [role.name for role in visible if role.client is None]
     by_client: dict[str, list[str]] = {}
     for role in visible:
         if role.client is not None:
             by_client.setdefault(role.client.client_id, []).append(role.name)
-    audience = [name for name in by_client if name != client.client_id]
     claims: dict[str, Any] = {}
-    if audience:
-        claims["aud"] = audience[0] if len(audience) == 1 else audience
-    claims["acr"] = "1"
     if realm_roles:
         claims["realm_access"] = {"roles": realm_roles}
     if by_client:

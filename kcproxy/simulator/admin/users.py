@@ -129,6 +129,8 @@ def update_user(call: Call) -> Reply:
     """UserResource#updateUser."""
     user, fields = call.user(), _checked(call.fields())
     _require_free(call, user.username, fields.get("email"), user)
+    if "attributes" in fields:  # then the whole profile is replaced: what is not sent is gone
+        fields = {"firstName": None, "lastName": None, "email": None} | dict(fields)
     _take(user, fields, call)
     return NO_CONTENT
 
