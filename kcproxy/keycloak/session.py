@@ -1,0 +1,189 @@
+"""Upstream on aiohttp's ClientSession: the way out of our own pool, and the carrier of token requests and look-ups.
+
+Everything that ClientSession adds or changes by itself is off: no redirect is followed, no cookie kept, nothing decompressed, no
+header added, no proxy taken from the environment, no write repeated. Header fields that are not UTF-8 cannot be sent this way.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aiohttp
+import yarl
+
+from kcproxy.errors import RequestRefused, UpstreamBroken, UpstreamBusy, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from kcproxy.keycloak.upstream import RawHeaders, UpstreamAnswer
+from kcproxy.settings import UpstreamSettings
+
+_AUTOMATIC = frozenset({"User-Agent", "Accept", "Accept-Encoding", "Content-Type"})
+_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
+_MAX_FIELD_BYTES = 131072
+
+
+def tls_context(settings: UpstreamSettings) -> ssl.SSLContext | None:
+    """TLS as the settings say: own CA, client certificate; None for plain HTTP."""
+    if settings.scheme != "https":
+        return None
+    context = ssl.create_default_context(cafile=str(settings.ca_file) if settings.ca_file else None)
+    if settings.client_certificate_file:
+        context.load_cert_chain(settings.client_certificate_file, settings.client_key_file)
+    return context
+
+
+class SessionAnswer:
+    """An answer of ClientSession in the shape of ``UpstreamAnswer``."""
+
+    def __init__(self, response: aiohttp.ClientResponse, where: str) -> None:
+        """Take over a response whose head has arrived."""
+        self.status = response.status
+        self.reason = (response.reason or "").encode("utf-8", "surrogateescape")
+        self.headers: RawHeaders = response.raw_headers
+        self._response = response
+        self._where = where
+        self._begun = b""
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it arrives."""
+        if self._begun:
+            begun, self._begun = self._begun, b""
+            yield begun
+        try:
+            async for chunk in self._response.content.iter_any():
+                yield chunk
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _translated(error, self._where, phase="its answer's body") from error
+
+    async def read(self, max_bytes: int) -> bytes | None:
+        """The whole body, or None where it is longer; then ``chunks`` still gives all of it."""
+        parts, size = [], 0
+        async for chunk in self.chunks():
+            parts.append(chunk)
+            size += len(chunk)
+            if size > max_bytes:
+                self._begun = b"".join(parts)
+                return None
+        return b"".join(parts)
+
+    def release(self) -> None:
+        """Keep the connection if the body was read to its end, close it otherwise."""
+        if self._response.content.at_eof():
+            self._response.release()
+        else:
+            self._response.close()
+
+
+class SessionUpstream:
+    """``Upstream`` on ClientSession. Create it on a running event loop."""
+
+    def __init__(self, settings: UpstreamSettings, *, max_connections: int | None = None) -> None:
+        """Open no connection yet. ``max_connections`` overrides the settings' own, for the few requests beside the main traffic."""
+        self._settings = settings
+        self._where = settings.origin
+        tls = tls_context(settings)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=max_connections or settings.max_connections,
+                ssl=True if tls is None else tls,
+                keepalive_timeout=settings.keepalive_seconds,
+            ),
+            timeout=aiohttp.ClientTimeout(
+                total=None,
+                connect=settings.connect_timeout_seconds * 2,  # waiting for a free connection included
+                sock_connect=settings.connect_timeout_seconds,
+                sock_read=settings.response_timeout_seconds,
+            ),
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=_AUTOMATIC,
+            raise_for_status=False,
+            trust_env=False,
+            max_line_size=_MAX_FIELD_BYTES,
+            max_field_size=_MAX_FIELD_BYTES,
+        )
+        # aiohttp repeats PUT and DELETE by itself when a kept connection turns out dead; a write must never be executed twice.
+        self._session._retry_connection = False  # noqa: SLF001 - there is no public switch
+
+    async def exchange(
+        self, method: str, raw_target: str, headers: RawHeaders, body: bytes | AsyncIterator[bytes] | None
+    ) -> UpstreamAnswer:
+        """One request; a read whose kept connection was dead already is sent once more on a new one."""
+        try:
+            return await self._send(method, raw_target, headers, body)
+        except UpstreamBroken:
+            if method not in _REPEATABLE or body is not None:
+                raise
+            return await self._send(method, raw_target, headers, body)
+
+    async def _send(self, method: str, raw_target: str, headers: RawHeaders, body: bytes | AsyncIterator[bytes] | None) -> UpstreamAnswer:
+        sized = any(name.lower() == b"content-length" for name, _ in headers)
+        try:
+            response = await self._session.request(
+                method,
+                yarl.URL(self._settings.origin + raw_target, encoded=True),
+                headers=_decoded(headers),
+                data=body,
+                chunked=True if body is not None and not sized else None,
+                allow_redirects=False,
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _translated(error, self._where, phase="an answer") from error
+        return SessionAnswer(response, self._where)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._session.close()
+
+
+def _decoded(headers: RawHeaders) -> list[tuple[str, str]]:
+    try:
+        return [(name.decode("ascii"), value.decode("utf-8")) for name, value in headers if name.lower() != b"transfer-encoding"]
+    except UnicodeDecodeError as error:
+        raise RequestRefused("A header field of this request is not UTF-8 and cannot be passed on.", reason="header-encoding") from error
+
+
+_Maker = Callable[[str, str, BaseException], UpstreamError]
+
+
+def _unreachable(where: str, _: str, error: BaseException) -> UpstreamError:
+    return UpstreamUnreachable(f"No connection to Keycloak at {where}: {_why(error)}.", sent=False)
+
+
+def _late(where: str, phase: str, _: BaseException) -> UpstreamError:
+    return UpstreamTimeout(f"Keycloak at {where} took too long to send {phase}.")
+
+
+def _busy(where: str, _: str, __: BaseException) -> UpstreamError:
+    return UpstreamBusy(f"All connections to Keycloak at {where} are in use.", sent=False)
+
+
+def _broken(where: str, phase: str, error: BaseException) -> UpstreamError:
+    return UpstreamBroken(f"Keycloak at {where} broke off before {phase} was complete: {_why(error)}.")
+
+
+_TRANSLATIONS: tuple[tuple[Any, _Maker], ...] = (
+    (aiohttp.ServerTimeoutError, _late),
+    (aiohttp.ClientConnectorError, _unreachable),
+    (aiohttp.ClientSSLError, _unreachable),
+    (asyncio.TimeoutError, _late),
+)
+
+
+def _translated(error: BaseException, where: str, *, phase: str) -> UpstreamError:
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        maker: _Maker = _busy if "pool" in str(error).lower() else _unreachable
+        return maker(where, phase, error)
+    maker = next((make for kind, make in _TRANSLATIONS if isinstance(error, kind)), _broken)
+    return maker(where, phase, error)
+
+
+def _why(error: BaseException) -> str:
+    """The kind of failure in words; never the text of a bad answer, which could hold anything."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return "what it sent is not HTTP"
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return "no answer to the connection attempt in time"
+    os_error = getattr(error, "os_error", error)
+    if isinstance(os_error, OSError) and os_error.strerror:
+        return os_error.strerror
+    return type(error).__name__

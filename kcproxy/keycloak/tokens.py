@@ -1,0 +1,157 @@
+"""Service-account tokens: fetched once for any number of waiters, kept until shortly before they expire, replaced when refused.
+
+token ─ in the cache? ── yes, fresh ─────────────▶ it
+                    ├─── yes, past its best ─────▶ it, and a new one is fetched meanwhile
+                    └─── no ── failed just now? ─▶ the same error again
+                            └─ else ─────────────▶ one fetch, awaited by all (a waiter who leaves ends nobody's fetch)
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cachetools import TLRUCache, TTLCache
+
+from kcproxy.errors import TokenFetchError
+from kcproxy.keycloak.grant import GrantClient
+from kcproxy.keycloak.upstream import Upstream
+from kcproxy.observe.events import Observer
+from kcproxy.settings import AccountSettings, UpstreamSettings
+
+_MAX_ACCOUNTS = 4096
+_FAILURE_SECONDS = 1.0  # long enough to shield a broken token endpoint, short enough that a repaired one is seen at once
+_MARGIN_SECONDS = 10.0
+_MARGIN_SHARE = 0.2  # of the lifetime, for tokens that live shorter than the margin is sensible for
+_REFRESH_SHARE = 0.75
+_JITTER_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldToken:
+    """A token, when its fetch began, when a new one is to be fetched and when it must not be used any more (monotonic seconds)."""
+
+    token: str = field(repr=False)
+    asked_at: float
+    refresh_at: float
+    unusable_at: float
+
+
+class TokenSource:
+    """The tokens of all configured accounts. One event loop only."""
+
+    def __init__(
+        self,
+        settings: UpstreamSettings,
+        upstream: Upstream,
+        observer: Observer,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        """``clock`` is monotonic, ``now`` seconds since the epoch, ``jitter`` a number from 0 to 1."""
+        self._grants = GrantClient(settings, upstream, now=now)
+        self._observer = observer
+        self._clock = clock
+        self._jitter = jitter
+        self._held: TLRUCache[str, HeldToken] = TLRUCache(_MAX_ACCOUNTS, ttu=_until_unusable, timer=clock)
+        self._failed: TTLCache[str, TokenFetchError] = TTLCache(_MAX_ACCOUNTS, ttl=_FAILURE_SECONDS, timer=clock)
+        self._flights: dict[str, asyncio.Task[HeldToken]] = {}
+
+    async def token(self, account: AccountSettings) -> str:
+        """A token that is good for a while yet. TokenFetchError where there is none to be had."""
+        return (await self.hold(account)).token
+
+    async def hold(self, account: AccountSettings) -> HeldToken:
+        """The same, with its times."""
+        key = _key(account)
+        held = self._held.get(key)
+        self._observer.token_cache_read(account.client_id, hit=held is not None)
+        if held is None:
+            return await self._fetched(key, account)
+        if self._clock() >= held.refresh_at and key not in self._flights and key not in self._failed:
+            self._take_off(key, account)
+        return held
+
+    async def replace(self, account: AccountSettings, refused_token: str, *, since: float | None = None) -> str | None:
+        """Another token than the refused one, asked for no earlier than ``since`` (monotonic; None: any other will do).
+
+        Whoever was refused later gets the token that the first one fetched. None where no token can be had: the refusal stands.
+        """
+        key = _key(account)
+
+        def acceptable(held: HeldToken | None) -> bool:
+            return held is not None and held.token != refused_token and (since is None or held.asked_at >= since)
+
+        held = self._held.get(key)
+        try:
+            # Twice: a fetch that was under way already may have been asked for too early.
+            for _ in range(2):
+                if not acceptable(held):
+                    held = await self._fetched(key, account)
+        except TokenFetchError:
+            return None
+        return held.token if held is not None and acceptable(held) else None
+
+    def forget(self, account: AccountSettings, refused_token: str) -> None:
+        """Drop a refused token, so that the next request asks for a new one."""
+        key = _key(account)
+        held = self._held.get(key)
+        if held is not None and held.token == refused_token:
+            del self._held[key]
+
+    async def close(self) -> None:
+        """End the fetches under way."""
+        flights = list(self._flights.values())
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
+
+    async def _fetched(self, key: str, account: AccountSettings) -> HeldToken:
+        failure = self._failed.get(key)
+        if failure is not None:
+            raise failure.with_traceback(None)
+        flight = self._flights.get(key) or self._take_off(key, account)
+        return await asyncio.shield(flight)
+
+    def _take_off(self, key: str, account: AccountSettings) -> asyncio.Task[HeldToken]:
+        flight = asyncio.get_running_loop().create_task(self._fetch(key, account), name=f"token of {account.client_id}")
+        self._flights[key] = flight
+        flight.add_done_callback(lambda done: self._landed(key, done))
+        return flight
+
+    def _landed(self, key: str, flight: asyncio.Task[HeldToken]) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+        if not flight.cancelled():
+            flight.exception()  # looked at here, for nobody may be waiting for a refresh
+
+    async def _fetch(self, key: str, account: AccountSettings) -> HeldToken:
+        began = self._clock()
+        try:
+            granted = await self._grants.grant(account)
+        except TokenFetchError as error:
+            self._failed[key] = error
+            self._observer.token_fetched(account.client_id, error.error or error.kind, self._clock() - began, None)
+            raise
+        self._failed.pop(key, None)
+        lifetime = granted.lifetime_seconds
+        held = HeldToken(
+            token=granted.token,
+            asked_at=began,
+            refresh_at=began + lifetime * (_REFRESH_SHARE - _JITTER_SHARE * self._jitter()),
+            unusable_at=began + lifetime - min(_MARGIN_SECONDS, lifetime * _MARGIN_SHARE),
+        )
+        self._held[key] = held
+        self._observer.token_fetched(account.client_id, "ok", self._clock() - began, lifetime)
+        return held
+
+
+def _until_unusable(_: str, held: HeldToken, __: float) -> float:
+    return held.unusable_at
+
+
+def _key(account: AccountSettings) -> str:
+    return f"{account.token_realm}\n{account.client_id}\n{account.scopes}"

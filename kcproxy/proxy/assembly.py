@@ -1,0 +1,44 @@
+"""Settings to a data plane: the upstream that carries requests, a small one beside it for tokens, the accounts' tokens."""
+
+import asyncio
+
+from kcproxy import catalog as catalogs
+from kcproxy.catalog import Catalog
+from kcproxy.keycloak.pool import PoolUpstream
+from kcproxy.keycloak.session import SessionUpstream
+from kcproxy.keycloak.tokens import TokenSource
+from kcproxy.observe.events import Observer
+from kcproxy.proxy.forward import Plane
+from kcproxy.settings import Settings
+
+_TOKEN_CONNECTIONS = 8
+
+
+def catalog_for(version: str | None) -> Catalog:
+    """The table of a version, of the nearest that has one, or of the newest where none is known."""
+    return catalogs.load(catalogs.nearest(version) if version else catalogs.default_version())
+
+
+def plane_of(settings: Settings, observer: Observer, catalog: Catalog | None = None) -> Plane:
+    """A plane on a running event loop; ``dismantle`` closes it."""
+    side = SessionUpstream(settings.upstream, max_connections=_TOKEN_CONNECTIONS)
+    return Plane(
+        settings,
+        catalog=catalog or catalog_for(settings.explain.keycloak_version),
+        upstream=PoolUpstream(settings.upstream),
+        side=side,
+        tokens=TokenSource(settings.upstream, side, observer),
+        observer=observer,
+    )
+
+
+async def dismantle(plane: Plane, *, patience_seconds: float) -> None:
+    """Close a plane once the requests that use it are done, or patience is at its end."""
+    try:
+        async with asyncio.timeout(patience_seconds):
+            await plane.unused()
+    except TimeoutError:
+        pass  # what is still under way is told by its connection's end
+    await plane.tokens.close()
+    await plane.side.close()
+    await plane.upstream.close()

@@ -1,0 +1,127 @@
+"""One request to Keycloak and back: with the caller's token or an account's, and once more where an account's was refused for its age."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from kcproxy.catalog import Catalog
+from kcproxy.errors import RequestRefused, UpstreamError
+from kcproxy.keycloak.tokens import TokenSource
+from kcproxy.keycloak.upstream import Upstream, UpstreamAnswer
+from kcproxy.observe.events import Observer
+from kcproxy.proxy.authorize import Accounts, brings_credentials_in_query
+from kcproxy.proxy.bodies import CallerGone, read_body
+from kcproxy.proxy.passage import Passage
+from kcproxy.proxy.protocol import Inbound
+from kcproxy.proxy.refused import Replacements
+from kcproxy.settings import AccountSettings, Settings
+
+_REFUSED = frozenset({401, 403})
+
+
+class Plane:
+    """All that one set of settings amounts to; a reload makes a new one and lets the old one finish."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        catalog: Catalog,
+        upstream: Upstream,
+        side: Upstream,
+        tokens: TokenSource,
+        observer: Observer,
+        clock: Callable[[], float] = time.perf_counter,
+        token_clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``side`` carries token requests and look-ups; ``clock`` measures durations; ``token_clock`` is the one that ``tokens`` uses."""
+        self.settings = settings
+        self.catalog = catalog
+        self.upstream = upstream
+        self.side = side
+        self.tokens = tokens
+        self.clock = clock
+        self.accounts = Accounts(settings.accounts)
+        self.upstream_origin = settings.upstream.origin.encode()
+        self.upstream_host = settings.upstream.origin.partition("://")[2].encode()
+        self.base_path = settings.upstream.base_path
+        self._observer = observer
+        self._token_clock = token_clock
+        self._replacements = Replacements(token_clock)
+        self._users = 0
+        self._empty: asyncio.Event | None = None
+
+    def enter(self) -> None:
+        """A request begins that uses this plane."""
+        self._users += 1
+
+    def leave(self) -> None:
+        """It has ended."""
+        self._users -= 1
+        if self._empty is not None and not self._users:
+            self._empty.set()
+
+    async def unused(self) -> None:
+        """Wait until no request uses this plane. To be called once no new ones can come."""
+        if self._users:
+            self._empty = asyncio.Event()
+            await self._empty.wait()
+
+    async def exchange(self, inbound: Inbound, passage: Passage) -> UpstreamAnswer:
+        """Keycloak's answer. UpstreamError, TokenFetchError, RequestRefused, CallerGone."""
+        arrived_at = self._token_clock()
+        passage.account = self._account(passage)
+        if passage.account is not None:
+            passage.held = await self.tokens.hold(passage.account)
+        passage.body = await read_body(inbound, passage.head, idle_seconds=self.settings.limits.body_idle_timeout_seconds)
+        if inbound.protocol.transport is None:
+            raise CallerGone
+        answer = await self._send(passage, passage.held.token if passage.held else None)
+        if passage.held is None or answer.status not in _REFUSED:
+            return answer
+        return await self._once_more(passage, answer, arrived_at)
+
+    def _account(self, passage: Passage) -> AccountSettings | None:
+        account = self.accounts.account_for(passage.target, passage.head)
+        if account is not None and brings_credentials_in_query(passage.raw_target.partition("?")[2]):
+            return None
+        return account
+
+    async def _send(self, passage: Passage, token: str | None) -> UpstreamAnswer:
+        head, body = passage.head, passage.body
+        fields = head.fields
+        if token is not None:
+            fields = [*fields, (b"Authorization", b"Bearer " + token.encode())]
+        began = self.clock()
+        try:
+            return await self.upstream.exchange(
+                passage.target.method, passage.raw_target, fields, body.outgoing() if body is not None else None
+            )
+        except (UpstreamError, CallerGone, RequestRefused) as error:
+            failure = body.failure if body is not None else None
+            if failure is not None and failure is not error:
+                raise failure from error  # the caller broke off, not Keycloak
+            raise
+        finally:
+            passage.upstream_seconds += self.clock() - began
+
+    async def _once_more(self, passage: Passage, answer: UpstreamAnswer, arrived_at: float) -> UpstreamAnswer:
+        """Repeat a refused request with a newer token: it has not been executed. Not where the token is newer than the request."""
+        account, held, body = passage.account, passage.held, passage.body
+        if account is None or held is None or held.asked_at >= arrived_at:
+            return answer
+        if not self._replacements.take(account.client_id, passage.operation):
+            return answer
+        if body is not None and not body.replayable:
+            self.tokens.forget(account, held.token)
+            return answer
+        token = await self.tokens.replace(account, held.token, since=arrived_at)
+        if token is None:
+            return answer
+        answer.release()
+        passage.replaced = passage.retried = True
+        self._observer.token_replaced(account.client_id)
+        again = await self._send(passage, token)
+        if again.status not in _REFUSED:
+            self._replacements.worked(account.client_id, passage.operation)
+        return again

@@ -1,0 +1,206 @@
+"""The life of one process: bind, serve, reload, drain, end.
+
+bind ─▶ listen ─▶ ready ─▶ SIGHUP or changed file: new plane, old one finishes
+                     └──▶ SIGTERM or SIGINT: not ready, no new connections, requests under way finish ─▶ 0
+"""
+
+import asyncio
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from kcproxy.catalog import Catalog
+from kcproxy.errors import KcproxyError, SettingsError
+from kcproxy.observe.observer import LiveObserver
+from kcproxy.observe.wiring import live_observer
+from kcproxy.proxy import admin
+from kcproxy.proxy.assembly import catalog_for, dismantle, plane_of
+from kcproxy.proxy.protocol import ProxyServer
+from kcproxy.proxy.reload import watch
+from kcproxy.proxy.service import ProxyService
+from kcproxy.proxy.sockets import BACKLOG, listening_socket
+from kcproxy.settings import Settings
+
+Reload = Callable[[], Settings]
+
+_FAREWELL_SECONDS = 0.5
+"""How long idle connections stay when a drain begins: who sends in this moment is served, and told that it was the last time."""
+_ADMIN_SHUTDOWN_SECONDS = 1.0
+
+
+def run(settings: Settings, *, reload: Reload | None = None, watched: Sequence[Path] = ()) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code. SettingsError where a listener cannot be opened.
+
+    ``reload`` reads the settings anew (SettingsError: the old ones stay); it is called on SIGHUP and when one of ``watched`` changes.
+    """
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(Process(settings, reload=reload, watched=watched).live())
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The event loop of uvloop where it is installed."""
+    try:
+        import uvloop  # noqa: PLC0415 - optional
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+class Process:
+    """One serving process."""
+
+    def __init__(self, settings: Settings, *, reload: Reload | None = None, watched: Sequence[Path] = ()) -> None:
+        """Nothing is opened yet."""
+        self.settings = settings
+        self._reload = reload
+        self._watched = tuple(watched)
+        self._stop = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._problems: list[str] = ["starting"]
+
+    async def live(self) -> int:
+        """From start to end; 0."""
+        catalog = catalog_for(self.settings.explain.keycloak_version)
+        sockets = self._bind()
+        observer = live_observer(self.settings, catalog)
+        undo_capture = observer.log.capture_libraries()
+        try:
+            await self._serve(observer, catalog, *sockets)
+        finally:
+            undo_capture()
+            observer.close()
+        return 0
+
+    def stop(self) -> None:
+        """Begin to drain."""
+        self._stop.set()
+
+    def _bind(self) -> tuple[socket.socket, socket.socket]:
+        main = listening_socket(self.settings.listen, name="listen")
+        try:
+            return main, listening_socket(self.settings.admin_listen, name="admin_listen")
+        except SettingsError:
+            main.close()
+            raise
+
+    async def _serve(self, observer: LiveObserver, catalog: Catalog, main: socket.socket, side: socket.socket) -> None:
+        self.observer = observer
+        self.service = ProxyService(plane_of(self.settings, observer, catalog), observer)
+        server = ProxyServer(self.service.handle, self.settings.limits, on_bad_request=self.service.bad_request)
+        admin_runner = web.AppRunner(
+            admin.build(self.settings, observer, lambda: self._problems), access_log=None, shutdown_timeout=_ADMIN_SHUTDOWN_SECONDS
+        )
+        await admin_runner.setup()
+        await web.SockSite(admin_runner, side).start()
+        listener = await _listen(server, main, _server_tls(self.settings))
+        try:
+            self._listen_to_signals()
+            self._problems.clear()
+            observer.log.info("listening", **self._whereabouts(catalog))
+            await self._stop.wait()
+            await self._drain(listener, server)
+        finally:
+            listener.close()
+            await self._end(admin_runner)
+
+    def _whereabouts(self, catalog: Catalog) -> dict[str, str]:
+        settings = self.settings
+        return {
+            "listen": str(settings.listen),
+            "admin_listen": str(settings.admin_listen),
+            "upstream": settings.upstream.url,
+            "keycloak": catalog.version,
+            "accounts": ", ".join(account.client_id for account in settings.accounts) or "none",
+        }
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        if self._reload is not None and self._watched:
+            self._start(watch(self._watched, self.reload))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def reload(self) -> None:
+        """Read the settings anew and serve by them; where they cannot be used, say so and go on as before."""
+        if self._reload is None:
+            self.observer.log.warning("reload_refused", problems=["this process was started without a way to read its settings again"])
+            return
+        try:
+            settings = self._reload()
+            plane = plane_of(settings, self.observer)
+        except (KcproxyError, OSError, ssl.SSLError) as error:
+            self.observer.settings_reloaded(successful=False)
+            problems = list(error.problems) if isinstance(error, SettingsError) else [str(error)]
+            self.observer.log.error("reload_refused", problems=problems)  # noqa: TRY400 - the problems say it all
+            return
+        needs_restart = [name for name in ("listen", "admin_listen", "workers") if getattr(settings, name) != getattr(self.settings, name)]
+        old = self.service.swap(plane)
+        self.settings = settings
+        self.observer.settings_reloaded(successful=True)
+        self.observer.log.info("reloaded", needs_restart=needs_restart)
+        self._start(dismantle(old, patience_seconds=settings.drain_seconds))
+
+    async def _drain(self, listener: asyncio.Server, server: ProxyServer) -> None:
+        """Finish what is under way, within the settings' time; what is left then is cut off."""
+        self._problems.append("draining")
+        self.service.draining = True
+        self.observer.log.info("draining", in_flight=self.service.in_flight)
+        listener.close()
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + self.settings.drain_seconds
+        farewell_at = loop.time() + min(_FAREWELL_SECONDS, self.settings.drain_seconds / 2)
+        await _until(lambda: not server.open_connections, farewell_at)
+        server.pre_shutdown()
+        await _until(lambda: not self.service.in_flight, ends_at)
+        self.observer.log.info("drained", cut_off=self.service.in_flight)
+        await server.shutdown(_FAREWELL_SECONDS)
+
+    async def _end(self, admin_runner: web.AppRunner) -> None:
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await dismantle(self.service.plane, patience_seconds=0)
+        await admin_runner.cleanup()
+        if self.settings.listen.unix_path is not None:
+            self.settings.listen.unix_path.unlink(missing_ok=True)
+
+
+async def _until(done: Callable[[], bool], deadline: float) -> None:
+    """Wait for something that happens seldom enough that asking now and then is simpler than being told."""
+    loop = asyncio.get_running_loop()
+    while not done() and loop.time() < deadline:  # noqa: ASYNC110 - see above
+        await asyncio.sleep(0.01)
+
+
+async def _listen(server: ProxyServer, bound: socket.socket, tls: ssl.SSLContext | None) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
+    if bound.family == socket.AF_UNIX:
+        return await loop.create_unix_server(server, sock=bound, ssl=tls, backlog=BACKLOG)
+    return await loop.create_server(server, sock=bound, ssl=tls, backlog=BACKLOG)
+
+
+def _server_tls(settings: Settings) -> ssl.SSLContext | None:
+    """TLS of the inbound listener: its certificate, and the authority whose client certificates are let in."""
+    inbound = settings.inbound
+    if inbound.tls_certificate_file is None:
+        return None
+    try:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(inbound.tls_certificate_file, inbound.tls_key_file)
+        if inbound.tls_client_ca_file is not None:
+            context.load_verify_locations(inbound.tls_client_ca_file)
+            context.verify_mode = ssl.CERT_REQUIRED
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError([f"inbound: the TLS files cannot be used: {error.strerror or type(error).__name__}"]) from error
+    return context

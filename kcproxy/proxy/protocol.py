@@ -1,0 +1,238 @@
+"""The inbound side: aiohttp's low-level server with small requests, hard limits on heads and connections, and errors that echo nothing.
+
+aiohttp parses (llhttp) and keeps the connection; what it would say and log about a bad request is replaced, because it quotes the request.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_exceptions import LineTooLong
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import StreamReader
+
+from kcproxy.proxy.failures import Failure
+from kcproxy.settings import LimitSettings
+
+log = logging.getLogger("kcproxy.proxy")
+
+_SWEEP_SECONDS = 1.0
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_MAX_FIELDS = 1024
+
+
+class Inbound:
+    """One request as it came in: the parsed head, the body to be read, and the connection to answer on."""
+
+    __slots__ = ("_task", "message", "payload", "protocol", "writer")
+
+    def __init__(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: "ProxyProtocol",
+        writer: AbstractStreamWriter,
+        task: "asyncio.Task[None]",
+    ) -> None:
+        """As aiohttp's request factory is called."""
+        self.message = message
+        self.payload = payload
+        self.protocol = protocol
+        self.writer = writer
+        self._task: asyncio.Task[None] | None = task
+
+    @property
+    def peer(self) -> str | None:
+        """Address of whoever connected; None on a Unix socket."""
+        name = self.protocol.peername
+        return str(name[0]) if isinstance(name, tuple) and name else None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether leaving it unfinished harms nobody."""
+        return self.message.method in _READS
+
+    def _finish(self) -> None:
+        """Called by aiohttp when the handler has returned."""
+
+    def _cancel(self, error: BaseException) -> None:
+        """Called by aiohttp when the connection is lost: a body still on its way never arrives."""
+        if not self.payload.is_eof():
+            self.payload.set_exception(error)
+
+
+class Sent:
+    """What a handler returns when its answer is on the wire already: only whether the connection may stay."""
+
+    __slots__ = ("keep_alive",)
+    __http_exception__ = False
+
+    def __init__(self, *, keep_alive: bool) -> None:
+        """``keep_alive`` as aiohttp reads it."""
+        self.keep_alive = keep_alive
+
+    async def prepare(self, request: Any) -> None:
+        """Nothing left to do."""
+
+    async def write_eof(self) -> None:
+        """Nothing left to do."""
+
+
+KEPT = Sent(keep_alive=True)
+CLOSED = Sent(keep_alive=False)
+
+
+class FailureResponse(Sent):
+    """A refusal that aiohttp asks for where no handler has run: it is written when aiohttp prepares it."""
+
+    __slots__ = ("_failure",)
+
+    def __init__(self, failure: Failure) -> None:
+        """The connection is closed afterwards: what follows on it cannot be trusted."""
+        super().__init__(keep_alive=False)
+        self._failure = failure
+
+    async def prepare(self, request: Any) -> None:
+        """Write it."""
+        transport = request.protocol.transport
+        if transport is not None:
+            transport.write(self._failure.as_bytes(keep_alive=False))
+
+
+class ProxyProtocol(web.RequestHandler):
+    """One inbound connection."""
+
+    __slots__ = ("head_bytes", "head_since", "limits", "on_bad_request")
+
+    def __init__(self, server: "ProxyServer", **options: Any) -> None:
+        """Options are aiohttp's own."""
+        super().__init__(server, **options)
+        self.limits = server.limits
+        self.on_bad_request = server.on_bad_request
+        self.head_since: float | None = None
+        self.head_bytes = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Accept, or refuse at once where the bound on connections is reached."""
+        server = self._manager
+        super().connection_made(transport)
+        self.head_since = self._loop.time()
+        if isinstance(server, ProxyServer) and server.open_connections > self.limits.max_connections:
+            self._refuse(Failure.of(503, "busy", "The proxy has all the connections open that its settings allow.", retry_after_seconds=1))
+
+    def data_received(self, data: bytes) -> None:
+        """Parse; watch heads that do not come to an end."""
+        super().data_received(data)
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            # A request is being handled, so what came was its head, its body or the next in line.
+            self.head_since = None
+            self.head_bytes = 0
+            return
+        if self.head_since is None:
+            self.head_since = self._loop.time()
+        self.head_bytes += len(data)
+        if self.head_bytes > self.limits.max_header_bytes + _MAX_FIELDS:
+            self._refuse(_too_large())
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End a read whose caller is gone; let a write come to its end, for stopping half-way helps nobody."""
+        request: Any = self._current_request
+        task = self._task_handler
+        super().connection_lost(exc)
+        if task is not None and isinstance(request, Inbound) and request.is_read:
+            task.cancel()
+
+    def cut_slow_head(self, now: float) -> None:
+        """Close a connection whose head has been on its way for too long (RFC 9110, section 15.5.9)."""
+        if self.head_since is not None and now - self.head_since > self.limits.head_timeout_seconds:
+            self._refuse(Failure.of(408, "slow-request", "The head of the request took too long to arrive."))
+
+    def handle_error(
+        self,
+        request: Any,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - aiohttp's signature; it quotes the request
+    ) -> Any:
+        """Answer a request that cannot be parsed, or a bug of ours: own words, nothing quoted."""
+        if exc is not None and status == 500:
+            log.error("internal error", exc_info=exc)
+        failure = _too_large() if isinstance(exc, LineTooLong) else _FAILURES.get(status, _FAILURES[500])
+        self.on_bad_request(failure)
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun already")
+        return FailureResponse(failure)
+
+    def _refuse(self, failure: Failure) -> None:
+        self.on_bad_request(failure)
+        if self.transport is not None:
+            self.transport.write(failure.as_bytes(keep_alive=False))
+        self.force_close()
+
+
+def _too_large() -> Failure:
+    return Failure.of(
+        431, "header-too-large", "The head of the request is larger than the proxy's settings allow (limits.max_header_bytes)."
+    )
+
+
+_FAILURES = {
+    400: Failure.of(400, "bad-request", "The request is not valid HTTP/1.1, or its framing can be read in two ways."),
+    500: Failure.of(500, "internal", "The proxy failed on this request; its log says more."),
+    504: Failure.of(504, "timeout", "The request took too long."),
+}
+
+
+class ProxyServer(web.Server):
+    """aiohttp's low-level server, making ``ProxyProtocol`` connections and ``Inbound`` requests."""
+
+    def __init__(
+        self,
+        handler: Callable[[Inbound], Awaitable[Sent]],
+        limits: LimitSettings,
+        *,
+        on_bad_request: Callable[[Failure], None],
+    ) -> None:
+        """Create it on a running event loop."""
+        super().__init__(handler, request_factory=Inbound)  # type: ignore[arg-type]  # aiohttp's types know its own request only
+        self.limits = limits
+        self.on_bad_request = on_bad_request
+        self._sweep: asyncio.TimerHandle | None = None
+
+    @property
+    def open_connections(self) -> int:
+        """How many inbound connections there are."""
+        return len(self._connections)
+
+    def __call__(self) -> web.RequestHandler:
+        """A new connection's protocol."""
+        if self._sweep is None:
+            self._sweep = self._loop.call_later(_SWEEP_SECONDS, self._cut_slow_heads)
+        return ProxyProtocol(
+            self,
+            loop=self._loop,
+            access_log=None,
+            keepalive_timeout=self.limits.keepalive_seconds,
+            max_line_size=self.limits.max_header_bytes,
+            max_field_size=self.limits.max_header_bytes,
+            max_headers=_MAX_FIELDS,
+            auto_decompress=False,
+            logger=log,
+        )
+
+    def _cut_slow_heads(self) -> None:
+        now = self._loop.time()
+        for connection in self.connections:
+            if isinstance(connection, ProxyProtocol):
+                connection.cut_slow_head(now)
+        self._sweep = self._loop.call_later(_SWEEP_SECONDS, self._cut_slow_heads) if self._connections else None
+
+    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp's signature
+        """Close idle connections, wait for the others, then end them."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+        await super().shutdown(timeout)

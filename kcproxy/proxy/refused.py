@@ -1,0 +1,35 @@
+"""How often a refused injected token may be replaced: at once for a change just made, rarely for a standing refusal.
+
+Each operation of an account has a few replacements in hand, which grow back slowly. A grant therefore works on the very next request,
+while a client that keeps asking for what it may not have costs at most one more token and request every few seconds.
+"""
+
+from collections.abc import Callable
+
+from cachetools import LRUCache
+
+_IN_HAND = 3.0
+_REGROWTH_PER_SECOND = 0.5
+_MAX_OPERATIONS = 4096
+
+
+class Replacements:
+    """The replacements in hand, by account and operation."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """``clock`` is monotonic, in seconds."""
+        self._clock = clock
+        self._in_hand: LRUCache[tuple[str, str], tuple[float, float]] = LRUCache(_MAX_OPERATIONS)
+
+    def take(self, account: str, operation: str) -> bool:
+        """Use one up. False where none is left."""
+        now = self._clock()
+        left, since = self._in_hand.get((account, operation), (_IN_HAND, now))
+        left = min(_IN_HAND, left + (now - since) * _REGROWTH_PER_SECOND)
+        allowed = left >= 1
+        self._in_hand[account, operation] = (left - 1 if allowed else left, now)
+        return allowed
+
+    def worked(self, account: str, operation: str) -> None:
+        """A replacement was the cure, so the next refusal is a new one."""
+        self._in_hand.pop((account, operation), None)

@@ -1,0 +1,171 @@
+"""The data plane: match → authorize → forward → answer, for every method and path.
+
+A 2xx goes through without a look at its body. Whatever goes wrong ends in a clear answer, or, where the answer has begun already, in a
+closed connection; never in a traceback to the caller, never in a hang.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from aiohttp.http import RawRequestMessage
+
+from kcproxy.errors import KcproxyError, RequestRefused, UpstreamError
+from kcproxy.keycloak.upstream import UpstreamAnswer
+from kcproxy.model import Target, TargetKind
+from kcproxy.observe.events import Observer, RequestRecord
+from kcproxy.proxy.bodies import CallerGone
+from kcproxy.proxy.failures import Failure, failure_of
+from kcproxy.proxy.forward import Plane
+from kcproxy.proxy.gate import Gate
+from kcproxy.proxy.headers import read_answer, read_request
+from kcproxy.proxy.passage import Passage
+from kcproxy.proxy.protocol import CLOSED, KEPT, Inbound, Sent
+from kcproxy.proxy.respond import Reply
+
+log = logging.getLogger("kcproxy.proxy")
+
+_NOWHERE = Target(kind=TargetKind.OTHER, method="", raw_path="")
+
+
+class ProxyService:
+    """The handler of the inbound server. ``plane`` is swapped on a reload; requests under way keep the one that they began with."""
+
+    def __init__(self, plane: Plane, observer: Observer) -> None:
+        """Ready to serve."""
+        limits = plane.settings.limits
+        self.plane = plane
+        self.draining = False
+        self._observer = observer
+        self._gate = Gate(limits.max_concurrent_requests, limits.max_queue_seconds)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that hold a place."""
+        return self._gate.active
+
+    def swap(self, plane: Plane) -> Plane:
+        """Take on new settings for requests to come; gives the plane that they replace."""
+        old, self.plane = self.plane, plane
+        limits = plane.settings.limits
+        self._gate.resize(limits.max_concurrent_requests, limits.max_queue_seconds)
+        return old
+
+    def bad_request(self, failure: Failure) -> None:
+        """A request that could not even be parsed was refused."""
+        self._observer.request_started()
+        self._observer.request_finished(
+            RequestRecord(target=_NOWHERE, status=failure.status, duration_seconds=0.0, error_kind=failure.kind)
+        )
+
+    async def handle(self, inbound: Inbound) -> Sent:
+        """Serve one request, to its end."""
+        plane = self.plane
+        clock = plane.clock
+        started_at = clock()
+        self._observer.request_started()
+        reply = Reply(inbound, keep_alive=not self.draining, idle_seconds=plane.settings.upstream.idle_timeout_seconds)
+        passage: Passage | None = None
+        plane.enter()
+        try:
+            passage = _passage(inbound, plane, started_at)
+            await self._serve(plane, inbound, passage, reply)
+        except CallerGone:
+            reply.keep_alive = False
+        except KcproxyError as error:
+            self._fail(inbound, passage, reply, error)
+        except asyncio.CancelledError:
+            reply.keep_alive = False
+            raise
+        except Exception:
+            log.exception("a request could not be served")
+            self._fail(inbound, passage, reply, KcproxyError("The proxy failed on this request; its log says more."))
+        finally:
+            plane.leave()
+            self._finish(passage, reply, clock, started_at)
+        return KEPT if reply.keep_alive else CLOSED
+
+    async def _serve(self, plane: Plane, inbound: Inbound, passage: Passage, reply: Reply) -> None:
+        await self._gate.enter()
+        try:
+            answer = await plane.exchange(inbound, passage)
+            try:
+                await self._answer(plane, inbound, passage, answer, reply)
+            finally:
+                answer.release()
+        finally:
+            self._gate.leave()
+
+    async def _answer(self, plane: Plane, inbound: Inbound, passage: Passage, answer: UpstreamAnswer, reply: Reply) -> None:
+        fields = read_answer(answer.headers, plane.upstream_origin, _public_origin(inbound, passage, plane))
+        began = plane.clock()
+        try:
+            await reply.forward(answer, fields)
+        finally:
+            passage.upstream_seconds += plane.clock() - began
+        passage.status = answer.status
+
+    def _fail(self, inbound: Inbound, passage: Passage | None, reply: Reply, error: KcproxyError) -> None:
+        """Say what went wrong; where the answer has begun, end the connection instead."""
+        if isinstance(error, UpstreamError):
+            self._observer.upstream_failed(error.kind)
+        failure = failure_of(error)
+        if passage is not None:
+            passage.error_kind = failure.kind
+            passage.status = failure.status
+        if reply.begun:
+            reply.abort()
+            return
+        if not inbound.payload.is_eof():
+            reply.keep_alive = False  # the rest of the body may never come
+        try:
+            reply.write_raw(failure.as_bytes(keep_alive=reply.keep_alive, head_only=inbound.message.method == "HEAD"))
+        except CallerGone:
+            reply.keep_alive = False
+
+    def _finish(self, passage: Passage | None, reply: Reply, clock: Callable[[], float], started_at: float) -> None:
+        if passage is None:
+            record = RequestRecord(target=_NOWHERE, status=400, duration_seconds=clock() - started_at, error_kind="refused")
+        else:
+            passage.sent_bytes = reply.sent_bytes
+            record = passage.record(clock())
+        self._observer.request_finished(record)
+        if passage is not None and passage.explanation is not None:
+            self._observer.denied(passage.explanation, record)
+
+
+def _passage(inbound: Inbound, plane: Plane, started_at: float) -> Passage:
+    message = inbound.message
+    raw_target = _origin_form(message.path)
+    head = read_request(message.raw_headers, None if plane.settings.upstream.preserve_host else plane.upstream_host)
+    target = plane.catalog.target(message.method, raw_target, base_path=plane.base_path, content_type=head.text(b"content-type"))
+    passage = Passage(target=target, raw_target=raw_target, head=head, started_at=started_at, peer=inbound.peer)
+    _refuse_other_protocols(message, head.picked.get(b"upgrade"))
+    return passage
+
+
+def _refuse_other_protocols(message: RawRequestMessage, upgrade: bytes | None) -> None:
+    """Tunnels and WebSocket are not HTTP any more; every other offer to upgrade may be ignored (RFC 9110, section 7.8)."""
+    if message.method == "CONNECT":
+        raise RequestRefused("This is a reverse proxy; it opens no tunnels (CONNECT).", status=501, reason="connect")
+    if upgrade is not None and b"websocket" in upgrade.lower():
+        raise RequestRefused("WebSocket is not supported; Keycloak's APIs do not use it.", status=501, reason="upgrade")
+
+
+def _origin_form(raw_target: str) -> str:
+    """The target without scheme and authority, which name this proxy (RFC 9112, section 3.2.2)."""
+    if raw_target.startswith("/") or "://" not in raw_target:
+        return raw_target
+    rest = raw_target.partition("://")[2]
+    for position, character in enumerate(rest):
+        if character in "/?#":
+            return rest[position:] if character == "/" else "/" + rest[position:]
+    return "/"
+
+
+def _public_origin(inbound: Inbound, passage: Passage, plane: Plane) -> bytes | None:
+    """The origin by which the caller knows us; None where Location is to stay as it is."""
+    host = passage.head.picked.get(b"host")
+    if host is None or not plane.settings.upstream.rewrite_location:
+        return None
+    return (b"https://" if inbound.protocol.ssl_context is not None else b"http://") + host

@@ -1,0 +1,64 @@
+"""Listening sockets: TCP, or a Unix socket that only its owner and group may use."""
+
+import os
+import socket
+from pathlib import Path
+
+from kcproxy.errors import SettingsError
+from kcproxy.settings import AddressSettings
+
+BACKLOG = 1024
+_UNIX_MODE = 0o660
+
+
+def listening_socket(address: AddressSettings, *, name: str, shared: bool = False) -> socket.socket:
+    """A bound and listening socket. ``shared`` lets several processes have the port. SettingsError where that cannot be."""
+    try:
+        bound = _unix(address.unix_path) if address.unix_path is not None else _tcp(address, shared=shared)
+        bound.listen(BACKLOG)
+    except OSError as error:
+        raise SettingsError(
+            [f"{name}: cannot listen on {address}: {error.strerror or error}; end what uses it, or choose another"]
+        ) from error
+    bound.setblocking(False)
+    return bound
+
+
+def _tcp(address: AddressSettings, *, shared: bool) -> socket.socket:
+    found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, kind, protocol, _, where = found[0]
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind(where)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def _unix(path: Path) -> socket.socket:
+    _remove_stale(path)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o777 & ~_UNIX_MODE)
+    try:
+        bound.bind(str(path))
+    except OSError:
+        bound.close()
+        raise
+    finally:
+        os.umask(before)
+    return bound
+
+
+def _remove_stale(path: Path) -> None:
+    """A socket's file outlives its process; one that nobody answers on is removed."""
+    if not path.is_socket():
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
