@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kcproxy.model import Explanation
-from kcproxy.observe.documents import Document, document, encoded, iso
+from kcproxy.observe.documents import Document, document, fitting, iso
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.history import History, Stored
 from kcproxy.observe.live import Live
@@ -125,7 +125,7 @@ class DenialStore:
             at=now,
             group=found["group"],
             verified=explanation.answer.status == 403,
-            document=encoded(found),
+            document=fitting(found),
         )
         self._room(stored).add(stored)
         if self._history is not None:

@@ -13,6 +13,7 @@ from kcproxy.observe.redact import redact_text
 MAX_DOCUMENT_BYTES = 64 * 1024
 MAX_TEXT_CHARACTERS = 2000
 MAX_ITEMS = 100
+SHORTER = ((500, 20), (200, 5))
 Document = dict[str, Any]
 
 
@@ -133,20 +134,29 @@ def _fix(fix: Fix) -> Document:
     }
 
 
-def bounded(value: Any) -> Any:
+def bounded(value: Any, max_characters: int = MAX_TEXT_CHARACTERS, max_items: int = MAX_ITEMS) -> Any:
     """A copy in which texts and lists have an end and secrets are stars."""
     if isinstance(value, str):
-        return redact_text(value if len(value) <= MAX_TEXT_CHARACTERS else value[:MAX_TEXT_CHARACTERS] + "…")
+        return redact_text(value if len(value) <= max_characters else value[:max_characters] + "…")
     if isinstance(value, dict):
-        return {key: bounded(item) for key, item in value.items()}
+        return {key: bounded(item, max_characters, max_items) for key, item in value.items()}
     if isinstance(value, list):
-        return [bounded(item) for item in value[:MAX_ITEMS]]
+        return [bounded(item, max_characters, max_items) for item in value[:max_items]]
     return value
 
 
 def encoded(value: Document) -> bytes:
     """As JSON, with what cannot be encoded (lone surrogates of a hostile path) escaped."""
     return json.dumps(value, ensure_ascii=True, separators=(",", ":"), default=str).encode("ascii")
+
+
+def fitting(value: Document) -> bytes:
+    """As JSON of at most 64 KiB: where it is longer, texts and lists are cut shorter."""
+    text = encoded(value)
+    for max_characters, max_items in SHORTER:
+        if len(text) > MAX_DOCUMENT_BYTES:
+            text = encoded(bounded(value, max_characters, max_items))
+    return text
 
 
 def iso(epoch_seconds: float) -> str:

@@ -183,6 +183,13 @@ def test_plain_words_stay(text: str) -> None:
     assert redact_text(text) == text
 
 
+@pytest.mark.parametrize(
+    "text", ['curl -H "Authorization: Bearer $TOKEN"', "curl -d client_secret=$SECRET -d grant_type=client_credentials"]
+)
+def test_commands_with_a_variable_in_a_secrets_place_stay_as_they_are(text: str) -> None:
+    assert redact_text(text) == text
+
+
 def test_numbers_and_truth_values_stay_what_they_are() -> None:
     assert redact_value("sizes", {"a": [1, 2.5, True, None]}) == {"a": [1, 2.5, True, None]}
 

@@ -1,0 +1,133 @@
+"""The observer: every event reaches metrics, log and store; and a denial counts as resolved only when the same caller passes."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from kcproxy.model import Caller, RoleSet, Target
+from kcproxy.observe.denials import DenialStore
+from kcproxy.observe.events import Observer, RequestRecord
+from kcproxy.observe.log import Log
+from kcproxy.observe.metrics import Metrics
+from kcproxy.observe.observer import LiveObserver
+from kcproxy.settings.values import LogSettings
+from tests.observe.samples import REALM, caller, explanation, record, target
+from tests.observe.test_log import Captured
+
+OPERATION = "GET /admin/realms/{realm}/users/{user-id}"
+DENIAL = {"operation": OPERATION, "realm": REALM, "cause": "role-missing", "role": "view-users", "client": ""}
+
+
+def least(_target: Target) -> RoleSet:
+    return ("view-users",)
+
+
+@pytest.fixture
+def observer() -> Iterator[LiveObserver]:
+    made = LiveObserver(Metrics(accounts=["app"]), Log(LogSettings(level="debug"), sink=Captured()), DenialStore(), least=least)
+    yield made
+    made.close()
+
+
+def value(observer: LiveObserver, name: str, **labels: str) -> float | None:
+    return observer.metrics.registry.get_sample_value(name, labels)
+
+
+def resolved(observer: LiveObserver) -> float | None:
+    return value(observer, "kcproxy_denials_resolved_total", **DENIAL)
+
+
+def test_it_is_what_the_data_plane_expects(observer: LiveObserver) -> None:
+    expected: Observer = observer
+    assert expected is observer
+
+
+def test_a_denial_reaches_metrics_log_and_store(observer: LiveObserver) -> None:
+    observer.denied(explanation(), record(status=403))
+    assert value(observer, "kcproxy_denials_total", **DENIAL) == 1
+    assert value(observer, "kcproxy_denials_stored") == 1
+    assert observer.denials.find("d-1") is not None
+    assert isinstance(observer.log.sink, Captured)
+    assert '"event":"denial"' in observer.log.sink.lines[0]
+
+
+@pytest.mark.parametrize(
+    ("denied_for", "passes_for", "count"),
+    [
+        (record(status=403), record(caller=caller()), 1),
+        (record(status=403), record(caller=caller("somebody-else")), 0),
+        (record(status=403), record(caller=None), 0),
+        (record(status=403), record(injected_account="app"), 0),
+        (record(status=403, injected_account="app"), record(injected_account="app"), 1),
+        (record(status=403), record(target(realm="another"), caller=caller()), 0),
+        (record(status=403), record(target(method="DELETE"), caller=caller()), 0),
+        (record(status=403), record(status=404, caller=caller()), 0),
+    ],
+)
+def test_a_denial_is_resolved_when_the_same_caller_passes_with_the_same(
+    observer: LiveObserver, denied_for: RequestRecord, passes_for: RequestRecord, count: int
+) -> None:
+    observer.denied(explanation(), denied_for)
+    observer.request_finished(passes_for)
+    assert resolved(observer) == count
+    assert (next(observer.denials.groups()).resolved_at is not None) == bool(count)
+
+
+def test_it_is_resolved_once(observer: LiveObserver) -> None:
+    observer.denied(explanation(), record(status=403))
+    for _ in range(3):
+        observer.request_finished(record(caller=caller()))
+    assert resolved(observer) == 1
+
+
+def test_what_an_accounts_requests_need_is_counted_beside_what_it_holds(observer: LiveObserver) -> None:
+    observer.token_roles("app", ("manage-users",))
+    observer.request_finished(record(injected_account="app"))
+    assert value(observer, "kcproxy_role_granted", account="app", role="manage-users") == 1
+    assert value(observer, "kcproxy_role_uses_total", account="app", role="view-users") == 1
+
+
+def test_a_refused_request_uses_no_role(observer: LiveObserver) -> None:
+    observer.request_finished(record(status=403, injected_account="app"))
+    assert value(observer, "kcproxy_role_uses_total", account="app", role="view-users") is None
+
+
+def test_what_stands_has_an_end(observer: LiveObserver) -> None:
+    for number in range(3000):
+        one = caller(f"c-{number}")
+        observer.denied(explanation(f"d-{number}", caller=one), record(status=403))
+    assert len(observer._standing) == 1000
+
+
+def test_all_other_events_are_counted(observer: LiveObserver) -> None:
+    observer.request_started()
+    observer.answer_reduced(target(), "shorter")
+    observer.token_fetched("app", "ok", 0.1, 60)
+    observer.token_fetched("app", "token", 0.1, None)
+    observer.token_cache_read("app", hit=True)
+    observer.token_replaced("app")
+    observer.upstream_failed("connect")
+    observer.looked_up("grants", "late", 0.3)
+    observer.settings_reloaded(successful=False)
+    assert value(observer, "kcproxy_requests_in_flight") == 1
+    assert value(observer, "kcproxy_reduced_answers_total", operation=OPERATION) == 1
+    assert value(observer, "kcproxy_token_fetches_total", account="app", outcome="ok") == 1
+    assert value(observer, "kcproxy_token_fetches_total", account="app", outcome="token") == 1
+    assert value(observer, "kcproxy_token_cache_reads_total", account="app", result="hit") == 1
+    assert value(observer, "kcproxy_token_replacements_total", account="app") == 1
+    assert value(observer, "kcproxy_upstream_errors_total", kind="connect") == 1
+    assert value(observer, "kcproxy_lookups_total", what="grants", outcome="late") == 1
+    assert value(observer, "kcproxy_config_last_reload_successful") == 0
+
+
+def test_dropped_log_lines_are_a_metric(observer: LiveObserver) -> None:
+    assert observer.log.sink.on_drop is not None
+    observer.log.sink.on_drop()
+    assert value(observer, "kcproxy_log_dropped_total") == 1
+
+
+def test_an_anonymous_refusal_is_never_resolved_by_somebody(observer: LiveObserver) -> None:
+    nobody = Caller(kind=caller().kind)
+    observer.denied(explanation(caller=nobody), record(status=401))
+    observer.request_finished(record(caller=caller()))
+    assert resolved(observer) == 0
