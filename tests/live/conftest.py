@@ -66,6 +66,12 @@ def keycloak(request: pytest.FixtureRequest, real_keycloak: Start) -> Keycloak:
     return real_keycloak(getattr(request, "param", "26.7.4"))
 
 
+@pytest.fixture(scope="session")
+def needs_real_keycloak() -> None:
+    """For tests that fetch a distribution themselves."""
+    _require_tools()
+
+
 def _require_tools() -> None:
     missing = missing_tools()
     if missing and os.environ.get("KCPROXY_REQUIRE_KEYCLOAK") == "1":

@@ -87,7 +87,7 @@ def _download(version: str, folder: Path) -> Path:
         lines = [line.rstrip() for line in maven.stdout if _worth_showing(line)]
     archive = next(folder.glob("*.zip"), None)
     if maven.returncode or archive is None:
-        raise RealServerError(f"Maven could not fetch {artifact}: " + "\n".join(lines[-5:]))
+        raise RealServerError(f"Maven could not fetch {artifact}: " + "\n".join(lines[:2]))
     return archive
 
 
