@@ -18,6 +18,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 _CONTENT_LENGTH = b"content-length"
 _TRANSFER_ENCODING = b"transfer-encoding"
 _MAX_LENGTH_DIGITS = 18
+_BLANKS = b" \t"
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TARGET = re.compile(rb"[^\x00-\x20\x7f]+")
 
@@ -110,11 +111,12 @@ def _framing_fields(headers: RawHeaders) -> tuple[int | None, bool, bytes]:
     for name, value in headers:
         size = len(name)  # most names are told apart by their size alone, which is much cheaper than lower()
         if size == 14 and name.lower() == _CONTENT_LENGTH:
-            if length is not None or not value.isdigit() or len(value) > _MAX_LENGTH_DIGITS:
+            digits = value.strip(_BLANKS)
+            if length is not None or not digits.isdigit() or len(digits) > _MAX_LENGTH_DIGITS:
                 raise FramingError("its Content-Length is not one plain number")
-            length = int(value)
+            length = int(digits)
         elif size == 17 and name.lower() == _TRANSFER_ENCODING:
-            if chunked or value.lower() != b"chunked":
+            if chunked or value.strip(_BLANKS).lower() != b"chunked":
                 raise FramingError("it has a Transfer-Encoding other than chunked")
             chunked = True
         elif size == 10 and name.lower() == b"connection":
