@@ -133,7 +133,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "confidence": "Closed: `certain`, `likely`, `possible`.",
         "account": "Closed: client ids of the configured service accounts.",
         "outcome": (
-            "Closed. Token fetches: `ok` or the error's kind. Look-ups: `ok`, `cached`, `late`, `refused`, `limited`, `failed`. Reloads: `ok`,"
+            "Capped at 32. Token fetches: `ok`, Keycloak's OAuth error or the error's kind. Look-ups: `ok`, `cached`, `late`, `refused`, `limited`, `failed`. Reloads: `ok`,"
             " `refused`."
         ),
         "result": "Closed: `hit`, `miss`.",

@@ -15,6 +15,12 @@ class Follower:
         """Nothing has changed yet."""
         self._changed: dict[str, None] = {}
         self._event = asyncio.Event()
+        self.closed = False
+
+    def close(self) -> None:
+        """Nothing more will come."""
+        self.closed = True
+        self._event.set()
 
     def tell(self, fingerprint: str) -> None:
         """A group changed. The oldest change is forgotten where he is too slow: the page reads all groups when it is loaded."""
@@ -47,6 +53,11 @@ class Live:
         """Tell everybody."""
         for follower in self._followers:
             follower.tell(fingerprint)
+
+    def close(self) -> None:
+        """The process ends: let everybody go."""
+        for follower in self._followers:
+            follower.close()
 
     @contextmanager
     def follow(self) -> Iterator[Follower | None]:

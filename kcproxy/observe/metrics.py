@@ -185,10 +185,6 @@ class Metrics:
         if successful:
             self.gauge("kcproxy_config_last_reload_success_timestamp_seconds").set(self._now())
 
-    def ready(self, is_ready: bool) -> None:
-        """Whether requests are taken."""
-        self.gauge("kcproxy_ready").set(is_ready)
-
     def _trouble(self, record: RequestRecord) -> None:
         if record.retried:
             self.counter("kcproxy_retries_total").inc()
@@ -259,7 +255,7 @@ class Metrics:
         info.labels(kcproxy.__version__, platform.python_version(), catalog_version).set(1)
 
     def _prepare_account(self, account: str) -> None:
-        for outcome in ("ok", "token", "connect", "timeout"):
+        for outcome in ("ok", "invalid_client", "connect", "timeout"):
             self.counter("kcproxy_token_fetches_total").labels(account, outcome)
         for result in ("hit", "miss"):
             self.counter("kcproxy_token_cache_reads_total").labels(account, result)

@@ -1,8 +1,8 @@
 """The observer of a running proxy: metrics, log lines and the store of denials, fed by the data plane's events."""
 
 from collections import OrderedDict
-from collections.abc import Callable
 
+from kcproxy.catalog import Catalog
 from kcproxy.model import Caller, Explanation, RoleSet, Target
 from kcproxy.observe.denials import DenialStore
 from kcproxy.observe.events import RequestRecord
@@ -26,13 +26,13 @@ class LiveObserver:
         log: Log,
         denials: DenialStore,
         *,
-        least: Callable[[Target], RoleSet | None] = lambda _target: None,
+        catalog: Catalog | None = None,
     ) -> None:
-        """``least`` gives the smallest set of roles that an operation needs, as the catalog says."""
+        """``catalog`` says which roles a request needs, for the least-privilege counters and the page."""
         self.metrics = metrics
         self.log = log
         self.denials = denials
-        self._least = least
+        self.catalog = catalog
         self._standing: OrderedDict[StandingKey, dict[str, DenialKey]] = OrderedDict()
         log.sink.on_drop = metrics.counter("kcproxy_log_dropped_total").inc
 
@@ -48,7 +48,7 @@ class LiveObserver:
             if self._standing:
                 self._resolve(record)
             if record.injected_account is not None:
-                self.metrics.role_used(record.injected_account, self._least(record.target) or ())
+                self.metrics.role_used(record.injected_account, self._least(record.target))
 
     def denied(self, explanation: Explanation, record: RequestRecord) -> None:
         """Keycloak (or the proxy) refused, and this is why."""
@@ -101,6 +101,10 @@ class LiveObserver:
         """Write what is left to the log and to the history."""
         self.denials.close()
         self.log.close()
+
+    def _least(self, target: Target) -> RoleSet:
+        entry = None if self.catalog is None else self.catalog.entry(target)
+        return () if entry is None else entry.requirement.least or ()
 
     def _stand(self, place: StandingKey, fingerprint: str, key: DenialKey) -> None:
         kinds = self._standing.setdefault(place, {})

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from kcproxy.catalog import Catalog
 from kcproxy.errors import SettingsError
-from kcproxy.model import RoleSet, Target
 from kcproxy.observe.denials import DenialStore
 from kcproxy.observe.history import History
 from kcproxy.observe.labels import ADMIN_ROLES
@@ -27,12 +26,7 @@ def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = Non
     dropped = metrics.counter("kcproxy_history_dropped_total")
     history = _history(settings.history, dropped.inc)
     store = DenialStore(settings.history.max_denials, history=history)
-
-    def least(target: Target) -> RoleSet | None:
-        entry = catalog.entry(target)
-        return None if entry is None else entry.requirement.least
-
-    return LiveObserver(metrics, log or configure(settings.log), store, least=least)
+    return LiveObserver(metrics, log or configure(settings.log), store, catalog=catalog)
 
 
 def _history(settings: HistorySettings, on_drop: Callable[[int], None]) -> History | None:

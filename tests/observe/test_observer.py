@@ -4,13 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from kcproxy.model import Caller, RoleSet, Target
+from kcproxy import catalog
+from kcproxy.model import Caller
 from kcproxy.observe.denials import DenialStore
 from kcproxy.observe.events import Observer, RequestRecord
 from kcproxy.observe.log import Log
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.settings.values import LogSettings
+from tests.catalog.conftest import DOCUMENT
 from tests.observe.samples import REALM, caller, explanation, record, target
 from tests.observe.test_log import Captured
 
@@ -18,13 +20,11 @@ OPERATION = "GET /admin/realms/{realm}/users/{user-id}"
 DENIAL = {"operation": OPERATION, "realm": REALM, "cause": "role-missing", "role": "view-users", "client": ""}
 
 
-def least(_target: Target) -> RoleSet:
-    return ("view-users",)
-
-
 @pytest.fixture
 def observer() -> Iterator[LiveObserver]:
-    made = LiveObserver(Metrics(accounts=["app"]), Log(LogSettings(level="debug"), sink=Captured()), DenialStore(), least=least)
+    made = LiveObserver(
+        Metrics(accounts=["app"]), Log(LogSettings(level="debug"), sink=Captured()), DenialStore(), catalog=catalog.parse(DOCUMENT)
+    )
     yield made
     made.close()
 

@@ -1,0 +1,20 @@
+// The role table narrows while one types; without this script the form asks the server.
+"use strict";
+(() => {
+  const form = document.querySelector("form.filter");
+  const shown = document.getElementById("shown");
+  const q = form.elements.q;
+  if (q.value) return; // the server has narrowed the table already; a new search asks it again
+  const rows = [...document.querySelectorAll("#roles tbody tr")].map((row) => [row, row.textContent.toLowerCase()]);
+  form.querySelector("button").hidden = true;
+  form.addEventListener("submit", (event) => event.preventDefault());
+  q.addEventListener("input", () => {
+    const words = q.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let visible = 0;
+    for (const [row, text] of rows) {
+      row.hidden = !words.every((word) => text.includes(word));
+      visible += !row.hidden;
+    }
+    shown.textContent = `${visible} of ${rows.length} operations`;
+  });
+})();

@@ -1,0 +1,113 @@
+"""The page and its live stream: list, one denial, the form to explain, the role table."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from kcproxy.observe.documents import Document, encoded, iso
+from kcproxy.observe.observer import LiveObserver
+from kcproxy.observe.page import render
+from kcproxy.proxy.admin_access import HEADERS
+
+OBSERVER: web.AppKey[LiveObserver] = web.AppKey("observer", LiveObserver)
+MAX_LISTED = 200
+COALESCE_SECONDS = 0.25
+HEARTBEAT_SECONDS = 15.0
+
+
+def add_routes(app: web.Application, observer: LiveObserver) -> None:
+    """All of the page's addresses; the live streams end when the application does."""
+    app[OBSERVER] = observer
+    app.router.add_get("/", _list)
+    app.router.add_get("/denials/{id}", _one)
+    app.router.add_get("/roles", _roles)
+    app.router.add_get("/events", _events)
+    app.router.add_get("/assets/{name}", _asset)
+    app.router.add_get("/api/denials", _api_list)
+    app.router.add_get("/api/denials/{id}", _api_one)
+
+    async def end_streams(_app: web.Application) -> None:
+        observer.denials.live.close()
+
+    app.on_shutdown.append(end_streams)
+
+
+def html(text: str, status: int = 200) -> web.Response:
+    """A page as an answer."""
+    return web.Response(text=text, status=status, content_type="text/html")
+
+
+def _listed(observer: LiveObserver, limit: int = MAX_LISTED) -> list[Document]:
+    return [group.summary() for _, group in zip(range(limit), observer.denials.groups(), strict=False)]
+
+
+async def _list(request: web.Request) -> web.Response:
+    query = request.query
+    groups = _listed(request.app[OBSERVER])
+    return html(render.denials_page(groups, q=query.get("q", ""), why=query.get("why", ""), only_open="open" in query))
+
+
+async def _one(request: web.Request) -> web.Response:
+    store = request.app[OBSERVER].denials
+    found = store.find(request.match_info["id"])
+    if found is None:
+        return html(render.message_page("Not here any more", "Only recent denials are kept, and this one is not among them."), 404)
+    group = store.group(found["group"])
+    resolved_at = iso(group.resolved_at) if group is not None and group.resolved_at is not None else None
+    return html(render.denial_page(found, count=group.count if group is not None else 1, resolved_at=resolved_at))
+
+
+async def _roles(request: web.Request) -> web.Response:
+    catalog = request.app[OBSERVER].catalog
+    if catalog is None:
+        return html(render.message_page("No role table", "This process has none loaded."), 404)
+    return html(render.roles_page(catalog, request.query.get("q", "")))
+
+
+async def _asset(request: web.Request) -> web.Response:
+    found = render.asset(request.match_info["name"])
+    if found is None:
+        raise web.HTTPNotFound
+    return web.Response(body=found[0], content_type=found[1], charset="utf-8", headers={"Cache-Control": "no-cache"})
+
+
+async def _api_list(request: web.Request) -> web.Response:
+    observer = request.app[OBSERVER]
+    return _json({"denials": _listed(observer), "stored": len(observer.denials)})
+
+
+async def _api_one(request: web.Request) -> web.Response:
+    found = request.app[OBSERVER].denials.find(request.match_info["id"])
+    if found is None:
+        return _json({"error": "no such denial; only recent ones are kept"}, status=404)
+    return _json(found)
+
+
+def _json(value: Document, status: int = 200) -> web.Response:
+    return web.Response(body=encoded(value), status=status, content_type="application/json")
+
+
+async def _events(request: web.Request) -> web.StreamResponse:
+    """Server-sent events (HTML Living Standard, section 9.2): ``denials`` with the changed groups, at most four times a second."""
+    observer = request.app[OBSERVER]
+    response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
+    with observer.denials.live.follow() as follower:
+        if follower is None:
+            return web.Response(status=503, text="too many browsers follow already\n", headers={"Retry-After": "30"})
+        await response.prepare(request)
+        await response.write(b"retry: 2000\n\n")
+        while not follower.closed:
+            try:
+                changed: Sequence[str] = await asyncio.wait_for(follower.changes(), HEARTBEAT_SECONDS)
+            except TimeoutError:
+                changed = ()
+            await response.write(_event(observer, changed))
+            await asyncio.sleep(COALESCE_SECONDS)
+    return response
+
+
+def _event(observer: LiveObserver, changed: Sequence[str]) -> bytes:
+    groups = [group.summary() for name in changed if (group := observer.denials.group(name)) is not None]
+    return b"event: denials\ndata: " + json.dumps(groups).encode() + b"\n\n" if groups else b": still here\n\n"
