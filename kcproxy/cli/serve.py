@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from kcproxy.cli.exits import Exit, epilog
+from kcproxy.cli.exits import epilog
 from kcproxy.cli.options import config_option
-from kcproxy.cli.ports import port_problems
 from kcproxy.cli.terminal import talk
-from kcproxy.errors import SettingsError
+from kcproxy.settings import Settings
+from kcproxy.settings.environment import CONFIG_VARIABLE
 from kcproxy.settings.load import load
 
 SETTINGS = {
@@ -39,13 +39,28 @@ def command(config: Path | None, **flags: str | None) -> None:
 
     Flags beat environment (KCPROXY_…) beats file. Settings that cannot be used are all reported at once, with exit code 2.
     """
-    settings = load(config, os.environ, {SETTINGS[name]: value for name, value in flags.items()})
+    chosen = {SETTINGS[name]: value for name, value in flags.items()}
+
+    def read() -> Settings:
+        return load(config, os.environ, chosen)
+
+    settings = read()
     for note in settings.notes:
         talk(f"kcproxy: note: {note}")
-    problems = port_problems(settings)
-    if problems:
-        raise SettingsError(problems)
 
     from kcproxy.proxy.lifecycle import run  # noqa: PLC0415 - aiohttp is imported only where the proxy runs
 
-    sys.exit(run(settings) or Exit.OK)
+    sys.exit(run(settings, reload=read, watched=watched_files(config, settings)))
+
+
+def watched_files(config: Path | None, settings: Settings) -> tuple[Path, ...]:
+    """Files whose change has the settings read anew. Secrets of accounts are not among them: they are read at each use."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    candidates = (
+        config or (Path(named) if named else None),
+        settings.upstream.ca_file,
+        settings.upstream.client_certificate_file,
+        settings.upstream.client_key_file,
+        settings.inbound.api_keys_file,
+    )
+    return tuple(path for path in candidates if path is not None)

@@ -23,7 +23,7 @@ class Accounts:
     def __init__(self, accounts: Sequence[AccountSettings]) -> None:
         """The first account that names a realm serves it; ``*`` serves what nobody names."""
         self._by_realm: dict[str, AccountSettings] = {}
-        self._limits: dict[tuple[str, str], bool] = {}
+        self._limits: dict[tuple[tuple[str, ...], str], bool] = {}
         for account in accounts:
             for realm in account.realms:
                 self._by_realm.setdefault(realm, account)
@@ -45,7 +45,7 @@ class Accounts:
         if target.operation is None:
             return False  # what the table does not know cannot be shown to be among the allowed ones
         operation = f"{target.operation.method} {target.operation.path}"
-        key = (account.client_id, operation)
+        key = (account.realms, operation)  # one client may serve several realms within different limits
         allowed = self._limits.get(key)
         if allowed is None:
             # As many entries as accounts times operations of the table: bounded.

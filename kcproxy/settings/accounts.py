@@ -42,6 +42,33 @@ def check_accounts(resolved: Resolved, findings: Findings) -> None:
         check_file(resolved, prefix + "private_key_file", findings, pem="PRIVATE KEY", secret=True)
         check_file(resolved, prefix + "assertion_file", findings, secret=True)
     _check_realms(resolved, findings)
+    _check_clients(resolved, findings)
+
+
+def _check_clients(resolved: Resolved, findings: Findings) -> None:
+    """One client has one proof: its token is fetched once and kept, whichever account it is for."""
+    seen: dict[tuple[str, str], tuple[str, list[object]]] = {}
+    for index in range(resolved.accounts):
+        prefix = f"accounts[{index}]."
+        client = resolved.values.get(prefix + "client_id")
+        if client is None or not realms_of(resolved, prefix):
+            continue
+        proof = [resolved.values.get(prefix + name) for name in (*_PROOFS, "auth", "key_id", "algorithm", "scopes")]
+        other, others = seen.setdefault((token_realm(resolved, prefix), client), (prefix.rstrip("."), proof))
+        if others != proof:
+            what = f"{prefix.rstrip('.')} and {other} are the same client, but prove or ask for different things"
+            findings.problem(
+                resolved.place(prefix + "client_id"),
+                what,
+                "give both the same secret, auth and scopes, or make one account with realms = […]",
+            )
+
+
+def token_realm(resolved: Resolved, prefix: str) -> str:
+    """The realm in which an account's client lives; some realm has to be given."""
+    first: str = realms_of(resolved, prefix)[0]
+    stated: str | None = resolved.values.get(prefix + "token_realm")
+    return stated or ("master" if first == ANY_REALM else first)
 
 
 def _somewhere(resolved: Resolved, prefix: str) -> str:
@@ -118,13 +145,12 @@ def _check_realms(resolved: Resolved, findings: Findings) -> None:
 def account(resolved: Resolved, prefix: str) -> AccountSettings:
     """The account as a value; everything has been checked."""
     realms = realms_of(resolved, prefix)
-    first: str = realms[0]
     method = _auth(resolved, prefix)
     if method is None:
         raise LookupError(f"{prefix} was not checked")
     return AccountSettings(
         realms=realms,
-        token_realm=resolved.values.get(prefix + "token_realm") or ("master" if first == ANY_REALM else first),
+        token_realm=token_realm(resolved, prefix),
         client_id=resolved.values[prefix + "client_id"],
         auth=method,
         secret=secret(

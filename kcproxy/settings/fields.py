@@ -114,7 +114,7 @@ def _upstream() -> tuple[Field, ...]:
         kind=kinds.url(example="http://localhost:8080"),
         flag="--upstream",
         shorthand="KCPROXY_UPSTREAM",
-        default_words="none: it has to be given",
+        default_words="none, it has to be given",
         doc='Keycloak\'s address, with its path (/auth) where it has one. In the file, upstream = "URL" at the top is the same.',
     )
     rows = (
@@ -148,10 +148,20 @@ def _account(section: str, role: str) -> tuple[Field, ...]:
         return Field(key=key, kind=kind, doc=doc, default=default, default_words=words, literal_only_in_environment=literal)
 
     return (
-        row("realm", _REALM, f"The realm whose requests {role}; * stands for every realm.", words="none: realm or realms has to be given"),
+        row("realm", _REALM, f"The realm whose requests {role}; * stands for every realm.", words="none, realm or realms has to be given"),
         row("realms", kinds.listing(_REALM, plural="realms' names"), "Several realms, instead of realm."),
-        row("token_realm", kinds.text("a realm's name"), "The realm in which the client lives.", words="the first realm; master for *"),
-        row("client_id", kinds.text("a client id"), "The client whose service account is used.", words="none: it has to be given"),
+        row(
+            "token_realm",
+            kinds.text("a realm's name", example="shop"),
+            "The realm in which the client lives.",
+            words="the first realm; master for *",
+        ),
+        row(
+            "client_id",
+            kinds.text("a client id", example="shop-backend"),
+            "The client whose service account is used.",
+            words="none, it has to be given",
+        ),
         row("client_secret_file", _FILE, "File with the client's secret; read anew for each token, so that it may be rotated."),
         row("client_secret", kinds.secret_text(), "The client's secret literally; prefer the file.", literal=True),
         row("private_key_file", _FILE, "PEM file of the private key, for private_key_jwt."),
@@ -162,7 +172,7 @@ def _account(section: str, role: str) -> tuple[Field, ...]:
             "How the client proves itself at the token endpoint.",
             words="told by the file given: client_secret_post, private_key_jwt or federated_jwt",
         ),
-        row("key_id", kinds.text("a key id"), "The key's id (kid), where the client has several keys."),
+        row("key_id", kinds.text("a key id", example="2026-11"), "The key's id (kid), where the client has several keys."),
         row(
             "algorithm",
             kinds.choice(
@@ -173,7 +183,7 @@ def _account(section: str, role: str) -> tuple[Field, ...]:
         ),
         row(
             "scopes",
-            kinds.listing(kinds.text("a client scope's name"), plural="client scopes"),
+            kinds.listing(kinds.text("a client scope's name", example="kc-admin-api"), plural="client scopes"),
             "Client scopes to ask for with the token.",
             default=_default(own, "scopes"),
         ),
@@ -235,7 +245,12 @@ def _seen() -> tuple[Field, ...]:
     metrics = _of(
         "metrics",
         values.MetricSettings,
-        ("realms", kinds.listing(kinds.text("a realm's name"), plural="realms' names"), "", "Realms that metrics always show by name."),
+        (
+            "realms",
+            kinds.listing(kinds.text("a realm's name", example="shop"), plural="realms' names"),
+            "",
+            "Realms that metrics always show by name.",
+        ),
         ("max_realms", kinds.integer(0, 1000), "realms", "How many others are shown by name; the rest is counted as other."),
         ("clients", kinds.boolean(), "", "Whether metrics of denials name the client. It comes from the token, so the number is bounded."),
         ("max_clients", kinds.integer(1, 1000), "clients", "How many clients are shown by name; the rest is counted as other."),
@@ -279,7 +294,7 @@ def _bounds() -> tuple[Field, ...]:
             "",
             "Issuers whose verified tokens open the port.",
         ),
-        ("jwt_audience", kinds.text("an audience"), "", "What those tokens' aud has to hold; needed with jwt_issuers."),
+        ("jwt_audience", kinds.text("an audience", example="kcproxy"), "", "What those tokens' aud has to hold; needed with jwt_issuers."),
         ("tls_certificate_file", _FILE, "", "PEM file of the proxy's own certificate: the port then speaks TLS."),
         ("tls_key_file", _FILE, "", "PEM file of that certificate's private key."),
         ("tls_client_ca_file", _FILE, "", "PEM file of the authorities whose client certificates open the port (mTLS)."),

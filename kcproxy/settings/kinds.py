@@ -98,7 +98,7 @@ def boolean() -> Kind:
             return False
         raise _refused(raw, words)
 
-    return Kind(words=words, read=read, schema={"type": "boolean"})
+    return Kind(words=words, read=read, schema={"type": "boolean"}, example="true")
 
 
 def choice(names: type[StrEnum] | tuple[str, ...]) -> Kind:
@@ -112,7 +112,7 @@ def choice(names: type[StrEnum] | tuple[str, ...]) -> Kind:
             raise _refused(raw, words)
         return str(word) if isinstance(names, tuple) else names(word)
 
-    return Kind(words=words, read=read, schema={"enum": list(allowed)})
+    return Kind(words=words, read=read, schema={"enum": list(allowed)}, example=allowed[0])
 
 
 def listing(item: Kind, *, plural: str) -> Kind:

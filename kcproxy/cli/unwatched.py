@@ -1,0 +1,41 @@
+"""The observer of a command that fetches tokens only to see whether it can: its findings say it all."""
+
+from kcproxy.model import Explanation, Target
+from kcproxy.observe.events import RequestRecord
+
+
+class Unwatched:
+    """``Observer`` that takes no notice."""
+
+    def request_started(self) -> None:
+        """Nothing."""
+
+    def request_finished(self, record: RequestRecord) -> None:
+        """Nothing."""
+
+    def denied(self, explanation: Explanation, record: RequestRecord) -> None:
+        """Nothing."""
+
+    def answer_reduced(self, target: Target, notice: str) -> None:
+        """Nothing."""
+
+    def token_fetched(self, account: str, outcome: str, seconds: float, expires_in_seconds: float | None) -> None:
+        """Nothing."""
+
+    def token_cache_read(self, account: str, *, hit: bool) -> None:
+        """Nothing."""
+
+    def token_replaced(self, account: str) -> None:
+        """Nothing."""
+
+    def upstream_failed(self, kind: str) -> None:
+        """Nothing."""
+
+    def looked_up(self, what: str, outcome: str, seconds: float) -> None:
+        """Nothing."""
+
+    def token_roles(self, account: str, roles: tuple[str, ...]) -> None:
+        """Nothing."""
+
+    def settings_reloaded(self, *, successful: bool) -> None:
+        """Nothing."""

@@ -1,0 +1,72 @@
+"""Write every generated document, or with ``--check`` say which of them differ from what would be written.
+
+python -m tools.docs            write
+python -m tools.docs --check    exit code 1 and a list, if a document is not up to date
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from tools.docs import cli, configuration, roles, settings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+GENERATORS: Sequence[Callable[[], Mapping[str, str]]] = (
+    configuration.documents,
+    settings.documents,
+    cli.documents,
+    roles.documents,
+)
+"""Each gives documents by path from the project's root. A new kind of document is a new line here."""
+
+OWNED = (roles.FOLDER,)
+"""Folders in which every file is generated; others found there are left-overs."""
+
+
+def generated() -> dict[str, str]:
+    """Every document by its path."""
+    return {path: text.rstrip("\n") + "\n" for generator in GENERATORS for path, text in generator().items()}
+
+
+def differing(root: Path, documents: Mapping[str, str]) -> list[str]:
+    """Paths of documents that are missing, differ, or should not be there any more."""
+    wrong = [path for path, text in documents.items() if _current(root / path) != text]
+    left = (str(file.relative_to(root)) for folder in OWNED for file in sorted((root / folder).glob("*")))
+    return wrong + [path for path in left if path not in documents]
+
+
+def _current(file: Path) -> str | None:
+    return file.read_text(encoding="utf-8") if file.is_file() else None
+
+
+def write(root: Path, documents: Mapping[str, str]) -> list[str]:
+    """Write what differs, remove what is left over; the paths that were touched."""
+    touched = differing(root, documents)
+    for path in touched:
+        file = root / path
+        if path not in documents:
+            file.unlink()
+            continue
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(documents[path], encoding="utf-8")
+    return touched
+
+
+def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
+    """The program; its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tools.docs", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="compare only")
+    if parser.parse_args(arguments).check:
+        wrong = differing(root, generated())
+        for path in wrong:
+            print(f"{path} is not up to date: run make docs", file=sys.stderr)
+        return 1 if wrong else 0
+    for path in write(root, generated()):
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""docs/cli.md, from the commands themselves."""
+
+from collections.abc import Iterator
+
+import click
+
+from kcproxy.cli.exits import Exit
+from kcproxy.cli.main import main
+from tools.docs.markdown import GENERATED, code, table
+
+FILE = "docs/cli.md"
+_WIDTH = 110
+_INTRODUCTION = f"""\
+# Commands
+{GENERATED}
+
+Standard output is the result and nothing else; everything that is said about it goes to standard error. `--json` gives the result as one
+JSON document. Colour is used only on a terminal, and not with `NO_COLOR`. Tokens and secrets are never arguments: they come from
+files, from standard input (`-`) or from the environment. `kcproxy COMMAND --help` shows what stands here.
+
+`kcproxy completion SHELL` prints a completion script for bash, zsh or fish.
+
+## Exit codes
+"""
+
+
+def documents() -> dict[str, str]:
+    """The one document."""
+    codes = table(("Code", "Meaning"), [(code(str(exit_code.value)), exit_code.says) for exit_code in Exit])
+    return {FILE: "\n".join([_INTRODUCTION, *codes, "", *_commands()])}
+
+
+def _commands() -> Iterator[str]:
+    parent = click.Context(main, info_name="kcproxy", help_option_names=["-h", "--help"])
+    for name in main.list_commands(parent):
+        command = main.get_command(parent, name)
+        if command is None:
+            raise LookupError(name)
+        yield f"## `kcproxy {name}`"
+        yield ""
+        yield "```text"
+        yield _help(command, name, parent)
+        yield "```"
+        yield ""
+
+
+def _help(command: click.Command, name: str, parent: click.Context) -> str:
+    """The help text at a fixed width, without the exit codes, which stand above."""
+    context = click.Context(
+        command, info_name=name, parent=parent, help_option_names=["-h", "--help"], terminal_width=_WIDTH, max_content_width=_WIDTH
+    )
+    text = command.get_help(context)
+    return "\n".join(line.rstrip() for line in text.partition("  Exit codes:")[0].rstrip().splitlines())

@@ -1,0 +1,56 @@
+"""Operations by resource: the headings under which somebody looks for a call."""
+
+from collections.abc import Iterable
+
+from kcproxy.catalog import Entry
+
+_REALM = "/admin/realms/{realm}"
+_PARTS = {
+    "role-mappings": "role mappings",
+    "scope-mappings": "scope mappings",
+    "protocol-mappers": "protocol mappers",
+    "authz": "authorization services",
+}
+"""Sub-resources that have a heading of their own wherever they stand."""
+_TITLES = {
+    "": "The realm itself",
+    "attack-detection": "Brute force detection",
+    "clients-initial-access": "Initial access tokens of clients",
+    "clients-registrations": "Client registration",
+    "client-registration-policy": "Client registration policies",
+    "identity-provider": "Identity providers",
+    "group-by-path": "Groups",
+    "roles-by-id": "Roles by id",
+    "ui-ext": "What the admin console itself calls",
+    "admin-ui": "What the admin console itself calls",
+    "authentication": "Authentication flows",
+    "components": "Components (user federation, key providers)",
+    "organizations": "Organizations",
+}
+SERVER = "The server and its realms"
+
+
+def title_of(entry: Entry) -> str:
+    """The heading of an operation."""
+    path = entry.operation.path
+    if not path.startswith(_REALM):
+        return SERVER
+    literals = [part for part in path.removeprefix(_REALM).strip("/").split("/") if part and not part.startswith("{")]
+    first = literals[0] if literals else ""
+    title = _TITLES.get(first) or first.replace("-", " ").capitalize()
+    part = next((_PARTS[literal] for literal in literals[1:] if literal in _PARTS), None)
+    return f"{title}: {part}" if part else title
+
+
+def by_resource(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    """Operations by heading; headings sorted, the server last."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(title_of(entry), []).append(entry)
+    return {title: groups[title] for title in sorted(groups, key=lambda title: (title == SERVER, title.lower()))}
+
+
+def anchor(title: str) -> str:
+    """The fragment that Markdown renderers make of a heading."""
+    kept = (character for character in title.lower().replace(" ", "-") if character.isalnum() or character in "-_")
+    return "".join(kept)

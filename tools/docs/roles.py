@@ -1,0 +1,113 @@
+"""docs/roles/: which role each operation of the Admin REST API needs, a page a version, from the measured tables."""
+
+from collections.abc import Iterator, Sequence
+
+from kcproxy import catalog
+from kcproxy.catalog import Catalog, Entry
+from kcproxy.catalog.queries import reach
+from kcproxy.cli.roles_text import least_text, thinner
+from kcproxy.model import Requirement, RoleSet
+from tools.docs import changes, introduction
+from tools.docs.markdown import GENERATED, code, table
+from tools.docs.resources import anchor, by_resource
+
+FOLDER = "docs/roles"
+_COLUMNS = ("Method", "Path", "Least role", "Also enough", "Let in, but sees less", "Remarks")
+
+
+def documents() -> dict[str, str]:
+    """The index, a page for each version that has a table, and the page of differences."""
+    tables = [catalog.load(version) for version in reversed(catalog.versions())]
+    pages = {f"{FOLDER}/{each.version}.md": "\n".join(_page(each)) for each in tables}
+    index = "\n".join(introduction.index(tables, catalog.load(catalog.default_version())))
+    return {f"{FOLDER}/index.md": index, f"{FOLDER}/changes.md": "\n".join(changes.page(tables))} | pages
+
+
+def _page(each: Catalog) -> Iterator[str]:
+    groups = by_resource(each.operations)
+    yield f"# Keycloak {each.version}: the role that each Admin REST API call needs"
+    yield GENERATED
+    yield ""
+    yield from introduction.source(each)
+    yield ""
+    yield "[All versions, and how to read this](index.md) · [What changed between versions](changes.md) · [By role](#what-each-role-opens)"
+    yield ""
+    yield " · ".join(f"[{title}](#{anchor(title)})" for title in groups)
+    yield ""
+    for title, entries in groups.items():
+        yield f"## {title}"
+        yield ""
+        yield from table(_COLUMNS, [_row(entry) for entry in entries])
+        yield ""
+        yield from _special_cases(entries)
+    yield from _by_role(each)
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    need, operation = entry.requirement, entry.operation
+    others = [roles for roles in need.any_of if roles != need.least]
+    path = code(operation.path) + (f" ({operation.body} body)" if operation.body else "")
+    less = "; ".join(f"{_roles(roles)}: {says}" for roles, says in thinner(need))
+    return operation.method, path, _least(need), _alternatives(others), less, "; ".join(_remarks(entry))
+
+
+def _roles(roles: RoleSet) -> str:
+    return " + ".join(code(role) for role in roles) if roles else "any token of the realm"
+
+
+def _least(need: Requirement) -> str:
+    return f"**{_roles(need.least)}**" if need.least is not None and need.undetermined is None else least_text(need)
+
+
+def _alternatives(sets: Sequence[RoleSet]) -> str:
+    return ", ".join(_roles(roles) for roles in sets)
+
+
+def _remarks(entry: Entry) -> Iterator[str]:
+    need = entry.requirement
+    if entry.operation.features:
+        yield f"feature {', '.join(code(name) for name in entry.operation.features)} has to be switched on"
+    if need.master_realm_roles:
+        yield f"also with the realm role {_alternatives(need.master_realm_roles)} of master"
+    if entry.master is not None and entry.master.any_of != need.any_of:
+        yield f"callers of master: {least_text(entry.master)}"
+    if need.refusal_status != 403:
+        yield f"refused with {need.refusal_status}"
+    if need.undetermined is not None:
+        yield need.undetermined
+    if need.basis is not catalog.load(need.keycloak).basis and need.undetermined is None:
+        yield need.basis.value
+    yield from need.notes
+
+
+def _special_cases(entries: Sequence[Entry]) -> Iterator[str]:
+    rows = [
+        (e.operation.method, code(e.operation.path), variant.says, _least(variant.requirement), _other_sets(variant.requirement))
+        for e in entries
+        for variant in e.variants
+    ]
+    if rows:
+        yield "Special cases:"
+        yield ""
+        yield from table(("Method", "Path", "When", "Least role", "Also enough"), rows)
+        yield ""
+
+
+def _other_sets(need: Requirement) -> str:
+    return _alternatives([roles for roles in need.any_of if roles != need.least])
+
+
+def _by_role(each: Catalog) -> Iterator[str]:
+    yield "## What each role opens"
+    yield ""
+    yield "Alone, without other roles; calls that need no role at all are not counted. `kcproxy roles --role ROLE` lists them."
+    yield ""
+    yield from table(("Role", "Contains", "Full answer", "Sees less", "Beware"), [_role_row(each, role) for role in each.roles])
+
+
+def _role_row(each: Catalog, role: str) -> tuple[str, ...]:
+    found = reach(each, (role,), each.operations)
+    contained = ", ".join(code(name) for name in sorted(each.contains(role) - {role}))
+    contained = contained if role != "realm-admin" else "every other role"
+    powers = "" if role == "realm-admin" else "; ".join(power.says for power in each.powers(role))
+    return code(role), contained, str(len(found.full)), str(len(found.reduced)), powers
