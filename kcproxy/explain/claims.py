@@ -1,0 +1,175 @@
+"""The caller, read from his token. The signature is not verified: Keycloak has just done that, or has refused the token.
+
+Whatever a stranger sends, ``read_caller`` gives a Caller: sizes are bounded, types are checked, nothing is raised, and no part of
+a token ever stands in a ``problem``.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+import jwt
+
+from kcproxy.model import NOTHING, Caller, CallerKind
+
+MAX_TOKEN_BYTES = 262144
+MAX_NAME_CHARACTERS = 255  # Keycloak's own limit for client ids and user names
+MAX_ROLES = 8192  # an administrator of 150 realms carries about 3000
+
+_SERVICE_ACCOUNT_PREFIX = "service-account-"
+_BEARER_SCHEMES = frozenset({"bearer", "dpop"})
+_ISSUER_REALM = re.compile(r"/realms/([^/?#]+)/?$")
+_PLACEHOLDERS = frozenset({"null", "undefined", "none", "nil", "true", "false", "[object object]", "<token>", "token"})
+
+
+def read_caller(authorization: str | None, *, injected: bool = False) -> Caller:
+    """Who calls, from the value of an ``Authorization`` header. ``injected``: the token is the proxy's own. Never raises."""
+    if authorization is None or not authorization.strip():
+        return Caller(kind=CallerKind.ANONYMOUS, injected=injected)
+    scheme, _, rest = authorization.strip().partition(" ")
+    token = rest.strip()
+    if scheme.lower() not in _BEARER_SCHEMES:
+        return _without_scheme(scheme, token, injected)
+    if not token:
+        return Caller(kind=CallerKind.ANONYMOUS, scheme=scheme, problem="the header holds the word Bearer and no token", injected=injected)
+    return _read(token, scheme, injected)
+
+
+def read_claims(token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+    """Header and claims of a JWT, unverified; None where it is none. Never raises."""
+    if len(token) > MAX_TOKEN_BYTES:
+        return None
+    try:
+        parts = jwt.decode_complete(token, options={"verify_signature": False})
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError, OverflowError, MemoryError):
+        return None
+    header, claims = parts["header"], parts["payload"]
+    return (header, claims) if isinstance(header, dict) and isinstance(claims, dict) else None
+
+
+def _without_scheme(scheme: str, token: str, injected: bool) -> Caller:
+    if not token and scheme.count(".") == 2:
+        problem = "the header holds a token without the word Bearer before it"
+        return Caller(kind=CallerKind.UNREADABLE, problem=problem, injected=injected)
+    known = scheme if scheme.lower() in {"basic", "digest", "negotiate", "apikey", "token"} else None
+    return Caller(kind=CallerKind.UNREADABLE, scheme=known or "other", problem="the header is not of the scheme Bearer", injected=injected)
+
+
+def _read(token: str, scheme: str, injected: bool) -> Caller:
+    read = read_claims(token)
+    if read is None:
+        problem = _problem(token)
+        return Caller(kind=CallerKind.UNREADABLE, scheme=scheme, problem=problem, injected=injected, token_bytes=len(token))
+    header, claims = read
+    realm_roles = _roles(claims.get("realm_access"))
+    client_roles = _client_roles(claims.get("resource_access"))
+    username = _name(claims.get("preferred_username"))
+    issuer = _name(claims.get("iss"), 2048)
+    return Caller(
+        kind=_kind(claims, username),
+        client_id=_name(claims.get("azp")) or _name(claims.get("client_id")),
+        username=username,
+        subject=_name(claims.get("sub")),
+        realm=_realm(issuer),
+        issuer=issuer,
+        realm_roles=realm_roles,
+        client_roles=client_roles,
+        audiences=_names(claims.get("aud")),
+        scopes=tuple((_name(claims.get("scope"), 4096) or "").split()),
+        token_kind=_name(claims.get("typ")),
+        token_id=_name(claims.get("jti")),
+        algorithm=_name(header.get("alg")),
+        key_id=_name(header.get("kid")),
+        issued_at_epoch_seconds=_seconds(claims.get("iat")),
+        expires_at_epoch_seconds=_seconds(claims.get("exp")),
+        not_before_epoch_seconds=_seconds(claims.get("nbf")),
+        session_id=_name(claims.get("sid")) or _name(claims.get("session_state")),
+        has_roles_claims="realm_access" in claims or "resource_access" in claims,
+        bound_to_key=_bound(claims.get("cnf")),
+        allowed_origins=_names(claims.get("allowed-origins")),
+        scheme=scheme,
+        injected=injected,
+        token_bytes=len(token),
+    )
+
+
+def _kind(claims: Mapping[str, Any], username: str | None) -> CallerKind:
+    if username is not None:
+        return CallerKind.SERVICE_ACCOUNT if username.startswith(_SERVICE_ACCOUNT_PREFIX) else CallerKind.USER
+    if "clientHost" in claims or "clientAddress" in claims:
+        return CallerKind.SERVICE_ACCOUNT
+    return CallerKind.UNKNOWN
+
+
+def _problem(token: str) -> str:
+    for looks_so, says in _PROBLEMS:
+        if looks_so(token):
+            return says
+    return _shape_problem(token)
+
+
+_PROBLEMS: tuple[tuple[Callable[[str], bool], str], ...] = (
+    (lambda token: token.lower() in _PLACEHOLDERS, "it is a placeholder word: the variable that should hold the token was empty"),
+    (lambda token: token.startswith(("$", "{{", "%")), "it is the name of a variable that was not replaced by its value"),
+    (lambda token: token.lower().startswith("bearer"), "the word Bearer stands there twice"),
+    (lambda token: token.startswith("{"), "it is JSON: the answer of the token endpoint, or part of it, instead of its access_token"),
+    (lambda token: token[:1] in set("\"'<") or token[-1:] in set("\"'>"), "it is enclosed in quotes or brackets"),
+    (lambda token: any(character.isspace() for character in token), "it has white space in it"),
+)
+
+
+def _shape_problem(token: str) -> str:
+    dots = token.count(".")
+    if len(token) > MAX_TOKEN_BYTES:
+        return f"it is {len(token)} characters long"
+    if dots == 4:
+        return "it has five parts: an encrypted token, which only its addressee can read"
+    if dots != 2:
+        return f"a JWT has three parts with dots between them, this has {dots + 1}"
+    return "it has the three parts of a JWT, but they do not decode: it is cut off or altered"
+
+
+def _realm(issuer: str | None) -> str | None:
+    found = _ISSUER_REALM.search(issuer or "")
+    return unquote(found[1]) if found else None
+
+
+def _name(value: Any, limit: int = MAX_NAME_CHARACTERS) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= limit else None
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    items = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    return tuple(item for item in items[:MAX_ROLES] if isinstance(item, str) and len(item) <= 2048)
+
+
+def _roles(value: Any) -> tuple[str, ...]:
+    roles = value.get("roles") if isinstance(value, dict) else None
+    items = roles[:MAX_ROLES] if isinstance(roles, list) else []
+    return tuple(sorted({item for item in items if isinstance(item, str) and 0 < len(item) <= MAX_NAME_CHARACTERS}))
+
+
+def _client_roles(value: Any) -> Mapping[str, tuple[str, ...]]:
+    if not isinstance(value, dict):
+        return NOTHING
+    found: dict[str, tuple[str, ...]] = {}
+    room = MAX_ROLES
+    for client, access in value.items():
+        roles = _roles(access)
+        room -= len(roles) + 1
+        if room < 0:
+            break
+        if len(client) <= MAX_NAME_CHARACTERS:
+            found[client] = roles
+    return found
+
+
+def _seconds(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return int(value) if 0 <= value < 1e12 else None
+
+
+def _bound(value: Any) -> bool:
+    return isinstance(value, dict) and any(isinstance(value.get(name), str) for name in ("jkt", "x5t#S256"))

@@ -1,0 +1,61 @@
+"""What one rule found: a cause, how sure, and on what evidence. Its sentences come from ``text`` unless the rule has better ones."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kcproxy.explain.situation import Situation, named
+from kcproxy.explain.text import SENTENCES, list_of, roles_phrase
+from kcproxy.model import Alternative, Cause, Confidence, RoleSet
+
+CERTAIN, LIKELY, POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE
+RANK = {CERTAIN: 0, LIKELY: 1, POSSIBLE: 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One cause that the facts allow. ``missing`` are the roles that its cure grants or lets through."""
+
+    cause: Cause
+    confidence: Confidence
+    summary: str
+    check: str
+    evidence: tuple[str, ...] = ()
+    missing: RoleSet = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def alternative(self) -> Alternative:
+        """The same, as another cause beside the verdict's."""
+        return Alternative(cause=self.cause, confidence=self.confidence, summary=self.summary, check=self.check)
+
+
+def found(
+    situation: Situation,
+    cause: Cause,
+    confidence: Confidence,
+    *evidence: str,
+    missing: RoleSet = (),
+    summary: str | None = None,
+    facts: Mapping[str, Any] | None = None,
+    names: Mapping[str, str] | None = None,
+    **words: Any,
+) -> Finding:
+    """A finding with its sentences filled in. ``summary`` is a template that fits better than the table's."""
+    sentence = SENTENCES[cause]
+    values = named(
+        situation,
+        roles=list_of(missing) or "an admin role",
+        roles_phrase=roles_phrase(missing, situation.words["container"]),
+        **(names or {}),
+        **words,
+    )
+    return Finding(
+        cause=cause,
+        confidence=confidence,
+        summary=(summary or sentence.summary).format_map(values),
+        check=sentence.check.format_map(values),
+        evidence=tuple(line for line in evidence if line),
+        missing=missing,
+        facts=dict(facts or {}),
+    )

@@ -1,0 +1,201 @@
+"""The cures, least power first: for each cause the one that fits it, with commands where commands can do it."""
+
+from collections.abc import Callable, Mapping
+
+from kcproxy.explain import commands
+from kcproxy.explain.commands import Grantee
+from kcproxy.explain.remedies import REMEDIES
+from kcproxy.explain.rules.tokens import expected_issuer
+from kcproxy.explain.shell import quoted
+from kcproxy.explain.situation import MASTER, Situation, named, roles_to_add
+from kcproxy.explain.text import list_of, shown
+from kcproxy.model import CallerKind, Cause, Fix, RoleSet, Verdict
+
+Builder = Callable[[Situation, Verdict, str | None], tuple[Fix, ...]]
+
+
+def fixes(situation: Situation, verdict: Verdict, console_base: str | None) -> tuple[Fix, ...]:
+    """What to do about a verdict. ``console_base`` is the URL under which operators open Keycloak."""
+    builder = _BUILDERS.get(verdict.cause)
+    built = builder(situation, verdict, console_base) if builder else ()
+    return built or _in_words(situation, verdict)
+
+
+def _in_words(situation: Situation, verdict: Verdict) -> tuple[Fix, ...]:
+    values = named(situation, roles=list_of(verdict.missing) or "the role")
+    return tuple(
+        Fix(
+            summary=remedy.summary.format_map(values),
+            console=tuple(step.format_map(values) for step in remedy.steps),
+            kcadm=tuple(line.format_map(_quoted(values)) for line in remedy.kcadm),
+            warning=remedy.warning,
+        )
+        for remedy in REMEDIES.get(verdict.cause, ())
+    )
+
+
+def _quoted(values: Mapping[str, str]) -> dict[str, str]:
+    return {name: quoted(value) for name, value in values.items()}
+
+
+def grantee(situation: Situation) -> Grantee | None:
+    """The account that the token is of. A lightweight token names no user; its sub, if there is one, is the account's id."""
+    caller, facts = situation.caller, situation.facts
+    realm = caller.realm or situation.container_realm
+    if realm is None or caller.kind in {CallerKind.ANONYMOUS, CallerKind.UNREADABLE}:
+        return None
+    stale = facts.service_account_id is not None and caller.kind is CallerKind.SERVICE_ACCOUNT
+    username = caller.username
+    if username is None and caller.client_id and not caller.session_id and not caller.subject:
+        username = f"service-account-{caller.client_id.lower()}"
+    return Grantee(
+        realm=realm,
+        username=username,
+        user_id=facts.service_account_id if stale else caller.subject,
+        client_id=caller.client_id,
+        client_uuid=facts.client_uuid,
+    )
+
+
+def grant(situation: Situation, verdict: Verdict, console_base: str | None) -> tuple[Fix, ...]:
+    """Grant the missing roles to the calling account; where its client's scope would hold them back, let them through as well."""
+    to, roles = grantee(situation), _roles_to_grant(situation, verdict)
+    if to is None or not roles:
+        return ()
+    container = situation.container
+    kcadm = [commands.kcadm_grant(to, container, roles)]
+    curl = list(commands.curl_grant(to, container, roles))
+    console = list(commands.console_grant(to, container, roles, version=situation.version))
+    summary = f"Grant {_roles_of(roles, container)} to {_account(to)}"
+    if _scope_holds_back(situation, verdict):
+        kcadm += commands.kcadm_scope(to, container, roles)
+        curl += commands.curl_scope(to, container, roles)
+        console += commands.console_scope(to, container, roles, version=situation.version)
+        summary += f", and let it through the scope of client {shown(to.client_id or '')}"
+    fix = Fix(
+        summary=summary + new_token_clause(situation),
+        roles=roles,
+        console=tuple(console),
+        console_url=commands.console_url(console_base, to),
+        kcadm=tuple(kcadm),
+        curl=tuple(curl),
+        terraform=commands.terraform_grant(to, container, roles),
+        warning=warning(situation, roles),
+    )
+    return (fix,)
+
+
+def _roles_to_grant(situation: Situation, verdict: Verdict) -> RoleSet:
+    """Without a look-up the roles that a token names may be gone by now, so the whole set is granted: that adds nothing where they are not."""
+    if situation.facts.granted is None and situation.grants_live and situation.requirement is not None:
+        whole = roles_to_add(situation.catalog, situation.requirement, frozenset())
+        return whole if set(verdict.missing) < set(whole) else verdict.missing
+    return verdict.missing
+
+
+def _scope_holds_back(situation: Situation, verdict: Verdict) -> bool:
+    facts, catalog = situation.facts, situation.catalog
+    if facts.full_scope is not None or facts.in_scope is not None:
+        let_through = catalog.closure(facts.in_scope or ())
+        return not facts.full_scope and not let_through.issuperset(verdict.missing) and situation.caller.client_id is not None
+    return verdict.cause is Cause.SCOPE_EXCLUDES_ROLE and situation.caller.client_id is not None
+
+
+def let_through(situation: Situation, verdict: Verdict, console_base: str | None) -> tuple[Fix, ...]:
+    """Add exactly the missing roles to the client's scope; and, where nobody looked whether they are granted, grant them too."""
+    to, roles = grantee(situation), verdict.missing
+    if to is None or not roles or to.client_id is None:
+        return ()
+    if situation.facts.granted is None:
+        return grant(situation, verdict, console_base)
+    container = situation.container
+    fix = Fix(
+        summary=f"Let {_roles_of(roles, container)} through the scope of client {shown(to.client_id)}" + new_token_clause(situation),
+        roles=roles,
+        console=commands.console_scope(to, container, roles, version=situation.version),
+        console_url=commands.console_scope_url(console_base, to),
+        kcadm=commands.kcadm_scope(to, container, roles),
+        curl=commands.curl_scope(to, container, roles),
+        terraform=commands.terraform_scope(to, container, roles),
+        warning=warning(situation, roles),
+    )
+    return (fix,)
+
+
+def grant_realm_role(situation: Situation, verdict: Verdict, console_base: str | None) -> tuple[Fix, ...]:
+    """Server-wide operations that a realm role of master opens (create-realm)."""
+    requirement, to = situation.requirement, grantee(situation)
+    if requirement is None or not requirement.master_realm_roles or to is None or to.realm != MASTER:
+        return grant(situation, verdict, console_base)
+    roles = min(requirement.master_realm_roles, key=len)
+    fix = Fix(
+        summary=f"Grant the realm role {list_of(roles)} of master to {_account(to)}" + new_token_clause(situation),
+        roles=roles,
+        console=commands.console_grant(to, None, roles, version=situation.version),
+        console_url=commands.console_url(console_base, to),
+        kcadm=(commands.kcadm_grant(to, None, roles),),
+        warning=warning(situation, roles),
+    )
+    return (fix,)
+
+
+def new_token_clause(situation: Situation) -> str:
+    """What has to happen besides on versions that read roles from the token."""
+    if situation.grants_live:
+        return ""
+    if situation.caller.injected:
+        return "; the proxy then fetches a new token by itself"
+    return "; then fetch a new token, because Keycloak " + situation.words["version"] + " reads roles from the token"
+
+
+def warning(situation: Situation, roles: RoleSet) -> str | None:
+    """The power that a role has beyond its name: measured ones from the catalog, and what is documented."""
+    lines = [power.says for role in roles for power in situation.catalog.powers(role)]
+    if "view-clients" in roles and situation.version < (26, 8):
+        lines.append("view-clients also reveals the secrets of every client of the realm on this version (until 26.8)")
+    for role in roles:
+        lines += [text for name, text in _POWERS.items() if name == role and not situation.catalog.powers(role)]
+    return ". ".join(dict.fromkeys(line.rstrip(".") for line in lines)) or None
+
+
+_POWERS: Mapping[str, str] = {
+    "manage-users": "manage-users can also change passwords and hand out roles that the realm defines: whoever holds it is close to an administrator",
+    "manage-clients": "manage-clients can also read and change the secrets of all clients, and so act as their service accounts",
+    "manage-realm": "manage-realm can also change the realm's login flows and keys",
+    "manage-authorization": "manage-authorization can also change who may do what in every client with authorization services",
+    "impersonation": "impersonation lets its holder act as any ordinary user of the realm",
+    "realm-admin": "realm-admin can do everything in this realm; nothing less opens this operation on this version",
+    "create-realm": "create-realm also makes its holder an administrator of each realm that it creates",
+}
+
+
+def _roles_of(roles: RoleSet, container: str) -> str:
+    return f"the role{'s' if len(roles) > 1 else ''} {list_of(roles)} of the client {shown(container)}"
+
+
+def _account(to: Grantee) -> str:
+    return shown(to.username or f"the account with the id {to.user_id or 'in the token'}")
+
+
+def fix_issuer(situation: Situation, _verdict: Verdict, _console_base: str | None) -> tuple[Fix, ...]:
+    """Fetch the token where it is used."""
+    expected = situation.facts.issuer or expected_issuer(situation)
+    if expected is None:
+        return ()
+    summary = (
+        f"Fetch the token from {shown(expected)}/protocol/openid-connect/token, or give Keycloak one fixed address with the option hostname"
+    )
+    return (Fix(summary=summary),)
+
+
+_BUILDERS: Mapping[Cause, Builder] = {
+    Cause.ROLE_MISSING: grant_realm_role,
+    Cause.MASTER_ROLE_MISSING: grant,
+    Cause.ROLE_REVOKED: grant,
+    Cause.ROLE_OF_OTHER_CLIENT: grant,
+    Cause.ROLE_GRANTED_TO_OTHER_ACCOUNT: grant,
+    Cause.SCOPE_MAPPING_IS_NO_GRANT: grant,
+    Cause.SERVICE_ACCOUNT_RECREATED: grant,
+    Cause.SCOPE_EXCLUDES_ROLE: let_through,
+    Cause.ISSUER_MISMATCH: fix_issuer,
+}

@@ -1,0 +1,75 @@
+"""What is worth knowing beside the cause: hidden second calls of libraries, narrower endpoints, doubts about ids and versions."""
+
+from kcproxy.explain.rules.addresses import name_used_as_id
+from kcproxy.explain.situation import Situation
+from kcproxy.model import Cause, Verdict
+
+_ROLE_CAUSES = frozenset({Cause.ROLE_MISSING, Cause.MASTER_ROLE_MISSING, Cause.ROLE_OF_OTHER_CLIENT, Cause.ROLE_REVOKED})
+_BY_OPERATION: tuple[tuple[str, str, str], ...] = (
+    (
+        "GET",
+        "/admin/realms/{realm}/users",
+        "Client libraries list users before they create one (create_user, ensure user), so the refused call can be one that your own code does not name.",
+    ),
+    (
+        "GET",
+        "/admin/realms/{realm}/roles/{role-name}",
+        "GET /admin/realms/{realm}/users/{user-id}/role-mappings/realm/available shows the roles that can be mapped to one user, for callers with manage-users.",
+    ),
+    (
+        "GET",
+        "/admin/realms/{realm}/components",
+        "The Admin console calls this to show user federation; it is one of several calls of one page, and only this one was refused.",
+    ),
+    (
+        "GET",
+        "/admin/realms/{realm}/clients",
+        "To look at the users of one client role, GET /admin/realms/{realm}/clients/{client-uuid}/roles/{role-name}/users needs no list of clients.",
+    ),
+    (
+        "GET",
+        "/admin/serverinfo",
+        "Tools call serverinfo when they start; many have an option to leave that call out.",
+    ),
+    (
+        "PUT",
+        "/admin/realms/{realm}/users/{user-id}/credentials/{credentialId}/userLabel",
+        "The console sends this right after a password was reset: the password itself may well have been changed.",
+    ),
+    (
+        "PUT",
+        "/admin/realms/{realm}/users/{user-id}/execute-actions-email",
+        "Fine-grained permissions have no narrower scope for this call than manage on the user.",
+    ),
+)
+
+
+def hints(situation: Situation, verdict: Verdict) -> tuple[str, ...]:
+    """Short sentences, for refusals of the Admin REST API only."""
+    if situation.answer.status != 403 or situation.requirement is None:
+        return ()
+    found = [text for method, path, text in _BY_OPERATION if (method, path) == (situation.method, situation.template)]
+    found += [*_id_hint(situation), *_version_hint(situation), *_organizations_hint(situation), *_creator_hint(situation, verdict)]
+    return tuple(found) if verdict.cause in _ROLE_CAUSES else tuple(_version_hint(situation))
+
+
+def _id_hint(situation: Situation) -> list[str]:
+    finding = name_used_as_id(situation)
+    return [finding.summary] if finding else []
+
+
+def _version_hint(situation: Situation) -> list[str]:
+    requirement = situation.requirement
+    if requirement is None or requirement.asked_keycloak is None:
+        return []
+    return [f"Keycloak {requirement.asked_keycloak} has no table of its own; the one of {requirement.keycloak} was used."]
+
+
+def _organizations_hint(situation: Situation) -> list[str]:
+    off = situation.facts.organizations_enabled is False and "/organizations" in situation.template
+    return ["Organizations are switched off in this realm: with the role the answer will be 404 until they are on."] if off else []
+
+
+def _creator_hint(situation: Situation, verdict: Verdict) -> list[str]:
+    creator = situation.from_master and "impersonation" in verdict.missing and "create-realm" in situation.caller.realm_roles
+    return ["Whoever creates a realm gets its admin roles except impersonation."] if creator else []

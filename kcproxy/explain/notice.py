@@ -1,0 +1,38 @@
+"""One line about a 2xx that is thinner than it could be; from catalog and claims alone, and cheap: it runs on every success."""
+
+from kcproxy.catalog import Catalog
+from kcproxy.explain.situation import MASTER, owner_of_roles
+from kcproxy.explain.text import list_of
+from kcproxy.model import Caller, RequestFacts, Requirement
+
+_SYSTEM_DATA_SINCE = (26, 4)
+
+
+def notice(request: RequestFacts, caller: Caller, catalog: Catalog) -> str | None:
+    """Why the answer may be reduced, in printable ASCII for a header; None where nothing speaks for that.
+
+    The claims must show a set of roles that is let in and none that gets the full answer. A token that shows no roles proves nothing.
+    """
+    target = request.target
+    if target.operation is None or not caller.has_roles_claims:
+        return None
+    requirement = catalog.requirement(target, query=request.query, master=caller.realm == MASTER)
+    if requirement is None or requirement.any_of == requirement.admits:
+        return None
+    container, _ = owner_of_roles(caller, target.realm)
+    held = frozenset(caller.client_roles.get(container, ()))
+    if catalog.satisfies(held, requirement.any_of) or not catalog.satisfies(held, requirement.admits):
+        return None
+    return _ascii(_sentence(requirement, container, held, catalog))
+
+
+def _sentence(requirement: Requirement, container: str, held: frozenset[str], catalog: Catalog) -> str:
+    what = next((says for key, says in requirement.reduced.items() if catalog.satisfies(held, (tuple(key.split("+")),))), None)
+    reason = f" ({what})" if what else ""
+    if requirement.least is None:
+        return f"answer may be reduced{reason}: no role of {container} gets all of it"
+    return f"answer may be reduced{reason}: the full one takes {list_of(requirement.least)} of {container}"
+
+
+def _ascii(text: str) -> str:
+    return "".join(character if " " <= character <= "~" else "?" for character in text)[:300]

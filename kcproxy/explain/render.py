@@ -1,0 +1,183 @@
+"""An explanation as it goes out: JSON body (design of the answer: every field of Keycloak's own stays), headers, problem+json.
+
+Header values are printable ASCII (RFC 9110, section 5.5), bounded in length; quoted strings keep to RFC 6750, section 3.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from kcproxy.explain.rules.answers import is_boilerplate
+from kcproxy.model import Caller, Detail, Explanation, Fix, Requirement, RoleSet, TargetKind
+
+MAX_HEADER_CHARACTERS = 1024
+_MAX_ROLES_SHOWN = 200
+_TITLES: Mapping[int, str] = {400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}
+
+
+def rewrites(explanation: Explanation) -> bool:
+    """Whether the answer's body is to be replaced by ``body``: only 401 and 403, only JSON or nothing; all else stays byte for byte.
+
+    Another layer's HTML stays as evidence, a HEAD has no body, and other statuses are explained in headers, log and page only.
+    """
+    answer, target = explanation.answer, explanation.request.target
+    if answer.status not in {401, 403} or target.method == "HEAD":
+        return False
+    if answer.json is not None:
+        return True
+    return not answer.text.strip() and target.kind in {TargetKind.ADMIN, TargetKind.ADMIN_UNKNOWN}
+
+
+def body(explanation: Explanation, original: Mapping[str, Any] | None, detail: Detail = Detail.FULL) -> dict[str, Any]:
+    """Keycloak's own body with the sentence in the fields that clients print, and the object ``explanation``."""
+    merged = dict(original or {})
+    sentence = _sentence(explanation, detail)
+    for field in ("errorMessage", "error_description", "message"):
+        present = merged.get(field)
+        if not present or (isinstance(present, str) and is_boilerplate(present)):
+            merged[field] = sentence
+    merged["explanation"] = document(explanation, detail)
+    return merged
+
+
+def problem(explanation: Explanation, original: Mapping[str, Any] | None, detail: Detail = Detail.FULL) -> dict[str, Any]:
+    """The same as RFC 9457 problem details, for callers that ask for ``application/problem+json``; Keycloak's fields are kept."""
+    status = explanation.answer.status
+    docs = explanation.docs_url or ""
+    members: dict[str, Any] = {
+        "type": docs if docs.startswith(("http://", "https://")) and detail is not Detail.REFERENCE else "about:blank",
+        "title": _TITLES.get(status, "Error"),
+        "status": status,
+        "detail": _sentence(explanation, detail),
+        "instance": f"urn:kcproxy:denial:{explanation.id}",
+    }
+    kept = {name: value for name, value in (original or {}).items() if name not in members}
+    return {**members, **kept, "explanation": document(explanation, detail)}
+
+
+def document(explanation: Explanation, detail: Detail = Detail.FULL) -> dict[str, Any]:
+    """The object ``explanation``, as much of it as the detail level allows."""
+    if detail is Detail.REFERENCE:
+        return {"id": explanation.id}
+    verdict, target = explanation.verdict, explanation.request.target
+    path = target.operation.path if target.operation else target.raw_path
+    shown: dict[str, Any] = {
+        "id": explanation.id,
+        "cause": verdict.cause.value,
+        "confidence": verdict.confidence.value,
+        "summary": explanation.summary,
+        "operation": {"method": target.method, "path": path, "realm": target.realm},
+        "required": _required(explanation.requirement, verdict.container),
+        "missing": list(verdict.missing),
+        "docs": explanation.docs_url,
+    }
+    if detail is Detail.ROLE:
+        return shown
+    shown["caller"] = _caller(explanation.caller, verdict.container)
+    shown["evidence"] = list(verdict.evidence)
+    shown["fixes"] = [_fix(fix) for fix in explanation.fixes]
+    shown["alternatives"] = [_plain(asdict(alternative)) for alternative in verdict.alternatives]
+    shown["hints"] = list(explanation.hints)
+    return {key: shown[key] for key in _ORDER if key in shown}
+
+
+_ORDER = (
+    *("id", "cause", "confidence", "summary", "operation", "caller", "required", "missing"),
+    *("evidence", "fixes", "alternatives", "hints", "docs"),
+)
+
+
+def headers(explanation: Explanation, detail: Detail = Detail.FULL) -> list[tuple[str, str]]:
+    """The headers that go with an explained answer; for other statuses than 401 and 403 only cause, notice and id."""
+    fields = [("Kcproxy-Denial-Id", _value(explanation.id))]
+    if detail is Detail.REFERENCE:
+        return fields
+    fields.append(("Kcproxy-Cause", explanation.verdict.cause.value))
+    if explanation.answer.status not in {401, 403}:
+        return [*fields, ("Kcproxy-Notice", _value(explanation.summary))]
+    fields += _role_headers(explanation, detail)
+    if explanation.request.target.kind in {TargetKind.ADMIN, TargetKind.ADMIN_UNKNOWN}:
+        fields.append(("WWW-Authenticate", _challenge(explanation)))
+    return fields
+
+
+def _role_headers(explanation: Explanation, detail: Detail) -> list[tuple[str, str]]:
+    requirement, verdict = explanation.requirement, explanation.verdict
+    fields: list[tuple[str, str]] = []
+    if requirement is not None and requirement.least is not None:
+        fields.append(("Kcproxy-Required-Role", _value(",".join(requirement.least))))
+    if requirement is not None and requirement.any_of:
+        fields.append(("Kcproxy-Accepted-Roles", _value(";".join(",".join(roles) for roles in requirement.any_of))))
+    if detail is Detail.FULL:
+        fields.append(("Kcproxy-Token-Roles", _value(",".join(_roles_of(explanation.caller, verdict.container)))))
+    return fields
+
+
+def _challenge(explanation: Explanation) -> str:
+    error = "insufficient_scope" if explanation.answer.status == 403 else "invalid_token"
+    text = _value(explanation.summary).replace("\\", "/").replace('"', "'")
+    return f'Bearer error="{error}", error_description="{text}"'
+
+
+def _sentence(explanation: Explanation, detail: Detail) -> str:
+    if detail is Detail.REFERENCE:
+        return f"Refused; whoever runs the proxy finds the reason under {explanation.id}."
+    return explanation.summary
+
+
+def _required(requirement: Requirement | None, container: str | None) -> dict[str, Any]:
+    if requirement is None:
+        return {"client": container, "least": None, "anyOf": [], "admits": [], "keycloak": None, "basis": "unknown"}
+    required: dict[str, Any] = {
+        "client": container,
+        "least": None if requirement.least is None else list(requirement.least),
+        "anyOf": [list(roles) for roles in requirement.any_of],
+        "admits": [list(roles) for roles in requirement.admits],
+        "keycloak": requirement.keycloak,
+        "basis": requirement.basis.value,
+    }
+    if requirement.master_realm_roles:
+        required["masterRealmRoles"] = [list(roles) for roles in requirement.master_realm_roles]
+    if requirement.variant_says:
+        required["variant"] = requirement.variant_says
+    if requirement.asked_keycloak:
+        required["askedKeycloak"] = requirement.asked_keycloak
+    return required
+
+
+def _caller(caller: Caller, container: str | None) -> dict[str, Any]:
+    return {
+        "kind": caller.kind.value,
+        "clientId": caller.client_id,
+        "username": caller.username,
+        "realm": caller.realm,
+        "roles": list(_roles_of(caller, container))[:_MAX_ROLES_SHOWN],
+        "injected": caller.injected,
+    }
+
+
+def _roles_of(caller: Caller, container: str | None) -> RoleSet:
+    return caller.client_roles.get(container or "", ())
+
+
+def _fix(fix: Fix) -> dict[str, Any]:
+    return {
+        "summary": fix.summary,
+        "roles": list(fix.roles),
+        "console": list(fix.console),
+        "consoleUrl": fix.console_url,
+        "kcadm": list(fix.kcadm),
+        "curl": list(fix.curl),
+        "terraform": fix.terraform,
+        "warning": fix.warning,
+    }
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: str(value) for name, value in values.items()}
+
+
+def _value(text: str) -> str:
+    """Printable ASCII, bounded: what no intermediary can misread, split or choke on."""
+    safe = "".join(character if " " <= character <= "~" else "?" for character in text).strip()
+    return safe if len(safe) <= MAX_HEADER_CHARACTERS else safe[: MAX_HEADER_CHARACTERS - 3] + "..."

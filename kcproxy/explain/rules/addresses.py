@@ -1,0 +1,141 @@
+"""404, 400, 431, 500, 501: the address, the path's form, an id, or a feature. Never whether an id exists."""
+
+import re
+
+from kcproxy.explain.finding import CERTAIN, LIKELY, Finding, found
+from kcproxy.explain.situation import MASTER, Situation
+from kcproxy.explain.text import shown
+from kcproxy.model import Cause
+
+_ID = re.compile(r"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|f:.+)\Z", re.IGNORECASE)
+_NO_SUCH_PATH = ("Unable to find matching target resource method", "RESTEASY003210", "HTTP 404 Not Found", "HTTP 405 Method Not Allowed")
+_LOOKUPS = {
+    "client-uuid": "GET /admin/realms/{realm}/clients?clientId={value}",
+    "user-id": "GET /admin/realms/{realm}/users?username={value}&exact=true",
+    "group-id": "GET /admin/realms/{realm}/groups?search={value}&exact=true",
+    "role-id": "GET /admin/realms/{realm}/roles/{value}",
+    "client-scope-id": "GET /admin/realms/{realm}/client-scopes",
+}
+_REALM_PARTS = frozenset({"users", "clients", "groups", "roles", "client-scopes", "identity-provider", "components", "events"})
+
+
+def realm_unknown(situation: Situation) -> Finding | None:
+    """Keycloak says so itself."""
+    if situation.answer.error not in {"Realm not found.", "Realm does not exist"}:
+        return None
+    realm = situation.request.target.realm or ""
+    hint = "the administration realm is called master" if realm.lower() in {"admin", "administration", "root"} else ""
+    other_case = "names of realms are case-sensitive" if realm.lower() == MASTER and realm != MASTER else ""
+    return found(situation, Cause.REALM_UNKNOWN, CERTAIN, f"Keycloak says {situation.answer.error}", hint, other_case)
+
+
+def base_path_wrong(situation: Situation) -> Finding | None:
+    """/auth is the default base path up to version 16 and none from 17 on."""
+    if not _no_such_path(situation):
+        return None
+    segments = _segments(situation)
+    if segments[:1] == ["auth"] and segments[1:2] and segments[1] in {"admin", "realms"}:
+        reason = "it begins with /auth, which versions from 17 on do not have unless http-relative-path says so"
+        return found(situation, Cause.BASE_PATH_WRONG, LIKELY, f"the path is {shown(situation.request.target.raw_path)}", reason=reason)
+    return None
+
+
+def path_wrong(situation: Situation) -> Finding | None:
+    """/admin twice, or /admin/realms left out."""
+    if not _no_such_path(situation):
+        return None
+    segments, evidence = _segments(situation), f"the path is {shown(situation.request.target.raw_path)}"
+    if segments[:2] == ["admin", "admin"]:
+        return found(situation, Cause.PATH_WRONG, CERTAIN, evidence, reason="it has /admin twice; the server's URL is given without /admin")
+    if len(segments) >= 2 and segments[0] not in {"admin", "realms", "resources", "js"} and segments[1] in _REALM_PARTS:
+        reason = "/admin/realms is missing before the realm"
+        return found(situation, Cause.PATH_WRONG, LIKELY, evidence, reason=reason)
+    if segments[:1] == ["realms"] and len(segments) >= 3 and segments[2] in _REALM_PARTS - {"clients"}:
+        return found(situation, Cause.PATH_WRONG, LIKELY, evidence, reason="/admin is missing before /realms")
+    return None
+
+
+def name_used_as_id(situation: Situation) -> Finding | None:
+    """A segment that should be an id has no id's form. Ids of imported objects can be anything, so this is never certain."""
+    if situation.answer.status not in {404, 403}:
+        return None
+    for parameter, lookup in _LOOKUPS.items():
+        value = situation.request.target.parameters.get(parameter)
+        if value is not None and not _ID.match(value):
+            return _name_found(situation, parameter, value, lookup)
+    return None
+
+
+def _name_found(situation: Situation, parameter: str, value: str, lookup: str) -> Finding:
+    realm, name = shown(situation.words["realm"]), shown(value)
+    special = ""
+    if value == "realm-management" and situation.request.target.realm == MASTER:
+        special = "in realm master there is no realm-management; its admin roles belong to the client master-realm"
+    return found(
+        situation,
+        Cause.NAME_USED_AS_ID,
+        LIKELY,
+        f"{name} stands in the place of {{{parameter}}} and has not the form of an id",
+        special,
+        value=name,
+        parameter=parameter,
+        lookup=lookup.format(realm=realm, value=name),
+    )
+
+
+def path_not_normalised(situation: Situation) -> Finding | None:
+    """26.7 refuses paths that two readers could read in two ways."""
+    body = situation.answer.json or {}
+    words = " ".join(str(body.get(name, "")) for name in ("error", "error_description", "errorMessage")) + situation.answer.text[:300]
+    if situation.answer.status != 400 or not any(word in words for word in ("missingNormalization", "invalidCharacter")):
+        return None
+    return found(situation, Cause.PATH_NOT_NORMALISED, CERTAIN, f"the path is {shown(situation.request.target.raw_path)}")
+
+
+def headers_too_large(situation: Situation) -> Finding | None:
+    """A master administrator of many realms outgrows Keycloak's header limit."""
+    if situation.answer.status != 431:
+        return None
+    caller = situation.caller
+    evidence = f"the token has {caller.token_bytes} bytes and names {len(caller.client_roles)} clients"
+    return found(situation, Cause.HEADERS_TOO_LARGE, CERTAIN, evidence, bytes=caller.token_bytes, clients=len(caller.client_roles))
+
+
+def feature_off(situation: Situation) -> Finding | None:
+    """A feature of the server, or a switch of the realm or client, that the operation needs."""
+    status, template, facts = situation.answer.status, situation.template, situation.facts
+    path = situation.request.target.raw_path
+    if status == 501 or (situation.answer.error or "") == "Feature not enabled":
+        return found(situation, Cause.FEATURE_OFF, CERTAIN, f"Keycloak answers {status}", feature=_feature(situation))
+    if status == 500 and path.endswith(("/management/permissions", "/users-management-permissions")):
+        return found(
+            situation, Cause.FEATURE_OFF, LIKELY, "permissions v1 answer 500 where the feature is off", feature=_feature(situation)
+        )
+    if status == 404 and "/organizations" in template and facts.organizations_enabled is not None and not facts.organizations_enabled:
+        evidence = "looked up: organizations are off in the realm"
+        return found(situation, Cause.FEATURE_OFF, CERTAIN, evidence, feature="organizations, in the realm's settings")
+    if status == 404 and "/authz/" in path and situation.answer.error in {None, "HTTP 404 Not Found"}:
+        feature = "authorization services of that client"
+        return found(situation, Cause.FEATURE_OFF, LIKELY, "the path is below /authz/ of a client", feature=feature)
+    if status == 404 and situation.request.target.operation and situation.request.target.operation.features and _no_such_path(situation):
+        return found(situation, Cause.FEATURE_OFF, LIKELY, "Keycloak has nothing at this path", feature=_feature(situation))
+    return None
+
+
+def _feature(situation: Situation) -> str:
+    operation = situation.request.target.operation
+    if operation and operation.features:
+        return "the server's feature " + ", ".join(operation.features)
+    if "permissions" in situation.request.target.raw_path:
+        return "the server's feature admin-fine-grained-authz (version 1)"
+    return "a feature of the server"
+
+
+def _no_such_path(situation: Situation) -> bool:
+    words = (situation.answer.error or "") + situation.answer.text[:300]
+    return situation.answer.status in {404, 405} and any(word in words for word in _NO_SUCH_PATH)
+
+
+def _segments(situation: Situation) -> list[str]:
+    path = situation.request.target.raw_path.removeprefix(situation.request.base_path)
+    return [segment for segment in path.split("/") if segment]

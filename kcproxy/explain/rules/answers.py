@@ -1,0 +1,123 @@
+"""Who answered, and with what words: rules that need nothing but the answer itself."""
+
+from kcproxy.explain.finding import CERTAIN, LIKELY, Finding, found
+from kcproxy.explain.situation import Situation
+from kcproxy.explain.text import shown
+from kcproxy.model import Cause, TargetKind
+
+KEYCLOAK_FIELDS = frozenset({"error", "errorMessage", "error_description", "errors", "error_uri", "field", "params"})
+BOILERPLATE_ERRORS = frozenset({"unknown_error"})
+BOILERPLATE_DESCRIPTIONS = frozenset({"for more on this error consult the server log at the debug level."})
+_GATEWAY_HEADERS = (
+    "server",
+    "via",
+    "cf-ray",
+    "x-amzn-requestid",
+    "x-azure-ref",
+    "x-kong-response-latency",
+    "x-envoy-upstream-service-time",
+)
+
+
+def not_keycloak(situation: Situation) -> Finding | None:
+    """Keycloak answers a refused admin call with JSON that has ``error``; anything else is another layer's."""
+    reason = foreign_reason(situation)
+    if reason is None:
+        return None
+    evidence = (f"the body of the {situation.answer.status} {reason}", *_traces(situation))
+    return found(situation, Cause.NOT_KEYCLOAK, CERTAIN, *evidence, reason=f"its body {reason}", status=situation.answer.status)
+
+
+def foreign_reason(situation: Situation) -> str | None:
+    """Why the answer cannot be the Admin REST API's own, or None where it can."""
+    answer, method = situation.answer, situation.method
+    if situation.request.target.kind is TargetKind.OTHER or method == "HEAD":
+        return None
+    if answer.json is not None:
+        return None if KEYCLOAK_FIELDS & answer.json.keys() else "is JSON without Keycloak's field error"
+    text = answer.text.strip()
+    if not text:
+        return None if situation.request.target.kind is TargetKind.TOKEN else "is empty"
+    if text.startswith("<"):
+        return "is HTML"
+    return "is plain text, no JSON" if not text.startswith("{") else None
+
+
+def origin_not_allowed(situation: Situation) -> Finding | None:
+    """CORS: Keycloak 26 refuses an Origin that is not among the client's Web origins, whatever the roles."""
+    if situation.answer.error != "Invalid origin":
+        return None
+    origin = situation.request.headers.get("origin")
+    allowed = situation.caller.allowed_origins
+    return found(
+        situation,
+        Cause.ORIGIN_NOT_ALLOWED,
+        CERTAIN,
+        "Keycloak says Invalid origin",
+        f"the request has the header Origin: {shown(origin)}" if origin else "",
+        f"the token allows {', '.join(map(shown, allowed[:5]))}" if allowed else "the token allows no origin",
+        origin=shown(origin or "of the request"),
+    )
+
+
+def https_required(situation: Situation) -> Finding | None:
+    """The realm's sslRequired: the same words from the token endpoint and from the admin API."""
+    words = (situation.answer.error or "", situation.answer.description or "", situation.answer.text[:200])
+    if not any("https required" in word.lower() for word in words):
+        return None
+    forwarded = situation.request.headers.get("x-forwarded-proto")
+    return found(
+        situation,
+        Cause.HTTPS_REQUIRED,
+        CERTAIN,
+        "Keycloak says HTTPS required",
+        f"X-Forwarded-Proto was {shown(forwarded)}" if forwarded else "no X-Forwarded-Proto was sent",
+        f"realm {situation.words['realm']} has sslRequired={shown(situation.facts.ssl_required)}" if situation.facts.ssl_required else "",
+    )
+
+
+def other_endpoint(situation: Situation) -> Finding | None:
+    """Neighbours of the Admin REST API, whose refusals have nothing to do with admin roles."""
+    if situation.request.target.kind is not TargetKind.OTHER:
+        return None
+    path = situation.request.target.raw_path
+    for part, reason in _NEIGHBOURS:
+        if part in path:
+            return found(situation, Cause.OTHER_ENDPOINT, LIKELY, f"the path has {part} in it", *keycloak_says(situation), reason=reason)
+    return None
+
+
+_NEIGHBOURS = (
+    (
+        "/protocol/openid-connect/userinfo",
+        "userinfo takes an access token with the scope openid and a live session; read a service account's token, or introspect it, instead",
+    ),
+    (
+        "/clients-registrations/",
+        "client registration takes an initial access token, a registration token, or the role create-client or manage-clients",
+    ),
+    ("/account", "the account API takes the user's own token with roles of the client account"),
+    ("/protocol/openid-connect/token/introspect", "introspection takes a confidential client's own credentials"),
+    ("/authz/", "the UMA endpoints take a protection token or the requesting party's own token, whose session must be alive"),
+    ("/broker/", "broker endpoints take the user's token with the role read-token of the client broker"),
+)
+
+
+def keycloak_says(situation: Situation) -> tuple[str, ...]:
+    """Keycloak's own words, where it found some."""
+    answer = situation.answer
+    body = answer.json or {}
+    words = (answer.error, answer.description, body.get("errorMessage"))
+    own = [word for word in words if isinstance(word, str) and not is_boilerplate(word)]
+    return (f"Keycloak says: {shown('; '.join(dict.fromkeys(own)))}",) if own else ()
+
+
+def is_boilerplate(word: str) -> bool:
+    """Whether a text of an error body says nothing: the mere status, or the reference to the server's log."""
+    low = word.strip().lower()
+    return low in BOILERPLATE_ERRORS or low in BOILERPLATE_DESCRIPTIONS or (low.startswith("http ") and low[5:8].isdigit())
+
+
+def _traces(situation: Situation) -> tuple[str, ...]:
+    headers = situation.answer.headers
+    return tuple(f"the answer has the header {name}: {shown(headers[name], 80)}" for name in _GATEWAY_HEADERS if headers.get(name))

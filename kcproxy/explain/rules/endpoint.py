@@ -1,0 +1,75 @@
+"""The token endpoint's refusals (RFC 6749, section 5.2), for callers who fetch their token through the proxy and for its own accounts."""
+
+from kcproxy.explain.finding import CERTAIN, LIKELY, Finding, found
+from kcproxy.explain.rules.answers import keycloak_says
+from kcproxy.explain.situation import Situation
+from kcproxy.explain.text import shown
+from kcproxy.model import Cause, Confidence, TargetKind
+
+_UNDISTINGUISHED = "Invalid client or Invalid client credentials"
+_BY_DESCRIPTION: tuple[tuple[str, str, Cause, Confidence], ...] = (
+    # Keycloak's error, beginning of its description, cause, how sure
+    ("unauthorized_client", "Client not enabled to retrieve service account", Cause.SERVICE_ACCOUNT_OFF, CERTAIN),
+    ("unauthorized_client", "Public client not allowed to retrieve service account", Cause.SERVICE_ACCOUNT_OFF, CERTAIN),
+    ("unauthorized_client", "Client not allowed for direct access grants", Cause.GRANT_NOT_ALLOWED, CERTAIN),
+    ("unauthorized_client", "Client is not allowed to initiate browser login", Cause.GRANT_NOT_ALLOWED, CERTAIN),
+    ("unauthorized_client", _UNDISTINGUISHED, Cause.CLIENT_CREDENTIALS_WRONG, LIKELY),
+    ("unauthorized_client", "Invalid client secret", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
+    ("unauthorized_client", "Client secret not provided in request", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
+    ("unauthorized_client", "", Cause.CLIENT_CREDENTIALS_WRONG, LIKELY),
+    ("invalid_client", _UNDISTINGUISHED, Cause.CLIENT_UNKNOWN, LIKELY),
+    ("invalid_client", "Bearer-only not allowed", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
+    ("invalid_client", "", Cause.CLIENT_UNKNOWN, LIKELY),
+    ("unsupported_grant_type", "", Cause.GRANT_NOT_ALLOWED, CERTAIN),
+    ("invalid_scope", "", Cause.SCOPE_INVALID, CERTAIN),
+    ("invalid_grant", "Invalid user credentials", Cause.USER_CREDENTIALS_WRONG, LIKELY),
+    ("invalid_grant", "Account is not fully set up", Cause.ACCOUNT_NOT_SET_UP, CERTAIN),
+    ("invalid_grant", "Account disabled", Cause.ACCOUNT_DISABLED, CERTAIN),
+    ("invalid_grant", "", Cause.REFRESH_TOKEN_INVALID, LIKELY),
+    ("invalid_request", "HTTPS required", Cause.HTTPS_REQUIRED, CERTAIN),
+    ("invalid_request", "", Cause.TOKEN_REQUEST_INVALID, LIKELY),
+    ("access_denied", "Realm not enabled", Cause.REALM_DISABLED, CERTAIN),
+    ("Realm does not exist", "", Cause.REALM_UNKNOWN, CERTAIN),
+)
+
+
+def token_refused(situation: Situation) -> Finding | None:
+    """By Keycloak's error and description; where it keeps two causes apart from nobody, the look-ups may."""
+    if situation.request.target.kind is not TargetKind.TOKEN:
+        return None
+    error, description = situation.answer.error or "", situation.answer.description or ""
+    for known, beginning, cause, confidence in _BY_DESCRIPTION:
+        if error == known and description.startswith(beginning):
+            return _finding(situation, _settled(situation, cause, confidence))
+    return None
+
+
+def _settled(situation: Situation, cause: Cause, confidence: Confidence) -> tuple[Cause, Confidence, str]:
+    facts = situation.facts
+    if cause is Cause.CLIENT_UNKNOWN and facts.client_known is False:
+        return cause, CERTAIN, "looked up: the realm has no such client"
+    if cause is Cause.CLIENT_UNKNOWN and facts.client_enabled is False:
+        return Cause.CLIENT_DISABLED, CERTAIN, "looked up: the client is disabled"
+    if cause is Cause.CLIENT_CREDENTIALS_WRONG and facts.client_bearer_only:
+        return cause, CERTAIN, "looked up: the client is bearer-only: it holds roles and logs in nobody"
+    if cause is Cause.CLIENT_CREDENTIALS_WRONG and facts.client_bearer_only is False:
+        return cause, CERTAIN, "looked up: the client exists, is enabled and not bearer-only"
+    return cause, confidence, ""
+
+
+def _finding(situation: Situation, settled: tuple[Cause, Confidence, str]) -> Finding:
+    cause, confidence, evidence = settled
+    form = situation.request.form
+    client = form.get("client_id") or situation.caller.client_id
+    words = {"client": shown(client)} if client else {}
+    return found(
+        situation,
+        cause,
+        confidence,
+        *keycloak_says(situation),
+        evidence,
+        grant_type=shown(form.get("grant_type", "of the request"), 60),
+        who=shown(form.get("username", "the user")),
+        caller_realm=situation.words["realm"],
+        names=words,
+    )

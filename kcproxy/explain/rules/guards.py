@@ -1,0 +1,156 @@
+"""Refusals that no role of the caller explains: escalation guards, protected built-ins, fine-grained permissions, defects."""
+
+from typing import Any
+
+from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
+from kcproxy.explain.rules.roles import grant_evidence, token_evidence
+from kcproxy.explain.situation import Situation
+from kcproxy.explain.text import list_of, shown
+from kcproxy.model import Cause, Requirement
+
+_GUARDED = ("/impersonation", "/role-mappings", "/composites", "/reset-password")
+_PROTECTED = ("/clients/{client-uuid}", "/roles-by-id/{role-id}")
+_PROTECTED_SINCE = (26, 7)
+_MAPPING_DEFECT = ((26, 4), (26, 4, 8))
+
+
+def escalation_guard(situation: Situation) -> Finding | None:
+    """The plain call would pass, but this one hands out or takes on more power than the caller has."""
+    if not _is_guarded(situation):
+        return None
+    roles = admin_roles_in(situation)
+    plain = _plain_requirement(situation)
+    if plain is None or situation.method == "GET":
+        return None
+    passes_plainly = situation.catalog.satisfies(situation.held, plain.admits)
+    granted = situation.facts.granted
+    if granted is not None:
+        passes_plainly = situation.catalog.satisfies(granted, plain.admits)
+    if not passes_plainly or situation.scope_suffices is False:
+        return None
+    evidence = (f"the body names the admin role {list_of(roles)}",) if roles else ("the roles at hand open this call for an ordinary user",)
+    return found(
+        situation,
+        Cause.ESCALATION_GUARD,
+        LIKELY,
+        *evidence,
+        *token_evidence(situation),
+        *grant_evidence(situation),
+        missing=tuple(role for role in situation.missing if roles),
+    )
+
+
+def _is_guarded(situation: Situation) -> bool:
+    return any(part in situation.template for part in _GUARDED)
+
+
+def _plain_requirement(situation: Situation) -> Requirement | None:
+    return situation.catalog.requirement(situation.request.target, master=situation.from_master)
+
+
+def admin_roles_in(situation: Situation) -> tuple[str, ...]:
+    """Names of admin roles among the roles of the request's body (a list of role representations)."""
+    body: Any = situation.request.body
+    items = body if isinstance(body, list) else []
+    names = {item.get("name") for item in items if isinstance(item, dict)}
+    return tuple(sorted(name for name in names if isinstance(name, str) and name in {*situation.catalog.roles, "admin"}))
+
+
+def protected_object(situation: Situation) -> Finding | None:
+    """From 26.7 the built-in admin clients cannot be changed, by nobody."""
+    if situation.method not in {"PUT", "DELETE", "POST"} or not situation.template.endswith(_PROTECTED):
+        return None
+    suffices = situation.token_suffices if situation.granted_suffices is None else situation.granted_suffices
+    if not suffices or situation.scope_suffices is False or situation.version < _PROTECTED_SINCE:
+        return None
+    return found(situation, Cause.PROTECTED_OBJECT, LIKELY, *token_evidence(situation), *grant_evidence(situation))
+
+
+def mapping_defect(situation: Situation) -> Finding | None:
+    """26.4.0 to 26.4.7 refuse a master administrator to map admin roles that he holds."""
+    first, repaired = _MAPPING_DEFECT
+    if not first <= situation.version < repaired or "/role-mappings/clients" not in situation.template:
+        return None
+    roles = admin_roles_in(situation)
+    if not situation.from_master or not roles or not situation.held.issuperset(roles) or not situation.token_suffices:
+        return None
+    return found(
+        situation,
+        Cause.KNOWN_DEFECT,
+        LIKELY,
+        f"the token of {situation.words['who']} names {list_of(roles)} of {situation.container}, which the body hands out",
+        f"this is Keycloak {situation.words['version']}",
+        defect="it refuses administrators of realm master to assign admin roles, even those they hold",
+        repaired="26.4.8, 26.5.1",
+    )
+
+
+def broker_login_defect(situation: Situation) -> Finding | None:
+    """26.0 answers 401 to the console's list of realms after a login through an identity provider."""
+    path = situation.request.target.raw_path
+    if situation.version[:2] != (26, 0) or not path.endswith("/ui-ext/realms/names"):
+        return None
+    defect = "it refuses the list of realms after a login through an identity provider"
+    return found(situation, Cause.KNOWN_DEFECT, LIKELY, f"this is Keycloak {situation.words['version']}", defect=defect, repaired="26.0.6")
+
+
+def fine_grained_permission_missing(situation: Situation) -> Finding | None:
+    """Where fine-grained permissions are in use, one of them may be meant to open this call instead of a role."""
+    if situation.requirement is None or situation.token_suffices or situation.granted_suffices:
+        return None
+    enabled = situation.facts.admin_permissions_enabled
+    only_queries = bool(situation.held) and all(role.startswith("query-") for role in situation.held)
+    if enabled is False or not _covered_by_permissions(situation.template) or not (enabled or only_queries):
+        return None
+    evidence = (
+        "looked up: fine-grained admin permissions are on in the realm" if enabled else "",
+        f"the token names only {list_of(sorted(situation.held))} of {situation.container}, as with fine-grained permissions"
+        if only_queries
+        else "",
+    )
+    return found(situation, Cause.FINE_GRAINED_PERMISSION_MISSING, LIKELY if enabled and only_queries else POSSIBLE, *evidence)
+
+
+def _covered_by_permissions(template: str) -> bool:
+    return any(f"/{kind}" in template for kind in ("users", "groups", "clients", "roles", "organizations"))
+
+
+def operation_impossible(situation: Situation) -> Finding | None:
+    """Measured: not even realm-admin of the realm may."""
+    requirement = situation.requirement
+    if (
+        requirement is None
+        or requirement.any_of
+        or requirement.admits
+        or requirement.undetermined
+        or situation.request.target.realm is None
+    ):
+        return None
+    if requirement.master_realm_roles:
+        return None
+    return found(situation, Cause.OPERATION_IMPOSSIBLE, LIKELY, f"in the table of Keycloak {shown(requirement.keycloak)} no role opens it")
+
+
+def unexplained(situation: Situation) -> Finding | None:
+    """Everything known speaks for the call, and it was refused: say so instead of inventing."""
+    evidence = (*token_evidence(situation), *grant_evidence(situation)) if situation.requirement else ()
+    certain = situation.granted_suffices and situation.scope_suffices
+    return found(situation, Cause.UNEXPLAINED, POSSIBLE if not certain else LIKELY, *evidence)
+
+
+def certain_when_looked_up(situation: Situation) -> bool:
+    """Whether grants and scope are both known to suffice."""
+    return bool(situation.granted_suffices and situation.scope_suffices)
+
+
+__all__ = [
+    "CERTAIN",
+    "admin_roles_in",
+    "broker_login_defect",
+    "escalation_guard",
+    "fine_grained_permission_missing",
+    "mapping_defect",
+    "operation_impossible",
+    "protected_object",
+    "unexplained",
+]

@@ -1,0 +1,57 @@
+"""Which realm the token is of, and which realm the call is about: refused before any role is looked at (MgmtPermissions)."""
+
+from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
+from kcproxy.explain.situation import MASTER, Situation
+from kcproxy.model import Cause
+
+
+def token_of_other_realm(situation: Situation) -> Finding | None:
+    """A realm is administered with its own tokens or with master's; its existence is proven by the 403 (else it were a 404)."""
+    own, target = situation.caller.realm, situation.request.target.realm
+    if own is None or target is None or own in {target, MASTER}:
+        return None
+    return found(
+        situation,
+        Cause.TOKEN_OF_OTHER_REALM,
+        CERTAIN,
+        f"the token's iss is {situation.caller.issuer}",
+        f"the path names realm {target}",
+    )
+
+
+def server_wide_operation(situation: Situation) -> Finding | None:
+    """Creating a realm takes a realm role of master, which no other realm's token can carry."""
+    requirement = situation.requirement
+    if situation.caller.realm in {None, MASTER} or situation.request.target.realm is not None or requirement is None:
+        return None
+    if requirement.any_of or requirement.admits:
+        return None  # a realm's own roles open it
+    return found(
+        situation,
+        Cause.SERVER_WIDE_OPERATION,
+        CERTAIN if requirement.master_realm_roles else LIKELY,
+        f"the token's iss is {situation.caller.issuer}",
+        "the path names no realm: the call is about the whole server",
+    )
+
+
+def token_older_than_realm(situation: Situation) -> Finding | None:
+    """A master administrator's token lists the clients of the realms that existed when it was issued; older versions go by that list."""
+    caller = situation.caller
+    if not situation.from_master or situation.grants_live or situation.container in caller.client_roles:
+        return None
+    if not {"admin", "create-realm"} & set(caller.realm_roles) or not caller.has_roles_claims:
+        return None
+    rank = " and ".join(sorted({"admin", "create-realm"} & set(caller.realm_roles)))
+    evidence = (
+        f"the token names realm role {rank} of master, which brings the roles of each realm",
+        f"it names no role of {situation.container}",
+    )
+    proven = situation.granted_suffices
+    if proven is False:
+        return None
+    confidence = CERTAIN if proven else LIKELY if "admin" in caller.realm_roles else POSSIBLE
+    lookup = (
+        (f"{situation.words['who']} holds {' and '.join(situation.missing) or 'the roles'} of {situation.container} now",) if proven else ()
+    )
+    return found(situation, Cause.TOKEN_OLDER_THAN_REALM, confidence, *evidence, *lookup)

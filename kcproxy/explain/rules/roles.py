@@ -1,0 +1,184 @@
+"""Needed, granted, in the token: rules about the role itself."""
+
+from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
+from kcproxy.explain.situation import BUILT_IN_ADMIN_CLIENTS, Situation, roles_to_add
+from kcproxy.explain.text import list_of, roles_phrase, shown
+from kcproxy.model import CallerKind, Cause, Confidence, RoleSet
+
+
+def role_missing(situation: Situation) -> Finding | None:
+    """The commonest cause, and what is left when nothing speaks for a rarer one."""
+    confidence = _missing_confidence(situation)
+    missing = situation.missing
+    if confidence is None or not missing:
+        return None
+    cause = Cause.MASTER_ROLE_MISSING if situation.from_master and situation.request.target.realm else Cause.ROLE_MISSING
+    return found(situation, cause, confidence, *token_evidence(situation), *grant_evidence(situation), missing=missing)
+
+
+def _missing_confidence(situation: Situation) -> Confidence | None:
+    granted = situation.granted_suffices
+    if granted is not None:
+        return None if granted else CERTAIN
+    if situation.token_suffices:
+        return None
+    return LIKELY if _shows_roles(situation) else POSSIBLE if _scope_is_suspect(situation) else LIKELY
+
+
+def _shows_roles(situation: Situation) -> bool:
+    return situation.caller.has_roles_claims
+
+
+def _scope_is_suspect(situation: Situation) -> bool:
+    """A full token names at least the realm's default roles; one without any was cut by the client's scope."""
+    return not situation.caller.has_roles_claims and not situation.roles_are_hidden
+
+
+def role_revoked(situation: Situation) -> Finding | None:
+    """The token names a sufficient role, and Keycloak counts the grants as they are now."""
+    if not situation.grants_live or not situation.token_suffices or situation.granted_suffices:
+        return None
+    missing = _needed_from_nothing(situation)
+    confidence = LIKELY if situation.granted_suffices is None else CERTAIN
+    return found(situation, Cause.ROLE_REVOKED, confidence, *token_evidence(situation), *grant_evidence(situation), missing=missing)
+
+
+def _needed_from_nothing(situation: Situation) -> RoleSet:
+    granted = situation.catalog.closure(situation.facts.granted or ())
+    named = tuple(tuple(role for role in roles if role not in granted) for roles in situation.need if situation.held.issuperset(roles))
+    return situation.catalog.least(named) or roles_to_add(situation.catalog, situation.requirement, granted)
+
+
+def service_account_recreated(situation: Situation) -> Finding | None:
+    """Switching service accounts off and on makes a new user without grants; the old token names the old one (sub)."""
+    caller, facts = situation.caller, situation.facts
+    if caller.kind is not CallerKind.SERVICE_ACCOUNT or not situation.grants_live:
+        return None
+    if facts.service_account_id is not None and caller.subject is not None:
+        if facts.service_account_id == caller.subject:
+            return None
+        evidence = f"the token's sub is {shown(caller.subject)}, the service account's id is {shown(facts.service_account_id)}"
+        return found(situation, Cause.SERVICE_ACCOUNT_RECREATED, CERTAIN, evidence, missing=_needed_from_nothing(situation))
+    if not situation.token_suffices or situation.granted_suffices is not None:
+        return None
+    return found(situation, Cause.SERVICE_ACCOUNT_RECREATED, POSSIBLE, missing=_needed_from_nothing(situation))
+
+
+def role_of_other_client(situation: Situation) -> Finding | None:
+    """A realm role, or a role of another client, that only has the name of the needed one."""
+    if situation.token_suffices or situation.granted_suffices or not situation.missing:
+        return None
+    elsewhere = same_named(situation)
+    if not elsewhere:
+        return None
+    certain = situation.granted_suffices is False
+    return found(
+        situation,
+        Cause.ROLE_OF_OTHER_CLIENT,
+        CERTAIN if certain else LIKELY,
+        f"{'the look-up shows' if situation.facts.granted_elsewhere else 'the token names'} {list_of(elsewhere)}",
+        *grant_evidence(situation),
+        missing=situation.missing,
+        elsewhere=list_of(elsewhere),
+    )
+
+
+def same_named(situation: Situation) -> tuple[str, ...]:
+    """Where else the missing roles' names occur: in the looked-up grants, or in the token."""
+    if situation.facts.granted_elsewhere is not None:
+        return situation.facts.granted_elsewhere
+    wanted = {role for roles in situation.need for role in roles} | set(situation.missing)
+    realm_roles = [f"realm role {role}" for role in situation.caller.realm_roles if role in wanted]
+    client_roles = [
+        f"role {role} of client {shown(client)}"
+        for client, roles in situation.caller.client_roles.items()
+        if client != situation.container
+        for role in roles
+        if role in wanted
+    ]
+    return tuple((realm_roles + client_roles)[:4])
+
+
+def user_token_used(situation: Situation) -> Finding | None:
+    """The service account has the role, but the call was made with a user's token of the same client."""
+    if situation.caller.kind is not CallerKind.USER or situation.token_suffices or not situation.missing:
+        return None
+    service_account = situation.facts.granted_to_service_account
+    if service_account is None:
+        usual = situation.caller.client_id in BUILT_IN_ADMIN_CLIENTS | {None} or situation.granted_suffices is not None
+        return None if usual else found(situation, Cause.USER_TOKEN_USED, POSSIBLE, missing=situation.missing)
+    if situation.granted_suffices or not situation.catalog.satisfies(service_account, situation.need):
+        return None
+    evidence = (
+        f"the token is of user {situation.words['who']}",
+        f"the service account of client {situation.words['client']} holds {list_of(service_account[:6])} of {situation.container}",
+    )
+    return found(situation, Cause.USER_TOKEN_USED, CERTAIN, *evidence, missing=situation.missing)
+
+
+def token_older_than_grant(situation: Situation) -> Finding | None:
+    """Older versions read roles from the token: one from before the grant goes on being refused."""
+    if situation.grants_live or situation.token_suffices or (not situation.missing and not situation.granted_suffices):
+        return None
+    if situation.granted_suffices is False or situation.scope_suffices is False or situation.facts.role_mapper_attached is False:
+        return None
+    issued = situation.caller.issued_at_epoch_seconds
+    young = issued is not None and situation.now_epoch_seconds - issued < 5
+    if situation.granted_suffices is None:
+        return None if young else found(situation, Cause.TOKEN_OLDER_THAN_GRANT, POSSIBLE, missing=situation.missing)
+    known = situation.scope_suffices and situation.facts.role_mapper_attached
+    missing = roles_to_add(situation.catalog, situation.requirement, situation.held)
+    return found(
+        situation,
+        Cause.TOKEN_OLDER_THAN_GRANT,
+        CERTAIN if known else LIKELY,
+        *token_evidence(situation),
+        *grant_evidence(situation),
+        missing=missing,
+    )
+
+
+def token_evidence(situation: Situation) -> tuple[str, ...]:
+    """What the token shows of the owning client's roles, and what that is worth on this version."""
+    caller, container = situation.caller, situation.container
+    who = situation.words["who"]
+    roles = caller.client_roles.get(container, ())
+    if roles:
+        line = f"the token of {who} names {_listed(roles)} of {container}"
+    elif situation.roles_are_hidden:
+        line = f"the token of {who} is a lightweight one: it shows no roles, so nothing follows from their absence"
+    elif not caller.has_roles_claims:
+        line = f"the token of {who} names no role at all, neither realm_access nor resource_access is in it"
+    else:
+        line = f"the token of {who} carries no role of {container}"
+    return (line, _worth(situation))
+
+
+def _listed(roles: RoleSet) -> str:
+    return list_of(roles[:12]) + (f" and {len(roles) - 12} more" if len(roles) > 12 else "")
+
+
+def _worth(situation: Situation) -> str:
+    version = situation.words["version"]
+    if situation.grants_live:
+        return f"Keycloak {version} counts the grants at the moment of the call, not the token's list"
+    return f"Keycloak {version} counts the roles in the token"
+
+
+def grant_evidence(situation: Situation) -> tuple[str, ...]:
+    """What the look-ups gave about grants and scope."""
+    facts, lines = situation.facts, []
+    if facts.granted is not None:
+        granted = f"holds {_listed(facts.granted)}" if facts.granted else "holds no role"
+        lines.append(f"looked up: {situation.words['who']} {granted} of {situation.container}")
+    if facts.full_scope is not None:
+        lines.append(f"looked up: client {situation.words['client']} has full scope {'on' if facts.full_scope else 'off'}")
+    if facts.in_scope is not None and not facts.full_scope:
+        lets = _listed(facts.in_scope) if facts.in_scope else "no role"
+        lines.append(f"looked up: the scope of client {situation.words['client']} lets through {lets} of {situation.container}")
+    return tuple(lines)
+
+
+def needed_phrase(situation: Situation) -> str:
+    """The missing roles with their owner."""
+    return roles_phrase(situation.missing, situation.container)

@@ -1,0 +1,72 @@
+"""Granted, but it does not count: what a client's scope lets through, and what its mappers write into the token."""
+
+from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
+from kcproxy.explain.rules.roles import grant_evidence, token_evidence
+from kcproxy.explain.situation import BUILT_IN_ADMIN_CLIENTS, Situation, roles_to_add
+from kcproxy.model import Cause, RoleSet
+
+
+def scope_excludes_role(situation: Situation) -> Finding | None:
+    """Full scope off and the role not in the scope mappings: the grant does not count, live or in the token."""
+    if situation.scope_suffices is True or not _scope_can_matter(situation):
+        return None
+    missing = _roles_to_let_through(situation)
+    if situation.scope_suffices is False and situation.granted_suffices is not None:
+        if not situation.granted_suffices:
+            return None  # the grant is what is missing first; the fix adds both
+        return found(situation, Cause.SCOPE_EXCLUDES_ROLE, CERTAIN, *grant_evidence(situation), missing=missing)
+    if situation.granted_suffices is False:
+        return None
+    bare = not situation.caller.has_roles_claims and not situation.roles_are_hidden
+    return found(
+        situation,
+        Cause.SCOPE_EXCLUDES_ROLE,
+        LIKELY if bare or situation.granted_suffices else POSSIBLE,
+        *token_evidence(situation),
+        "a token of a client with full scope names at least the realm's default roles" if bare else "",
+        *grant_evidence(situation),
+        missing=missing,
+    )
+
+
+def _scope_can_matter(situation: Situation) -> bool:
+    return situation.requirement is not None and situation.caller.client_id not in BUILT_IN_ADMIN_CLIENTS
+
+
+def _roles_to_let_through(situation: Situation) -> RoleSet:
+    granted, in_scope = situation.facts.granted, frozenset(situation.facts.in_scope or ())
+    catalog = situation.catalog
+    if granted is None:
+        return situation.missing or roles_to_add(catalog, situation.requirement, frozenset())
+    held = catalog.closure(granted)
+    usable = [roles for roles in situation.need if held.issuperset(roles)]
+    additions = [tuple(role for role in roles if role not in in_scope) for roles in usable]
+    return catalog.least(additions) or situation.missing
+
+
+def scope_mapping_is_no_grant(situation: Situation) -> Finding | None:
+    """The role stands in the client's scope and nowhere else: whoever put it there took the scope for a grant."""
+    facts = situation.facts
+    if facts.full_scope is not False or not facts.in_scope or situation.granted_suffices is not False:
+        return None
+    if not situation.catalog.satisfies(facts.in_scope, situation.need):
+        return None
+    return found(situation, Cause.SCOPE_MAPPING_IS_NO_GRANT, CERTAIN, *grant_evidence(situation), missing=situation.missing)
+
+
+def roles_not_in_token(situation: Situation) -> Finding | None:
+    """Versions that read the token: without the client scope ``roles`` no role gets into it. Never the cause on live grants."""
+    if situation.grants_live or situation.token_suffices or situation.caller.client_id in BUILT_IN_ADMIN_CLIENTS:
+        return None
+    facts = situation.facts
+    if facts.role_mapper_attached is True or situation.granted_suffices is False or situation.scope_suffices is False:
+        return None
+    if facts.role_mapper_attached is False:
+        confidence = CERTAIN if situation.granted_suffices else LIKELY
+    elif situation.caller.has_roles_claims:
+        return None
+    else:
+        confidence = LIKELY
+    evidence = (*token_evidence(situation), *grant_evidence(situation))
+    lookup = "looked up: no mapper of client roles applies to the client" if facts.role_mapper_attached is False else ""
+    return found(situation, Cause.ROLES_NOT_IN_TOKEN, confidence, *evidence, lookup, missing=situation.missing)

@@ -1,0 +1,312 @@
+"""401: what is wrong with the token, as far as it shows. Keycloak's answer is the same bare line for all of it.
+
+Expiry and issuer can be read from the token, signature and key be settled with the realm's public keys; session, account, client
+and not-before take look-ups, and without them they are left open.
+"""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from kcproxy.explain.claims import read_claims
+from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
+from kcproxy.explain.situation import BUILT_IN_ADMIN_CLIENTS, Situation
+from kcproxy.explain.text import age, list_of, shown
+from kcproxy.model import Caller, CallerKind, Cause
+
+CLOCK_DOUBT_SECONDS = 30  # two hosts' clocks may differ so much that a smaller age proves nothing
+AUDIENCE_SINCE = (26, 8, 2)
+PROOF_SINCE = (26, 4)
+_ACCESS_TOKEN_KINDS = frozenset({"Bearer", "DPoP"})
+_KIND_NAMES: Mapping[str, str] = {
+    "ID": "an ID token",
+    "Refresh": "a refresh token",
+    "Offline": "an offline refresh token",
+    "Logout": "a logout token",
+    "Initial": "an initial access token for client registration",
+    "RegistrationAccessToken": "a registration access token",
+}
+
+
+def token_missing(situation: Situation) -> Finding | None:
+    """No Authorization header, or one without a token."""
+    caller = situation.caller
+    if caller.kind is not CallerKind.ANONYMOUS:
+        return None
+    evidence = caller.problem or "the request has no Authorization header"
+    return found(situation, Cause.TOKEN_MISSING, CERTAIN, evidence)
+
+
+def scheme_wrong(situation: Situation) -> Finding | None:
+    """Basic and other schemes: the Admin REST API takes Bearer (RFC 6750) or DPoP (RFC 9449) only."""
+    caller = situation.caller
+    if caller.kind is not CallerKind.UNREADABLE or caller.scheme in {None, "Bearer", "DPoP"} or _is_bearer(caller):
+        return None
+    return found(situation, Cause.SCHEME_WRONG, CERTAIN, caller.problem or "", scheme=shown(caller.scheme or "", 40))
+
+
+def _is_bearer(caller: Caller) -> bool:
+    return (caller.scheme or "").lower() in {"bearer", "dpop"}
+
+
+def token_malformed(situation: Situation) -> Finding | None:
+    """Something that does not decode as a JWT."""
+    caller = situation.caller
+    if caller.kind is not CallerKind.UNREADABLE or not (caller.scheme is None or _is_bearer(caller)):
+        return None
+    problem = caller.problem or "it does not decode"
+    return found(situation, Cause.TOKEN_MALFORMED, CERTAIN, problem, problem=problem)
+
+
+def token_kind_wrong(situation: Situation) -> Finding | None:
+    """An ID or refresh token: claim ``typ`` tells Keycloak's own kinds."""
+    kind = situation.caller.token_kind
+    if not _is_readable(situation) or kind is None or kind in _ACCESS_TOKEN_KINDS:
+        return None
+    name = _KIND_NAMES.get(kind, f"a token of the kind {shown(kind, 40)}")
+    confidence = CERTAIN if kind in _KIND_NAMES else LIKELY
+    return found(situation, Cause.TOKEN_KIND_WRONG, confidence, f"the token's typ is {shown(kind, 40)}", kind=name)
+
+
+def token_expired(situation: Situation) -> Finding | None:
+    """``exp`` is past; within the doubt about clocks it is only likely."""
+    expires = situation.caller.expires_at_epoch_seconds
+    if not _is_readable(situation) or expires is None:
+        return None
+    past = situation.now_epoch_seconds - expires
+    if past < 0:
+        return None
+    issued = situation.caller.issued_at_epoch_seconds
+    life = f"it was issued for {age(expires - issued)}" if issued is not None and expires >= issued else ""
+    return found(
+        situation,
+        Cause.TOKEN_EXPIRED,
+        CERTAIN if past > CLOCK_DOUBT_SECONDS else LIKELY,
+        f"the token's exp lies {age(past)} in the past",
+        life,
+        "so short a time may also be two clocks that differ" if past <= CLOCK_DOUBT_SECONDS else "",
+        facts={"expired_seconds": int(past)},
+        age=age(past),
+    )
+
+
+def token_not_yet_valid(situation: Situation) -> Finding | None:
+    """``nbf`` lies ahead. Keycloak does not check ``iat``, so a later iat alone is no more than a hint at a wrong clock."""
+    start = situation.caller.not_before_epoch_seconds
+    if not _is_readable(situation) or not start:
+        return None
+    ahead = start - situation.now_epoch_seconds
+    if ahead <= 0:
+        return None
+    confidence = CERTAIN if ahead > CLOCK_DOUBT_SECONDS else LIKELY
+    return found(situation, Cause.TOKEN_NOT_YET_VALID, confidence, f"the token's nbf lies {age(ahead)} ahead", age=age(ahead))
+
+
+def issuer_mismatch(situation: Situation) -> Finding | None:
+    """``iss`` against the issuer that the realm publishes, or else the address by which the proxy reaches Keycloak.
+
+    With a fixed hostname Keycloak has one issuer whatever the address, so without its discovery document a difference is only likely.
+    """
+    caller = situation.caller
+    if not _is_readable(situation):
+        return None
+    if caller.realm is None:
+        issuer = f"{shown(caller.issuer)}, which is no realm of a Keycloak" if caller.issuer else "nobody: it has no iss"
+        here = expected_issuer(situation) or "another"
+        return found(situation, Cause.ISSUER_MISMATCH, CERTAIN, f"the token's iss is {issuer}", issuer=issuer, expected=here)
+    published = situation.facts.issuer
+    expected = published or expected_issuer(situation)
+    if expected is None or caller.issuer is None or expected == caller.issuer:
+        return None
+    source = "the realm's discovery document says" if published else "going by the address through which Keycloak is reached, it would be"
+    return found(
+        situation,
+        Cause.ISSUER_MISMATCH,
+        CERTAIN if published else LIKELY,
+        f"the token's iss is {shown(caller.issuer)}",
+        f"{source} {shown(expected)}",
+        _difference(caller.issuer, expected),
+        issuer=shown(caller.issuer),
+        expected=shown(expected),
+    )
+
+
+def expected_issuer(situation: Situation) -> str | None:
+    """The issuer of the token's realm as this Keycloak would write it when it has no fixed hostname."""
+    base = situation.request.public_url
+    if base is None or situation.caller.issuer is None:
+        return None
+    _, marker, realm = situation.caller.issuer.rpartition("/realms/")
+    return f"{base.rstrip('/')}{situation.request.base_path}/realms/{realm}" if marker else None
+
+
+def _difference(issuer: str, expected: str) -> str:
+    try:
+        ours, theirs = urlsplit(expected), urlsplit(issuer)
+        host_differs = ours.hostname != theirs.hostname
+    except ValueError:
+        return ""
+    parts = [("scheme", ours.scheme != theirs.scheme), ("host", host_differs), ("path", ours.path != theirs.path)]
+    parts.append(("port", not host_differs and ours.netloc.rpartition(":")[2] != theirs.netloc.rpartition(":")[2]))
+    different = [name for name, differs in parts if differs]
+    return f"they differ in {list_of(different)}" if different else ""
+
+
+def audience_missing(situation: Situation) -> Finding | None:
+    """From 26.8.2 on ``aud`` must name the Admin API, which the client scope kc-admin-api adds (documented, not measured)."""
+    caller = situation.caller
+    wanted = situation.version >= AUDIENCE_SINCE if situation.require_audience is None else situation.require_audience
+    if not wanted or not _is_readable(situation) or caller.client_id in BUILT_IN_ADMIN_CLIENTS:
+        return None
+    if any(audience.rstrip("/").endswith("/admin") or "/admin/" in audience for audience in caller.audiences):
+        return None
+    names = list_of([shown(audience, 80) for audience in caller.audiences[:4]])
+    return found(
+        situation,
+        Cause.AUDIENCE_MISSING,
+        LIKELY,
+        f"the token's aud is {names}" if names else "the token has no aud",
+        f"this is Keycloak {situation.words['version']}",
+    )
+
+
+def proof_missing(situation: Situation) -> Finding | None:
+    """A key-bound token without proof (RFC 9449, RFC 8705). Never certain: a mapper can write cnf too."""
+    caller = situation.caller
+    if not _is_readable(situation) or not caller.bound_to_key or situation.version < PROOF_SINCE:
+        return None
+    if situation.request.headers.get("dpop") and (caller.scheme or "").lower() == "dpop":
+        return None
+    sent = "no DPoP header was sent" if not situation.request.headers.get("dpop") else "the scheme is Bearer, not DPoP"
+    return found(situation, Cause.PROOF_MISSING, LIKELY, "the token has the claim cnf", sent)
+
+
+def proof_mismatch(situation: Situation) -> Finding | None:
+    """``htu`` of the proof names the proxy's address instead of Keycloak's, or another method or path."""
+    proof, base = situation.request.headers.get("dpop"), situation.request.public_url
+    read = read_claims(proof) if proof and base and situation.caller.bound_to_key else None
+    address = read[1].get("htu") if read else None
+    if not isinstance(address, str) or base is None:
+        return None
+    expected = base.rstrip("/") + situation.request.target.raw_path
+    if address.partition("?")[0] == expected:
+        return None
+    evidence = f"htu of the proof is {shown(address)}, Keycloak sees {shown(expected)}"
+    return found(situation, Cause.PROOF_MISMATCH, LIKELY, evidence, proof_url=shown(address), expected=shown(expected))
+
+
+def signature_invalid(situation: Situation) -> Finding | None:
+    """An unsigned token, or one whose signature the realm's public key does not confirm."""
+    if not _is_readable(situation):
+        return None
+    if (situation.caller.algorithm or "none").lower() == "none":
+        return found(situation, Cause.SIGNATURE_INVALID, CERTAIN, "the token's alg is none", reason="it has no signature (alg none)")
+    if situation.facts.signature_valid is False:
+        evidence = "looked up: the realm's public key does not confirm the token's signature"
+        return found(situation, Cause.SIGNATURE_INVALID, CERTAIN, evidence, reason="its signature does not fit the realm's key")
+    return None
+
+
+def signing_key_unknown(situation: Situation) -> Finding | None:
+    """``kid`` is not among the keys that the realm publishes."""
+    keys, kid = situation.facts.key_ids, situation.caller.key_id
+    if not _is_readable(situation) or keys is None or kid is None or kid in keys:
+        return None
+    if (situation.caller.algorithm or "").startswith("HS"):
+        return None  # the realm's own secret key is never published
+    return found(situation, Cause.SIGNING_KEY_UNKNOWN, CERTAIN, f"kid {shown(kid)} is not among the realm's {len(keys)} published keys")
+
+
+def realm_of_token_unknown(situation: Situation) -> Finding | None:
+    """The realm in ``iss`` does not exist (any more) on this server; its discovery document is a 404."""
+    if not _is_readable(situation) or situation.facts.realm_known is not False or situation.caller.realm is None:
+        return None
+    evidence = f"looked up: realm {shown(situation.caller.realm)} of the token's iss has no discovery document here"
+    summary = (
+        "The token is of realm {caller_realm}, and there is no such realm on this Keycloak: it is of another server, or the realm is gone."
+    )
+    return found(situation, Cause.REALM_UNKNOWN, CERTAIN, evidence, summary=summary)
+
+
+def realm_name_unsupported(situation: Situation) -> Finding | None:
+    """24.0.5 fails to find the realm of a token when its name has to be percent-encoded."""
+    realm = situation.caller.realm
+    if not _is_readable(situation) or realm is None or situation.version >= (26,):
+        return None
+    odd = [character for character in realm if not character.isascii() or character in " %"]
+    if not odd:
+        return None
+    evidence = f"the realm's name {shown(realm)} has characters that are percent-encoded in iss"
+    return found(situation, Cause.REALM_NAME_UNSUPPORTED, LIKELY, evidence)
+
+
+def session_ended(situation: Situation) -> Finding | None:
+    """Looked up, where the token's signature proved to be the realm's."""
+    if situation.facts.session_alive is not False or not _is_readable(situation):
+        return None
+    evidence = "looked up: the account has no session with the token's sid"
+    return found(situation, Cause.SESSION_ENDED, CERTAIN, evidence)
+
+
+def not_before(situation: Situation) -> Finding | None:
+    """Realm or client were given a not-before time after the token was issued."""
+    issued, facts = situation.caller.issued_at_epoch_seconds, situation.facts
+    times = {"realm": facts.realm_not_before_epoch_seconds, "client": facts.client_not_before_epoch_seconds}
+    if not _is_readable(situation) or issued is None:
+        return None
+    for owner, time in times.items():
+        if time and issued < time:
+            return found(
+                situation, Cause.NOT_BEFORE, CERTAIN, f"looked up: the {owner}'s not-before is {time - issued} s after the token's iat"
+            )
+    return None
+
+
+def account_disabled(situation: Situation) -> Finding | None:
+    """The user of ``sub`` is disabled or gone."""
+    facts = situation.facts
+    if not _is_readable(situation) or (facts.account_known is not False and facts.account_enabled is not False):
+        return None
+    state = "does not exist" if facts.account_known is False else "is disabled"
+    return found(situation, Cause.ACCOUNT_DISABLED, CERTAIN, f"looked up: the account of the token's sub {state}")
+
+
+def client_disabled(situation: Situation) -> Finding | None:
+    """The client of ``azp`` is disabled or gone."""
+    facts = situation.facts
+    if not _is_readable(situation) or (facts.client_known is not False and facts.client_enabled is not False):
+        return None
+    state = "does not exist" if facts.client_known is False else "is disabled"
+    return found(situation, Cause.CLIENT_DISABLED, CERTAIN, f"looked up: client {situation.words['client']} {state}")
+
+
+def token_rejected(situation: Situation) -> Finding | None:
+    """What is left: the token reads well. The causes look alike from outside and are named as alternatives."""
+    if not _is_readable(situation):
+        return None
+    return found(situation, Cause.TOKEN_REJECTED, LIKELY, "the token is readable, an access token, and within its time")
+
+
+def open_causes(situation: Situation) -> list[Finding]:
+    """The causes of a bare 401 that nothing has ruled out yet, each with its own check."""
+    if not _is_readable(situation):
+        return []
+    facts, caller = situation.facts, situation.caller
+    open_: list[Cause] = []
+    if caller.session_id is not None and facts.session_alive is None:
+        open_.append(Cause.SESSION_ENDED)
+    if facts.account_enabled is None and facts.account_known is not False:
+        open_.append(Cause.ACCOUNT_DISABLED)
+    if facts.client_enabled is None and facts.client_known is not False:
+        open_.append(Cause.CLIENT_DISABLED)
+    if facts.realm_not_before_epoch_seconds is None:
+        open_.append(Cause.NOT_BEFORE)
+    if facts.key_ids is None:
+        open_.append(Cause.SIGNING_KEY_UNKNOWN)
+    if facts.issuer is None and expected_issuer(situation) is None:
+        open_.append(Cause.ISSUER_MISMATCH)
+    words = {"issuer": shown(caller.issuer or ""), "expected": "perhaps another"}
+    return [found(situation, cause, POSSIBLE, names=words) for cause in open_]
+
+
+def _is_readable(situation: Situation) -> bool:
+    return situation.caller.kind not in {CallerKind.ANONYMOUS, CallerKind.UNREADABLE}

@@ -1,0 +1,208 @@
+"""Everything that one refusal can be judged by, in one frozen value, with the few conclusions that all rules share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kcproxy.catalog import Catalog
+from kcproxy.explain.text import shown
+from kcproxy.model import Answer, Caller, CallerKind, Facts, RequestFacts, Requirement, RoleSet
+
+MASTER = "master"
+REALM_MANAGEMENT = "realm-management"
+BUILT_IN_ADMIN_CLIENTS = frozenset({"admin-cli", "security-admin-console"})
+LIVE_GRANTS_SINCE = (26, 6)
+"""From this version the grants decide, as they are at the call; before it the token's claims do (MgmtPermissions.initIdentity)."""
+LIVE_FOR_LIGHTWEIGHT_SINCE = (26, 0)
+_BODY_OF_OLD_VERSIONS = "unknown_error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """One refused request. ``container`` is the client that owns the admin roles of this call; ``held`` what the token names of it.
+
+    ``need`` are the sets that let in, ``missing`` the roles to add, ``grants_live`` whether this Keycloak reads grants at the call
+    (True) or the token's claims (False). ``version`` may be a guess; a rule that rests on it alone is never certain.
+    """
+
+    request: RequestFacts
+    caller: Caller
+    answer: Answer
+    catalog: Catalog
+    facts: Facts
+    requirement: Requirement | None
+    now_epoch_seconds: float
+    version: tuple[int, ...]
+    version_known: bool
+    require_audience: bool | None
+    container: str
+    container_realm: str | None
+    held: frozenset[str]
+    missing: RoleSet
+    grants_live: bool
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def need(self) -> tuple[RoleSet, ...]:
+        """The minimal sets of roles that are let in at all."""
+        return self.requirement.admits if self.requirement else ()
+
+    @property
+    def method(self) -> str:
+        """The request's method."""
+        return self.request.target.method
+
+    @property
+    def template(self) -> str:
+        """The operation's path template, or "" where it is not known."""
+        operation = self.request.target.operation
+        return operation.path if operation else ""
+
+    @property
+    def token_suffices(self) -> bool:
+        """Whether the roles that the token names would be let in."""
+        return bool(self.need) and self.catalog.satisfies(self.held, self.need)
+
+    @property
+    def granted_suffices(self) -> bool | None:
+        """Whether the looked-up grants would be let in."""
+        granted = self.facts.granted
+        return None if granted is None else bool(self.need) and self.catalog.satisfies(granted, self.need)
+
+    @property
+    def scope_suffices(self) -> bool | None:
+        """Whether the client's scope lets the needed roles through; what is granted and in scope is what counts."""
+        if self.facts.full_scope:
+            return True
+        in_scope, granted = self.facts.in_scope, self.facts.granted
+        if in_scope is None:
+            return None
+        counting = self.catalog.closure(in_scope)
+        if granted is not None:
+            counting &= self.catalog.closure(granted)
+        return bool(self.need) and self.catalog.satisfies(counting, self.need)
+
+    @property
+    def roles_are_hidden(self) -> bool:
+        """Whether the token was made not to show roles, so that their absence says nothing."""
+        if self.facts.lightweight is not None:
+            return self.facts.lightweight and not self.caller.has_roles_claims
+        return self.caller.kind is CallerKind.UNKNOWN and not self.caller.has_roles_claims
+
+    @property
+    def from_master(self) -> bool:
+        """Whether the token is of realm master."""
+        return self.caller.realm == MASTER
+
+
+def situation(
+    *,
+    request: RequestFacts,
+    caller: Caller,
+    answer: Answer,
+    catalog: Catalog,
+    facts: Facts | None,
+    now_epoch_seconds: float,
+    keycloak_version: str | None = None,
+    require_audience: bool | None = None,
+) -> Situation:
+    """Judge what can be judged once: version, owning client, roles held, roles missing."""
+    known = facts or Facts()
+    asked = known.keycloak or keycloak_version
+    version = version_key(asked or catalog.version)
+    container, container_realm = owner_of_roles(caller, request.target.realm)
+    requirement = catalog.requirement(request.target, query=request.query, body=request.body, master=caller.realm == MASTER, asked=asked)
+    held = catalog.closure(caller.client_roles.get(container, ()))
+    return Situation(
+        request=request,
+        caller=caller,
+        answer=answer,
+        catalog=catalog,
+        facts=known,
+        requirement=requirement,
+        now_epoch_seconds=now_epoch_seconds,
+        version=version,
+        version_known=asked is not None,
+        require_audience=require_audience,
+        container=container,
+        container_realm=container_realm,
+        held=held,
+        missing=roles_to_add(catalog, requirement, _trusted_roles(catalog, known, held)),
+        grants_live=grants_are_live(version, caller, answer, known),
+        words=_words(request, caller, container, container_realm, asked or catalog.version),
+    )
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """``26.7.4`` as (26, 7, 4), as far as it is numbers."""
+    numbers = []
+    for part in version.partition("-")[0].split("."):
+        if not part.isdecimal():
+            break
+        numbers.append(int(part))
+    return tuple(numbers)
+
+
+def owner_of_roles(caller: Caller, target_realm: str | None) -> tuple[str, str | None]:
+    """The client whose roles are asked for, and the realm that it lives in (MgmtPermissions, AdminAuth).
+
+    A token of master needs roles of the client ``{realm}-realm`` in master, any other token roles of ``realm-management``.
+    """
+    if caller.realm == MASTER or (caller.realm is None and target_realm == MASTER):
+        return f"{target_realm or MASTER}-realm", MASTER
+    return REALM_MANAGEMENT, caller.realm or target_realm
+
+
+def grants_are_live(version: tuple[int, ...], caller: Caller, answer: Answer, facts: Facts) -> bool:
+    """Whether this Keycloak reads the caller's grants at the call. The body of a 403 shows an old version that was not expected."""
+    if answer.status == 403 and answer.error == _BODY_OF_OLD_VERSIONS:
+        version = min(version, (25,))
+    lightweight = facts.lightweight or (caller.kind is CallerKind.UNKNOWN and not caller.has_roles_claims)
+    if version < LIVE_FOR_LIGHTWEIGHT_SINCE:
+        return caller.client_id in BUILT_IN_ADMIN_CLIENTS
+    return version >= LIVE_GRANTS_SINCE or lightweight
+
+
+def roles_to_add(catalog: Catalog, requirement: Requirement | None, held: frozenset[str]) -> RoleSet:
+    """The smallest addition that gets the full answer; where none is possible, the smallest that is let in. Sorted.
+
+    The least set, unless the roles that the caller has already leave less to add on another way.
+    """
+    if requirement is None:
+        return ()
+    sets = requirement.any_of or requirement.admits
+    additions = [tuple(role for role in roles if role not in held) for roles in sets]
+    return catalog.least(additions) or () if additions else ()
+
+
+def _trusted_roles(catalog: Catalog, facts: Facts, held: frozenset[str]) -> frozenset[str]:
+    return catalog.closure(facts.granted) if facts.granted is not None else held
+
+
+def _words(request: RequestFacts, caller: Caller, container: str, container_realm: str | None, version: str) -> dict[str, str]:
+    target = request.target
+    operation = f"{target.method} {target.operation.path}" if target.operation else f"{target.method} {shown(target.raw_path)}"
+    return {
+        "who": who(caller),
+        "client": shown(caller.client_id) if caller.client_id else "(unknown)",
+        "realm": shown(target.realm) if target.realm else "(none)",
+        "caller_realm": shown(caller.realm) if caller.realm else "(unknown)",
+        "container": shown(container),
+        "container_realm": shown(container_realm) if container_realm else "(unknown)",
+        "operation": operation,
+        "version": version,
+    }
+
+
+def who(caller: Caller) -> str:
+    """The caller in words, by the best name that the token gives."""
+    if caller.username:
+        return shown(caller.username)
+    if caller.client_id:
+        return f"the caller with a token of client {shown(caller.client_id)}"
+    return "the caller" if caller.kind is not CallerKind.ANONYMOUS else "a caller without a token"
+
+
+def named(situation: Situation, **more: Any) -> dict[str, str]:
+    """The words of a situation and some more, for a text's placeholders."""
+    return {**situation.words, **{key: str(value) for key, value in more.items()}}
