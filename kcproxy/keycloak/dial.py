@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import os
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -99,7 +100,7 @@ def in_turn(found: Sequence[tuple[int, str]], preferred: str | None) -> tuple[st
     others = [address for family, address in found if family != found[0][0]]
     mixed = [address for pair in zip_longest(first_family, others) for address in pair if address is not None]
     ordered = tuple(dict.fromkeys(mixed))
-    if preferred in ordered:
+    if preferred is not None and preferred in ordered:
         return (preferred, *(address for address in ordered if address != preferred))
     return ordered
 
@@ -112,6 +113,6 @@ def _reason(error: BaseException, limit_seconds: float) -> str:
         return f"TLS failed ({error.reason or error})"
     if isinstance(error, TimeoutError):
         return f"no connection within {limit_seconds:.3g} s"
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    return str(error)
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()
+    return str(error) or type(error).__name__

@@ -90,7 +90,9 @@ class RawUpstream:
 
 
 @asynccontextmanager
-async def raw_upstream(script: Script, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[RawUpstream]:
+async def raw_upstream(
+    script: Script, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[RawUpstream]:
     """Listen on loopback; every connection is handed to ``script`` and closed at its end."""
     upstream = RawUpstream(scheme="https" if tls else "http")
     talks: set[asyncio.Task[None]] = set()

@@ -1,6 +1,7 @@
 """What the pool makes of answers: the good, in every framing and every cut, and the hostile."""
 
 import asyncio
+from itertools import pairwise
 from typing import NamedTuple
 
 import pytest
@@ -25,12 +26,16 @@ class Seen(NamedTuple):
     body: bytes
 
 
+async def whole_answer(pool: PoolUpstream, method: str = "GET") -> Seen:
+    answer = await pool.exchange(method, "/x", HOST, None)
+    body = b"".join([chunk async for chunk in answer.chunks()])
+    return Seen(answer.status, answer.reason, answer.headers, body)
+
+
 async def ask(upstream: RawUpstream, method: str = "GET") -> Seen:
     pool = PoolUpstream(upstream.settings())
     try:
-        answer = await pool.exchange(method, "/x", HOST, None)
-        body = b"".join([chunk async for chunk in answer.chunks()])
-        return Seen(answer.status, answer.reason, answer.headers, body)
+        return await whole_answer(pool, method)
     finally:
         await pool.close()
 
@@ -45,16 +50,28 @@ GOOD: dict[str, tuple[str, bytes, Seen]] = {
         HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0A\r\n0123456789\r\n0\r\n\r\n",
         Seen(200, b"OK", [(b"Transfer-Encoding", b"chunked")], b"abc0123456789"),
     ),
-    "chunked and empty": ("GET", HEAD + b"Transfer-Encoding: Chunked\r\n\r\n0\r\n\r\n", Seen(200, b"OK", [(b"Transfer-Encoding", b"Chunked")], b"")),
+    "chunked and empty": (
+        "GET",
+        HEAD + b"Transfer-Encoding: Chunked\r\n\r\n0\r\n\r\n",
+        Seen(200, b"OK", [(b"Transfer-Encoding", b"Chunked")], b""),
+    ),
     "chunk extensions and trailers are dropped": (
         "GET",
         HEAD + b"Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3;a=b\r\nabc\r\n0\r\nX-Sum: 1\r\nSet-Cookie: a=1\r\n\r\n",
         Seen(200, b"OK", [(b"Transfer-Encoding", b"chunked"), (b"Trailer", b"X-Sum")], b"abc"),
     ),
-    "until the connection closes": ("GET", HEAD + b"X-A: 1\r\n\r\nsome\r\n\r\ntext", Seen(200, b"OK", [(b"X-A", b"1")], b"some\r\n\r\ntext")),
+    "until the connection closes": (
+        "GET",
+        HEAD + b"X-A: 1\r\n\r\nsome\r\n\r\ntext",
+        Seen(200, b"OK", [(b"X-A", b"1")], b"some\r\n\r\ntext"),
+    ),
     "HTTP/1.0": ("GET", b"HTTP/1.0 200 OK\r\n\r\nold", Seen(200, b"OK", [], b"old")),
     "HEAD with a length": ("HEAD", HEAD + b"Content-Length: 893\r\n\r\n", Seen(200, b"OK", [(b"Content-Length", b"893")], b"")),
-    "HEAD that would be chunked": ("HEAD", HEAD + b"Transfer-Encoding: chunked\r\n\r\n", Seen(200, b"OK", [(b"Transfer-Encoding", b"chunked")], b"")),
+    "HEAD that would be chunked": (
+        "HEAD",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n",
+        Seen(200, b"OK", [(b"Transfer-Encoding", b"chunked")], b""),
+    ),
     "HEAD without framing": ("HEAD", HEAD + b"X-A: 1\r\n\r\n", Seen(200, b"OK", [(b"X-A", b"1")], b"")),
     "204": ("DELETE", b"HTTP/1.1 204 No Content\r\n\r\n", Seen(204, b"No Content", [], b"")),
     "304 with the length of what it does not send": (
@@ -73,7 +90,14 @@ GOOD: dict[str, tuple[str, bytes, Seen]] = {
         Seen(
             200,
             b"OK",
-            [(b"sEt-CooKie", b"a=1"), (b"X-Empty", b""), (b"Set-Cookie", b"b=2"), (b"x-latin", b"\xe4"), (b"X-Pad", b"v \t"), (b"Content-Length", b"0")],
+            [
+                (b"sEt-CooKie", b"a=1"),
+                (b"X-Empty", b""),
+                (b"Set-Cookie", b"b=2"),
+                (b"x-latin", b"\xe4"),
+                (b"X-Pad", b"v \t"),
+                (b"Content-Length", b"0"),
+            ],
             b"",
         ),
     ),
@@ -118,7 +142,7 @@ def cut_answers(draw: st.DrawFn) -> Mixed:
 def test_where_an_answer_is_cut_makes_no_difference(mixed: Mixed) -> None:
     method, sent, seen = GOOD[mixed.name]
     edges = [0, *sorted(mixed.cuts), len(sent)]
-    pieces = [sent[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [sent[start:end] for start, end in pairwise(edges)]
 
     async def run() -> Seen:
         async with raw_upstream(saying(*pieces)) as upstream:
@@ -180,8 +204,7 @@ async def test_a_hostile_answer_is_refused_and_leaves_nothing_behind(sent: bytes
     async with raw_upstream(saying(sent)) as upstream:
         pool = PoolUpstream(upstream.settings())
         with pytest.raises(UpstreamBroken) as refused:
-            answer = await pool.exchange("GET", "/x", HOST, None)
-            assert [chunk async for chunk in answer.chunks()] is None, "it was taken for a whole answer"
+            await whole_answer(pool)
         assert upstream.scheme in str(refused.value), "the message says who it was"
         await asyncio.sleep(0)
         assert (pool.open_connections, pool.idle_connections) == (0, 0)
@@ -288,4 +311,3 @@ async def test_a_caller_who_reads_slowly_slows_the_server_down_and_memory_stays_
         assert total == 104857600, "the caller's slowness is not the server's: no time limit struck"
         assert pool.idle_connections == 1
         await pool.close()
-

@@ -69,7 +69,9 @@ SMUGGLED: dict[str, tuple[str, str, RawHeaders, bytes | None]] = {
 
 
 @pytest.mark.parametrize(("method", "target", "headers", "body"), SMUGGLED.values(), ids=SMUGGLED)
-async def test_a_request_that_could_be_read_in_two_ways_never_leaves(method: str, target: str, headers: RawHeaders, body: bytes | None) -> None:
+async def test_a_request_that_could_be_read_in_two_ways_never_leaves(
+    method: str, target: str, headers: RawHeaders, body: bytes | None
+) -> None:
     async with raw_upstream(answering(ok())) as upstream:
         pool = PoolUpstream(upstream.settings())
         with pytest.raises(RequestRefused) as refused:
