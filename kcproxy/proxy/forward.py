@@ -9,14 +9,13 @@ from kcproxy.errors import RequestRefused, UpstreamError
 from kcproxy.keycloak.tokens import TokenSource
 from kcproxy.keycloak.upstream import Upstream, UpstreamAnswer
 from kcproxy.observe.events import Observer
+from kcproxy.proxy.answer import REFUSED, Refusals
 from kcproxy.proxy.authorize import Accounts, brings_credentials_in_query
 from kcproxy.proxy.bodies import CallerGone, read_body
 from kcproxy.proxy.passage import Passage
 from kcproxy.proxy.protocol import Inbound
 from kcproxy.proxy.refused import Replacements
 from kcproxy.settings import AccountSettings, Settings
-
-_REFUSED = frozenset({401, 403})
 
 
 class Plane:
@@ -31,6 +30,7 @@ class Plane:
         side: Upstream,
         tokens: TokenSource,
         observer: Observer,
+        refusals: Refusals | None = None,
         clock: Callable[[], float] = time.perf_counter,
         token_clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -40,6 +40,7 @@ class Plane:
         self.upstream = upstream
         self.side = side
         self.tokens = tokens
+        self.refusals = refusals
         self.clock = clock
         self.accounts = Accounts(settings.accounts)
         self.upstream_origin = settings.upstream.origin.encode()
@@ -73,11 +74,12 @@ class Plane:
         passage.account = self._account(passage)
         if passage.account is not None:
             passage.held = await self.tokens.hold(passage.account)
+            passage.token = passage.held.token
         passage.body = await read_body(inbound, passage.head, idle_seconds=self.settings.limits.body_idle_timeout_seconds)
         if inbound.protocol.transport is None:
             raise CallerGone
-        answer = await self._send(passage, passage.held.token if passage.held else None)
-        if passage.held is None or answer.status not in _REFUSED:
+        answer = await self._send(passage)
+        if passage.held is None or answer.status not in REFUSED:
             return answer
         return await self._once_more(passage, answer, arrived_at)
 
@@ -87,11 +89,11 @@ class Plane:
             return None
         return account
 
-    async def _send(self, passage: Passage, token: str | None) -> UpstreamAnswer:
+    async def _send(self, passage: Passage) -> UpstreamAnswer:
         head, body = passage.head, passage.body
         fields = head.fields
-        if token is not None:
-            fields = [*fields, (b"Authorization", b"Bearer " + token.encode())]
+        if passage.token is not None:
+            fields = [*fields, (b"Authorization", b"Bearer " + passage.token.encode())]
         began = self.clock()
         try:
             return await self.upstream.exchange(
@@ -119,9 +121,10 @@ class Plane:
         if token is None:
             return answer
         answer.release()
+        passage.token = token
         passage.replaced = passage.retried = True
         self._observer.token_replaced(account.client_id)
-        again = await self._send(passage, token)
-        if again.status not in _REFUSED:
+        again = await self._send(passage)
+        if again.status not in REFUSED:
             self._replacements.worked(account.client_id, passage.operation)
         return again

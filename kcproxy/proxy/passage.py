@@ -1,7 +1,7 @@
 """One request on its way through: what has become of it so far, and the record that remains of it."""
 
 from kcproxy.keycloak.tokens import HeldToken
-from kcproxy.model import Explanation, Target
+from kcproxy.model import Caller, Explanation, Target
 from kcproxy.observe.events import RequestRecord
 from kcproxy.proxy.bodies import Body
 from kcproxy.proxy.headers import RequestHead
@@ -17,12 +17,12 @@ class Passage:
     __slots__ = (
         "account",
         "body",
+        "caller",
         "error_kind",
         "explanation",
         "head",
         "held",
         "peer",
-        "query",
         "raw_target",
         "replaced",
         "retried",
@@ -30,6 +30,7 @@ class Passage:
         "started_at",
         "status",
         "target",
+        "token",
         "upstream_seconds",
     )
 
@@ -43,7 +44,9 @@ class Passage:
         self.body: Body | None = None
         self.account: AccountSettings | None = None
         self.held: HeldToken | None = None
+        self.token: str | None = None
         self.explanation: Explanation | None = None
+        self.caller: Caller | None = None
         self.error_kind: str | None = None
         self.status = CALLER_GONE
         self.replaced = False
@@ -66,13 +69,14 @@ class Passage:
             upstream_seconds=self.upstream_seconds,
             received_bytes=self.body.received_bytes if self.body is not None else 0,
             sent_bytes=self.sent_bytes,
-            injected_account=self.account.client_id if self.account is not None and self.held is not None else None,
+            injected_account=self.account.client_id if self.account is not None and self.token is not None else None,
             token_replaced=self.replaced,
             retried=self.retried,
             error_kind=self.error_kind,
             trace_id=_trace_id(self.head.picked.get(b"traceparent")),
             denial_id=self.explanation.id if self.explanation is not None else None,
             peer=self.peer,
+            caller=self.caller,
         )
 
 

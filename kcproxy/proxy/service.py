@@ -14,12 +14,13 @@ from kcproxy.errors import KcproxyError, RequestRefused, UpstreamError
 from kcproxy.keycloak.upstream import UpstreamAnswer
 from kcproxy.model import Target, TargetKind
 from kcproxy.observe.events import Observer, RequestRecord
+from kcproxy.proxy.answer import REFUSED
 from kcproxy.proxy.bodies import CallerGone
 from kcproxy.proxy.failures import Failure, failure_of
 from kcproxy.proxy.forward import Plane
 from kcproxy.proxy.gate import Gate
 from kcproxy.proxy.headers import read_answer, read_request
-from kcproxy.proxy.passage import Passage
+from kcproxy.proxy.passage import CALLER_GONE, Passage
 from kcproxy.proxy.protocol import CLOSED, KEPT, Inbound, Sent
 from kcproxy.proxy.respond import Reply
 
@@ -71,11 +72,11 @@ class ProxyService:
             passage = _passage(inbound, plane, started_at)
             await self._serve(plane, inbound, passage, reply)
         except CallerGone:
-            reply.keep_alive = False
+            self._gone(passage, reply)
         except KcproxyError as error:
             self._fail(inbound, passage, reply, error)
         except asyncio.CancelledError:
-            reply.keep_alive = False
+            self._gone(passage, reply)
             raise
         except Exception:
             log.exception("a request could not be served")
@@ -99,11 +100,16 @@ class ProxyService:
     async def _answer(self, plane: Plane, inbound: Inbound, passage: Passage, answer: UpstreamAnswer, reply: Reply) -> None:
         fields = read_answer(answer.headers, plane.upstream_origin, _public_origin(inbound, passage, plane))
         began = plane.clock()
+        passage.status = answer.status
         try:
+            if answer.status in REFUSED and plane.refusals is not None:
+                enriched = await plane.refusals.enrich(passage, answer, fields)
+                if enriched is not None:
+                    await reply.write(answer.status, answer.reason, enriched.fields, enriched.body)
+                    return
             await reply.forward(answer, fields)
         finally:
             passage.upstream_seconds += plane.clock() - began
-        passage.status = answer.status
 
     def _fail(self, inbound: Inbound, passage: Passage | None, reply: Reply, error: KcproxyError) -> None:
         """Say what went wrong; where the answer has begun, end the connection instead."""
@@ -121,7 +127,12 @@ class ProxyService:
         try:
             reply.write_raw(failure.as_bytes(keep_alive=reply.keep_alive, head_only=inbound.message.method == "HEAD"))
         except CallerGone:
-            reply.keep_alive = False
+            self._gone(passage, reply)
+
+    def _gone(self, passage: Passage | None, reply: Reply) -> None:
+        reply.keep_alive = False
+        if passage is not None:
+            passage.status = CALLER_GONE
 
     def _finish(self, passage: Passage | None, reply: Reply, clock: Callable[[], float], started_at: float) -> None:
         if passage is None:

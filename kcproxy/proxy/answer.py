@@ -1,0 +1,152 @@
+"""Refusals on their way back: Keycloak's own answer, enriched with the reason. Status, fields and headers stay; what cannot be enriched passes as it is.
+
+A bug in an explanation never breaks an answer: the original goes on, and the failure is logged and counted.
+"""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from kcproxy.keycloak.upstream import UpstreamAnswer
+from kcproxy.model import Answer, Explanation, RequestFacts
+from kcproxy.proxy.facts import answer_facts, decoded, request_facts
+from kcproxy.proxy.headers import AnswerFields
+from kcproxy.proxy.passage import Passage
+
+log = logging.getLogger("kcproxy.proxy")
+
+REFUSED = frozenset({401, 403})
+_PROBLEM = "application/problem+json"
+_REPLACED = frozenset(
+    {b"content-type", b"content-length", b"content-encoding", b"content-md5", b"digest", b"content-digest", b"repr-digest"}
+)
+
+
+class Explainer(Protocol):
+    """Explains refusals, and renders explanations."""
+
+    async def explain(self, request: RequestFacts, authorization: str | None, answer: Answer, *, injected: bool) -> Explanation | None:
+        """Why; None where there is nothing to explain."""
+        ...
+
+    def body(self, explanation: Explanation, original: dict[str, Any] | None) -> dict[str, Any]:
+        """The JSON body: the original's members, and the explanation."""
+        ...
+
+    def problem(self, explanation: Explanation, original: dict[str, Any] | None) -> dict[str, Any]:
+        """The same as RFC 9457."""
+        ...
+
+    def headers(self, explanation: Explanation) -> Sequence[tuple[str, str]]:
+        """The header fields to add."""
+        ...
+
+    def failed(self, error: Exception) -> None:
+        """An explanation could not be made or rendered: to be counted."""
+        ...
+
+
+@dataclass(slots=True)
+class Enriched:
+    """A refusal ready to be written."""
+
+    fields: AnswerFields
+    body: bytes
+
+
+class Refusals:
+    """Turns a refusal's answer into an enriched one."""
+
+    def __init__(self, explainer: Explainer, *, max_body_bytes: int, base_path: str, public_url: str) -> None:
+        """``public_url`` is the origin by which the proxy reaches Keycloak; larger bodies than ``max_body_bytes`` pass unexplained."""
+        self._explainer = explainer
+        self._max_body_bytes = max_body_bytes
+        self._base_path = base_path
+        self._public_url = public_url
+
+    async def enrich(self, passage: Passage, answer: UpstreamAnswer, fields: AnswerFields) -> Enriched | None:
+        """The enriched answer; None where the original passes as it is (its body is then still to be read). UpstreamError as the body's."""
+        if passage.target.method == "HEAD":
+            return None
+        raw = await answer.read(self._max_body_bytes)
+        if raw is None:
+            return None
+        plain = decoded(raw, _coding(answer), self._max_body_bytes)
+        if plain is None:
+            return Enriched(fields, raw)
+        try:
+            return await self._enriched(passage, answer, fields, raw, plain)
+        except Exception as error:
+            log.exception("a refusal could not be explained")
+            self._explainer.failed(error)
+            passage.explanation = None
+            return Enriched(_sized(fields, raw), raw)
+
+    async def _enriched(self, passage: Passage, answer: UpstreamAnswer, fields: AnswerFields, raw: bytes, plain: bytes) -> Enriched:
+        facts = answer_facts(answer.status, answer.headers, plain)
+        request = request_facts(passage, base_path=self._base_path, public_url=self._public_url)
+        explanation = await self._explainer.explain(request, _authorization(passage), facts, injected=passage.token is not None)
+        if explanation is None:
+            return Enriched(_sized(fields, raw), raw)
+        passage.caller = explanation.caller
+        headers = _new_headers(fields, self._explainer.headers(explanation))
+        if facts.json is None and plain.strip():
+            passage.explanation = explanation
+            return Enriched(_sized(fields, raw, headers), raw)  # somebody's page: only headers can be added to it
+        body, content_type = self._rendered(passage, explanation, facts)
+        passage.explanation = explanation
+        return Enriched(_rewritten(fields, body, content_type, headers), body)
+
+    def _rendered(self, passage: Passage, explanation: Explanation, facts: Answer) -> tuple[bytes, bytes]:
+        original = dict(facts.json) if facts.json is not None else None
+        if _PROBLEM in (passage.head.text(b"accept") or ""):
+            return _dumped(self._explainer.problem(explanation, original)), _PROBLEM.encode()
+        return _dumped(self._explainer.body(explanation, original)), b"application/json"
+
+
+def _dumped(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def _authorization(passage: Passage) -> str | None:
+    if passage.token is not None:
+        return f"Bearer {passage.token}"
+    return passage.head.text(b"authorization")
+
+
+def _coding(answer: UpstreamAnswer) -> bytes | None:
+    codings = [value.strip() for name, value in answer.headers if name.lower() == b"content-encoding"]
+    return b", ".join(codings) or None
+
+
+def _name(line: bytes) -> bytes:
+    return line.partition(b":")[0].lower()
+
+
+def _new_headers(fields: AnswerFields, added: Sequence[tuple[str, str]]) -> list[bytes]:
+    """The fields to add, made safe; a challenge of Keycloak's own stays the only one."""
+    has_challenge = any(_name(line) == b"www-authenticate" for line in fields.lines)
+    return [
+        b"%b: %b\r\n" % (name.encode("latin-1"), _one_line(value))
+        for name, value in added
+        if not (has_challenge and name.lower() == "www-authenticate")
+    ]
+
+
+def _one_line(value: str) -> bytes:
+    """Printable ASCII only: names of realms and clients are other people's input."""
+    return "".join(character if " " <= character <= "~" else "?" for character in value).encode("ascii")
+
+
+def _sized(fields: AnswerFields, body: bytes, added: Sequence[bytes] = ()) -> AnswerFields:
+    """The same fields and body; a length where the body came in chunks, for it has been read to its end."""
+    length = [] if fields.length is not None else [b"Content-Length: %d\r\n" % len(body)]
+    return AnswerFields([*fields.lines, *length, *added], len(body), chunked=False)
+
+
+def _rewritten(fields: AnswerFields, body: bytes, content_type: bytes, added: Sequence[bytes]) -> AnswerFields:
+    kept = [line for line in fields.lines if _name(line) not in _REPLACED]
+    own = [b"Content-Type: %b\r\n" % content_type, b"Content-Length: %d\r\n" % len(body)]
+    return AnswerFields([*kept, *own, *added], len(body), chunked=False)
