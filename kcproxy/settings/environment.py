@@ -41,6 +41,7 @@ def _indexed(name: str) -> str | None:
 
 
 def _unknown(name: str, known: Mapping[str, str], findings: Findings) -> None:
-    near = closest(name, known)
-    remedy = f"did you mean {near}?" if near else "see the list of variables in docs/settings.md, or unset it"
+    # Without what all have in common, which would make every name look alike.
+    near = closest(name.removeprefix(PREFIX), (other.removeprefix(PREFIX) for other in known))
+    remedy = f"did you mean {PREFIX}{near}?" if near else "see the list of variables in docs/settings.md, or unset it"
     findings.problem(name, "no setting has this variable", remedy)

@@ -104,13 +104,14 @@ def boolean() -> Kind:
 def choice(names: type[StrEnum] | tuple[str, ...]) -> Kind:
     """One of a closed set of words; an enumeration's member where one is given."""
     allowed = names if isinstance(names, tuple) else tuple(member.value for member in names)
+    by_lower_case = {word.lower(): word for word in allowed}
     words = "one of " + ", ".join(allowed)
 
     def read(raw: Any) -> str | Enum:
-        word = raw.strip().lower() if isinstance(raw, str) else raw
-        if word not in allowed:
+        word = by_lower_case.get(raw.strip().lower()) if isinstance(raw, str) else None
+        if word is None:
             raise _refused(raw, words)
-        return str(word) if isinstance(names, tuple) else names(word)
+        return word if isinstance(names, tuple) else names(word)
 
     return Kind(words=words, read=read, schema={"enum": list(allowed)}, example=allowed[0])
 
