@@ -1,0 +1,160 @@
+"""``kcproxy explain``: why a call is refused, and what it needs, without asking anybody."""
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kcproxy.catalog import Catalog
+from kcproxy.catalog.documents import entry_document
+from kcproxy.cli.exits import Exit, epilog
+from kcproxy.cli.judgement import Asked, Judgement, Outcome, asked, judge
+from kcproxy.cli.options import json_option, table, version_option
+from kcproxy.cli.roles_text import card, least_text, roles_text, thinner
+from kcproxy.cli.terminal import bold, document, paint, result, talk
+from kcproxy.explain.claims import read_caller
+from kcproxy.explain.render import document as explanation_document
+from kcproxy.model import Explanation, Fix, TargetKind
+from kcproxy.settings.kinds import METHODS
+
+SCHEMA = 1
+_MAX_TOKEN_CHARACTERS = 262_144
+_EXITS = {Outcome.DENIED: Exit.DENIED, Outcome.UNKNOWN: Exit.UNKNOWN}
+EXAMPLES = """\b
+Examples:
+  kcproxy explain GET /admin/realms/shop/users/42
+  get-token | kcproxy explain GET /admin/realms/shop/users/42 --token-file -
+  kcproxy explain PUT https://login.example.com/auth/admin/realms/shop --token-file token --status 401
+
+"""
+
+
+@click.command(name="explain", epilog=EXAMPLES + epilog())
+@click.argument("method", type=click.Choice(METHODS, case_sensitive=False))
+@click.argument("path")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE|-",
+    help="The caller's access token; - reads it from standard input.",
+)
+@click.option("--status", type=click.Choice(["401", "403"]), help="What Keycloak answered; otherwise it is judged by the token.")
+@version_option
+@json_option
+def command(method: str, path: str, token_file: Path | None, status: str | None, version: str | None, *, as_json: bool) -> None:
+    """Why is this call refused, and what is the smallest fix? Offline, from the token's claims and the table of role needs.
+
+    PATH is a path or a whole URL. Without a token: which role the call needs. The token is read, never sent, never shown, and its
+    signature is not checked; what only Keycloak knows (grants since, switched-off clients) is named as a possibility.
+    """
+    catalog = table(version)
+    try:
+        call = asked(catalog, method, path)
+    except ValueError as error:
+        raise click.BadParameter("it cannot be read as a path or URL", param_hint="PATH") from error
+    caller = read_caller(f"Bearer {_token(token_file)}" if token_file else None)
+    now = time.time()
+    told = int(status) if status else None
+    judgement = judge(catalog, call, caller, status=told, version=version, now_epoch_seconds=now)
+    if as_json:
+        document(_document(catalog, call, judgement))
+    else:
+        for line in _text(catalog, call, judgement):
+            result(line)
+    if token_file:
+        talk("Judged by the token's claims, unverified: its signature was not checked, and nobody was asked.")
+    if code := _EXITS.get(judgement.outcome):
+        sys.exit(code)
+
+
+def _token(file: Path) -> str:
+    """The token, a leading ``Bearer`` dropped. Nothing of it is ever repeated in a message."""
+    try:
+        with click.open_file(str(file), encoding="utf-8", errors="replace") as stream:
+            token = str(stream.read(_MAX_TOKEN_CHARACTERS)).strip()
+    except OSError as error:
+        raise click.BadParameter(f"cannot be read ({error.strerror})", param_hint="--token-file") from error
+    if not token:
+        raise click.BadParameter("is empty", param_hint="--token-file")
+    scheme, _, rest = token.partition(" ")
+    return rest.strip() if scheme.lower() == "bearer" and rest else token
+
+
+def _document(catalog: Catalog, call: Asked, judgement: Judgement) -> dict[str, Any]:
+    entry, explanation = catalog.entry(call.target), judgement.explanation
+    return {
+        "schema": SCHEMA,
+        "keycloak": catalog.version,
+        "outcome": judgement.outcome.value,
+        "status": judgement.status,
+        "roles": list(judgement.held),
+        "operation": entry_document(entry) if entry else None,
+        "explanation": explanation_document(explanation) if explanation else None,
+    }
+
+
+def _text(catalog: Catalog, call: Asked, judgement: Judgement) -> Iterator[str]:
+    if judgement.explanation is not None:
+        yield from _explained(judgement.explanation)
+    elif judgement.outcome is Outcome.DENIED:
+        yield f"Keycloak answers {judgement.status}, and nothing here tells why."
+    elif judgement.outcome is Outcome.UNKNOWN:
+        yield _unknown(catalog, call, judgement)
+    elif judgement.outcome is Outcome.NEEDS:
+        entry = catalog.entry(call.target)
+        yield from card(entry) if entry else ()
+    else:
+        yield from _let_in(judgement)
+
+
+def _unknown(catalog: Catalog, call: Asked, judgement: Judgement) -> str:
+    name = f"{call.target.method} {call.target.raw_path}"
+    if judgement.requirement is not None:
+        return f"{name}: what it needs on Keycloak {catalog.version} could not be determined ({judgement.requirement.undetermined})."
+    if call.target.kind is TargetKind.ADMIN_UNKNOWN:
+        return f"{name} is not in the table of Keycloak {catalog.version}; what it needs is not known here."
+    return f"{name} is no call of the Admin REST API, and needs no role of realm-management."
+
+
+def _let_in(judgement: Judgement) -> Iterator[str]:
+    need = judgement.requirement
+    held = roles_text(judgement.held)
+    if need is None:
+        return
+    if judgement.outcome is Outcome.LET_IN:
+        yield f"{paint('Let in', 'green')}: the token names {held}, and the call needs {least_text(need)}."
+        return
+    says = "; ".join(f"with {roles_text(roles)}: {what}" for roles, what in thinner(need))
+    yield f"{paint('Let in, but sees less', 'yellow')}: the token names {held}; all of it needs {least_text(need)} ({says})."
+
+
+def _explained(explanation: Explanation) -> Iterator[str]:
+    verdict = explanation.verdict
+    yield f"{paint(str(explanation.answer.status), 'red')} {bold(verdict.cause.value)} ({verdict.confidence.value})"
+    yield explanation.summary
+    yield from _listed("Evidence", verdict.evidence)
+    for fix in explanation.fixes:
+        yield from _fix(fix)
+    others = (f"{other.summary} Check: {other.check}" for other in verdict.alternatives)
+    yield from _listed("What else it could be", tuple(others))
+    yield from _listed("Worth knowing", explanation.hints)
+
+
+def _listed(title: str, lines: tuple[str, ...]) -> Iterator[str]:
+    if lines:
+        yield ""
+        yield bold(title)
+        yield from (f"  - {line}" for line in lines)
+
+
+def _fix(fix: Fix) -> Iterator[str]:
+    yield ""
+    yield bold(f"Fix: {fix.summary}")
+    if fix.warning:
+        yield f"  {paint('beware', 'yellow')}: {fix.warning}"
+    if fix.console:
+        yield f"  console: {' → '.join(fix.console)}"
+    yield from (f"  {line}" for line in fix.kcadm)

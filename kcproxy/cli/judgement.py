@@ -1,0 +1,102 @@
+"""What can be said of a call without asking anybody: the table, the token's claims and the clock."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import parse_qs, urlsplit
+
+from kcproxy.catalog import Catalog
+from kcproxy.explain.explanation import explain
+from kcproxy.model import Answer, Caller, CallerKind, Explanation, Facts, RequestFacts, Requirement, RoleSet, Target
+
+_BODIES = {401: {"error": "HTTP 401 Unauthorized"}, 403: {"error": "HTTP 403 Forbidden"}}
+_EXPLANATION_ID = "offline"
+_MASTER = "master"
+
+
+class Outcome(StrEnum):
+    """What becomes of the call."""
+
+    NEEDS = "needs"  # no caller was given, so only the need can be told
+    LET_IN = "let-in"
+    REDUCED = "reduced"
+    DENIED = "denied"
+    UNKNOWN = "unknown"  # the table does not have the operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The call: target, query, and where Keycloak is, if a whole URL was given."""
+
+    target: Target
+    query: dict[str, tuple[str, ...]]
+    base_path: str
+    public_url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """The outcome, with the status that it was judged by and the explanation, where the call is denied."""
+
+    outcome: Outcome
+    requirement: Requirement | None
+    held: RoleSet = ()
+    status: int | None = None
+    explanation: Explanation | None = None
+
+
+def asked(catalog: Catalog, method: str, place: str) -> Asked:
+    """A call from METHOD and a path or a URL; what stands before ``/admin/`` is the base path. ValueError where a URL cannot be read."""
+    parts = urlsplit(place)
+    head, found, _ = parts.path.partition("/admin/")
+    base_path = head if found else ""
+    target = catalog.target(method.upper(), parts.path, base_path=base_path)
+    query = {name: tuple(values) for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
+    public_url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else None
+    return Asked(target=target, query=query, base_path=base_path, public_url=public_url)
+
+
+def judge(catalog: Catalog, call: Asked, caller: Caller, *, status: int | None, version: str | None, now_epoch_seconds: float) -> Judgement:
+    """Judge a call. ``status``: what Keycloak answered, if it did; otherwise it follows from the token's times and roles."""
+    master = caller.realm == _MASTER and call.target.realm != _MASTER
+    requirement = catalog.requirement(call.target, query=call.query, master=master, asked=version)
+    held = held_roles(caller, call.target)
+    outcome = _outcome(catalog, requirement, caller, held, now_epoch_seconds) if status is None else Outcome.DENIED
+    if status is None and outcome is not Outcome.DENIED:
+        return Judgement(outcome=outcome, requirement=requirement, held=held)
+    told = status or (401 if _expired(caller, now_epoch_seconds) else 403)
+    explanation = explain(
+        explanation_id=_EXPLANATION_ID,
+        request=RequestFacts(target=call.target, base_path=call.base_path, query=call.query, public_url=call.public_url),
+        caller=caller,
+        answer=Answer(status=told, headers={"content-type": "application/json"}, json=_BODIES[told]),
+        catalog=catalog,
+        facts=Facts(keycloak=version) if version else None,
+        now_epoch_seconds=now_epoch_seconds,
+        keycloak_version=version,
+    )
+    return Judgement(outcome=outcome, requirement=requirement, held=held, status=told, explanation=explanation)
+
+
+def held_roles(caller: Caller, target: Target) -> RoleSet:
+    """The roles that the token names on the client that owns the target's realm."""
+    realm = target.realm or _MASTER
+    owner = "realm-management" if caller.realm == realm != _MASTER else f"{realm}-realm"
+    return tuple(sorted(caller.client_roles.get(owner, ())))
+
+
+def _outcome(catalog: Catalog, requirement: Requirement | None, caller: Caller, held: RoleSet, now_epoch_seconds: float) -> Outcome:
+    if requirement is None or requirement.undetermined is not None:
+        return Outcome.UNKNOWN
+    if caller.kind is CallerKind.ANONYMOUS:
+        return Outcome.NEEDS
+    if caller.kind is CallerKind.UNREADABLE or _expired(caller, now_epoch_seconds):
+        return Outcome.DENIED
+    of_master = caller.realm == _MASTER and any(set(roles) <= set(caller.realm_roles) for roles in requirement.master_realm_roles)
+    if of_master or catalog.satisfies(held, requirement.any_of):
+        return Outcome.LET_IN
+    return Outcome.REDUCED if catalog.satisfies(held, requirement.admits) else Outcome.DENIED
+
+
+def _expired(caller: Caller, now_epoch_seconds: float) -> bool:
+    expiry = caller.expires_at_epoch_seconds
+    return expiry is not None and expiry <= now_epoch_seconds
