@@ -57,6 +57,7 @@ def explain(
         fixes=fixes(judged, verdict, console),
         docs_url=page(verdict.cause, docs_url),
         hints=hints(judged, verdict),
+        looked_up=facts,
     )
 
 

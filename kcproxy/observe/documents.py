@@ -5,7 +5,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from kcproxy.model import Caller, Explanation, Fix, Requirement
+from kcproxy.explain import render
+from kcproxy.model import Caller, Explanation
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.labels import operation_label
 from kcproxy.observe.redact import redact_text
@@ -37,9 +38,8 @@ def document(explanation: Explanation, record: RequestRecord, at_epoch_seconds: 
             "traceId": record.trace_id,
             "durationMs": round(record.duration_seconds * 1e3, 2),
             "docsUrl": explanation.docs_url,
-            "hints": list(explanation.hints),
             "sets": four_sets(explanation),
-            "explanation": explained(explanation),
+            "explanation": render.document(explanation),
         }
     )
     return found
@@ -77,61 +77,6 @@ def what(explanation: Explanation) -> str:
     """The operation, by its template where the catalog knows it."""
     target = explanation.request.target
     return target.operation.key if target.operation is not None else f"{target.method} ({operation_label(target)})"
-
-
-def explained(explanation: Explanation) -> Document:
-    """The object ``explanation`` of an explained denial, in full."""
-    verdict, target = explanation.verdict, explanation.request.target
-    path = target.operation.path if target.operation is not None else target.raw_path
-    return {
-        "id": explanation.id,
-        "cause": verdict.cause.value,
-        "confidence": verdict.confidence.value,
-        "summary": explanation.summary,
-        "operation": {"method": target.method, "path": path, "realm": target.realm},
-        "caller": _caller(explanation.caller, verdict.container),
-        "required": None if explanation.requirement is None else _required(explanation.requirement, verdict.container),
-        "missing": list(verdict.missing),
-        "evidence": list(verdict.evidence),
-        "fixes": [_fix(fix) for fix in explanation.fixes],
-        "alternatives": [
-            {"cause": a.cause.value, "confidence": a.confidence.value, "summary": a.summary, "check": a.check} for a in verdict.alternatives
-        ],
-    }
-
-
-def _caller(caller: Caller, container: str | None) -> Document:
-    return {
-        "kind": caller.kind.value,
-        "clientId": caller.client_id,
-        "username": caller.username,
-        "realm": caller.realm,
-        "roles": list(caller.client_roles.get(container or "realm-management", ())),
-    }
-
-
-def _required(requirement: Requirement, container: str | None) -> Document:
-    return {
-        "client": container,
-        "least": None if requirement.least is None else list(requirement.least),
-        "anyOf": [list(roles) for roles in requirement.any_of],
-        "admits": [list(roles) for roles in requirement.admits],
-        "keycloak": requirement.keycloak,
-        "basis": requirement.basis.value,
-    }
-
-
-def _fix(fix: Fix) -> Document:
-    return {
-        "summary": fix.summary,
-        "roles": list(fix.roles),
-        "console": list(fix.console),
-        "consoleUrl": fix.console_url,
-        "kcadm": list(fix.kcadm),
-        "curl": list(fix.curl),
-        "terraform": fix.terraform,
-        "warning": fix.warning,
-    }
 
 
 def bounded(value: Any, max_characters: int = MAX_TEXT_CHARACTERS, max_items: int = MAX_ITEMS) -> Any:

@@ -3,18 +3,21 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 
 from aiohttp import web
 
 from kcproxy.observe.documents import Document, encoded, iso
+from kcproxy.observe.live import Follower
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.page import render
+from kcproxy.proxy import admin_explain
 from kcproxy.proxy.admin_access import HEADERS
+from kcproxy.proxy.admin_explain import OBSERVER, html
 
-OBSERVER: web.AppKey[LiveObserver] = web.AppKey("observer", LiveObserver)
 MAX_LISTED = 200
 COALESCE_SECONDS = 0.25
-HEARTBEAT_SECONDS = 15.0
+HEARTBEAT_SECONDS = 5.0
 
 
 def add_routes(app: web.Application, observer: LiveObserver) -> None:
@@ -22,6 +25,7 @@ def add_routes(app: web.Application, observer: LiveObserver) -> None:
     app[OBSERVER] = observer
     app.router.add_get("/", _list)
     app.router.add_get("/denials/{id}", _one)
+    admin_explain.add_routes(app)
     app.router.add_get("/roles", _roles)
     app.router.add_get("/events", _events)
     app.router.add_get("/assets/{name}", _asset)
@@ -32,11 +36,6 @@ def add_routes(app: web.Application, observer: LiveObserver) -> None:
         observer.denials.live.close()
 
     app.on_shutdown.append(end_streams)
-
-
-def html(text: str, status: int = 200) -> web.Response:
-    """A page as an answer."""
-    return web.Response(text=text, status=status, content_type="text/html")
 
 
 def _listed(observer: LiveObserver, limit: int = MAX_LISTED) -> list[Document]:
@@ -97,15 +96,20 @@ async def _events(request: web.Request) -> web.StreamResponse:
         if follower is None:
             return web.Response(status=503, text="too many browsers follow already\n", headers={"Retry-After": "30"})
         await response.prepare(request)
-        await response.write(b"retry: 2000\n\n")
-        while not follower.closed:
-            try:
-                changed: Sequence[str] = await asyncio.wait_for(follower.changes(), HEARTBEAT_SECONDS)
-            except TimeoutError:
-                changed = ()
-            await response.write(_event(observer, changed))
-            await asyncio.sleep(COALESCE_SECONDS)
+        with suppress(ConnectionResetError):  # the browser went away
+            await _stream(response, follower, observer)
     return response
+
+
+async def _stream(response: web.StreamResponse, follower: Follower, observer: LiveObserver) -> None:
+    await response.write(b"retry: 2000\n\n")
+    while not follower.closed:
+        try:
+            changed: Sequence[str] = await asyncio.wait_for(follower.changes(), HEARTBEAT_SECONDS)
+        except TimeoutError:
+            changed = ()
+        await response.write(_event(observer, changed))
+        await asyncio.sleep(COALESCE_SECONDS)
 
 
 def _event(observer: LiveObserver, changed: Sequence[str]) -> bytes:

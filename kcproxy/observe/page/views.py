@@ -34,7 +34,7 @@ def causes(groups: Iterable[Document]) -> list[str]:
 def sets_view(document: Document) -> Document:
     """The four sets as the rows of one table: the needed roles first, then what else the caller has."""
     sets, explanation = document["sets"], document["explanation"]
-    required = explanation["required"] or {"least": None, "client": None}
+    required = explanation["required"]
     least, suffices = required["least"] or [], [role for roles in sets["needed"] or [] for role in roles]
     has = [role for name in ("granted", "inScope", "inToken") for role in sets[name] or []]
     rows = list(dict.fromkeys([*least, *explanation["missing"], *suffices, *sorted(has)]))

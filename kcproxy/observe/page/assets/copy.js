@@ -25,7 +25,7 @@
     button.hidden = false;
     const label = button.firstChild.textContent;
     button.addEventListener("click", async () => {
-      const text = button.dataset.text ?? button.closest(".copyable").querySelector("code").textContent;
+      const text = button.dataset.text;
       const done = await copy(text);
       button.firstChild.textContent = done ? "Copied" : "Press Ctrl+C";
       news.textContent = done ? "Copied." : "The browser refuses to copy; select the text.";

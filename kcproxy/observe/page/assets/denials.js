@@ -28,6 +28,7 @@
     item.querySelector('[data-field="link"]').href = `/denials/${encodeURIComponent(group.id)}`;
     item.querySelector('[data-part="realm"]').hidden = !group.realm;
     item.querySelector('[data-part="missing"]').hidden = group.missing.length === 0;
+    item.querySelector('[data-part="since"]').hidden = group.count === 1;
     item.querySelector('[data-field="resolved"]').hidden = !group.resolvedAt;
     item.classList.toggle("resolved", Boolean(group.resolvedAt));
   }

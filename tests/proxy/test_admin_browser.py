@@ -1,0 +1,244 @@
+"""The page in a real Chromium: live, filtered, copied from, without scripts, with hostile names, and without an axe violation."""
+
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from importlib.resources import files
+from itertools import product
+from typing import Any, Literal, TypeAlias
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+from kcproxy import catalog
+from kcproxy.model import Cause, Confidence
+from kcproxy.observe.denials import DenialStore
+from kcproxy.observe.log import Log
+from kcproxy.observe.metrics import Metrics
+from kcproxy.observe.observer import LiveObserver
+from kcproxy.observe.sink import Sink
+from kcproxy.proxy import admin
+from kcproxy.settings.values import AddressSettings, LogSettings, Secret, Settings, UpstreamSettings
+from tests.catalog.conftest import DOCUMENT
+from tests.observe.samples import caller, explanation, fix, record, target
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium (Debian package chromium) is not installed")
+
+NewPage: TypeAlias = Callable[..., Awaitable[Page]]
+HOSTILE = "<img src=x onerror=\"document.title='hacked'\">"
+UPSTREAM = UpstreamSettings(scheme="http", host="localhost", port=8080)
+AXE = files("axe_playwright_python").joinpath("axe.min.js")
+
+
+@pytest.fixture
+def observer() -> Iterator[LiveObserver]:
+    made = LiveObserver(Metrics(), Log(LogSettings(level="critical"), sink=Sink()), DenialStore(), catalog=catalog.parse(DOCUMENT))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def address(observer: LiveObserver) -> AsyncIterator[str]:
+    server = TestServer(_app(observer))
+    await server.start_server()
+    yield str(server.make_url("/")).rstrip("/")
+    await server.close()
+
+
+def _app(observer: LiveObserver, key: Secret | None = None) -> web.Application:
+    return admin.build(Settings(upstream=UPSTREAM, admin_listen=AddressSettings(host="127.0.0.1", port=0), admin_key=key), observer, list)
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        await started.close()
+
+
+@pytest.fixture
+async def new_page(browser: Browser) -> AsyncIterator[NewPage]:
+    complaints: list[str] = []
+    contexts: list[BrowserContext] = []
+
+    async def make(**options: Any) -> Page:
+        context = await browser.new_context(**options)
+        contexts.append(context)
+        page = await context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("request", lambda request: None if request.url.startswith("http://127.0.0.1") else complaints.append(request.url))
+        return page
+
+    yield make
+    for context in contexts:
+        await context.close()
+    assert complaints == []  # no error, nothing that the policy had to block, no request to anywhere else
+
+
+def deny(observer: LiveObserver, denial_id: str = "d-1", **changes: Any) -> None:
+    observer.denied(explanation(denial_id, **changes), record(status=403))
+
+
+async def live(page: Page, address: str) -> None:
+    await page.goto(address + "/")
+    await page.locator("#live.on").wait_for()
+
+
+async def test_a_denial_appears_within_a_second_without_reloading(address: str, observer: LiveObserver, new_page: NewPage) -> None:
+    page = await new_page()
+    await live(page, address)
+    assert await page.locator("#denials > li").count() == 0
+    began = time.monotonic()
+    deny(observer)
+    await page.get_by_role("link", name="lacks the role view-users").wait_for(timeout=1000)
+    assert time.monotonic() - began < 1
+    assert await page.locator("#empty").is_hidden()
+
+
+async def test_the_same_denial_again_counts_up_and_a_new_kind_comes_first(address: str, observer: LiveObserver, new_page: NewPage) -> None:
+    deny(observer)
+    page = await new_page()
+    await live(page, address)
+    deny(observer, "d-2")
+    await page.get_by_text("2 times", exact=False).wait_for()
+    deny(observer, "d-3", caller=caller("another"), summary="another may not")
+    await page.get_by_role("link", name="another may not").wait_for()
+    assert "another may not" in await page.locator("#denials > li").first.inner_text()
+    assert await page.locator("#denials > li").count() == 2
+
+
+async def test_what_passes_again_is_marked_live(address: str, observer: LiveObserver, new_page: NewPage) -> None:
+    deny(observer)
+    page = await new_page()
+    await live(page, address)
+    observer.request_finished(record(caller=caller()))
+    await page.get_by_text("passes now").wait_for()
+
+
+async def test_the_filter_works_while_typing_and_is_kept_in_the_address(address: str, observer: LiveObserver, new_page: NewPage) -> None:
+    deny(observer)
+    deny(observer, "d-2", caller=caller("billing"), summary="billing may not", cause=Cause.TOKEN_EXPIRED, missing=())
+    page = await new_page()
+    await live(page, address)
+    items = page.locator("#denials > li:visible")
+    await page.get_by_label("Search").fill("billing")
+    assert await items.count() == 1
+    await page.get_by_label("Search").fill("VIEW-users")
+    assert "view-users" in await items.first.inner_text()
+    await page.get_by_label("Search").fill("")
+    await page.get_by_label("Cause").select_option("token-expired")
+    assert await items.count() == 1
+    assert page.url.endswith("/?why=token-expired")
+    deny(observer, "d-3")  # a denial that the filter hides stays hidden when it comes live
+    await page.locator("#denials > li[hidden] [data-field=count]").get_by_text("2", exact=True).wait_for(state="attached")
+    assert await items.count() == 1
+
+
+@pytest.mark.parametrize("kind", ["kcadm", "curl", "terraform", "console"])
+async def test_copy_buttons_copy_exactly_the_command(address: str, observer: LiveObserver, new_page: NewPage, kind: str) -> None:
+    deny(observer)
+    page = await new_page(permissions=["clipboard-read", "clipboard-write"])
+    await page.goto(address + "/denials/d-1")
+    await page.locator(f'button[data-copy="{kind}"]').click()
+    await page.get_by_text("Copied.", exact=True).wait_for(state="attached")
+    expected = {
+        "kcadm": "\n".join(fix().kcadm),
+        "curl": "\n".join(fix().curl),
+        "terraform": fix().terraform,
+        "console": "\n".join(fix().console),
+    }
+    assert await page.evaluate("navigator.clipboard.readText()") == expected[kind]
+
+
+async def test_without_scripts_everything_can_be_read_and_no_dead_button_is_shown(
+    address: str, observer: LiveObserver, new_page: NewPage
+) -> None:
+    deny(observer)
+    page = await new_page(java_script_enabled=False)
+    await page.goto(address + "/")
+    await page.get_by_role("link", name="lacks the role view-users").click()
+    assert "--rolename view-users" in await page.locator("main").inner_text()
+    assert await page.locator("button:visible").count() == 0
+    await page.goto(address + "/")
+    await page.get_by_label("Search").fill("no such thing")
+    await page.get_by_role("button", name="Filter").click()
+    assert "Nothing matches" in await page.locator("main").inner_text()
+
+
+async def test_hostile_names_stay_text_live_too(address: str, observer: LiveObserver, new_page: NewPage) -> None:
+    page = await new_page()
+    await live(page, address)
+    deny(
+        observer,
+        target=target(realm=HOSTILE, raw_path=f"/{HOSTILE}"),
+        caller=caller(HOSTILE),
+        summary=HOSTILE,
+        missing=(HOSTILE,),
+        evidence=(HOSTILE,),
+    )
+    await page.get_by_role("link", name=HOSTILE).wait_for()
+    await page.get_by_role("link", name=HOSTILE).click()
+    await page.wait_for_url("**/denials/d-1")
+    assert HOSTILE in await page.locator("h1").inner_text()
+    assert await page.locator("img").count() == 0
+    assert "hacked" not in await page.title()
+
+
+async def test_it_works_by_keyboard_alone(address: str, observer: LiveObserver, new_page: NewPage) -> None:
+    deny(observer)
+    page = await new_page()
+    await live(page, address)
+    await page.keyboard.press("Tab")
+    assert await page.evaluate("document.activeElement.textContent") == "Skip to content"
+    await page.keyboard.press("Enter")
+    for _ in range(4):  # search, cause, check box, the first denial
+        await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/denials/d-1")
+
+
+@pytest.mark.parametrize("path", ["/", "/?q=nothing", "/denials/d-1", "/denials/unknown", "/explain", "/roles", "/login"])
+async def test_axe_finds_nothing_and_nothing_scrolls_sideways(address: str, observer: LiveObserver, browser: Browser, path: str) -> None:
+    for confidence in Confidence:
+        deny(observer, f"d-{confidence}", caller=caller(confidence.value), confidence=confidence)
+    deny(observer)
+    observer.request_finished(record(caller=caller()))
+    for width, dark in product((360, 1280), (False, True)):
+        scheme: Literal["dark", "light"] = "dark" if dark else "light"
+        page = await browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        await page.goto(address + path)
+        await asyncio.sleep(0.4)  # animations at their end, the live connection made
+        await page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        assert [(v["id"], [node["html"] for node in v["nodes"]]) for v in found["violations"]] == [], (width, scheme)
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (width, scheme)
+        await page.close()
+
+
+async def test_what_is_shown_is_what_is_copied(address: str, observer: LiveObserver, new_page: NewPage) -> None:
+    deny(observer)
+    page = await new_page()
+    await page.goto(address + "/denials/d-1")
+    for kind in ("kcadm", "curl", "terraform"):
+        button = page.locator(f'button[data-copy="{kind}"]')
+        shown = await page.locator(".copyable", has=button).locator("code").text_content()
+        assert shown == await button.get_attribute("data-text")
+
+
+async def test_off_loopback_the_login_form_opens_the_page(observer: LiveObserver, new_page: NewPage) -> None:
+    deny(observer)
+    server = TestServer(_app(observer, Secret("correct horse")))
+    await server.start_server()
+    page = await new_page()
+    await page.goto(str(server.make_url("/")))
+    await page.get_by_label("Admin key").fill("correct horse")
+    await page.get_by_role("button", name="Log in").click()
+    await page.get_by_role("link", name="lacks the role view-users").wait_for()
+    await page.locator("#live.on").wait_for()
+    await server.close()

@@ -1,0 +1,146 @@
+"""Pictures of the page for the documentation: a real admin port with real explanations, in a real Chromium.
+
+    python -m tools.dashboards.screenshots
+
+Needs Chromium (Debian package ``chromium``) and the group ``test`` (playwright).
+"""
+
+import asyncio
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jwt
+from aiohttp import web
+from playwright.async_api import Page, async_playwright
+
+from kcproxy import catalog as catalogs
+from kcproxy.catalog import Catalog
+from kcproxy.explain.claims import read_caller
+from kcproxy.explain.explanation import explain
+from kcproxy.model import Answer, Explanation, Facts, RequestFacts
+from kcproxy.observe.denials import DenialStore
+from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.log import Log
+from kcproxy.observe.metrics import Metrics
+from kcproxy.observe.observer import LiveObserver
+from kcproxy.observe.sink import Sink
+from kcproxy.proxy import admin
+from kcproxy.settings.values import AddressSettings, LogSettings, Settings, UpstreamSettings
+
+IMAGES = Path(__file__).parents[2] / "docs" / "images"
+KEYCLOAK = "http://localhost:8080"
+REALM = "403-forbidden-fix"
+SIZES = {"wide": {"width": 1180, "height": 860}, "phone": {"width": 390, "height": 844}}
+
+
+def token(client_id: str, roles: tuple[str, ...] = (), **claims: Any) -> str:
+    """A token of a client's service account, as far as its claims matter; signed with nothing of value."""
+    now = int(time.time())
+    body: Mapping[str, Any] = {
+        "iss": f"{KEYCLOAK}/realms/{REALM}",
+        "iat": now - 60,
+        "exp": now + 240,
+        "typ": "Bearer",
+        "azp": client_id,
+        "client_id": client_id,
+        "sub": "0b7f6a52-5b0e-4a4e-9a0e-3b4f3a2b1c0d",
+        "preferred_username": f"service-account-{client_id}",
+        "resource_access": {"realm-management": {"roles": list(roles)}} if roles else {"account": {"roles": ["view-profile"]}},
+        **claims,
+    }
+    return jwt.encode(dict(body), "a key for pictures only, long enough", algorithm="HS256")
+
+
+def denials(catalog: Catalog) -> Iterator[tuple[Explanation, RequestRecord]]:
+    """What a day may bring."""
+    scenario = "403-forbidden-fix-client"
+    user = f"/admin/realms/{REALM}/users/5d5b7b1a-0d7c-4f7e-a6a2-8f1f5a0b7c11"
+    looked_up = Facts(keycloak="26.7.4", granted=(), in_scope=("query-groups", "query-users", "view-users"), full_scope=True)
+    cases: tuple[tuple[str, str, str | None, int, Facts | None], ...] = (
+        ("POST", f"/admin/realms/{REALM}/clients", token("provisioner", ("view-clients", "query-clients")), 403, None),
+        ("GET", f"/admin/realms/{REALM}/users", None, 401, None),
+        ("GET", f"/admin/realms/{REALM}/events", token("audit-export", exp=int(time.time()) - 2712), 401, None),
+        ("PUT", f"{user}/reset-password", token("self-service", ("view-users", "query-users", "query-groups")), 403, None),
+        ("GET", user, token(scenario), 403, looked_up),
+    )
+    for number, (method, path, bearer, status, facts) in enumerate(cases):
+        request = RequestFacts(target=catalog.target(method, path), public_url=KEYCLOAK)
+        found = explain(
+            explanation_id=f"kp-7f3a9c{number}",
+            request=request,
+            caller=read_caller(f"Bearer {bearer}" if bearer else None),
+            answer=Answer(status=status, json={"error": f"HTTP {status} {'Forbidden' if status == 403 else 'Unauthorized'}"}),
+            catalog=catalog,
+            facts=facts,
+            now_epoch_seconds=time.time(),
+        )
+        if found is None:
+            raise RuntimeError(f"nothing to explain: {method} {path}")
+        yield (
+            found,
+            RequestRecord(target=request.target, status=status, duration_seconds=0.0061, upstream_seconds=0.0057, caller=found.caller),
+        )
+
+
+async def serve(observer: LiveObserver) -> tuple[web.AppRunner, str]:
+    """The admin port on a free port of loopback."""
+    upstream = UpstreamSettings(scheme="http", host="localhost", port=8080)
+    runner = web.AppRunner(admin.build(Settings(upstream=upstream, admin_listen=AddressSettings(host="127.0.0.1", port=0)), observer, list))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    return runner, f"http://{host}:{port}"
+
+
+async def take(page: Page, address: str, name: str, path: str) -> None:
+    """One picture, of the whole page."""
+    await page.goto(address + path)
+    if path.startswith("/?") or path == "/":
+        await page.locator("#live.on").wait_for()
+    await asyncio.sleep(0.5)
+    await page.screenshot(path=IMAGES / f"page-{name}.png", full_page=not path.startswith("/roles"))
+
+
+async def main() -> None:
+    """All pictures."""
+    catalog = catalogs.load(catalogs.default_version())
+    observer = LiveObserver(Metrics(), Log(LogSettings(level="critical"), sink=Sink()), DenialStore(), catalog=catalog)
+    for explanation, record in denials(catalog):
+        observer.denied(explanation, record)
+    fixed = catalog.target("POST", f"/admin/realms/{REALM}/clients")
+    observer.request_finished(
+        RequestRecord(target=fixed, status=201, duration_seconds=0.01, caller=read_caller(f"Bearer {token('provisioner')}"))
+    )
+    runner, address = await serve(observer)
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for scheme, size, name, path in (
+            ("light", "wide", "denials", "/"),
+            ("dark", "wide", "denials-dark", "/"),
+            ("light", "wide", "denial", "/denials/kp-7f3a9c4"),
+            ("dark", "phone", "denial-phone", "/denials/kp-7f3a9c4"),
+            ("light", "phone", "denials-phone", "/"),
+            ("light", "wide", "roles", "/roles?q=GET+users"),
+        ):
+            page = await browser.new_page(viewport=SIZES[size], color_scheme=scheme, device_scale_factor=1)  # type: ignore[arg-type]
+            await take(page, address, name, path)
+            await page.close()
+        page = await browser.new_page(viewport=SIZES["wide"])  # type: ignore[arg-type]
+        await page.goto(address + "/explain")
+        await page.get_by_label("Path").fill(f"/admin/realms/{REALM}/groups")
+        await page.get_by_label("Access token").fill(token("reporting"))
+        await page.get_by_role("button", name="Explain").click()
+        await page.locator("article.fix").first.wait_for()
+        await page.screenshot(path=IMAGES / "page-explain.png", full_page=True)
+        await browser.close()
+    await runner.cleanup()
+    observer.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
