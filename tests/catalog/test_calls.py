@@ -1,0 +1,42 @@
+"""Lists of calls: plain lines, access logs, JSON lines."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kcproxy.catalog.calls import read_calls
+
+
+@pytest.mark.parametrize(
+    ("line", "method", "path", "query"),
+    [
+        ("GET /admin/realms/shop/users", "GET", "/admin/realms/shop/users", ""),
+        ("  delete\t/admin/realms/shop/users/4?x=%20  ", "DELETE", "/admin/realms/shop/users/4", "x=%20"),
+        ("PUT https://kc:8443/admin/realms/shop/users/4", "PUT", "/admin/realms/shop/users/4", ""),
+        ('::1 - - [01/Nov/2026] "POST /admin/realms/a/users HTTP/1.1" 403 31 "-" "curl"', "POST", "/admin/realms/a/users", ""),
+        ('{"event": "request", "method": "GET", "path": "/admin/realms/a", "status": 403}', "GET", "/admin/realms/a", ""),
+    ],
+)
+def test_a_call_is_read_from_every_kind_of_line(line: str, method: str, path: str, query: str) -> None:
+    (call,) = read_calls(f"# heading\n\n{line}\n").calls
+    assert (call.method, call.path, call.query, call.line) == (method, path, query, 3)
+
+
+def test_the_same_call_counts_once_with_its_first_line() -> None:
+    found = read_calls("GET /a\nGET /b\nGET /a\nGET /a?x=1\n")
+    assert [(call.path, call.query, call.line) for call in found.calls] == [("/a", "", 1), ("/b", "", 2), ("/a", "x=1", 4)]
+
+
+def test_lines_without_a_call_are_counted() -> None:
+    assert read_calls('nonsense\nGET /a\n{"method": 1}\n{"broken\nGET http://[x/\n').unreadable == (1, 3, 4, 5)
+
+
+def test_parameters_are_decoded_with_their_blanks() -> None:
+    (call,) = read_calls("GET /a?search=j%20d&exact").calls
+    assert call.parameters == {"search": ["j d"], "exact": [""]}
+
+
+@given(text=st.text(max_size=300))
+def test_any_text_is_read_without_an_error(text: str) -> None:
+    found = read_calls(text)
+    assert len(found.calls) + len(found.unreadable) <= len(text.splitlines())
