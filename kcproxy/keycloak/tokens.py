@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from cachetools import TLRUCache, TTLCache
 
 from kcproxy.errors import TokenFetchError
+from kcproxy.explain.claims import read_caller
 from kcproxy.keycloak.grant import GrantClient
 from kcproxy.keycloak.upstream import Upstream
 from kcproxy.observe.events import Observer
@@ -146,7 +147,16 @@ class TokenSource:
         )
         self._held[key] = held
         self._observer.token_fetched(account.client_id, "ok", self._clock() - began, lifetime)
+        self._observer.token_roles(account.client_id, _admin_roles(granted.token))
         return held
+
+
+def _admin_roles(token: str) -> tuple[str, ...]:
+    """The roles that the token names of the clients that own admin roles: realm-management, and in master one client a realm."""
+    named = read_caller(f"Bearer {token}").client_roles
+    return tuple(
+        sorted({role for client, roles in named.items() if client == "realm-management" or client.endswith("-realm") for role in roles})
+    )
 
 
 def _until_unusable(_: str, held: HeldToken, __: float) -> float:

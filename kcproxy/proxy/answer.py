@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kcproxy.keycloak.upstream import UpstreamAnswer
-from kcproxy.model import Answer, Explanation, RequestFacts
+from kcproxy.model import Answer, Explanation, RequestFacts, TargetKind
 from kcproxy.proxy.facts import answer_facts, decoded, request_facts
 from kcproxy.proxy.headers import AnswerFields
 from kcproxy.proxy.passage import Passage
@@ -18,10 +18,18 @@ from kcproxy.proxy.passage import Passage
 log = logging.getLogger("kcproxy.proxy")
 
 REFUSED = frozenset({401, 403})
+_OTHER_EXPLAINED = frozenset({400, 404, 405, 431, 500, 501})
+"""Refusals in other words, of which only some can be explained, and those by headers alone."""
+_EXPLAINED_KINDS = frozenset({TargetKind.ADMIN, TargetKind.ADMIN_UNKNOWN, TargetKind.TOKEN})
 _PROBLEM = "application/problem+json"
 _REPLACED = frozenset(
     {b"content-type", b"content-length", b"content-encoding", b"content-md5", b"digest", b"content-digest", b"repr-digest"}
 )
+
+
+def may_be_explained(status: int, kind: TargetKind) -> bool:
+    """Whether an answer is looked at. A 2xx or a redirect never is."""
+    return status in REFUSED or (status in _OTHER_EXPLAINED and kind in _EXPLAINED_KINDS)
 
 
 class Explainer(Protocol):
@@ -29,6 +37,10 @@ class Explainer(Protocol):
 
     async def explain(self, request: RequestFacts, authorization: str | None, answer: Answer, *, injected: bool) -> Explanation | None:
         """Why; None where there is nothing to explain."""
+        ...
+
+    def rewrites(self, explanation: Explanation) -> bool:
+        """Whether the body is to be enriched; otherwise only headers are added."""
         ...
 
     def body(self, explanation: Explanation, original: dict[str, Any] | None) -> dict[str, Any]:
@@ -92,9 +104,9 @@ class Refusals:
             return Enriched(_sized(fields, raw), raw)
         passage.caller = explanation.caller
         headers = _new_headers(fields, self._explainer.headers(explanation))
-        if facts.json is None and plain.strip():
+        if not self._explainer.rewrites(explanation):
             passage.explanation = explanation
-            return Enriched(_sized(fields, raw, headers), raw)  # somebody's page: only headers can be added to it
+            return Enriched(_sized(fields, raw, headers), raw)
         body, content_type = self._rendered(passage, explanation, facts)
         passage.explanation = explanation
         return Enriched(_rewritten(fields, body, content_type, headers), body)

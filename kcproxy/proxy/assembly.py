@@ -8,6 +8,8 @@ from kcproxy.keycloak.pool import PoolUpstream
 from kcproxy.keycloak.session import SessionUpstream
 from kcproxy.keycloak.tokens import TokenSource
 from kcproxy.observe.events import Observer
+from kcproxy.proxy.answer import Refusals
+from kcproxy.proxy.explaining import LiveExplainer
 from kcproxy.proxy.forward import Plane
 from kcproxy.settings import Settings
 
@@ -22,14 +24,22 @@ def catalog_for(version: str | None) -> Catalog:
 def plane_of(settings: Settings, observer: Observer, catalog: Catalog | None = None) -> Plane:
     """A plane on a running event loop; ``dismantle`` closes it."""
     side = SessionUpstream(settings.upstream, max_connections=_TOKEN_CONNECTIONS)
-    return Plane(
+    explainer = LiveExplainer(settings.explain, observer, catalog=lambda: plane.catalog, version=lambda: plane.version)
+    plane = Plane(
         settings,
         catalog=catalog or catalog_for(settings.explain.keycloak_version),
         upstream=PoolUpstream(settings.upstream),
         side=side,
         tokens=TokenSource(settings.upstream, side, observer),
         observer=observer,
+        refusals=Refusals(
+            explainer,
+            max_body_bytes=settings.limits.explain_body_bytes,
+            base_path=settings.upstream.base_path,
+            public_url=settings.upstream.origin,
+        ),
     )
+    return plane
 
 
 async def dismantle(plane: Plane, *, patience_seconds: float) -> None:

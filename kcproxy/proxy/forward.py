@@ -37,6 +37,7 @@ class Plane:
         """``side`` carries token requests and look-ups; ``clock`` measures durations; ``token_clock`` is the one that ``tokens`` uses."""
         self.settings = settings
         self.catalog = catalog
+        self.version = settings.explain.keycloak_version
         self.upstream = upstream
         self.side = side
         self.tokens = tokens

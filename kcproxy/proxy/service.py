@@ -14,7 +14,7 @@ from kcproxy.errors import KcproxyError, RequestRefused, UpstreamError
 from kcproxy.keycloak.upstream import UpstreamAnswer
 from kcproxy.model import Target, TargetKind
 from kcproxy.observe.events import Observer, RequestRecord
-from kcproxy.proxy.answer import REFUSED
+from kcproxy.proxy.answer import may_be_explained
 from kcproxy.proxy.bodies import CallerGone
 from kcproxy.proxy.failures import Failure, failure_of
 from kcproxy.proxy.forward import Plane
@@ -102,7 +102,7 @@ class ProxyService:
         began = plane.clock()
         passage.status = answer.status
         try:
-            if answer.status in REFUSED and plane.refusals is not None:
+            if answer.status >= 400 and plane.refusals is not None and may_be_explained(answer.status, passage.target.kind):
                 enriched = await plane.refusals.enrich(passage, answer, fields)
                 if enriched is not None:
                     await reply.write(answer.status, answer.reason, enriched.fields, enriched.body)

@@ -1,0 +1,113 @@
+"""The pure core at work in the proxy: claims, catalog and look-ups in, an explanation out, rendered as the settings allow."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from cachetools import LRUCache
+
+from kcproxy.catalog import Catalog
+from kcproxy.explain import render
+from kcproxy.explain.claims import read_caller
+from kcproxy.explain.explanation import explain
+from kcproxy.model import Answer, Caller, Explanation, Facts, RequestFacts
+from kcproxy.observe.events import Observer
+from kcproxy.settings import ExplainSettings
+
+_MAX_CALLERS = 512
+_ID_BYTES = 8
+
+
+class Lookups(Protocol):
+    """Finds out what claims and answer do not tell. Bounded in time and rate by itself; never raises."""
+
+    async def facts(self, request: RequestFacts, caller: Caller, answer: Answer) -> Facts | None:
+        """What could be found out; None where nothing was asked."""
+        ...
+
+
+class LiveExplainer:
+    """``answer.Explainer`` of a running proxy."""
+
+    def __init__(
+        self,
+        settings: ExplainSettings,
+        observer: Observer,
+        *,
+        catalog: Callable[[], Catalog],
+        version: Callable[[], str | None],
+        lookups: Lookups | None = None,
+        budget_seconds: float = 0.3,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """``catalog`` and ``version`` are asked each time, for a server may be upgraded; ``now`` gives seconds since the epoch."""
+        self._settings = settings
+        self._observer = observer
+        self._catalog = catalog
+        self._version = version
+        self._lookups = lookups
+        self._budget_seconds = budget_seconds
+        self._now = now
+        self._callers: LRUCache[str, Caller] = LRUCache(_MAX_CALLERS)
+
+    async def explain(self, request: RequestFacts, authorization: str | None, answer: Answer, *, injected: bool) -> Explanation | None:
+        """Why; None where the rules know nothing of it."""
+        caller = self._caller(authorization, injected=injected)
+        settings = self._settings
+        return explain(
+            explanation_id=secrets.token_hex(_ID_BYTES),
+            request=request,
+            caller=caller,
+            answer=answer,
+            catalog=self._catalog(),
+            facts=await self._facts(request, caller, answer),
+            now_epoch_seconds=self._now(),
+            keycloak_version=self._version(),
+            require_audience=settings.require_audience,
+            console_base_url=settings.console_url,
+            docs_url=settings.docs_url,
+        )
+
+    def caller_seen(self, authorization: str) -> Caller | None:
+        """A caller whose claims were read for an earlier refusal; nothing is read now."""
+        return self._callers.get(authorization) if self._callers else None
+
+    def rewrites(self, explanation: Explanation) -> bool:
+        """Whether the body is to be enriched; otherwise only headers are added."""
+        return render.rewrites(explanation)
+
+    def body(self, explanation: Explanation, original: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The JSON body."""
+        return render.body(explanation, original, self._settings.detail)
+
+    def problem(self, explanation: Explanation, original: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The RFC 9457 body."""
+        return render.problem(explanation, original, self._settings.detail)
+
+    def headers(self, explanation: Explanation) -> Sequence[tuple[str, str]]:
+        """The header fields to add."""
+        return render.headers(explanation, self._settings.detail)
+
+    def failed(self, error: Exception) -> None:  # noqa: ARG002 - the log has it; the count needs only that it happened
+        """Count an explanation that could not be made."""
+        self._observer.looked_up("explanation", "failed", 0.0)
+
+    def _caller(self, authorization: str | None, *, injected: bool) -> Caller:
+        key = authorization or ""
+        caller = self._callers.get(key)
+        if caller is None or caller.injected != injected:
+            caller = self._callers[key] = read_caller(authorization, injected=injected)
+        return caller
+
+    async def _facts(self, request: RequestFacts, caller: Caller, answer: Answer) -> Facts | None:
+        if self._lookups is None:
+            return None
+        began = self._now()
+        try:
+            async with asyncio.timeout(self._budget_seconds):
+                return await self._lookups.facts(request, caller, answer)
+        except TimeoutError:
+            self._observer.looked_up("facts", "late", self._now() - began)
+            return None
