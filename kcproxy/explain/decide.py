@@ -17,6 +17,7 @@ _ANSWERS: tuple[Rule, ...] = (answers.https_required, answers.origin_not_allowed
 REFUSED: tuple[Rule, ...] = (
     realms.token_of_other_realm,
     realms.server_wide_operation,
+    realms.master_realm_role_missing,
     guards.mapping_defect,
     guards.operation_impossible,
     scopes.scope_mapping_is_no_grant,
@@ -28,10 +29,10 @@ REFUSED: tuple[Rule, ...] = (
     scopes.roles_not_in_token,
     guards.escalation_guard,
     guards.protected_object,
-    roles.role_missing,
-    roles.role_revoked,
-    roles.token_older_than_grant,
     guards.fine_grained_permission_missing,
+    roles.role_revoked,
+    roles.role_missing,
+    roles.token_older_than_grant,
 )
 """403 of the Admin REST API, in the order of which finding wins among equally sure ones."""
 
@@ -86,12 +87,17 @@ def _findings(situation: Situation) -> list[Finding]:
     if any(finding.confidence is CERTAIN for finding in early):
         return early
     if kind is TargetKind.TOKEN:
-        return early + _apply((endpoint.token_refused,), situation) + (_last_resort(situation) if status in {401, 403} else [])
+        return _token_endpoint(early, situation)
     if status not in {401, 403}:
         return _apply(ADDRESSES, situation)
     if kind is TargetKind.OTHER:
         return _apply((answers.other_endpoint,), situation)
     return early + (_refused(situation) if status == 403 else _unauthenticated(situation))
+
+
+def _token_endpoint(early: list[Finding], situation: Situation) -> list[Finding]:
+    findings = early + _apply((endpoint.token_refused,), situation) + endpoint.open_causes(situation)
+    return findings or (_last_resort(situation) if situation.answer.status in {401, 403} else [])
 
 
 def _refused(situation: Situation) -> list[Finding]:

@@ -6,12 +6,12 @@ from typing import Any
 
 from kcproxy.catalog import Catalog
 from kcproxy.explain.text import shown
-from kcproxy.model import Answer, Caller, CallerKind, Facts, RequestFacts, Requirement, RoleSet
+from kcproxy.model import Answer, Caller, CallerKind, Facts, RequestFacts, Requirement, RoleSet, TargetKind
 
 MASTER = "master"
 REALM_MANAGEMENT = "realm-management"
 BUILT_IN_ADMIN_CLIENTS = frozenset({"admin-cli", "security-admin-console"})
-LIVE_GRANTS_SINCE = (26, 6)
+LIVE_GRANTS_SINCE = (26, 7)
 """From this version the grants decide, as they are at the call; before it the token's claims do (MgmtPermissions.initIdentity)."""
 LIVE_FOR_LIGHTWEIGHT_SINCE = (26, 0)
 _BODY_OF_OLD_VERSIONS = "unknown_error"
@@ -46,6 +46,11 @@ class Situation:
     def need(self) -> tuple[RoleSet, ...]:
         """The minimal sets of roles that are let in at all."""
         return self.requirement.admits if self.requirement else ()
+
+    @property
+    def full(self) -> tuple[RoleSet, ...]:
+        """The minimal sets that get the full answer, or, where none does, those that are let in."""
+        return (self.requirement.any_of or self.requirement.admits) if self.requirement else ()
 
     @property
     def method(self) -> str:
@@ -182,11 +187,15 @@ def _trusted_roles(catalog: Catalog, facts: Facts, held: frozenset[str]) -> froz
 def _words(request: RequestFacts, caller: Caller, container: str, container_realm: str | None, version: str) -> dict[str, str]:
     target = request.target
     operation = f"{target.method} {target.operation.path}" if target.operation else f"{target.method} {shown(target.raw_path)}"
+    client, owner = caller.client_id, caller.realm
+    if target.kind is TargetKind.TOKEN:  # no token yet: the form says who asks
+        client, owner = request.form.get("client_id") or client, target.realm
     return {
-        "who": who(caller),
-        "client": shown(caller.client_id) if caller.client_id else "(unknown)",
+        "who": shown(request.form.get("username") or who(caller)),
+        "client": shown(client) if client else "(unknown)",
         "realm": shown(target.realm) if target.realm else "(none)",
-        "caller_realm": shown(caller.realm) if caller.realm else "(unknown)",
+        "where": f" in realm {shown(target.realm)}" if target.realm else "",
+        "caller_realm": shown(owner) if owner else "(unknown)",
         "container": shown(container),
         "container_realm": shown(container_realm) if container_realm else "(unknown)",
         "operation": operation,

@@ -1,6 +1,6 @@
 """The sentences: one line for each cause, as data. Placeholders are filled with names from the request; rules add their own.
 
-Words that every sentence may use: who, client, realm, caller_realm, container, container_realm, operation, version, roles,
+Words that every sentence may use: who, client, realm, where, caller_realm, container, container_realm, operation, version, roles,
 roles_phrase. A sentence says who may not do what, and why; a check says how to tell this cause from the others.
 """
 
@@ -56,58 +56,57 @@ def shown(value: str, limit: int = 200) -> str:
 
 _TABLE: dict[Cause, Sentence] = {
     Cause.ROLE_MISSING: Sentence(
-        "{who} may not {operation} in realm {realm}: {roles_phrase} is missing.",
+        "{who} may not {operation}{where}: {roles_phrase} is missing.",
         "Look at the role mappings of {who} in realm {container_realm}, filtered by client {container}: is {roles} among the assigned or inherited ones?",
     ),
     Cause.MASTER_ROLE_MISSING: Sentence(
-        "{who} may not {operation} in realm {realm}: with a token of realm master it takes {roles_phrase} in realm master, and that is missing.",
+        "{who} may not {operation}{where}: with a token of realm master it takes {roles_phrase} in realm master, and that is missing.",
         "Look at the role mappings of {who} in realm master, filtered by client {container}: is {roles} among them?",
     ),
     Cause.ROLE_REVOKED: Sentence(
-        "{who} may not {operation} in realm {realm} any more: the token still names {roles}, but Keycloak {version} counts the grants as they are now.",
+        "{who} may not {operation}{where} any more: the token still names {roles}, but Keycloak {version} counts the grants as they are now.",
         "Look at the role mappings of {who}: is {roles} of {container} still assigned? The admin events of the realm show when it was taken away.",
     ),
     Cause.ROLE_OF_OTHER_CLIENT: Sentence(
-        "{who} may not {operation} in realm {realm}: what it holds is {elsewhere}, a different role of the same name; "
-        "{roles_phrase} is missing.",
+        "{who} may not {operation}{where}: what it holds is {elsewhere}, a different role of the same name; {roles_phrase} is missing.",
         "In the role mappings of {who}, read which client each role belongs to: only roles of {container} open the admin API.",
     ),
     Cause.ROLE_GRANTED_TO_OTHER_ACCOUNT: Sentence(
-        "{who} may not {operation} in realm {realm}: {roles_phrase} was granted to another account than the one that calls.",
+        "{who} may not {operation}{where}: {roles_phrase} was granted to another account than the one that calls.",
         "Compare the account that holds {roles} with the one in the token: {who}.",
     ),
     Cause.SCOPE_MAPPING_IS_NO_GRANT: Sentence(
-        "{who} may not {operation} in realm {realm}: {roles_phrase} is in the scope of client {client}, which only lets the role through; "
+        "{who} may not {operation}{where}: {roles_phrase} is in the scope of client {client}, which only lets the role through; "
         "it is not granted to {who}.",
         "Compare the client's Scope tab (what may pass) with the Service accounts roles tab (what is granted).",
     ),
     Cause.USER_TOKEN_USED: Sentence(
-        "{who} may not {operation} in realm {realm}: the token is a user's, and {roles} is granted to the service account of client {client}, not to that user.",
+        "{who} may not {operation}{where}: the token is a user's, and {roles} is granted to the service account of client {client}, not to that user.",
         "Which grant type fetched the token? client_credentials gives the service account's token, password and authorization_code a user's.",
     ),
     Cause.SERVICE_ACCOUNT_RECREATED: Sentence(
-        "{who} may not {operation} in realm {realm}: the service account of client {client} was deleted and created anew, and all its grants went with it.",
+        "{who} may not {operation}{where}: the service account of client {client} was deleted and created anew, and all its grants went with it.",
         "Does the sub of a fresh token differ from the old one's? Switching service accounts off and on creates a new account without grants.",
     ),
     Cause.SCOPE_EXCLUDES_ROLE: Sentence(
-        "{who} may not {operation} in realm {realm}: client {client} has full scope off, and {roles_phrase} is not in its scope, so that a grant does not count.",
+        "{who} may not {operation}{where}: client {client} has full scope off, and {roles_phrase} is not in its scope, so that a grant does not count.",
         "Client {client}, tab Client scopes, {client}-dedicated, tab Scope: is Full scope allowed off, and {roles} missing in the list below it?",
     ),
     Cause.ROLES_NOT_IN_TOKEN: Sentence(
-        "{who} may not {operation} in realm {realm}: Keycloak {version} reads roles from the token, and this token has none of {container} in it, "
+        "{who} may not {operation}{where}: Keycloak {version} reads roles from the token, and this token has none of {container} in it, "
         "because client {client} lacks the client scope roles or its mapper.",
         "Client {client}, tab Client scopes, Evaluate: does the generated access token hold resource_access? If not, is the scope roles assigned?",
     ),
     Cause.TOKEN_OLDER_THAN_GRANT: Sentence(
-        "{who} may not {operation} in realm {realm} with this token: it was issued before {roles} was granted, and Keycloak {version} reads roles from the token.",
+        "{who} may not {operation}{where} with this token: it was issued before {roles} was granted, and Keycloak {version} reads roles from the token.",
         "Fetch a new token and repeat the request: if it passes, the old token was the reason.",
     ),
     Cause.TOKEN_OLDER_THAN_REALM: Sentence(
-        "{who} may not {operation} in realm {realm} with this token: it was issued before the roles of {container} came to be, when realm {realm} was created.",
+        "{who} may not {operation}{where} with this token: it was issued before the roles of {container} came to be, when realm {realm} was created.",
         "Fetch a new token and repeat the request: if it passes, the old token was the reason. Waiting alone does not help.",
     ),
     Cause.TOKEN_OF_OTHER_REALM: Sentence(
-        "{who} may not {operation} in realm {realm}: the token is of realm {caller_realm}, and only realm {realm} itself and master can administer realm {realm}.",
+        "{who} may not {operation}{where}: the token is of realm {caller_realm}, and only realm {realm} itself and master can administer realm {realm}.",
         "Compare the realm at the end of the token's iss with the realm in the path.",
     ),
     Cause.SERVER_WIDE_OPERATION: Sentence(
@@ -115,23 +114,23 @@ _TABLE: dict[Cause, Sentence] = {
         "Has the path a realm in it? If not, it is about the whole server.",
     ),
     Cause.ESCALATION_GUARD: Sentence(
-        "{who} may not {operation} in realm {realm}: Keycloak lets nobody hand out or take on more power than he has, whatever else he may do.",
+        "{who} may not {operation}{where}: Keycloak lets nobody hand out or take on more power than he has, whatever else he may do.",
         "Repeat the call for an ordinary user or an ordinary role: if that passes, it was the guard.",
     ),
     Cause.PROTECTED_OBJECT: Sentence(
-        "{who} may not {operation} in realm {realm}: built-in objects such as the client realm-management are closed to changes, for every administrator.",
+        "{who} may not {operation}{where}: built-in objects such as the client realm-management are closed to changes, for every administrator.",
         "Is the id in the path that of a client that Keycloak created itself (realm-management, or {realm}-realm in master)?",
     ),
     Cause.FINE_GRAINED_PERMISSION_MISSING: Sentence(
-        "{who} may not {operation} in realm {realm}: the realm uses fine-grained admin permissions, and none of them covers this call for {who}.",
+        "{who} may not {operation}{where}: the realm uses fine-grained admin permissions, and none of them covers this call for {who}.",
         "Realm {realm}, Permissions: which permission names {who}, on which resources and for which scopes? Lists need query-users or the like besides.",
     ),
     Cause.OPERATION_IMPOSSIBLE: Sentence(
-        "{who} may not {operation} in realm {realm}: on Keycloak {version} not even realm-admin of the realm may, so no grant there helps.",
+        "{who} may not {operation}{where}: on Keycloak {version} not even realm-admin of the realm may, so no grant there helps.",
         "Try with a token of a server administrator of realm master.",
     ),
     Cause.KNOWN_DEFECT: Sentence(
-        "{who} may not {operation} in realm {realm}, because Keycloak {version} has a defect: {defect}.",
+        "{who} may not {operation}{where}, because Keycloak {version} has a defect: {defect}.",
         "Repeat on a version with the repair: {repaired}.",
     ),
     Cause.ORIGIN_NOT_ALLOWED: Sentence(
@@ -299,7 +298,7 @@ _TABLE: dict[Cause, Sentence] = {
         "Is the path right? An extension of the server may define it; then its documentation says what it needs.",
     ),
     Cause.UNEXPLAINED: Sentence(
-        "{who} may not {operation} in realm {realm}, although everything that is known here speaks for it.",
+        "{who} may not {operation}{where}, although everything that is known here speaks for it.",
         "The server's log at debug level for org.keycloak.services names the check that failed.",
     ),
 }

@@ -1,6 +1,6 @@
 """The token endpoint's refusals (RFC 6749, section 5.2), for callers who fetch their token through the proxy and for its own accounts."""
 
-from kcproxy.explain.finding import CERTAIN, LIKELY, Finding, found
+from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.rules.answers import keycloak_says
 from kcproxy.explain.situation import Situation
 from kcproxy.explain.text import shown
@@ -59,17 +59,19 @@ def _settled(situation: Situation, cause: Cause, confidence: Confidence) -> tupl
 
 def _finding(situation: Situation, settled: tuple[Cause, Confidence, str]) -> Finding:
     cause, confidence, evidence = settled
-    form = situation.request.form
-    client = form.get("client_id") or situation.caller.client_id
-    words = {"client": shown(client)} if client else {}
     return found(
         situation,
         cause,
         confidence,
         *keycloak_says(situation),
         evidence,
-        grant_type=shown(form.get("grant_type", "of the request"), 60),
-        who=shown(form.get("username", "the user")),
-        caller_realm=situation.words["realm"],
-        names=words,
+        grant_type=shown(situation.request.form.get("grant_type", "of the request"), 60),
     )
+
+
+def open_causes(situation: Situation) -> list[Finding]:
+    """What Keycloak's answer does not keep apart: an unknown and a disabled client, a wrong secret and a client that cannot log in."""
+    error, facts = situation.answer.error, situation.facts
+    if error == "invalid_client" and facts.client_known is None and facts.client_enabled is None:
+        return [found(situation, Cause.CLIENT_DISABLED, POSSIBLE)]
+    return []

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
-from kcproxy.explain.rules.roles import grant_evidence, token_evidence
+from kcproxy.explain.finding import LIKELY, POSSIBLE, Finding, found
+from kcproxy.explain.rules.roles import grant_evidence, permissions_could_open, token_evidence
 from kcproxy.explain.situation import Situation
 from kcproxy.explain.text import list_of, shown
 from kcproxy.model import Cause, Requirement
@@ -99,20 +99,17 @@ def fine_grained_permission_missing(situation: Situation) -> Finding | None:
     if situation.requirement is None or situation.token_suffices or situation.granted_suffices:
         return None
     enabled = situation.facts.admin_permissions_enabled
-    only_queries = bool(situation.held) and all(role.startswith("query-") for role in situation.held)
-    if enabled is False or not _covered_by_permissions(situation.template) or not (enabled or only_queries):
+    roles = situation.catalog.closure(situation.facts.granted) if situation.facts.granted is not None else situation.held
+    only_queries = bool(roles) and all(role.startswith("query-") for role in roles)
+    if not (permissions_could_open(situation) if enabled else enabled is None and only_queries):
         return None
     evidence = (
         "looked up: fine-grained admin permissions are on in the realm" if enabled else "",
-        f"the token names only {list_of(sorted(situation.held))} of {situation.container}, as with fine-grained permissions"
+        f"{situation.words['who']} has only {list_of(sorted(roles))} of {situation.container}, as is usual with them"
         if only_queries
         else "",
     )
     return found(situation, Cause.FINE_GRAINED_PERMISSION_MISSING, LIKELY if enabled and only_queries else POSSIBLE, *evidence)
-
-
-def _covered_by_permissions(template: str) -> bool:
-    return any(f"/{kind}" in template for kind in ("users", "groups", "clients", "roles", "organizations"))
 
 
 def operation_impossible(situation: Situation) -> Finding | None:
@@ -136,21 +133,3 @@ def unexplained(situation: Situation) -> Finding | None:
     evidence = (*token_evidence(situation), *grant_evidence(situation)) if situation.requirement else ()
     certain = situation.granted_suffices and situation.scope_suffices
     return found(situation, Cause.UNEXPLAINED, POSSIBLE if not certain else LIKELY, *evidence)
-
-
-def certain_when_looked_up(situation: Situation) -> bool:
-    """Whether grants and scope are both known to suffice."""
-    return bool(situation.granted_suffices and situation.scope_suffices)
-
-
-__all__ = [
-    "CERTAIN",
-    "admin_roles_in",
-    "broker_login_defect",
-    "escalation_guard",
-    "fine_grained_permission_missing",
-    "mapping_defect",
-    "operation_impossible",
-    "protected_object",
-    "unexplained",
-]

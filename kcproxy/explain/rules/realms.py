@@ -2,6 +2,7 @@
 
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.situation import MASTER, Situation
+from kcproxy.explain.text import list_of
 from kcproxy.model import Cause
 
 
@@ -32,6 +33,26 @@ def server_wide_operation(situation: Situation) -> Finding | None:
         CERTAIN if requirement.master_realm_roles else LIKELY,
         f"the token's iss is {situation.caller.issuer}",
         "the path names no realm: the call is about the whole server",
+    )
+
+
+def master_realm_role_missing(situation: Situation) -> Finding | None:
+    """Server-wide operations that a realm role of master opens; its holder needs no client role."""
+    requirement = situation.requirement
+    if not situation.from_master or requirement is None or not requirement.master_realm_roles or requirement.any_of:
+        return None
+    held = frozenset(situation.caller.realm_roles)
+    if any(held.issuperset(roles) for roles in requirement.master_realm_roles):
+        return None
+    missing = min(requirement.master_realm_roles, key=len)
+    names = list_of(missing)
+    return found(
+        situation,
+        Cause.ROLE_MISSING,
+        LIKELY,
+        f"the token of {situation.words['who']} does not name the realm role {names} of master",
+        missing=missing,
+        summary="{who} may not {operation}: the realm role {roles} of master is missing.",
     )
 
 

@@ -19,10 +19,16 @@ def role_missing(situation: Situation) -> Finding | None:
 def _missing_confidence(situation: Situation) -> Confidence | None:
     granted = situation.granted_suffices
     if granted is not None:
-        return None if granted else CERTAIN
+        return None if granted else LIKELY if permissions_could_open(situation) else CERTAIN
     if situation.token_suffices:
         return None
     return LIKELY if _shows_roles(situation) else POSSIBLE if _scope_is_suspect(situation) else LIKELY
+
+
+def permissions_could_open(situation: Situation) -> bool:
+    """Whether the realm uses fine-grained permissions and the call is about a kind of thing that they cover."""
+    kinds = ("users", "groups", "clients", "roles", "organizations")
+    return bool(situation.facts.admin_permissions_enabled) and any(f"/{kind}" in situation.template for kind in kinds)
 
 
 def _shows_roles(situation: Situation) -> bool:
@@ -45,7 +51,7 @@ def role_revoked(situation: Situation) -> Finding | None:
 
 def _needed_from_nothing(situation: Situation) -> RoleSet:
     granted = situation.catalog.closure(situation.facts.granted or ())
-    named = tuple(tuple(role for role in roles if role not in granted) for roles in situation.need if situation.held.issuperset(roles))
+    named = tuple(tuple(role for role in roles if role not in granted) for roles in situation.full if situation.held.issuperset(roles))
     return situation.catalog.least(named) or roles_to_add(situation.catalog, situation.requirement, granted)
 
 
@@ -92,7 +98,7 @@ def same_named(situation: Situation) -> tuple[str, ...]:
     client_roles = [
         f"role {role} of client {shown(client)}"
         for client, roles in situation.caller.client_roles.items()
-        if client != situation.container
+        if client != situation.container and not (situation.from_master and client.endswith("-realm"))
         for role in roles
         if role in wanted
     ]
@@ -151,7 +157,16 @@ def token_evidence(situation: Situation) -> tuple[str, ...]:
         line = f"the token of {who} names no role at all, neither realm_access nor resource_access is in it"
     else:
         line = f"the token of {who} carries no role of {container}"
-    return (line, _worth(situation))
+    return (line, *_other_realms(situation), _worth(situation))
+
+
+def _other_realms(situation: Situation) -> tuple[str, ...]:
+    """A master token that has the admin roles of other realms: a name in the path that is not the one that was meant."""
+    if not situation.from_master or situation.caller.client_roles.get(situation.container):
+        return ()
+    others = [shown(client) for client in situation.caller.client_roles if client.endswith("-realm") and client != situation.container]
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    return (f"it carries roles of {list_of(others[:3])}{more} only",) if others else ()
 
 
 def _listed(roles: RoleSet) -> str:

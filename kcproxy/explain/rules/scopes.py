@@ -11,6 +11,8 @@ def scope_excludes_role(situation: Situation) -> Finding | None:
     if situation.scope_suffices is True or not _scope_can_matter(situation):
         return None
     missing = _roles_to_let_through(situation)
+    if not missing:
+        return None
     if situation.scope_suffices is False and situation.granted_suffices is not None:
         if not situation.granted_suffices:
             return None  # the grant is what is missing first; the fix adds both
@@ -39,14 +41,22 @@ def _roles_to_let_through(situation: Situation) -> RoleSet:
     if granted is None:
         return situation.missing or roles_to_add(catalog, situation.requirement, frozenset())
     held = catalog.closure(granted)
-    usable = [roles for roles in situation.need if held.issuperset(roles)]
-    additions = [tuple(role for role in roles if role not in in_scope) for roles in usable]
-    return catalog.least(additions) or situation.missing
+    usable = [roles for sets in (situation.full, situation.need) for roles in sets if held.issuperset(roles)]
+    if not usable:
+        return situation.missing
+    full = [roles for roles in usable if roles in situation.full] or usable
+    return catalog.least([tuple(role for role in roles if role not in in_scope) for roles in full]) or situation.missing
+
+
+def _scope_is_suspect(situation: Situation) -> bool:
+    return bool(situation.missing) and not situation.caller.has_roles_claims and not situation.roles_are_hidden
 
 
 def scope_mapping_is_no_grant(situation: Situation) -> Finding | None:
     """The role stands in the client's scope and nowhere else: whoever put it there took the scope for a grant."""
     facts = situation.facts
+    if facts.full_scope is None and facts.granted is None and _scope_is_suspect(situation):
+        return found(situation, Cause.SCOPE_MAPPING_IS_NO_GRANT, POSSIBLE, missing=situation.missing)
     if facts.full_scope is not False or not facts.in_scope or situation.granted_suffices is not False:
         return None
     if not situation.catalog.satisfies(facts.in_scope, situation.need):

@@ -1,0 +1,118 @@
+"""Fixes: exactly the roles that are missing, for exactly the account that calls, in words that a shell reads as they are meant."""
+
+import shlex
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kcproxy.explain import render
+from kcproxy.explain.shell import option, quoted, realm_option
+from kcproxy.model import Caller, Cause, Facts
+from tests.explain.cases import held, master
+from tests.explain.stage import CLIENT_UUID, OLD_TABLE, TABLE, USER_ID, caller_of, refused
+
+USER = f"/admin/realms/demo/users/{USER_ID}"
+
+
+@given(st.text(min_size=1, max_size=40))
+def test_a_quoted_word_is_read_back_as_it_was(word: str) -> None:
+    assert shlex.split(quoted(word)) == [word.replace("\0", "")]
+
+
+@pytest.mark.parametrize("hostile", ["$(touch x)", "`id`", "a;b", "a'b\"c", "a\nb", "*", "~", "", "-r", "--help", "{a,b}", "!x"])
+def test_hostile_names_stay_one_word(hostile: str) -> None:
+    assert shlex.split(option("--uusername", hostile))[-1].removeprefix("--uusername=") == hostile
+
+
+@pytest.mark.parametrize(
+    ("realm", "written"),
+    [("demo", "-r demo"), ("my realm", "-r my%20realm"), ("-x", "--target-realm='-x'"), ("a/b", "-r a%2Fb"), ("d'q", "-r d%27q")],
+)
+def test_a_realm_is_encoded_because_kcadm_puts_it_into_the_url_as_it_is(realm: str, written: str) -> None:
+    assert realm_option(realm) == written
+
+
+def test_a_master_callers_fix_is_in_realm_master() -> None:
+    explanation = refused("GET", USER, caller=master(client="ops"))
+
+    assert explanation.verdict.cause is Cause.MASTER_ROLE_MISSING
+    assert explanation.fixes[0].kcadm == (
+        "kcadm.sh add-roles -r master --uusername service-account-ops --cclientid demo-realm --rolename view-users",
+    )
+
+
+def test_creating_a_realm_takes_a_realm_role_of_master() -> None:
+    explanation = refused("POST", "/admin/realms", caller=master(client="ops"))
+
+    assert explanation.verdict.cause is Cause.ROLE_MISSING
+    assert explanation.fixes[0].kcadm == ("kcadm.sh add-roles -r master --uusername service-account-ops --rolename create-realm",)
+
+
+def test_a_users_fix_goes_to_the_user() -> None:
+    fix = refused("GET", USER, caller=caller_of(username="jane")).fixes[0]
+
+    assert fix.kcadm == ("kcadm.sh add-roles -r demo --uusername jane --cclientid realm-management --rolename view-users",)
+    assert fix.terraform is None
+    assert fix.console[1] == "Users, jane, tab Role mapping"
+
+
+def test_several_missing_roles_are_granted_in_one_command() -> None:
+    path = f"/admin/realms/demo/clients/{CLIENT_UUID}/roles/x/users"
+    explanation = refused("GET", path, caller=held("view-users"), facts=Facts(granted=("view-users",), full_scope=True))
+
+    assert explanation.verdict.missing == ("view-clients",)
+    nothing = refused("GET", path)
+    assert nothing.fixes[0].kcadm[0].endswith("--rolename view-clients --rolename view-users")
+
+
+def test_where_the_scope_may_hold_the_role_back_both_are_cured() -> None:
+    fix = refused("GET", USER, caller=caller_of(bare=True)).fixes[0]
+
+    assert fix.kcadm[0].startswith("kcadm.sh add-roles")
+    assert "scope-mappings/clients" in fix.kcadm[1]
+
+
+def test_where_the_grant_is_known_only_the_scope_is_touched() -> None:
+    facts = Facts(granted=("view-users",), full_scope=False, in_scope=(), client_uuid=CLIENT_UUID)
+    fix = refused("GET", USER, caller=caller_of(bare=True), facts=facts).fixes[0]
+
+    assert len(fix.kcadm) == 1
+    assert f"clients/{CLIENT_UUID}/scope-mappings" in fix.kcadm[0]
+    assert fix.terraform is not None
+    assert "keycloak_generic_role_mapper" in fix.terraform
+
+
+def test_versions_that_read_the_token_ask_for_a_new_one() -> None:
+    assert "fetch a new token" in refused("GET", USER, catalog=OLD_TABLE).fixes[0].summary
+    assert "token" not in refused("GET", USER, catalog=TABLE).fixes[0].summary
+
+
+def test_an_injected_token_is_replaced_by_the_proxy_itself() -> None:
+    explanation = refused("GET", USER, catalog=OLD_TABLE, caller=_injected())
+
+    assert "the proxy then fetches a new token by itself" in explanation.fixes[0].summary
+
+
+def _injected() -> Caller:
+    return replace(caller_of(), injected=True)
+
+
+def test_view_clients_carries_a_warning_about_secrets_before_26_8() -> None:
+    assert "secrets" in (refused("GET", "/admin/realms/demo/clients").fixes[0].warning or "")
+
+
+def test_realm_admin_is_named_only_where_nothing_less_works_and_with_a_warning() -> None:
+    fix = refused("POST", "/admin/realms/demo/only-admin").fixes[0]
+
+    assert fix.roles == ("realm-admin",)
+    assert "nothing less" in (fix.warning or "")
+
+
+def test_with_a_part_of_the_roles_only_the_rest_is_missing() -> None:
+    facts = Facts(granted=("view-users", "view-realm"), full_scope=True)
+    explanation = refused("GET", f"/admin/realms/demo/clients/{CLIENT_UUID}/roles/x/users", caller=held("view-users"), facts=facts)
+
+    assert explanation.verdict.missing == ("view-clients",)
+    assert render.document(explanation)["required"]["least"] == ["view-clients", "view-users"]
