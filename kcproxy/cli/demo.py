@@ -1,0 +1,96 @@
+"""``kcproxy demo``: the 403 that this program exists for, replayed step by step, against a simulated or a real Keycloak."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from kcproxy.cli.exits import Exit, epilog
+from kcproxy.cli.options import json_option
+from kcproxy.cli.scenario.request import Request
+from kcproxy.errors import SettingsError
+from kcproxy.settings import Secret
+
+_SIMULATED_PASSWORD = "admin"  # noqa: S105 - the simulator's own, in this process only
+
+
+@click.command(name="demo", epilog=epilog())
+@click.option("--upstream", metavar="URL", envvar="KEYCLOAK_URL", help="A real Keycloak; a simulated one in this process otherwise.")
+@click.option("--admin-realm", metavar="REALM", default="master", show_default=True, help="Where the administrator logs in.")
+@click.option("--admin-username", metavar="NAME", envvar="KEYCLOAK_ADMIN_USERNAME", default="admin", show_default=True)
+@click.option(
+    "--admin-password-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Or KEYCLOAK_ADMIN_PASSWORD.",
+)
+@click.option(
+    "--kcadm",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="PATH",
+    help="kcadm.sh of a distribution; that of KEYCLOAK_HOME otherwise, if set.",
+)
+@click.option("--keycloak", "version", metavar="VERSION", help="The version that the simulator plays.")
+@click.option("--replace", is_flag=True, help="Delete the realm that an earlier demo left behind with --keep.")
+@click.option("--keep", is_flag=True, help="Leave the realm on the real server.")
+@json_option
+@click.option("--password-from-environment", "environment_password", envvar="KEYCLOAK_ADMIN_PASSWORD", hidden=True)
+@click.option("--home-from-environment", "home", envvar="KEYCLOAK_HOME", type=click.Path(path_type=Path), hidden=True)
+def command(
+    *,
+    upstream: str | None,
+    admin_realm: str,
+    admin_username: str,
+    admin_password_file: Path | None,
+    environment_password: str | None,
+    kcadm: Path | None,
+    home: Path | None,
+    version: str | None,
+    replace: bool,
+    keep: bool,
+    as_json: bool,
+) -> None:
+    """Replay a 403 of the Admin REST API, its explanation, the fix, and the answer after it.
+
+    Makes a realm 403-forbidden-fix and removes it at the end. A realm of that name that the demo did not make is left alone.
+    """
+    request = Request(
+        upstream=upstream,
+        admin_realm=admin_realm,
+        admin_username=admin_username,
+        admin_password=_password(upstream, admin_password_file, environment_password),
+        kcadm=kcadm or _kcadm_of(home),
+        version=version,
+        as_json=as_json,
+        keep=keep,
+        replace=replace,
+    )
+    sys.exit(Exit.OK if asyncio.run(_run(request)) else Exit.FAILED)
+
+
+def _password(upstream: str | None, file: Path | None, environment: str | None) -> Secret:
+    if upstream is None:
+        return Secret(_SIMULATED_PASSWORD)
+    if file is not None:
+        return Secret(path=file)
+    if environment:
+        return Secret(environment)
+    raise SettingsError(["--upstream: the administrator's password is missing; give --admin-password-file or KEYCLOAK_ADMIN_PASSWORD"])
+
+
+def _kcadm_of(home: Path | None) -> Path | None:
+    path = home / "bin" / "kcadm.sh" if home else None
+    return path if path is not None and path.is_file() else None
+
+
+async def _run(request: Request) -> bool:
+    """Whether every step went as the scenario says."""
+    # Imported where it is needed: it brings the whole proxy along.
+    from kcproxy.cli.scenario.production import perform  # noqa: PLC0415
+    from kcproxy.cli.scenario.watch import Collected, Terminal  # noqa: PLC0415
+
+    audience = Collected() if request.as_json else Terminal()
+    await perform(request, audience)
+    audience.closed()
+    return audience.ok

@@ -1,0 +1,58 @@
+"""A kcproxy in this process: the same data plane and admin port as ``kcproxy serve``, on free loopback ports."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from aiohttp import web
+
+from kcproxy.observe.log import Log
+from kcproxy.observe.sink import Sink
+from kcproxy.observe.wiring import live_observer
+from kcproxy.proxy import admin
+from kcproxy.proxy.assembly import catalog_for, dismantle, plane_of
+from kcproxy.proxy.protocol import ProxyServer
+from kcproxy.proxy.service import ProxyService
+from kcproxy.proxy.sockets import listening_socket
+from kcproxy.settings import AccountSettings, AddressSettings, ExplainSettings, LogSettings, Settings
+from kcproxy.settings.load import load
+
+_ANY_PORT = AddressSettings(host="127.0.0.1", port=0)
+_STDERR = 2
+
+
+def settings_for(upstream_url: str, *, accounts: tuple[AccountSettings, ...], version: str | None) -> Settings:
+    """What ``serve`` would read from a file: one upstream, these accounts, everything else as by default."""
+    loaded = load(None, {}, {"upstream.url": upstream_url})
+    return replace(
+        loaded,
+        listen=_ANY_PORT,
+        admin_listen=_ANY_PORT,
+        accounts=accounts,
+        explain=ExplainSettings(keycloak_version=version),
+        log=LogSettings(level="error"),
+    )
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[tuple[str, str]]:
+    """The proxy from entering to leaving; its two addresses, for callers and for operators."""
+    catalog = catalog_for(settings.explain.keycloak_version)
+    observer = live_observer(settings, catalog, log=Log(settings.log, sink=Sink(_STDERR)))
+    service = ProxyService(plane_of(settings, observer, catalog), observer)
+    server = ProxyServer(service.handle, settings.limits, on_bad_request=service.bad_request)
+    runner = web.AppRunner(admin.build(settings, observer, tuple), access_log=None, shutdown_timeout=1.0)
+    main = listening_socket(settings.listen, name="listen")
+    side = listening_socket(settings.admin_listen, name="admin_listen")
+    await runner.setup()
+    await web.SockSite(runner, side).start()
+    listener = await asyncio.get_running_loop().create_server(server, sock=main)
+    try:
+        yield f"http://127.0.0.1:{main.getsockname()[1]}", f"http://127.0.0.1:{side.getsockname()[1]}"
+    finally:
+        listener.close()
+        await server.shutdown(1.0)
+        await dismantle(service.plane, patience_seconds=1.0)
+        await runner.cleanup()
+        observer.close()

@@ -1,0 +1,212 @@
+"""How the scenario is shown: drawn for people as it goes, or collected into one JSON document."""
+
+import json
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kcproxy.cli.scenario.exchange import Exchange
+from kcproxy.cli.scenario.steps import Check, CommandRun, Step
+from kcproxy.cli.terminal import bold, coloured, document, paint, result, width
+
+_WIDEST = 100
+_MARGIN = "   "
+_LABEL = 10
+
+
+class Terminal:
+    """Draws each step as soon as it has ended."""
+
+    def __init__(self) -> None:
+        """Nothing shown yet."""
+        self._number = 0
+        self._failed = 0
+        self._told: object = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether every expectation came true so far."""
+        return not self._failed
+
+    def opened(self, *, keycloak: str, version: str, simulated: bool) -> None:
+        """What is talked to."""
+        kind = f"simulated Keycloak, playing {version}" if simulated else f"Keycloak {version}"
+        result(bold("kcproxy demo: a 403 from Keycloak, explained and cured"))
+        result(f"{kind} at {keycloak}")
+
+    def begun(self, title: str) -> None:
+        """The step's title."""
+        self._number += 1
+        result()
+        result(bold(f"{self._number:2} {title}"))
+
+    def ended(self, step: Step) -> None:
+        """What was sent, what came back, what it means."""
+        for exchange in step.exchanges:
+            self._lines(drawn_exchange(exchange, whole=step.attempt))
+        if step.explanation is not None:
+            told = step.explanation.get("summary")
+            self._lines(drawn_explanation(step.explanation, again=told == self._told))
+            self._told = told
+        if step.command is not None:
+            self._lines(drawn_command(step.command))
+        if step.note is not None:
+            self._lines(textwrap.wrap(step.note, _columns()))
+        self._lines([drawn_check(check) for check in step.checks])
+        self._failed += sum(not check.ok for check in step.checks)
+
+    def closed(self) -> None:
+        """The last line."""
+        result()
+        if self.ok:
+            result(paint("Everything went as the scenario says.", "green"))
+        else:
+            result(paint(f"{self._failed} of the expectations above did not come true.", "red"))
+
+    def _lines(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            result(_MARGIN + line)
+
+
+class Collected:
+    """Keeps everything for one JSON document at the end."""
+
+    def __init__(self) -> None:
+        """Nothing kept yet."""
+        self._head: dict[str, Any] = {}
+        self._steps: list[dict[str, Any]] = []
+
+    @property
+    def ok(self) -> bool:
+        """Whether every step went as the scenario says so far."""
+        return all(step["ok"] for step in self._steps)
+
+    def opened(self, *, keycloak: str, version: str, simulated: bool) -> None:
+        """The servers."""
+        self._head = {"keycloak": {"url": keycloak, "version": version, "simulated": simulated}}
+
+    def begun(self, title: str) -> None:
+        """Nothing is written before the end."""
+
+    def ended(self, step: Step) -> None:
+        """One more step."""
+        entry: dict[str, Any] = {"title": step.title, "ok": step.ok}
+        entry["exchanges"] = [_as_json(exchange, whole=step.attempt) for exchange in step.exchanges]
+        entry["checks"] = [{"ok": check.ok, "says": check.says} for check in step.checks]
+        if step.command is not None:
+            run = step.command
+            entry["command"] = {"line": run.line, "program": run.program, "exitCode": run.exit_code, "output": run.output}
+        if step.note is not None:
+            entry["note"] = step.note
+        self._steps.append(entry)
+
+    def closed(self) -> None:
+        """The document."""
+        document({"ok": self.ok, **self._head, "steps": self._steps})
+
+
+def _as_json(exchange: Exchange, *, whole: bool) -> dict[str, Any]:
+    request = {"server": exchange.server, "method": exchange.method, "path": exchange.path, "tokenOf": exchange.bearer}
+    answer: dict[str, Any] = {"status": exchange.status, "headers": dict(exchange.telling_headers)}
+    return {"request": request, "response": answer | ({"body": exchange.body} if whole else {})}
+
+
+def _columns() -> int:
+    return min(width(), _WIDEST) - len(_MARGIN)
+
+
+def drawn_exchange(exchange: Exchange, *, whole: bool) -> list[str]:
+    """Request and answer; ``whole`` with the headers and the body that matter, else one line."""
+    line = f"{exchange.method} {exchange.path}"
+    status = paint(f"{exchange.status} {exchange.reason}", _colour(exchange.status))
+    if not whole or exchange.path.endswith("/token"):
+        return [f"{line}  →  {status}"]
+    token = f"Bearer (the token of {exchange.bearer})" if exchange.bearer else "none"
+    lines = [paint("> ", "cyan") + line, paint("> ", "cyan") + f"Authorization: {token}", paint("< ", "cyan") + status]
+    lines += [paint("< ", "cyan") + f"{name}: {_cut(value)}" for name, value in exchange.telling_headers if value]
+    body = textwrap.wrap(_shortened(exchange), _columns() - 2, break_on_hyphens=False)
+    return [*lines, *(paint("< ", "cyan") + line for line in body)]
+
+
+def _shortened(exchange: Exchange) -> str:
+    """The body as it came, but the explanation and the members that repeat its sentence, which are drawn below."""
+    explanation = exchange.json.get("explanation")
+    if not isinstance(explanation, dict):
+        return json.dumps(exchange.body, ensure_ascii=False)
+    sentence = explanation.get("summary")
+    kept = {name: "…" if name == "explanation" or value == sentence else value for name, value in exchange.json.items()}
+    return json.dumps(kept, ensure_ascii=False)
+
+
+def _colour(status: int) -> str:
+    return "green" if status < 300 else "red"
+
+
+def _cut(text: str) -> str:
+    room = _columns() - 30
+    return text if len(text) <= room else text[: room - 1] + "…"
+
+
+def drawn_explanation(explanation: Mapping[str, Any], *, again: bool = False) -> list[str]:
+    """The sentence first, then what is missing, why that is known, and how to cure it; the sentence alone where all was told before."""
+    bar = paint("┃", "yellow")
+    cause = f"{explanation.get('cause')}, {explanation.get('confidence')}"
+    lines = ["", f"{bar} {bold('403 explained')}  ({cause})", bar]
+    lines += [f"{bar} {bold(line)}" for line in textwrap.wrap(str(explanation.get("summary", "")), _columns() - 2, break_on_hyphens=False)]
+    if again:
+        return [*lines, ""]
+    lines.append(bar)
+    required = explanation.get("required") or {}
+    owner = required.get("client")
+    missing = ", ".join(explanation.get("missing") or ()) or "nothing"
+    facts = [("missing", [f"{missing}, a role of the client {owner}" if owner else missing])]
+    facts.append(("evidence", [str(item) for item in explanation.get("evidence") or ()]))
+    for label, items in facts:
+        lines += [f"{bar} {line}" for line in _labelled(label, items)]
+    return [*lines, "", *_drawn_fix((explanation.get("fixes") or [{}])[0]), ""]
+
+
+def _labelled(label: str, items: Sequence[str]) -> list[str]:
+    lines: list[str] = []
+    for item in items:
+        for line in textwrap.wrap(item, _columns() - 2 - _LABEL, break_on_hyphens=False) or [""]:
+            lines.append((label if not lines else "").ljust(_LABEL) + line)
+    return lines
+
+
+def _drawn_fix(fix: Mapping[str, Any]) -> list[str]:
+    lines = [bold("Fix: ") + str(fix.get("summary", ""))]
+    for command in fix.get("kcadm") or ():
+        lines += [paint(f"  {line}", "green") for line in continued(command)]
+    if fix.get("warning"):
+        lines += textwrap.wrap(f"Warning: {fix['warning']}", _columns())
+    return lines
+
+
+def continued(command: str) -> list[str]:
+    """A long command over several lines that a shell reads as one; broken only before options."""
+    if len(command) <= _columns() - 4:
+        return [command]
+    lines = [""]
+    for position, part in enumerate(command.split(" --")):
+        piece = part if position == 0 else f"--{part}"
+        if lines[-1] and len(lines[-1]) + len(piece) > _columns() - 8:
+            lines.append("")
+        lines[-1] += (" " if lines[-1] else "") + piece
+    return [line + " \\" for line in _indented(lines)[:-1]] + _indented(lines)[-1:]
+
+
+def _indented(lines: Sequence[str]) -> list[str]:
+    return [line if position == 0 else f"  {line}" for position, line in enumerate(lines)]
+
+
+def drawn_command(run: CommandRun) -> list[str]:
+    """The command as typed, and what it printed."""
+    typed = continued(run.line)
+    return [paint("$ ", "cyan") + typed[0], *(f"  {line}" for line in typed[1:]), *(f"  {line}" for line in run.output.splitlines())]
+
+
+def drawn_check(check: Check) -> str:
+    """A tick or a cross."""
+    mark = paint("✓", "green") if check.ok else paint("✗", "red")
+    return f"{mark} {check.says}" if coloured() or check.ok else f"{mark} NOT SO: {check.says}"
