@@ -1,0 +1,94 @@
+"""Load: wrk for what saturates, one patient client of our own for what is added to a single call."""
+
+import re
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.processes import OTHER_CORE, pinned
+from bench.scenarios import Scenario
+
+_SCRIPT = """
+local number = 0
+local token = %s
+request = function()
+  number = number + 1
+  return wrk.format("GET", string.format("%s", number), token)
+end
+done = function(summary, latency, requests)
+  io.write(string.format("COUNTS %%d %%d %%d %%d\\n", summary.requests, summary.duration, summary.errors.connect + summary.errors.read
+    + summary.errors.write + summary.errors.timeout, summary.errors.status))
+end
+"""
+
+
+class LoadError(Exception):
+    """The load did not come back as it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one run of wrk did."""
+
+    requests: int
+    seconds: float
+
+    @property
+    def per_second(self) -> float:
+        """Requests a second."""
+        return self.requests / self.seconds
+
+
+def saturate(port: int, scenario: Scenario, *, seconds: float, token: str | None, folder: Path) -> Load:
+    """As many requests as go through, on keep-alive connections, each with another path."""
+    script = folder / f"{scenario.name}-{'token' if token else 'bare'}.lua"
+    headers = f'{{["Authorization"] = "Bearer {token}", ["Accept"] = "*/*"}}' if token else '{["Accept"] = "*/*"}'
+    script.write_text(_SCRIPT % (headers, scenario.path))
+    command = ["wrk", "-t1", f"-c{scenario.connections}", f"-d{max(1, round(seconds))}s", "-s", str(script), f"http://127.0.0.1:{port}"]
+    talk = subprocess.run(pinned(OTHER_CORE, command), capture_output=True, text=True, check=True, timeout=seconds + 30).stdout
+    counts = re.search(r"COUNTS (\d+) (\d+) (\d+) (\d+)", talk)
+    refused = int(counts[1]) if counts and scenario.status >= 400 else 0
+    if counts is None or int(counts[3]) or not int(counts[1]) or int(counts[4]) != refused:
+        raise LoadError(f"wrk on {scenario.name}: {talk}")
+    return Load(int(counts[1]), int(counts[2]) / 1e6)
+
+
+class Caller:
+    """One keep-alive connection that asks, waits, and measures."""
+
+    def __init__(self, port: int, *, token: str | None) -> None:
+        """Connected."""
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._authorization = f"Authorization: Bearer {token}\r\n" if token else ""
+
+    def ask(self, path: str, *, status: int) -> float:
+        """Seconds from sending to the last byte. LoadError where the answer is not the one that is expected."""
+        request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n{self._authorization}\r\n".encode()
+        began = time.perf_counter()
+        self._socket.sendall(request)
+        answer = self._socket.recv(1 << 20)
+        while b"\r\n\r\n" not in answer or len(answer) < _whole(answer):
+            piece = self._socket.recv(1 << 20)
+            if not piece:
+                raise LoadError("the connection was closed")
+            answer += piece
+        seconds = time.perf_counter() - began
+        if not answer.startswith(b"HTTP/1.1 %d " % status):
+            raise LoadError(f"{path}: {answer[:300]!r}")
+        return seconds
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+
+def _whole(answer: bytes) -> int:
+    """The length of a whole answer, head and body."""
+    head, _, _ = answer.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    if length is None:
+        raise LoadError(f"an answer without a length: {head[:300]!r}")
+    return len(head) + 4 + int(length[1])

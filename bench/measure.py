@@ -1,0 +1,90 @@
+"""One measured thing at a time: CPU under saturation, latency below it, memory, the time to start."""
+
+import itertools
+import statistics
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.load import Caller, saturate
+from bench.peers import Peer
+from bench.processes import usage
+from bench.scenarios import SMALL, Scenario
+
+LATENCY_CALLS_PER_SECOND = 200
+_numbers = itertools.count(1)
+
+
+@dataclass(slots=True)
+class Samples:
+    """What was measured of one peer: by scenario, one value a round; latencies in seconds."""
+
+    cpu_microseconds: dict[str, list[float]] = field(default_factory=dict)
+    per_second: dict[str, list[float]] = field(default_factory=dict)
+    latencies: list[float] = field(default_factory=list)
+    idle_megabytes: float = 0.0
+    loaded_megabytes: float = 0.0
+    start_seconds: list[float] = field(default_factory=list)
+
+    def cpu(self, scenario: Scenario) -> float:
+        """CPU microseconds a request, the median over rounds."""
+        return statistics.median(self.cpu_microseconds[scenario.name])
+
+    def rate(self, scenario: Scenario) -> float:
+        """Requests a second, the median over rounds."""
+        return statistics.median(self.per_second[scenario.name])
+
+    def latency(self, share: float) -> float:
+        """A quantile of the latencies, in microseconds."""
+        ordered = sorted(self.latencies)
+        return ordered[min(int(len(ordered) * share), len(ordered) - 1)] * 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A peer that runs; ``peer`` None is the upstream itself, asked directly."""
+
+    peer: Peer | None
+    process: subprocess.Popen[bytes]
+    port: int
+
+    @property
+    def name(self) -> str:
+        """As it is called in the table."""
+        return self.peer.name if self.peer else "direct"
+
+    def token(self, token: str) -> str | None:
+        """What a caller has to send: nothing where the proxy adds it."""
+        return None if self.peer is not None and self.peer.injects else token
+
+
+def load_once(subject: Subject, scenario: Scenario, samples: Samples, *, seconds: float, token: str, folder: Path) -> None:
+    """One run at saturation: CPU time a request, and requests a second."""
+    before = usage(subject.process.pid)
+    load = saturate(subject.port, scenario, seconds=seconds, token=subject.token(token), folder=folder)
+    after = usage(subject.process.pid)
+    cost = (after.cpu_microseconds - before.cpu_microseconds) / load.requests
+    samples.cpu_microseconds.setdefault(scenario.name, []).append(cost)
+    samples.per_second.setdefault(scenario.name, []).append(load.per_second)
+    samples.loaded_megabytes = max(samples.loaded_megabytes, after.resident_megabytes)
+
+
+def latencies(subjects: Sequence[Subject], found: Mapping[str, Samples], *, seconds: float, token: str) -> None:
+    """Single calls below saturation: each subject in turn, so that all are measured in the same moments."""
+    callers = [(Caller(subject.port, token=subject.token(token)), found[subject.name].latencies) for subject in subjects]
+    pause = 1 / (LATENCY_CALLS_PER_SECOND * len(callers))
+    ends_at = next_at = time.perf_counter()
+    ends_at += seconds
+    try:
+        while next_at < ends_at:
+            for caller, kept in callers:
+                wait = next_at - time.perf_counter()
+                if wait > 0:
+                    time.sleep(wait)
+                kept.append(caller.ask(SMALL.path % next(_numbers), status=SMALL.status))
+                next_at = max(next_at + pause, time.perf_counter())
+    finally:
+        for caller, _ in callers:
+            caller.close()
