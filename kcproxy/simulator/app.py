@@ -192,10 +192,12 @@ class SimulatedKeycloak:
         """Listen."""
         host, port = self._address
         # Tokens of an administrator of many realms are larger than aiohttp's default limit of 8190 bytes a header.
-        runner = web.AppRunner(self._app, access_log=None, max_field_size=_MAX_HEADER_BYTES, max_line_size=_MAX_HEADER_BYTES)
+        runner = web.AppRunner(
+            self._app, access_log=None, max_field_size=_MAX_HEADER_BYTES, max_line_size=_MAX_HEADER_BYTES, shutdown_timeout=1.0
+        )
         await runner.setup()
         self._runner = runner
-        await web.TCPSite(runner, host, port, shutdown_timeout=1.0).start()
+        await web.TCPSite(runner, host, port).start()
         bound: Mapping[int, Any] = dict(enumerate(runner.addresses[0]))
         self.url = f"http://{host}:{bound[1]}{self.base_path}"
         return self
