@@ -17,8 +17,12 @@ def roles_text(roles: RoleSet | None) -> str:
 
 
 def least_text(need: Requirement) -> str:
-    """The least set of a requirement in words."""
-    return "not determined" if need.undetermined is not None else roles_text(need.least)
+    """The least set of a requirement in words; where no role of realm-management opens it, the realm role of master that does."""
+    if need.undetermined is not None:
+        return "not determined"
+    if need.least is None and need.master_realm_roles:
+        return f"{roles_text(need.master_realm_roles[0])} (realm role of master)"
+    return roles_text(need.least)
 
 
 def others_text(need: Requirement) -> str:
@@ -63,7 +67,7 @@ def _facts(entry: Entry, need: Requirement) -> Iterator[tuple[str, str]]:
     yield from _sets(need)
     if need.undetermined:
         yield "why not", need.undetermined
-    if need.master_realm_roles:
+    if need.master_realm_roles and need.least is not None:
         yield "realm roles of master", ", ".join(roles_text(roles) for roles in need.master_realm_roles)
     if entry.master is not None:
         yield "callers of master", least_text(entry.master)

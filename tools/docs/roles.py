@@ -18,12 +18,12 @@ _COLUMNS = ("Method", "Path", "Least role", "Also enough", "Let in, but sees les
 def documents() -> dict[str, str]:
     """The index, a page for each version that has a table, and the page of differences."""
     tables = [catalog.load(version) for version in reversed(catalog.versions())]
-    pages = {f"{FOLDER}/{each.version}.md": "\n".join(_page(each)) for each in tables}
+    pages = {f"{FOLDER}/{each.version}.md": "\n".join(page(each)) for each in tables}
     index = "\n".join(introduction.index(tables, catalog.load(catalog.default_version())))
     return {f"{FOLDER}/index.md": index, f"{FOLDER}/changes.md": "\n".join(changes.page(tables))} | pages
 
 
-def _page(each: Catalog) -> Iterator[str]:
+def page(each: Catalog) -> Iterator[str]:
     groups = by_resource(each.operations)
     yield f"# Keycloak {each.version}: the role that each Admin REST API call needs"
     yield GENERATED
@@ -67,7 +67,7 @@ def _remarks(entry: Entry) -> Iterator[str]:
     need = entry.requirement
     if entry.operation.features:
         yield f"feature {', '.join(code(name) for name in entry.operation.features)} has to be switched on"
-    if need.master_realm_roles:
+    if need.master_realm_roles and need.least is not None:
         yield f"also with the realm role {_alternatives(need.master_realm_roles)} of master"
     if entry.master is not None and entry.master.any_of != need.any_of:
         yield f"callers of master: {least_text(entry.master)}"
