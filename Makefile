@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup test lint docs bench clean
+.PHONY: help setup demo test lint docs bench clean
 help: ## what can be done here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -14,6 +14,19 @@ $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable '.[fast]' --group test --group lint
+	@touch $@
+
+demo: $(BIN)/kcproxy ## a 403 replayed and cured: simulated, or KEYCLOAK=26.7.4 (fetched and started), or UPSTREAM=URL
+ifdef KEYCLOAK
+	$(BIN)/python -m tools.realserver run $(KEYCLOAK) -- $(BIN)/kcproxy demo $(ARGS)
+else
+	$(BIN)/kcproxy demo $(if $(UPSTREAM),--upstream $(UPSTREAM)) $(ARGS)
+endif
+
+# The demo needs the program alone, none of the tools that `setup` brings: that keeps its first run short.
+$(BIN)/kcproxy: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
 test: setup ## all tests; on a real Keycloak too, wherever Java and Maven are there
