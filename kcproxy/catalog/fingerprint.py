@@ -1,0 +1,100 @@
+"""Which Keycloak versions fit to what a server shows to everyone: OpenID Connect Discovery 1.0 and three more public answers.
+
+Keycloak tells its version to administrators only (`/admin/serverinfo`), but each version added something to its public documents.
+The facts in ``data/discovery.json`` were recorded on real servers; facts that a realm's settings or a feature switch can change are
+left out, except for headers, which something in between may change: they count only as long as they contradict nothing.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from kcproxy.model import NOTHING
+
+DISCOVERY = "openid-configuration"
+"""The name of the discovery document among the public documents."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicAnswer:
+    """A server's answer to a request without a token. Header names in lower case; `body` is the parsed JSON object, if it was one."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    body: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Fact:
+    document: str
+    member: str | None
+    header: str | None
+    value: str | None
+    since: int  # index of the first version where it holds
+
+    def holds(self, answer: PublicAnswer) -> bool:
+        if self.header is not None:
+            return answer.headers.get(self.header) == self.value
+        there = answer.body.get(self.member or "")
+        return there is not None if self.value is None else isinstance(there, list) and self.value in there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    versions: tuple[str, ...]  # oldest first
+    documents: Mapping[str, Mapping[str, Any]]
+    facts: tuple[_Fact, ...]
+
+
+@cache
+def _facts() -> _Facts:
+    text = (resources.files("kcproxy.catalog") / "data" / "discovery.json").read_text(encoding="utf-8")
+    content = json.loads(text)
+    versions = tuple(content["keycloak"])
+    facts = (
+        _Fact(
+            document=fact["document"],
+            member=fact.get("member"),
+            header=fact.get("header"),
+            value=fact.get("value"),
+            since=versions.index(fact["since"]),
+        )
+        for fact in content["facts"]
+    )
+    return _Facts(versions=versions, documents=content["documents"], facts=tuple(facts))
+
+
+def public_paths(realm: str) -> Mapping[str, str]:
+    """What to ask without a token, name to path below the server's base URL; `realm` must be percent-encoded already."""
+    return {name: entry["path"].format(realm=realm) for name, entry in _facts().documents.items()}
+
+
+def versions_that_fit(discovery: Mapping[str, Any], answers: Mapping[str, PublicAnswer] = NOTHING) -> tuple[str, ...]:
+    """The measured versions, oldest first, that would have answered so.
+
+    `discovery` is the parsed discovery document of any realm; `answers` are answers to `public_paths`, by name, as many as there are
+    (the one named `DISCOVERY` adds its headers). More than one version: what is known does not tell them apart. None: no measured
+    version answers so. A version that was never measured comes out as the measured one that it equals in these facts.
+    Answers that contradict each other are left aside, then only `discovery` counts.
+    """
+    known = _facts()
+    body_alone = {DISCOVERY: PublicAnswer(status=200, body=discovery)}
+    complete = {name: answer for name, answer in answers.items() if _is_keycloaks(known, name, answer)} | {
+        DISCOVERY: PublicAnswer(status=200, headers=answers[DISCOVERY].headers if DISCOVERY in answers else NOTHING, body=discovery)
+    }
+    headers_known = DISCOVERY in answers
+    facts = [fact for fact in known.facts if headers_known or fact.header is None or fact.document != DISCOVERY]
+    return _agreeing(known, facts, complete) or _agreeing(known, [fact for fact in facts if fact.header is None], body_alone)
+
+
+def _is_keycloaks(known: _Facts, name: str, answer: PublicAnswer) -> bool:
+    """Whether some Keycloak gives this status there; anything else is the answer of a gateway or a failure."""
+    return name in known.documents and answer.status in known.documents[name]["statuses"]
+
+
+def _agreeing(known: _Facts, facts: Iterable[_Fact], answers: Mapping[str, PublicAnswer]) -> tuple[str, ...]:
+    checked = [(fact.since, fact.holds(answers[fact.document])) for fact in facts if fact.document in answers]
+    return tuple(version for index, version in enumerate(known.versions) if all((index >= since) == holds for since, holds in checked))

@@ -1,0 +1,168 @@
+"""What each version shows to everyone, and the smallest set of facts that tells the versions apart without a login.
+
+`python -m tools.measure.fingerprint record VERSION…` starts each version and writes what it showed to `tests/catalog/recorded/`
+(`record-other`: to `other-releases` in it, for releases that no table is measured on, which only test the facts);
+`python -m tools.measure.fingerprint derive` reads all of these and writes `kcproxy/catalog/data/discovery.json`.
+"""
+
+import json
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from tools.realserver import RealServer
+from tools.realserver.distribution import version_numbers
+
+_PROJECT = Path(__file__).resolve().parents[2]
+RECORDED = _PROJECT / "tests" / "catalog" / "recorded"
+DISCOVERY = _PROJECT / "kcproxy" / "catalog" / "data" / "discovery.json"
+
+DOCUMENTS = {
+    "openid-configuration": "/realms/{realm}/.well-known/openid-configuration",
+    "oauth-authorization-server": "/realms/{realm}/.well-known/oauth-authorization-server",
+    "certs": "/realms/{realm}/protocol/openid-connect/certs",
+    "userinfo": "/realms/{realm}/protocol/openid-connect/userinfo",
+}
+"""Name → path, dearest last: facts of an earlier document are preferred. All of them are answered to callers without a token."""
+
+_HEADERS = ("cache-control", "content-type", "x-robots-tag")
+
+_NOT_THE_VERSIONS_OWN = {
+    "scopes_supported": "the client scopes of the realm",
+    "acr_values_supported": "the levels of authentication of the realm",
+    "dpop_signing_alg_values_supported": "there as soon as the feature dpop is on, a preview before 26.4",
+    "urn:ietf:params:oauth:grant-type:jwt-bearer": "there as soon as the feature jwt-authorization-grant is on, a preview before 26.7",
+    "urn:ietf:params:oauth:grant-type:token-exchange": "there as soon as the feature token-exchange is on, a preview before 26.2",
+}
+"""Members and values that an administrator can switch, with the reason: they say nothing certain about the version."""
+
+_EVERY_KEYCLOAK = "check_session_iframe"
+"""A member that all versions have and that no setting takes away: without it the document is not Keycloak's."""
+
+Fact = dict[str, str]
+Answers = Mapping[str, Mapping[str, Any]]
+
+
+def record(version: str, *, prepared: bool = True) -> dict[str, Any]:
+    """The answers of a fresh server's master realm; addresses are replaced, keys left out."""
+    with RealServer(version, prepared=prepared) as server:
+        return {name: _ask(server.base_url, path.format(realm="master")) for name, path in DOCUMENTS.items()}
+
+
+def _ask(base_url: str, path: str) -> dict[str, Any]:
+    try:
+        answer = urllib.request.urlopen(base_url + path, timeout=30)
+    except urllib.error.HTTPError as error:
+        answer = error
+    with answer:
+        text = answer.read().decode().replace(base_url, "https://keycloak.example")
+        headers = {name: answer.headers[name] for name in _HEADERS if name in answer.headers}
+        return {"status": answer.status, "headers": headers, "body": _public_part(text)}
+
+
+def _public_part(text: str) -> dict[str, Any]:
+    body = json.loads(text) if text else {}
+    return {name: value for name, value in body.items() if name != "keys"}
+
+
+def facts_of(answers: Answers) -> Iterator[Fact]:
+    """Everything that can be said about a version's answers, as facts in the form of `discovery.json`."""
+    for name, answer in answers.items():
+        yield {"document": name, "status": str(answer["status"])}
+        for header, value in answer["headers"].items():
+            yield {"document": name, "header": header, "value": value}
+        if answer["status"] == 200:
+            yield from _facts_of_body(name, answer["body"])
+
+
+def _facts_of_body(name: str, body: Mapping[str, Any]) -> Iterator[Fact]:
+    for member, value in body.items():
+        if member in _NOT_THE_VERSIONS_OWN:
+            continue
+        yield {"document": name, "member": member}
+        for item in value if isinstance(value, list) else ():
+            if item not in _NOT_THE_VERSIONS_OWN:
+                yield {"document": name, "member": member, "value": str(item)}
+
+
+def distinguishing(recorded: Mapping[str, Answers]) -> list[dict[str, Any]]:
+    """A small set of facts, each with the version `since` which it holds, that tells apart all versions that any fact tells apart."""
+    holds = _holding(recorded)
+    open_pairs = {pair for pair in combinations(recorded, 2) if any((pair[0] in there) != (pair[1] in there) for there in holds.values())}
+    chosen = []
+    while open_pairs:
+        text = max(holds, key=lambda key: (_gain(holds[key], open_pairs), _preference(json.loads(key))))
+        chosen.append(json.loads(text) | {"since": min(holds[text], key=version_numbers)})
+        open_pairs = {(one, other) for one, other in open_pairs if (one in holds[text]) == (other in holds[text])}
+    return sorted(chosen, key=lambda fact: version_numbers(fact["since"]))
+
+
+def _holding(recorded: Mapping[str, Answers]) -> dict[str, frozenset[str]]:
+    """Each fact (as JSON) to the versions where it holds. Only facts that a version brought and all later ones kept: others are accidents."""
+    ordered = sorted(recorded, key=version_numbers)
+    found: dict[str, set[str]] = {}
+    for version in ordered:
+        for fact in facts_of(recorded[version]):
+            found.setdefault(json.dumps(fact), set()).add(version)
+    tails = {frozenset(ordered[at:]) for at in range(1, len(ordered))}
+    return {fact: frozenset(there) for fact, there in sorted(found.items()) if there in tails}
+
+
+def _gain(there: frozenset[str], pairs: set[tuple[str, str]]) -> int:
+    return sum((one in there) != (other in there) for one, other in pairs)
+
+
+def _preference(fact: Fact) -> tuple[int, int, str]:
+    """Bodies before statuses before headers, which things in between may change; earlier documents first."""
+    kind = 2 if "member" in fact else 1 if "status" in fact else 0
+    return (kind, -list(DOCUMENTS).index(fact["document"]), json.dumps(fact))
+
+
+def derive() -> dict[str, Any]:
+    """The content of `discovery.json` from all recorded answers."""
+    recorded = {path.stem: json.loads(path.read_text()) for path in RECORDED.glob("*.json")}
+    versions = sorted(recorded, key=version_numbers)
+    every: Fact = {"document": "openid-configuration", "member": _EVERY_KEYCLOAK, "since": versions[0]}
+    facts = [every, *distinguishing({version: recorded[version] for version in versions})]
+    used = [name for name in DOCUMENTS if any(fact["document"] == name for fact in facts)]
+    documents = {
+        name: {"path": DOCUMENTS[name], "statuses": sorted({recorded[version][name]["status"] for version in versions})} for name in used
+    }
+    return {"schema": 1, "keycloak": versions, "documents": documents, "facts": facts}
+
+
+def document(content: Mapping[str, Any]) -> str:
+    """`discovery.json` as text, one fact a line."""
+    head = json.dumps({name: value for name, value in content.items() if name != "facts"}).removesuffix("}")
+    facts = ",\n".join(json.dumps(fact) for fact in content["facts"])
+    return f'{head},\n"facts": [\n{facts}\n]}}\n'
+
+
+def _write(path: Path, answers: Answers) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(answers, indent=1) + "\n")
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code 2 for a wrong call."""
+    match arguments:
+        case ["record", *versions] if versions:
+            for version in versions:
+                _write(RECORDED / f"{version}.json", record(version))
+        case ["record-other", *versions] if versions:
+            for version in versions:
+                _write(RECORDED / "other-releases" / f"{version}.json", record(version, prepared=False))
+        case ["derive"]:
+            DISCOVERY.write_text(document(derive()))
+        case _:
+            print(__doc__, file=sys.stderr)
+            return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
