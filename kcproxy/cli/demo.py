@@ -1,6 +1,7 @@
 """``kcproxy demo``: the 403 that this program exists for, replayed step by step, against a simulated or a real Keycloak."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -35,7 +36,6 @@ _SIMULATED_PASSWORD = "admin"  # noqa: S105 - the simulator's own, in this proce
 @click.option("--replace", is_flag=True, help="Delete the realm that an earlier demo left behind with --keep.")
 @click.option("--keep", is_flag=True, help="Leave the realm on the real server.")
 @json_option
-@click.option("--password-from-environment", "environment_password", envvar="KEYCLOAK_ADMIN_PASSWORD", hidden=True)
 @click.option("--home-from-environment", "home", envvar="KEYCLOAK_HOME", type=click.Path(path_type=Path), hidden=True)
 def command(
     *,
@@ -43,7 +43,6 @@ def command(
     admin_realm: str,
     admin_username: str,
     admin_password_file: Path | None,
-    environment_password: str | None,
     kcadm: Path | None,
     home: Path | None,
     version: str | None,
@@ -59,7 +58,7 @@ def command(
         upstream=upstream,
         admin_realm=admin_realm,
         admin_username=admin_username,
-        admin_password=_password(upstream, admin_password_file, environment_password),
+        admin_password=_password(upstream, admin_password_file, os.environ.get("KEYCLOAK_ADMIN_PASSWORD")),
         kcadm=kcadm or _kcadm_of(home),
         version=version,
         as_json=as_json,
