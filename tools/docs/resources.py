@@ -14,19 +14,37 @@ _PARTS = {
 """Sub-resources that have a heading of their own wherever they stand."""
 _TITLES = {
     "": "The realm itself",
-    "attack-detection": "Brute force detection",
-    "clients-initial-access": "Initial access tokens of clients",
-    "clients-registrations": "Client registration",
-    "client-registration-policy": "Client registration policies",
-    "identity-provider": "Identity providers",
-    "group-by-path": "Groups",
-    "roles-by-id": "Roles by id",
-    "ui-ext": "What the admin console itself calls",
+    "admin-events": "Events",
     "admin-ui": "What the admin console itself calls",
+    "attack-detection": "Brute force detection",
     "authentication": "Authentication flows",
+    "client-description-converter": "Clients",
+    "client-registration-policy": "Client registration policies",
+    "client-session-stats": "Sessions and revocation",
+    "client-templates": "Client scopes under their old name",
+    "clients-initial-access": "Initial access tokens of clients",
     "components": "Components (user federation, key providers)",
-    "organizations": "Organizations",
+    "credential-registrators": "Authentication flows",
+    "default-default-client-scopes": "Default client scopes",
+    "default-optional-client-scopes": "Default client scopes",
+    "group-by-path": "Groups",
+    "identity-provider": "Identity providers",
+    "keys": "Keys of the realm",
+    "ldap-server-capabilities": "Connection tests",
+    "logout-all": "Sessions and revocation",
+    "partial-export": "Export and import",
+    "partialImport": "Export and import",
+    "push-revocation": "Sessions and revocation",
+    "roles-by-id": "Roles by id",
+    "sessions": "Sessions and revocation",
+    "ssf": "Shared signals (SSF)",
+    "testLDAPConnection": "Connection tests",
+    "testSMTPConnection": "Connection tests",
+    "ui-ext": "What the admin console itself calls",
+    "user-storage": "Components (user federation, key providers)",
+    "users-management-permissions": "Users",
 }
+_CACHES = "Caches"
 SERVER = "The server and its realms"
 
 
@@ -37,7 +55,7 @@ def title_of(entry: Entry) -> str:
         return SERVER
     literals = [part for part in path.removeprefix(_REALM).strip("/").split("/") if part and not part.startswith("{")]
     first = literals[0] if literals else ""
-    title = _TITLES.get(first) or first.replace("-", " ").capitalize()
+    title = _CACHES if first.startswith("clear-") else _TITLES.get(first) or first.replace("-", " ").capitalize()
     part = next((_PARTS[literal] for literal in literals[1:] if literal in _PARTS), None)
     return f"{title}: {part}" if part else title
 
