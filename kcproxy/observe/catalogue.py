@@ -92,7 +92,12 @@ SPECS: tuple[Spec, ...] = (
     ),
     _gauge("kcproxy_token_fetched_timestamp_seconds", "When the account's present token was fetched.", "account"),
     _gauge("kcproxy_token_expiry_timestamp_seconds", "When the account's present token expires.", "account"),
-    _gauge("kcproxy_role_granted", "1 for each realm-management role that the account's present token carries.", "account", "role"),
+    _gauge(
+        "kcproxy_role_granted",
+        "1 for each admin role that the account's present token carries, those left out that another of them contains; 0 once it is gone.",
+        "account",
+        "role",
+    ),
     _counter(
         "kcproxy_role_uses_total", "Successful requests with the account's token, by the least role that they need.", "account", "role"
     ),

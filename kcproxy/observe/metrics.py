@@ -251,6 +251,8 @@ class Metrics:
             self.counter("kcproxy_denials_total").labels(OTHER, NONE, cause.value, NONE, "")
         for account in accounts:
             self._prepare_account(account)
+        self.gauge("kcproxy_config_last_reload_successful").set(1)  # who starts at all has read good settings
+        self.gauge("kcproxy_config_last_reload_success_timestamp_seconds").set(self._now())
         info = self.gauge("kcproxy_build_info")
         info.labels(kcproxy.__version__, platform.python_version(), catalog_version).set(1)
 

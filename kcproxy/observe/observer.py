@@ -1,6 +1,7 @@
 """The observer of a running proxy: metrics, log lines and the store of denials, fed by the data plane's events."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from kcproxy.catalog import Catalog
 from kcproxy.model import Caller, Explanation, RoleSet, Target
@@ -82,7 +83,7 @@ class LiveObserver:
 
     def token_roles(self, account: str, roles: tuple[str, ...]) -> None:
         """The admin roles that a newly fetched token of an account of ours names."""
-        self.metrics.token_roles(account, roles)
+        self.metrics.token_roles(account, roles if self.catalog is None else _tops(roles, self.catalog))
 
     def upstream_failed(self, kind: str) -> None:
         """No usable answer: the error's kind."""
@@ -120,6 +121,13 @@ class LiveObserver:
             for fingerprint, key in self._standing.pop(place, {}).items():
                 self.metrics.resolved(key)
                 self.denials.resolved(fingerprint)
+
+
+def _tops(roles: Iterable[str], catalog: Catalog) -> tuple[str, ...]:
+    """The roles that are not there merely because another one contains them: those that somebody granted."""
+    held = set(roles)
+    contained = {inner for role in held for inner in catalog.contains(role) if inner != role}
+    return tuple(sorted(held - contained))
 
 
 def _standing_key(record: RequestRecord, caller: Caller | None) -> StandingKey | None:

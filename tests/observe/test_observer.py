@@ -87,6 +87,12 @@ def test_what_an_accounts_requests_need_is_counted_beside_what_it_holds(observer
     assert value(observer, "kcproxy_role_uses_total", account="app", role="view-users") == 1
 
 
+def test_a_role_that_comes_with_another_is_not_shown_as_granted(observer: LiveObserver) -> None:
+    observer.token_roles("app", ("query-groups", "query-users", "view-users"))
+    assert value(observer, "kcproxy_role_granted", account="app", role="view-users") == 1
+    assert value(observer, "kcproxy_role_granted", account="app", role="query-users") is None
+
+
 def test_a_refused_request_uses_no_role(observer: LiveObserver) -> None:
     observer.request_finished(record(status=403, injected_account="app"))
     assert value(observer, "kcproxy_role_uses_total", account="app", role="view-users") is None

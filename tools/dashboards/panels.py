@@ -1,0 +1,183 @@
+"""Panels as plain dictionaries, in the shape of Grafana's dashboard JSON (schema version 41, Grafana 12).
+
+A query names a metric by ``of("kcproxy_ready")``, so that every one carries the matchers of the variables ``job`` and ``instance``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Json = dict[str, Any]
+
+DATASOURCE: Json = {"type": "prometheus", "uid": "${datasource}"}
+MATCHERS = 'job=~"$job", instance=~"$instance"'
+RATE = "$__rate_interval"
+RANGE = "$__range"
+
+GREEN, AMBER, RED = "green", "orange", "red"
+GOOD_WHEN_ZERO = ((None, GREEN), (0.000001, RED))
+GOOD_WHEN_ONE = ((None, RED), (1, GREEN))
+
+
+def of(metric: str, more: str = "") -> str:
+    """A selector of a metric with the variables' matchers and others."""
+    return f"{metric}{{{MATCHERS}{', ' + more if more else ''}}}"
+
+
+def rate(metric: str, more: str = "") -> str:
+    """Per second, over Grafana's own interval."""
+    return f"rate({of(metric, more)}[{RATE}])"
+
+
+def increase(metric: str, more: str = "") -> str:
+    """Over the whole range that is shown: only for tables and single numbers."""
+    return f"increase({of(metric, more)}[{RANGE}])"
+
+
+def born(selector: str) -> str:
+    """1 for each series that began in the range shown: ``increase`` cannot see the step from nothing to the first value."""
+    return f"((time() - {selector}) < bool {RANGE}_s)"
+
+
+def quantile(share: float, metric: str, by: str = "") -> str:
+    """A quantile of a classic histogram."""
+    labels = f"le, {by}" if by else "le"
+    return f"histogram_quantile({share}, sum by ({labels}) ({rate(metric + '_bucket')}))"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One query of a panel; ``legend`` in Grafana's format, ``{{label}}``."""
+
+    expr: str
+    legend: str = ""
+    instant: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """A panel without its place; ``width`` of 24 columns."""
+
+    title: str
+    description: str
+    kind: str
+    queries: Sequence[Query]
+    unit: str
+    width: int = 12
+    height: int = 8
+    thresholds: Sequence[tuple[float | None, str]] = ((None, GREEN),)
+    options: Mapping[str, Any] | None = None
+    custom: Mapping[str, Any] | None = None
+    overrides: Sequence[Json] = ()
+    transformations: Sequence[Json] = ()
+    decimals: int | None = None
+    mappings: Sequence[Json] = ()
+
+    def json(self, number: int, x: int, y: int) -> Json:
+        """As Grafana reads it."""
+        defaults: Json = {
+            "unit": self.unit,
+            "color": {"mode": "palette-classic" if self.kind == "timeseries" else "thresholds"},
+            "thresholds": {"mode": "absolute", "steps": [{"value": value, "color": color} for value, color in self.thresholds]},
+            "custom": dict(self.custom or {}),
+            "mappings": list(self.mappings),
+            "noValue": "0" if self.kind == "stat" and self.unit != "s" else "none",
+        }
+        if self.decimals is not None:
+            defaults["decimals"] = self.decimals
+        return {
+            "id": number,
+            "type": self.kind,
+            "title": self.title,
+            "description": self.description,
+            "datasource": DATASOURCE,
+            "gridPos": {"x": x, "y": y, "w": self.width, "h": self.height},
+            "fieldConfig": {"defaults": defaults, "overrides": list(self.overrides)},
+            "options": dict(self.options or {}),
+            "targets": [_target(query, "ABCDEFGH"[place]) for place, query in enumerate(self.queries)],
+            "transformations": list(self.transformations),
+        }
+
+
+def _target(query: Query, name: str) -> Json:
+    return {
+        "refId": name,
+        "datasource": DATASOURCE,
+        "expr": query.expr,
+        "legendFormat": query.legend or "__auto",
+        "instant": query.instant,
+        "range": not query.instant,
+        "format": "table" if query.instant else "time_series",
+        "exemplar": not query.instant and "_bucket" in query.expr,
+    }
+
+
+def stat(title: str, description: str, expr: str, *, unit: str = "short", width: int = 4, **more: Any) -> Panel:
+    """One number, its background in the colour of its threshold."""
+    options = {
+        "reduceOptions": {"calcs": ["lastNotNull"], "values": False},
+        "colorMode": "background",
+        "graphMode": "none",
+        "textMode": "value",
+    }
+    instant = RANGE in expr
+    query = Query(expr=expr, instant=False) if not instant else Query(expr=expr, instant=True)
+    return Panel(
+        title=title, description=description, kind="stat", queries=[query], unit=unit, width=width, height=4, options=options, **more
+    )
+
+
+def series(title: str, description: str, *queries: Query, unit: str, stacked: bool = False, **more: Any) -> Panel:
+    """Lines over time, or areas on each other where the parts make up a whole."""
+    custom = {
+        "lineWidth": 1,
+        "fillOpacity": 60 if stacked else 8,
+        "showPoints": "never",
+        "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
+    }
+    options = {
+        "legend": {"displayMode": "table", "placement": "bottom", "calcs": ["mean", "lastNotNull"]},
+        "tooltip": {"mode": "multi", "sort": "desc"},
+    }
+    return Panel(
+        title=title, description=description, kind="timeseries", queries=queries, unit=unit, custom=custom, options=options, **more
+    )
+
+
+def table(
+    title: str, description: str, *queries: Query, columns: Mapping[str, str], sort_by: str, unit: str = "short", **more: Any
+) -> Panel:
+    """Instant queries joined by their labels. ``columns``: field name (a label, or ``Value #A``) to heading, in order; others are hidden."""
+    organise = {
+        "id": "organize",
+        "options": {
+            "renameByName": dict(columns),
+            "indexByName": {name: place for place, name in enumerate(columns)},
+            "includeByName": dict.fromkeys(columns, True),
+        },
+    }
+    return Panel(
+        title=title,
+        description=description,
+        kind="table",
+        queries=queries,
+        unit=unit,
+        width=more.pop("width", 24),
+        height=more.pop("height", 10),
+        options={"showHeader": True, "sortBy": [{"displayName": sort_by, "desc": True}]},
+        custom={"filterable": True, "align": "auto"},
+        transformations=[{"id": "merge", "options": {}}, organise],
+        **more,
+    )
+
+
+def column(heading: str, *, unit: str | None = None, link: tuple[str, str] | None = None, width: int | None = None) -> Json:
+    """What is special about a table's column: its unit, a link (title, address), its width in pixels."""
+    properties: list[Json] = []
+    if unit is not None:
+        properties.append({"id": "unit", "value": unit})
+    if link is not None:
+        properties.append({"id": "links", "value": [{"title": link[0], "url": link[1], "targetBlank": True}]})
+    if width is not None:
+        properties.append({"id": "custom.width", "value": width})
+    return {"matcher": {"id": "byName", "options": heading}, "properties": properties}
