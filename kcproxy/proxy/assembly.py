@@ -4,6 +4,7 @@ import asyncio
 
 from kcproxy import catalog as catalogs
 from kcproxy.catalog import Catalog
+from kcproxy.keycloak.inspector import inspector_of
 from kcproxy.keycloak.pool import PoolUpstream
 from kcproxy.keycloak.session import SessionUpstream
 from kcproxy.keycloak.tokens import TokenSource
@@ -24,14 +25,24 @@ def catalog_for(version: str | None) -> Catalog:
 def plane_of(settings: Settings, observer: Observer, catalog: Catalog | None = None) -> Plane:
     """A plane on a running event loop; ``dismantle`` closes it."""
     side = SessionUpstream(settings.upstream, max_connections=_TOKEN_CONNECTIONS)
-    explainer = LiveExplainer(settings.explain, observer, catalog=lambda: plane.catalog, version=lambda: plane.version)
+    tokens = TokenSource(settings.upstream, side, observer)
+    inspector = inspector_of(settings, side, tokens, observer)
+    explainer = LiveExplainer(
+        settings.explain,
+        observer,
+        catalog=lambda: plane.catalog,
+        version=lambda: plane.version,
+        lookups=inspector,
+        budget_seconds=inspector.budget_seconds,
+    )
     plane = Plane(
         settings,
         catalog=catalog or catalog_for(settings.explain.keycloak_version),
         upstream=PoolUpstream(settings.upstream),
         side=side,
-        tokens=TokenSource(settings.upstream, side, observer),
+        tokens=tokens,
         observer=observer,
+        inspector=inspector,
         refusals=Refusals(
             explainer,
             max_body_bytes=settings.limits.explain_body_bytes,
@@ -49,6 +60,8 @@ async def dismantle(plane: Plane, *, patience_seconds: float) -> None:
             await plane.unused()
     except TimeoutError:
         pass  # what is still under way is told by its connection's end
+    if plane.inspector is not None:
+        await plane.inspector.close()
     await plane.tokens.close()
     await plane.side.close()
     await plane.upstream.close()

@@ -23,8 +23,8 @@ _ID_BYTES = 8
 class Lookups(Protocol):
     """Finds out what claims and answer do not tell. Bounded in time and rate by itself; never raises."""
 
-    async def facts(self, request: RequestFacts, caller: Caller, answer: Answer) -> Facts | None:
-        """What could be found out; None where nothing was asked."""
+    async def facts(self, request: RequestFacts, caller: Caller, answer: Answer, authorization: str | None) -> Facts | None:
+        """What could be found out; None where nothing was asked. ``authorization`` is the header itself, for its signature."""
         ...
 
 
@@ -62,7 +62,7 @@ class LiveExplainer:
             caller=caller,
             answer=answer,
             catalog=self._catalog(),
-            facts=await self._facts(request, caller, answer),
+            facts=await self._facts(request, caller, answer, authorization),
             now_epoch_seconds=self._now(),
             keycloak_version=self._version(),
             require_audience=settings.require_audience,
@@ -101,13 +101,13 @@ class LiveExplainer:
             caller = self._callers[key] = read_caller(authorization, injected=injected)
         return caller
 
-    async def _facts(self, request: RequestFacts, caller: Caller, answer: Answer) -> Facts | None:
+    async def _facts(self, request: RequestFacts, caller: Caller, answer: Answer, authorization: str | None) -> Facts | None:
         if self._lookups is None:
             return None
         began = self._now()
         try:
             async with asyncio.timeout(self._budget_seconds):
-                return await self._lookups.facts(request, caller, answer)
+                return await self._lookups.facts(request, caller, answer, authorization)
         except TimeoutError:
             self._observer.looked_up("facts", "late", self._now() - began)
             return None

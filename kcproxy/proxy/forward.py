@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from kcproxy.catalog import Catalog
 from kcproxy.errors import RequestRefused, UpstreamError
+from kcproxy.keycloak.inspector import Inspector
 from kcproxy.keycloak.tokens import TokenSource
 from kcproxy.keycloak.upstream import Upstream, UpstreamAnswer
 from kcproxy.observe.events import Observer
@@ -31,6 +32,7 @@ class Plane:
         tokens: TokenSource,
         observer: Observer,
         refusals: Refusals | None = None,
+        inspector: Inspector | None = None,
         clock: Callable[[], float] = time.perf_counter,
         token_clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -42,6 +44,7 @@ class Plane:
         self.side = side
         self.tokens = tokens
         self.refusals = refusals
+        self.inspector = inspector
         self.clock = clock
         self.accounts = Accounts(settings.accounts)
         self.upstream_origin = settings.upstream.origin.encode()

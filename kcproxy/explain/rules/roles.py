@@ -91,9 +91,13 @@ def role_of_other_client(situation: Situation) -> Finding | None:
 
 def same_named(situation: Situation) -> tuple[str, ...]:
     """Where else the missing roles' names occur: in the looked-up grants, or in the token."""
-    if situation.facts.granted_elsewhere is not None:
-        return situation.facts.granted_elsewhere
     wanted = {role for roles in situation.need for role in roles} | set(situation.missing)
+    if situation.facts.granted_elsewhere is not None:
+        return tuple(
+            words
+            for words in situation.facts.granted_elsewhere
+            if any(f"role {role}" in {words.removeprefix("realm "), words.split(" of client ")[0]} for role in wanted)
+        )[:4]
     realm_roles = [f"realm role {role}" for role in situation.caller.realm_roles if role in wanted]
     client_roles = [
         f"role {role} of client {shown(client)}"

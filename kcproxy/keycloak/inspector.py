@@ -1,0 +1,288 @@
+"""The inspector: what tokens cannot show, looked up with an optional read-only account, and from public documents without one.
+
+Only what concerns the caller himself is looked up: his account, his client, his realm. Where Keycloak refused to believe the token
+(401), the account's eyes are opened only for a token that is provably the realm's own, so that a forged one learns nothing.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from kcproxy.explain.situation import owner_of_roles
+from kcproxy.keycloak.reader import NONE, Reader, Reading
+from kcproxy.keycloak.signatures import is_signed_by, key_ids
+from kcproxy.keycloak.tokens import TokenSource
+from kcproxy.keycloak.upstream import Upstream
+from kcproxy.model import Answer, Caller, CallerKind, Facts, RequestFacts, TargetKind
+from kcproxy.observe.events import Observer
+from kcproxy.settings import Settings
+
+LEAST_ROLES = ("view-clients", "view-realm", "view-users")
+"""What the inspector's account needs in each realm that it looks into: measured, nothing less shows all that is looked up."""
+
+_SHARE_OF_BUDGET = 0.9  # what is left is for putting the answer together
+_CLAIM_DOUBT_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class _Where:
+    """The realm's path, the client that owns the admin roles, and that client's id."""
+
+    base: str
+    container: str
+    owner: str
+
+
+class Inspector:
+    """``facts`` within a budget. Safe to ask for every refusal; gives what it could find out in time."""
+
+    def __init__(self, reader: Reader, *, budget_seconds: float = 0.3, now: Callable[[], float] = time.time) -> None:
+        """``now`` gives seconds since the epoch."""
+        self._reader = reader
+        self.budget_seconds = budget_seconds
+        self._now = now
+
+    async def facts(self, request: RequestFacts, caller: Caller, answer: Answer, authorization: str | None = None) -> Facts | None:
+        """What is known about the caller's own account, client and realm; None where nothing was asked. Never raises."""
+        if request.target.kind not in {TargetKind.ADMIN, TargetKind.ADMIN_UNKNOWN} or not _is_readable(caller):
+            return None
+        known: dict[str, Any] = {}
+        try:
+            async with asyncio.timeout(self.budget_seconds * _SHARE_OF_BUDGET):
+                await self._find_out(request, caller, answer, authorization, known)
+        except TimeoutError:
+            pass  # what was found by then is what there is; the reader goes on for the next one
+        return Facts(**known) if known else None
+
+    async def close(self) -> None:
+        """End the look-ups under way."""
+        await self._reader.close()
+
+    async def _find_out(
+        self, request: RequestFacts, caller: Caller, answer: Answer, authorization: str | None, known: dict[str, Any]
+    ) -> None:
+        if answer.status == 401:
+            await self._why_not_believed(caller, authorization, known)
+        elif answer.status == 403 and request.target.operation is not None and caller.realm in {request.target.realm, "master"}:
+            await self._what_counts(request, caller, known)
+        elif answer.status == 404 and caller.realm is not None and caller.realm == request.target.realm:
+            await self._realm(caller.realm, known)
+
+    # 401
+
+    async def _why_not_believed(self, caller: Caller, authorization: str | None, known: dict[str, Any]) -> None:
+        if caller.realm is None:
+            return
+        base = f"/realms/{_segment(caller.realm)}"
+        discovery, keys = await asyncio.gather(
+            self._reader.get(f"{base}/.well-known/openid-configuration", "discovery", public=True),
+            self._reader.get(f"{base}/protocol/openid-connect/certs", "keys", public=True),
+        )
+        _public(discovery, keys, known)
+        token = (authorization or "").partition(" ")[2].strip()
+        signed = is_signed_by(token, keys.object) if token and keys.object else None
+        if signed is not None:
+            known["signature_valid"] = signed
+        expires = caller.expires_at_epoch_seconds
+        expired = expires is not None and self._now() - expires > _CLAIM_DOUBT_SECONDS
+        if signed and not expired and self._covers(caller.realm):
+            await self._who_is_left(caller, caller.realm, known)
+
+    async def _who_is_left(self, caller: Caller, realm: str, known: dict[str, Any]) -> None:
+        base = f"/admin/realms/{_segment(realm)}"
+        await asyncio.gather(
+            self._realm(realm, known),
+            self._client(realm, caller.client_id, known),
+            self._account(base, caller, known),
+        )
+
+    async def _account(self, base: str, caller: Caller, known: dict[str, Any]) -> None:
+        if caller.subject is None:
+            return
+        user = f"{base}/users/{_segment(caller.subject)}"
+        found = await self._reader.get(user, "account", volatile=True)
+        if found.status in {200, 404}:
+            known["account_known"] = found.status == 200
+        if isinstance(found.object.get("enabled"), bool):
+            known["account_enabled"] = found.object["enabled"]
+        if caller.session_id is not None and "offline_access" not in caller.scopes:
+            sessions = (await self._reader.get(f"{user}/sessions", "sessions", volatile=True)).items
+            if sessions is not None:
+                known["session_alive"] = any(isinstance(item, dict) and item.get("id") == caller.session_id for item in sessions)
+
+    # 403
+
+    async def _what_counts(self, request: RequestFacts, caller: Caller, known: dict[str, Any]) -> None:
+        container, home = owner_of_roles(caller, request.target.realm)
+        if home is None or not self._covers(home):
+            return
+        base = f"/admin/realms/{_segment(home)}"
+        owner, client, *_ = await asyncio.gather(
+            self._find_client(base, container),
+            self._client(home, caller.client_id, known),
+            self._realm(request.target.realm, known),
+        )
+        if owner is None:
+            return
+        await asyncio.gather(
+            self._scope(base, caller, owner, client, known),
+            self._mappers(base, caller, client, known),
+            self._grants(_Where(base, container, owner), caller, client, known),
+        )
+
+    async def _grants(self, where: _Where, caller: Caller, client: Mapping[str, Any], known: dict[str, Any]) -> None:
+        base, owner = where.base, where.owner
+        service_account = await self._service_account(base, client)
+        is_service_account = caller.kind is CallerKind.SERVICE_ACCOUNT or (caller.kind is CallerKind.UNKNOWN and caller.session_id is None)
+        if is_service_account and service_account is not None:
+            known["service_account_id"] = service_account
+        account = service_account if is_service_account else caller.subject
+        if account is None:
+            return
+        granted = await self._effective(base, account, owner)
+        if granted is not None:
+            known["granted"] = granted
+        if not is_service_account and service_account is not None:
+            known["granted_to_service_account"] = await self._effective(base, service_account, owner)
+        elsewhere = await self._reader.get(f"{base}/users/{_segment(account)}/role-mappings", "grants", volatile=True)
+        if elsewhere.object and granted is not None:
+            known["granted_elsewhere"] = _elsewhere(elsewhere.object, where.container)
+
+    async def _service_account(self, base: str, client: Mapping[str, Any]) -> str | None:
+        if not client.get("serviceAccountsEnabled") or not isinstance(client.get("id"), str):
+            return None
+        path = f"{base}/clients/{_segment(client['id'])}/service-account-user"
+        found = (await self._reader.get(path, "service account", volatile=True)).object.get("id")
+        return found if isinstance(found, str) else None
+
+    async def _effective(self, base: str, account: str, owner: str) -> tuple[str, ...] | None:
+        path = f"{base}/users/{_segment(account)}/role-mappings/clients/{_segment(owner)}/composite"
+        return _names((await self._reader.get(path, "grants", volatile=True)).items)
+
+    async def _scope(self, base: str, caller: Caller, owner: str, client: Mapping[str, Any], known: dict[str, Any]) -> None:
+        if not isinstance(client.get("id"), str):
+            return
+        scope = quote(" ".join(caller.scopes), safe="")
+        path = f"{base}/clients/{_segment(client['id'])}/evaluate-scopes/scope-mappings/{_segment(owner)}/granted?scope={scope}"
+        names = _names((await self._reader.get(path, "scope", volatile=True)).items)
+        if names is not None:
+            known["in_scope"] = names
+
+    async def _mappers(self, base: str, caller: Caller, client: Mapping[str, Any], known: dict[str, Any]) -> None:
+        if not isinstance(client.get("id"), str):
+            return
+        scope = quote(" ".join(caller.scopes), safe="")
+        path = f"{base}/clients/{_segment(client['id'])}/evaluate-scopes/protocol-mappers?scope={scope}"
+        mappers = (await self._reader.get(path, "mappers", volatile=True)).items
+        if mappers is not None:
+            kinds = {item.get("protocolMapper") for item in mappers if isinstance(item, dict)}
+            known["role_mapper_attached"] = "oidc-usermodel-client-role-mapper" in kinds
+
+    # both
+
+    async def _realm(self, realm: str | None, known: dict[str, Any]) -> None:
+        if realm is None or not self._covers(realm):
+            return
+        found = (await self._reader.get(f"/admin/realms/{_segment(realm)}", "realm", volatile=True)).object
+        _take(found, known, "adminPermissionsEnabled", "admin_permissions_enabled", bool)
+        _take(found, known, "organizationsEnabled", "organizations_enabled", bool)
+        _take(found, known, "enabled", "realm_enabled", bool)
+        _take(found, known, "sslRequired", "ssl_required", str)
+        _take(found, known, "notBefore", "realm_not_before_epoch_seconds", int)
+
+    async def _client(self, realm: str, client_id: str | None, known: dict[str, Any]) -> Mapping[str, Any]:
+        if client_id is None:
+            return {}
+        path = f"/admin/realms/{_segment(realm)}/clients?clientId={quote(client_id, safe='')}"
+        items = (await self._reader.get(path, "client", volatile=True)).items
+        if items is None:
+            return {}
+        found = next((item for item in items if isinstance(item, dict) and item.get("clientId") == client_id), {})
+        known["client_known"] = bool(found)
+        _take(found, known, "id", "client_uuid", str)
+        _take(found, known, "enabled", "client_enabled", bool)
+        _take(found, known, "bearerOnly", "client_bearer_only", bool)
+        _take(found, known, "publicClient", "client_public", bool)
+        _take(found, known, "serviceAccountsEnabled", "service_accounts_enabled", bool)
+        _take(found, known, "directAccessGrantsEnabled", "direct_grants_enabled", bool)
+        _take(found, known, "fullScopeAllowed", "full_scope", bool)
+        _take(found, known, "notBefore", "client_not_before_epoch_seconds", int)
+        if found:
+            attributes = found.get("attributes") or {}
+            known["lightweight"] = attributes.get("client.use.lightweight.access.token.enabled") == "true"
+        return found
+
+    async def _find_client(self, base: str, client_id: str) -> str | None:
+        items = (await self._reader.get(f"{base}/clients?clientId={quote(client_id, safe='')}", "client")).items
+        found = next((item for item in items or [] if isinstance(item, dict) and item.get("clientId") == client_id), {})
+        uuid = found.get("id")
+        return uuid if isinstance(uuid, str) else None
+
+    def _covers(self, realm: str) -> bool:
+        account = self._reader.account
+        return account is not None and ("*" in account.realms or realm in account.realms)
+
+
+def inspector_of(settings: Settings, upstream: Upstream, tokens: TokenSource, observer: Observer) -> Inspector:
+    """The inspector of these settings; without an account it reads public documents only."""
+    own = settings.inspector
+    if own is None:
+        return Inspector(Reader(settings.upstream, upstream, observer))
+    reader = Reader(
+        settings.upstream,
+        upstream,
+        observer,
+        account=own.account,
+        tokens=tokens,
+        cache_seconds=own.cache_seconds,
+        max_per_second=own.max_lookups_per_second,
+    )
+    return Inspector(reader, budget_seconds=own.budget_seconds)
+
+
+def _public(discovery: Reading, keys: Reading, known: dict[str, Any]) -> None:
+    if discovery.status in {200, 404}:
+        known["realm_known"] = discovery.status == 200
+    issuer = discovery.object.get("issuer")
+    if isinstance(issuer, str):
+        known["issuer"] = issuer
+    ids = key_ids(keys.object) if keys is not NONE else None
+    if ids is not None:
+        known["key_ids"] = ids
+
+
+def _take(found: Mapping[str, Any], known: dict[str, Any], field: str, name: str, kind: type) -> None:
+    value = found.get(field)
+    if isinstance(value, kind):
+        known[name] = value
+
+
+def _names(items: list[Any] | None) -> tuple[str, ...] | None:
+    if items is None:
+        return None
+    return tuple(sorted(item["name"] for item in items if isinstance(item, dict) and isinstance(item.get("name"), str)))
+
+
+def _elsewhere(mappings: Mapping[str, Any], container: str) -> tuple[str, ...]:
+    """Every directly mapped role that is not the owning client's, as words; the diagnosis keeps those of a needed name."""
+    realm = [f"realm role {item.get('name')}" for item in mappings.get("realmMappings") or [] if isinstance(item, dict)]
+    clients = mappings.get("clientMappings") or {}
+    own = [
+        f"role {item.get('name')} of client {client}"
+        for client, mapping in clients.items()
+        if client != container and isinstance(mapping, dict)
+        for item in mapping.get("mappings") or []
+        if isinstance(item, dict)
+    ]
+    return tuple(realm + own)
+
+
+def _segment(value: str) -> str:
+    return quote(value, safe="")
+
+
+def _is_readable(caller: Caller) -> bool:
+    return caller.kind not in {CallerKind.ANONYMOUS, CallerKind.UNREADABLE}

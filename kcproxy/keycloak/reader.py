@@ -1,0 +1,159 @@
+"""Reading from Keycloak on the side: GETs of the inspector's account and of public documents, cached, shared, bounded in rate.
+
+    get ─ in the cache? ── yes ─────────────▶ it
+                       └── no ── under way? ─▶ wait for it
+                              └─ rate left? ── no ─▶ nothing ("limited")
+                                           └── yes ─▶ ask; whoever stops waiting leaves the answer to the next one
+
+A reading never raises: what could not be had has the status 0.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cachetools import TTLCache
+
+from kcproxy.errors import TokenFetchError, UpstreamError
+from kcproxy.keycloak.tokens import TokenSource
+from kcproxy.keycloak.upstream import Upstream
+from kcproxy.observe.events import Observer
+from kcproxy.settings import AccountSettings, UpstreamSettings
+
+MAX_BODY_BYTES = 1 << 20
+VOLATILE_SECONDS = 0.5  # grants: an operator who has just granted a role must not be told what was true before
+LONGEST_SECONDS = 5.0  # one reading, whoever waits for it
+_MAX_CACHED = 2048
+_MAX_UNDER_WAY = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """An answer's status (0: none was had) and its parsed JSON."""
+
+    status: int = 0
+    json: Any = None
+
+    @property
+    def object(self) -> dict[str, Any]:
+        """The JSON object of a 200, else an empty one."""
+        return self.json if self.status == 200 and isinstance(self.json, dict) else {}
+
+    @property
+    def items(self) -> list[Any] | None:
+        """The JSON array of a 200, else None."""
+        return self.json if self.status == 200 and isinstance(self.json, list) else None
+
+
+NONE = Reading()
+
+
+class Reader:
+    """Bounded GETs below the upstream's base path. One event loop only; ``close`` ends what is under way."""
+
+    def __init__(
+        self,
+        settings: UpstreamSettings,
+        upstream: Upstream,
+        observer: Observer,
+        *,
+        account: AccountSettings | None = None,
+        tokens: TokenSource | None = None,
+        cache_seconds: float = 10.0,
+        max_per_second: float = 20.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Without ``account`` only public documents can be read. ``clock`` is monotonic."""
+        self._settings, self._upstream, self._observer = settings, upstream, observer
+        self.account, self._tokens = account, tokens
+        self._clock = clock
+        self._lasting: TTLCache[str, Reading] = TTLCache(_MAX_CACHED, ttl=cache_seconds, timer=clock)
+        self._volatile: TTLCache[str, Reading] = TTLCache(_MAX_CACHED, ttl=min(VOLATILE_SECONDS, cache_seconds), timer=clock)
+        self._flights: dict[str, asyncio.Task[Reading]] = {}
+        self._rate, self._tokens_left, self._filled_at = max_per_second, 2 * max_per_second, clock()
+
+    async def get(self, path: str, what: str, *, public: bool = False, volatile: bool = False) -> Reading:
+        """One resource. ``what`` is a closed word for metrics; ``public`` needs no account; ``volatile`` is kept for a moment only."""
+        cache = self._volatile if volatile else self._lasting
+        known = cache.get(path)
+        if known is not None:
+            self._observer.looked_up(what, "cached", 0.0)
+            return known
+        flight = self._flights.get(path)
+        if flight is None:
+            if not public and (self.account is None or self._tokens is None):
+                return NONE
+            if not self._allowed():
+                self._observer.looked_up(what, "limited", 0.0)
+                return NONE
+            flight = self._take_off(path, what, public=public, cache=cache)
+        return await asyncio.shield(flight)
+
+    async def close(self) -> None:
+        """End the readings under way."""
+        flights = list(self._flights.values())
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
+
+    def _allowed(self) -> bool:
+        now = self._clock()
+        self._tokens_left = min(2 * self._rate, self._tokens_left + (now - self._filled_at) * self._rate)
+        self._filled_at = now
+        if self._tokens_left < 1 or len(self._flights) >= _MAX_UNDER_WAY:
+            return False
+        self._tokens_left -= 1
+        return True
+
+    def _take_off(self, path: str, what: str, *, public: bool, cache: TTLCache[str, Reading]) -> asyncio.Task[Reading]:
+        flight = asyncio.get_running_loop().create_task(self._read(path, what, public=public, cache=cache), name=f"look-up of {what}")
+        self._flights[path] = flight
+        flight.add_done_callback(lambda _: self._flights.pop(path, None))
+        return flight
+
+    async def _read(self, path: str, what: str, *, public: bool, cache: TTLCache[str, Reading]) -> Reading:
+        began = self._clock()
+        try:
+            async with asyncio.timeout(LONGEST_SECONDS):
+                reading = await (self._exchange(path, None) if public else self._signed_in(path))
+        except TimeoutError:
+            reading, outcome = NONE, "late"
+        except (UpstreamError, TokenFetchError):
+            reading, outcome = NONE, "failed"
+        else:
+            outcome = "ok" if reading.status < 400 or reading.status == 404 else "refused"
+            cache[path] = reading
+        self._observer.looked_up(what, outcome, self._clock() - began)
+        return reading
+
+    async def _signed_in(self, path: str) -> Reading:
+        if self.account is None or self._tokens is None:
+            return NONE
+        token = await self._tokens.token(self.account)
+        reading = await self._exchange(path, token)
+        if reading.status in {401, 403}:
+            # Older versions read roles from the token: one from before the inspector's own grant has to go.
+            other = await self._tokens.replace(self.account, token)
+            reading = await self._exchange(path, other) if other else reading
+        return reading
+
+    async def _exchange(self, path: str, token: str | None) -> Reading:
+        host = self._settings.origin.partition("://")[2]
+        headers = [(b"Host", host.encode()), (b"Accept", b"application/json")]
+        if token is not None:
+            headers.append((b"Authorization", b"Bearer " + token.encode()))
+        answer = await self._upstream.exchange("GET", self._settings.base_path + path, headers, None)
+        try:
+            return Reading(status=answer.status, json=_parsed(await answer.read(MAX_BODY_BYTES)))
+        finally:
+            answer.release()
+
+
+def _parsed(body: bytes | None) -> Any:
+    try:
+        return json.loads(body or b"null")
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,41 @@
+"""Whether a token is signed with one of a realm's published keys: what makes its claims true before anything is looked up for them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jwt
+from jwt import PyJWK
+
+_ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+_SIGNATURE_ONLY: Any = {"verify_signature": True, **{f"verify_{name}": False for name in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}}
+
+
+def key_ids(document: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The ``kid`` of each signing key in a JWK set (RFC 7517); None where it is none."""
+    keys = document.get("keys")
+    if not isinstance(keys, list):
+        return None
+    return tuple(key["kid"] for key in keys if isinstance(key, dict) and isinstance(key.get("kid"), str) and key.get("use") != "enc")
+
+
+def is_signed_by(token: str, document: Mapping[str, Any]) -> bool | None:
+    """True or False by the key that the token's header names; None where that key or its algorithm is not in the set."""
+    try:
+        header = jwt.get_unverified_header(token)
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        return None
+    key = next((key for key in _keys(document) if key.get("kid") == header.get("kid")), None)
+    if key is None or header.get("alg") not in _ASYMMETRIC:
+        return None
+    try:
+        jwt.decode(token, PyJWK.from_dict(key).key, algorithms=[str(header["alg"])], options=_SIGNATURE_ONLY)
+    except jwt.InvalidSignatureError:
+        return False
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+        return None
+    return True
+
+
+def _keys(document: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+    keys = document.get("keys")
+    return [key for key in keys if isinstance(key, dict)] if isinstance(keys, list) else []
