@@ -2,13 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import quote
 
-from kcproxy.catalog import Catalog
+from kcproxy.catalog import Catalog, versions
+from kcproxy.catalog.fingerprint import versions_that_fit
+from kcproxy.catalog.versions import key
 from kcproxy.cli.unwatched import Unwatched
 from kcproxy.errors import KcproxyError, TokenFetchError, UpstreamError
 from kcproxy.explain.claims import read_caller
@@ -30,10 +32,11 @@ class Finding:
     ok: bool
     says: str
     remedy: str = ""
+    versions: tuple[str, ...] = ()  # of Keycloak, oldest first: the measured ones that would have answered so
 
     def document(self) -> dict[str, Any]:
         """JSON-ready."""
-        return {name: value for name, value in asdict(self).items() if value != ""}
+        return {name: value for name, value in asdict(self).items() if value not in {"", ()}}
 
 
 async def reachability(settings: Settings, catalog: Catalog) -> list[Finding]:
@@ -44,7 +47,7 @@ async def reachability(settings: Settings, catalog: Catalog) -> list[Finding]:
         realms = await asyncio.gather(*(_bounded(realm, _realm(settings.upstream, upstream, realm)) for realm in realms_of(settings)))
         reached = any(finding.ok or "Keycloak answers" in finding.says for finding in realms)
         grants = [_bounded(f"account {a.client_id}", _grant(tokens, a)) for a in accounts_of(settings)] if reached else []
-        return [*realms, *await asyncio.gather(*grants), *limits(settings, catalog)]
+        return [*realms, *version(settings, realms), *await asyncio.gather(*grants), *limits(settings, catalog)]
     finally:
         await tokens.close()
         await upstream.close()
@@ -78,7 +81,8 @@ async def _realm(settings: UpstreamSettings, upstream: Upstream, realm: str) -> 
         return Finding(what=what, ok=False, says=str(error), remedy=f"start Keycloak, or correct upstream.url ({settings.url})")
     issuer = str(answer.get("issuer", ""))
     if status == 200 and issuer.endswith(f"/realms/{quote(realm, safe='')}") and "token_endpoint" in answer:
-        return Finding(what=what, ok=True, says=f"Keycloak answers at {settings.url}; tokens of this realm are issued by {issuer}")
+        says = f"Keycloak answers at {settings.url}; tokens of this realm are issued by {issuer}"
+        return Finding(what=what, ok=True, says=says, versions=versions_that_fit(answer))
     if status == 404 and "realm" in str(answer.get("error", "")).lower():
         remedy = f"create it, or correct the realm in the settings ({realm})"
         return Finding(what=what, ok=False, says=f"Keycloak answers at {settings.url}, but has no such realm", remedy=remedy)
@@ -135,6 +139,26 @@ async def _grant(tokens: TokenSource, account: AccountSettings) -> Finding:
     named = [f"{', '.join(caller.client_roles[client])} of {client}" for client in sorted(owners)]
     roles = f"it names {'; '.join(named)}" if named else "it names no admin role; kcproxy roles METHOD PATH tells the least one"
     return Finding(what=what, ok=True, says=f"gets a token from realm {account.token_realm}; {roles}")
+
+
+def version(settings: Settings, realms: Sequence[Finding]) -> Iterator[Finding]:
+    """What the server's public documents tell about its version, and whether the settings say something else."""
+    fitting = next((finding.versions for finding in realms if finding.versions), ())
+    if not fitting:
+        return
+    like = fitting[0] if len(fitting) == 1 else f"{fitting[0]} to {fitting[-1]}"
+    stated = settings.explain.keycloak_version
+    if stated is None or _fits(stated, fitting):
+        yield Finding(what="version", ok=True, says=f"it answers as Keycloak {like} does")
+        return
+    remedy = "correct explain.keycloak_version, or leave it out; the roles that are named depend on it"
+    yield Finding(what="version", ok=False, says=f"it answers as Keycloak {like} does, and the settings say {stated}", remedy=remedy)
+
+
+def _fits(stated: str, fitting: Sequence[str]) -> bool:
+    """By minor version; what is newer than all that was measured cannot be told from the newest."""
+    minor, first, last = (key(each)[:2] for each in (stated, fitting[0], fitting[-1]))
+    return first <= minor <= last or (minor > last >= key(versions()[-1])[:2])
 
 
 def limits(settings: Settings, catalog: Catalog) -> Iterator[Finding]:

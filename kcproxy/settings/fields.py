@@ -306,7 +306,7 @@ SECTION_DOCS = {
     "": "Addresses and processes.",
     "upstream": "The Keycloak behind the proxy.",
     "accounts": "Service accounts whose tokens are added to requests that bring none. Repeat the table for several.",
-    "inspector": "A read-only account (view-users, view-clients) with which likely causes are made certain. Optional.",
+    "inspector": "A read-only account (view-clients, view-realm, view-users) with which likely causes are made certain. Optional.",
     "explain": "What callers see of an explanation.",
     "log": "The log: one line a request, one a denial.",
     "metrics": "Bounds on the labels of metrics.",
