@@ -1,6 +1,7 @@
 """One client-credentials grant (RFC 6749, section 4.4) at a realm's token endpoint: an account in, a token or a clear error out."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from kcproxy.settings import AccountSettings, UpstreamSettings
 _MAX_ANSWER_BYTES = 1 << 20
 _DEFAULT_LIFETIME_SECONDS = 60.0
 _LONGEST_WORDS = 300
+_TOKEN = re.compile(r"[!-~]+")  # one word that cannot break out of its header field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +99,7 @@ def _json_object(body: bytes | None) -> dict[str, Any] | None:
 
 def _granted(account: AccountSettings, status: int, answer: dict[str, Any] | None) -> Granted:
     token = (answer or {}).get("access_token")
-    if status == 200 and isinstance(token, str) and token.isascii() and token.isprintable():
+    if status == 200 and isinstance(token, str) and _TOKEN.fullmatch(token):
         lifetime = (answer or {}).get("expires_in")
         usable = isinstance(lifetime, int | float) and lifetime > 0
         return Granted(token=token, lifetime_seconds=float(lifetime) if usable and lifetime else _DEFAULT_LIFETIME_SECONDS)

@@ -105,10 +105,15 @@ class RecordingUpstream:
         self.connections = 0
         self.port = 0
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self._writers.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while (request := await read_request(reader)) is not None:
                 self.requests.append(request)
@@ -126,6 +131,12 @@ class RecordingUpstream:
     def cut(self) -> None:
         for writer in tuple(self._writers):
             writer.transport.abort()
+
+    async def end(self) -> None:
+        self.cut()
+        for task in tuple(self._serving):
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
 
 @dataclass
@@ -226,7 +237,7 @@ async def recording_upstream() -> AsyncIterator[RecordingUpstream]:
         yield upstream
     finally:
         server.close()
-        upstream.cut()
+        await upstream.end()
         await server.wait_closed()
 
 
