@@ -9,6 +9,7 @@ import click
 from kcproxy.cli.exits import epilog
 from kcproxy.cli.options import config_option
 from kcproxy.cli.terminal import talk
+from kcproxy.errors import SettingsError
 from kcproxy.settings import Settings
 from kcproxy.settings.environment import CONFIG_VARIABLE
 from kcproxy.settings.load import load
@@ -48,9 +49,24 @@ def command(config: Path | None, **flags: str | None) -> None:
     for note in settings.notes:
         talk(f"kcproxy: note: {note}")
 
+    if ignored := unserved(settings):
+        raise SettingsError(ignored)
+
     from kcproxy.proxy.lifecycle import run  # noqa: PLC0415 - aiohttp is imported only where the proxy runs
 
     sys.exit(run(settings, reload=read, watched=watched_files(config, settings)))
+
+
+def unserved(settings: Settings) -> list[str]:
+    """Problems with settings that this version understands, but does not act on. Ignored, they would leave open what was to be protected."""
+    inbound = settings.inbound
+    problems = []
+    if inbound.api_keys_file or inbound.jwt_issuers:
+        remedy = "use inbound.tls_client_ca_file (client certificates), listen on loopback, or serve without accounts"
+        problems.append(f"inbound: this version checks neither API keys nor tokens of callers, so they would protect nothing; {remedy}")
+    if settings.workers > 1:
+        problems.append(f"workers ({settings.origins['workers']}): this version serves with one process; leave it out, or start several")
+    return problems
 
 
 def watched_files(config: Path | None, settings: Settings) -> tuple[Path, ...]:

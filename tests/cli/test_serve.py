@@ -64,6 +64,14 @@ def test_a_port_in_use_ends_with_2_and_says_what_to_do(flag: str) -> None:
     assert "Traceback" not in result.stderr
 
 
+def test_settings_that_would_protect_nothing_are_refused_rather_than_ignored(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("key", encoding="utf-8")
+    result = process("serve", *UPSTREAM, "--workers", "2", environ={"KCPROXY_INBOUND__API_KEYS_FILE": str(tmp_path / "keys")})
+    assert result.returncode == Exit.USAGE
+    assert "this version checks neither API keys nor tokens of callers" in result.stderr
+    assert "workers (flag --workers): this version serves with one process" in result.stderr
+
+
 def test_every_flag_is_a_setting_s_flag() -> None:
     flags = {option for parameter in command.params for option in parameter.opts if option not in {"--config", "-c"}}
     assert flags == {field.flag for field in BY_KEY.values() if field.flag}
