@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from tools.dashboards import generate
 from tools.docs import cli, configuration, roles, settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,6 +19,7 @@ GENERATORS: Sequence[Callable[[], Mapping[str, str]]] = (
     settings.documents,
     cli.documents,
     roles.documents,
+    generate.documents,
 )
 """Each gives documents by path from the project's root. A new kind of document is a new line here."""
 
