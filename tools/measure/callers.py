@@ -1,0 +1,130 @@
+"""Callers: service accounts that hold exactly one set of roles, made when first needed, their tokens kept."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from tools.measure.http import Server, path_segment
+from tools.measure.sets import RoleSet
+from tools.measure.stage import LIFESPAN_SECONDS, PASSWORD, Realm, roles_of
+
+CALLER_SECRET = "caller-secret"
+
+
+class Kind(StrEnum):
+    """Where a caller lives and what he is."""
+
+    SERVICE_ACCOUNT = "service-account"
+    HUMAN = "human"
+    MASTER = "master"
+    MASTER_REALM_ROLES = "master-realm-roles"
+
+
+@dataclass(slots=True, kw_only=True)
+class Callers:
+    """The callers of one realm of the stage."""
+
+    realm: Realm
+    _tokens: dict[tuple[Kind, RoleSet], "asyncio.Task[str]"] = field(default_factory=dict)
+    _master: "asyncio.Task[MasterRoles] | None" = None
+    _master_clients: list[str] = field(default_factory=list)
+
+    async def token(self, roles: RoleSet, kind: Kind = Kind.SERVICE_ACCOUNT) -> str:
+        """The access token of the caller with exactly these roles."""
+        key = (kind, roles)
+        if key not in self._tokens:
+            makers = {
+                Kind.SERVICE_ACCOUNT: self._service_account,
+                Kind.HUMAN: self._human,
+                Kind.MASTER: self._master_account,
+                Kind.MASTER_REALM_ROLES: self._master_realm_account,
+            }
+            self._tokens[key] = asyncio.ensure_future(makers[kind](roles))
+        return await self._tokens[key]
+
+    async def master_roles(self) -> "MasterRoles":
+        """The roles of `{realm}-realm` in the master realm."""
+        if self._master is None:
+            self._master = asyncio.ensure_future(_learn_master(self.realm.server, self.realm.name))
+        return await self._master
+
+    async def forget(self) -> None:
+        """Remove this realm's callers from the master realm."""
+        for client in self._master_clients:
+            await self.realm.server.ask("DELETE", f"/admin/realms/master/clients/{client}")
+        self._master_clients.clear()
+
+    async def _service_account(self, roles: RoleSet) -> str:
+        name = f"caller-{self.realm.names.next()}"
+        realm = self.realm
+        await _make_account(realm.server, realm.path, name, realm.management_id, [realm.roles[role] for role in sorted(roles)])
+        return await _client_token(realm.server, realm.name, name)
+
+    async def _master_account(self, roles: RoleSet) -> str:
+        name = f"caller-{self.realm.names.next()}"
+        master = await self.master_roles()
+        granted = [master.roles[role] for role in sorted(roles)]
+        client = await _make_account(self.realm.server, "/admin/realms/master", name, master.client_id, granted)
+        self._master_clients.append(client)
+        return await _client_token(self.realm.server, "master", name)
+
+    async def _master_realm_account(self, roles: RoleSet) -> str:
+        """An account of master with realm roles such as create-realm."""
+        server, name = self.realm.server, f"caller-{self.realm.names.next()}"
+        client = await _make_account(server, "/admin/realms/master", name, "", [])
+        self._master_clients.append(client)
+        user = (await server.admin("GET", f"/admin/realms/master/clients/{client}/service-account-user")).body
+        granted = [(await server.admin("GET", f"/admin/realms/master/roles/{role}")).body for role in sorted(roles)]
+        await server.admin("POST", f"/admin/realms/master/users/{user['id']}/role-mappings/realm", granted)
+        return await _client_token(server, "master", name)
+
+    async def _human(self, roles: RoleSet) -> str:
+        name = f"human-{self.realm.names.next()}"
+        realm = self.realm
+        user = {"username": name, "email": f"{name}@localhost", "firstName": "A", "lastName": "B", "enabled": True, "emailVerified": True}
+        user_id = await realm.created("/users", user | {"credentials": [{"type": "password", "value": PASSWORD}]})
+        if roles:
+            await realm.admin("POST", f"/users/{user_id}/role-mappings/clients/{realm.management_id}", [realm.roles[role] for role in sorted(roles)])
+        client = {"clientId": f"login-{name}", "publicClient": True, "directAccessGrantsEnabled": True, "standardFlowEnabled": False}
+        await realm.created("/clients", client)
+        fields = {"client_id": f"login-{name}", "grant_type": "password", "username": name, "password": PASSWORD}
+        return str((await realm.server.token(realm.name, fields))["access_token"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MasterRoles:
+    """The client `{realm}-realm` of master: its id, its roles, what each contains."""
+
+    client_id: str
+    roles: Mapping[str, Mapping[str, Any]]
+    contains: Mapping[str, frozenset[str]]
+
+
+async def _learn_master(server: Server, realm: str) -> MasterRoles:
+    (client,) = (await server.admin("GET", "/admin/realms/master/clients", query=f"clientId={path_segment(realm)}-realm")).body
+    roles, contains = await roles_of(server, "/admin/realms/master", client["id"])
+    return MasterRoles(client_id=client["id"], roles=roles, contains=contains)
+
+
+async def _make_account(server: Server, realm_path: str, name: str, container: str, granted: list[Mapping[str, Any]]) -> str:
+    client = {
+        "clientId": name,
+        "secret": CALLER_SECRET,
+        "serviceAccountsEnabled": True,
+        "standardFlowEnabled": False,
+        "publicClient": False,
+        "attributes": {"access.token.lifespan": str(LIFESPAN_SECONDS)},
+    }
+    location = (await server.admin("POST", f"{realm_path}/clients", client)).location
+    client_id = location.rstrip("/").rsplit("/", 1)[1]
+    if granted:
+        user = (await server.admin("GET", f"{realm_path}/clients/{client_id}/service-account-user")).body
+        await server.admin("POST", f"{realm_path}/users/{user['id']}/role-mappings/clients/{container}", granted)
+    return client_id
+
+
+async def _client_token(server: Server, realm: str, client: str) -> str:
+    fields = {"client_id": client, "client_secret": CALLER_SECRET, "grant_type": "client_credentials"}
+    return str((await server.token(realm, fields))["access_token"])

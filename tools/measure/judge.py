@@ -1,0 +1,166 @@
+"""Judge an attempt by what realm-admin got on an equal state: pure functions over parsed answers."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+SHORT_ID = re.compile(r"[A-Za-z0-9_-]{22}")
+ID_KEYS = frozenset({"id", "_id", "internalId", "parentId", "containerId"})
+SUFFIX = re.compile(r"z[0-9a-z]{5}z")
+BLOB = re.compile(r"[A-Za-z0-9+/_-]{32,}={0,2}")
+LONG_NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9]{10,}(?![0-9A-Za-z])")
+VOLATILE_KEYS = frozenset({"sid", "jti", "session_state", "at_hash", "uptime", "uptimeMillis", "serverTime", "free", "freeFormated", "used", "usedFormated", "freePercentage"})
+"""What differs between two readings of the same state.""" 
+TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)?")
+FIELDS_NAMED = 12
+
+
+class Outcome(StrEnum):
+    """What a caller got, weakest first."""
+
+    REFUSED = "refused"
+    REDUCED = "reduced"
+    FULL = "full"
+
+    @property
+    def rank(self) -> int:
+        """The order for monotonicity: more roles never rank lower."""
+        return list(Outcome).index(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One attempt as it is judged: the status, the answer and, for a change, the state afterwards (both normalised)."""
+
+    status: int
+    body: Any = None
+    after: Any = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the server did what it was asked."""
+        return 200 <= self.status < 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """An outcome, the status, and for a reduced answer what is missing."""
+
+    outcome: Outcome
+    status: int
+    missing: str = ""
+
+
+def normalised(value: Any) -> Any:
+    """The value without what differs between two equal states: order, ids, fixture suffixes, secrets, times, `access` maps."""
+    if isinstance(value, Mapping):
+        kept = {_text(str(key)): "<id>" if _is_id(key, item) else normalised(item) for key, item in value.items() if not _is_volatile(key, item)}
+        return dict(sorted(kept.items()))
+    if isinstance(value, list):
+        return sorted((normalised(item) for item in value), key=canonical)
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int | float):
+        return "<number>" if abs(value) >= 10**9 else value
+    return _string(str(value))
+
+
+def canonical(value: Any) -> str:
+    """A text by which normalised values are ordered and compared."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=True)
+
+
+def judge(base: Seen, got: Seen) -> Judgement:
+    """How an attempt compares with realm-admin's on an equal state."""
+    if not base.succeeded:
+        same = got.status == base.status
+        return Judgement(outcome=Outcome.FULL if same or got.succeeded else Outcome.REFUSED, status=got.status)
+    if not got.succeeded:
+        return Judgement(outcome=Outcome.REFUSED, status=got.status)
+    missing = [part for part in (difference(base.body, got.body), _effect(base.after, got.after)) if part]
+    if got.status != base.status and not missing:
+        missing = [f"status {got.status} instead of {base.status}"]
+    outcome = Outcome.REDUCED if missing else Outcome.FULL
+    return Judgement(outcome=outcome, status=got.status, missing="; ".join(missing))
+
+
+def difference(base: Any, got: Any) -> str:
+    """What the second of two normalised values lacks, in a few words that stay the same from run to run; empty if nothing."""
+    if canonical(base) == canonical(got):
+        return ""
+    if isinstance(base, list) and isinstance(got, list):
+        return _list_difference(base, got)
+    if isinstance(base, Mapping) and isinstance(got, Mapping):
+        return _fields(base, got)
+    return "no content" if got in (None, "", [], {}) else "another value"
+
+
+def _list_difference(base: list[Any], got: list[Any]) -> str:
+    if not got:
+        return "no items"
+    if len(got) < len(base):
+        known = {canonical(item) for item in base}
+        return "fewer items" if all(canonical(item) in known for item in got) else "fewer items, with less in them"
+    if len(got) > len(base):
+        return "other items"
+    names = _item_fields(base) - _item_fields(got)
+    return f"items without fields: {_listed(names)}" if names else "items with other values"
+
+
+def _item_fields(items: list[Any]) -> set[str]:
+    return {key for item in items if isinstance(item, Mapping) for key in item}
+
+
+def _fields(base: Mapping[str, Any], got: Mapping[str, Any]) -> str:
+    absent = set(base) - set(got)
+    differing = {key for key in set(base) & set(got) if canonical(base[key]) != canonical(got[key])}
+    parts = []
+    if absent and len(got) <= FIELDS_NAMED < len(absent):
+        parts.append(f"only fields: {_listed(set(got))}")
+    elif absent:
+        parts.append(f"without fields: {_listed(absent)}")
+    if differing:
+        parts.append(f"less or other in: {_listed(differing)}")
+    if not parts:
+        parts.append(f"other fields: {_listed(set(got) - set(base))}")
+    return "; ".join(parts)
+
+
+def _listed(names: set[str]) -> str:
+    ordered = sorted(names)
+    more = f" and {len(ordered) - FIELDS_NAMED} more" if len(ordered) > FIELDS_NAMED else ""
+    return ", ".join(ordered[:FIELDS_NAMED]) + more
+
+
+def _effect(base: Any, got: Any) -> str:
+    text = difference(base, got)
+    if not text:
+        return ""
+    if isinstance(base, Mapping) and isinstance(got, Mapping):
+        text = "; ".join(
+            f"{key}: {difference(base.get(key), got.get(key))}" for key in sorted(set(base) | set(got)) if difference(base.get(key), got.get(key))
+        )
+    return f"not all of the effect ({text})"
+
+
+def _is_volatile(key: Any, item: Any) -> bool:
+    if key in VOLATILE_KEYS:
+        return True
+    return key == "access" and isinstance(item, Mapping) and all(isinstance(flag, bool) for flag in item.values())
+
+
+def _is_id(key: Any, item: Any) -> bool:
+    return key in ID_KEYS and isinstance(item, str) and SHORT_ID.fullmatch(item) is not None
+
+
+def _text(text: str) -> str:
+    return SUFFIX.sub("~", UUID.sub("<id>", text))
+
+
+def _string(text: str) -> str:
+    shortened = BLOB.sub("<blob>", TIME.sub("<time>", _text(text)))
+    return LONG_NUMBER.sub("<number>", shortened)

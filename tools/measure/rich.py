@@ -1,0 +1,49 @@
+"""Which fixtures the shared scope holds, so that a thinner answer shows."""
+
+from collections.abc import Callable
+
+from tools.measure.stage import Version
+
+Needed = Callable[[Version, frozenset[str]], bool]
+
+
+def _always(_version: Version, _features: frozenset[str]) -> bool:
+    return True
+
+
+def _organizations(version: Version, _features: frozenset[str]) -> bool:
+    return version.since(26)
+
+
+def _organization_groups(version: Version, _features: frozenset[str]) -> bool:
+    return version.since(26, 6)
+
+
+def _invitations(version: Version, _features: frozenset[str]) -> bool:
+    return version.since(26, 5)
+
+
+def _workflows(version: Version, _features: frozenset[str]) -> bool:
+    return version.since(26, 7)
+
+
+def _credentials(version: Version, features: frozenset[str]) -> bool:
+    return version.since(26, 7) and any(name.startswith("oid4vc-vci:") for name in features)
+
+
+RICH: dict[str, Needed] = {
+    **dict.fromkeys(
+        (
+            "unmanaged", "unregistered-action", "spare-client-role", "user", "otp-user", "administrator", "group", "child", "administrators", "role", "role+composites", "client-role+composites",
+            "idp", "idp.mapper", "saml-idp", "user+roles", "group+roles", "user+group", "user+identity", "user+session", "user+offline",
+            "client.mapper", "client+scope-mappings", "client+default-scope", "client-scope.mapper", "client-scope+scope-mappings", "saml-client",
+            "initial-access", "az-client", "az-scope-permission", "az-permission", "execution-config", "key-component", "ldap", "ldap-mapper", "locale", "client-of-flow",
+        ),
+        _always,
+    ),
+    **dict.fromkeys(("organization", "member", "organization.idp"), _organizations),
+    **dict.fromkeys(("invitation",), _invitations),
+    **dict.fromkeys(("workflow+active",), _workflows),
+    **dict.fromkeys(("user+vc",), _credentials),
+    **dict.fromkeys(("organization.group", "organization.child", "organization.group+member", "organization.group+roles"), _organization_groups),
+}  # fmt: skip

@@ -1,0 +1,275 @@
+"""One measurement: stage, all operations, journal."""
+
+import asyncio
+import json
+import re
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tools.measure import fixtures, fixtures_clients, fixtures_realm
+from tools.measure.behind import Features
+from tools.measure.callers import Callers, Kind
+from tools.measure.http import Server, Unexpected
+from tools.measure.rich import RICH
+from tools.measure.sets import RoleSet
+from tools.measure.spec import Operation, Place, Spec
+from tools.measure.specs import BODIES, SPECS
+from tools.measure.stage import Names, Scope, Version, new_realm
+from tools.measure.trial import REALM_ADMIN, Bar, Finding, Undetermined, baseline, find
+from tools.measure.variants import ADMIN_ROLE_VARIANT, VARIANTS
+from tools.measure.workbench import Stage, Stand, Workbench, place_of
+
+OPERATIONS = Path(__file__).with_name("operations")
+AT_ONCE = 6
+TRIAL_SECONDS = 900.0
+LEFT_REALM = re.compile(r"(read|objects|alone|own|new)-z[0-9a-z]{5}z")
+BUILDER_MODULES = (fixtures, fixtures_clients, fixtures_realm)
+"""Imported for the builders they register."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One trial to do: an operation called in one way."""
+
+    operation: Operation
+    spec: Spec
+
+    @property
+    def key(self) -> str:
+        """What names it in the journal."""
+        return f"{self.operation.key} #{self.spec.variant}" if self.spec.variant else self.operation.key
+
+
+def operations_of(version: str) -> list[Operation]:
+    """The operations the enumeration found."""
+    listed = json.loads((OPERATIONS / f"{version}.json").read_text())["operations"]
+    return [
+        Operation(
+            method=item["method"],
+            path=item["path"],
+            handler=item["handler"],
+            body=item.get("body", ""),
+            consumes=tuple(item.get("consumes", ())),
+            features=tuple(item.get("features", ())),
+        )
+        for item in listed
+    ]
+
+
+def spec_of(operation: Operation) -> Spec:
+    """How an operation is called."""
+    name = f"{operation.method} {operation.short}"
+    handler = operation.handler.partition("#")[2]
+    for table, key in ((SPECS, f"{name} {handler}"), (BODIES, f"{name} {operation.body}"), (SPECS, name)):
+        if key in table:
+            return table[key]
+    return SPECS.get(name.replace("client-templates", "client-scopes"), Spec())
+
+
+def tasks_of(version: Version, pattern: str = "") -> list[Task]:
+    """All trials of a version: each operation plainly, then its variants."""
+    tasks: list[Task] = []
+    features = Features(version.text)
+    for operation in operations_of(version.text):
+        needed = features.needed(operation)
+        specs = [spec_of(operation), *VARIANTS.get(f"{operation.method} {operation.short}", ())]
+        tasks += [Task(operation=operation, spec=replace(spec, features=needed)) for spec in specs if version.since(*spec.since) and not version.since(*spec.until)]
+    return [task for task in tasks if re.search(pattern, task.key)]
+
+
+def admin_roles_named(spec: Spec) -> list[str]:
+    """The roles of realm-management that a variant is about: a version may lack some."""
+    return [spec.variant.removeprefix(ADMIN_ROLE_VARIANT)] if spec.variant.startswith(ADMIN_ROLE_VARIANT) else []
+
+
+@dataclass(slots=True, kw_only=True)
+class Journal:
+    """Finished trials, one JSON line each, so that a run can go on where it stopped."""
+
+    path: Path
+    done: dict[str, dict[str, Any]] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def load(self) -> None:
+        """Read what an earlier run finished. What it could not determine is tried again."""
+        if self.path.exists():
+            for line in self.path.read_text().splitlines():
+                entry = json.loads(line)
+                if "fact" in entry:
+                    self.facts[entry["fact"]] = entry["value"]
+                elif "undetermined" not in entry:
+                    self.done[entry["key"]] = entry
+
+    def add(self, entry: dict[str, Any]) -> None:
+        """Note a finished trial."""
+        self.done[entry["key"]] = entry
+        self._append(entry)
+
+    def note(self, fact: str, value: Any) -> None:
+        """Note a fact about the version or the run."""
+        self.facts[fact] = value
+        self._append({"fact": fact, "value": value})
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a") as file:
+            file.write(json.dumps(entry, sort_keys=True) + "\n")
+
+
+@asynccontextmanager
+async def stage_on(server: Server, version: Version, *, mail_port: int, names: Names, features: frozenset[str]) -> AsyncIterator[Stage]:
+    """Build the stage on a running server."""
+
+    async def stand(kind: str) -> Stand:
+        realm = await new_realm(server, version, f"{kind}-{names.next()}", mail_port=mail_port, names=names, features=features)
+        return Stand(realm=realm, callers=Callers(realm=realm), shared=Scope(realm=realm, suffix=names.next()))
+
+    async def own() -> Stand:
+        return await stand("own")
+
+    await swept(server)
+    read, objects, alone = await stand("read"), await stand("objects"), await stand("alone")
+    await enrich(read.shared, version, features)
+    yield Stage(read=read, objects=objects, alone=alone, realm_maker=own)
+
+
+async def swept(server: Server) -> None:
+    """Take away what an earlier run left on the server: its realms and its callers in master."""
+    for realm in (await server.admin("GET", "/admin/realms", query="briefRepresentation=true")).body:
+        if LEFT_REALM.fullmatch(realm["realm"]):
+            await server.ask("DELETE", f"/admin/realms/{realm['realm']}")
+    for client in (await server.admin("GET", "/admin/realms/master/clients")).body:
+        if client["clientId"].startswith("caller-"):
+            await server.ask("DELETE", f"/admin/realms/master/clients/{client['id']}")
+
+
+async def enrich(scope: Scope, version: Version, features: frozenset[str]) -> None:
+    """Make the shared fixtures rich; leave events behind and stop recording them."""
+    realm = scope.realm
+    recording = {"eventsEnabled": True, "adminEventsEnabled": True, "adminEventsDetailsEnabled": True, "enabledEventTypes": ["LOGIN"], "eventsListeners": ["jboss-logging"]}
+    await realm.admin("PUT", "/events/config", recording)
+    for key, needed in RICH.items():
+        if needed(version, features):
+            await scope.get(key)
+    await realm.admin("PUT", "/events/config", recording | {"eventsEnabled": False, "adminEventsEnabled": False})
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """A measurement on one server."""
+
+    stage: Stage
+    journal: Journal
+    say: Callable[[str], None]
+    hints: list[RoleSet] = field(default_factory=list)
+
+    async def all(self, tasks: Sequence[Task]) -> None:
+        """Do all trials, several at once; those on what a realm has only one of take turns."""
+        known = self.stage.read.realm.roles
+        waiting = [task for task in tasks if task.key not in self.journal.done and all(role in known for role in admin_roles_named(task.spec))]
+        gate = asyncio.Semaphore(AT_ONCE)
+        counter = {"done": 0}
+        started = time.monotonic()
+
+        async def one(task: Task) -> None:
+            if place_of(task.operation, task.spec) is Place.ALONE:
+                async with self.stage.alone.realm.turn, gate:
+                    entry = await self.trial(task)
+            else:
+                async with gate:
+                    entry = await self.trial(task)
+            self.journal.add(entry)
+            counter["done"] += 1
+            self.say(f"{counter['done']}/{len(waiting)} {time.monotonic() - started:.0f}s {line_of(entry)}")
+
+        await asyncio.gather(*(one(task) for task in waiting))
+
+    async def trial(self, task: Task) -> dict[str, Any]:
+        """One trial as a journal entry."""
+        bench = Workbench(operation=task.operation, spec=task.spec, stage=self.stage)
+        entry: dict[str, Any] = {"key": task.key}
+        try:
+            async with asyncio.timeout(TRIAL_SECONDS):
+                entry |= await self._found(task, bench)
+        except (Undetermined, Unexpected, KeyError, TimeoutError) as error:
+            answer = f" (last answer {bench.last.status} {str(bench.last.body)[:150]})" if bench.last and not isinstance(error, Undetermined) else ""
+            entry["undetermined"] = f"{type(error).__name__}: {error}{answer}" if not isinstance(error, Undetermined) else str(error)
+        return entry
+
+    async def _found(self, task: Task, bench: Workbench) -> dict[str, Any]:
+        base = await baseline(bench)
+        realm = self.stage.read.realm
+        roles = sorted(set(realm.roles) - {REALM_ADMIN})
+        said = str(bench.last.body)[:200] if bench.last else ""
+        bar = Bar(bench=bench, base=base, kind=Kind.SERVICE_ACCOUNT, contains=realm.contains)
+        finding = await find(bar, roles, self.hints)
+        if not base.succeeded and base.status != 403 and finding.admits == [[]]:
+            raise Undetermined(f"realm-admin gets {base.status} and so does everybody: the check is not reached ({said})")
+        if base.status == 403:
+            finding.any_of, finding.admits, finding.reduced = [], [], {}
+        else:
+            finding.any_of = finding.any_of or [[REALM_ADMIN]]
+            finding.admits = finding.admits or [[REALM_ADMIN]]
+        finding.notes += [task.spec.note] if task.spec.note else []
+        self.hints += [found for found in map(frozenset, finding.any_of + finding.admits) if len(found) > 1 and found not in self.hints]
+        entry = {"status": base.status, "said": "" if base.succeeded else said, "empty": base.succeeded and task.operation.method == "GET" and base.body in (None, "", [], {})}
+        entry |= _fields(finding)
+        entry["cells"] = {"+".join(sorted(roles)) or "-": [judged.outcome, judged.status, judged.missing] for roles, judged in sorted(bar.judged.items(), key=lambda item: (len(item[0]), sorted(item[0])))}
+        entry["master"] = await self._master(bench, base, bar, finding, roles)
+        entry["masterRealmRoles"] = await _master_realm_roles(bench) if base.status == 403 else []
+        entry["attempts"] = bench.attempts
+        return entry
+
+    async def _master(self, bench: Workbench, base: Any, bar: Bar, finding: Finding, roles: list[str]) -> dict[str, Any] | None:
+        """What master-realm callers need, where it differs."""
+        if bench.place is Place.REALM:
+            stand = self.stage.objects
+        else:
+            stand = {Place.READ: self.stage.read, Place.ALONE: self.stage.alone}.get(bench.place, self.stage.objects)
+        known = await stand.callers.master_roles()
+        master = Bar(bench=bench, base=base, kind=Kind.MASTER, contains=known.contains)
+        singles = [frozenset({role}) for role in roles if role in known.roles]
+        sets = [frozenset(), *singles, *(frozenset(found) for found in finding.any_of + finding.admits)]
+        for found in sets:
+            if REALM_ADMIN in found:
+                continue
+            theirs = await master.of(found)
+            if theirs.outcome is not (await bar.of(found)).outcome:
+                return _fields(await find(master, sorted(known.roles), self.hints))
+        return None
+
+
+async def _master_realm_roles(bench: Workbench) -> list[list[str]]:
+    """Which realm role of master opens what no role of one realm opens."""
+    for role in ("create-realm", "admin"):
+        if (await bench.attempt(frozenset({role}), Kind.MASTER_REALM_ROLES)).succeeded:
+            return [[role]]
+    return []
+
+
+def _fields(finding: Finding) -> dict[str, Any]:
+    return {"anyOf": finding.any_of, "admits": finding.admits, "reduced": finding.reduced, "refusal": finding.refusal, "notes": finding.notes}
+
+
+def line_of(entry: dict[str, Any]) -> str:
+    """An entry in one line for who watches."""
+    if "undetermined" in entry:
+        return f"?? {entry['key']}: {entry['undetermined'][:300]}"
+    text = f"{entry['key']}: {entry['anyOf']}"
+    if entry["admits"] != entry["anyOf"]:
+        text += f" admits {entry['admits']} reduced {entry['reduced']}"
+    marks = [f"status {entry['status']} {entry['said']}"] if entry["status"] >= 300 else []
+    marks += ["EMPTY"] if entry["empty"] else []
+    marks += [f"refusal {entry['refusal']}"] if entry["refusal"] != 403 else []
+    marks += [f"MASTER {entry['master']}"] if entry["master"] else []
+    return " | ".join([text, *marks, *entry["notes"]])
+
+
+def say(text: str) -> None:
+    """Progress goes to stderr."""
+    print(text, file=sys.stderr, flush=True)
