@@ -126,6 +126,8 @@ class ProxyProtocol(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Parse; watch heads that do not come to an end."""
         super().data_received(data)
+        if self._messages and not isinstance(self._messages[-1][0], RawRequestMessage):
+            self._fail_body()
         waiter = self._waiter
         if waiter is None or waiter.done():
             # A request is being handled, so what came was its head, its body or the next in line.
@@ -137,6 +139,18 @@ class ProxyProtocol(web.RequestHandler):
         self.head_bytes += len(data)
         if self.head_bytes > self.limits.max_header_bytes + _MAX_FIELDS:
             self._refuse(_too_large())
+
+    def _fail_body(self) -> None:
+        """What cannot be parsed came in the middle of a body: tell whoever reads it, which aiohttp's parser does not."""
+        queued = [payload for message, payload in self._messages if isinstance(message, RawRequestMessage)]
+        request: Any = self._current_request
+        if isinstance(request, Inbound):
+            queued.insert(0, request.payload)
+        if not queued:
+            return
+        payload = queued[-1]
+        if not payload.is_eof():
+            payload.set_exception(web.RequestPayloadError("bad framing"))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End a read whose caller is gone; let a write come to its end, for stopping half-way helps nobody."""

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from aiohttp.http import RawRequestMessage
+from aiohttp.http import HttpVersion10, RawRequestMessage
 
 from kcproxy.errors import KcproxyError, RequestRefused, UpstreamError
 from kcproxy.keycloak.upstream import UpstreamAnswer
@@ -122,8 +122,8 @@ class ProxyService:
         if reply.begun:
             reply.abort()
             return
-        if not inbound.payload.is_eof():
-            reply.keep_alive = False  # the rest of the body may never come
+        if isinstance(error, RequestRefused) or not inbound.payload.is_eof():
+            reply.keep_alive = False  # what follows may be anything: the rest of a body that never comes, or worse
         try:
             reply.write_raw(failure.as_bytes(keep_alive=reply.keep_alive, head_only=inbound.message.method == "HEAD"))
         except CallerGone:
@@ -157,6 +157,8 @@ def _passage(inbound: Inbound, plane: Plane, started_at: float) -> Passage:
 
 def _refuse_other_protocols(message: RawRequestMessage, upgrade: bytes | None) -> None:
     """Tunnels and WebSocket are not HTTP any more; every other offer to upgrade may be ignored (RFC 9110, section 7.8)."""
+    if message.version < HttpVersion10:
+        raise RequestRefused("The request is of HTTP/0.9.", status=505, reason="version")
     if message.method == "CONNECT":
         raise RequestRefused("This is a reverse proxy; it opens no tunnels (CONNECT).", status=501, reason="connect")
     if upgrade is not None and b"websocket" in upgrade.lower():
