@@ -31,7 +31,7 @@ def authenticate(world: World, authorization: str | None, base_url: str, now_sec
         raise Refusal(401, "HTTP 401 Unauthorized")
     realm = world.realms[unquote(claims["iss"].rpartition("/")[2])]
     client, user = realm.client(str(claims.get("azp"))), _user_of(realm, claims)
-    if client is None or user is None or not client.enabled or not user.enabled:
+    if client is None or user is None or not client.enabled or not user.enabled or claims["iat"] < user.not_before_seconds:
         raise Refusal(401, "HTTP 401 Unauthorized")
     return Principal(realm=realm, user=user, client=client, claims=claims)
 

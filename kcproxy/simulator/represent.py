@@ -19,7 +19,8 @@ def user(record: User, dialect: Dialect, *, brief: bool = False, access: dict[st
     result |= {name: value for name, value in names.items() if value is not None}
     result |= {"emailVerified": record.email_verified, **stamps}
     if not brief:
-        result |= {"totp": False, "disableableCredentialTypes": [], "requiredActions": list(record.required_actions), "notBefore": 0}
+        result |= {"totp": False, "disableableCredentialTypes": [], "requiredActions": list(record.required_actions)}
+        result["notBefore"] = record.not_before_seconds
     return result | ({"access": access} if access is not None else {})
 
 
@@ -31,6 +32,11 @@ def user_access(roles: frozenset[str], dialect: Dialect) -> dict[str, bool]:
         access["resetPassword"] = manage
     view = manage or "view-users" in roles
     return access | {"view": view, "mapRoles": manage, "impersonate": "impersonation" in roles, "manage": manage}
+
+
+def listed_user_access(roles: frozenset[str], dialect: Dialect) -> dict[str, bool]:
+    """The same as lists of users show it: from 26 on only whether the caller may manage them."""
+    return {"manage": "manage-users" in roles} if dialect.live_grants else user_access(roles, dialect)
 
 
 def role(record: Role, *, full: bool = False) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Group:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class User:
-    """A user; ``service_account_of`` is the client's id where it is a service account."""
+    """A user; ``service_account_of`` is the client's id where it is a service account. Tokens from before ``not_before_seconds`` are void."""
 
     username: str
     created_milliseconds: int
@@ -72,6 +72,7 @@ class User:
     roles: list[Role] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
     service_account_of: str | None = None
+    not_before_seconds: int = 0
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

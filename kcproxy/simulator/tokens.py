@@ -169,7 +169,7 @@ def _user_tokens(world: World, realm: Realm, session: Session, request: TokenReq
         "refresh_expires_in": _REFRESH_SECONDS,
         "refresh_token": realm.keys.sign_refresh(refresh),
         "token_type": "Bearer",
-        "not-before-policy": 0,
+        "not-before-policy": user.not_before_seconds,
         "session_state": session.id,
         "scope": "email profile",
     }

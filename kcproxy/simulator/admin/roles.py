@@ -99,7 +99,9 @@ def _holder_plays(base: str, find: _Find) -> dict[str, Play]:
     def users(call: Call) -> Reply:
         role = find(call)
         holders: list[User] = [user for user in call.realm.users.values() if role in user.roles]
-        return listed([represent.user(user, call.world.dialect) for user in call.page(holders)])
+        dialect = call.world.dialect
+        access = represent.listed_user_access(call.roles, dialect) if dialect.live_grants else None
+        return listed([represent.user(user, dialect, access=access) for user in call.page(holders)])
 
     def groups(call: Call) -> Reply:
         role = find(call)

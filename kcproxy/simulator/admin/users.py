@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 from kcproxy.simulator import represent
@@ -36,7 +37,7 @@ def list_users(call: Call) -> Reply:
     """UsersResource#getUsers."""
     found = call.page(sorted(_found(call), key=lambda user: user.username))
     brief, dialect = call.flag("briefRepresentation"), call.world.dialect
-    access = {"manage": "manage-users" in call.roles} if dialect.live_grants else represent.user_access(call.roles, dialect)
+    access = represent.listed_user_access(call.roles, dialect)
     return listed([represent.user(user, dialect, brief=brief, access=access) for user in found])
 
 
@@ -74,8 +75,11 @@ def _members(user: User) -> dict[str, str | None]:
 def _search(user: User, text: str) -> bool:
     if text.startswith("id:"):
         return user.id == text.removeprefix("id:").strip()
-    wanted = text.strip("*").lower()
-    return any(wanted in (value or "").lower() for value in _members(user).values())
+    wanted = text.lower()
+    if len(wanted) > 1 and wanted[0] == wanted[-1] == '"':
+        return wanted[1:-1] in _members(user).values()
+    pattern = wanted if "*" in wanted else f"{wanted}*"  # a word alone is a prefix
+    return any(fnmatchcase((value or "").lower(), pattern) for value in _members(user).values())
 
 
 def create_user(call: Call) -> Reply:
@@ -100,10 +104,10 @@ def _checked(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _require_free(call: Call, username: str, email: Any, own: User | None) -> None:
     others = [user for user in call.realm.users.values() if user is not own]
-    if any(user.username == username.lower() for user in others):
-        raise Refusal(409, message="User exists with same username")
     if email and any(user.email == str(email).lower() for user in others):
         raise Refusal(409, message="User exists with same email")
+    if any(user.username == username.lower() for user in others):
+        raise Refusal(409, message="User exists with same username")
 
 
 def _take(user: User, fields: Mapping[str, Any], call: Call) -> None:
@@ -214,6 +218,7 @@ def _set_password(user: User, credential: Mapping[str, Any], call: Call) -> None
 def logout(call: Call) -> Reply:
     """UserResource#logout: the sessions end, and their tokens with them."""
     user = call.user()
+    user.not_before_seconds = int(call.now_seconds)
     for session in [session for session in call.realm.sessions.values() if session.user is user]:
         del call.realm.sessions[session.id]
     return NO_CONTENT
