@@ -24,6 +24,16 @@ end
 """
 
 
+CALLER_FIELDS = {
+    "User-Agent": "python-requests/2.32.5",
+    "Accept-Encoding": "gzip, deflate, br, zstd",
+    "Accept": "*/*",
+    "Connection": "keep-alive",
+    "Content-Type": "application/json",
+}
+"""What python-keycloak sends with each call, beside Host and Authorization."""
+
+
 class LoadError(Exception):
     """The load did not come back as it should."""
 
@@ -44,7 +54,8 @@ class Load:
 def saturate(port: int, scenario: Scenario, *, seconds: float, token: str | None, folder: Path) -> Load:
     """As many requests as go through, on keep-alive connections, each with another path."""
     script = folder / f"{scenario.name}-{'token' if token else 'bare'}.lua"
-    headers = f'{{["Authorization"] = "Bearer {token}", ["Accept"] = "*/*"}}' if token else '{["Accept"] = "*/*"}'
+    fields = CALLER_FIELDS | ({"Authorization": f"Bearer {token}"} if token else {})
+    headers = "{" + ", ".join(f'["{name}"] = "{value}"' for name, value in fields.items()) + "}"
     script.write_text(_SCRIPT % (headers, scenario.path))
     command = ["wrk", "-t1", f"-c{scenario.connections}", f"-d{max(1, round(seconds))}s", "-s", str(script), f"http://127.0.0.1:{port}"]
     talk = subprocess.run(pinned(OTHER_CORE, command), capture_output=True, text=True, check=True, timeout=seconds + 30).stdout
@@ -62,11 +73,12 @@ class Caller:
         """Connected."""
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._authorization = f"Authorization: Bearer {token}\r\n" if token else ""
+        fields = CALLER_FIELDS | ({"Authorization": f"Bearer {token}"} if token else {})
+        self._fields = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
 
     def ask(self, path: str, *, status: int) -> float:
         """Seconds from sending to the last byte. LoadError where the answer is not the one that is expected."""
-        request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n{self._authorization}\r\n".encode()
+        request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{self._fields}\r\n".encode()
         began = time.perf_counter()
         self._socket.sendall(request)
         answer = self._socket.recv(1 << 20)

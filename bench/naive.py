@@ -21,7 +21,7 @@ async def forward(request: web.Request) -> web.StreamResponse:
     url = request.app[UPSTREAM] + request.raw_path
     async with request.app[SESSION].request(request.method, url, headers=headers, data=body, allow_redirects=False) as answer:
         kept = [(name, value) for name, value in answer.headers.items() if name.lower() not in HOP_BY_HOP]
-        return web.Response(status=answer.status, headers=kept, body=await answer.read())  # type: ignore[arg-type]
+        return web.Response(status=answer.status, headers=kept, body=await answer.read())
 
 
 async def session(app: web.Application) -> AsyncIterator[None]:

@@ -96,8 +96,7 @@ def document(found: Mapping[str, Samples], listed: list[Target], *, rounds: int,
     direct = found["direct"]
     lines = [
         f"{machine()}. {rounds} alternating rounds of {seconds:g} s for each proxy and kind of call, medians.",
-        f"Asked directly, the upstream answered single calls in {direct.latency(0.5):.0f} µs (p50) and {direct.latency(0.9):.0f} µs (p90)"
-        " in the same seconds.",
+        f"Asked directly in the same seconds, the upstream took {direct.latency(0.5):.0f} µs (p50) and {direct.latency(0.9):.0f} µs (p90) a call.",
         "",
         *table(found),
         "",
