@@ -7,7 +7,7 @@ strangers cannot push out what matters; and one kind of denial keeps at most 20 
 import json
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,7 +105,7 @@ class DenialStore:
         self._now = now
         self.live = Live()
         if history is not None:
-            self._load(history)
+            self.restore(history.load(), history.counts())
 
     def __len__(self) -> int:
         """How many denials can be opened."""
@@ -165,10 +165,11 @@ class DenialStore:
     def _room(self, stored: Stored) -> _Room:
         return self._verified if stored.verified else self._unverified
 
-    def _load(self, history: History) -> None:
-        for stored in history.load():
+    def restore(self, denials: Iterable[Stored], counts: Iterable[tuple[str, float, int]]) -> None:
+        """Take over what a history holds: denials, the oldest first, and fingerprint, first time and number of each kind."""
+        for stored in denials:
             self._room(stored).add(stored)
-        for fingerprint, first_at, count in history.counts():
+        for fingerprint, first_at, count in counts:
             group = self.group(fingerprint)
             if group is not None:
                 group.first_at, group.count = min(first_at, group.first_at), max(count, group.count)

@@ -70,7 +70,7 @@ class History:
     def counts(self) -> list[tuple[str, float, int]]:
         """Fingerprint, first time and number of each kind."""
         with closing(self._open()) as connection:
-            return connection.execute("SELECT fingerprint, first_at, count FROM kinds").fetchall()
+            return counts(connection)
 
     def close(self) -> None:
         """Write what waits, at most for five seconds."""
@@ -119,6 +119,11 @@ def read(connection: sqlite3.Connection, limit: int) -> list[Stored]:
     return [
         Stored(id=i, at=at, group=group, verified=bool(verified), document=bytes(text)) for i, at, group, verified, text in reversed(rows)
     ]
+
+
+def counts(connection: sqlite3.Connection) -> list[tuple[str, float, int]]:
+    """Fingerprint, first time and number of each kind in a history file."""
+    return connection.execute("SELECT fingerprint, first_at, count FROM kinds").fetchall()
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

@@ -1,0 +1,148 @@
+"""``kcproxy denials``: the recent denials in the terminal, from a running proxy or from its history file."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kcproxy.cli.denials_source import Document, HistoryFile, RunningProxy, Source
+from kcproxy.cli.exits import Exit, epilog
+from kcproxy.cli.options import config_option, json_option
+from kcproxy.cli.terminal import bold, document, paint, result, talk
+from kcproxy.observe.page.views import matching
+from kcproxy.settings import AddressSettings, Secret
+from kcproxy.settings.load import admin_address
+
+SCHEMA = 1
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+EXAMPLES = """\b
+Examples:
+  kcproxy denials                          of the proxy on this machine
+  kcproxy denials --search view-users --open
+  kcproxy denials 7f3a9c4e                 one of them, with evidence and fix
+  kcproxy denials --history /var/lib/kcproxy/denials.sqlite
+
+"""
+
+
+@click.command(name="denials", epilog=EXAMPLES + epilog())
+@click.argument("denial_id", required=False, metavar="[ID]")
+@click.option("--admin", metavar="HOST:PORT", help="The proxy's admin port; that of the configuration otherwise.")
+@click.option(
+    "--key-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    envvar="KCPROXY_ADMIN_KEY_FILE",
+    metavar="FILE",
+    help="The admin key, where the port asks for one.",
+)
+@click.option(
+    "--history", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE", help="Read this history file instead."
+)
+@click.option("--search", default="", metavar="WORDS", help="Only those that hold all these words.")
+@click.option("--open", "only_open", is_flag=True, help="Only what has not passed since.")
+@config_option
+@json_option
+def command(
+    *,
+    denial_id: str | None,
+    admin: str | None,
+    key_file: Path | None,
+    history: Path | None,
+    search: str,
+    config: Path | None,
+    only_open: bool,
+    as_json: bool,
+) -> None:
+    """What Keycloak refused lately: who, what, why, the missing role, and the fix.
+
+    With the ID of a denial (header Kcproxy-Denial-Id, or the log), that one with its evidence. History files survive the proxy.
+    """
+    source: Source = HistoryFile(history) if history else RunningProxy(_address(admin, config), Secret(path=key_file) if key_file else None)
+    if denial_id is not None:
+        _show_one(source.denial(denial_id), denial_id, as_json=as_json)
+        return
+    groups = matching(source.groups(), search, "", only_open=only_open)
+    if as_json:
+        document({"schema": SCHEMA, "denials": groups})
+    elif groups:
+        _show(_lines(groups, time.time()))
+    else:
+        talk("No denial.")
+
+
+def _address(admin: str | None, config: Path | None) -> AddressSettings:
+    return admin_address(config, os.environ, {"admin_listen": admin})
+
+
+def _show_one(found: Document | None, denial_id: str, *, as_json: bool) -> None:
+    if found is None:
+        talk(f"kcproxy: there is no denial {printable(denial_id)}; only recent ones are kept")
+        sys.exit(Exit.FAILED)
+    if as_json:
+        document({"schema": SCHEMA, "denial": found})
+    else:
+        _show(_detail(found))
+
+
+def _show(lines: Iterator[str]) -> None:
+    for line in lines:
+        result(line)
+
+
+def _lines(groups: Sequence[Document], now_epoch_seconds: float) -> Iterator[str]:
+    for group in groups:
+        p = _printables(group)
+        state = paint(" passes now", "green") if group["resolvedAt"] else ""
+        times = "once" if group["count"] == 1 else f"{group['count']} times"
+        yield f"{paint(p('status'), 'red')} {bold(p('why'))} ({p('confidence')}) {times}, last {ago(group['lastAt'], now_epoch_seconds)}{state}"
+        yield f"    {p('summary')}"
+        yield f"    {p('who')} · {p('what')} · realm {p('realm')} · id {p('id')}"
+
+
+def _detail(found: Document) -> Iterator[str]:
+    explanation = found["explanation"]
+    p = _printables({**found, **explanation})
+    yield f"{paint(p('status'), 'red')} {bold(p('cause'))} ({p('confidence')}), {p('at')}"
+    yield p("summary")
+    yield f"{p('method')} {p('path')}"
+    yield from _list("Evidence", explanation["evidence"])
+    yield from _sets(found["sets"])
+    for fix in explanation["fixes"]:
+        yield from ("", bold(f"Fix: {printable(fix['summary'])}"))
+        yield from (f"  {printable(line)}" for line in fix["kcadm"])
+    yield from _list("What else it could be", [f"{other['summary']} Check: {other['check']}" for other in explanation["alternatives"]])
+
+
+def _list(title: str, lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield from ("", bold(title), *(f"  - {printable(line)}" for line in lines))
+
+
+def _sets(sets: Document) -> Iterator[str]:
+    yield from ("", bold("Roles"))
+    needed = None if sets["needed"] is None else " or ".join(" + ".join(roles) or "any token" for roles in sets["needed"])
+    yield f"  needed    {printable(needed or 'not known')}"
+    for name, title in (("granted", "granted"), ("inScope", "in scope"), ("inToken", "in token")):
+        roles = sets[name]
+        yield f"  {title:<9} {'not known' if roles is None else printable(', '.join(roles)) or 'none'}"
+
+
+def _printables(found: Document) -> Callable[[str], str]:
+    return lambda name: printable("-" if found[name] is None else str(found[name]))
+
+
+def printable(text: Any) -> str:
+    """A text from outside, without what could move a terminal's cursor."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(text))
+
+
+def ago(iso: str, now_epoch_seconds: float) -> str:
+    """``5 min ago``."""
+    seconds = max(0, int(now_epoch_seconds - datetime.fromisoformat(iso).timestamp()))
+    size, unit = next((pair for pair in _UNITS if seconds >= pair[0]), (1, "s"))
+    return f"{seconds // size} {unit} ago"

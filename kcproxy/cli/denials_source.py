@@ -1,0 +1,109 @@
+"""Where ``kcproxy denials`` reads: the admin port of a running proxy, or a history file that it left behind."""
+
+import http.client
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from kcproxy.errors import KcproxyError
+from kcproxy.observe import history
+from kcproxy.observe.denials import DenialStore
+from kcproxy.settings import AddressSettings, Secret
+
+Document = dict[str, Any]
+
+_SECONDS = 5.0
+_MAX_BYTES = 64 * 1024 * 1024
+_MAX_DENIALS = 100_000
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
+
+class DenialsUnreadable(KcproxyError):
+    """The operator: the admin port gives no list, or the file is no history."""
+
+    kind = "denials"
+
+
+class Source(Protocol):
+    """Something that has denials."""
+
+    def groups(self) -> list[Document]:
+        """All kinds, the newest first. DenialsUnreadable where they cannot be had."""
+        ...
+
+    def denial(self, denial_id: str) -> Document | None:
+        """One denial, whole."""
+        ...
+
+
+class HistoryFile:
+    """An SQLite history, opened for reading only; the proxy may be running."""
+
+    def __init__(self, path: Path) -> None:
+        """Read at once."""
+        self._store = DenialStore(_MAX_DENIALS)
+        try:
+            with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+                self._store.restore(history.read(connection, _MAX_DENIALS), history.counts(connection))
+        except sqlite3.Error as error:
+            raise DenialsUnreadable(f"{path} cannot be read as a history of denials: {error}") from error
+
+    def groups(self) -> list[Document]:
+        """All kinds, the newest first."""
+        return [group.summary() for group in self._store.groups()]
+
+    def denial(self, denial_id: str) -> Document | None:
+        """One denial, whole."""
+        return self._store.find(denial_id)
+
+
+class RunningProxy:
+    """The API of a proxy's admin port."""
+
+    def __init__(self, address: AddressSettings, key: Secret | None) -> None:
+        """``key`` is sent where there is one."""
+        self._address = address
+        self._key = key
+
+    def groups(self) -> list[Document]:
+        """All kinds, the newest first."""
+        found: list[Document] = self._get("/api/denials")["denials"]
+        return found
+
+    def denial(self, denial_id: str) -> Document | None:
+        """One denial, whole."""
+        found: Document | None = self._get(f"/api/denials/{quote(denial_id, safe='')}")
+        return found
+
+    def _get(self, path: str) -> Any:
+        host = _ANY.get(self._address.host or "", self._address.host or "127.0.0.1")
+        connection = http.client.HTTPConnection(host, self._address.port, timeout=_SECONDS)
+        try:
+            connection.request("GET", path, headers=self._headers())
+            answer = connection.getresponse()
+            body = answer.read(_MAX_BYTES)
+        except (OSError, http.client.HTTPException) as error:
+            raise DenialsUnreadable(
+                f"no answer from the admin port {self._address} ({type(error).__name__}); --admin names another"
+            ) from error
+        finally:
+            connection.close()
+        return self._read(answer.status, body)
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._key.reveal()}"} if self._key else {}
+
+    def _read(self, status: int, body: bytes) -> Any:
+        if status == 404:
+            return None
+        if status in {401, 403}:
+            raise DenialsUnreadable(f"the admin port {self._address} wants the admin key: give --key-file")
+        try:
+            if status == 200:
+                return json.loads(body)
+        except ValueError:
+            pass  # said below: another program listens there
+        raise DenialsUnreadable(f"what listens at {self._address} is no kcproxy (status {status})")

@@ -1,0 +1,159 @@
+"""``kcproxy denials``: the list and one denial, from a history file and from a running admin port."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+import pytest
+from aiohttp import web
+from click.testing import CliRunner, Result
+
+from kcproxy.cli.denials import ago
+from kcproxy.cli.main import main
+from kcproxy.observe.denials import DenialStore
+from kcproxy.observe.history import History
+from kcproxy.observe.log import Log
+from kcproxy.observe.metrics import Metrics
+from kcproxy.observe.observer import LiveObserver
+from kcproxy.observe.sink import Sink
+from kcproxy.proxy import admin
+from kcproxy.settings.values import AddressSettings, LogSettings, Secret, Settings, UpstreamSettings
+from tests.observe.samples import caller, explanation, record, target
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["denials", *arguments])
+
+
+def fill(store: DenialStore) -> None:
+    store.add(explanation("d-1"), record(status=403))
+    store.add(explanation("d-2"), record(status=403))
+    store.add(explanation("d-3", caller=caller("billing"), summary="billing may not"), record(status=403))
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    path = tmp_path / "h.sqlite"
+    store = DenialStore(history=History(path))
+    fill(store)
+    store.close()
+    return path
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """An admin port with a key, on a loop of its own."""
+    observer = LiveObserver(Metrics(), Log(LogSettings(level="critical"), sink=Sink()), DenialStore())
+    fill(observer.denials)
+    upstream = UpstreamSettings(scheme="http", host="localhost", port=8080)
+    app = admin.build(
+        Settings(upstream=upstream, admin_listen=AddressSettings(host="0.0.0.0", port=0), admin_key=Secret("s")), observer, list
+    )
+    with Served(app) as served:
+        yield served.address
+    observer.close()
+
+
+class Served:
+    """An application in a thread of its own, for as long as the block lasts."""
+
+    def __init__(self, app: web.Application) -> None:
+        self._app = app
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.address = ""
+
+    def _run(self) -> None:
+        async def serve() -> None:
+            runner = web.AppRunner(self._app)
+            await runner.setup()
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            self.address = "{}:{}".format(*runner.addresses[0][:2])
+            self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+            self._ready.set()
+            await self._stop.wait()
+            await runner.cleanup()
+
+        asyncio.run(serve())
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+
+
+def test_kinds_are_listed_with_their_number_and_the_sentence(history: Path) -> None:
+    shown = run("--history", str(history))
+    assert shown.exit_code == 0
+    assert "403 role-missing (certain) 2 times" in shown.output
+    assert "billing may not" in shown.output
+
+
+def test_words_narrow_the_list(history: Path) -> None:
+    assert "billing" not in run("--history", str(history), "--search", "403-forbidden view-users reads").output
+    assert json.loads(run("--history", str(history), "--search", "billing", "--json").stdout)["denials"][0]["id"] == "d-3"
+
+
+def test_one_denial_shows_evidence_sets_and_the_command_that_cures_it(history: Path) -> None:
+    shown = run("d-1", "--history", str(history)).output
+    for part in (
+        "Evidence",
+        "needed    view-users or manage-users",
+        "granted   query-users",
+        "kcadm.sh add-roles",
+        "What else it could be",
+    ):
+        assert part in shown
+
+
+def test_a_denial_that_is_not_kept_is_told_so(history: Path) -> None:
+    shown = run("nowhere", "--history", str(history))
+    assert (shown.exit_code, "no denial nowhere" in shown.output) == (1, True)
+
+
+def test_a_running_proxy_is_asked_with_the_key_of_a_file(address: str, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("s")
+    assert "2 times" in run("--admin", address, "--key-file", str(tmp_path / "key")).output
+    assert json.loads(run("d-3", "--admin", address, "--key-file", str(tmp_path / "key"), "--json").stdout)["denial"]["id"] == "d-3"
+
+
+def test_without_the_key_it_says_what_to_give(address: str) -> None:
+    shown = run("--admin", address)
+    assert (shown.exit_code, "--key-file" in shown.output) == (1, True)
+
+
+def test_nobody_there_is_told_so() -> None:
+    shown = run("--admin", "127.0.0.1:9")
+    assert (shown.exit_code, "no answer from the admin port" in shown.output) == (1, True)
+
+
+def test_a_file_that_is_no_history_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("no database" * 100)
+    shown = run("--history", str(tmp_path / "x"))
+    assert (shown.exit_code, "cannot be read as a history" in shown.output) == (1, True)
+
+
+def test_names_from_outside_cannot_move_the_cursor(tmp_path: Path) -> None:
+    path = tmp_path / "h.sqlite"
+    store = DenialStore(history=History(path))
+    hostile = "\x1b[2J\x07\r\n"
+    store.add(
+        explanation("d-1", target=target(realm=hostile, raw_path=f"/{hostile}"), summary=hostile, evidence=(hostile,)), record(status=403)
+    )
+    store.close()
+    for arguments in ((), ("d-1",)):
+        assert "\x1b" not in run(*arguments, "--history", str(path)).output
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0, "0 s ago"), (59, "59 s ago"), (60, "1 min ago"), (7300, "2 h ago"), (90_000, "1 d ago"), (-5, "0 s ago")]
+)
+def test_times_are_said_as_people_say_them(seconds: int, said: str) -> None:
+    assert ago("1970-01-02T00:00:00Z", 86400 + seconds) == said
