@@ -8,6 +8,9 @@ from kcproxy.cli.roles_documents import Demand, Plan
 from kcproxy.cli.terminal import bold, columns, paint
 from kcproxy.model import Requirement, RoleSet
 
+_NAMED = 2
+"""How many alternatives stand in the overview; the card of one operation has all."""
+
 
 def roles_text(roles: RoleSet | None) -> str:
     """A set of roles in words."""
@@ -25,9 +28,11 @@ def least_text(need: Requirement) -> str:
     return roles_text(need.least)
 
 
-def others_text(need: Requirement) -> str:
-    """The other sets that give the full answer, in words."""
+def others_text(need: Requirement, *, most: int | None = None) -> str:
+    """The other sets that give the full answer, in words; no more than ``most`` by name."""
     others = [roles_text(roles) for roles in need.any_of if roles != need.least]
+    if most is not None and len(others) > most + 1:
+        others = [*others[:most], f"{len(others) - most} more"]
     return "or " + ", ".join(others) if others else ""
 
 
@@ -44,7 +49,7 @@ def _reduced_text(need: Requirement) -> str:
 
 def overview(entries: Sequence[Entry]) -> list[str]:
     """One line an operation: method, path, least, others."""
-    rows = [(e.operation.method, _path(e), least_text(e.requirement), others_text(e.requirement)) for e in entries]
+    rows = [(e.operation.method, _path(e), least_text(e.requirement), others_text(e.requirement, most=_NAMED)) for e in entries]
     return columns(rows)
 
 

@@ -137,7 +137,7 @@ def test_contradictory_questions_end_with_2(words: tuple[str, ...]) -> None:
 
 
 def test_there_is_no_colour_where_nobody_looks_and_narrow_terminals_get_two_lines() -> None:
-    wide = run("roles", "/admin/realms/{realm}/users", environ={"COLUMNS": "200"}).stdout
+    wide = run("roles", "/admin/realms/{realm}/users", environ={"COLUMNS": "300"}).stdout
     narrow = run("roles", "/admin/realms/{realm}/users", environ={"COLUMNS": "50"}).stdout
     assert "\x1b" not in wide + narrow
     assert len(narrow.splitlines()) == 2 * len(wide.splitlines())

@@ -101,7 +101,7 @@ def test_links_within_a_page_lead_to_a_heading(small: Catalog) -> None:
 
 def test_the_index_answers_the_most_asked_calls_from_the_table(small: Catalog) -> None:
     page = "\n".join(introduction.index([small], small))
-    assert "| read a user | `GET /admin/realms/{realm}/users/{user-id}` | **view-users** |" in page
+    assert "| read a user | `GET /admin/realms/{realm}/users/{user-id}` | **view-users** | manage-users |" in page
     assert "impersonate a user" not in page
     assert "[Keycloak 26.7.4](26.7.4.md)" in page
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from kcproxy.catalog import Catalog
-from kcproxy.cli.roles_text import least_text
+from kcproxy.cli.roles_text import least_text, others_text
 from kcproxy.model import Basis
 from tools.docs.markdown import GENERATED, code, table
 
@@ -32,6 +32,8 @@ _ASKED = (
     ("create a realm", "POST", "/admin/realms"),
 )
 """What is asked for most, in plain words; the roles come from the table, and what it does not have is left out."""
+_NAMED = 3
+"""How many alternatives stand in the index; the pages of the versions have all."""
 
 _BASIS = {
     Basis.MEASURED: "measured on a running server",
@@ -94,7 +96,7 @@ def index(tables: Sequence[Catalog], newest: Catalog) -> Iterator[str]:
     yield from (_WHY + GENERATED, "", _ANSWER)
     yield f"## Asked most, on Keycloak {newest.version}"
     yield ""
-    yield from table(("To …", "call", "least role"), list(_asked(newest)))
+    yield from table(("To …", "call", "least role", "also enough"), list(_asked(newest)))
     yield ""
     yield "## All operations"
     yield ""
@@ -111,4 +113,5 @@ def _asked(newest: Catalog) -> Iterator[tuple[str, ...]]:
     for words, method, path in _ASKED:
         entry = newest.find(method, path)
         if entry is not None and entry.requirement.undetermined is None:
-            yield words, code(f"{method} {path}"), f"**{least_text(entry.requirement)}**"
+            need = entry.requirement
+            yield words, code(f"{method} {path}"), f"**{least_text(need)}**", others_text(need, most=_NAMED).removeprefix("or ")
