@@ -94,7 +94,7 @@ def flood(denials: int, different: int, history: Path) -> Grown:
         observer.request_finished(record)
     seconds = time.monotonic() - began
     observer.close()
-    return _grown(metrics, store, history, denials, seconds, _resident_bytes() - before)
+    return _grown(metrics, store, history, denials=denials, seconds=seconds, growth=_resident_bytes() - before)
 
 
 def hostile(table: Catalog, denials: int, different: int) -> Iterator[tuple[Explanation, RequestRecord]]:
@@ -120,7 +120,7 @@ def hostile(table: Catalog, denials: int, different: int) -> Iterator[tuple[Expl
             yield explanation, RequestRecord(target=target, status=status, duration_seconds=0.001, caller=caller)
 
 
-def _grown(metrics: Metrics, store: DenialStore, history: Path, denials: int, seconds: float, growth: int) -> Grown:
+def _grown(metrics: Metrics, store: DenialStore, history: Path, *, denials: int, seconds: float, growth: int) -> Grown:
     samples = [sample for family in metrics.registry.collect() for sample in family.samples]
     with closing(sqlite3.connect(history)) as connection:
         (kept,) = connection.execute("SELECT count(*) FROM denials").fetchone()
