@@ -46,13 +46,14 @@ _TITLES = {
 }
 _CACHES = "Caches"
 SERVER = "The server and its realms"
+_NEWER = "The newer API below /admin/api"
 
 
 def title_of(entry: Entry) -> str:
     """The heading of an operation."""
     path = entry.operation.path
     if not path.startswith(_REALM):
-        return SERVER
+        return _NEWER if path.startswith("/admin/api/") else SERVER
     literals = [part for part in path.removeprefix(_REALM).strip("/").split("/") if part and not part.startswith("{")]
     first = literals[0] if literals else ""
     title = _CACHES if first.startswith("clear-") else _TITLES.get(first) or first.replace("-", " ").capitalize()
