@@ -52,7 +52,8 @@ def html(text: str, status: int = 200) -> web.Response:
 def question(given: Mapping[str, Any]) -> Question:
     """What is asked, checked. QuestionUnusable where it cannot be answered."""
     method, path, token, status = (given.get(name) for name in ("method", "path", "token", "status"))
-    if not isinstance(path, str) or not path.startswith("/") or len(path) > MAX_PATH_CHARACTERS:
+    path = _path_of(path) if isinstance(path, str) else ""
+    if not path.startswith("/") or len(path) > MAX_PATH_CHARACTERS:
         raise QuestionUnusable('"path" must be the path of the request, as /admin/realms/my-realm/users')
     if method not in render.METHODS:
         raise QuestionUnusable(f'"method" must be one of {", ".join(render.METHODS)}')
@@ -66,9 +67,14 @@ def question(given: Mapping[str, Any]) -> Question:
 def explained(asked: Question, catalog: Catalog, now_epoch_seconds: float) -> Document | None:
     """The document of the explanation, as a denial's; None where there is nothing to explain."""
     path, _, query = asked.path.partition("?")
-    target = catalog.target(asked.method, path)
-    request = RequestFacts(target=target, query=_query(query))
-    answer = Answer(status=int(asked.status), json={"error": f"HTTP {asked.status} {_REASONS[asked.status]}"})
+    base_path = path[: max(path.find("/admin/realms"), 0)]
+    target = catalog.target(asked.method, path, base_path=base_path)
+    request = RequestFacts(target=target, query=_query(query), base_path=base_path)
+    answer = Answer(
+        status=int(asked.status),
+        headers={"content-type": "application/json"},
+        json={"error": f"HTTP {asked.status} {_REASONS[asked.status]}"},
+    )
     found = explain(
         explanation_id=OFFLINE_ID,
         request=request,
@@ -90,6 +96,13 @@ def _authorization(token: str | None) -> str | None:
     if token is None:
         return None
     return token if token.lower().startswith(("bearer ", "dpop ")) else f"Bearer {token}"
+
+
+def _path_of(pasted: str) -> str:
+    """The path and query of what was pasted: a path, or a whole URL."""
+    if not pasted.startswith(("http://", "https://")):
+        return pasted.strip()
+    return "/" + pasted.strip().split("://", 1)[1].partition("#")[0].partition("/")[2]
 
 
 def _query(text: str) -> dict[str, tuple[str, ...]]:

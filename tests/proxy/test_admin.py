@@ -203,6 +203,15 @@ async def test_any_request_is_explained_offline(opened: Open) -> None:
 
 
 @pytest.mark.parametrize(
+    "path",
+    ["http://localhost:8080/admin/realms/r/users/42?x=1#y", "/auth/admin/realms/r/users/42", "https://h/auth/admin/realms/r/users/42"],
+)
+async def test_a_whole_url_and_a_base_path_are_understood(opened: Open, path: str) -> None:
+    answer = await (await (await opened()).post("/api/explain", json={**QUESTION, "path": path})).json()
+    assert answer["explanation"]["operation"]["path"] == "/admin/realms/{realm}/users/{user-id}"
+
+
+@pytest.mark.parametrize(
     "change", [{"path": "no-slash"}, {"path": None}, {"method": "BREW"}, {"status": "200"}, {"token": ["x"]}, {"path": "/" + "a" * 5000}]
 )
 async def test_a_question_that_cannot_be_answered_is_told_so(opened: Open, change: dict[str, Any]) -> None:
