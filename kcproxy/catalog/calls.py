@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 _METHODS = "GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS"
@@ -35,11 +36,14 @@ class CallList:
 
 
 def read_calls(text: str) -> CallList:
-    """Calls from lines ``GET /admin/…``, access-log lines or JSON lines with ``method`` and ``path``; ``#`` begins a comment line."""
+    """Calls from lines ``GET /admin/…``, access-log lines or JSON lines with ``method`` and ``path``; ``#`` begins a comment line.
+
+    A JSON line about something else (a log has many kinds) is passed over.
+    """
     calls: dict[tuple[str, str, str], Call] = {}
     unreadable = []
     for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
+        if not line.strip() or line.lstrip().startswith("#") or _is_about_something_else(line):
             continue
         found = next(_readings(line), None)
         if found is None:
@@ -51,23 +55,31 @@ def read_calls(text: str) -> CallList:
 
 
 def _readings(line: str) -> Iterator[tuple[str, str]]:
-    if line.lstrip().startswith("{"):
-        yield from _of_json(line)
+    document = _object(line)
+    if document is not None:
+        method, path = document.get("method"), document.get("path")
+        if isinstance(method, str) and isinstance(path, str) and _splits(path):
+            yield method, path
         return
-    for pattern in (_PLAIN, _ACCESS_LOG):
-        match = pattern.match(line) if pattern is _PLAIN else pattern.search(line)
+    for match in (_PLAIN.match(line), _ACCESS_LOG.search(line)):
         if match and _splits(match[2]):
             yield match[1], match[2]
 
 
-def _of_json(line: str) -> Iterator[tuple[str, str]]:
+def _is_about_something_else(line: str) -> bool:
+    document = _object(line)
+    return document is not None and not {"method", "path"} <= document.keys()
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    """The JSON object that a line is, None where it is none."""
+    if not line.lstrip().startswith("{"):
+        return None
     try:
-        document = json.loads(line)
-    except ValueError:
-        return
-    method, path = document.get("method"), document.get("path")
-    if isinstance(method, str) and isinstance(path, str) and _splits(path):
-        yield method, path
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _splits(target: str) -> bool:

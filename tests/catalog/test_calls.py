@@ -28,7 +28,12 @@ def test_the_same_call_counts_once_with_its_first_line() -> None:
 
 
 def test_lines_without_a_call_are_counted() -> None:
-    assert read_calls('nonsense\nGET /a\n{"method": 1}\n{"broken\nGET http://[x/\n').unreadable == (1, 3, 4, 5)
+    assert read_calls('nonsense\nGET /a\n{"method": 1, "path": "/a"}\n{"broken\nGET http://[x/\n').unreadable == (1, 3, 4, 5)
+
+
+def test_log_lines_about_something_else_are_passed_over() -> None:
+    found = read_calls('{"event": "listening"}\n{"event": "denial", "method": "GET", "operation": "x"}\n')
+    assert (found.calls, found.unreadable) == ((), ())
 
 
 def test_parameters_are_decoded_with_their_blanks() -> None:
