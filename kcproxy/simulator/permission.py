@@ -1,6 +1,7 @@
 """Admitted, thinned or refused: what the catalog says about a caller's roles."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -9,6 +10,9 @@ from kcproxy.model import Requirement, Target
 from kcproxy.simulator.call import NotPlayed
 from kcproxy.simulator.state import REALM_ADMIN
 
+_SUPERUSER = "admin"
+"""Master's realm role that contains everything of every realm."""
+_FIELDS = re.compile(r"(items )?(?P<kind>without|only) fields: (?P<names>\w+(, \w+)*)")
 _QUERY_ROLE = {"users": "query-users", "groups": "query-groups", "clients": "query-clients"}
 
 
@@ -29,7 +33,7 @@ def judge(catalog: Catalog, requirement: Requirement | None, roles: frozenset[st
         if REALM_ADMIN in roles:
             return Outcome.FULL
         raise NotPlayed("an operation whose roles the catalog does not know, for anybody but a realm-admin")
-    if any(realm_roles.issuperset(wanted) for wanted in requirement.master_realm_roles):
+    if _SUPERUSER in realm_roles or any(realm_roles.issuperset(wanted) for wanted in requirement.master_realm_roles):
         return Outcome.FULL
     if catalog.satisfies(roles, requirement.any_of):
         return Outcome.FULL
@@ -51,12 +55,13 @@ def hides_existence(target: Target, roles: frozenset[str]) -> bool:
 def thinned(catalog: Catalog, requirement: Requirement, roles: frozenset[str], full: Any) -> Any:
     """The answer to a caller who is let in without seeing everything, from the catalog's words for what is missing."""
     text = _reduction(catalog, requirement, roles)
-    if text in {"no items", "no fields"} or text.startswith("items 0 of"):
-        return [] if isinstance(full, list) else {}
-    head, _, names = text.partition(": ")
-    if head == "fields":
-        return _without(full, frozenset(name.strip() for name in names.split(",")))
-    raise NotPlayed(f"the thinner answer ({text or 'not described'})")
+    if text == "no items":
+        return []
+    found = _FIELDS.fullmatch(text)
+    if found is None:
+        raise NotPlayed(f"the thinner answer ({text or 'not described'})")
+    names = frozenset(found["names"].split(", "))
+    return _with_fields(full, lambda name: (name in names) is (found["kind"] == "only"))
 
 
 def _reduction(catalog: Catalog, requirement: Requirement, roles: frozenset[str]) -> str:
@@ -65,7 +70,7 @@ def _reduction(catalog: Catalog, requirement: Requirement, roles: frozenset[str]
     return reduced[max(fitting, key=lambda key: (catalog.unlocked(tuple(key.split("+"))), key))] if fitting else ""
 
 
-def _without(full: Any, names: frozenset[str]) -> Any:
+def _with_fields(full: Any, kept: Callable[[str], bool]) -> Any:
     if isinstance(full, list):
-        return [_without(item, names) for item in full]
-    return {name: value for name, value in full.items() if name not in names} if isinstance(full, dict) else full
+        return [_with_fields(item, kept) for item in full]
+    return {name: value for name, value in full.items() if kept(name)} if isinstance(full, dict) else full

@@ -43,7 +43,8 @@ def update_realm(call: Call) -> Reply:
 def _take(realm: Realm, fields: Mapping[str, Any]) -> None:
     realm.enabled = bool(fields.get("enabled", realm.enabled))
     realm.token_seconds = int(fields.get("accessTokenLifespan", realm.token_seconds))
-    realm.fields |= {name: value for name, value in fields.items() if not isinstance(value, (dict, list))}
+    nested = {name for name, value in fields.items() if isinstance(value, (dict, list)) and name != "attributes"}
+    realm.fields |= {name: value for name, value in fields.items() if name not in nested}
 
 
 def _shown(realm: Realm) -> dict[str, Any]:
