@@ -42,19 +42,19 @@ def command(config: Path | None, **flags: str | None) -> None:
     """
     chosen = {SETTINGS[name]: value for name, value in flags.items()}
 
-    def read() -> Settings:
-        return load(config, os.environ, chosen)
-
-    settings = read()
+    settings = load(config, os.environ, chosen)
     for note in settings.notes:
         talk(f"kcproxy: note: {note}")
 
     if ignored := unserved(settings):
         raise SettingsError(ignored)
 
+    def again() -> Settings:
+        return takeable(settings, load(config, os.environ, chosen))
+
     from kcproxy.proxy.lifecycle import run  # noqa: PLC0415 - aiohttp is imported only where the proxy runs
 
-    sys.exit(run(settings, reload=read, watched=watched_files(config, settings)))
+    sys.exit(run(settings, reload=again, watched=watched_files(config, settings)))
 
 
 def unserved(settings: Settings) -> list[str]:
@@ -67,6 +67,21 @@ def unserved(settings: Settings) -> list[str]:
     if settings.workers > 1:
         problems.append(f"workers ({settings.origins['workers']}): this version serves with one process; leave it out, or start several")
     return problems
+
+
+def takeable(started: Settings, read: Settings) -> Settings:
+    """Settings that were read anew, if the running process may take them. SettingsError otherwise.
+
+    Listeners stay as they were opened. Whether accounts may be used was judged by the new ``listen`` and ``inbound``, so those have to
+    be the ones that are in force.
+    """
+    problems = unserved(read)
+    if read.accounts and (read.listen, read.inbound) != (started.listen, started.inbound):
+        what = f"listen or inbound were changed, but this process still listens on {started.listen} as it was started"
+        problems.append(f"listen: {what}; restart it, so that accounts are used only where strangers cannot reach them")
+    if problems:
+        raise SettingsError(problems)
+    return read
 
 
 def watched_files(config: Path | None, settings: Settings) -> tuple[Path, ...]:

@@ -101,8 +101,8 @@ def _check_injection(resolved: Resolved, findings: Findings) -> None:
         return
     what = f"listen {listen} can be reached from outside, and whoever reaches it would act with the token of an account"
     remedy = (
-        "listen on 127.0.0.1 or unix:PATH (a sidecar needs no more), or ask callers for a proof: inbound.api_keys_file, "
-        "inbound.jwt_issuers with inbound.jwt_audience, or inbound.tls_client_ca_file; or remove the accounts, so that callers bring their own tokens"
+        "listen on 127.0.0.1 or unix:PATH (a sidecar needs no more), or ask callers for a client certificate (inbound.tls_client_ca_file), "
+        "or remove the accounts, so that callers bring their own tokens"
     )
     findings.problem(resolved.place("listen"), what, remedy)
 

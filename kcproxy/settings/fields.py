@@ -96,7 +96,7 @@ def _addresses() -> tuple[Field, ...]:
             unit="processes",
             default=_default(own, "workers"),
             flag="--workers",
-            doc="Processes that share the port. One suits a sidecar; a gateway may use one for each core.",
+            doc="Processes that share the port. This version serves with one: serve refuses more.",
         ),
         Field(
             key="drain_seconds",
@@ -287,12 +287,12 @@ def _bounds() -> tuple[Field, ...]:
     inbound = _of(
         "inbound",
         values.InboundSettings,
-        ("api_keys_file", _FILE, "", "File with one API key a line; a caller without token has to bring one."),
+        ("api_keys_file", _FILE, "", "File with API keys of callers. This version does not check them: serve refuses the setting."),
         (
             "jwt_issuers",
             kinds.listing(kinds.url(example="https://login.example.com/realms/shop"), plural="issuers' URLs"),
             "",
-            "Issuers whose verified tokens open the port.",
+            "Issuers whose verified tokens open the port. This version does not check them: serve refuses the setting.",
         ),
         ("jwt_audience", kinds.text("an audience", example="kcproxy"), "", "What those tokens' aud has to hold; needed with jwt_issuers."),
         ("tls_certificate_file", _FILE, "", "PEM file of the proxy's own certificate: the port then speaks TLS."),

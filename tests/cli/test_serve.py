@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 
 from kcproxy.cli.exits import Exit
-from kcproxy.cli.serve import command
+from kcproxy.cli.serve import command, takeable
+from kcproxy.errors import SettingsError
 from kcproxy.settings.fields import BY_KEY
+from kcproxy.settings.load import load
 from tests.cli.running import clean_environ, process
 
+ACCOUNT = {"KCPROXY_ACCOUNT__REALM": "a", "KCPROXY_ACCOUNT__CLIENT_ID": "b", "KCPROXY_ACCOUNT__CLIENT_SECRET": "s3cr3t-s3cr3t"}
 UPSTREAM = ("--upstream", "http://127.0.0.1:9")
 
 
@@ -44,8 +47,7 @@ def test_an_unreadable_secret_ends_with_2() -> None:
 
 
 def test_injection_on_a_public_address_ends_with_2() -> None:
-    account = {"KCPROXY_ACCOUNT__REALM": "a", "KCPROXY_ACCOUNT__CLIENT_ID": "b", "KCPROXY_ACCOUNT__CLIENT_SECRET": "s3cr3t-s3cr3t"}
-    result = process("serve", *UPSTREAM, "--listen", "0.0.0.0:0", environ=account)
+    result = process("serve", *UPSTREAM, "--listen", "0.0.0.0:0", environ=ACCOUNT)
     assert result.returncode == Exit.USAGE
     assert "listen on 127.0.0.1 or unix:PATH" in result.stderr
     assert "s3cr3t" not in result.stderr
@@ -70,6 +72,29 @@ def test_settings_that_would_protect_nothing_are_refused_rather_than_ignored(tmp
     assert result.returncode == Exit.USAGE
     assert "this version checks neither API keys nor tokens of callers" in result.stderr
     assert "workers (flag --workers): this version serves with one process" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("started", "read", "taken"),
+    [
+        ({}, {"KCPROXY_DRAIN_SECONDS": "1"}, True),
+        ({"KCPROXY_LISTEN": "0.0.0.0:8180"}, {}, True),
+        ({"KCPROXY_LISTEN": "0.0.0.0:8180"}, ACCOUNT, False),
+        (ACCOUNT, ACCOUNT | {"KCPROXY_LISTEN": "127.0.0.1:8181"}, False),
+        (ACCOUNT, ACCOUNT | {"KCPROXY_ACCOUNT__REALM": "b"}, True),
+        ({}, {"KCPROXY_INBOUND__API_KEYS_FILE": __file__}, False),
+    ],
+)
+def test_accounts_are_taken_on_a_reload_only_where_the_open_listener_suits_them(
+    started: dict[str, str], read: dict[str, str], *, taken: bool
+) -> None:
+    upstream = {"KCPROXY_UPSTREAM": "http://127.0.0.1:9"}
+    old, new = (load(None, upstream | environ, {}) for environ in (started, read))
+    if taken:
+        assert takeable(old, new) is new
+        return
+    with pytest.raises(SettingsError, match=r"restart it|protect nothing"):
+        takeable(old, new)
 
 
 def test_every_flag_is_a_setting_s_flag() -> None:
