@@ -69,11 +69,12 @@ class Operation:
     body: str | None = None
     handler: str = ""
     features: tuple[str, ...] = ()
+    key: str = field(init=False, repr=False, compare=False)
+    """A short closed name for metrics and logs: ``GET /admin/realms/{realm}/users``. Made once: it is asked for with every request."""
 
-    @property
-    def key(self) -> str:
-        """A short closed name for metrics and logs: ``GET /admin/realms/{realm}/users``."""
-        return f"{self.method} {self.path}" + (f" ({self.body})" if self.body else "")
+    def __post_init__(self) -> None:
+        """Put the name together."""
+        object.__setattr__(self, "key", f"{self.method} {self.path}" + (f" ({self.body})" if self.body else ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -374,6 +375,7 @@ class Facts:
     admin_permissions_enabled: bool | None = None
     organizations_enabled: bool | None = None
     ssl_required: str | None = None
+    target_is_built_in: bool | None = None  # the client in the path, for callers who may see it anyhow
     issuer: str | None = None
     key_ids: tuple[str, ...] | None = None
     signature_valid: bool | None = None

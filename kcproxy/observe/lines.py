@@ -104,14 +104,15 @@ def request_json(record: RequestRecord, stamp: str) -> str:
         line += ',"token_replaced":true'
     if record.retried:
         line += ',"retried":true'
-    line += _rare(record) + "}"
+    if record.error_kind is not None:
+        line += f',"error":{quoted(record.error_kind)}'
+    if record.trace_id is not None:
+        line += f',"trace_id":{quoted(record.trace_id)}'
+    if record.denial_id is not None:
+        line += f',"denial_id":{quoted(record.denial_id)}'
+    line += f',"peer":{quoted(record.peer)}}}' if record.peer is not None else "}"
     # A method or a realm may be anything that a caller made up, a token among it.
     return redact_text(line) if "eyJ" in line else line
-
-
-def _rare(record: RequestRecord) -> str:
-    named = (("error", record.error_kind), ("trace_id", record.trace_id), ("denial_id", record.denial_id), ("peer", record.peer))
-    return "".join(f',"{name}":{quoted(value)}' for name, value in named if value is not None)
 
 
 def _path(raw_path: str) -> str:

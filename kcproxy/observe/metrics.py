@@ -75,6 +75,8 @@ class Metrics:
         self._operations: dict[str, _Operation] = {}
         self._denials: dict[DenialKey, tuple[Counter, Gauge]] = {}
         self._granted: dict[str, set[str]] = {}
+        self._token_reads: dict[tuple[str, bool], Counter] = {}
+        self._role_uses: dict[tuple[str, str], Counter] = {}
         self._overhead = self.histogram("kcproxy_overhead_duration_seconds")
         self._in_flight = self.gauge("kcproxy_requests_in_flight")
         self._received = self.counter("kcproxy_received_bytes_total")
@@ -158,11 +160,12 @@ class Metrics:
         """A request with the account's token passed that needs these roles."""
         name = self._account(account, proven=True)
         for role in roles:
-            self.counter("kcproxy_role_uses_total").labels(name, role if role in self._roles else OTHER).inc()
+            (self._role_uses.get((name, role)) or self._role_use(name, role)).inc()
 
     def token_cache_read(self, account: str, *, hit: bool) -> None:
         """A token was wanted."""
-        self.counter("kcproxy_token_cache_reads_total").labels(self._account(account, proven=True), "hit" if hit else "miss").inc()
+        name = self._account(account, proven=True)
+        (self._token_reads.get((name, hit)) or self._token_read(name, hit=hit)).inc()
 
     def token_replaced(self, account: str) -> None:
         """A refused token was replaced."""
@@ -199,6 +202,16 @@ class Metrics:
             duration, upstream = self.histogram("kcproxy_request_duration_seconds"), self.histogram("kcproxy_upstream_duration_seconds")
             self._operations[label] = _Operation(label, duration, upstream)
         return self._operations[label]
+
+    def _token_read(self, account: str, *, hit: bool) -> Counter:
+        child = self._token_reads[account, hit] = self.counter("kcproxy_token_cache_reads_total").labels(account, "hit" if hit else "miss")
+        return child
+
+    def _role_use(self, account: str, role: str) -> Counter:
+        child = self.counter("kcproxy_role_uses_total").labels(account, role if role in self._roles else OTHER)
+        if role in self._roles:  # a closed set: what is kept stays bounded
+            self._role_uses[account, role] = child
+        return child
 
     def _known_operation(self, target: Target) -> str:
         return self._operation(target).label
