@@ -23,7 +23,9 @@ class RequestRecord:
     token_replaced: bool = False
     retried: bool = False
     error_kind: str | None = None  # of errors.KcproxyError, where the proxy itself answered
-    trace_id: str | None = None
+    trace_id: str | None = None  # of the request's traceparent (W3C Trace Context), as are the next two
+    parent_span_id: str | None = None
+    trace_sampled: bool = False
     denial_id: str | None = None
     peer: str | None = None
     caller: Caller | None = None  # where his claims were read; never logged whole

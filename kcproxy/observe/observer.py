@@ -10,6 +10,7 @@ from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.labels import operation_label
 from kcproxy.observe.log import Log
 from kcproxy.observe.metrics import DenialKey, Metrics
+from kcproxy.observe.tracing import Spans
 
 MAX_STANDING = 1000
 MAX_KINDS_STANDING = 20
@@ -28,12 +29,14 @@ class LiveObserver:
         denials: DenialStore,
         *,
         catalog: Catalog | None = None,
+        spans: Spans | None = None,
     ) -> None:
-        """``catalog`` says which roles a request needs, for the least-privilege counters and the page."""
+        """``catalog`` says which roles a request needs, for the least-privilege counters and the page; ``spans`` go to a tracing system."""
         self.metrics = metrics
         self.log = log
         self.denials = denials
         self.catalog = catalog
+        self._spans = spans
         self._standing: OrderedDict[StandingKey, dict[str, DenialKey]] = OrderedDict()
         log.sink.on_drop = metrics.counter("kcproxy_log_dropped_total").inc
 
@@ -45,6 +48,8 @@ class LiveObserver:
         """The last byte of the answer is out, or will never be."""
         self.metrics.request_finished(record)
         self.log.request(record)
+        if self._spans is not None:
+            self._spans.request(record)
         if record.status < 300 and record.target.operation is not None:
             if self._standing:
                 self._resolve(record)
@@ -99,8 +104,10 @@ class LiveObserver:
         self.metrics.reloaded(successful=successful)
 
     def close(self) -> None:
-        """Write what is left to the log and to the history."""
+        """Write what is left to the log, to the history, to the tracing system."""
         self.denials.close()
+        if self._spans is not None:
+            self._spans.close()
         self.log.close()
 
     def _least(self, target: Target) -> RoleSet:

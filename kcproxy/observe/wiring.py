@@ -1,5 +1,6 @@
 """Settings and catalog in, an observer out: the one place where metrics, log, store and history are put together."""
 
+import os
 import sqlite3
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ from kcproxy.observe.labels import ADMIN_ROLES
 from kcproxy.observe.log import Log, configure
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
+from kcproxy.observe.tracing import spans_from_environment
 from kcproxy.settings.values import HistorySettings, Settings
 
 
@@ -26,7 +28,7 @@ def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = Non
     dropped = metrics.counter("kcproxy_history_dropped_total")
     history = _history(settings.history, dropped.inc)
     store = DenialStore(settings.history.max_denials, history=history)
-    return LiveObserver(metrics, log or configure(settings.log), store, catalog=catalog)
+    return LiveObserver(metrics, log or configure(settings.log), store, catalog=catalog, spans=spans_from_environment(os.environ))
 
 
 def _history(settings: HistorySettings, on_drop: Callable[[int], None]) -> History | None:

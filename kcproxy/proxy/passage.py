@@ -1,5 +1,7 @@
 """One request on its way through: what has become of it so far, and the record that remains of it."""
 
+import re
+
 from kcproxy.keycloak.tokens import HeldToken
 from kcproxy.model import Caller, Explanation, Target
 from kcproxy.observe.events import RequestRecord
@@ -62,6 +64,8 @@ class Passage:
 
     def record(self, now: float) -> RequestRecord:
         """What remains of it."""
+        traceparent = self.head.picked.get(b"traceparent")
+        trace_id, parent_span_id, trace_sampled = _trace(traceparent) if traceparent is not None else _UNTRACED
         return RequestRecord(
             target=self.target,
             status=self.status,
@@ -73,18 +77,22 @@ class Passage:
             token_replaced=self.replaced,
             retried=self.retried,
             error_kind=self.error_kind,
-            trace_id=_trace_id(self.head.picked.get(b"traceparent")),
+            trace_id=trace_id,
+            parent_span_id=parent_span_id,
+            trace_sampled=trace_sampled,
             denial_id=self.explanation.id if self.explanation is not None else None,
             peer=self.peer,
             caller=self.caller,
         )
 
 
-def _trace_id(traceparent: bytes | None) -> str | None:
-    """The trace-id of a W3C traceparent field: 32 lower-case hexadecimal digits."""
-    if traceparent is None:
-        return None
-    parts = traceparent.split(b"-")
-    if len(parts) < 4 or len(parts[1]) != 32 or parts[1].strip(b"0123456789abcdef"):
-        return None
-    return parts[1].decode()
+_UNTRACED: tuple[str | None, str | None, bool] = (None, None, False)
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+
+
+def _trace(traceparent: bytes) -> tuple[str | None, str | None, bool]:
+    """Trace id, span id and the sampled flag of a traceparent field (W3C Trace Context, section 3.2)."""
+    found = _TRACEPARENT.fullmatch(traceparent.strip())
+    if found is None:
+        return _UNTRACED
+    return found[1].decode(), found[2].decode(), bool(int(found[3], 16) & 1)

@@ -1,0 +1,106 @@
+"""OpenTelemetry spans of requests, an extra (``pip install kcproxy[tracing]``), on where OpenTelemetry's own variables name an endpoint.
+
+A span is made when its request is finished, with the times that were measured anyway: nothing runs on the way of a request. It is a child
+of the span that the caller's ``traceparent`` names (W3C Trace Context); the field itself goes to Keycloak as it came.
+"""
+
+import importlib.util
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import kcproxy
+from kcproxy.errors import SettingsError
+from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.labels import operation_label
+from kcproxy.observe.redact import redact_text
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.sdk.trace import TracerProvider
+
+CLOSE_SECONDS = 3.0
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+
+
+class Spans:
+    """Makes spans in a provider of its own; nothing global is touched."""
+
+    def __init__(self, provider: "TracerProvider", *, now_nanoseconds: Callable[[], int] = time.time_ns) -> None:
+        """``provider`` has its exporter; ``now_nanoseconds`` is the time since the epoch."""
+        self._provider = provider
+        self._tracer = provider.get_tracer("kcproxy", kcproxy.__version__)
+        self._now = now_nanoseconds
+
+    def request(self, record: RequestRecord) -> None:
+        """The span of a finished request, names as in OpenTelemetry's semantic conventions for HTTP."""
+        from opentelemetry.trace import SpanKind, Status, StatusCode  # noqa: PLC0415 - only where the extra is installed
+
+        ended = self._now()
+        span = self._tracer.start_span(
+            operation_label(record.target),
+            context=_parent(record),
+            kind=SpanKind.SERVER,
+            start_time=ended - int(record.duration_seconds * 1e9),
+            attributes=_attributes(record),
+        )
+        if record.status >= 500:
+            span.set_status(Status(StatusCode.ERROR))
+        span.end(end_time=ended)
+
+    def close(self) -> None:
+        """Send what is left, within some seconds: an endpoint that does not answer must not hold up the end of the process."""
+        ending = threading.Thread(target=self._provider.shutdown, name="kcproxy-spans", daemon=True)
+        ending.start()
+        ending.join(CLOSE_SECONDS)
+
+
+def _attributes(record: RequestRecord) -> dict[str, str | int | float | bool]:
+    target = record.target
+    named: dict[str, str | int | float | bool | None] = {
+        "http.request.method": redact_text(target.method),
+        "http.route": target.operation.path if target.operation is not None else None,
+        "http.response.status_code": record.status,
+        "error.type": record.error_kind,
+        "kcproxy.realm": redact_text(target.realm) if target.realm is not None else None,
+        "kcproxy.upstream_seconds": record.upstream_seconds,
+        "kcproxy.account": record.injected_account,
+        "kcproxy.denial_id": record.denial_id,
+    }
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _parent(record: RequestRecord) -> "Context | None":
+    from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context  # noqa: PLC0415 - see above
+
+    if record.trace_id is None or record.parent_span_id is None:
+        return None
+    context = SpanContext(
+        trace_id=int(record.trace_id, 16),
+        span_id=int(record.parent_span_id, 16),
+        is_remote=True,
+        trace_flags=TraceFlags(TraceFlags.SAMPLED if record.trace_sampled else TraceFlags.DEFAULT),
+    )
+    return set_span_in_context(NonRecordingSpan(context))
+
+
+def spans_from_environment(environ: Mapping[str, str]) -> Spans | None:
+    """Spans to the OTLP endpoint that OpenTelemetry's variables name; None where they name none. SettingsError without the extra."""
+    if not any(environ.get(name) for name in ENDPOINTS) or environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return None
+    if importlib.util.find_spec("opentelemetry") is None:
+        raise SettingsError([f"environment {' or '.join(ENDPOINTS)}: spans need the extra; pip install 'kcproxy[tracing]', or unset it"])
+    return _exporting()
+
+
+def _exporting() -> Spans:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - see above
+    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+    resource = Resource.create({"service.name": "kcproxy", "service.version": kcproxy.__version__})
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    return Spans(provider)

@@ -1,0 +1,97 @@
+"""Spans: children of the caller's, with the measured times, sampled as the caller says, and sent over OTLP to a real socket."""
+
+import asyncio
+import sys
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from kcproxy.errors import SettingsError
+from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.tracing import Spans, spans_from_environment
+from tests.observe.samples import record, target
+
+TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+NOW = 1_700_000_000_000_000_000
+
+
+def spans_of(*records: RequestRecord) -> tuple[ReadableSpan, ...]:
+    exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    spans = Spans(provider, now_nanoseconds=lambda: NOW)
+    for one in records:
+        spans.request(one)
+    spans.close()
+    return exporter.get_finished_spans()
+
+
+def test_a_span_is_a_child_of_the_callers_with_the_measured_time() -> None:
+    (span,) = spans_of(
+        record(trace_id=TRACE, parent_span_id=PARENT, trace_sampled=True, duration_seconds=0.25, denial_id="d-1", status=403)
+    )
+    assert span.parent is not None
+    assert (f"{span.parent.trace_id:032x}", f"{span.parent.span_id:016x}") == (TRACE, PARENT)
+    assert (span.start_time, span.end_time) == (NOW - 250_000_000, NOW)
+    assert span.attributes is not None
+    assert span.name == "GET /admin/realms/{realm}/users/{user-id}"
+    assert span.attributes["http.response.status_code"] == 403
+    assert span.attributes["kcproxy.denial_id"] == "d-1"
+    assert span.status.is_ok or span.status.is_unset
+
+
+def test_an_unsampled_trace_makes_no_span_and_a_request_without_one_begins_its_own() -> None:
+    unsampled = record(trace_id=TRACE, parent_span_id=PARENT, trace_sampled=False)
+    (span,) = spans_of(unsampled, record())
+    assert span.parent is None
+
+
+def test_an_answer_of_500_is_an_error() -> None:
+    (span,) = spans_of(record(status=502, error_kind="connect"))
+    assert not span.status.is_ok
+    assert span.attributes is not None
+    assert span.attributes["error.type"] == "connect"
+
+
+def test_no_token_is_in_a_span() -> None:
+    token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI0MiJ9.c2lnbmF0dXJl"
+    (span,) = spans_of(record(target(method=token, realm=token, raw_path=f"/{token}", template=None)))
+    assert "c2lnbmF0dXJl" not in span.to_json()
+
+
+@pytest.mark.parametrize(
+    "environ", [{}, {"OTEL_EXPORTER_OTLP_ENDPOINT": ""}, {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_SDK_DISABLED": "true"}]
+)
+def test_without_an_endpoint_there_are_no_spans(environ: dict[str, str]) -> None:
+    assert spans_from_environment(environ) is None
+
+
+def test_an_endpoint_without_the_extra_is_a_problem_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(SettingsError, match=r"kcproxy\[tracing\]"):
+        spans_from_environment({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"})
+
+
+async def test_spans_reach_an_endpoint_over_otlp(monkeypatch: pytest.MonkeyPatch) -> None:
+    received: list[bytes] = []
+
+    async def take(request: web.Request) -> web.Response:
+        received.append(await request.read())
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/v1/traces", take)
+    server = TestServer(app)
+    await server.start_server()
+    endpoint = str(server.make_url("/")).rstrip("/")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+    spans = spans_from_environment({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint})
+    assert spans is not None
+    spans.request(record(trace_id=TRACE, parent_span_id=PARENT, trace_sampled=True))
+    await asyncio.to_thread(spans.close)
+    await server.close()
+    assert bytes.fromhex(TRACE) in b"".join(received)
+    assert "opentelemetry" in sys.modules
