@@ -11,13 +11,14 @@ import click
 from kcproxy.catalog import Catalog
 from kcproxy.catalog.documents import entry_document
 from kcproxy.cli.exits import Exit, epilog
+from kcproxy.cli.inputs import json_of, text_of
 from kcproxy.cli.judgement import Asked, Judgement, Outcome, asked, judge
 from kcproxy.cli.options import json_option, table, version_option
 from kcproxy.cli.roles_text import card, least_text, roles_text, thinner
 from kcproxy.cli.terminal import bold, document, paint, result, talk
 from kcproxy.explain.claims import read_caller
 from kcproxy.explain.render import document as explanation_document
-from kcproxy.model import Explanation, Fix, TargetKind
+from kcproxy.model import Explanation, Fix, Requirement, TargetKind
 from kcproxy.settings.kinds import METHODS
 
 SCHEMA = 1
@@ -41,18 +42,28 @@ Examples:
     metavar="FILE|-",
     help="The caller's access token; - reads it from standard input.",
 )
+@click.option(
+    "--body",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE|-",
+    help="The call's JSON body, where the need depends on it (which roles are handed out, what is imported).",
+)
 @click.option("--status", type=click.Choice(["401", "403"]), help="What Keycloak answered; otherwise it is judged by the token.")
 @version_option
 @json_option
-def command(method: str, path: str, token_file: Path | None, status: str | None, version: str | None, *, as_json: bool) -> None:
+def command(
+    method: str, path: str, *, token_file: Path | None, body: Path | None, status: str | None, version: str | None, as_json: bool
+) -> None:
     """Why is this call refused, and what is the smallest fix? Offline, from the token's claims and the table of role needs.
 
     PATH is a path or a whole URL. Without a token: which role the call needs. The token is read, never sent, never shown, and its
     signature is not checked; what only Keycloak knows (grants since, switched-off clients) is named as a possibility.
     """
+    if token_file == body == Path("-"):
+        raise click.UsageError("standard input holds one thing: the token or the body")
     catalog = table(version)
     try:
-        call = asked(catalog, method, path)
+        call = asked(catalog, method, path, json_of(body, "--body") if body else None)
     except ValueError as error:
         raise click.BadParameter("it cannot be read as a path or URL", param_hint="PATH") from error
     caller = read_caller(f"Bearer {_token(token_file)}" if token_file else None)
@@ -71,12 +82,8 @@ def command(method: str, path: str, token_file: Path | None, status: str | None,
 
 
 def _token(file: Path) -> str:
-    """The token, a leading ``Bearer`` dropped. Nothing of it is ever repeated in a message."""
-    try:
-        with click.open_file(str(file), encoding="utf-8", errors="replace") as stream:
-            token = str(stream.read(_MAX_TOKEN_CHARACTERS)).strip()
-    except OSError as error:
-        raise click.BadParameter(f"cannot be read ({error.strerror})", param_hint="--token-file") from error
+    """The token, a leading ``Bearer`` dropped."""
+    token = text_of(file, "--token-file", most=_MAX_TOKEN_CHARACTERS).strip()
     if not token:
         raise click.BadParameter("is empty", param_hint="--token-file")
     scheme, _, rest = token.partition(" ")
@@ -91,9 +98,15 @@ def _document(catalog: Catalog, call: Asked, judgement: Judgement) -> dict[str, 
         "outcome": judgement.outcome.value,
         "status": judgement.status,
         "roles": list(judgement.held),
+        "least": _least(judgement.requirement),
         "operation": entry_document(entry) if entry else None,
         "explanation": explanation_document(explanation) if explanation else None,
     }
+
+
+def _least(need: Requirement | None) -> list[str] | None:
+    """What this very call needs, its query and body considered."""
+    return list(need.least) if need is not None and need.least is not None else None
 
 
 def _text(catalog: Catalog, call: Asked, judgement: Judgement) -> Iterator[str]:
@@ -106,6 +119,8 @@ def _text(catalog: Catalog, call: Asked, judgement: Judgement) -> Iterator[str]:
     elif judgement.outcome is Outcome.NEEDS:
         entry = catalog.entry(call.target)
         yield from card(entry) if entry else ()
+        if judgement.requirement and judgement.requirement.variant_says:
+            yield f"This call, {judgement.requirement.variant_says}: {least_text(judgement.requirement)}"
     else:
         yield from _let_in(judgement)
 

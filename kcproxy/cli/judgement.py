@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from kcproxy.catalog import Catalog
@@ -31,6 +32,7 @@ class Asked:
     query: dict[str, tuple[str, ...]]
     base_path: str
     public_url: str | None
+    body: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,21 +46,24 @@ class Judgement:
     explanation: Explanation | None = None
 
 
-def asked(catalog: Catalog, method: str, place: str) -> Asked:
-    """A call from METHOD and a path or a URL; what stands before ``/admin/`` is the base path. ValueError where a URL cannot be read."""
+def asked(catalog: Catalog, method: str, place: str, body: Any = None) -> Asked:
+    """A call from METHOD, a path or a URL, and its parsed JSON body. ValueError where a URL cannot be read.
+
+    What stands before ``/admin/`` is the base path.
+    """
     parts = urlsplit(place)
     head, found, _ = parts.path.partition("/admin/")
     base_path = head if found else ""
     target = catalog.target(method.upper(), parts.path, base_path=base_path)
     query = {name: tuple(values) for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
     public_url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else None
-    return Asked(target=target, query=query, base_path=base_path, public_url=public_url)
+    return Asked(target=target, query=query, base_path=base_path, public_url=public_url, body=body)
 
 
 def judge(catalog: Catalog, call: Asked, caller: Caller, *, status: int | None, version: str | None, now_epoch_seconds: float) -> Judgement:
     """Judge a call. ``status``: what Keycloak answered, if it did; otherwise it follows from the token's times and roles."""
     master = caller.realm == _MASTER and call.target.realm != _MASTER
-    requirement = catalog.requirement(call.target, query=call.query, master=master, asked=version)
+    requirement = catalog.requirement(call.target, query=call.query, body=call.body, master=master, asked=version)
     held = held_roles(caller, call.target)
     outcome = _outcome(catalog, requirement, caller, held, now_epoch_seconds) if status is None else Outcome.DENIED
     if status is None and outcome is not Outcome.DENIED:
@@ -66,7 +71,7 @@ def judge(catalog: Catalog, call: Asked, caller: Caller, *, status: int | None, 
     told = status or (401 if _expired(caller, now_epoch_seconds) else 403)
     explanation = explain(
         explanation_id=_EXPLANATION_ID,
-        request=RequestFacts(target=call.target, base_path=call.base_path, query=call.query, public_url=call.public_url),
+        request=RequestFacts(target=call.target, base_path=call.base_path, query=call.query, body=call.body, public_url=call.public_url),
         caller=caller,
         answer=Answer(status=told, headers={"content-type": "application/json"}, json=_BODIES[told]),
         catalog=catalog,

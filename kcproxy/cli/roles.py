@@ -13,6 +13,7 @@ from kcproxy.catalog.calls import read_calls
 from kcproxy.catalog.queries import differences, operations_at, operations_below, reach
 from kcproxy.cli import roles_documents, roles_text
 from kcproxy.cli.exits import Exit, epilog
+from kcproxy.cli.inputs import text_of
 from kcproxy.cli.options import json_option, table, version_option
 from kcproxy.cli.terminal import document, result, talk
 from kcproxy.settings.kinds import METHODS
@@ -126,7 +127,7 @@ def _reach(catalog: Catalog, roles: tuple[str, ...], entries: tuple[Entry, ...],
 
 
 def _calls(catalog: Catalog, file: Path, *, as_json: bool) -> None:
-    found = roles_documents.plan(catalog, read_calls(_text(file)))
+    found = roles_documents.plan(catalog, read_calls(text_of(file, "--calls")))
     if as_json:
         _document(roles_documents.plan_document(catalog, found))
     else:
@@ -137,15 +138,6 @@ def _calls(catalog: Catalog, file: Path, *, as_json: bool) -> None:
     _source(catalog, f"{len(found.known)} of {len(found.demands)} different calls known")
     if found.unknown or found.unreadable:
         sys.exit(Exit.UNKNOWN)
-
-
-def _text(file: Path) -> str:
-    try:
-        with click.open_file(str(file), encoding="utf-8", errors="replace") as stream:
-            content: Any = stream.read()
-    except OSError as error:
-        raise click.BadParameter(f"{file} cannot be read ({error.strerror})", param_hint="--calls") from error
-    return str(content)
 
 
 def _diff(first: str, second: str, *, as_json: bool) -> None:

@@ -118,3 +118,24 @@ def test_a_token_file_that_is_not_there_is_a_usage_error() -> None:
     result = run(*CALL, "--token-file", "/no/such/file")
     assert result.exit_code == Exit.USAGE
     assert "cannot be read" in result.stderr
+
+
+EXPORT = ("explain", "POST", "/admin/realms/shop/partial-export")
+MAPPING = ("explain", "POST", "/admin/realms/shop/users/5a1f1d5e-5d6f-4b53-9a43-0d7c2f7a1f10/role-mappings/clients/1")
+
+
+def test_query_and_body_change_what_a_call_needs(tmp_path: Path) -> None:
+    plain = run_json(*EXPORT)["least"]
+    more = run_json(*EXPORT[:2], f"{EXPORT[2]}?exportClients=true")["least"]
+    assert plain != more
+    file = tmp_path / "body.json"
+    file.write_text('[{"id": "1", "name": "manage-realm"}]', encoding="utf-8")
+    harmless, guarded = run_json(*MAPPING)["least"], run_json(*MAPPING, "--body", str(file))["least"]
+    assert harmless != guarded
+    assert "manage-realm" in guarded
+    assert "This call, " in run(*MAPPING, "--body", str(file)).stdout
+
+
+@pytest.mark.parametrize("words", [("--body", "-"), ("--body", "/no/such/file"), ("--body", "-", "--token-file", "-")])
+def test_a_body_that_cannot_be_read_is_a_usage_error(words: tuple[str, ...]) -> None:
+    assert run(*MAPPING, *words, typed="no json").exit_code == Exit.USAGE
