@@ -11,7 +11,6 @@ from kcproxy.catalog.roles import RoleAlgebra
 from kcproxy.model import NOTHING, Basis, Requirement, RoleSet, Target, TargetKind
 
 _API_ROOTS = frozenset({"realms", "serverinfo", "api"})
-_REALM_PARAMETERS = ("realm", "realmName")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +57,12 @@ class Catalog:
         if found is None:
             return _unknown(method, raw_path, segments, doubt)
         entry, parameters = found
+        realm = parameters.get("realm")
         return Target(
             kind=TargetKind.ADMIN,
             method=method,
             raw_path=raw_path,
-            realm=next((parameters[name] for name in _REALM_PARAMETERS if name in parameters), None),
+            realm=parameters.get("realmName") if realm is None else realm,
             operation=entry.operation,
             parameters=parameters,
             ambiguous=doubt,

@@ -23,12 +23,11 @@ def path_of(raw_target: str) -> str:
 
 def ambiguity(raw_path: str) -> str | None:
     """Why two readers could see two paths here, in words; None for a plain path. One trailing slash is plain."""
-    if raw_path.isascii() and not _SUSPICIOUS.search(raw_path):
-        return None
-    return _name_ambiguity(raw_path)
+    return None if _PLAIN.fullmatch(raw_path) else _name_ambiguity(raw_path)
 
 
-_SUSPICIOUS = re.compile(r"//|/\.|%|;|\\|[\x00-\x20\x7f]|^[^/]|#")
+_PLAIN = re.compile(r"(?:/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9_~!$&'()*+,=:@.-]*)+/?")
+"""Paths that need no closer look: segments of pchar (RFC 3986, section 3.3) without escapes and semicolons, none beginning with a dot."""
 
 
 def _name_ambiguity(raw_path: str) -> str | None:
