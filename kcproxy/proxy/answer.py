@@ -5,6 +5,7 @@ A bug in an explanation never breaks an answer: the original goes on, and the fa
 
 import json
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -88,6 +89,7 @@ class Refusals:
         plain = decoded(raw, _coding(answer), self._max_body_bytes)
         if plain is None:
             return Enriched(fields, raw)
+        began = time.perf_counter()
         try:
             return await self._enriched(passage, answer, fields, raw, plain)
         except Exception as error:
@@ -95,6 +97,8 @@ class Refusals:
             self._explainer.failed(error)
             passage.explanation = None
             return Enriched(_sized(fields, raw), raw)
+        finally:
+            passage.explaining_seconds = time.perf_counter() - began
 
     async def _enriched(self, passage: Passage, answer: UpstreamAnswer, fields: AnswerFields, raw: bytes, plain: bytes) -> Enriched:
         facts = answer_facts(answer.status, answer.headers, plain)

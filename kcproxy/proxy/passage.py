@@ -21,6 +21,7 @@ class Passage:
         "body",
         "caller",
         "error_kind",
+        "explaining_seconds",
         "explanation",
         "head",
         "held",
@@ -55,6 +56,7 @@ class Passage:
         self.retried = False
         self.sent_bytes = 0
         self.upstream_seconds = 0.0
+        self.explaining_seconds = 0.0  # our own time, look-ups included, in the midst of the upstream's
 
     @property
     def operation(self) -> str:

@@ -109,7 +109,7 @@ class ProxyService:
                     return
             await reply.forward(answer, fields)
         finally:
-            passage.upstream_seconds += plane.clock() - began
+            passage.upstream_seconds += max(plane.clock() - began - passage.explaining_seconds, 0.0)
 
     def _fail(self, inbound: Inbound, passage: Passage | None, reply: Reply, error: KcproxyError) -> None:
         """Say what went wrong; where the answer has begun, end the connection instead."""
