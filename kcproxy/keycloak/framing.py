@@ -78,13 +78,14 @@ def request_head(method: str, raw_target: str, headers: RawHeaders, extra: bytes
     RequestRefused where a line break, a NUL or a blank would let one field become two or move the end of the target.
     """
     target = raw_target.encode("utf-8", "surrogateescape")
-    fields = b"".join([name + b": " + value + b"\r\n" for name, value in headers])
+    lines = [name + b": " + value for name, value in headers]
     if _TARGET.fullmatch(target) is None or _METHOD.fullmatch(method) is None:
         raise RequestRefused("the request line holds characters that HTTP does not allow there", reason="framing")
-    lines = len(headers)
-    if fields.count(b"\n") != lines or fields.count(b"\r") != lines or b"\0" in fields:
+    content = b"".join(lines)  # all of it at once: three searches of a kilobyte take less than one of each field
+    if b"\n" in content or b"\r" in content or b"\0" in content:
         raise RequestRefused("a header field of the request holds a line break or a NUL", reason="framing")
-    return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (method.encode("ascii"), target, fields, extra)
+    lines.insert(0, b"%b %b HTTP/1.1" % (method.encode("ascii"), target))
+    return b"%b\r\n%b\r\n" % (b"\r\n".join(lines), extra)
 
 
 def answer_framing(method: str, status: int, version: str, headers: RawHeaders) -> AnswerFraming:
