@@ -1,0 +1,1 @@
+"""Pictures for the documentation, drawn from what the programs really print."""
