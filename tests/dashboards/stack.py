@@ -98,7 +98,14 @@ async def proxy(made: Stage, folder: Path) -> AsyncIterator[Proxy]:
         (folder / client).write_text(secret)
     config = folder / "kcproxy.toml"
     config.write_text(_CONFIG.format(port=port, admin_port=admin_port, upstream=made.base_url, realm=made.realm, folder=folder))
-    process = _serve(config, folder / "log")
+    async with served(made, folder, port, admin_port) as running:
+        yield running
+
+
+@asynccontextmanager
+async def served(made: Stage, folder: Path, port: int, admin_port: int) -> AsyncIterator[Proxy]:
+    """``kcproxy serve`` with the configuration that lies in the folder; the first time, or again."""
+    process = _serve(folder / "kcproxy.toml", folder / "log")
     running = Proxy(url=f"http://127.0.0.1:{port}", admin_url=f"http://127.0.0.1:{admin_port}", process=process)
     try:
         await _until_ready(made.session, f"{running.admin_url}/readyz", process)
