@@ -66,7 +66,11 @@ class Inspector:
     ) -> None:
         if answer.status == 401:
             await self._why_not_believed(caller, authorization, known)
-        elif answer.status == 403 and request.target.operation is not None and caller.realm in {request.target.realm, "master"}:
+        elif (
+            answer.status == 403
+            and request.target.operation is not None
+            and caller.realm in {request.target.realm or caller.realm, "master"}
+        ):
             await self._what_counts(request, caller, known)
         elif answer.status == 404 and caller.realm is not None and caller.realm == request.target.realm:
             await self._realm(caller.realm, known)
@@ -132,6 +136,16 @@ class Inspector:
             self._mappers(base, caller, client, known),
             self._grants(_Where(base, container, owner), caller, client, known),
         )
+        await self._target(request, known)
+
+    async def _target(self, request: RequestFacts, known: dict[str, Any]) -> None:
+        """Whether the client in the path is realm-management: asked only for a caller who can see every client himself."""
+        uuid, realm = request.target.parameters.get("client-uuid"), request.target.realm
+        if uuid is None or realm is None or not {"view-clients", "manage-clients"} & set(known.get("granted") or ()):
+            return
+        built_in = await self._find_client(f"/admin/realms/{_segment(realm)}", "realm-management")
+        if built_in is not None:
+            known["target_is_built_in"] = built_in == uuid
 
     async def _grants(self, where: _Where, caller: Caller, client: Mapping[str, Any], known: dict[str, Any]) -> None:
         base, owner = where.base, where.owner

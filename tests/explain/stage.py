@@ -40,6 +40,10 @@ def _row(method: str, path: str, *any_of: list[str], admits: list[list[str]] | N
     return {"method": method, "path": path, "anyOf": sets, "admits": admits if admits is not None else sets, **more}
 
 
+def _variant(name: str, when: dict[str, Any], *any_of: list[str]) -> dict[str, Any]:
+    return {"id": name, "when": when, "says": f"with {name}", "anyOf": list(any_of), "admits": list(any_of)}
+
+
 OPERATIONS: list[dict[str, Any]] = [
     _row(
         "GET",
@@ -58,14 +62,32 @@ OPERATIONS: list[dict[str, Any]] = [
     _row("PUT", f"{_R}/users/{{user-id}}/reset-password", ["manage-users"]),
     _row("PUT", f"{_R}/users/{{user-id}}/execute-actions-email", ["manage-users"]),
     _row("PUT", f"{_R}/users/{{user-id}}/credentials/{{credentialId}}/userLabel", ["manage-users"]),
-    _row("POST", f"{_R}/users/{{user-id}}/impersonation", ["impersonation"]),
+    _row(
+        "POST",
+        f"{_R}/users/{{user-id}}/impersonation",
+        ["impersonation"],
+        variants=[_variant("administrator", {"target": "administrator"}, ["realm-admin"])],
+    ),
     _row("GET", f"{_R}/users/{{user-id}}/groups", ["manage-users"], ["view-users"]),
-    _row("POST", f"{_R}/users/{{user-id}}/role-mappings/clients/{{client-id}}", ["manage-users"]),
+    _row(
+        "POST",
+        f"{_R}/users/{{user-id}}/role-mappings/clients/{{client-id}}",
+        ["manage-users"],
+        variants=[
+            _variant("admin-role-realm-admin", {"bodyHasAny": {"name": ["realm-admin"]}}, ["realm-admin"]),
+            _variant("admin-role-view-events", {"bodyHasAny": {"name": ["view-events"]}}, ["manage-users", "view-events"]),
+        ],
+    ),
     _row("POST", f"{_R}/users/{{user-id}}/role-mappings/realm", ["manage-users"]),
     _row("GET", f"{_R}/clients", ["manage-clients"], ["view-clients"], admits=[["manage-clients"], ["query-clients"]]),
     _row("POST", f"{_R}/clients", ["create-client"], ["manage-clients"]),
     _row("GET", f"{_R}/clients/{{client-uuid}}", ["manage-clients"], ["view-clients"]),
-    _row("PUT", f"{_R}/clients/{{client-uuid}}", ["manage-clients"]),
+    _row(
+        "PUT",
+        f"{_R}/clients/{{client-uuid}}",
+        ["manage-clients"],
+        variants=[_variant("protected-client", {"target": "protected-client"})],
+    ),
     _row("GET", f"{_R}/clients/{{client-uuid}}/roles", ["manage-clients"], ["view-clients"]),
     _row("POST", f"{_R}/clients/{{client-uuid}}/roles", ["manage-clients"]),
     _row("GET", f"{_R}/clients/{{client-uuid}}/roles/{{role-name}}", ["manage-clients"], ["view-clients"]),

@@ -2,50 +2,61 @@
 
 from typing import Any
 
-from kcproxy.explain.finding import LIKELY, POSSIBLE, Finding, found
+from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.rules.roles import grant_evidence, permissions_could_open, token_evidence
 from kcproxy.explain.situation import Situation
 from kcproxy.explain.text import list_of, shown
-from kcproxy.model import Cause, Requirement
+from kcproxy.model import Cause
 
-_GUARDED = ("/impersonation", "/role-mappings", "/composites", "/reset-password")
-_PROTECTED = ("/clients/{client-uuid}", "/roles-by-id/{role-id}")
+_GUARD_VARIANTS = ("admin-role-", "administrator")
+_PROTECTED_VARIANT = "protected-client"
 _PROTECTED_SINCE = (26, 7)
 _MAPPING_DEFECT = ((26, 4), (26, 4, 8))
 
 
 def escalation_guard(situation: Situation) -> Finding | None:
-    """The plain call would pass, but this one hands out or takes on more power than the caller has."""
-    if not _is_guarded(situation):
-        return None
+    """The plain call would pass, but this one hands out or takes on more power than the caller has.
+
+    A role in the body shows in the request itself; that a user is an administrator, only Keycloak knows.
+    """
+    by_body = (situation.requirement.variant or "").startswith(_GUARD_VARIANTS) if situation.requirement else False
+    by_target = any(name.startswith(_GUARD_VARIANTS) for name in _hidden_variants(situation))
     roles = admin_roles_in(situation)
-    plain = _plain_requirement(situation)
-    if plain is None or situation.method == "GET":
+    if not (by_body or by_target) or (situation.scope_suffices is False and not by_body):
         return None
-    passes_plainly = situation.catalog.satisfies(situation.held, plain.admits)
-    granted = situation.facts.granted
-    if granted is not None:
-        passes_plainly = situation.catalog.satisfies(granted, plain.admits)
-    if not passes_plainly or situation.scope_suffices is False:
+    if not _passes_plainly(situation) or (by_body and _suffices(situation)):
         return None
-    evidence = (f"the body names the admin role {list_of(roles)}",) if roles else ("the roles at hand open this call for an ordinary user",)
+    evidence = f"the body names the admin role {list_of(roles)}" if roles else "the roles at hand open this call for an ordinary user"
     return found(
         situation,
         Cause.ESCALATION_GUARD,
-        LIKELY,
-        *evidence,
+        CERTAIN if by_body and situation.facts.granted is not None else LIKELY,
+        evidence,
+        f"in the table of Keycloak {situation.catalog.version}, {_variant_says(situation)} takes more" if by_body else "",
         *token_evidence(situation),
         *grant_evidence(situation),
-        missing=tuple(role for role in situation.missing if roles),
+        missing=situation.missing if by_body else (),
     )
 
 
-def _is_guarded(situation: Situation) -> bool:
-    return any(part in situation.template for part in _GUARDED)
+def _hidden_variants(situation: Situation) -> tuple[str, ...]:
+    entry = situation.catalog.entry(situation.request.target)
+    return tuple(variant.id for variant in entry.variants if not variant.visible) if entry else ()
 
 
-def _plain_requirement(situation: Situation) -> Requirement | None:
-    return situation.catalog.requirement(situation.request.target, master=situation.from_master)
+def _variant_says(situation: Situation) -> str:
+    says = situation.requirement.variant_says if situation.requirement else None
+    return f"the call {says}" if says else "the call"
+
+
+def _suffices(situation: Situation) -> bool:
+    return situation.token_suffices if situation.granted_suffices is None else situation.granted_suffices
+
+
+def _passes_plainly(situation: Situation) -> bool:
+    plain = situation.catalog.requirement(situation.request.target, master=situation.from_master)
+    roles = situation.facts.granted if situation.facts.granted is not None else situation.held
+    return plain is not None and situation.catalog.satisfies(frozenset(roles), plain.admits)
 
 
 def admin_roles_in(situation: Situation) -> tuple[str, ...]:
@@ -58,12 +69,19 @@ def admin_roles_in(situation: Situation) -> tuple[str, ...]:
 
 def protected_object(situation: Situation) -> Finding | None:
     """From 26.7 the built-in admin clients cannot be changed, by nobody."""
-    if situation.method not in {"PUT", "DELETE", "POST"} or not situation.template.endswith(_PROTECTED):
+    if _PROTECTED_VARIANT not in _hidden_variants(situation) or situation.version < _PROTECTED_SINCE:
         return None
-    suffices = situation.token_suffices if situation.granted_suffices is None else situation.granted_suffices
-    if not suffices or situation.scope_suffices is False or situation.version < _PROTECTED_SINCE:
+    if not _passes_plainly(situation) or situation.scope_suffices is False or situation.facts.target_is_built_in is False:
         return None
-    return found(situation, Cause.PROTECTED_OBJECT, LIKELY, *token_evidence(situation), *grant_evidence(situation))
+    known = situation.facts.target_is_built_in
+    return found(
+        situation,
+        Cause.PROTECTED_OBJECT,
+        CERTAIN if known else LIKELY,
+        "looked up: the client in the path is realm-management" if known else "",
+        *token_evidence(situation),
+        *grant_evidence(situation),
+    )
 
 
 def mapping_defect(situation: Situation) -> Finding | None:

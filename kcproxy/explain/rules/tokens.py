@@ -13,7 +13,7 @@ from kcproxy.explain.situation import BUILT_IN_ADMIN_CLIENTS, Situation
 from kcproxy.explain.text import age, list_of, shown
 from kcproxy.model import Caller, CallerKind, Cause
 
-CLOCK_DOUBT_SECONDS = 30  # two hosts' clocks may differ so much that a smaller age proves nothing
+CLOCK_DOUBT_SECONDS = 10  # two hosts' clocks may differ so much that a smaller age proves nothing
 AUDIENCE_SINCE = (26, 8, 2)
 PROOF_SINCE = (26, 4)
 _ACCESS_TOKEN_KINDS = frozenset({"Bearer", "DPoP"})
@@ -80,13 +80,19 @@ def token_expired(situation: Situation) -> Finding | None:
     return found(
         situation,
         Cause.TOKEN_EXPIRED,
-        CERTAIN if past > CLOCK_DOUBT_SECONDS else LIKELY,
+        CERTAIN if past > CLOCK_DOUBT_SECONDS or (past >= 1 and nothing_else_is_wrong(situation)) else LIKELY,
         f"the token's exp lies {age(past)} in the past",
         life,
         "so short a time may also be two clocks that differ" if past <= CLOCK_DOUBT_SECONDS else "",
         facts={"expired_seconds": int(past)},
         age=age(past),
     )
+
+
+def nothing_else_is_wrong(situation: Situation) -> bool:
+    """Whether look-ups have ruled out the other causes that could hide behind a small difference in time."""
+    facts = situation.facts
+    return bool(facts.signature_valid and facts.issuer == situation.caller.issuer)
 
 
 def token_not_yet_valid(situation: Situation) -> Finding | None:

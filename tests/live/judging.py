@@ -1,0 +1,64 @@
+"""What is asked of each situation: through a proxy without look-ups and through one with an inspector."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.live.conftest import Keycloak
+from tests.live.lab import Attempt, Client, Lab, Reply, laboratory
+from tests.live.situations import Situation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """A lab with its two proxies."""
+
+    lab: Lab
+    plain: str
+    seeing: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The same refusal explained twice, and, where the fix is a command, the answer after it was carried out."""
+
+    plain: Reply
+    seeing: Reply
+    cured: Reply | None = None
+
+
+@asynccontextmanager
+async def bench(keycloak: Keycloak, folder: Path) -> AsyncIterator[Bench]:
+    """Set up once for all situations of a version."""
+    async with laboratory(keycloak, folder) as lab:
+        lab.inspector = await lab.make_inspector()
+        async with lab.proxy() as plain, lab.proxy(lab.inspector) as seeing:
+            yield Bench(lab=lab, plain=plain, seeing=seeing)
+
+
+async def play(bench: Bench, situation: Situation, *, cure: bool = True) -> Outcome:
+    """Make it true, send the request twice, carry out the fix, send it again."""
+    attempt = await situation.build(bench.lab)
+    plain = await bench.lab.send(bench.plain, attempt)
+    seeing = await bench.lab.send(bench.seeing, attempt)
+    cured = await _cured(bench, attempt, seeing) if cure and situation.cured else None
+    return Outcome(plain=plain, seeing=seeing, cured=cured)
+
+
+async def _cured(bench: Bench, attempt: Attempt, refused: Reply) -> Reply:
+    await bench.lab.carry_out(refused.explanation["fixes"][0]["kcadm"])
+    if bench.lab.keycloak.version < "26.7" and isinstance(attempt.client, Client):
+        attempt.token = await bench.lab.token(attempt.client, user=attempt.user)  # as the fix says
+    return await bench.lab.send(bench.seeing, attempt)
+
+
+def check(situation: Situation, outcome: Outcome) -> None:
+    """The promises: with look-ups right, without them never wrongly sure, and fixes that work."""
+    plain, seeing = outcome.plain, outcome.seeing
+    assert (plain.status, seeing.status) == (situation.status, situation.status)
+    assert situation.truth.value in plain.causes
+    assert plain.cause == situation.truth or plain.confidence != "certain"
+    assert (seeing.cause, seeing.confidence or "") == (situation.truth.value, situation.sure)
+    if outcome.cured is not None:
+        assert outcome.cured.status < 300, outcome.cured.body
