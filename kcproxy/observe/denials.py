@@ -14,7 +14,7 @@ from typing import Any
 from kcproxy.model import Explanation
 from kcproxy.observe.documents import Document, document, fitting, iso
 from kcproxy.observe.events import RequestRecord
-from kcproxy.observe.history import History, Stored
+from kcproxy.observe.history import History, Kind, Resolution, Stored
 from kcproxy.observe.live import Live
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -105,7 +105,7 @@ class DenialStore:
         self._now = now
         self.live = Live()
         if history is not None:
-            self.restore(history.load(), history.counts())
+            self.restore(history.load(), history.kinds())
 
     def __len__(self) -> int:
         """How many denials can be opened."""
@@ -138,6 +138,8 @@ class DenialStore:
         group = self.group(fingerprint)
         if group is not None and group.resolved_at is None:
             group.resolved_at = self._now()
+            if self._history is not None:
+                self._history.add(Resolution(group=fingerprint, at=group.resolved_at))
             self.live.changed(fingerprint)
 
     def groups(self) -> Iterator[Group]:
@@ -165,11 +167,12 @@ class DenialStore:
     def _room(self, stored: Stored) -> _Room:
         return self._verified if stored.verified else self._unverified
 
-    def restore(self, denials: Iterable[Stored], counts: Iterable[tuple[str, float, int]]) -> None:
-        """Take over what a history holds: denials, the oldest first, and fingerprint, first time and number of each kind."""
+    def restore(self, denials: Iterable[Stored], kinds: Iterable[Kind]) -> None:
+        """Take over what a history holds: denials, the oldest first, and what is known of each group."""
         for stored in denials:
             self._room(stored).add(stored)
-        for fingerprint, first_at, count in counts:
-            group = self.group(fingerprint)
+        for kind in kinds:
+            group = self.group(kind.fingerprint)
             if group is not None:
-                group.first_at, group.count = min(first_at, group.first_at), max(count, group.count)
+                group.first_at, group.count = min(kind.first_at, group.first_at), max(kind.count, group.count)
+                group.resolved_at = kind.resolved_at

@@ -17,7 +17,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS denials (
   number INTEGER PRIMARY KEY, id TEXT NOT NULL, at REAL NOT NULL, fingerprint TEXT NOT NULL, verified INTEGER NOT NULL, document BLOB NOT NULL
 );
-CREATE TABLE IF NOT EXISTS kinds (fingerprint TEXT PRIMARY KEY, first_at REAL NOT NULL, count INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS kinds (fingerprint TEXT PRIMARY KEY, first_at REAL NOT NULL, count INTEGER NOT NULL, resolved_at REAL);
 CREATE INDEX IF NOT EXISTS denials_fingerprint ON denials (fingerprint);
 PRAGMA user_version = 1;
 """
@@ -40,6 +40,24 @@ class Stored:
         return len(self.document) + 300
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What is kept of a group beyond its denials. Times in seconds since the epoch."""
+
+    fingerprint: str
+    first_at: float
+    count: int
+    resolved_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """A group passes again."""
+
+    group: str
+    at: float
+
+
 class History:
     """The file. ``add`` never waits: what the disk is too slow for is dropped and counted."""
 
@@ -48,15 +66,15 @@ class History:
         self._path = path
         self._max_denials = max_denials
         self._on_drop = on_drop
-        self._waiting: queue.Queue[Stored | None] = queue.Queue(MAX_WAITING)
+        self._waiting: queue.Queue[Stored | Resolution | None] = queue.Queue(MAX_WAITING)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         with closing(self._open()) as connection:
             _prepare(connection, path)
         self._thread = threading.Thread(target=self._run, name="kcproxy-history", daemon=True)
         self._thread.start()
 
-    def add(self, stored: Stored) -> None:
-        """Hand a denial over."""
+    def add(self, stored: Stored | Resolution) -> None:
+        """Hand over a denial, or the end of one."""
         try:
             self._waiting.put_nowait(stored)
         except queue.Full:
@@ -67,10 +85,10 @@ class History:
         with closing(self._open()) as connection:
             return read(connection, self._max_denials)
 
-    def counts(self) -> list[tuple[str, float, int]]:
-        """Fingerprint, first time and number of each kind."""
+    def kinds(self) -> list[Kind]:
+        """Every group."""
         with closing(self._open()) as connection:
-            return counts(connection)
+            return kinds(connection)
 
     def close(self) -> None:
         """Write what waits, at most for five seconds."""
@@ -95,12 +113,12 @@ class History:
                     # A full disk or a broken file must not end the page; the counter tells.
                     self._dropped(len(batch))
 
-    def _batches(self) -> Iterator[list[Stored]]:
+    def _batches(self) -> Iterator[list[Stored | Resolution]]:
         while True:
             first = self._waiting.get()
             if first is None:
                 return
-            batch = [first]
+            batch: list[Stored | Resolution] = [first]
             threading.Event().wait(BATCH_SECONDS)  # let a storm gather into one transaction
             while len(batch) < MAX_BATCH and not self._waiting.empty():
                 item = self._waiting.get()
@@ -121,9 +139,10 @@ def read(connection: sqlite3.Connection, limit: int) -> list[Stored]:
     ]
 
 
-def counts(connection: sqlite3.Connection) -> list[tuple[str, float, int]]:
-    """Fingerprint, first time and number of each kind in a history file."""
-    return connection.execute("SELECT fingerprint, first_at, count FROM kinds").fetchall()
+def kinds(connection: sqlite3.Connection) -> list[Kind]:
+    """Every group of a history file."""
+    rows = connection.execute("SELECT fingerprint, first_at, count, resolved_at FROM kinds").fetchall()
+    return [Kind(fingerprint=name, first_at=first_at, count=count, resolved_at=resolved_at) for name, first_at, count, resolved_at in rows]
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -134,20 +153,24 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.executescript(_SCHEMA)
 
 
-def _write(connection: sqlite3.Connection, batch: list[Stored], max_denials: int) -> None:
-    connection.executemany(
-        "INSERT INTO denials (id, at, fingerprint, verified, document) VALUES (?, ?, ?, ?, ?)",
-        [(s.id, s.at, s.group, s.verified, s.document) for s in batch],
-    )
-    connection.executemany(
-        "INSERT INTO kinds (fingerprint, first_at, count) VALUES (?, ?, 1) ON CONFLICT (fingerprint) DO UPDATE SET count = count + 1",
-        [(s.group, s.at) for s in batch],
-    )
+def _write(connection: sqlite3.Connection, batch: list[Stored | Resolution], max_denials: int) -> None:
+    for item in batch:
+        if isinstance(item, Stored):
+            connection.execute(_INSERT, (item.id, item.at, item.group, item.verified, item.document))
+            connection.execute(_COUNT, (item.group, item.at))
+        else:
+            connection.execute("UPDATE kinds SET resolved_at = ? WHERE fingerprint = ?", (item.at, item.group))
     # The same shares as in memory: strangers' denials get a quarter of the room.
     for verified, keep in ((1, max_denials - max_denials // 4), (0, max_denials // 4)):
-        connection.execute(
-            "DELETE FROM denials WHERE verified = ? AND number NOT IN"
-            " (SELECT number FROM denials WHERE verified = ? ORDER BY number DESC LIMIT ?)",
-            (verified, verified, keep),
-        )
+        connection.execute(_TRIM, (verified, verified, keep))
     connection.execute("DELETE FROM kinds WHERE fingerprint NOT IN (SELECT fingerprint FROM denials)")
+
+
+_INSERT = "INSERT INTO denials (id, at, fingerprint, verified, document) VALUES (?, ?, ?, ?, ?)"
+_COUNT = (
+    "INSERT INTO kinds (fingerprint, first_at, count) VALUES (?, ?, 1)"
+    " ON CONFLICT (fingerprint) DO UPDATE SET count = count + 1, resolved_at = NULL"
+)
+_TRIM = (
+    "DELETE FROM denials WHERE verified = ? AND number NOT IN (SELECT number FROM denials WHERE verified = ? ORDER BY number DESC LIMIT ?)"
+)

@@ -47,6 +47,7 @@ async def _watch(keycloak_url: str, page: Page, folder: Path) -> None:
             ports = [int(url.rpartition(":")[2]) for url in (running.url, running.admin_url)]
         async with served(made, folder, *ports) as again:
             await page.goto(f"{again.admin_url}/")
+            assert await page.get_by_text("passes now").is_visible()
             await page.get_by_role("link", name="view-users").click()
             await page.get_by_role("heading", name="The fix").wait_for()
 
