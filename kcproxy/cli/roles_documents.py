@@ -25,10 +25,20 @@ def reach_document(catalog: Catalog, roles: RoleSet, reach: Reach) -> dict[str, 
         *(entry_document(entry) | {"answer": "together", "with": list(more)} for entry, more in reach.together),
     ]
     head = table_head(catalog) | {"count": len(operations), "total": len(catalog.operations)}
-    powers = [{"role": role, "power": power.power, "says": power.says} for role in roles for power in catalog.powers(role)]
     contains = sorted(catalog.closure(roles) - set(roles))
     counts = {"full": len(reach.full), "reduced": len(reach.reduced), "together": len(reach.together)}
-    return head | {"roles": list(roles), "contains": contains, "powers": powers, "counts": counts, "operations": operations}
+    return head | {
+        "roles": list(roles),
+        "contains": contains,
+        "powers": _powers(catalog, roles),
+        "counts": counts,
+        "operations": operations,
+    }
+
+
+def _powers(catalog: Catalog, roles: RoleSet) -> list[dict[str, str]]:
+    """What these roles can do beyond their names."""
+    return [{"role": role, "power": power.power, "says": power.says} for role in roles for power in catalog.powers(role)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +100,7 @@ def plan_document(catalog: Catalog, found: Plan) -> dict[str, Any]:
         "total": len(catalog.operations),
         "least": least,
         "unlocks": unlocked,
+        "powers": _powers(catalog, found.least or ()),
         "calls": [_call(demand) for demand in found.known],
         "unknown": [_where(demand) for demand in found.unknown],
         "impossible": [_where(demand) for demand in found.impossible],

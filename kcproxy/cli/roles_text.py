@@ -102,13 +102,18 @@ def reach_text(catalog: Catalog, roles: RoleSet, reach: Reach) -> Iterator[str]:
     """What roles open."""
     contained = sorted(catalog.closure(roles) - set(roles))
     yield bold(roles_text(roles)) + (f" (contains {', '.join(contained)})" if contained else "")
-    for role in roles:
-        yield from (paint(f"  beware: {power.says}", "yellow") for power in catalog.powers(role))
+    yield from _powers(catalog, roles)
     yield from _part("Gets the full answer", [(e.operation.method, _path(e)) for e in reach.full])
     thin = [(e.operation.method, _path(e), f"needs {least_text(e.requirement)} for all of it") for e in reach.reduced]
     yield from _part("Is let in, but sees less", thin)
     together = [(e.operation.method, _path(e), "with " + roles_text(more)) for e, more in reach.together]
     yield from _part("Opens only together with other roles", together)
+
+
+def _powers(catalog: Catalog, roles: RoleSet) -> Iterator[str]:
+    """What these roles can do beyond their names."""
+    for role in roles:
+        yield from (paint(f"  beware: {power.says}", "yellow") for power in catalog.powers(role))
 
 
 def _part(title: str, rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
@@ -124,6 +129,7 @@ def plan_text(catalog: Catalog, plan: Plan) -> Iterator[str]:
         yield bold("Least combination: ") + paint(roles_text(plan.least), "green")
     if plan.least:
         yield f"It unlocks {catalog.unlocked(plan.least)} of {len(catalog.operations)} operations."
+        yield from _powers(catalog, plan.least)
     rows = [(d.call.method, d.call.path, least_text(d.requirement)) for d in plan.known if d.requirement is not None]
     yield from _part("Call by call, the least alone", rows)
     yield from _part("Opened by no role", _calls(plan.impossible))

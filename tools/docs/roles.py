@@ -109,5 +109,5 @@ def _role_row(each: Catalog, role: str) -> tuple[str, ...]:
     found = reach(each, (role,), each.operations)
     contained = ", ".join(code(name) for name in sorted(each.contains(role) - {role}))
     contained = contained if role != "realm-admin" else "every other role"
-    powers = "" if role == "realm-admin" else "; ".join(power.says for power in each.powers(role))
+    powers = "" if role == "realm-admin" else " ".join(power.says for power in each.powers(role))
     return code(role), contained, str(len(found.full)), str(len(found.reduced)), powers
