@@ -29,8 +29,9 @@ set. Lists are separated by commas (`users,groups`) or written as JSON. Short fo
 makes of a Service named kcproxy (`KCPROXY_SERVICE_HOST`, `KCPROXY_PORT`, …) are left alone.
 
 **Secrets** stand in files of their own, named by settings that end in `_file`; the variable then ends in `_FILE`. A file is read again
-for each use, so that a rotated secret needs no restart. The configuration file takes no secret itself; the environment does, with a
-note that a file is safer. There is no flag for a secret: command lines can be read by every user of the machine.
+for each use, so that a rotated secret needs no restart; a relative path starts at the working directory. The configuration file takes
+no secret itself; the environment does, with a note that a file is safer. There is no flag for a secret: command lines can be read by
+every user of the machine.
 
 A minimal sidecar that adds its account's token:
 
