@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cachetools import TLRUCache, TTLCache
+from cachetools import TTLCache
 
 from kcproxy.errors import TokenFetchError
 from kcproxy.explain.claims import read_caller
@@ -20,6 +20,9 @@ from kcproxy.keycloak.grant import GrantClient
 from kcproxy.keycloak.upstream import Upstream
 from kcproxy.observe.events import Observer
 from kcproxy.settings import AccountSettings, UpstreamSettings
+
+AccountKey = tuple[str, str, tuple[str, ...]]
+"""Realm, client id and scopes: what a token depends on."""
 
 _MAX_ACCOUNTS = 4096
 _FAILURE_SECONDS = 1.0  # long enough to shield a broken token endpoint, short enough that a repaired one is seen at once
@@ -57,9 +60,9 @@ class TokenSource:
         self._observer = observer
         self._clock = clock
         self._jitter = jitter
-        self._held: TLRUCache[str, HeldToken] = TLRUCache(_MAX_ACCOUNTS, ttu=_until_unusable, timer=clock)
-        self._failed: TTLCache[str, TokenFetchError] = TTLCache(_MAX_ACCOUNTS, ttl=_FAILURE_SECONDS, timer=clock)
-        self._flights: dict[str, asyncio.Task[HeldToken]] = {}
+        self._held: dict[AccountKey, HeldToken] = {}  # one an account of the settings; a plain dictionary, for every request asks it
+        self._failed: TTLCache[AccountKey, TokenFetchError] = TTLCache(_MAX_ACCOUNTS, ttl=_FAILURE_SECONDS, timer=clock)
+        self._flights: dict[AccountKey, asyncio.Task[HeldToken]] = {}
 
     async def token(self, account: AccountSettings) -> str:
         """A token that is good for a while yet. TokenFetchError where there is none to be had."""
@@ -68,11 +71,13 @@ class TokenSource:
     async def hold(self, account: AccountSettings) -> HeldToken:
         """The same, with its times."""
         key = _key(account)
+        now = self._clock()
         held = self._held.get(key)
-        self._observer.token_cache_read(account.client_id, hit=held is not None)
-        if held is None:
+        if held is None or now >= held.unusable_at:
+            self._observer.token_cache_read(account.client_id, hit=False)
             return await self._fetched(key, account)
-        if self._clock() >= held.refresh_at and key not in self._flights and key not in self._failed:
+        self._observer.token_cache_read(account.client_id, hit=True)
+        if now >= held.refresh_at and key not in self._flights and key not in self._failed:
             self._take_off(key, account)
         return held
 
@@ -86,7 +91,7 @@ class TokenSource:
         def acceptable(held: HeldToken | None) -> bool:
             return held is not None and held.token != refused_token and (since is None or held.asked_at >= since)
 
-        held = self._held.get(key)
+        held = self._usable(key)
         try:
             # Twice: a fetch that was under way already may have been asked for too early.
             for _ in range(2):
@@ -110,26 +115,30 @@ class TokenSource:
             flight.cancel()
         await asyncio.gather(*flights, return_exceptions=True)
 
-    async def _fetched(self, key: str, account: AccountSettings) -> HeldToken:
+    def _usable(self, key: AccountKey) -> HeldToken | None:
+        held = self._held.get(key)
+        return held if held is not None and self._clock() < held.unusable_at else None
+
+    async def _fetched(self, key: AccountKey, account: AccountSettings) -> HeldToken:
         failure = self._failed.get(key)
         if failure is not None:
             raise failure.with_traceback(None)
         flight = self._flights.get(key) or self._take_off(key, account)
         return await asyncio.shield(flight)
 
-    def _take_off(self, key: str, account: AccountSettings) -> asyncio.Task[HeldToken]:
+    def _take_off(self, key: AccountKey, account: AccountSettings) -> asyncio.Task[HeldToken]:
         flight = asyncio.get_running_loop().create_task(self._fetch(key, account), name=f"token of {account.client_id}")
         self._flights[key] = flight
         flight.add_done_callback(lambda done: self._landed(key, done))
         return flight
 
-    def _landed(self, key: str, flight: asyncio.Task[HeldToken]) -> None:
+    def _landed(self, key: AccountKey, flight: asyncio.Task[HeldToken]) -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]
         if not flight.cancelled():
             flight.exception()  # looked at here, for nobody may be waiting for a refresh
 
-    async def _fetch(self, key: str, account: AccountSettings) -> HeldToken:
+    async def _fetch(self, key: AccountKey, account: AccountSettings) -> HeldToken:
         began = self._clock()
         try:
             granted = await self._grants.grant(account)
@@ -159,9 +168,5 @@ def _admin_roles(token: str) -> tuple[str, ...]:
     )
 
 
-def _until_unusable(_: str, held: HeldToken, __: float) -> float:
-    return held.unusable_at
-
-
-def _key(account: AccountSettings) -> str:
-    return f"{account.token_realm}\n{account.client_id}\n{account.scopes}"
+def _key(account: AccountSettings) -> AccountKey:
+    return account.token_realm, account.client_id, account.scopes
