@@ -18,6 +18,7 @@ class Kind(StrEnum):
 
     SERVICE_ACCOUNT = "service-account"
     HUMAN = "human"
+    CONSOLE = "console"
     MASTER = "master"
     MASTER_REALM_ROLES = "master-realm-roles"
 
@@ -38,6 +39,7 @@ class Callers:
             makers = {
                 Kind.SERVICE_ACCOUNT: self._service_account,
                 Kind.HUMAN: self._human,
+                Kind.CONSOLE: self._console,
                 Kind.MASTER: self._master_account,
                 Kind.MASTER_REALM_ROLES: self._master_realm_account,
             }
@@ -59,7 +61,8 @@ class Callers:
     async def _service_account(self, roles: RoleSet) -> str:
         name = f"caller-{self.realm.names.next()}"
         realm = self.realm
-        await _make_account(realm.server, realm.path, name, realm.management_id, [realm.roles[role] for role in sorted(roles)])
+        async with realm.still:
+            await _make_account(realm.server, realm.path, name, realm.management_id, [realm.roles[role] for role in sorted(roles)])
         return await _client_token(realm.server, realm.name, name)
 
     async def _master_account(self, roles: RoleSet) -> str:
@@ -81,16 +84,32 @@ class Callers:
         return await _client_token(server, "master", name)
 
     async def _human(self, roles: RoleSet) -> str:
+        async with self.realm.still:
+            name = await self._person(roles)
+            client = {"clientId": f"login-{name}", "publicClient": True, "directAccessGrantsEnabled": True, "standardFlowEnabled": False}
+            await self.realm.created("/clients", client)
+        return await self._login(name, f"login-{name}")
+
+    async def _console(self, roles: RoleSet) -> str:
+        """A person whose token is the administration console's."""
+        async with self.realm.still:
+            (console,) = (await self.realm.admin("GET", "/clients", query="clientId=security-admin-console")).body
+            await self.realm.admin("PUT", f"/clients/{console['id']}", console | {"directAccessGrantsEnabled": True})
+            name = await self._person(roles)
+        return await self._login(name, "security-admin-console")
+
+    async def _login(self, name: str, client: str) -> str:
+        fields = {"client_id": client, "grant_type": "password", "username": name, "password": PASSWORD}
+        return str((await self.realm.server.token(self.realm.name, fields))["access_token"])
+
+    async def _person(self, roles: RoleSet) -> str:
         name = f"human-{self.realm.names.next()}"
         realm = self.realm
         user = {"username": name, "email": f"{name}@localhost", "firstName": "A", "lastName": "B", "enabled": True, "emailVerified": True}
         user_id = await realm.created("/users", user | {"credentials": [{"type": "password", "value": PASSWORD}]})
         if roles:
             await realm.admin("POST", f"/users/{user_id}/role-mappings/clients/{realm.management_id}", [realm.roles[role] for role in sorted(roles)])
-        client = {"clientId": f"login-{name}", "publicClient": True, "directAccessGrantsEnabled": True, "standardFlowEnabled": False}
-        await realm.created("/clients", client)
-        fields = {"client_id": f"login-{name}", "grant_type": "password", "username": name, "password": PASSWORD}
-        return str((await realm.server.token(realm.name, fields))["access_token"])
+        return name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +138,10 @@ async def _make_account(server: Server, realm_path: str, name: str, container: s
     }
     location = (await server.admin("POST", f"{realm_path}/clients", client)).location
     client_id = location.rstrip("/").rsplit("/", 1)[1]
+    user = (await server.admin("GET", f"{realm_path}/clients/{client_id}/service-account-user")).body
+    # Who tests the mail settings gets the mail himself.
+    await server.admin("PUT", f"{realm_path}/users/{user['id']}", {"username": user["username"], "email": f"{name}@localhost", "enabled": True})
     if granted:
-        user = (await server.admin("GET", f"{realm_path}/clients/{client_id}/service-account-user")).body
         await server.admin("POST", f"{realm_path}/users/{user['id']}/role-mappings/clients/{container}", granted)
     return client_id
 

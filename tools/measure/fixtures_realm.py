@@ -5,6 +5,7 @@ from typing import Any
 from tools.measure.http import form_body
 from tools.measure.stage import Scope, fixture
 
+SSF_STREAM = {"delivery": {"method": "urn:ietf:rfc:8936"}, "events_requested": ["https://schemas.openid.net/secevent/caep/event-type/session-revoked"]}
 LDAP = "org.keycloak.storage.UserStorageProvider"
 
 
@@ -155,8 +156,16 @@ async def _workflow_active(scope: Scope) -> str:
 @fixture("ssf-client")
 async def _ssf_client(scope: Scope) -> str:
     scope.facts["ssf-client.name"] = f"ssf-{scope.suffix}"
+    await scope.realm.admin("PUT", "", {"attributes": {"ssf.transmitterEnabled": "true"}})
     body = {"clientId": "ssf-{n}", "publicClient": False, "serviceAccountsEnabled": True, "attributes": {"ssf.enabled": "true"}}
     return await scope.make("/clients", body)
+
+
+@fixture("ssf-client+stream")
+async def _ssf_stream(scope: Scope) -> str:
+    await scope.get("ssf-client")
+    await scope.admin("POST", "/ssf/clients/{ssf-client.name}/stream", SSF_STREAM)
+    return await scope.get("ssf-client")
 
 
 @fixture("locale")

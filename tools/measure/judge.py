@@ -15,6 +15,7 @@ BLOB = re.compile(r"[A-Za-z0-9+/_-]{32,}={0,2}")
 LONG_NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9]{10,}(?![0-9A-Za-z])")
 VOLATILE_KEYS = frozenset({"sid", "jti", "session_state", "at_hash", "uptime", "uptimeMillis", "serverTime", "free", "freeFormated", "used", "usedFormated", "freePercentage"})
 """What differs between two readings of the same state.""" 
+SESSION_INDEX = re.compile(r'SessionIndex="[^"]*"')
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)?")
 FIELDS_NAMED = 12
 
@@ -59,7 +60,8 @@ def normalised(value: Any) -> Any:
     """The value without what differs between two equal states: order, ids, fixture suffixes, secrets, times, `access` maps."""
     if isinstance(value, Mapping):
         kept = {_text(str(key)): "<id>" if _is_id(key, item) else normalised(item) for key, item in value.items() if not _is_volatile(key, item)}
-        return dict(sorted(kept.items()))
+        # An empty part and an absent one tell the same; which it is can hang on what else the realm has.
+        return {key: item for key, item in sorted(kept.items()) if item not in (None, [], {})}
     if isinstance(value, list):
         return sorted((normalised(item) for item in value), key=canonical)
     if isinstance(value, bool) or value is None:
@@ -92,11 +94,18 @@ def difference(base: Any, got: Any) -> str:
     """What the second of two normalised values lacks, in a few words that stay the same from run to run; empty if nothing."""
     if canonical(base) == canonical(got):
         return ""
+    if _is_view(base) and _is_view(got):
+        return f"status {got[0]} instead of {base[0]}" if base[0] != got[0] else difference(base[1], got[1])
     if isinstance(base, list) and isinstance(got, list):
         return _list_difference(base, got)
     if isinstance(base, Mapping) and isinstance(got, Mapping):
         return _fields(base, got)
     return "no content" if got in (None, "", [], {}) else "another value"
+
+
+def _is_view(value: Any) -> bool:
+    """A look at the state afterwards: the status of the reading and its body."""
+    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], int) and 200 <= value[0] < 600
 
 
 def _list_difference(base: list[Any], got: list[Any]) -> str:
@@ -162,5 +171,5 @@ def _text(text: str) -> str:
 
 
 def _string(text: str) -> str:
-    shortened = BLOB.sub("<blob>", TIME.sub("<time>", _text(text)))
+    shortened = BLOB.sub("<blob>", TIME.sub("<time>", SESSION_INDEX.sub("SessionIndex", _text(text))))
     return LONG_NUMBER.sub("<number>", shortened)

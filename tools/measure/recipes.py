@@ -1,8 +1,8 @@
 """What fills the parameters of paths, and where the effect of a change shows."""
 
 RULES: dict[str, str] = {
-    r"^/admin/realms/\{realm\}$|^~$|^/admin/\{realm\}$|/admin/api/\{realmName\}$|/admin/api/\{realm\}$": "{realm}",
-    r"/admin/api/.*clients/v2/\{id\}$": "{client.name}",
+    r"^/admin/realms/\{realm\}$|^~$|^/admin/\{realm\}$|/admin/api/\{realmName\}$|/admin/api/\{realm\}$|/admin/api/v2/realms/\{name\}$": "{realm}",
+    r"/admin/api/.*clients/(v2/)?\{id\}$": "{client.name}",
     r"console/\{indexhtml\}$": "index.html",
     r"/admin/index\.\{html\}$": "html",
     r"client-(scopes|templates)/\{[^}]+\}$": "{client-scope}",
@@ -41,7 +41,7 @@ RULES: dict[str, str] = {
     r"offline-sessions/\{[^}]+\}$": "{client}",
     r"vc/credentials/\{[^}]+\}$": "{vc-scope.name}",
     r"issued-credentials/\{id\}$": "unknown-id",
-    r"organizations/\{org-id\}$": "{organization}",
+    r"organizations/\{(org-id|id)\}$": "{organization}",
     r"organizations/\{[^}]+\}/groups/\{[^}]+\}$": "{organization.group}",
     r"organizations/[^/]+/groups/[^/]+/members/\{[^}]+\}$": "{member}",
     r"organizations/[^/]+/groups/group-by-path/\{path\}$": "org-group-{n}",
@@ -111,7 +111,7 @@ VIEWS: dict[str, tuple[str, ...]] = {
 }
 """Which state a change shows in, by the operation's path; what no line matches shows only in the answer and in what its Location names."""
 
-ALONE = r"^~/(default-|events|admin-events|client-policies|client-types|localization|users/profile|attack-detection|clear-|users-management|authentication/(required-actions|register-required|unregistered)|workflows/migrate)|^~/ui-ext$|^~$"
+ALONE = r"^~/(default-|events|admin-events|client-policies|client-types|localization|users/profile|attack-detection|clear-|users-management|authentication/(required-actions|register-required|unregistered)|workflows/migrate)|^~/ui-ext$|^~$|/management/permissions$"
 """Paths whose changes concern what a realm has only one of."""
 
 READING_POSTS = (

@@ -11,8 +11,13 @@ def _always(_version: Version, _features: frozenset[str]) -> bool:
     return True
 
 
-def _organizations(version: Version, _features: frozenset[str]) -> bool:
-    return version.since(26)
+def _organizations(version: Version, features: frozenset[str]) -> bool:
+    return has_organizations(version, features)
+
+
+def has_organizations(version: Version, features: frozenset[str]) -> bool:
+    """Whether a realm of this server can have organizations."""
+    return version.since(26) or "organization:v1" in features
 
 
 def _organization_groups(version: Version, _features: frozenset[str]) -> bool:

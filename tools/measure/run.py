@@ -17,7 +17,7 @@ from tools.measure.callers import Callers, Kind
 from tools.measure.http import Server, Unexpected
 from tools.measure.rich import RICH
 from tools.measure.sets import RoleSet
-from tools.measure.spec import Operation, Place, Spec
+from tools.measure.spec import PARAMETER, Operation, Place, Spec
 from tools.measure.specs import BODIES, SPECS
 from tools.measure.stage import Names, Scope, Version, new_realm
 from tools.measure.trial import REALM_ADMIN, Bar, Finding, Undetermined, baseline, find
@@ -68,7 +68,15 @@ def spec_of(operation: Operation) -> Spec:
     for table, key in ((SPECS, f"{name} {handler}"), (BODIES, f"{name} {operation.body}"), (SPECS, name)):
         if key in table:
             return table[key]
-    return SPECS.get(name.replace("client-templates", "client-scopes"), Spec())
+    return _BY_SHAPE.get(_shape(name.replace("client-templates", "client-scopes")), Spec())
+
+
+def _shape(name: str) -> str:
+    """A name without those of its path parameters, which change from version to version."""
+    return PARAMETER.sub("{}", name)
+
+
+_BY_SHAPE = {_shape(name): spec for name, spec in SPECS.items()}
 
 
 def tasks_of(version: Version, pattern: str = "") -> list[Task]:
@@ -206,7 +214,7 @@ class Run:
         realm = self.stage.read.realm
         roles = sorted(set(realm.roles) - {REALM_ADMIN})
         said = str(bench.last.body)[:200] if bench.last else ""
-        bar = Bar(bench=bench, base=base, kind=Kind.SERVICE_ACCOUNT, contains=realm.contains)
+        bar = Bar(bench=bench, base=base, kind=bench.kind, contains=realm.contains)
         finding = await find(bar, roles, self.hints)
         if not base.succeeded and base.status != 403 and finding.admits == [[]]:
             raise Undetermined(f"realm-admin gets {base.status} and so does everybody: the check is not reached ({said})")
@@ -227,6 +235,8 @@ class Run:
 
     async def _master(self, bench: Workbench, base: Any, bar: Bar, finding: Finding, roles: list[str]) -> dict[str, Any] | None:
         """What master-realm callers need, where it differs."""
+        if bench.spec.console:
+            return None
         if bench.place is Place.REALM:
             stand = self.stage.objects
         else:

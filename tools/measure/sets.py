@@ -51,14 +51,20 @@ class SetSearch:
         return list(self._found)
 
     async def singles(self) -> list[RoleSet]:
-        """The minimal passing sets of at most one role."""
+        """The minimal passing sets of at most one role; no role where the same is had with several that it contains."""
         if await self._ask(frozenset()):
             self._found.append(frozenset())
             return [frozenset()]
         for role in sorted(self.roles, key=lambda name: (len(self._closed({name})), name)):
-            if not self._covered(frozenset({role})) and await self._ask(frozenset({role})):
-                self._found.append(frozenset({role}))
+            alone = frozenset({role})
+            if not self._covered(alone) and await self._ask(alone) and not await self._ask_inside(role):
+                self._found.append(alone)
         return list(self._found)
+
+    async def _ask_inside(self, role: str) -> bool:
+        """Whether what a composite contains passes without it: then several smaller roles are the minimal set."""
+        inner = frozenset(self.contains.get(role, ())) & frozenset(self.roles) - {role}
+        return len(inner) > 1 and await self._ask(inner)
 
     async def _walk(self, removed: RoleSet, visited: set[RoleSet]) -> None:
         if removed in visited:

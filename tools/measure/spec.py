@@ -47,6 +47,8 @@ class Spec:
     since: tuple[int, ...] = (0,)
     until: tuple[int, ...] = (999,)
     note: str = ""
+    console: bool = False
+    """Whether only tokens of the administration console are taken at all."""
     ignore_body: bool = False
     """Whether realm-admin's answer is the same in kind but random (a download)."""
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from tools.measure.fixtures import user_body
 from tools.measure.fixtures_clients import client_body, mapper_body
-from tools.measure.fixtures_realm import idp_body, idp_mapper_body, ldap_body, workflow_body
-from tools.measure.recipes import CERTIFICATE
+from tools.measure.fixtures_realm import SSF_STREAM, idp_body, idp_mapper_body, ldap_body, workflow_body
+from tools.measure.recipes import CERTIFICATE, CLIENT
 from tools.measure.spec import Place, Spec
 
 PATH = "/authz/resource-server"
@@ -20,6 +20,8 @@ CERTIFICATE_FILE = ({"file": ("c.pem", CERTIFICATE.encode(), "application/octet-
 KEYSTORE = {"format": "PKCS12", "keyAlias": "k", "keyPassword": "secret", "storePassword": "secret", "realmAlias": "r"}
 SMTP = {"host": "localhost", "port": "{mail-port}", "from": "stage@localhost", "auth": "false"}
 LDAP_TEST = {"action": "testConnection", "connectionUrl": "ldap://localhost:1", "bindDn": "", "bindCredential": "", "connectionTimeout": "500", "authType": "none"}
+STREAM = ("user", "ssf-client+stream")
+SSF_PLAIN = (("GET", "stream"), ("DELETE", "stream"), ("POST", "stream/verify"), ("GET", "events/stats"), ("DELETE", "events"), ("DELETE", "events/queued"), ("GET", "pending-events/{jti}"))
 REQUIRED_ACTION: dict[str, Any] = {"alias": "CONFIGURE_TOTP", "name": "Configure OTP", "providerId": "CONFIGURE_TOTP", "enabled": True, "defaultAction": False, "priority": 10, "config": {}}
 RESTORE_ACTION = (("PUT", "~/authentication/required-actions/CONFIGURE_TOTP", REQUIRED_ACTION),)
 EVENTS_OFF = {"eventsEnabled": False, "adminEventsEnabled": False}
@@ -152,7 +154,7 @@ SPECS: dict[str, Spec] = {
     "POST ~/authentication/flows": Spec(json={"alias": "new-{n}", "providerId": "basic-flow", "topLevel": True, "builtIn": False}),
     "PUT ~/authentication/flows/{id}": Spec(json={"id": "{flow}", "alias": "{flow.alias}", "providerId": "basic-flow", "topLevel": True, "builtIn": False, "description": "after"}),
     "POST ~/authentication/flows/{flowAlias}/copy": Spec(json={"newName": "copy-{n}"}),
-    "PUT ~/authentication/flows/{flowAlias}/executions": Spec(json={"id": "{execution}", "requirement": "ALTERNATIVE", "providerId": "auth-cookie", "priority": 10}),
+    "PUT ~/authentication/flows/{flowAlias}/executions": Spec(json={"id": "{execution}", "requirement": "ALTERNATIVE", "providerId": "auth-cookie"}),
     "POST ~/authentication/flows/{flowAlias}/executions/execution": Spec(json={"provider": "auth-cookie"}),
     "POST ~/authentication/flows/{flowAlias}/executions/flow": Spec(json={"alias": "sub-{n}", "type": "basic-flow", "description": "d", "provider": "registration-page-form"}),
     "GET ~/authentication/flows/{flowAlias}/executions": Spec(needs=("execution",)),
@@ -235,7 +237,7 @@ SPECS: dict[str, Spec] = {
     "GET ~/ui-ext/sessions/client": Spec(query="clientId={client}&type=ALL"),
     # not below one realm
     "POST /admin/realms": Spec(json={"realm": "new-{n}", "enabled": True}, see=()),
-    "GET /admin/{realm}/console/whoami": Spec(note="answers 403 to every token of another client than the administration console"),
+    "GET /admin/{realm}/console/whoami": Spec(console=True, ignore_body=True, note="only for tokens of the administration console: every other token gets 403"),
     # behind features
     "PUT ~/users-management-permissions": Spec(json=PERMISSIONS, see=("~/users-management-permissions",)),
     "PUT ~/clients/{client-uuid}/management/permissions": Spec(json=PERMISSIONS),
@@ -251,6 +253,19 @@ SPECS: dict[str, Spec] = {
     "PUT ~/users/{user-id}/vc/credentials/{credentialScopeName}": Spec(needs=("user+vc",), see=("~/users/{user}/vc/credentials",)),
     "DELETE ~/users/{user-id}/vc/credentials/{credentialScopeName}": Spec(needs=("user+vc",), see=("~/users/{user}/vc/credentials",)),
     "PUT ~/users/{user-id}/vc/credentials/send-credential-offer": Spec(json={"credentialConfigurationId": "{vc-scope.name}"}, needs=("user+vc",)),
+    "POST /admin/api/{realmName}/clients/v2": Spec(json={"clientId": "new-{n}", "protocol": "openid-connect"}),
+    "PUT /admin/api/{realmName}/clients/v2/{id}": Spec(json={"clientId": "client-{n}", "protocol": "openid-connect", "description": "after"}, see=CLIENT[:1]),
+    "PATCH /admin/api/{realmName}/clients/v2/{id}": Spec(text=('{"description": "after"}', "application/merge-patch+json"), see=CLIENT[:1]),
+    "POST /admin/api/v2/realms/{name}/clients": Spec(json={"clientId": "new-{n}", "protocol": "openid-connect"}),
+    "PUT /admin/api/v2/realms/{name}/clients/{id}": Spec(json={"clientId": "client-{n}", "protocol": "openid-connect", "description": "after"}, see=CLIENT[:1]),
+    "PATCH /admin/api/v2/realms/{name}/clients/{id}": Spec(text=('{"description": "after"}', "application/merge-patch+json"), see=CLIENT[:1]),
+    "POST ~/ssf/clients/{clientId}/stream": Spec(json=SSF_STREAM),
+    "PATCH ~/ssf/clients/{clientId}/stream": Spec(json={"description": "after"}, needs=STREAM),
+    "POST ~/ssf/clients/{clientId}/stream/status": Spec(json={"status": "paused"}, needs=STREAM),
+    "POST ~/ssf/clients/{clientId}/events/emit": Spec(json={"eventType": "CaepSessionRevoked", "subjectType": "user-username", "subjectValue": "{user.name}", "event": {}}, needs=STREAM),
+    **{f"POST ~/ssf/clients/{{clientId}}/subjects/{verb}": Spec(json={"type": "user-username", "value": "{user.name}"}, needs=STREAM) for verb in ("add", "check", "ignore", "remove")},
+    **{f"{method} ~/ssf/clients/{{clientId}}/{leaf}": Spec(needs=STREAM) for method, leaf in SSF_PLAIN},
+    **{f"{method} ~/ssf/{leaf}": Spec(needs=STREAM) for method, leaf in (("GET", "config"), ("DELETE", "events"), ("DELETE", "events/queued"), ("GET", "events/stats"))},
     "PUT ~/client-types": Spec(json={"client-types": [], "global-client-types": []}),
 }
 

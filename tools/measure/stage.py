@@ -75,6 +75,9 @@ class Realm:
     roles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     contains: Mapping[str, frozenset[str]] = field(default_factory=dict)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Whose turn it is to change what the realm has only one of."""
+    still: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a caller is made, and while readings are compared: callers are clients and users, too."""
 
     @property
     def path(self) -> str:
@@ -181,7 +184,7 @@ async def new_realm(server: Server, version: Version, name: str, *, mail_port: i
     await server.admin("POST", "/admin/realms", realm_representation(name, mail_port))
     await server.relogin("admin", "admin")
     realm = Realm(server=server, version=version, name=name, mail_port=mail_port, names=names, features=features)
-    if version.since(26):
+    if version.since(26) or "organization:v1" in features:
         await realm.admin("PUT", "", {"organizationsEnabled": True})
     (client,) = (await realm.admin("GET", "/clients", query="clientId=realm-management")).body
     realm.management_id = client["id"]

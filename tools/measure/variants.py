@@ -208,7 +208,7 @@ def _bodies(add: Any) -> None:
     add("POST ~/clients", "defaultclientscopes", "with default client scopes", {"bodyPresent": ["defaultClientScopes"]}, json=client_body("new-{n}") | {"defaultClientScopes": ["scope-{n}"]}, needs=("client-scope",))
     imports: dict[str, tuple[Any, str]] = {
         "users": ([{"username": "imported-{n}", "enabled": True}], "~/users?username=imported-{n}"),
-        "groups": ([{"name": "imported-{n}"}], "~/groups?search=imported-{n}"),
+        "groups": ([{"name": "imported-{n}", "path": "/imported-{n}", "subGroups": []}], "~/groups?search=imported-{n}"),
         "clients": ([{"clientId": "imported-{n}"}], "~/clients?clientId=imported-{n}"),
         "identityProviders": ([{"alias": "imported-{n}", "providerId": "oidc", "config": {"clientId": "x"}}], "~/identity-provider/instances/imported-{n}"),
         "roles": ({"realm": [{"name": "imported-{n}"}]}, "~/roles/imported-{n}"),

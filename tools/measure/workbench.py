@@ -61,8 +61,14 @@ class Workbench:
         """Where it is tried."""
         return place_of(self.operation, self.spec)
 
-    async def attempt(self, roles: RoleSet, kind: Kind = Kind.SERVICE_ACCOUNT) -> Seen:
+    @property
+    def kind(self) -> Kind:
+        """What callers of the realm itself are."""
+        return Kind.CONSOLE if self.spec.console else Kind.SERVICE_ACCOUNT
+
+    async def attempt(self, roles: RoleSet, kind: Kind | None = None) -> Seen:
         """One attempt by the caller with these roles; a 5xx is tried again on fresh fixtures, for it may be the database's."""
+        kind = kind or self.kind
         seen = await self._once(roles, kind)
         for _ in range(TRIES_AFTER_SERVER_ERROR):
             if seen.status < 500:
