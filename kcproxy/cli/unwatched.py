@@ -37,5 +37,9 @@ class Unwatched:
     def token_roles(self, account: str, roles: tuple[str, ...]) -> None:
         """Nothing."""
 
+    def awaits(self, target: Target) -> bool:  # noqa: ARG002 - the protocol's
+        """Never."""
+        return False
+
     def settings_reloaded(self, *, successful: bool) -> None:
         """Nothing."""

@@ -74,6 +74,10 @@ class Observer(Protocol):
         """The admin roles that a newly fetched token of an account of ours names."""
         ...
 
+    def awaits(self, target: Target) -> bool:
+        """Whether a denial of the target's operation waits for its end, so that it is worth knowing who passes."""
+        ...
+
     def settings_reloaded(self, *, successful: bool) -> None:
         """Settings were read anew, and taken or refused."""
         ...

@@ -1,6 +1,6 @@
 """The observer of a running proxy: metrics, log lines and the store of denials, fed by the data plane's events."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable
 
 from kcproxy.catalog import Catalog
@@ -38,6 +38,7 @@ class LiveObserver:
         self.catalog = catalog
         self._spans = spans
         self._standing: OrderedDict[StandingKey, dict[str, DenialKey]] = OrderedDict()
+        self._awaited: Counter[tuple[str, str | None]] = Counter()
         log.sink.on_drop = metrics.counter("kcproxy_log_dropped_total").inc
 
     def request_started(self) -> None:
@@ -99,6 +100,10 @@ class LiveObserver:
         self.metrics.looked_up(what, outcome, seconds)
         self.log.debug("looked_up", what=what, outcome=outcome, duration_ms=round(seconds * 1e3, 2))
 
+    def awaits(self, target: Target) -> bool:
+        """Whether a denial of the target's operation waits for its end, so that it is worth knowing who passes."""
+        return bool(self._standing) and target.operation is not None and (target.operation.key, target.realm) in self._awaited
+
     def settings_reloaded(self, *, successful: bool) -> None:
         """Settings were read anew, and taken or refused."""
         self.metrics.reloaded(successful=successful)
@@ -115,19 +120,28 @@ class LiveObserver:
         return () if entry is None else entry.requirement.least or ()
 
     def _stand(self, place: StandingKey, fingerprint: str, key: DenialKey) -> None:
+        if place not in self._standing:
+            self._awaited[place[:2]] += 1
         kinds = self._standing.setdefault(place, {})
         if len(kinds) < MAX_KINDS_STANDING:
             kinds[fingerprint] = key
         self._standing.move_to_end(place)
         if len(self._standing) > MAX_STANDING:
-            self._standing.popitem(last=False)
+            self._no_more(self._standing.popitem(last=False)[0])
 
     def _resolve(self, record: RequestRecord) -> None:
         place = _standing_key(record, record.caller)
-        if place is not None:
-            for fingerprint, key in self._standing.pop(place, {}).items():
-                self.metrics.resolved(key)
-                self.denials.resolved(fingerprint)
+        if place is None or place not in self._standing:
+            return
+        for fingerprint, key in self._standing.pop(place).items():
+            self.metrics.resolved(key)
+            self.denials.resolved(fingerprint)
+        self._no_more(place)
+
+    def _no_more(self, place: StandingKey) -> None:
+        self._awaited[place[:2]] -= 1
+        if not self._awaited[place[:2]]:
+            del self._awaited[place[:2]]
 
 
 def _tops(roles: Iterable[str], catalog: Catalog) -> tuple[str, ...]:

@@ -103,7 +103,7 @@ class Refusals:
     async def _enriched(self, passage: Passage, answer: UpstreamAnswer, fields: AnswerFields, raw: bytes, plain: bytes) -> Enriched:
         facts = answer_facts(answer.status, answer.headers, plain)
         request = request_facts(passage, base_path=self._base_path, public_url=self._public_url)
-        explanation = await self._explainer.explain(request, _authorization(passage), facts, injected=passage.token is not None)
+        explanation = await self._explainer.explain(request, authorization(passage), facts, injected=passage.token is not None)
         if explanation is None:
             return Enriched(_sized(fields, raw), raw)
         passage.caller = explanation.caller
@@ -126,7 +126,8 @@ def _dumped(document: dict[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-def _authorization(passage: Passage) -> str | None:
+def authorization(passage: Passage) -> str | None:
+    """The field as Keycloak gets it: the caller's own, or the token that the proxy added."""
     if passage.token is not None:
         return f"Bearer {passage.token}"
     return passage.head.text(b"authorization")

@@ -12,6 +12,7 @@ from kcproxy.observe.events import Observer
 from kcproxy.proxy.answer import Refusals
 from kcproxy.proxy.explaining import LiveExplainer
 from kcproxy.proxy.forward import Plane
+from kcproxy.proxy.successes import Successes
 from kcproxy.settings import Settings
 
 _TOKEN_CONNECTIONS = 8
@@ -43,6 +44,13 @@ def plane_of(settings: Settings, observer: Observer, catalog: Catalog | None = N
         tokens=tokens,
         observer=observer,
         inspector=inspector,
+        successes=Successes(
+            observer,
+            catalog=lambda: plane.catalog,
+            caller=explainer.caller,
+            base_path=settings.upstream.base_path,
+            public_url=settings.upstream.origin,
+        ),
         refusals=Refusals(
             explainer,
             max_body_bytes=settings.limits.explain_body_bytes,

@@ -54,7 +54,7 @@ class LiveExplainer:
 
     async def explain(self, request: RequestFacts, authorization: str | None, answer: Answer, *, injected: bool) -> Explanation | None:
         """Why; None where the rules know nothing of it."""
-        caller = self._caller(authorization, injected=injected)
+        caller = self.caller(authorization, injected=injected)
         settings = self._settings
         return explain(
             explanation_id=secrets.token_hex(_ID_BYTES),
@@ -70,9 +70,13 @@ class LiveExplainer:
             docs_url=settings.docs_url,
         )
 
-    def caller_seen(self, authorization: str) -> Caller | None:
-        """A caller whose claims were read for an earlier refusal; nothing is read now."""
-        return self._callers.get(authorization) if self._callers else None
+    def caller(self, authorization: str | None, *, injected: bool) -> Caller:
+        """The caller by his claims, read once for a token."""
+        key = authorization or ""
+        caller = self._callers.get(key)
+        if caller is None or caller.injected != injected:
+            caller = self._callers[key] = read_caller(authorization, injected=injected)
+        return caller
 
     def rewrites(self, explanation: Explanation) -> bool:
         """Whether the body is to be enriched; otherwise only headers are added."""
@@ -93,13 +97,6 @@ class LiveExplainer:
     def failed(self, error: Exception) -> None:  # noqa: ARG002 - the log has it; the count needs only that it happened
         """Count an explanation that could not be made."""
         self._observer.looked_up("explanation", "failed", 0.0)
-
-    def _caller(self, authorization: str | None, *, injected: bool) -> Caller:
-        key = authorization or ""
-        caller = self._callers.get(key)
-        if caller is None or caller.injected != injected:
-            caller = self._callers[key] = read_caller(authorization, injected=injected)
-        return caller
 
     async def _facts(self, request: RequestFacts, caller: Caller, answer: Answer, authorization: str | None) -> Facts | None:
         if self._lookups is None:

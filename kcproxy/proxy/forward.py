@@ -16,6 +16,7 @@ from kcproxy.proxy.bodies import CallerGone, read_body
 from kcproxy.proxy.passage import Passage
 from kcproxy.proxy.protocol import Inbound
 from kcproxy.proxy.refused import Replacements
+from kcproxy.proxy.successes import Successes
 from kcproxy.settings import AccountSettings, Settings
 
 
@@ -33,6 +34,7 @@ class Plane:
         observer: Observer,
         refusals: Refusals | None = None,
         inspector: Inspector | None = None,
+        successes: Successes | None = None,
         clock: Callable[[], float] = time.perf_counter,
         token_clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -45,6 +47,7 @@ class Plane:
         self.tokens = tokens
         self.refusals = refusals
         self.inspector = inspector
+        self.successes = successes
         self.clock = clock
         self.accounts = Accounts(settings.accounts)
         self.upstream_origin = settings.upstream.origin.encode()

@@ -107,6 +107,8 @@ class ProxyService:
                 if enriched is not None:
                     await reply.write(answer.status, answer.reason, enriched.fields, enriched.body)
                     return
+            if answer.status < 300 and plane.successes is not None:
+                plane.successes.look(passage, fields)
             await reply.forward(answer, fields)
         finally:
             passage.upstream_seconds += max(plane.clock() - began - passage.explaining_seconds, 0.0)

@@ -98,11 +98,22 @@ def test_a_refused_request_uses_no_role(observer: LiveObserver) -> None:
     assert value(observer, "kcproxy_role_uses_total", account="app", role="view-users") is None
 
 
+def test_it_says_for_which_requests_it_is_worth_knowing_who_passes(observer: LiveObserver) -> None:
+    assert not observer.awaits(target())
+    observer.denied(explanation(), record(status=403))
+    assert observer.awaits(target())
+    assert not observer.awaits(target(method="DELETE"))
+    assert not observer.awaits(target(realm="another"))
+    observer.request_finished(record(caller=caller()))
+    assert not observer.awaits(target())
+
+
 def test_what_stands_has_an_end(observer: LiveObserver) -> None:
     for number in range(3000):
         one = caller(f"c-{number}")
         observer.denied(explanation(f"d-{number}", caller=one), record(status=403))
     assert len(observer._standing) == 1000
+    assert observer._awaited.total() == 1000
 
 
 def test_all_other_events_are_counted(observer: LiveObserver) -> None:

@@ -160,6 +160,9 @@ class Events:
     def denied(self, explanation: Explanation, record: RequestRecord) -> None:
         self.denials.append(explanation)
 
+    def awaits(self, target: Target) -> bool:
+        return False
+
     def answer_reduced(self, target: Target, notice: str) -> None:
         raise AssertionError("not expected here")
 

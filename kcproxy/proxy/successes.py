@@ -1,0 +1,67 @@
+"""What is done about a 2xx of the Admin REST API: a word where it may be thinner than it could be, and who got it, where he was refused before.
+
+Nothing, for nearly all requests: claims are read only for operations that let some callers in to less than all, and while a denial of the
+same operation waits for its end.
+"""
+
+import logging
+from collections.abc import Callable
+from functools import lru_cache
+
+from kcproxy.catalog import Catalog
+from kcproxy.explain.notice import notice
+from kcproxy.model import Caller
+from kcproxy.observe.events import Observer
+from kcproxy.proxy.answer import authorization
+from kcproxy.proxy.facts import request_facts
+from kcproxy.proxy.headers import AnswerFields
+from kcproxy.proxy.passage import Passage
+
+log = logging.getLogger("kcproxy.proxy")
+
+ReadCaller = Callable[..., Caller]
+
+
+class Successes:
+    """Looks at requests that passed; their bodies are never touched."""
+
+    def __init__(self, observer: Observer, *, catalog: Callable[[], Catalog], caller: ReadCaller, base_path: str, public_url: str) -> None:
+        """``caller`` reads claims and keeps what it has read: ``caller(authorization, injected=…)``."""
+        self._observer = observer
+        self._catalog = catalog
+        self._caller = caller
+        self._base_path = base_path
+        self._public_url = public_url
+
+    def look(self, passage: Passage, fields: AnswerFields) -> None:
+        """Add ``Kcproxy-Notice`` where the answer may be reduced. A bug in here never breaks an answer."""
+        operation = passage.target.operation
+        if operation is None:
+            return
+        may_be_thin = operation.key in _thinnable(self._catalog())
+        if not may_be_thin and not self._observer.awaits(passage.target):
+            return
+        try:
+            passage.caller = self._caller(authorization(passage), injected=passage.token is not None)
+            if may_be_thin:
+                self._announce(passage, passage.caller, fields)
+        except Exception:
+            log.exception("a success could not be looked at")
+
+    def _announce(self, passage: Passage, caller: Caller, fields: AnswerFields) -> None:
+        request = request_facts(passage, base_path=self._base_path, public_url=self._public_url)
+        text = notice(request, caller, self._catalog())
+        if text is not None:
+            fields.lines.append(b"Kcproxy-Notice: %b\r\n" % text.encode("ascii"))
+            self._observer.answer_reduced(passage.target, text)
+
+
+@lru_cache(maxsize=4)
+def _thinnable(catalog: Catalog) -> frozenset[str]:
+    """Keys of operations that some roles open without giving all of the answer."""
+    return frozenset(
+        entry.operation.key
+        for entry in catalog.operations
+        for requirement in (entry.requirement, *(variant.requirement for variant in entry.variants))
+        if requirement.any_of != requirement.admits
+    )
