@@ -111,7 +111,7 @@ class Reply:
             return
         try:
             async with asyncio.timeout(self._idle_seconds):
-                await self._inbound.writer.drain()
+                await self._inbound.protocol.drained()
         except (TimeoutError, OSError) as error:
             self.abort()
             raise CallerGone from error
