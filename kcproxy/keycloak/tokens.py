@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cachetools import TTLCache
+from cachetools import TLRUCache, TTLCache
 
 from kcproxy.errors import TokenFetchError
 from kcproxy.explain.claims import read_caller
@@ -60,7 +60,8 @@ class TokenSource:
         self._observer = observer
         self._clock = clock
         self._jitter = jitter
-        self._held: dict[AccountKey, HeldToken] = {}  # one an account of the settings; a plain dictionary, for every request asks it
+        # Each token leaves by itself when it must not be used any more.
+        self._held: TLRUCache[AccountKey, HeldToken] = TLRUCache(_MAX_ACCOUNTS, ttu=_until_unusable, timer=clock)
         self._failed: TTLCache[AccountKey, TokenFetchError] = TTLCache(_MAX_ACCOUNTS, ttl=_FAILURE_SECONDS, timer=clock)
         self._flights: dict[AccountKey, asyncio.Task[HeldToken]] = {}
 
@@ -73,7 +74,7 @@ class TokenSource:
         key = _key(account)
         now = self._clock()
         held = self._held.get(key)
-        if held is None or now >= held.unusable_at:
+        if held is None:
             self._observer.token_cache_read(account.client_id, hit=False)
             return await self._fetched(key, account)
         self._observer.token_cache_read(account.client_id, hit=True)
@@ -91,7 +92,7 @@ class TokenSource:
         def acceptable(held: HeldToken | None) -> bool:
             return held is not None and held.token != refused_token and (since is None or held.asked_at >= since)
 
-        held = self._usable(key)
+        held = self._held.get(key)
         try:
             # Twice: a fetch that was under way already may have been asked for too early.
             for _ in range(2):
@@ -114,10 +115,6 @@ class TokenSource:
         for flight in flights:
             flight.cancel()
         await asyncio.gather(*flights, return_exceptions=True)
-
-    def _usable(self, key: AccountKey) -> HeldToken | None:
-        held = self._held.get(key)
-        return held if held is not None and self._clock() < held.unusable_at else None
 
     async def _fetched(self, key: AccountKey, account: AccountSettings) -> HeldToken:
         failure = self._failed.get(key)
@@ -166,6 +163,14 @@ def _admin_roles(token: str) -> tuple[str, ...]:
     return tuple(
         sorted({role for client, roles in named.items() if client == "realm-management" or client.endswith("-realm") for role in roles})
     )
+
+
+def _until_unusable(_: AccountKey, held: HeldToken, __: float) -> float:
+    return held.unusable_at
+
+
+def _until_unusable(_key: AccountKey, held: HeldToken, _now: float) -> float:
+    return held.unusable_at
 
 
 def _key(account: AccountSettings) -> AccountKey:
