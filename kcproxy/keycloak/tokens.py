@@ -169,9 +169,5 @@ def _until_unusable(_: AccountKey, held: HeldToken, __: float) -> float:
     return held.unusable_at
 
 
-def _until_unusable(_key: AccountKey, held: HeldToken, _now: float) -> float:
-    return held.unusable_at
-
-
 def _key(account: AccountSettings) -> AccountKey:
     return account.token_realm, account.client_id, account.scopes
