@@ -125,7 +125,7 @@ async def main() -> None:
             ("light", "wide", "denial", "/denials/kp-7f3a9c4"),
             ("dark", "phone", "denial-phone", "/denials/kp-7f3a9c4"),
             ("light", "phone", "denials-phone", "/"),
-            ("light", "wide", "roles", "/roles?q=GET+users"),
+            ("light", "wide", "roles", "/roles?q=users+role-mappings"),
         ):
             page = await browser.new_page(viewport=SIZES[size], color_scheme=scheme, device_scale_factor=1)  # type: ignore[arg-type]
             await take(page, address, name, path)

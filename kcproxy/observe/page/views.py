@@ -1,10 +1,10 @@
 """From documents to what the templates show. Pure: no request, no clock."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kcproxy.catalog import Catalog, Entry
-from kcproxy.model import CallerKind, RoleSet
+from kcproxy.model import CallerKind
 from kcproxy.observe.documents import Document
 
 MAX_ROWS = 40
@@ -73,22 +73,20 @@ def role_rows(catalog: Catalog, q: str) -> list[Document]:
     """Lines of the role table that hold all words of a search."""
     words = q.lower().split()
     rows = [_role_row(entry) for entry in catalog.operations]
-    return [row for row in rows if all(word in " ".join(map(str, row.values())).lower() for word in words)]
+    return [row for row in rows if all(word in row["text"] for word in words)]
 
 
 def _role_row(entry: Entry) -> Document:
     operation, requirement = entry.operation, entry.requirement
+    roles = [role for together in requirement.any_of for role in together]
     return {
         "method": operation.method,
         "path": operation.path,
         "body": operation.body or "",
-        "least": "-" if requirement.least is None else _together(requirement.least),
-        "any_of": "not even realm-admin" if not requirement.any_of else " or ".join(_together(roles) for roles in requirement.any_of),
+        "least": requirement.least,
+        "any_of": requirement.any_of,
+        "text": " ".join([operation.method, operation.path, operation.body or "", *roles]).lower(),
     }
-
-
-def _together(roles: RoleSet | Sequence[str]) -> str:
-    return " + ".join(roles) if roles else "any token"
 
 
 def is_web_url(value: Any) -> bool:
