@@ -20,6 +20,8 @@ from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.wiring import live_observer
 from kcproxy.proxy import admin
 from kcproxy.proxy.assembly import catalog_for, dismantle, plane_of
+from kcproxy.proxy.detection import keep_version
+from kcproxy.proxy.forward import Plane
 from kcproxy.proxy.protocol import ProxyServer
 from kcproxy.proxy.reload import watch
 from kcproxy.proxy.service import ProxyService
@@ -102,6 +104,7 @@ class Process:
             self._listen_to_signals()
             self._problems.clear()
             observer.log.info("listening", **self._whereabouts(catalog))
+            self._start(keep_version(lambda: self.service.plane, self._tell_version))
             await self._stop.wait()
             await self._drain(listener, server)
         finally:
@@ -117,6 +120,9 @@ class Process:
             "keycloak": catalog.version,
             "accounts": ", ".join(account.client_id for account in settings.accounts) or "none",
         }
+
+    def _tell_version(self, plane: Plane) -> None:
+        self.observer.log.info("keycloak_version", table=plane.catalog.version, server=plane.version or "not told apart from others")
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -138,7 +144,7 @@ class Process:
             return
         try:
             settings = self._reload()
-            plane = plane_of(settings, self.observer)
+            plane = plane_of(settings, self.observer, self._catalog_after(settings))
         except (KcproxyError, OSError, ssl.SSLError) as error:
             self.observer.settings_reloaded(successful=False)
             problems = list(error.problems) if isinstance(error, SettingsError) else [str(error)]
@@ -150,6 +156,10 @@ class Process:
         self.observer.settings_reloaded(successful=True)
         self.observer.log.info("reloaded", needs_restart=needs_restart)
         self._start(dismantle(old, patience_seconds=settings.drain_seconds))
+
+    def _catalog_after(self, settings: Settings) -> Catalog | None:
+        """The table to begin with after a reload: the one in use, where the settings name none; it is looked into again soon."""
+        return self.service.plane.catalog if settings.explain.keycloak_version is None else None
 
     async def _drain(self, listener: asyncio.Server, server: ProxyServer) -> None:
         """Finish what is under way, within the settings' time; what is left then is cut off."""

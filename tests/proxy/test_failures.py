@@ -130,6 +130,7 @@ async def test_no_write_is_executed_twice_when_the_connection_breaks(upstream: R
 
 async def test_an_early_answer_ends_an_upload() -> None:
     """Keycloak answers 413 to what is above 10 MiB before all of it has come."""
+    ended = asyncio.Event()
 
     async def early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -138,12 +139,14 @@ async def test_an_early_answer_ends_an_upload() -> None:
         await writer.drain()
         await asyncio.sleep(0.2)
         writer.close()
+        ended.set()
 
     server = await asyncio.start_server(early, "127.0.0.1", 0, limit=1 << 20)
     async with server, running_proxy(server.sockets[0].getsockname()[1]) as proxy, proxy.connect() as (reader, writer):
         writer.write(b"POST /admin/realms HTTP/1.1\r\nHost: a\r\nContent-Length: 30000000\r\n\r\n" + b"x" * 200_000)
         answer = await asyncio.wait_for(read_answer(reader), 5)
         assert answer.status == 413
+        await ended.wait()
 
 
 class TestTheCallerLeaves:

@@ -1,0 +1,83 @@
+"""Which Keycloak answers: found out from its public documents at start, and again from time to time, for servers are upgraded."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+from kcproxy.catalog.fingerprint import DISCOVERY, PublicAnswer, public_paths, versions_that_fit
+from kcproxy.errors import KcproxyError
+from kcproxy.keycloak.upstream import Upstream
+from kcproxy.proxy.assembly import catalog_for
+from kcproxy.proxy.forward import Plane
+
+log = logging.getLogger("kcproxy.proxy")
+
+RETRY_SECONDS = 15.0
+RECHECK_SECONDS = 300.0
+_MAX_DOCUMENT_BYTES = 1 << 20
+
+
+async def detect(upstream: Upstream, *, host: str, base_path: str, realm: str) -> tuple[str, ...]:
+    """The measured versions that answer as this server does, oldest first; empty where it cannot be told. UpstreamError where it is down."""
+    answers = {}
+    for name, path in public_paths(quote(realm, safe="")).items():
+        answers[name] = await _ask(upstream, host, base_path + path)
+    discovery = answers.pop(DISCOVERY)
+    return versions_that_fit(discovery.body, answers) if discovery.status == 200 else ()
+
+
+async def _ask(upstream: Upstream, host: str, target: str) -> PublicAnswer:
+    answer = await upstream.exchange("GET", target, [(b"Host", host.encode()), (b"Accept", b"application/json")], None)
+    try:
+        body = await answer.read(_MAX_DOCUMENT_BYTES)
+    finally:
+        answer.release()
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
+    return PublicAnswer(status=answer.status, headers=headers, body=_object(body))
+
+
+def _object(body: bytes | None) -> dict[str, Any]:
+    try:
+        parsed = json.loads(body or b"")
+    except (ValueError, RecursionError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+async def settle_version(plane: Plane) -> bool:
+    """Give the plane the table that fits its server; whether that could be told. Settings that name a version are not overruled."""
+    settings = plane.settings
+    if settings.explain.keycloak_version is not None:
+        return True
+    realm = next((account.token_realm for account in settings.accounts), "master")
+    try:
+        found = await detect(plane.side, host=plane.upstream_host.decode(), base_path=plane.base_path, realm=realm)
+    except KcproxyError:
+        return False
+    if not found:
+        return False
+    plane.catalog = catalog_for(found[-1])
+    plane.version = found[0] if len(found) == 1 else None
+    return True
+
+
+async def keep_version(plane: Callable[[], Plane], told: Callable[[Plane], None]) -> None:
+    """Settle the version of the current plane now, soon again where it could not be told, and from time to time; until cancelled.
+
+    ``told`` is called whenever another table is used than before, or another plane.
+    """
+    known: tuple[Plane, str] | None = None
+    while True:
+        current = plane()
+        try:
+            settled = await settle_version(current)
+        except Exception:
+            log.exception("the version of Keycloak could not be found out")
+            settled = False
+        if settled and known != (current, current.catalog.version):
+            known = (current, current.catalog.version)
+            told(current)
+        await asyncio.sleep(RECHECK_SECONDS if settled else RETRY_SECONDS)
