@@ -4,12 +4,13 @@ Whatever a stranger sends, ``read_caller`` gives a Caller: sizes are bounded, ty
 a token ever stands in a ``problem``.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-import jwt
+from jwt.utils import base64url_decode
 
 from kcproxy.model import NOTHING, Caller, CallerKind
 
@@ -18,6 +19,7 @@ MAX_NAME_CHARACTERS = 255  # Keycloak's own limit for client ids and user names
 MAX_ROLES = 8192  # an administrator of 150 realms carries about 3000
 
 _SERVICE_ACCOUNT_PREFIX = "service-account-"
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\Z")  # JWS compact serialization, RFC 7515 section 7.1
 _BEARER_SCHEMES = frozenset({"bearer", "dpop"})
 _ISSUER_REALM = re.compile(r"/realms/([^/?#]+)/?$")
 _PLACEHOLDERS = frozenset({"null", "undefined", "none", "nil", "true", "false", "[object object]", "<token>", "token"})
@@ -37,14 +39,18 @@ def read_caller(authorization: str | None, *, injected: bool = False) -> Caller:
 
 
 def read_claims(token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
-    """Header and claims of a JWT, unverified; None where it is none. Never raises."""
-    if len(token) > MAX_TOKEN_BYTES:
+    """Header and claims of a JWT (RFC 7519), unverified; None where it is none. Never raises.
+
+    Not ``jwt.decode_complete``: it looks at each character of a token in Python, which for an administrator of 150 realms costs more
+    than the whole explanation.
+    """
+    if len(token) > MAX_TOKEN_BYTES or not _COMPACT.match(token):
         return None
+    first, second, _ = token.split(".")
     try:
-        parts = jwt.decode_complete(token, options={"verify_signature": False})
-    except (jwt.PyJWTError, ValueError, TypeError, RecursionError, OverflowError, MemoryError):
+        header, claims = json.loads(base64url_decode(first)), json.loads(base64url_decode(second))
+    except (ValueError, RecursionError):
         return None
-    header, claims = parts["header"], parts["payload"]
     return (header, claims) if isinstance(header, dict) and isinstance(claims, dict) else None
 
 

@@ -50,7 +50,11 @@ def age(seconds: float) -> str:
 
 def shown(value: str, limit: int = 200) -> str:
     """A name from outside, fit for a sentence: no control characters, no line breaks, of bounded length."""
-    clean = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in value)
+    clean = (
+        value
+        if value.isprintable()
+        else "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in value)
+    )
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 

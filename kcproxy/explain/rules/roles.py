@@ -183,9 +183,9 @@ def _other_realms(situation: Situation) -> tuple[str, ...]:
     """A master token that has the admin roles of other realms: a name in the path that is not the one that was meant."""
     if not situation.from_master or situation.caller.client_roles.get(situation.container):
         return ()
-    others = [shown(client) for client in situation.caller.client_roles if client.endswith("-realm") and client != situation.container]
+    others = [client for client in situation.caller.client_roles if client.endswith("-realm") and client != situation.container]
     more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-    return (f"it carries roles of {list_of(others[:3])}{more} only",) if others else ()
+    return (f"it carries roles of {list_of([shown(client) for client in others[:3]])}{more} only",) if others else ()
 
 
 def _listed(roles: RoleSet) -> str:
