@@ -76,6 +76,7 @@ async def stage(base_url: str, realm: str) -> AsyncIterator[Stage]:
             clients = {client["clientId"]: client["id"] for client in await empty.admin("GET", f"/{realm}/clients")}
             made = Stage(session=session, base_url=base_url, realm=realm, user_id=user["id"], client_ids=clients)
             await made.grant("inspector", "view-users", "view-clients", "view-realm")
+            await made.grant("reader", "query-users")
             yield made
         finally:
             await empty.admin("DELETE", f"/{realm}")
@@ -177,6 +178,7 @@ async def bad_day(made: Stage, running: Proxy) -> None:
     calls: tuple[tuple[str, str, dict[str, str]], ...] = (
         ("GET", user, {}),  # refused with the proxy's token
         ("GET", user, bearer),  # refused with the caller's own
+        ("GET", f"{realm}/users", bearer),  # let in, but sees nobody
         ("GET", f"{realm}/clients", bearer),
         ("POST", f"{realm}/users", bearer),
         ("GET", f"{realm}/users", wrong),
@@ -187,7 +189,7 @@ async def bad_day(made: Stage, running: Proxy) -> None:
     for _ in range(3):
         for method, path, headers in calls:
             await _call(made, running, method, path, headers)
-    await made.grant("app", "query-users", "manage-events")  # enough to be let into the list of users, not to see them
+    await made.grant("app", "query-users", "manage-events")  # more than it needs, and not what it needs
     await made.grant("reader", "view-users")
     for _ in range(3):
         await _call(made, running, "GET", f"{realm}/users", {})

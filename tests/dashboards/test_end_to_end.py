@@ -90,7 +90,7 @@ async def _page_has_it(made: Stage, running: Proxy) -> None:
     async with made.session.get(f"{running.admin_url}/api/denials") as answer:
         groups = (await answer.json())["denials"]
     resolved = {group["who"] for group in groups if group["resolvedAt"] and group["missing"] == ["view-users"]}
-    assert "service-account-app" in resolved
+    assert {"service-account-app", "service-account-reader"} <= resolved
 
 
 def _nothing_secret(folder: Path) -> None:
