@@ -1,12 +1,13 @@
-"""Which Keycloak versions fit to what a server shows to everyone: OpenID Connect Discovery 1.0 and three more public answers.
+"""Which Keycloak versions fit to what a server shows to everyone: OpenID Connect Discovery 1.0 and a few more public answers.
 
 Keycloak tells its version to administrators only (`/admin/serverinfo`), but each version added something to its public documents.
 The facts in ``data/discovery.json`` were recorded on real servers; facts that a realm's settings or a feature switch can change are
-left out, except for headers, which something in between may change: they count only as long as they contradict nothing.
+left out. Headers and the console's messages can be changed by something in between or by a theme: they count only as long as they
+contradict nothing.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -75,19 +76,15 @@ def public_paths(realm: str) -> Mapping[str, str]:
 def versions_that_fit(discovery: Mapping[str, Any], answers: Mapping[str, PublicAnswer] = NOTHING) -> tuple[str, ...]:
     """The measured versions, oldest first, that would have answered so.
 
-    `discovery` is the parsed discovery document of any realm; `answers` are answers to `public_paths`, by name, as many as there are
-    (the one named `DISCOVERY` adds its headers). More than one version: what is known does not tell them apart. None: no measured
-    version answers so. A version that was never measured comes out as the measured one that it equals in these facts.
-    Answers that contradict each other are left aside, then only `discovery` counts.
+    `discovery` is the parsed discovery document of any realm; `answers` are answers to the other `public_paths`, by name, as many as
+    there are. More than one version: what is known does not tell them apart. None: no measured version answers so. A version that was
+    never measured comes out as the measured one that it equals in these facts. Where the answers contradict each other, only
+    `discovery` counts.
     """
     known = _facts()
-    body_alone = {DISCOVERY: PublicAnswer(status=200, body=discovery)}
-    complete = {name: answer for name, answer in answers.items() if _is_keycloaks(known, name, answer)} | {
-        DISCOVERY: PublicAnswer(status=200, headers=answers[DISCOVERY].headers if DISCOVERY in answers else NOTHING, body=discovery)
-    }
-    headers_known = DISCOVERY in answers
-    facts = [fact for fact in known.facts if headers_known or fact.header is None or fact.document != DISCOVERY]
-    return _agreeing(known, facts, complete) or _agreeing(known, [fact for fact in facts if fact.header is None], body_alone)
+    alone = {DISCOVERY: PublicAnswer(status=200, body=discovery)}
+    others = {name: answer for name, answer in answers.items() if _is_keycloaks(known, name, answer)}
+    return _agreeing(known, others | alone) or _agreeing(known, alone)
 
 
 def _is_keycloaks(known: _Facts, name: str, answer: PublicAnswer) -> bool:
@@ -95,6 +92,6 @@ def _is_keycloaks(known: _Facts, name: str, answer: PublicAnswer) -> bool:
     return name in known.documents and answer.status in known.documents[name]["statuses"]
 
 
-def _agreeing(known: _Facts, facts: Iterable[_Fact], answers: Mapping[str, PublicAnswer]) -> tuple[str, ...]:
-    checked = [(fact.since, fact.holds(answers[fact.document])) for fact in facts if fact.document in answers]
+def _agreeing(known: _Facts, answers: Mapping[str, PublicAnswer]) -> tuple[str, ...]:
+    checked = [(fact.since, fact.holds(answers[fact.document])) for fact in known.facts if fact.document in answers]
     return tuple(version for index, version in enumerate(known.versions) if all((index >= since) == holds for since, holds in checked))

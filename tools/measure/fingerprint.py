@@ -19,17 +19,21 @@ from tools.realserver.distribution import version_numbers
 
 _PROJECT = Path(__file__).resolve().parents[2]
 RECORDED = _PROJECT / "tests" / "catalog" / "recorded"
+_OTHER = "other-releases"
 DISCOVERY = _PROJECT / "kcproxy" / "catalog" / "data" / "discovery.json"
 
+_DISCOVERY = "openid-configuration"
 DOCUMENTS = {
-    "openid-configuration": "/realms/{realm}/.well-known/openid-configuration",
+    _DISCOVERY: "/realms/{realm}/.well-known/openid-configuration",
     "oauth-authorization-server": "/realms/{realm}/.well-known/oauth-authorization-server",
     "certs": "/realms/{realm}/protocol/openid-connect/certs",
     "userinfo": "/realms/{realm}/protocol/openid-connect/userinfo",
+    "console-messages": "/admin/{realm}/console/messages.json",
 }
-"""Name → path, dearest last: facts of an earlier document are preferred. All of them are answered to callers without a token."""
+"""Name → path, best first: facts of an earlier document are preferred (the last depends on the theme of the console). All of them are answered to callers without a token."""
 
-_HEADERS = ("cache-control", "content-type", "x-robots-tag")
+# Not x-robots-tag: it came with a patch release and is a setting of the realm.
+_HEADERS = ("cache-control", "content-type")
 
 _NOT_THE_VERSIONS_OWN = {
     "scopes_supported": "the client scopes of the realm",
@@ -73,8 +77,9 @@ def facts_of(answers: Answers) -> Iterator[Fact]:
     """Everything that can be said about a version's answers, as facts in the form of `discovery.json`."""
     for name, answer in answers.items():
         yield {"document": name, "status": str(answer["status"])}
-        for header, value in answer["headers"].items():
-            yield {"document": name, "header": header, "value": value}
+        if name != _DISCOVERY:  # the look-up is given its body alone
+            for header, value in answer["headers"].items():
+                yield {"document": name, "header": header, "value": value}
         if answer["status"] == 200:
             yield from _facts_of_body(name, answer["body"])
 
@@ -89,10 +94,14 @@ def _facts_of_body(name: str, body: Mapping[str, Any]) -> Iterator[Fact]:
                 yield {"document": name, "member": member, "value": str(item)}
 
 
-def distinguishing(recorded: Mapping[str, Answers]) -> list[dict[str, Any]]:
-    """A small set of facts, each with the version `since` which it holds, that tells apart all versions that any fact tells apart."""
-    holds = _holding(recorded)
-    open_pairs = {pair for pair in combinations(recorded, 2) if any((pair[0] in there) != (pair[1] in there) for there in holds.values())}
+def distinguishing(recorded: Mapping[str, Answers], others: Mapping[str, Answers]) -> list[dict[str, Any]]:
+    """A small set of facts, each with the version `since` which it holds, that tells apart all versions that any fact tells apart.
+
+    `others` are other releases of the same lines (major.minor): a fact that came or went with a patch release is no fact of the line.
+    """
+    holds = _holding(recorded, others)
+    ordered = sorted(recorded, key=version_numbers)
+    open_pairs = {pair for pair in combinations(ordered, 2) if any((pair[0] in there) != (pair[1] in there) for there in holds.values())}
     chosen = []
     while open_pairs:
         text = max(holds, key=lambda key: (_gain(holds[key], open_pairs), _preference(json.loads(key))))
@@ -101,7 +110,7 @@ def distinguishing(recorded: Mapping[str, Answers]) -> list[dict[str, Any]]:
     return sorted(chosen, key=lambda fact: version_numbers(fact["since"]))
 
 
-def _holding(recorded: Mapping[str, Answers]) -> dict[str, frozenset[str]]:
+def _holding(recorded: Mapping[str, Answers], others: Mapping[str, Answers]) -> dict[str, frozenset[str]]:
     """Each fact (as JSON) to the versions where it holds. Only facts that a version brought and all later ones kept: others are accidents."""
     ordered = sorted(recorded, key=version_numbers)
     found: dict[str, set[str]] = {}
@@ -109,7 +118,18 @@ def _holding(recorded: Mapping[str, Answers]) -> dict[str, frozenset[str]]:
         for fact in facts_of(recorded[version]):
             found.setdefault(json.dumps(fact), set()).add(version)
     tails = {frozenset(ordered[at:]) for at in range(1, len(ordered))}
-    return {fact: frozenset(there) for fact, there in sorted(found.items()) if there in tails}
+    shown = [(_line(release), set(answers), {json.dumps(fact) for fact in facts_of(answers)}) for release, answers in others.items()]
+    lines = {_line(version): version for version in ordered}
+
+    def is_of_the_line(fact: str, there: set[str]) -> bool:
+        document = json.loads(fact)["document"]
+        return all((fact in facts) == (lines[line] in there) for line, asked, facts in shown if document in asked)
+
+    return {fact: frozenset(there) for fact, there in sorted(found.items()) if there in tails and is_of_the_line(fact, there)}
+
+
+def _line(version: str) -> tuple[int, ...]:
+    return version_numbers(version)[:2]
 
 
 def _gain(there: frozenset[str], pairs: set[tuple[str, str]]) -> int:
@@ -117,17 +137,17 @@ def _gain(there: frozenset[str], pairs: set[tuple[str, str]]) -> int:
 
 
 def _preference(fact: Fact) -> tuple[int, int, str]:
-    """Bodies before statuses before headers, which things in between may change; earlier documents first."""
+    """Earlier documents first; then bodies before statuses before headers, which things in between may change."""
     kind = 2 if "member" in fact else 1 if "status" in fact else 0
-    return (kind, -list(DOCUMENTS).index(fact["document"]), json.dumps(fact))
+    return (-list(DOCUMENTS).index(fact["document"]), kind, json.dumps(fact))
 
 
 def derive() -> dict[str, Any]:
     """The content of `discovery.json` from all recorded answers."""
-    recorded = {path.stem: json.loads(path.read_text()) for path in RECORDED.glob("*.json")}
+    recorded = _read(RECORDED)
     versions = sorted(recorded, key=version_numbers)
-    every: Fact = {"document": "openid-configuration", "member": _EVERY_KEYCLOAK, "since": versions[0]}
-    facts = [every, *distinguishing({version: recorded[version] for version in versions})]
+    every: Fact = {"document": _DISCOVERY, "member": _EVERY_KEYCLOAK, "since": versions[0]}
+    facts = [every, *distinguishing(recorded, _read(RECORDED / _OTHER))]
     used = [name for name in DOCUMENTS if any(fact["document"] == name for fact in facts)]
     documents = {
         name: {"path": DOCUMENTS[name], "statuses": sorted({recorded[version][name]["status"] for version in versions})} for name in used
@@ -140,6 +160,10 @@ def document(content: Mapping[str, Any]) -> str:
     head = json.dumps({name: value for name, value in content.items() if name != "facts"}).removesuffix("}")
     facts = ",\n".join(json.dumps(fact) for fact in content["facts"])
     return f'{head},\n"facts": [\n{facts}\n]}}\n'
+
+
+def _read(folder: Path) -> dict[str, Answers]:
+    return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
 
 
 def _write(path: Path, answers: Answers) -> None:
@@ -155,7 +179,7 @@ def main(arguments: list[str]) -> int:
                 _write(RECORDED / f"{version}.json", record(version))
         case ["record-other", *versions] if versions:
             for version in versions:
-                _write(RECORDED / "other-releases" / f"{version}.json", record(version, prepared=False))
+                _write(RECORDED / _OTHER / f"{version}.json", record(version, prepared=False))
         case ["derive"]:
             DISCOVERY.write_text(document(derive()))
         case _:

@@ -21,7 +21,7 @@ from tools.realserver.distribution import STORE, RealServerError, fetch_distribu
 from tools.realserver.home import clone, new_run_folder, prepared_home
 
 _SUPERVISOR = Path(__file__).with_name("supervise.py")
-_BOOT_SECONDS = 240.0
+_BOOT_SECONDS = 600.0
 _STOP_SECONDS = 40.0
 _SHOW_EVERY_SECONDS = 4.0
 _HEAP = "-Xms128m -Xmx700m"
