@@ -1,0 +1,273 @@
+"""The life of a real process: ready, reloaded, drained; what it refuses to start with; nothing lost on the way."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.proxy.servers import OK, Message, RecordingUpstream, read_answer, read_head
+
+START_SECONDS = 20
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Served:
+    """A ``kcproxy serve`` of its own."""
+
+    process: asyncio.subprocess.Process
+    port: int
+    admin_port: int
+    config: Path
+    log: Path
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        lines = (json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{"))
+        return [line for line in lines if line["event"] == name]
+
+    async def logged(self, name: str, count: int = 1) -> dict[str, Any]:
+        """The event's line, once it is there that often."""
+        async with asyncio.timeout(START_SECONDS):
+            while len(self.events(name)) < count:
+                assert self.process.returncode is None or name in {"drained", "draining"}, self.log.read_text()
+                await asyncio.sleep(0.02)
+        return self.events(name)[-1]
+
+    async def ended(self) -> int:
+        return await asyncio.wait_for(self.process.wait(), START_SECONDS)
+
+    async def admin(self, path: str) -> tuple[int, str]:
+        async with aiohttp.ClientSession() as http, http.get(f"http://127.0.0.1:{self.admin_port}{path}") as answer:
+            return answer.status, await answer.text()
+
+
+def configuration(upstream_port: int, port: int, admin_port: int, more: str = "") -> str:
+    return (
+        f'listen = "127.0.0.1:{port}"\nadmin_listen = "127.0.0.1:{admin_port}"\ndrain_seconds = 3\n{more}\n'
+        f'[upstream]\nurl = "http://127.0.0.1:{upstream_port}"\n[explain]\nkeycloak_version = "26.7.4"\n'
+    )
+
+
+async def start(config: Path, log: Path) -> asyncio.subprocess.Process:
+    with log.open("wb") as file:
+        command = (sys.executable, "-m", "kcproxy", "serve", "--config", str(config))
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("KCPROXY_")}
+        return await asyncio.create_subprocess_exec(*command, stdout=file, stderr=file, env=environment)
+
+
+@asynccontextmanager
+async def served(upstream: RecordingUpstream, folder: Path, more: str = "") -> AsyncIterator[Served]:
+    port, admin_port = free_port(), free_port()
+    config, log = folder / "kcproxy.toml", folder / "log"
+    config.write_text(configuration(upstream.port, port, admin_port, more))
+    process = await start(config, log)
+    running = Served(process, port, admin_port, config, log)
+    try:
+        await running.logged("listening")
+        yield running
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def test_ready_then_drained_with_exit_code_0(upstream: RecordingUpstream, tmp_path: Path) -> None:
+    async with served(upstream, tmp_path) as running:
+        assert await running.admin("/readyz") == (200, "ready\n")
+        assert (await running.admin("/healthz"))[0] == 200
+        running.process.send_signal(signal.SIGTERM)
+        assert await running.ended() == 0
+        assert (await running.logged("drained"))["cut_off"] == 0
+
+
+async def test_a_drain_finishes_what_is_under_way_and_takes_nothing_new(upstream: RecordingUpstream, tmp_path: Path) -> None:
+    go_on = asyncio.Event()
+
+    async def held(_: Message) -> bytes:
+        await go_on.wait()
+        return OK
+
+    upstream.react = held
+    async with served(upstream, tmp_path) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(b"POST /admin/realms HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}")
+        async with asyncio.timeout(5):
+            while not upstream.requests:  # noqa: ASYNC110 - the recorder tells nobody
+                await asyncio.sleep(0.01)
+        running.process.send_signal(signal.SIGTERM)
+        await running.logged("draining")
+        assert await running.admin("/readyz") == (503, "draining\n")
+        with pytest.raises(OSError, match="Connect call failed"):
+            await asyncio.open_connection("127.0.0.1", running.port)
+        go_on.set()
+        assert (await asyncio.wait_for(read_answer(reader), 5)).status == 200
+        writer.close()
+        assert await running.ended() == 0
+
+
+async def test_a_drain_comes_to_an_end_when_keycloak_does_not(upstream: RecordingUpstream, tmp_path: Path) -> None:
+    async def never(_: Message) -> bytes:
+        await asyncio.sleep(60)
+        return OK
+
+    upstream.react = never
+    async with served(upstream, tmp_path) as running:
+        _, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(b"GET /admin/realms HTTP/1.1\r\nHost: a\r\n\r\n")
+        async with asyncio.timeout(5):
+            while not upstream.requests:  # noqa: ASYNC110 - the recorder tells nobody
+                await asyncio.sleep(0.01)
+        running.process.send_signal(signal.SIGTERM)
+        assert await running.ended() == 0
+        assert (await running.logged("drained"))["cut_off"] == 1
+        writer.close()
+
+
+@dataclass
+class Tally:
+    """What came of many requests."""
+
+    good: int = 0
+    refused: int = 0
+    lost: int = 0
+
+
+async def keep_asking(port: int, tally: Tally, stop: asyncio.Event, number: int) -> None:
+    """Writes on kept connections, each with a name of its own; a connection that was announced to close is opened anew."""
+    count = 0
+    while not stop.is_set():
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            tally.refused += 1
+            await asyncio.sleep(0.01)
+            continue
+        with contextlib.closing(writer):
+            while not stop.is_set():
+                count += 1
+                writer.write(f"POST /{number}/{count} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{{}}".encode())
+                head = await _head(reader)
+                if head is None:
+                    tally.lost += 1
+                    break
+                await reader.readexactly(int(head.value("content-length") or 0))
+                tally.good += head.status == 200
+                tally.refused += head.status == 503
+                if head.value("connection") == b"close":
+                    break
+
+
+async def _head(reader: asyncio.StreamReader) -> Message | None:
+    try:
+        return await asyncio.wait_for(read_head(reader), 10)
+    except ConnectionError:
+        return None
+
+
+async def under_load(running: Served, upstream: RecordingUpstream, action: Callable[[], Any]) -> Tally:
+    tally, stop = Tally(), asyncio.Event()
+    askers = [asyncio.create_task(keep_asking(running.port, tally, stop, number)) for number in range(16)]
+    await asyncio.sleep(0.5)
+    await action()
+    await asyncio.sleep(0.5)
+    stop.set()
+    await asyncio.gather(*askers)
+    targets = [request.target for request in upstream.requests]
+    assert len(targets) == len(set(targets)), "a write was executed twice"
+    return tally
+
+
+async def test_sigterm_under_load_loses_no_request(upstream: RecordingUpstream, tmp_path: Path) -> None:
+    async with served(upstream, tmp_path) as running:
+
+        async def terminate() -> None:
+            running.process.send_signal(signal.SIGTERM)
+            assert await running.ended() == 0
+
+        tally = await under_load(running, upstream, terminate)
+    assert tally.lost == 0
+    assert tally.good == len(upstream.requests) > 100
+    assert tally.refused > 0
+
+
+async def test_reloads_under_load_lose_no_request(upstream: RecordingUpstream, tmp_path: Path) -> None:
+    async with served(upstream, tmp_path) as running:
+
+        async def reload() -> None:
+            for number in range(5):
+                running.process.send_signal(signal.SIGHUP)
+                await running.logged("reloaded", number + 1)
+
+        tally = await under_load(running, upstream, reload)
+        assert (tally.lost, tally.refused) == (0, 0)
+        assert tally.good == len(upstream.requests) > 100
+
+
+async def test_a_changed_file_is_taken_and_a_bad_one_refused(upstream: RecordingUpstream, tmp_path: Path) -> None:
+    async with served(upstream, tmp_path) as running:
+        running.config.write_text(running.config.read_text() + "[limits]\nmax_concurrent_requests = 100\n")
+        await running.logged("reloaded")
+        running.config.write_text("listen = 7\nnonsense = true\n")
+        refused = await running.logged("reload_refused")
+        assert any("nonsense" in problem for problem in refused["problems"])
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await asyncio.wait_for(read_answer(reader), 5)).status == 200
+        writer.close()
+        metrics = (await running.admin("/metrics"))[1]
+        assert "kcproxy_config_last_reload_successful 0.0" in metrics
+
+
+async def test_a_unix_socket_serves_and_is_removed_at_the_end(upstream: RecordingUpstream, tmp_path: Path) -> None:
+    path = tmp_path / "kcproxy.sock"
+    config, log = tmp_path / "kcproxy.toml", tmp_path / "log"
+    config.write_text(configuration(upstream.port, 1, free_port()).replace("127.0.0.1:1", f"unix:{path}", 1))
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(path))  # left behind by a process that was killed
+    process = await start(config, log)
+    running = Served(process, 0, 0, config, log)
+    try:
+        await running.logged("listening")
+        assert path.stat().st_mode & 0o777 == 0o660
+        reader, writer = await asyncio.open_unix_connection(str(path))
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await asyncio.wait_for(read_answer(reader), 5)).status == 200
+        writer.close()
+        process.send_signal(signal.SIGINT)
+        assert await running.ended() == 0
+        assert not path.exists()
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def test_a_port_in_use_is_exit_code_2_and_says_what_to_do(upstream: RecordingUpstream, tmp_path: Path) -> None:
+    config, log = tmp_path / "kcproxy.toml", tmp_path / "log"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        config.write_text(configuration(upstream.port, port, free_port()))
+        process = await start(config, log)
+        assert await asyncio.wait_for(process.wait(), START_SECONDS) == 2
+    said = log.read_text()
+    assert f"127.0.0.1:{port}" in said
+    assert "in use" in said
+    assert "Traceback" not in said
