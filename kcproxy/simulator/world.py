@@ -114,8 +114,8 @@ class World:
             return
         for name in _ACCOUNT_ROLES:
             account.roles[name] = client_role(account, name)
-        contents = [account.roles["manage-account-links"]]
-        account.roles["manage-account"] = client_role(account, "manage-account", contents)
+        for name, part in (("manage-account", "manage-account-links"), ("manage-consent", "view-consent")):
+            account.roles[name] = client_role(account, name, [account.roles[part]])
 
     def _add_built_in(self, realm: Realm, client_id: str) -> Client:
         bearer_only = client_id in {REALM_MANAGEMENT, "broker"} or client_id.endswith("-realm")
