@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kcproxy.errors import UpstreamBroken
 from kcproxy.keycloak.pool import PoolUpstream
 from kcproxy.keycloak.upstream import RawHeaders
+from tests.keycloak.loops import on_every_loop
 from tests.keycloak.raw_upstream import RawUpstream, Visit, answering, ok, raw_upstream, saying
 
 HOST = [(b"Host", b"keycloak:8080")]
@@ -113,12 +114,14 @@ GOOD: dict[str, tuple[str, bytes, Seen]] = {
 
 
 @pytest.mark.parametrize(("method", "sent", "seen"), GOOD.values(), ids=GOOD)
+@on_every_loop
 async def test_an_answer_arrives_as_it_was_sent(method: str, sent: bytes, seen: Seen) -> None:
     async with raw_upstream(saying(sent)) as upstream:
         assert await ask(upstream, method) == seen
 
 
 @pytest.mark.parametrize(("method", "sent", "seen"), GOOD.values(), ids=GOOD)
+@on_every_loop
 async def test_an_answer_in_single_bytes_is_the_same_answer(method: str, sent: bytes, seen: Seen) -> None:
     async with raw_upstream(saying(*[sent[place : place + 1] for place in range(len(sent))])) as upstream:
         assert await ask(upstream, method) == seen
@@ -200,6 +203,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("sent", HOSTILE.values(), ids=HOSTILE)
+@on_every_loop
 async def test_a_hostile_answer_is_refused_and_leaves_nothing_behind(sent: bytes) -> None:
     async with raw_upstream(saying(sent)) as upstream:
         pool = PoolUpstream(upstream.settings())
@@ -225,6 +229,7 @@ EXCESS = {
 
 
 @pytest.mark.parametrize(("method", "sent"), EXCESS.values(), ids=EXCESS)
+@on_every_loop
 async def test_what_follows_an_answer_unasked_never_becomes_the_next_answer(method: str, sent: bytes) -> None:
     async def script(visit: Visit) -> None:
         await visit.request()
@@ -241,6 +246,7 @@ async def test_what_follows_an_answer_unasked_never_becomes_the_next_answer(meth
         await pool.close()
 
 
+@on_every_loop
 async def test_a_long_sized_body_arrives_whole_and_what_follows_it_is_not_taken_for_body() -> None:
     body = bytes(range(256)) * 8192
 
@@ -255,6 +261,7 @@ async def test_a_long_sized_body_arrives_whole_and_what_follows_it_is_not_taken_
         assert seen.body == body
 
 
+@on_every_loop
 async def test_read_gives_a_short_body_and_leaves_a_long_one_to_chunks() -> None:
     chunked = HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"a\r\n0123456789\r\n" * 10 + b"0\r\n\r\n"
     async with raw_upstream(answering(ok(b"x" * 100), chunked)) as upstream:
@@ -268,6 +275,7 @@ async def test_read_gives_a_short_body_and_leaves_a_long_one_to_chunks() -> None
         await pool.close()
 
 
+@on_every_loop
 async def test_the_whole_body_is_given_without_waiting_where_it_is_there() -> None:
     async def script(visit: Visit) -> None:
         await visit.request()
@@ -287,6 +295,7 @@ async def test_the_whole_body_is_given_without_waiting_where_it_is_there() -> No
         await pool.close()
 
 
+@on_every_loop
 async def test_a_caller_who_reads_slowly_slows_the_server_down_and_memory_stays_small() -> None:
     sent = 0
 

@@ -8,6 +8,7 @@ import pytest
 from kcproxy.errors import RequestRefused, UpstreamBroken, UpstreamError
 from kcproxy.keycloak.pool import PoolUpstream
 from kcproxy.keycloak.upstream import RawHeaders
+from tests.keycloak.loops import on_every_loop
 from tests.keycloak.raw_upstream import Visit, answering, ok, raw_upstream
 
 HOST = (b"Host", b"keycloak:8080")
@@ -29,6 +30,7 @@ async def pieces(*parts: bytes, pause: float = 0.0) -> AsyncIterator[bytes]:
         "http://other/absolute",
     ],
 )
+@on_every_loop
 async def test_the_target_goes_out_as_given(target: str) -> None:
     async with raw_upstream(answering(ok())) as upstream:
         pool = PoolUpstream(upstream.settings())
@@ -37,6 +39,7 @@ async def test_the_target_goes_out_as_given(target: str) -> None:
         await pool.close()
 
 
+@on_every_loop
 async def test_header_fields_keep_order_spelling_repeats_and_bytes() -> None:
     fields = [HOST, (b"x-b", b"2"), (b"X-A", b""), (b"x-B", b"\xff caf\xc3\xa9"), (b"Cookie", b"a=1"), (b"Cookie", b"b=2")]
     async with raw_upstream(answering(ok())) as upstream:
@@ -69,6 +72,7 @@ SMUGGLED: dict[str, tuple[str, str, RawHeaders, bytes | None]] = {
 
 
 @pytest.mark.parametrize(("method", "target", "headers", "body"), SMUGGLED.values(), ids=SMUGGLED)
+@on_every_loop
 async def test_a_request_that_could_be_read_in_two_ways_never_leaves(
     method: str, target: str, headers: RawHeaders, body: bytes | None
 ) -> None:
@@ -86,6 +90,7 @@ CHUNKED = (b"Transfer-Encoding", b"chunked")
 
 @pytest.mark.parametrize("size", [0, 5, 65_536, 65_537, 1_000_003])
 @pytest.mark.parametrize("framing", ["none", "length", "chunked"])
+@on_every_loop
 async def test_a_body_of_bytes_arrives_in_the_framing_that_its_head_names(size: int, framing: str) -> None:
     body = b"x" * size
     length = (b"Content-Length", b"%d" % size)
@@ -103,6 +108,7 @@ async def test_a_body_of_bytes_arrives_in_the_framing_that_its_head_names(size: 
 
 
 @pytest.mark.parametrize("headers", [[HOST], [HOST, LENGTH_5], [HOST, CHUNKED]])
+@on_every_loop
 async def test_a_body_in_pieces_is_chunked_unless_its_length_is_given(headers: list[tuple[bytes, bytes]]) -> None:
     async with raw_upstream(answering(ok())) as upstream:
         pool = PoolUpstream(upstream.settings())
@@ -114,6 +120,7 @@ async def test_a_body_in_pieces_is_chunked_unless_its_length_is_given(headers: l
         await pool.close()
 
 
+@on_every_loop
 async def test_content_length_zero_of_a_post_without_body_stays() -> None:
     async with raw_upstream(answering(ok())) as upstream:
         pool = PoolUpstream(upstream.settings())
@@ -123,6 +130,7 @@ async def test_content_length_zero_of_a_post_without_body_stays() -> None:
 
 
 @pytest.mark.parametrize("parts", [(b"abcd",), (b"abc", b"def"), ()])
+@on_every_loop
 async def test_a_body_that_is_not_as_long_as_promised_ends_the_exchange_and_the_connection(parts: tuple[bytes, ...]) -> None:
     async with raw_upstream(answering(ok())) as upstream:
         pool = PoolUpstream(upstream.settings())
@@ -138,6 +146,7 @@ class CallerGone(Exception):
     """What a caller's body raises when the caller hangs up."""
 
 
+@on_every_loop
 async def test_what_the_body_raises_reaches_the_caller_and_the_request_is_never_completed() -> None:
     closed = False
 
@@ -168,6 +177,7 @@ async def endless(seen: list[int]) -> AsyncIterator[bytes]:
         seen.append(0)
 
 
+@on_every_loop
 async def test_an_early_answer_is_given_while_the_body_is_still_being_sent() -> None:
     async def script(visit: Visit) -> None:
         await visit.head()
@@ -185,6 +195,7 @@ async def test_an_early_answer_is_given_while_the_body_is_still_being_sent() -> 
         await pool.close()
 
 
+@on_every_loop
 async def test_an_early_answer_of_a_server_that_closes_at_once_is_not_lost() -> None:
     async def script(visit: Visit) -> None:
         await visit.head()
@@ -198,6 +209,7 @@ async def test_an_early_answer_of_a_server_that_closes_at_once_is_not_lost() -> 
             await pool.close()
 
 
+@on_every_loop
 async def test_a_server_that_answers_while_it_reads_gets_the_whole_body() -> None:
     got = asyncio.Event()
 
@@ -220,6 +232,7 @@ async def test_a_server_that_answers_while_it_reads_gets_the_whole_body() -> Non
         await pool.close()
 
 
+@on_every_loop
 async def test_a_server_that_takes_a_large_body_slowly_holds_the_sender_back() -> None:
     taken = asyncio.Event()
 
@@ -251,6 +264,7 @@ async def test_a_server_that_takes_a_large_body_slowly_holds_the_sender_back() -
         await pool.close()
 
 
+@on_every_loop
 async def test_the_connection_that_breaks_while_sending_is_reported_and_the_write_is_not_repeated() -> None:
     async def script(visit: Visit) -> None:
         await visit.head()
