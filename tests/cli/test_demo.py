@@ -1,8 +1,11 @@
 """`kcproxy demo`: the scenario against the simulator, what it shows, what it refuses to touch, and when it fails."""
 
+import asyncio
 import json
 import os
 import re
+import signal
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -169,6 +172,30 @@ async def test_the_real_program_gets_the_very_words_and_the_password_out_of_sigh
     assert (tmp_path / "typed").read_text() == "hidden"
     home = first.rpartition("=")[2]
     assert not os.path.exists(home)  # noqa: ASYNC240, PTH110 - one look
+
+
+async def test_an_interrupted_demo_still_clears_up(keycloak: SimulatedKeycloak, admin: Admin, tmp_path: Path) -> None:
+    slow = tmp_path / "kcadm.sh"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    command = ["-m", "kcproxy", "demo", "--upstream", keycloak.url, "--kcadm", str(slow)]
+    demo = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *command,
+        env=os.environ | {"KEYCLOAK_ADMIN_PASSWORD": "admin"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert demo.stdout is not None
+    async with asyncio.timeout(60):
+        while "The fix" not in (await demo.stdout.readline()).decode():
+            pass
+        demo.send_signal(signal.SIGINT)
+        rest = (await demo.stdout.read()).decode()
+        assert await demo.wait() not in {0, -signal.SIGINT}
+    assert "Traceback" not in rest
+    assert f"the realm {REALM} is gone" in rest
+    assert (await admin.call("GET", f"/admin/realms/{REALM}")).status == 404
 
 
 @pytest.mark.parametrize("line", ["rm -rf /", "kcadm.sh delete realms/master", "kcadm.sh add-roles; reboot", "kcadm.sh"])

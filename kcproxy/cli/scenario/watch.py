@@ -175,7 +175,8 @@ def _labelled(label: str, items: Sequence[str]) -> list[str]:
 
 
 def _drawn_fix(fix: Mapping[str, Any]) -> list[str]:
-    lines = [bold("Fix: ") + str(fix.get("summary", ""))]
+    first, *rest = textwrap.wrap(f"Fix: {fix.get('summary', '')}", _columns(), break_on_hyphens=False)
+    lines = [first.replace("Fix:", bold("Fix:"), 1), *(f"     {line}" for line in rest)]
     for command in fix.get("kcadm") or ():
         lines += [paint(f"  {line}", "green") for line in continued(command)]
     if fix.get("warning"):
