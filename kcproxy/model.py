@@ -157,6 +157,7 @@ class Caller:
     not_before_epoch_seconds: int | None = None
     session_id: str | None = None
     has_roles_claims: bool = False
+    lightweight: bool | None = None  # as the token's id says it from 26.2 on; None where it does not
     bound_to_key: bool = False  # cnf.jkt or cnf.x5t#S256
     allowed_origins: tuple[str, ...] = ()
     scheme: str | None = None  # Bearer, DPoP, Basic …

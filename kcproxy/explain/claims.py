@@ -20,6 +20,8 @@ MAX_ROLES = 8192  # an administrator of 150 realms carries about 3000
 
 _SERVICE_ACCOUNT_PREFIX = "service-account-"
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\Z")  # JWS compact serialization, RFC 7515 section 7.1
+_CONTEXT = re.compile(r"(?P<session>on|of|tr)(?P<token>rt|lt)(?P<grant>[a-z]{2}):")
+"""How newer versions begin a token's id: kind of session, regular or lightweight token, grant (cc: client credentials)."""
 _BEARER_SCHEMES = frozenset({"bearer", "dpop"})
 _ISSUER_REALM = re.compile(r"/realms/([^/?#]+)/?$")
 _PLACEHOLDERS = frozenset({"null", "undefined", "none", "nil", "true", "false", "[object object]", "<token>", "token"})
@@ -68,12 +70,13 @@ def _read(token: str, scheme: str, injected: bool) -> Caller:
         problem = _problem(token)
         return Caller(kind=CallerKind.UNREADABLE, scheme=scheme, problem=problem, injected=injected, token_bytes=len(token))
     header, claims = read
+    context = _CONTEXT.match(_name(claims.get("jti")) or "")
     realm_roles = _roles(claims.get("realm_access"))
     client_roles = _client_roles(claims.get("resource_access"))
     username = _name(claims.get("preferred_username"))
     issuer = _name(claims.get("iss"), 2048)
     return Caller(
-        kind=_kind(claims, username),
+        kind=_kind(claims, username, context),
         client_id=_name(claims.get("azp")) or _name(claims.get("client_id")),
         username=username,
         subject=_name(claims.get("sub")),
@@ -92,6 +95,7 @@ def _read(token: str, scheme: str, injected: bool) -> Caller:
         not_before_epoch_seconds=_seconds(claims.get("nbf")),
         session_id=_name(claims.get("sid")) or _name(claims.get("session_state")),
         has_roles_claims="realm_access" in claims or "resource_access" in claims,
+        lightweight=context["token"] == "lt" if context else None,
         bound_to_key=_bound(claims.get("cnf")),
         allowed_origins=_names(claims.get("allowed-origins")),
         scheme=scheme,
@@ -100,11 +104,13 @@ def _read(token: str, scheme: str, injected: bool) -> Caller:
     )
 
 
-def _kind(claims: Mapping[str, Any], username: str | None) -> CallerKind:
+def _kind(claims: Mapping[str, Any], username: str | None, context: re.Match[str] | None) -> CallerKind:
     if username is not None:
         return CallerKind.SERVICE_ACCOUNT if username.startswith(_SERVICE_ACCOUNT_PREFIX) else CallerKind.USER
     if "clientHost" in claims or "clientAddress" in claims:
         return CallerKind.SERVICE_ACCOUNT
+    if context is not None:
+        return CallerKind.SERVICE_ACCOUNT if context["grant"] == "cc" else CallerKind.USER
     return CallerKind.UNKNOWN
 
 

@@ -33,6 +33,7 @@ REFUSED: tuple[Rule, ...] = (
     roles.role_revoked,
     roles.role_missing,
     roles.token_older_than_grant,
+    roles.role_granted_to_other_account,
 )
 """403 of the Admin REST API, in the order of which finding wins among equally sure ones."""
 

@@ -46,7 +46,7 @@ def grantee(situation: Situation) -> Grantee | None:
         return None
     stale = facts.service_account_id is not None and caller.kind is CallerKind.SERVICE_ACCOUNT
     username = caller.username
-    if username is None and caller.client_id and not caller.session_id and not caller.subject:
+    if username is None and caller.client_id and (caller.kind is CallerKind.SERVICE_ACCOUNT or not (caller.session_id or caller.subject)):
         username = f"service-account-{caller.client_id.lower()}"
     return Grantee(
         realm=realm,

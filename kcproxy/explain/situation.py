@@ -92,7 +92,7 @@ class Situation:
         """Whether the token was made not to show roles, so that their absence says nothing."""
         if self.facts.lightweight is not None:
             return self.facts.lightweight and not self.caller.has_roles_claims
-        return self.caller.kind is CallerKind.UNKNOWN and not self.caller.has_roles_claims
+        return is_lightweight(self.caller)
 
     @property
     def from_master(self) -> bool:
@@ -162,10 +162,18 @@ def grants_are_live(version: tuple[int, ...], caller: Caller, answer: Answer, fa
     """Whether this Keycloak reads the caller's grants at the call. The body of a 403 shows an old version that was not expected."""
     if answer.status == 403 and answer.error == _BODY_OF_OLD_VERSIONS:
         version = min(version, (25,))
-    lightweight = facts.lightweight or (caller.kind is CallerKind.UNKNOWN and not caller.has_roles_claims)
     if version < LIVE_FOR_LIGHTWEIGHT_SINCE:
         return caller.client_id in BUILT_IN_ADMIN_CLIENTS
-    return version >= LIVE_GRANTS_SINCE or lightweight
+    # AuthenticationManager.resolveLightweightAccessTokenRoles: by the token's id, or by what it lacks.
+    without = caller.subject is None or (caller.session_id is None and not caller.has_roles_claims)
+    return version >= LIVE_GRANTS_SINCE or bool(facts.lightweight) or is_lightweight(caller) or without
+
+
+def is_lightweight(caller: Caller) -> bool:
+    """Whether the token was made not to show its account's roles: by its id, or, where that does not tell, by showing neither name nor roles."""
+    if caller.has_roles_claims:
+        return False
+    return caller.kind is CallerKind.UNKNOWN if caller.lightweight is None else caller.lightweight
 
 
 def roles_to_add(catalog: Catalog, requirement: Requirement | None, held: frozenset[str]) -> RoleSet:
@@ -207,6 +215,8 @@ def who(caller: Caller) -> str:
     """The caller in words, by the best name that the token gives."""
     if caller.username:
         return shown(caller.username)
+    if caller.kind is CallerKind.SERVICE_ACCOUNT and caller.client_id:
+        return f"service-account-{shown(caller.client_id.lower())}"
     if caller.client_id:
         return f"the caller with a token of client {shown(caller.client_id)}"
     return "the caller" if caller.kind is not CallerKind.ANONYMOUS else "a caller without a token"

@@ -76,7 +76,7 @@ _TABLE: dict[Cause, Sentence] = {
         "In the role mappings of {who}, read which client each role belongs to: only roles of {container} open the admin API.",
     ),
     Cause.ROLE_GRANTED_TO_OTHER_ACCOUNT: Sentence(
-        "{who} may not {operation}{where}: {roles_phrase} was granted to another account than the one that calls.",
+        "{who} may not {operation}{where}: perhaps {roles_phrase} was granted to another account than the one that calls.",
         "Compare the account that holds {roles} with the one in the token: {who}.",
     ),
     Cause.SCOPE_MAPPING_IS_NO_GRANT: Sentence(

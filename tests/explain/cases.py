@@ -302,5 +302,39 @@ MORE = (
          facts=Facts(granted=("manage-users",), full_scope=True), missing=("impersonation",)),
 )  # fmt: skip
 
-CASES: tuple[Case, ...] = (*A, *B, *C, *D, *F, *G, *H, *I, *J, *K, *L, *M, *N, *O, *MORE)
+_PROOF = jwt_of({"htu": "http://localhost:8180/admin/realms/demo/users", "htm": "GET"}, typ="dpop+jwt")
+OPEN = (
+    Case(id="Y-missing", says="a request without any token", method="GET", path=f"{_R}/users", truth=Cause.TOKEN_MISSING,
+         ask={"status": 401, "caller": read_caller(None)}, facts=Facts()),
+    Case(id="Y-basic", says="client id and secret sent to the admin API", method="GET", path=f"{_R}/users", truth=Cause.SCHEME_WRONG,
+         ask={"status": 401, "caller": read_caller("Basic YXBwOnMzY3JldA==")}, facts=Facts()),
+    Case(id="Y-cut", says="a variable that was never filled", method="GET", path=f"{_R}/users", truth=Cause.TOKEN_MALFORMED,
+         ask={"status": 401, "caller": read_caller("Bearer undefined")}, facts=Facts()),
+    Case(id="Y-early", says="a token from a host whose clock runs ahead", method="GET", path=f"{_R}/users", truth=Cause.TOKEN_NOT_YET_VALID,
+         ask={"status": 401, "caller": caller_of(nbf=NOW + 90)}, facts=Facts()),
+    Case(id="Y-proof", says="a DPoP proof made for the proxy's address", method="GET", path=f"{_R}/users", truth=Cause.PROOF_MISMATCH,
+         ask={"status": 401, "caller": read_caller("DPoP " + jwt_of(claims_of(cnf={"jkt": "x"}, typ="DPoP"))), "headers": {"dpop": _PROOF}},
+         facts=Facts(issuer="http://localhost:8080/realms/demo"), sure=Confidence.LIKELY),
+    Case(id="Y-rejected", says="a token in which nothing is wrong", method="GET", path=f"{_R}/users", truth=Cause.TOKEN_REJECTED,
+         ask={"status": 401}, facts=Facts(), sure=Confidence.LIKELY),
+    Case(id="Y-flow", says="a password login with a client that allows none", method="POST", path=_TOKEN, truth=Cause.GRANT_NOT_ALLOWED,
+         ask=_token_answer(400, "unauthorized_client", "Client not allowed for direct access grants", grant_type="password"), facts=Facts()),
+    Case(id="Y-setup", says="a user with a temporary password", method="POST", path=_TOKEN, truth=Cause.ACCOUNT_NOT_SET_UP,
+         ask=_token_answer(400, "invalid_grant", "Account is not fully set up", grant_type="password", username="jane"), facts=Facts()),
+    Case(id="Y-scope", says="a scope that the client does not have", method="POST", path=_TOKEN, truth=Cause.SCOPE_INVALID,
+         ask=_token_answer(400, "invalid_scope", "Invalid scopes: admin", scope="admin"), facts=Facts()),
+    Case(id="Y-request", says="a token request without grant_type", method="POST", path=_TOKEN, truth=Cause.TOKEN_REQUEST_INVALID,
+         ask=_token_answer(400, "invalid_request", "Missing form parameter: grant_type"), facts=Facts(), sure=Confidence.LIKELY),
+    Case(id="Y-nobody", says="a call that no role of the realm opens", method="PUT", path=f"{_R}/nobody", truth=Cause.OPERATION_IMPOSSIBLE,
+         ask={"caller": held("realm-admin")}, facts=Facts(granted=("realm-admin",), full_scope=True), sure=Confidence.LIKELY),
+    Case(id="Y-extension", says="an endpoint of an extension", method="GET", path=f"{_R}/my-extension/things", truth=Cause.OPERATION_UNKNOWN,
+         facts=Facts(), sure=Confidence.POSSIBLE),
+    Case(id="Y-untold", says="a call whose need could not be measured", method="GET", path=f"{_R}/untold", truth=Cause.OPERATION_UNKNOWN,
+         facts=Facts(), sure=Confidence.POSSIBLE),
+    Case(id="Y-unexplained", says="everything speaks for the call", method="GET", path=f"{_R}/users", truth=Cause.UNEXPLAINED,
+         ask=old(caller=held("view-users")), facts=Facts(granted=("view-users",), full_scope=True, role_mapper_attached=True),
+         sure=Confidence.LIKELY),
+)  # fmt: skip
+
+CASES: tuple[Case, ...] = (*A, *B, *C, *D, *F, *G, *H, *I, *J, *K, *L, *M, *N, *O, *MORE, *OPEN)
 __all__ = ["CASES", "HTML", "TABLE", "Case", "held", "master", "user"]

@@ -169,7 +169,7 @@ def claims_of(
     claims = {
         "exp": NOW + 240,
         "iat": NOW - 60,
-        "jti": "trrtcc:1",
+        "jti": "3f9e5f7a-1",
         "iss": f"{base}/realms/{realm}",
         "aud": "account",
         "sub": SUBJECT,

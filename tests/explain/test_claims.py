@@ -123,3 +123,18 @@ def test_no_claims_raise_and_the_token_is_never_in_the_problem(claims: dict[str,
     caller = read_caller(f"Bearer {token}")
 
     assert token not in repr(caller)
+
+
+@pytest.mark.parametrize(
+    ("token_id", "kind", "is_lightweight"),
+    [
+        ("trltcc:1", CallerKind.SERVICE_ACCOUNT, True),
+        ("onltro:1", CallerKind.USER, True),
+        ("trrtcc:1", CallerKind.SERVICE_ACCOUNT, False),
+        ("97de0313-4f49", CallerKind.UNKNOWN, None),
+    ],
+)
+def test_the_id_of_a_lightweight_token_tells_what_its_claims_do_not(token_id: str, kind: CallerKind, is_lightweight: bool | None) -> None:
+    caller = read_caller("Bearer " + jwt_of({"azp": "app", "jti": token_id, "iss": "http://localhost:8080/realms/demo"}))
+
+    assert (caller.kind, caller.lightweight) == (kind, is_lightweight)

@@ -123,6 +123,13 @@ def _names_one_of(words: str, wanted: set[str], *, from_master: bool) -> bool:
     return name in wanted and not (from_master and client.endswith("-realm"))
 
 
+def role_granted_to_other_account(situation: Situation) -> Finding | None:
+    """Granted to a user, or to another client's service account. Who else holds a role is nobody's business here, so it stays a question."""
+    if situation.caller.kind is not CallerKind.SERVICE_ACCOUNT or situation.token_suffices or situation.granted_suffices is not None:
+        return None
+    return found(situation, Cause.ROLE_GRANTED_TO_OTHER_ACCOUNT, POSSIBLE, missing=situation.missing) if situation.missing else None
+
+
 def user_token_used(situation: Situation) -> Finding | None:
     """The service account has the role, but the call was made with a user's token of the same client."""
     if situation.caller.kind is not CallerKind.USER or situation.token_suffices or not situation.missing:

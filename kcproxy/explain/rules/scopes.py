@@ -32,6 +32,8 @@ def scope_excludes_role(situation: Situation) -> Finding | None:
 
 
 def _scope_can_matter(situation: Situation) -> bool:
+    if situation.token_suffices and not situation.grants_live:
+        return False  # the scope has let it through: it is in the token, and the token counts
     return situation.requirement is not None and situation.caller.client_id not in BUILT_IN_ADMIN_CLIENTS
 
 
