@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kcproxy.model import Explanation
-from kcproxy.observe.documents import Document, document, fitting, iso
+from kcproxy.observe import documents
+from kcproxy.observe.documents import Document, fingerprint, iso
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.history import History, Kind, Resolution, Stored
 from kcproxy.observe.live import Live
@@ -119,13 +120,12 @@ class DenialStore:
     def add(self, explanation: Explanation, record: RequestRecord) -> str:
         """Keep a denial; the fingerprint of its group."""
         now = self._now()
-        found = document(explanation, record, now)
         stored = Stored(
             id=explanation.id,
             at=now,
-            group=found["group"],
+            group=fingerprint(explanation),
             verified=explanation.answer.status == 403,
-            document=fitting(found),
+            document=documents.stored(explanation, record, now),
         )
         self._room(stored).add(stored)
         if self._history is not None:
@@ -133,23 +133,23 @@ class DenialStore:
         self.live.changed(stored.group)
         return stored.group
 
-    def resolved(self, fingerprint: str) -> None:
+    def resolved(self, group_name: str) -> None:
         """What was refused has passed since."""
-        group = self.group(fingerprint)
+        group = self.group(group_name)
         if group is not None and group.resolved_at is None:
             group.resolved_at = self._now()
             if self._history is not None:
-                self._history.add(Resolution(group=fingerprint, at=group.resolved_at))
-            self.live.changed(fingerprint)
+                self._history.add(Resolution(group=group_name, at=group.resolved_at))
+            self.live.changed(group_name)
 
     def groups(self) -> Iterator[Group]:
         """All groups, the one with the newest denial first."""
         both = [*self._verified.groups.values(), *self._unverified.groups.values()]
         return iter(sorted(both, key=lambda group: group.last_at, reverse=True))
 
-    def group(self, fingerprint: str) -> Group | None:
-        """One group."""
-        return self._verified.groups.get(fingerprint) or self._unverified.groups.get(fingerprint)
+    def group(self, group_name: str) -> Group | None:
+        """One group, by its fingerprint."""
+        return self._verified.groups.get(group_name) or self._unverified.groups.get(group_name)
 
     def find(self, denial_id: str) -> Document | None:
         """One denial, whole."""

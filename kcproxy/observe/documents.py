@@ -9,40 +9,52 @@ from kcproxy.explain import render
 from kcproxy.model import Caller, Explanation
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.labels import operation_label
-from kcproxy.observe.redact import redact_text
+from kcproxy.observe.redact import is_clean, redact_text
 
 MAX_DOCUMENT_BYTES = 64 * 1024
+PLAIN_BYTES = 16 * 1024
 MAX_TEXT_CHARACTERS = 2000
 MAX_ITEMS = 100
 SHORTER = ((500, 20), (200, 5))
 Document = dict[str, Any]
 
 
+def stored(explanation: Explanation, record: RequestRecord, at_epoch_seconds: float) -> bytes:
+    """The document as JSON, at most 64 KiB and without secrets. Nearly all are short and clean, and pay for the looking only."""
+    whole = _whole(explanation, record, at_epoch_seconds)
+    text = encoded(whole)
+    if len(text) <= PLAIN_BYTES and is_clean(text.decode("ascii")):
+        return text
+    return fitting(bounded(whole))
+
+
 def document(explanation: Explanation, record: RequestRecord, at_epoch_seconds: float) -> Document:
     """All of it, bounded: no text longer than 2000 characters, no list longer than 100 entries, no secret."""
-    target = explanation.request.target
-    found: Document = bounded(
-        {
-            "id": explanation.id,
-            "at": iso(at_epoch_seconds),
-            "atEpochSeconds": round(at_epoch_seconds, 3),
-            "group": fingerprint(explanation),
-            "who": who(explanation.caller),
-            "what": what(explanation),
-            "why": explanation.verdict.cause.value,
-            "status": explanation.answer.status,
-            "method": target.method,
-            "path": target.raw_path,
-            "realm": target.realm,
-            "account": record.injected_account,
-            "traceId": record.trace_id,
-            "durationMs": round(record.duration_seconds * 1e3, 2),
-            "docsUrl": explanation.docs_url,
-            "sets": four_sets(explanation),
-            "explanation": render.document(explanation),
-        }
-    )
+    found: Document = bounded(_whole(explanation, record, at_epoch_seconds))
     return found
+
+
+def _whole(explanation: Explanation, record: RequestRecord, at_epoch_seconds: float) -> Document:
+    target = explanation.request.target
+    return {
+        "id": explanation.id,
+        "at": iso(at_epoch_seconds),
+        "atEpochSeconds": round(at_epoch_seconds, 3),
+        "group": fingerprint(explanation),
+        "who": who(explanation.caller),
+        "what": what(explanation),
+        "why": explanation.verdict.cause.value,
+        "status": explanation.answer.status,
+        "method": target.method,
+        "path": target.raw_path,
+        "realm": target.realm,
+        "account": record.injected_account,
+        "traceId": record.trace_id,
+        "durationMs": round(record.duration_seconds * 1e3, 2),
+        "docsUrl": explanation.docs_url,
+        "sets": four_sets(explanation),
+        "explanation": render.document(explanation),
+    }
 
 
 def four_sets(explanation: Explanation) -> Document:

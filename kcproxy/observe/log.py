@@ -11,7 +11,7 @@ import structlog
 from kcproxy.model import Explanation
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.lines import Clock, denial_fields, request_fields, request_json, request_level
-from kcproxy.observe.redact import redact
+from kcproxy.observe.redact import redact, redact_text
 from kcproxy.observe.sink import Sink
 from kcproxy.settings.values import LogFormat, LogSettings
 
@@ -33,6 +33,7 @@ class Log:
         self._warnings = level <= LEVELS["warning"]
         self._console = structlog.dev.ConsoleRenderer(colors=False, sort_keys=False)
         wrapper = structlog.make_filtering_bound_logger(level)
+        self._denials = self._logger(wrapper, [structlog.processors.add_log_level, self._denial_line])
         self._events = self._logger(wrapper, [structlog.processors.add_log_level, redact, self._line])
 
     def request(self, record: RequestRecord) -> None:
@@ -44,7 +45,7 @@ class Log:
     def denial(self, explanation: Explanation, record: RequestRecord) -> None:
         """The canonical line of a denial."""
         if self._warnings:
-            self._events.warning("denial", **denial_fields(explanation, record))
+            self._denials.warning("denial", **denial_fields(explanation, record))
 
     def debug(self, event: str, **fields: Any) -> None:
         """Something that only who debugs wants to know."""
@@ -88,6 +89,10 @@ class Log:
         if self._format is LogFormat.JSON:
             return request_json(record, stamp)
         return self._for_people({"level": request_level(record), "event": "request", **request_fields(record)}, stamp)
+
+    def _denial_line(self, logger: Any, method: str, event: Event) -> str:
+        # None of its fields is a secret by name; so it is enough to look at the finished line.
+        return redact_text(self._line(logger, method, event))
 
     def _line(self, _logger: Any, _method: str, event: Event) -> str:
         stamp = self._clock.stamp(self._now())

@@ -172,6 +172,11 @@ def test_whatever_stands_under_a_secret_name_is_stars_at_any_depth(key: str, val
         f"got {JWT} back",
         "client_secret%3Dabcdef012345",
         "/realms/x?code=abcdef012345",
+        "BEARER abcdef012345",
+        "curl -H 'Authorization: Bearer $TOKEN' and then bearer abcdef012345",
+        "İİİ bearer abcdef012345",
+        "CLIENT_SECRET=abcdef012345",
+        "dpop+abcdef012345",
     ],
 )
 def test_secrets_inside_a_text_are_found(text: str) -> None:
