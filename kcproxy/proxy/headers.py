@@ -82,8 +82,9 @@ def read_request(raw: RawHeaders, upstream_host: bytes | None) -> RequestHead:
             fields.append(field if upstream_host is None else (field[0], upstream_host))
         elif name not in _DROPPED or name == b"transfer-encoding":
             fields.append(field)
-    if b"connection" in picked:
-        fields = _without_named(fields, picked[b"connection"])
+    connection = picked.get(b"connection")
+    if connection is not None and connection.lower() not in _NAMING_NOTHING:
+        fields = _without_named(fields, connection)
     if b"transfer-encoding" in picked and picked[b"transfer-encoding"].lower() != b"chunked":
         raise RequestRefused("A transfer coding other than chunked is not supported.", status=501, reason="transfer-coding")
     if b"host" not in picked and upstream_host is not None:  # HTTP/1.0
@@ -121,6 +122,10 @@ class AnswerFields:
 
 
 _ANSWER_NOTEWORTHY = HOP_BY_HOP | {b"location", b"content-length"}
+_ANSWER_NOTEWORTHY_SIZES = frozenset(len(name) for name in _ANSWER_NOTEWORTHY)
+"""Most names are told apart by their length already, which is quicker than a copy in lower case."""
+_NAMING_NOTHING = frozenset({b"keep-alive", b"close", b",keep-alive", b",close"})
+"""What nearly every Connection field says: it names no other field."""
 
 
 def read_answer(raw: RawHeaders, upstream_origin: bytes, public_origin: bytes | None) -> AnswerFields:
@@ -130,19 +135,19 @@ def read_answer(raw: RawHeaders, upstream_origin: bytes, public_origin: bytes | 
     chunked = False
     connection = b""
     for name, value in raw:
-        lower = name.lower()
+        lower = name.lower() if len(name) in _ANSWER_NOTEWORTHY_SIZES else b""
         if lower not in _ANSWER_NOTEWORTHY:
-            lines.append(b"%b: %b\r\n" % (name, value))
+            lines.append(name + b": " + value + b"\r\n")
         elif lower == b"content-length":
             length = int(value)
-            lines.append(b"%b: %b\r\n" % (name, value))
+            lines.append(name + b": " + value + b"\r\n")
         elif lower == b"location":
-            lines.append(b"%b: %b\r\n" % (name, moved(value, upstream_origin, public_origin)))
+            lines.append(name + b": " + moved(value, upstream_origin, public_origin) + b"\r\n")
         elif lower == b"transfer-encoding":
             chunked = True
         elif lower == b"connection":
             connection += b"," + value
-    if connection:
+    if connection and connection.lower() not in _NAMING_NOTHING:
         named = named_in(connection) - _PLAIN_CONNECTION - _NEVER_NAMED - {b""}
         lines = [line for line in lines if line.partition(b":")[0].lower() not in named] if named else lines
     return AnswerFields(lines, length, chunked=chunked)
