@@ -17,6 +17,7 @@ from kcproxy.model import Cause, Confidence, Explanation, Target
 from kcproxy.observe.catalogue import SPECS, Kind, Spec
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.labels import ADMIN_ROLES, NONE, OTHER, CappedNames, client_of, operation_label, proven, role_label
+from kcproxy.observe.tallies import Distributions, Tallies, Tally
 from kcproxy.settings.values import MetricSettings
 
 Metric = Counter | Gauge | Histogram
@@ -28,6 +29,36 @@ MAX_OPERATIONS = 2000  # the catalog has about 400; a second loaded version adds
 ERROR_KINDS = ("connect", "timeout", "broken", "busy", "token", "refused", "internal", "upstream", "unreachable")
 LOOKUP_OUTCOMES = ("ok", "cached", "late", "refused", "limited", "failed")
 _CODES = tuple(str(code) for code in range(600))
+_SPECS = {spec.name: spec for spec in SPECS}
+HOT = (
+    "kcproxy_requests_total",
+    "kcproxy_requests_in_flight",
+    "kcproxy_received_bytes_total",
+    "kcproxy_sent_bytes_total",
+    "kcproxy_token_cache_reads_total",
+    "kcproxy_role_uses_total",
+    "kcproxy_request_duration_seconds",
+    "kcproxy_upstream_duration_seconds",
+    "kcproxy_overhead_duration_seconds",
+)
+"""What is counted with every request, in ``tallies``; the rest is prometheus_client's own."""
+
+
+class _Hot:
+    """The metrics that every request touches."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        tallies = {name: Tallies(_SPECS[name], registry) for name in HOT if _SPECS[name].kind is not Kind.HISTOGRAM}
+        distributions = {name: Distributions(_SPECS[name], registry) for name in HOT if _SPECS[name].kind is Kind.HISTOGRAM}
+        self.requests = tallies["kcproxy_requests_total"]
+        self.in_flight = tallies["kcproxy_requests_in_flight"].labels()
+        self.received = tallies["kcproxy_received_bytes_total"].labels()
+        self.sent = tallies["kcproxy_sent_bytes_total"].labels()
+        self.token_reads = tallies["kcproxy_token_cache_reads_total"]
+        self.role_uses = tallies["kcproxy_role_uses_total"]
+        self.duration = distributions["kcproxy_request_duration_seconds"]
+        self.upstream = distributions["kcproxy_upstream_duration_seconds"]
+        self.overhead = distributions["kcproxy_overhead_duration_seconds"].labels()
 
 
 class _Operation:
@@ -35,11 +66,11 @@ class _Operation:
 
     __slots__ = ("codes", "duration", "label", "upstream")
 
-    def __init__(self, label: str, duration: Histogram, upstream: Histogram) -> None:
+    def __init__(self, label: str, hot: _Hot) -> None:
         self.label = label
-        self.duration = duration.labels(label)
-        self.upstream = upstream.labels(label)
-        self.codes: dict[int, Counter] = {}
+        self.duration = hot.duration.labels(label)
+        self.upstream = hot.upstream.labels(label)
+        self.codes: dict[int, Tally] = {}
 
 
 class Metrics:
@@ -60,7 +91,8 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         settings = settings or MetricSettings()
         self.registry = CollectorRegistry()
-        self._metrics = {spec.name: _build(spec, self.registry) for spec in SPECS}
+        self._hot = _Hot(self.registry)
+        self._metrics = {spec.name: _build(spec, self.registry) for spec in SPECS if spec.name not in HOT}
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
         self._now = now
@@ -75,12 +107,6 @@ class Metrics:
         self._operations: dict[str, _Operation] = {}
         self._denials: dict[DenialKey, tuple[Counter, Gauge]] = {}
         self._granted: dict[str, set[str]] = {}
-        self._token_reads: dict[tuple[str, bool], Counter] = {}
-        self._role_uses: dict[tuple[str, str], Counter] = {}
-        self._overhead = self.histogram("kcproxy_overhead_duration_seconds")
-        self._in_flight = self.gauge("kcproxy_requests_in_flight")
-        self._received = self.counter("kcproxy_received_bytes_total")
-        self._sent = self.counter("kcproxy_sent_bytes_total")
         self._prepare(tuple(accounts), catalog_version)
 
     def counter(self, name: str) -> Counter:
@@ -97,23 +123,24 @@ class Metrics:
 
     def request_started(self) -> None:
         """One more in flight."""
-        self._in_flight.inc()
+        self._hot.in_flight.value += 1.0
 
     def request_finished(self, record: RequestRecord) -> None:
         """Counts and times of a finished request; the hot path: children are kept, nothing is formatted."""
-        self._in_flight.dec()
+        hot = self._hot
+        hot.in_flight.value -= 1.0
         target = record.target
         operation = self._operations.get(operation_label(target)) or self._operation(target)
-        (operation.codes.get(record.status) or self._code(operation, record.status)).inc()
+        (operation.codes.get(record.status) or self._code(operation, record.status)).value += 1.0
         exemplar = {"trace_id": record.trace_id} if record.trace_id is not None else None
         operation.duration.observe(record.duration_seconds, exemplar)
         if record.upstream_seconds:
             operation.upstream.observe(record.upstream_seconds, exemplar)
-        self._overhead.observe(max(record.duration_seconds - record.upstream_seconds, 0.0), exemplar)
+        hot.overhead.observe(max(record.duration_seconds - record.upstream_seconds, 0.0), exemplar)
         if record.received_bytes:
-            self._received.inc(record.received_bytes)
+            hot.received.value += record.received_bytes
         if record.sent_bytes:
-            self._sent.inc(record.sent_bytes)
+            hot.sent.value += record.sent_bytes
         if record.retried or record.error_kind is not None:
             self._trouble(record)
         if record.status < 300 and target.realm is not None:
@@ -160,12 +187,12 @@ class Metrics:
         """A request with the account's token passed that needs these roles."""
         name = self._account(account, proven=True)
         for role in roles:
-            (self._role_uses.get((name, role)) or self._role_use(name, role)).inc()
+            self._hot.role_uses.labels(name, role if role in self._roles else OTHER).value += 1.0
 
     def token_cache_read(self, account: str, *, hit: bool) -> None:
         """A token was wanted."""
         name = self._account(account, proven=True)
-        (self._token_reads.get((name, hit)) or self._token_read(name, hit=hit)).inc()
+        self._hot.token_reads.labels(name, "hit" if hit else "miss").value += 1.0
 
     def token_replaced(self, account: str) -> None:
         """A refused token was replaced."""
@@ -199,26 +226,15 @@ class Metrics:
         if len(self._operations) >= MAX_OPERATIONS:
             label = OTHER
         if label not in self._operations:
-            duration, upstream = self.histogram("kcproxy_request_duration_seconds"), self.histogram("kcproxy_upstream_duration_seconds")
-            self._operations[label] = _Operation(label, duration, upstream)
+            self._operations[label] = _Operation(label, self._hot)
         return self._operations[label]
-
-    def _token_read(self, account: str, *, hit: bool) -> Counter:
-        child = self._token_reads[account, hit] = self.counter("kcproxy_token_cache_reads_total").labels(account, "hit" if hit else "miss")
-        return child
-
-    def _role_use(self, account: str, role: str) -> Counter:
-        child = self.counter("kcproxy_role_uses_total").labels(account, role if role in self._roles else OTHER)
-        if role in self._roles:  # a closed set: what is kept stays bounded
-            self._role_uses[account, role] = child
-        return child
 
     def _known_operation(self, target: Target) -> str:
         return self._operation(target).label
 
-    def _code(self, operation: _Operation, status: int) -> Counter:
+    def _code(self, operation: _Operation, status: int) -> Tally:
         code = _CODES[status] if 100 <= status < 600 else OTHER
-        child = self.counter("kcproxy_requests_total").labels(operation.label, code)
+        child = self._hot.requests.labels(operation.label, code)
         if code != OTHER:
             operation.codes[status] = child
         return child
@@ -273,7 +289,7 @@ class Metrics:
         for outcome in ("ok", "invalid_client", "connect", "timeout"):
             self.counter("kcproxy_token_fetches_total").labels(account, outcome)
         for result in ("hit", "miss"):
-            self.counter("kcproxy_token_cache_reads_total").labels(account, result)
+            self._hot.token_reads.labels(account, result)
         self.counter("kcproxy_token_replacements_total").labels(account)
 
 

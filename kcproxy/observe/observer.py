@@ -61,7 +61,11 @@ class LiveObserver:
         """Keycloak (or the proxy) refused, and this is why."""
         key = self.metrics.denied(explanation)
         self.log.denial(explanation, record)
-        fingerprint = self.denials.add(explanation, record)
+        try:
+            fingerprint = self.denials.add(explanation, record)
+        except (TypeError, ValueError, RecursionError) as error:  # a value of a shape that nobody thought of: the answer is out already
+            self.log.error("denial_not_kept", denial_id=explanation.id, error=type(error).__name__)  # noqa: TRY400 - this log has no tracebacks
+            return
         self.metrics.gauge("kcproxy_denials_stored").set(len(self.denials))
         place = _standing_key(record, explanation.caller)
         if place is not None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from kcproxy import catalog
-from kcproxy.model import Caller
+from kcproxy.model import Caller, Facts
 from kcproxy.observe.denials import DenialStore
 from kcproxy.observe.events import Observer, RequestRecord
 from kcproxy.observe.log import Log
@@ -148,3 +148,11 @@ def test_an_anonymous_refusal_is_never_resolved_by_somebody(observer: LiveObserv
     observer.denied(explanation(caller=nobody), record(status=401))
     observer.request_finished(record(caller=caller()))
     assert resolved(observer) == 0
+
+
+def test_a_denial_of_a_shape_that_nobody_thought_of_is_counted_and_logged_and_breaks_nothing(observer: LiveObserver) -> None:
+    broken = explanation(looked_up=Facts(granted=5))  # type: ignore[arg-type]
+    observer.denied(broken, record(status=403))
+    assert value(observer, "kcproxy_denials_total", **DENIAL) == 1
+    assert isinstance(observer.log.sink, Captured)
+    assert '"event":"denial_not_kept"' in observer.log.sink.lines[-1]

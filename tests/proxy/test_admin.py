@@ -79,6 +79,25 @@ async def test_metrics_come_in_the_format_that_is_asked_for(opened: Open, observ
     assert ('trace_id="abab' in text) == (kind != "text/plain")
 
 
+async def test_metrics_are_compressed_for_who_takes_it(opened: Open) -> None:
+    client = await opened()
+    assert (await client.get("/metrics", headers={"Accept-Encoding": "gzip"})).headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in (await client.get("/metrics", headers={"Accept-Encoding": "identity"})).headers
+
+
+async def test_other_requests_are_answered_while_metrics_are_written_out(opened: Open, observer: LiveObserver) -> None:
+    for number in range(600):
+        operation = f"/admin/realms/{{realm}}/things/{number}"
+        observer.metrics.request_finished(record(target(template=operation)))
+    client = await opened()
+    scrapes = [asyncio.create_task(client.get("/metrics")) for _ in range(3)]
+    await asyncio.sleep(0)
+    answered = await client.get("/healthz")
+    assert answered.status == 200
+    assert not all(scrape.done() for scrape in scrapes)
+    assert {(await scrape).status for scrape in scrapes} == {200}
+
+
 async def test_denials_are_listed_and_opened_as_json(opened: Open, observer: LiveObserver) -> None:
     deny(observer)
     client = await opened()
