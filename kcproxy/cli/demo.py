@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -65,7 +66,10 @@ def command(
         keep=keep,
         replace=replace,
     )
-    sys.exit(Exit.OK if asyncio.run(_run(request)) else Exit.FAILED)
+    try:
+        sys.exit(Exit.OK if asyncio.run(_run(request)) else Exit.FAILED)
+    except asyncio.CancelledError:
+        sys.exit(128 + signal.SIGTERM)
 
 
 def _password(upstream: str | None, file: Path | None, environment: str | None) -> Secret:
@@ -89,6 +93,10 @@ async def _run(request: Request) -> bool:
     from kcproxy.cli.scenario.production import perform  # noqa: PLC0415
     from kcproxy.cli.scenario.watch import Collected, Terminal  # noqa: PLC0415
 
+    task = asyncio.current_task()
+    if task is not None:
+        # A plain SIGTERM would leave the realm behind; cancelled, the demo clears up. SIGINT does the same by itself.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     audience = Collected() if request.as_json else Terminal()
     await perform(request, audience)
     audience.closed()

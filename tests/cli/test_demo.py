@@ -139,6 +139,12 @@ async def test_a_server_that_does_not_answer_is_said(unused_tcp_port: int) -> No
         await perform(request(f"http://127.0.0.1:{unused_tcp_port}"), Collected())
 
 
+def test_an_address_that_is_none_is_a_matter_of_usage() -> None:
+    done = run("demo", "--upstream", "nonsense", environ={"KEYCLOAK_ADMIN_PASSWORD": "admin"})
+    assert done.exit_code == 2
+    assert "--upstream: cannot be used" in done.stderr
+
+
 def test_without_a_password_for_a_real_server_nothing_is_tried() -> None:
     done = run("demo", "--upstream", "http://127.0.0.1:9")
     assert done.exit_code == 2
@@ -174,7 +180,10 @@ async def test_the_real_program_gets_the_very_words_and_the_password_out_of_sigh
     assert not os.path.exists(home)  # noqa: ASYNC240, PTH110 - one look
 
 
-async def test_an_interrupted_demo_still_clears_up(keycloak: SimulatedKeycloak, admin: Admin, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, 143)])
+async def test_an_interrupted_demo_still_clears_up(
+    keycloak: SimulatedKeycloak, admin: Admin, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
     slow = tmp_path / "kcadm.sh"
     slow.write_text("#!/bin/sh\nexec sleep 60\n")
     slow.chmod(0o755)
@@ -190,9 +199,9 @@ async def test_an_interrupted_demo_still_clears_up(keycloak: SimulatedKeycloak, 
     async with asyncio.timeout(60):
         while "The fix" not in (await demo.stdout.readline()).decode():
             pass
-        demo.send_signal(signal.SIGINT)
+        demo.send_signal(number)
         rest = (await demo.stdout.read()).decode()
-        assert await demo.wait() not in {0, -signal.SIGINT}
+        assert await demo.wait() == code
     assert "Traceback" not in rest
     assert f"the realm {REALM} is gone" in rest
     assert (await admin.call("GET", f"/admin/realms/{REALM}")).status == 404

@@ -19,7 +19,9 @@ from kcproxy.simulator import SimulatedKeycloak
 
 
 async def perform(request: Request, audience: Audience) -> None:
-    """All of it, cleared up afterwards whatever happens. ScenarioError where it cannot be played."""
+    """All of it, cleared up afterwards whatever happens. ScenarioError where it cannot be played, SettingsError for no address at all."""
+    if request.upstream is not None:
+        embedded.settings_for(request.upstream, accounts=(), version=None)
     try:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session, AsyncExitStack() as stack:
             await _perform(request, audience, session, stack)
