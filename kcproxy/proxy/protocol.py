@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import LineTooLong
-from aiohttp.http_parser import RawRequestMessage
+from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
 from aiohttp.streams import StreamReader
 
 from kcproxy.proxy.failures import Failure
@@ -105,11 +105,13 @@ class FailureResponse(Sent):
 class ProxyProtocol(web.RequestHandler):
     """One inbound connection."""
 
-    __slots__ = ("head_bytes", "head_since", "limits", "on_bad_request")
+    __slots__ = ("_chunked_payload", "head_bytes", "head_since", "last", "limits", "on_bad_request")
 
     def __init__(self, server: "ProxyServer", **options: Any) -> None:
-        """Options are aiohttp's own."""
+        """Options are aiohttp's own. ``last`` tells that no further request of this connection can be trusted."""
         super().__init__(server, **options)
+        self._chunked_payload: StreamReader | None = None
+        self.last = False
         self.limits = server.limits
         self.on_bad_request = server.on_bad_request
         self.head_since: float | None = None
@@ -126,8 +128,10 @@ class ProxyProtocol(web.RequestHandler):
     def data_received(self, data: bytes) -> None:
         """Parse; watch heads that do not come to an end."""
         super().data_received(data)
-        if self._messages and not isinstance(self._messages[-1][0], RawRequestMessage):
-            self._fail_body()
+        if self._messages:
+            self._look_at_queue()
+        if self._chunked_payload is not None and self._chunked_payload.is_eof():
+            self._after_chunks(data)
         waiter = self._waiter
         if waiter is None or waiter.done():
             # A request is being handled, so what came was its head, its body or the next in line.
@@ -139,6 +143,41 @@ class ProxyProtocol(web.RequestHandler):
         self.head_bytes += len(data)
         if self.head_bytes > self.limits.max_header_bytes + _MAX_FIELDS:
             self._refuse(_too_large())
+
+    def _look_at_queue(self) -> None:
+        """What has been parsed and waits to be served; nearly always one request."""
+        if not isinstance(self._messages[-1][0], RawRequestMessage):
+            self._fail_body()
+        for message, payload in self._messages:
+            if self._chunked_payload is not None and payload is not self._chunked_payload:
+                self.last = True  # it follows a chunked one out of the same parser
+            if isinstance(message, RawRequestMessage) and message.chunked:
+                self._chunked_payload = payload
+
+    def _after_chunks(self, data: bytes) -> None:
+        """A chunked body's last trailer would reach the next request as a header (aiohttp 3.14): that one gets a parser of its own.
+
+        Where bytes of the next request may be in the old parser already, the connection ends with this request.
+        """
+        self._chunked_payload = None
+        if data.endswith(b"\r\n\r\n") and self._parser is not None and not self.last:
+            self._parser = self._fresh_parser()
+        else:
+            self.last = True
+
+    def _fresh_parser(self) -> HttpRequestParser:
+        """As aiohttp makes one for a new connection."""
+        return HttpRequestParser(
+            self,
+            self._loop,
+            self._read_bufsize,
+            max_line_size=self.max_line_size,
+            max_field_size=self.max_field_size,
+            max_headers=self.max_headers,
+            payload_exception=web.RequestPayloadError,
+            auto_decompress=False,
+            max_msg_queue_size=self._max_msg_queue_size,
+        )
 
     def _fail_body(self) -> None:
         """What cannot be parsed came in the middle of a body: tell whoever reads it, which aiohttp's parser does not."""
@@ -189,7 +228,7 @@ class ProxyProtocol(web.RequestHandler):
         sent = await self._handled(Inbound(message, payload, self, None, self._task_handler))
         if not payload.is_eof() and not self._force_close:
             await self._linger(payload)
-        if not sent.keep_alive or self._close or self._force_close:
+        if not sent.keep_alive or self.last or self._close or self._force_close:
             return False
         self._keepalive = True
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout

@@ -90,6 +90,8 @@ class ProxyService:
         await self._gate.enter()
         try:
             answer = await plane.exchange(inbound, passage)
+            if inbound.protocol.last:
+                reply.keep_alive = False
             try:
                 await self._answer(plane, inbound, passage, answer, reply)
             finally:

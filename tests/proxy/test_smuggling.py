@@ -116,3 +116,36 @@ async def test_odd_but_plain_heads_pass(proxy: Running, upstream: RecordingUpstr
     body = b"abcd" if b"Length" in head else b""
     assert (await proxy.send(b"POST / HTTP/1.1\r\n" + HOST + head + b"\r\n" + body)).status == 200
     assert len(upstream.requests) == 1
+
+
+class TestTrailers:
+    """aiohttp's parser would hand the last trailer of a request to the next one on the connection, as a header."""
+
+    TRAILED = CHUNKED + b"3\r\nabc\r\n0\r\nAuthorization: Bearer stolen\r\n\r\n"
+
+    async def test_never_become_a_header_of_the_next_request(self, proxy: Running, upstream: RecordingUpstream) -> None:
+        async with proxy.connect() as (reader, writer):
+            for raw in (self.TRAILED, GET, self.TRAILED, GET):
+                writer.write(raw)
+                assert (await asyncio.wait_for(read_answer(reader), 5)).status == 200
+        assert [request.value("authorization") for request in upstream.requests] == [None] * 4
+
+    @pytest.mark.parametrize("cut", [1, 2, 3, 4, 20, 34, 60])
+    async def test_nor_when_they_come_in_pieces(self, proxy: Running, upstream: RecordingUpstream, cut: int) -> None:
+        async with proxy.connect() as (reader, writer):
+            writer.write(self.TRAILED[:-cut])
+            await asyncio.sleep(0.02)
+            writer.write(self.TRAILED[-cut:])
+            answer = await asyncio.wait_for(read_answer(reader), 5)
+            if answer.value("connection") is None:
+                writer.write(GET)
+                await asyncio.wait_for(read_answer(reader), 5)
+        assert {request.value("authorization") for request in upstream.requests} == {None}
+
+    @pytest.mark.parametrize("following", [GET, GET + GET, GET[:20]])
+    async def test_nor_of_a_request_in_the_same_packet(self, proxy: Running, upstream: RecordingUpstream, following: bytes) -> None:
+        async with proxy.connect() as (reader, writer):
+            writer.write(self.TRAILED + following)
+            assert (await asyncio.wait_for(read_answer(reader), 5)).value("connection") == b"close"
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert [request.target for request in upstream.requests] == [b"/"]
