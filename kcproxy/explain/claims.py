@@ -20,7 +20,7 @@ MAX_ROLES = 8192  # an administrator of 150 realms carries about 3000
 
 _SERVICE_ACCOUNT_PREFIX = "service-account-"
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\Z")  # JWS compact serialization, RFC 7515 section 7.1
-_CONTEXT = re.compile(r"(?P<session>on|of|tr)(?P<token>rt|lt)(?P<grant>[a-z]{2}):")
+_CONTEXT = re.compile(r"(?P<session>on|of|tr)(?P<form>rt|lt)(?P<grant>[a-z]{2}):")
 """How newer versions begin a token's id: kind of session, regular or lightweight token, grant (cc: client credentials)."""
 _BEARER_SCHEMES = frozenset({"bearer", "dpop"})
 _ISSUER_REALM = re.compile(r"/realms/([^/?#]+)/?$")
@@ -95,7 +95,7 @@ def _read(token: str, scheme: str, injected: bool) -> Caller:
         not_before_epoch_seconds=_seconds(claims.get("nbf")),
         session_id=_name(claims.get("sid")) or _name(claims.get("session_state")),
         has_roles_claims="realm_access" in claims or "resource_access" in claims,
-        lightweight=context["token"] == "lt" if context else None,
+        lightweight=context["form"] == "lt" if context else None,
         bound_to_key=_bound(claims.get("cnf")),
         allowed_origins=_names(claims.get("allowed-origins")),
         scheme=scheme,

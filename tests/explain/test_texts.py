@@ -1,0 +1,106 @@
+"""Every text that can be printed: complete, plain, and never the bad advice of the web."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from kcproxy.explain.hints import _BY_OPERATION
+from kcproxy.explain.remedies import REMEDIES
+from kcproxy.explain.text import SENTENCES
+from kcproxy.model import Cause, Fix
+from tests.explain.cases import CASES
+from tests.explain.stage import refused
+from tools.causes.__main__ import FOLDER, pages
+from tools.causes.meanings import MEANINGS
+
+BAD_ADVICE = {
+    "turning full scope on": re.compile(r"(turn|switch|set|tick|enable)\w*\s+(the\s+)?full[- ]scope(\s+allowed)?\s*(on|:\s*on|to\s+on)\b|fullScopeAllowed\W+true", re.IGNORECASE),
+    "the administrator's password": re.compile(r"admin(istrator)?('s)?\s+(password|credentials)|as\s+admin-cli|password\s+of\s+(the\s+)?admin", re.IGNORECASE),
+    "switching verification off": re.compile(r"(disable|skip|turn off|ignore)\w*\s+(ssl|tls|certificate|signature|issuer|audience)", re.IGNORECASE),
+    "more than is needed": re.compile(r"to be (on the )?saf(e|er) side|just (grant|use|assign) (realm-)?admin|(grant|assign|add) realm-admin\b(?! role)", re.IGNORECASE),
+    "waiting": re.compile(r"\bwait (a|some|until|for)\b", re.IGNORECASE),
+}  # fmt: skip
+
+
+def _static() -> Iterator[tuple[str, str]]:
+    for cause, sentence in SENTENCES.items():
+        yield f"{cause.value}: summary", sentence.summary
+        yield f"{cause.value}: check", sentence.check
+    for cause, remedies in REMEDIES.items():
+        for remedy in remedies:
+            yield from ((f"{cause.value}: remedy", text) for text in (remedy.summary, *remedy.steps, *remedy.kcadm, remedy.warning or ""))
+    yield from (("hint", text) for _, _, text in _BY_OPERATION)
+    yield from ((f"{cause.value}: meaning", text) for cause, text in MEANINGS.items())
+    yield from pages().items()
+
+
+def _printed() -> Iterator[tuple[str, str]]:
+    for case in CASES:
+        for facts in (None, case.facts):
+            explanation = refused(case.method, case.path, **{**case.ask, "facts": facts})
+            verdict = explanation.verdict
+            others = [text for item in verdict.alternatives for text in (item.summary, item.check)]
+            texts = (explanation.summary, *verdict.evidence, *others, *explanation.hints)
+            yield from ((case.id, text) for text in texts)
+            yield from ((case.id, text) for fix in explanation.fixes for text in _lines(fix))
+
+
+def _lines(fix: Fix) -> Iterator[str]:
+    yield from (fix.summary, *fix.console, *fix.kcadm, *fix.curl, fix.terraform or "", fix.warning or "")
+
+
+ALL = list({text: place for place, text in (*_static(), *_printed())}.items())
+
+
+@pytest.mark.parametrize("advice", BAD_ADVICE)
+def test_bad_advice_is_never_given(advice: str) -> None:
+    found = [(place, BAD_ADVICE[advice].search(text)) for text, place in ALL]
+
+    assert [(place, match.group()) for place, match in found if match] == []
+
+
+@pytest.mark.parametrize(
+    ("advice", "sentence"),
+    [
+        ("turning full scope on", "Turn full scope on for the client"),
+        ("the administrator's password", "Use the admin password instead"),
+        ("switching verification off", "disable TLS verification"),
+        ("more than is needed", "just grant admin"),
+        ("waiting", "wait a minute and try again"),
+    ],
+)
+def test_the_search_for_bad_advice_finds_it(advice: str, sentence: str) -> None:
+    assert BAD_ADVICE[advice].search(sentence)
+
+
+def test_realm_admin_is_recommended_to_nobody_whose_call_less_would_open() -> None:
+    for case in CASES:
+        for facts in (None, case.facts):
+            explanation = refused(case.method, case.path, **{**case.ask, "facts": facts})
+            granted = {role for fix in explanation.fixes for role in fix.roles}
+            assert "realm-admin" not in granted, case.id
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_each_cause_has_a_sentence_a_check_and_a_meaning(cause: Cause) -> None:
+    assert SENTENCES[cause].summary.endswith(".")
+    assert SENTENCES[cause].check
+    assert len(MEANINGS[cause]) > 80
+
+
+def test_the_pages_are_what_the_diagnosis_says_today() -> None:
+    assert {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")} == pages()
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_each_page_has_its_four_sections(cause: Cause) -> None:
+    text = pages()[f"{cause.value}.md"]
+
+    assert all(f"## {heading}\n" in text for heading in ("What it means", "How to see it", "How to fix it", "An example"))
+
+
+def test_printed_texts_hold_no_placeholder_and_no_control_character() -> None:
+    for place, text in _printed():
+        assert not re.search(r"\{(who|client|roles|container|operation|caller|where|age|reason)\}", text), (place, text)
+        assert all(character.isprintable() or character == "\n" for character in text), (place, text)
