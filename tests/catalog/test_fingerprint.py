@@ -11,7 +11,7 @@ import pytest
 from kcproxy.catalog.fingerprint import DISCOVERY, PublicAnswer, public_paths, versions_that_fit
 
 RECORDED = Path(__file__).with_name("recorded")
-VERSIONS = ["24.0.5", "25.0.6", "26.0.8", "26.1.4", "26.2.5", "26.3.5", "26.4.7", "26.5.6", "26.7.4"]
+VERSIONS = ["24.0.5", "25.0.6", "26.0.8", "26.1.4", "26.2.5", "26.3.5", "26.4.7", "26.5.6", "26.6.4", "26.7.4"]
 OTHER_RELEASES = [
     *[("24.0.0", "24.0.5"), ("25.0.0", "25.0.6"), ("26.0.0", "26.0.8"), ("26.1.0", "26.1.4"), ("26.2.0", "26.2.5")],
     *[("26.3.1", "26.3.5"), ("26.4.0", "26.4.7"), ("26.5.0", "26.5.6"), ("26.7.0", "26.7.4")],
@@ -52,8 +52,8 @@ def test_the_first_release_of_a_line_is_taken_for_the_measured_one_of_the_same_l
         ("26.1.4", ("26.1.4",)),
         ("26.2.5", ("26.2.5", "26.3.5")),
         ("26.3.5", ("26.2.5", "26.3.5")),
-        ("26.4.7", ("26.4.7", "26.5.6", "26.7.4")),
-        ("26.7.4", ("26.4.7", "26.5.6", "26.7.4")),
+        ("26.4.7", ("26.4.7", "26.5.6", "26.6.4", "26.7.4")),
+        ("26.7.4", ("26.4.7", "26.5.6", "26.6.4", "26.7.4")),
     ],
 )
 def test_the_discovery_document_alone_leaves_several_versions_open(version: str, expected: tuple[str, ...]) -> None:
@@ -65,7 +65,7 @@ def test_the_discovery_document_alone_leaves_several_versions_open(version: str,
     [
         ("oauth-authorization-server", "24.0.5", ("24.0.5", "25.0.6")),
         ("certs", "26.3.5", ("26.2.5", "26.3.5")),
-        ("userinfo", "26.7.4", ("26.5.6", "26.7.4")),
+        ("userinfo", "26.6.4", ("26.5.6", "26.6.4")),
         ("console-messages", "26.5.6", ("26.4.7", "26.5.6")),
     ],
 )
@@ -74,18 +74,18 @@ def test_each_further_answer_tells_something_apart(missing: str, version: str, e
 
 
 def test_an_answer_that_no_keycloak_gives_is_left_aside() -> None:
-    given = answers("26.7.4") | {"userinfo": PublicAnswer(status=403, body={"message": "blocked"})}
-    assert fitting(given) == ("26.5.6", "26.7.4")
+    given = answers("26.6.4") | {"userinfo": PublicAnswer(status=403, body={"message": "blocked"})}
+    assert fitting(given) == ("26.5.6", "26.6.4")
 
 
 def test_contradicting_headers_leave_the_word_to_the_discovery_document() -> None:
     given = with_header(answers("26.7.4"), "certs", content_type="application/json;charset=UTF-8")
-    assert fitting(given) == ("26.4.7", "26.5.6", "26.7.4")
+    assert fitting(given) == ("26.4.7", "26.5.6", "26.6.4", "26.7.4")
 
 
 def test_a_console_in_other_languages_is_not_taken_for_another_version() -> None:
     given = answers("26.7.4") | {"console-messages": PublicAnswer(status=200, body={"locale_en": "English"})}
-    assert fitting(given) == ("26.4.7", "26.5.6", "26.7.4")
+    assert fitting(given) == ("26.4.7", "26.5.6", "26.6.4", "26.7.4")
 
 
 @pytest.mark.parametrize(

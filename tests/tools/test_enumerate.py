@@ -10,7 +10,7 @@ import pytest
 from tools.measure.enumerate import OPERATIONS, body_kind, document, main, with_bodies, write
 from tools.realserver.distribution import version_numbers
 
-VERSIONS = ["24.0.5", "25.0.6", "26.0.8", "26.1.4", "26.2.5", "26.3.5", "26.4.7", "26.5.6", "26.7.4"]
+VERSIONS = ["24.0.5", "25.0.6", "26.0.8", "26.1.4", "26.2.5", "26.3.5", "26.4.7", "26.5.6", "26.6.4", "26.7.4"]
 REALM = "/admin/realms/{realm}"
 RESOURCE_SERVER = f"{REALM}/clients/{{client-uuid}}/authz/resource-server"
 
@@ -112,7 +112,7 @@ class TestEachVersion:
     ("path", "first"),
     [
         (f"{REALM}/organizations", "25.0.6"),
-        (f"{REALM}/organizations/{{org-id}}/groups", "26.7.4"),
+        (f"{REALM}/organizations/{{org-id}}/groups", "26.6.4"),
         (f"{REALM}/workflows", "26.4.7"),
         ("/admin/api/{realmName}/clients/v2", "26.7.4"),
     ],
@@ -124,7 +124,7 @@ def test_newer_parts_begin_where_keycloak_brought_them(path: str, first: str) ->
 
 @pytest.mark.parametrize(
     ("feature", "first"),
-    [("ORGANIZATION", "26.0.8"), ("ADMIN_FINE_GRAINED_AUTHZ_V2", "26.2.5"), ("DPOP", "26.4.7"), ("WORKFLOWS", "26.7.4")],
+    [("ORGANIZATION", "26.0.8"), ("ADMIN_FINE_GRAINED_AUTHZ_V2", "26.2.5"), ("DPOP", "26.4.7"), ("WORKFLOWS", "26.6.4")],
 )
 def test_features_are_on_by_default_from_the_version_that_finished_them(feature: str, first: str) -> None:
     having = [version for version in VERSIONS if feature in enabled_features(version)]
