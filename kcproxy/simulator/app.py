@@ -18,7 +18,7 @@ from kcproxy.simulator import tokens
 from kcproxy.simulator.admin_api import AdminApi, AdminRequest
 from kcproxy.simulator.call import NotPlayed, Refusal, Reply
 from kcproxy.simulator.dialect import Dialect
-from kcproxy.simulator.public import certs, discovery, realm_page
+from kcproxy.simulator.public import certs, console_messages, discovery, realm_page, userinfo_refused
 from kcproxy.simulator.state import MASTER
 from kcproxy.simulator.world import World
 
@@ -59,6 +59,8 @@ class _Server:
         if not path.startswith(f"{self.base_path}/"):
             raise Refusal(404, "Unable to find matching target resource method")
         parts = path.removeprefix(f"{self.base_path}/").rstrip("/").split("/")
+        if parts[0] == "admin" and parts[2:] == ["console", "messages.json"]:
+            return console_messages(self.world.dialect)
         if parts[0] == "admin":
             return await self._admin_reply(request)
         if parts[0] == "realms" and len(parts) > 1:
@@ -88,10 +90,12 @@ class _Server:
         match request.method, "/".join(parts[2:]):
             case "GET", "":
                 return realm_page(realm, base_url)
-            case "GET", ".well-known/openid-configuration":
-                return discovery(realm, base_url)
+            case "GET", ".well-known/openid-configuration" | ".well-known/oauth-authorization-server":
+                return discovery(realm, base_url, self.world.dialect)
             case "GET", "protocol/openid-connect/certs":
-                return certs(realm)
+                return certs(realm, self.world.dialect)
+            case "GET", "protocol/openid-connect/userinfo" if "Authorization" not in request.headers:
+                return userinfo_refused(self.world.dialect, realm)
             case "POST", "protocol/openid-connect/token":
                 return tokens.answer(self.world, realm, await self._token_request(request, f"{base_url}/realms/{quote(realm.name)}"))
             case _, "protocol/openid-connect/token":
@@ -125,7 +129,7 @@ class _Server:
         else:
             content_type = "application/json"
         body = json.dumps(reply.json, ensure_ascii=False, separators=(",", ":")).encode()
-        return web.Response(status=reply.status, headers=headers | {"Content-Type": content_type}, body=body)
+        return web.Response(status=reply.status, headers={"Content-Type": content_type} | headers, body=body)
 
 
 def _preflight(request: web.Request) -> Mapping[str, str]:
