@@ -109,7 +109,7 @@ async def served(made: Stage, folder: Path, port: int, admin_port: int) -> Async
     process = _serve(folder / "kcproxy.toml", folder / "log")
     running = Proxy(url=f"http://127.0.0.1:{port}", admin_url=f"http://127.0.0.1:{admin_port}", process=process)
     try:
-        await _until_ready(made.session, f"{running.admin_url}/readyz", process)
+        await _until_ready(made.session, f"{running.admin_url}/readyz", process, folder / "log")
         yield running
     finally:
         _stop(process)
@@ -207,9 +207,10 @@ async def _call(made: Stage, running: Proxy, method: str, path: str, headers: di
         await answer.read()
 
 
-async def _until_ready(session: aiohttp.ClientSession, url: str, process: subprocess.Popen[bytes]) -> None:
+async def _until_ready(session: aiohttp.ClientSession, url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     for _ in range(200):
-        assert process.poll() is None, "it ended; see the file log beside its configuration"
+        if process.poll() is not None:
+            raise AssertionError(await asyncio.to_thread(log.read_text, encoding="utf-8"))
         try:
             async with session.get(url) as answer:
                 if answer.status == 200:

@@ -12,7 +12,7 @@ import pytest
 
 from kcproxy import catalog
 from kcproxy.simulator import SimulatedKeycloak
-from tests.dashboards.queries import Target, filled, targets
+from tests.dashboards.queries import Target, alerts, filled, targets
 from tests.dashboards.stack import Proxy, Stage, bad_day, prometheus, proxy, stage, unique_realm
 from tests.live.conftest import Keycloak, keycloak, real_keycloak
 
@@ -43,6 +43,7 @@ async def _check(keycloak_url: str, folder: Path) -> None:
             await bad_day(made, running)
             empty = await _empty(made.session, prometheus_url)
             assert [f"{target.id}: {target.expr}" for target in empty] == []
+            await _rules_are_evaluated(made.session, prometheus_url)
             await _has_exemplar(made.session, prometheus_url)
         await _is_clean(made.session, running)
         await _page_has_it(made, running)
@@ -66,6 +67,12 @@ async def _query(session: aiohttp.ClientSession, prometheus_url: str, target: Ta
         assert found["status"] == "success", (target, found)
         samples: list[Any] = found["data"]["result"]
         return [sample for sample in samples if sample["value"][1] != "NaN"]
+
+
+async def _rules_are_evaluated(session: aiohttp.ClientSession, prometheus_url: str) -> None:
+    async with session.get(f"{prometheus_url}/api/v1/rules") as answer:
+        groups = (await answer.json())["data"]["groups"]
+    assert {rule["name"]: rule["health"] for group in groups for rule in group["rules"]} == {alert["alert"]: "ok" for alert in alerts()}
 
 
 async def _has_exemplar(session: aiohttp.ClientSession, prometheus_url: str) -> None:

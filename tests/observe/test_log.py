@@ -240,10 +240,10 @@ def test_the_line_of_a_request_costs_some_microseconds() -> None:
     one = record(injected_account="app", peer="127.0.0.1")
     rounds = []
     for _ in range(20):
-        began = time.perf_counter()
+        began = time.thread_time()
         for _ in range(500):
             log.request(one)
-        rounds.append((time.perf_counter() - began) / 500)
+        rounds.append((time.thread_time() - began) / 500)
     assert min(rounds) < 30e-6
 
 
