@@ -25,7 +25,12 @@ def test_every_parameter_of_every_operation_has_a_fixture(version: str) -> None:
 
 
 def _has_builder(key: str) -> bool:
-    return key in BUILDERS or key.rsplit(".", 1)[0] in BUILDERS or key in {"session", "offline-session", "second-execution"} or key.startswith("management.")
+    return (
+        key in BUILDERS
+        or key.rsplit(".", 1)[0] in BUILDERS
+        or key in {"session", "offline-session", "second-execution"}
+        or key.startswith("management.")
+    )
 
 
 def test_every_variant_belongs_to_an_operation_of_some_version() -> None:

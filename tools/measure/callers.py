@@ -108,7 +108,9 @@ class Callers:
         user = {"username": name, "email": f"{name}@localhost", "firstName": "A", "lastName": "B", "enabled": True, "emailVerified": True}
         user_id = await realm.created("/users", user | {"credentials": [{"type": "password", "value": PASSWORD}]})
         if roles:
-            await realm.admin("POST", f"/users/{user_id}/role-mappings/clients/{realm.management_id}", [realm.roles[role] for role in sorted(roles)])
+            await realm.admin(
+                "POST", f"/users/{user_id}/role-mappings/clients/{realm.management_id}", [realm.roles[role] for role in sorted(roles)]
+            )
         return name
 
 
@@ -140,7 +142,9 @@ async def _make_account(server: Server, realm_path: str, name: str, container: s
     client_id = location.rstrip("/").rsplit("/", 1)[1]
     user = (await server.admin("GET", f"{realm_path}/clients/{client_id}/service-account-user")).body
     # Who tests the mail settings gets the mail himself.
-    await server.admin("PUT", f"{realm_path}/users/{user['id']}", {"username": user["username"], "email": f"{name}@localhost", "enabled": True})
+    await server.admin(
+        "PUT", f"{realm_path}/users/{user['id']}", {"username": user["username"], "email": f"{name}@localhost", "enabled": True}
+    )
     if granted:
         await server.admin("POST", f"{realm_path}/users/{user['id']}/role-mappings/clients/{container}", granted)
     return client_id

@@ -54,7 +54,10 @@ async def _powerful_client(scope: Scope) -> str:
 @fixture("saml-client")
 async def _saml_client(scope: Scope) -> str:
     body = {"clientId": "saml-{n}", "protocol": "saml", "redirectUris": ["http://localhost/saml"], "adminUrl": "http://localhost/saml"}
-    return await scope.make("/clients", body | {"attributes": {"saml.assertion.signature": "false", "saml_assertion_consumer_url_post": "http://localhost/saml"}})
+    return await scope.make(
+        "/clients",
+        body | {"attributes": {"saml.assertion.signature": "false", "saml_assertion_consumer_url_post": "http://localhost/saml"}},
+    )
 
 
 @fixture("rotation-policy")
@@ -62,7 +65,12 @@ async def _rotation_policy(scope: Scope) -> str:
     periods = {"expiration-period": 2505600, "rotated-expiration-period": 172800, "remaining-rotation-period": 864000}
     profile = {"name": "rotation", "executors": [{"executor": "secret-rotation", "configuration": periods}]}
     await scope.admin("PUT", "/client-policies/profiles", {"profiles": [profile]})
-    policy = {"name": "rotation", "enabled": True, "conditions": [{"condition": "any-client", "configuration": {}}], "profiles": ["rotation"]}
+    policy = {
+        "name": "rotation",
+        "enabled": True,
+        "conditions": [{"condition": "any-client", "configuration": {}}],
+        "profiles": ["rotation"],
+    }
     await scope.admin("PUT", "/client-policies/policies", {"policies": [policy]})
     return "rotation"
 
@@ -174,7 +182,13 @@ async def _az_scope(scope: Scope) -> str:
 
 @fixture("az-resource")
 async def _az_resource(scope: Scope) -> str:
-    body = {"name": "resource-{n}", "type": "urn:measured", "uris": ["/measured/{n}"], "scopes": [{"id": "{az-scope}", "name": "scope-{n}"}], "attributes": {"colour": ["red"]}}
+    body = {
+        "name": "resource-{n}",
+        "type": "urn:measured",
+        "uris": ["/measured/{n}"],
+        "scopes": [{"id": "{az-scope}", "name": "scope-{n}"}],
+        "attributes": {"colour": ["red"]},
+    }
     return str((await scope.admin("POST", AZ + "/resource", body)).body["_id"])
 
 

@@ -5,7 +5,10 @@ from typing import Any
 from tools.measure.http import form_body
 from tools.measure.stage import Scope, fixture
 
-SSF_STREAM = {"delivery": {"method": "urn:ietf:rfc:8936"}, "events_requested": ["https://schemas.openid.net/secevent/caep/event-type/session-revoked"]}
+SSF_STREAM = {
+    "delivery": {"method": "urn:ietf:rfc:8936"},
+    "events_requested": ["https://schemas.openid.net/secevent/caep/event-type/session-revoked"],
+}
 LDAP = "org.keycloak.storage.UserStorageProvider"
 
 
@@ -27,7 +30,12 @@ def idp_body(alias: str) -> dict[str, Any]:
 def idp_mapper_body(name: str) -> dict[str, Any]:
     """A mapper of an identity provider."""
     config = {"syncMode": "INHERIT", "attribute": "colour", "attribute.value": "red"}
-    return {"name": name, "identityProviderAlias": "{idp.alias}", "identityProviderMapper": "hardcoded-attribute-idp-mapper", "config": config}
+    return {
+        "name": name,
+        "identityProviderAlias": "{idp.alias}",
+        "identityProviderMapper": "hardcoded-attribute-idp-mapper",
+        "config": config,
+    }
 
 
 def ldap_body(name: str) -> dict[str, Any]:
@@ -91,19 +99,29 @@ async def _client_of_flow(scope: Scope) -> str:
 async def _execution(scope: Scope) -> str:
     await scope.get("flow")
     first = await scope.make("/authentication/flows/{flow.alias}/executions/execution", {"provider": "auth-cookie"})
-    scope.facts["second-execution"] = await scope.make("/authentication/flows/{flow.alias}/executions/execution", {"provider": "identity-provider-redirector"})
+    scope.facts["second-execution"] = await scope.make(
+        "/authentication/flows/{flow.alias}/executions/execution", {"provider": "identity-provider-redirector"}
+    )
     return first
 
 
 @fixture("execution-config")
 async def _execution_config(scope: Scope) -> str:
     await scope.get("execution")
-    return await scope.make("/authentication/executions/{second-execution}/config", {"alias": "config-{n}", "config": {"defaultProvider": "x"}})
+    return await scope.make(
+        "/authentication/executions/{second-execution}/config", {"alias": "config-{n}", "config": {"defaultProvider": "x"}}
+    )
 
 
 @fixture("key-component")
 async def _key_component(scope: Scope) -> str:
-    body = {"name": "keys-{n}", "providerId": "hmac-generated", "providerType": "org.keycloak.keys.KeyProvider", "parentId": "{realm.id}", "config": {"priority": ["1"], "secretSize": ["32"]}}
+    body = {
+        "name": "keys-{n}",
+        "providerId": "hmac-generated",
+        "providerType": "org.keycloak.keys.KeyProvider",
+        "parentId": "{realm.id}",
+        "config": {"priority": ["1"], "secretSize": ["32"]},
+    }
     return await scope.make("/components", body)
 
 
@@ -114,13 +132,30 @@ async def _ldap(scope: Scope) -> str:
 
 @fixture("ldap-mapper")
 async def _ldap_mapper(scope: Scope) -> str:
-    config = {"groups.dn": ["ou=groups"], "group.name.ldap.attribute": ["cn"], "group.object.classes": ["groupOfNames"], "membership.ldap.attribute": ["member"], "membership.attribute.type": ["DN"], "membership.user.ldap.attribute": ["uid"], "mode": ["READ_ONLY"], "user.roles.retrieve.strategy": ["LOAD_GROUPS_BY_MEMBER_ATTRIBUTE"], "preserve.group.inheritance": ["false"], "drop.non.existing.groups.during.sync": ["false"]}
-    body = {"name": "mapper-{n}", "providerId": "group-ldap-mapper", "providerType": "org.keycloak.storage.ldap.mappers.LDAPStorageMapper", "parentId": "{ldap}", "config": config}
+    config = {
+        "groups.dn": ["ou=groups"],
+        "group.name.ldap.attribute": ["cn"],
+        "group.object.classes": ["groupOfNames"],
+        "membership.ldap.attribute": ["member"],
+        "membership.attribute.type": ["DN"],
+        "membership.user.ldap.attribute": ["uid"],
+        "mode": ["READ_ONLY"],
+        "user.roles.retrieve.strategy": ["LOAD_GROUPS_BY_MEMBER_ATTRIBUTE"],
+        "preserve.group.inheritance": ["false"],
+        "drop.non.existing.groups.during.sync": ["false"],
+    }
+    body = {
+        "name": "mapper-{n}",
+        "providerId": "group-ldap-mapper",
+        "providerType": "org.keycloak.storage.ldap.mappers.LDAPStorageMapper",
+        "parentId": "{ldap}",
+        "config": config,
+    }
     return await scope.make("/components", body)
 
 
 @fixture("required-action")
-async def _required_action(scope: Scope) -> str:
+async def _required_action(_scope: Scope) -> str:
     """A built-in required action: there is one of each in a realm."""
     return "CONFIGURE_TOTP"
 
@@ -177,7 +212,13 @@ async def _locale(scope: Scope) -> str:
 
 @fixture("organization")
 async def _organization(scope: Scope) -> str:
-    body = {"name": "org-{n}", "alias": "org-{n}", "description": "before", "domains": [{"name": "{n}.example", "verified": False}], "attributes": {"colour": ["red"]}}
+    body = {
+        "name": "org-{n}",
+        "alias": "org-{n}",
+        "description": "before",
+        "domains": [{"name": "{n}.example", "verified": False}],
+        "attributes": {"colour": ["red"]},
+    }
     return await scope.make("/organizations", body)
 
 

@@ -4,10 +4,11 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 import aiohttp
+from yarl import URL
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 RETRIED_ERRORS = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, TimeoutError)
@@ -84,7 +85,7 @@ class Server:
         self._session: aiohttp.ClientSession | None = None
         self._admin_token = ""
 
-    async def __aenter__(self) -> "Server":
+    async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(limit=32)
         self._session = aiohttp.ClientSession(timeout=self._timeout, connector=connector, cookie_jar=aiohttp.DummyCookieJar())
         return self
@@ -94,7 +95,15 @@ class Server:
             await self._session.close()
 
     async def call(
-        self, method: str, path: str, *, token: str = "", query: str = "", body: Body | None = None, accept: str = "*/*", auth: str = "Bearer"
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str = "",
+        query: str = "",
+        body: Body | None = None,
+        accept: str = "*/*",
+        auth: str = "Bearer",
     ) -> Answer:
         """One call; `path` and `query` are already encoded. A broken connection is tried again (bounded)."""
         url = f"{self.base_url}{path}" + (f"?{query}" if query else "")
@@ -117,12 +126,8 @@ class Server:
             raise RuntimeError("the server is used outside of its context")
         async with self._gate:
             self.calls += 1
-            from yarl import URL  # noqa: PLC0415 -- the one place that needs raw URLs
-
             data = body.content if body is not None else None
-            async with self._session.request(
-                method, URL(url, encoded=True), headers=headers, data=data, allow_redirects=False
-            ) as response:
+            async with self._session.request(method, URL(url, encoded=True), headers=headers, data=data, allow_redirects=False) as response:
                 raw = await response.read()
                 media_type = response.headers.get("Content-Type", "").split(";")[0].strip()
                 return Answer(

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -13,8 +14,23 @@ ID_KEYS = frozenset({"id", "_id", "internalId", "parentId", "containerId"})
 SUFFIX = re.compile(r"z[0-9a-z]{5}z")
 BLOB = re.compile(r"[A-Za-z0-9+/_-]{32,}={0,2}")
 LONG_NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9]{10,}(?![0-9A-Za-z])")
-VOLATILE_KEYS = frozenset({"sid", "jti", "session_state", "at_hash", "uptime", "uptimeMillis", "serverTime", "free", "freeFormated", "used", "usedFormated", "freePercentage"})
-"""What differs between two readings of the same state.""" 
+VOLATILE_KEYS = frozenset(
+    {
+        "sid",
+        "jti",
+        "session_state",
+        "at_hash",
+        "uptime",
+        "uptimeMillis",
+        "serverTime",
+        "free",
+        "freeFormated",
+        "used",
+        "usedFormated",
+        "freePercentage",
+    }
+)
+"""What differs between two readings of the same state."""
 SESSION_INDEX = re.compile(r'SessionIndex="[^"]*"')
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)?")
 FIELDS_NAMED = 12
@@ -59,7 +75,9 @@ class Judgement:
 def normalised(value: Any) -> Any:
     """The value without what differs between two equal states: order, ids, fixture suffixes, secrets, times, `access` maps."""
     if isinstance(value, Mapping):
-        kept = {_text(str(key)): "<id>" if _is_id(key, item) else normalised(item) for key, item in value.items() if not _is_volatile(key, item)}
+        kept = {
+            _text(str(key)): "<id>" if _is_id(key, item) else normalised(item) for key, item in value.items() if not _is_volatile(key, item)
+        }
         # An empty part and an absent one tell the same; which it is can hang on what else the realm has.
         return {key: item for key, item in sorted(kept.items()) if item not in (None, [], {})}
     if isinstance(value, list):
@@ -151,7 +169,9 @@ def _effect(base: Any, got: Any) -> str:
         return ""
     if isinstance(base, Mapping) and isinstance(got, Mapping):
         text = "; ".join(
-            f"{key}: {difference(base.get(key), got.get(key))}" for key in sorted(set(base) | set(got)) if difference(base.get(key), got.get(key))
+            f"{key}: {difference(base.get(key), got.get(key))}"
+            for key in sorted(set(base) | set(got))
+            if difference(base.get(key), got.get(key))
         )
     return f"not all of the effect ({text})"
 
@@ -170,6 +190,7 @@ def _text(text: str) -> str:
     return SUFFIX.sub("~", UUID.sub("<id>", text))
 
 
+@lru_cache(maxsize=1 << 16)
 def _string(text: str) -> str:
     shortened = BLOB.sub("<blob>", TIME.sub("<time>", SESSION_INDEX.sub("SessionIndex", _text(text))))
     return LONG_NUMBER.sub("<number>", shortened)

@@ -44,7 +44,12 @@ class Check:
     async def _test(self, task: Task, entry: Mapping[str, Any]) -> None:
         bench = Workbench(operation=task.operation, spec=task.spec, stage=self.stage)
         try:
-            bar = Bar(bench=bench, base=await baseline(bench), kind=Kind.CONSOLE if task.spec.console else Kind.HUMAN, contains=self.stage.read.realm.contains)
+            bar = Bar(
+                bench=bench,
+                base=await baseline(bench),
+                kind=Kind.CONSOLE if task.spec.console else Kind.HUMAN,
+                contains=self.stage.read.realm.contains,
+            )
             for wanted, sets in ((Outcome.FULL, entry["anyOf"]), (Outcome.REDUCED, entry["admits"])):
                 for roles in sets:
                     await self._set(task, bar, roles, wanted)

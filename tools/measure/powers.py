@@ -47,7 +47,9 @@ class Intruder:
         except Unexpected:
             return False
         change = await realm.server.call("PUT", realm.path, token=token, body=json_body({"displayName": "taken"}))
-        user = await realm.server.call("POST", f"{realm.path}/users", token=token, body=json_body({"username": f"made-{realm.names.next()}"}))
+        user = await realm.server.call(
+            "POST", f"{realm.path}/users", token=token, body=json_body({"username": f"made-{realm.names.next()}"})
+        )
         return change.succeeded and user.succeeded
 
 
@@ -80,7 +82,9 @@ async def _raised(who: Intruder, method: str, path: str, value: Any) -> bool:
 
 
 async def _map_role(who: Intruder) -> bool:
-    return await _raised(who, "POST", "/users/{user}/role-mappings/clients/{management}", [{"id": "{management.realm-admin}", "name": "realm-admin"}])
+    return await _raised(
+        who, "POST", "/users/{user}/role-mappings/clients/{management}", [{"id": "{management.realm-admin}", "name": "realm-admin"}]
+    )
 
 
 async def _join_group(who: Intruder) -> bool:
@@ -93,13 +97,17 @@ async def _map_composite(who: Intruder) -> bool:
 
 async def _map_to_group(who: Intruder) -> bool:
     await who.scope.get("user+group")
-    return await _raised(who, "POST", "/groups/{group}/role-mappings/realm", [{"id": "{admin-composite}", "name": "{admin-composite.name}"}])
+    return await _raised(
+        who, "POST", "/groups/{group}/role-mappings/realm", [{"id": "{admin-composite}", "name": "{admin-composite.name}"}]
+    )
 
 
 async def _extend_default_role(who: Intruder) -> bool:
     path = f"/roles/default-roles-{who.stand.realm.name}/composites"
     await who.scope.get("user")
-    return await _raised(who, "POST", path, [{"id": "{management.realm-admin}", "name": "realm-admin", "clientRole": True, "containerId": "{management}"}])
+    return await _raised(
+        who, "POST", path, [{"id": "{management.realm-admin}", "name": "realm-admin", "clientRole": True, "containerId": "{management}"}]
+    )
 
 
 async def _import_user(who: Intruder) -> bool:
@@ -153,17 +161,39 @@ POWERS: tuple[Power, ...] = (
     Power(role="manage-users", power="become-administrator", way="by mapping the role realm-admin to a user", attempt=_map_role),
     Power(role="manage-users", power="become-administrator", way="by a new password for an administrator", attempt=_reset_password),
     Power(role="manage-users", power="become-administrator", way="by joining a group that holds realm-admin", attempt=_join_group),
-    Power(role="manage-users", power="become-administrator", way="by mapping a realm role that contains realm-admin", attempt=_map_composite),
+    Power(
+        role="manage-users", power="become-administrator", way="by mapping a realm role that contains realm-admin", attempt=_map_composite
+    ),
     Power(role="manage-users", power="become-administrator", way="by mapping such a realm role to a group", attempt=_map_to_group),
     Power(role="manage-realm", power="become-administrator", way="by importing a user who holds realm-admin", attempt=_import_user),
-    Power(role="manage-realm", power="become-administrator", way="by adding realm-admin to the realm's default role", attempt=_extend_default_role),
+    Power(
+        role="manage-realm",
+        power="become-administrator",
+        way="by adding realm-admin to the realm's default role",
+        attempt=_extend_default_role,
+    ),
     Power(role="view-clients", power="act-as-service-account", way="by reading the client's secret", attempt=_read_secret),
-    Power(role="view-clients", power="act-as-service-account", way="by the secret that is part of the client's representation", attempt=_read_client),
+    Power(
+        role="view-clients",
+        power="act-as-service-account",
+        way="by the secret that is part of the client's representation",
+        attempt=_read_client,
+    ),
     Power(role="query-clients", power="act-as-service-account", way="by reading the client's secret", attempt=_read_secret),
     Power(role="manage-clients", power="act-as-service-account", way="by reading the client's secret", attempt=_read_secret),
     Power(role="manage-clients", power="act-as-service-account", way="by setting a new secret for the client", attempt=_new_secret),
-    Power(role="manage-clients", power="become-administrator", way="by a new client whose mapper writes realm-admin into its tokens", attempt=_client_with_hardcoded_role),
-    Power(role="create-client", power="become-administrator", way="by a new client whose mapper writes realm-admin into its tokens", attempt=_client_with_hardcoded_role),
+    Power(
+        role="manage-clients",
+        power="become-administrator",
+        way="by a new client whose mapper writes realm-admin into its tokens",
+        attempt=_client_with_hardcoded_role,
+    ),
+    Power(
+        role="create-client",
+        power="become-administrator",
+        way="by a new client whose mapper writes realm-admin into its tokens",
+        attempt=_client_with_hardcoded_role,
+    ),
     Power(role="impersonation", power="impersonate-users", way="any user who is not an administrator", attempt=_impersonate_user),
     Power(role="impersonation", power="impersonate-users", way="an administrator", attempt=_impersonate_administrator),
 )
@@ -181,7 +211,9 @@ async def powers_held(maker: Callable[[], Awaitable[Stand]]) -> dict[tuple[str, 
     return held
 
 
-def merged(known: Mapping[str, list[dict[str, Any]]], version: str, held: Mapping[tuple[str, str], list[str]]) -> dict[str, list[dict[str, Any]]]:
+def merged(
+    known: Mapping[str, list[dict[str, Any]]], version: str, held: Mapping[tuple[str, str], list[str]]
+) -> dict[str, list[dict[str, Any]]]:
     """The powers file with one version measured anew: role to powers, each with its sentence and the versions it was measured on."""
     sentences: dict[tuple[str, str, str], set[str]] = {}
     for role, items in known.items():

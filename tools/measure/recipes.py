@@ -1,8 +1,11 @@
 """What fills the parameters of paths, and where the effect of a change shows."""
 
+# Tables read best with one case a line.
+# fmt: off
 RULES: dict[str, str] = {
     r"^/admin/realms/\{realm\}$|^~$|^/admin/\{realm\}$|/admin/api/\{realmName\}$|/admin/api/\{realm\}$|/admin/api/v2/realms/\{name\}$": "{realm}",
-    r"/admin/api/.*clients/(v2/)?\{id\}$": "{client.name}",
+    r"/admin/api/.*clients/\{version\}$": "v2",
+    r"/admin/api/.*clients/(v2/|\{version\}/)?\{id\}$": "{client.name}",
     r"console/\{indexhtml\}$": "index.html",
     r"/admin/index\.\{html\}$": "html",
     r"client-(scopes|templates)/\{[^}]+\}$": "{client-scope}",
@@ -117,8 +120,9 @@ ALONE = r"^~/(default-|events|admin-events|client-policies|client-types|localiza
 READING_POSTS = (
     "~/partial-export", "~/client-description-converter", "~/testLDAPConnection", "~/testSMTPConnection", "~/ldap-server-capabilities",
     "~/identity-provider/import-config", "~/identity-provider/upload-certificate",
-)  # fmt: skip
+)
 
+# fmt: on
 CERTIFICATE = """-----BEGIN CERTIFICATE-----
 MIIDCTCCAfGgAwIBAgIUBc3RoVymAVCkCqmxQ/sNxy7MWjMwDQYJKoZIhvcNAQEL
 BQAwEzERMA8GA1UEAwwIbWVhc3VyZWQwIBcNMjYxMTIzMTgwNDE3WhgPMjEyNjEw

@@ -28,14 +28,6 @@ def _invitations(version: Version, _features: frozenset[str]) -> bool:
     return version.since(26, 5)
 
 
-def _workflows(version: Version, _features: frozenset[str]) -> bool:
-    return version.since(26, 7)
-
-
-def _credentials(version: Version, features: frozenset[str]) -> bool:
-    return version.since(26, 7) and any(name.startswith("oid4vc-vci:") for name in features)
-
-
 RICH: dict[str, Needed] = {
     **dict.fromkeys(
         (
@@ -48,7 +40,5 @@ RICH: dict[str, Needed] = {
     ),
     **dict.fromkeys(("organization", "member", "organization.idp"), _organizations),
     **dict.fromkeys(("invitation",), _invitations),
-    **dict.fromkeys(("workflow+active",), _workflows),
-    **dict.fromkeys(("user+vc",), _credentials),
     **dict.fromkeys(("organization.group", "organization.child", "organization.group+member", "organization.group+roles"), _organization_groups),
 }  # fmt: skip

@@ -21,7 +21,7 @@ from tools.measure.spec import PARAMETER, Operation, Place, Spec
 from tools.measure.specs import BODIES, SPECS
 from tools.measure.stage import Names, Scope, Version, new_realm
 from tools.measure.trial import REALM_ADMIN, Bar, Finding, Undetermined, baseline, find
-from tools.measure.variants import ADMIN_ROLE_VARIANT, VARIANTS
+from tools.measure.variants import ADMIN_ROLE_VARIANT, REPRESENTATIVES, VARIANTS
 from tools.measure.workbench import Stage, Stand, Workbench, place_of
 
 OPERATIONS = Path(__file__).with_name("operations")
@@ -86,7 +86,11 @@ def tasks_of(version: Version, pattern: str = "") -> list[Task]:
     for operation in operations_of(version.text):
         needed = features.needed(operation)
         specs = [spec_of(operation), *VARIANTS.get(f"{operation.method} {operation.short}", ())]
-        tasks += [Task(operation=operation, spec=replace(spec, features=needed)) for spec in specs if version.since(*spec.since) and not version.since(*spec.until)]
+        tasks += [
+            Task(operation=operation, spec=replace(spec, features=needed))
+            for spec in specs
+            if version.since(*spec.since) and not version.since(*spec.until)
+        ]
     return [task for task in tasks if re.search(pattern, task.key)]
 
 
@@ -159,11 +163,20 @@ async def swept(server: Server) -> None:
 async def enrich(scope: Scope, version: Version, features: frozenset[str]) -> None:
     """Make the shared fixtures rich; leave events behind and stop recording them."""
     realm = scope.realm
-    recording = {"eventsEnabled": True, "adminEventsEnabled": True, "adminEventsDetailsEnabled": True, "enabledEventTypes": ["LOGIN"], "eventsListeners": ["jboss-logging"]}
+    recording = {
+        "eventsEnabled": True,
+        "adminEventsEnabled": True,
+        "adminEventsDetailsEnabled": True,
+        "enabledEventTypes": ["LOGIN"],
+        "eventsListeners": ["jboss-logging"],
+    }
     await realm.admin("PUT", "/events/config", recording)
     for key, needed in RICH.items():
         if needed(version, features):
-            await scope.get(key)
+            try:
+                await scope.get(key)
+            except Unexpected as error:
+                say(f"fixture {key} cannot be had: {error}")
     await realm.admin("PUT", "/events/config", recording | {"eventsEnabled": False, "adminEventsEnabled": False})
 
 
@@ -179,7 +192,20 @@ class Run:
     async def all(self, tasks: Sequence[Task]) -> None:
         """Do all trials, several at once; those on what a realm has only one of take turns."""
         known = self.stage.read.realm.roles
-        waiting = [task for task in tasks if task.key not in self.journal.done and all(role in known for role in admin_roles_named(task.spec))]
+        possible = [
+            task for task in tasks if task.key not in self.journal.done and all(role in known for role in admin_roles_named(task.spec))
+        ]
+        later = [task for task in possible if admin_roles_named(task.spec) and admin_roles_named(task.spec)[0] not in REPRESENTATIVES]
+        await self._several([task for task in possible if task not in later])
+        await self._several([task for task in later if self._roles_matter(task.operation)])
+
+    def _roles_matter(self, operation: Operation) -> bool:
+        """Whether a role of realm-management needs other roles here than an ordinary role does."""
+        plain = self.journal.done.get(operation.key, {}).get("anyOf")
+        tried = [self.journal.done.get(f"{operation.key} #{ADMIN_ROLE_VARIANT}{role}", {}) for role in REPRESENTATIVES]
+        return any("anyOf" in entry and entry["anyOf"] != plain for entry in tried)
+
+    async def _several(self, waiting: Sequence[Task]) -> None:
         gate = asyncio.Semaphore(AT_ONCE)
         counter = {"done": 0}
         started = time.monotonic()
@@ -205,7 +231,11 @@ class Run:
             async with asyncio.timeout(TRIAL_SECONDS):
                 entry |= await self._found(task, bench)
         except (Undetermined, Unexpected, KeyError, TimeoutError) as error:
-            answer = f" (last answer {bench.last.status} {str(bench.last.body)[:150]})" if bench.last and not isinstance(error, Undetermined) else ""
+            answer = (
+                f" (last answer {bench.last.status} {str(bench.last.body)[:150]})"
+                if bench.last and not isinstance(error, Undetermined)
+                else ""
+            )
             entry["undetermined"] = f"{type(error).__name__}: {error}{answer}" if not isinstance(error, Undetermined) else str(error)
         return entry
 
@@ -225,9 +255,16 @@ class Run:
             finding.admits = finding.admits or [[REALM_ADMIN]]
         finding.notes += [task.spec.note] if task.spec.note else []
         self.hints += [found for found in map(frozenset, finding.any_of + finding.admits) if len(found) > 1 and found not in self.hints]
-        entry = {"status": base.status, "said": "" if base.succeeded else said, "empty": base.succeeded and task.operation.method == "GET" and base.body in (None, "", [], {})}
+        entry = {
+            "status": base.status,
+            "said": "" if base.succeeded else said,
+            "empty": base.succeeded and task.operation.method == "GET" and base.body in (None, "", [], {}),
+        }
         entry |= _fields(finding)
-        entry["cells"] = {"+".join(sorted(roles)) or "-": [judged.outcome, judged.status, judged.missing] for roles, judged in sorted(bar.judged.items(), key=lambda item: (len(item[0]), sorted(item[0])))}
+        entry["cells"] = {
+            "+".join(sorted(roles)) or "-": [judged.outcome, judged.status, judged.missing]
+            for roles, judged in sorted(bar.judged.items(), key=lambda item: (len(item[0]), sorted(item[0])))
+        }
         entry["master"] = await self._master(bench, base, bar, finding, roles)
         entry["masterRealmRoles"] = await _master_realm_roles(bench) if base.status == 403 else []
         entry["attempts"] = bench.attempts
@@ -243,7 +280,7 @@ class Run:
             stand = {Place.READ: self.stage.read, Place.ALONE: self.stage.alone}.get(bench.place, self.stage.objects)
         known = await stand.callers.master_roles()
         master = Bar(bench=bench, base=base, kind=Kind.MASTER, contains=known.contains)
-        singles = [frozenset({role}) for role in roles if role in known.roles]
+        singles = [frozenset({role}) for role in roles if role in known.roles and not admin_roles_named(bench.spec)]
         sets = [frozenset(), *singles, *(frozenset(found) for found in finding.any_of + finding.admits)]
         for found in sets:
             if REALM_ADMIN in found:
@@ -263,7 +300,13 @@ async def _master_realm_roles(bench: Workbench) -> list[list[str]]:
 
 
 def _fields(finding: Finding) -> dict[str, Any]:
-    return {"anyOf": finding.any_of, "admits": finding.admits, "reduced": finding.reduced, "refusal": finding.refusal, "notes": finding.notes}
+    return {
+        "anyOf": finding.any_of,
+        "admits": finding.admits,
+        "reduced": finding.reduced,
+        "refusal": finding.refusal,
+        "notes": finding.notes,
+    }
 
 
 def line_of(entry: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from tools.measure.fixtures import user_body
 from tools.measure.fixtures_clients import client_body, mapper_body
-from tools.measure.fixtures_realm import SSF_STREAM, idp_body, idp_mapper_body, ldap_body, workflow_body
+from tools.measure.fixtures_realm import SSF_STREAM, idp_body, idp_mapper_body, workflow_body
 from tools.measure.recipes import CERTIFICATE, CLIENT
 from tools.measure.spec import Place, Spec
 
@@ -19,10 +19,33 @@ PERMISSIONS = {"enabled": True}
 CERTIFICATE_FILE = ({"file": ("c.pem", CERTIFICATE.encode(), "application/octet-stream")}, {"keystoreFormat": "Certificate PEM"})
 KEYSTORE = {"format": "PKCS12", "keyAlias": "k", "keyPassword": "secret", "storePassword": "secret", "realmAlias": "r"}
 SMTP = {"host": "localhost", "port": "{mail-port}", "from": "stage@localhost", "auth": "false"}
-LDAP_TEST = {"action": "testConnection", "connectionUrl": "ldap://localhost:1", "bindDn": "", "bindCredential": "", "connectionTimeout": "500", "authType": "none"}
+LDAP_TEST = {
+    "action": "testConnection",
+    "connectionUrl": "ldap://localhost:1",
+    "bindDn": "",
+    "bindCredential": "",
+    "connectionTimeout": "500",
+    "authType": "none",
+}
 STREAM = ("user", "ssf-client+stream")
-SSF_PLAIN = (("GET", "stream"), ("DELETE", "stream"), ("POST", "stream/verify"), ("GET", "events/stats"), ("DELETE", "events"), ("DELETE", "events/queued"), ("GET", "pending-events/{jti}"))
-REQUIRED_ACTION: dict[str, Any] = {"alias": "CONFIGURE_TOTP", "name": "Configure OTP", "providerId": "CONFIGURE_TOTP", "enabled": True, "defaultAction": False, "priority": 10, "config": {}}
+SSF_PLAIN = (
+    ("GET", "stream"),
+    ("DELETE", "stream"),
+    ("POST", "stream/verify"),
+    ("GET", "events/stats"),
+    ("DELETE", "events"),
+    ("DELETE", "events/queued"),
+    ("GET", "pending-events/{jti}"),
+)
+REQUIRED_ACTION: dict[str, Any] = {
+    "alias": "CONFIGURE_TOTP",
+    "name": "Configure OTP",
+    "providerId": "CONFIGURE_TOTP",
+    "enabled": True,
+    "defaultAction": False,
+    "priority": 10,
+    "config": {},
+}
 RESTORE_ACTION = (("PUT", "~/authentication/required-actions/CONFIGURE_TOTP", REQUIRED_ACTION),)
 EVENTS_OFF = {"eventsEnabled": False, "adminEventsEnabled": False}
 NO_DEFAULT_GROUP: tuple[tuple[str, str, Any], ...] = (("CLEAR", "~/default-groups", None),)
@@ -39,6 +62,8 @@ def _mappings(owner: str, target: str, rich: str, role: dict[str, str]) -> dict[
     return {f"POST {owner}{target}": Spec(json=[role]), f"DELETE {owner}{target}": Spec(json=[role], needs=(rich,))}
 
 
+# Tables read best with one case a line.
+# fmt: off
 SPECS: dict[str, Spec] = {
     # users
     "POST ~/users": Spec(json=user_body("new-{n}"), see=("~/users?username=new-{n}",)),
@@ -256,6 +281,9 @@ SPECS: dict[str, Spec] = {
     "POST /admin/api/{realmName}/clients/v2": Spec(json={"clientId": "new-{n}", "protocol": "openid-connect"}),
     "PUT /admin/api/{realmName}/clients/v2/{id}": Spec(json={"clientId": "client-{n}", "protocol": "openid-connect", "description": "after"}, see=CLIENT[:1]),
     "PATCH /admin/api/{realmName}/clients/v2/{id}": Spec(text=('{"description": "after"}', "application/merge-patch+json"), see=CLIENT[:1]),
+    "POST /admin/api/{realmName}/clients/{version}": Spec(json={"clientId": "new-{n}", "protocol": "openid-connect"}),
+    "PUT /admin/api/{realmName}/clients/{version}/{id}": Spec(json={"clientId": "client-{n}", "protocol": "openid-connect", "description": "after"}, see=CLIENT[:1]),
+    "PATCH /admin/api/{realmName}/clients/{version}/{id}": Spec(text=('{"description": "after"}', "application/merge-patch+json"), see=CLIENT[:1]),
     "POST /admin/api/v2/realms/{name}/clients": Spec(json={"clientId": "new-{n}", "protocol": "openid-connect"}),
     "PUT /admin/api/v2/realms/{name}/clients/{id}": Spec(json={"clientId": "client-{n}", "protocol": "openid-connect", "description": "after"}, see=CLIENT[:1]),
     "PATCH /admin/api/v2/realms/{name}/clients/{id}": Spec(text=('{"description": "after"}', "application/merge-patch+json"), see=CLIENT[:1]),
@@ -283,7 +311,6 @@ BODIES: dict[str, Spec] = {
 }
 """Specs of one of several bodies that share method and path."""
 
-LDAP_COMPONENT = ldap_body("new-{n}")
 
 for _kind, _name in (("policy", "{az-policy}"), ("permission", "{az-permission}")):
     _by_id = Spec(variables={"type": _name})
@@ -292,3 +319,4 @@ for _kind, _name in (("policy", "{az-policy}"), ("permission", "{az-permission}"
     SPECS[f"GET {AZ}/{_kind}/{{type}} findById"] = _by_id
     SPECS[f"POST {AZ}/{_kind}/evaluate"] = EVALUATE
     SPECS[f"POST {AZ}/{_kind}/{{type}}/evaluate"] = EVALUATE
+# fmt: on

@@ -152,7 +152,9 @@ class Scope:
 
     async def admin(self, method: str, path: str, value: Any = None) -> Answer:
         """A call below the realm as administrator, placeholders replaced in path and value."""
-        return await self.realm.admin(method, await self.fill_text(path, encode=True), await self.fill(value) if value is not None else None)
+        return await self.realm.admin(
+            method, await self.fill_text(path, encode=True), await self.fill(value) if value is not None else None
+        )
 
     async def make(self, path: str, value: Any) -> str:
         """Create by POST, placeholders replaced; the new id."""
@@ -170,7 +172,14 @@ def realm_representation(name: str, mail_port: int) -> dict[str, Any]:
         "ssoSessionMaxLifespan": 2 * LIFESPAN_SECONDS,
         "ssoSessionIdleTimeout": 2 * LIFESPAN_SECONDS,
         "passwordPolicy": "hashAlgorithm(pbkdf2-sha256) and hashIterations(1)",
-        "smtpServer": {"host": "localhost", "port": str(mail_port), "from": "stage@localhost", "auth": "false", "ssl": "false", "starttls": "false"},
+        "smtpServer": {
+            "host": "localhost",
+            "port": str(mail_port),
+            "from": "stage@localhost",
+            "auth": "false",
+            "ssl": "false",
+            "starttls": "false",
+        },
         "internationalizationEnabled": True,
         "supportedLocales": ["de", "en"],
         "defaultLocale": "en",

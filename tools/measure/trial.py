@@ -149,5 +149,7 @@ async def _baseline(bench: Workbench) -> Seen:
 
 def _vary(first: Any, second: Any) -> str:
     if isinstance(first, Mapping) and isinstance(second, Mapping):
-        return "; ".join(f"{key}: {difference(first[key], second.get(key))}" for key in first if canonical(first[key]) != canonical(second.get(key)))
+        return "; ".join(
+            f"{key}: {difference(first[key], second.get(key))}" for key in first if canonical(first[key]) != canonical(second.get(key))
+        )
     return ""

@@ -19,6 +19,9 @@ ADMIN_ROLES = (
 
 ADMIN_ROLE_VARIANT = "admin-role-"
 
+REPRESENTATIVES = ("impersonation", "manage-events", "realm-admin", "view-users")
+"""Tried first: where none of these needs more than an ordinary role, no other is tried."""
+
 MAPPING_OPERATIONS = {
     "POST ~/users/{user-id}/role-mappings/clients/{client-id}": {"client-id": "{management}"},
     "POST ~/users/{user-id}/role-mappings/clients/{client}": {"client": "{management}"},
@@ -45,6 +48,8 @@ ON_ADMINISTRATOR = (
 )  # fmt: skip
 
 
+# Tables read best with one case a line.
+# fmt: off
 def _variants() -> dict[str, list[Spec]]:
     table: dict[str, list[Spec]] = {}
 
@@ -52,6 +57,19 @@ def _variants() -> dict[str, list[Spec]]:
         plain = SPECS.get(operation, Spec())
         table.setdefault(operation, []).append(replace(plain, variant=variant, says=says, when=when, **changes))
 
+    _roles(add)
+    _administrators(add)
+    _composites(add)
+    _default_groups(add)
+    _by_id_of_client_role(add)
+    _protected(add)
+    _flags(add)
+    _bodies(add)
+    return table
+
+
+def _roles(add: Any) -> None:
+    """Mapping a role of realm-management, and taking it away."""
     for role in ADMIN_ROLES:
         body = [{"id": f"{{management.{role}}}", "name": role, "clientRole": True, "containerId": "{management}"}]
         condition = {"bodyHasAny": {"name": [role]}}
@@ -59,6 +77,10 @@ def _variants() -> dict[str, list[Spec]]:
             add(operation, f"{ADMIN_ROLE_VARIANT}{role}", f"with {role} of realm-management", condition, json=body, variables=variables)
         for operation, (variables, need) in UNMAPPING_OPERATIONS.items():
             add(operation, f"{ADMIN_ROLE_VARIANT}{role}", f"with {role} of realm-management", condition, json=body, variables=variables, needs=(need,))
+
+
+def _administrators(add: Any) -> None:
+    """Users and groups that hold an administrator's roles."""
     for operation in ON_ADMINISTRATOR:
         variables = {"user-id": "{administrator}"}
         changes: dict[str, Any] = {"variables": variables, "see": ("~/users/{administrator}",)}
@@ -75,6 +97,10 @@ def _variants() -> dict[str, list[Spec]]:
         if operation.startswith("PUT"):
             changes["json"] = {"name": "administrators-{n}", "attributes": {"colour": ["green"]}}
         add(operation, "administrators-group", "when the group holds an administrator's roles", {"target": "administrators-group"}, **changes)
+
+
+def _composites(add: Any) -> None:
+    """Realm roles and client roles as parts of a role."""
     for owner in ("users/{user-id}", "groups/{group-id}"):
         composite = [{"id": "{admin-composite}", "name": "{admin-composite.name}"}]
         add(f"POST ~/{owner}/role-mappings/realm", "administrator-composite", "with a realm role that contains an administrator's role", {"target": "admin-role"}, json=composite)
@@ -85,14 +111,13 @@ def _variants() -> dict[str, list[Spec]]:
     add("DELETE ~/roles-by-id/{role-id}/composites", "client-roles", "with a client role", {"bodyHasAny": {"clientRole": [True]}}, json=[{**CLIENT_ROLE, "clientRole": True}])
     add("POST ~/clients/{client-uuid}/roles/{role-name}/composites", "realm-roles", "with a realm role", {"bodyHasAny": {"clientRole": [False]}}, json=[{**OTHER_ROLE, "clientRole": False}])
     add("DELETE ~/clients/{client-uuid}/roles/{role-name}/composites", "realm-roles", "with a realm role", {"bodyHasAny": {"clientRole": [False]}}, json=[{**OTHER_ROLE, "clientRole": False}])
+
+
+def _default_groups(add: Any) -> None:
+    """A realm with default groups shows them in more places."""
     default_groups: dict[str, Any] = {"place": Place.ALONE, "before": A_DEFAULT_GROUP, "leaves": NO_DEFAULT_GROUP, "see": ()}
     for operation in ("GET ~", "GET /admin/realms", "POST ~/partial-export"):
         add(operation, "default-groups", "where the realm has default groups", {"target": "default-groups"}, **default_groups)
-    _by_id_of_client_role(add)
-    _protected(add)
-    _flags(add)
-    _bodies(add)
-    return table
 
 
 def _by_id_of_client_role(add: Any) -> None:
@@ -166,7 +191,6 @@ def _flags(add: Any) -> None:
     flag("GET ~/clients", "viewableOnly", "true")
     flag("GET ~/clients", "clientId", "client", "clientId=client-{n}")
     flag("GET ~/clients", "search", "true", "search=true&clientId=client")
-    flag("GET ~/clients", "q", "colour:red")
     flag("GET ~/organizations", "search", "org")
     flag("GET ~/identity-provider/instances", "search", "idp")
     flag("GET ~/identity-provider/instances", "realmOnly", "true")
@@ -222,4 +246,5 @@ def _bodies(add: Any) -> None:
     add("POST ~/identity-provider/instances", "saml", "with a SAML identity provider", {"bodyHasAny": {"providerId": ["saml"]}}, json=saml)
 
 
+# fmt: on
 VARIANTS = {operation: tuple(specs) for operation, specs in _variants().items()}

@@ -20,6 +20,10 @@ def program_revision() -> str:
     return digest.hexdigest()[:12]
 
 
+REVISION = program_revision()
+"""Taken when the program starts: what is measured by it, whatever happens to the sources meanwhile."""
+
+
 def rows(tasks: Sequence[Task], done: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The operations of the data file, from plain trials and their variants."""
     found: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
@@ -28,7 +32,9 @@ def rows(tasks: Sequence[Task], done: Mapping[str, Mapping[str, Any]]) -> list[d
             continue
         operation = task.operation
         key = (operation.path, operation.method, operation.body)
-        variants = [(other, done[other.key]) for other in tasks if other.operation is operation and other.spec.variant and other.key in done]
+        variants = [
+            (other, done[other.key]) for other in tasks if other.operation is operation and other.spec.variant and other.key in done
+        ]
         found.setdefault(key, []).append(_row(task, done.get(task.key), variants))
     merged = [_one_of(found[key]) for key in sorted(found)]
     _name_bodies(merged)
@@ -49,7 +55,11 @@ def _row(task: Task, entry: Mapping[str, Any] | None, variants: Iterable[tuple[T
     row |= _needs(entry)
     if entry.get("masterRealmRoles"):
         row["masterRealmRoles"] = entry["masterRealmRoles"]
-    different = [_variant(other, found) for other, found in variants if "undetermined" not in found and _needs(found) != _needs(entry)]
+    different = [
+        _variant(other, found)
+        for other, found in variants
+        if "undetermined" not in found and _without_words(_needs(found)) != _without_words(_needs(entry))
+    ]
     if different:
         row["variants"] = sorted(_joined(different), key=lambda item: str(item["id"]))
     notes = _notes(entry)
@@ -68,6 +78,14 @@ def _needs(entry: Mapping[str, Any]) -> dict[str, Any]:
         own = entry["master"]
         needs["master"] = {"anyOf": own["anyOf"], "admits": own["admits"]} | ({"reduced": own["reduced"]} if own["reduced"] else {})
     return needs
+
+
+def _without_words(needs: Mapping[str, Any]) -> dict[str, Any]:
+    """The roles only: a variant that merely shows more or other fields is not kept."""
+    plain = {key: value for key, value in needs.items() if key != "reduced"}
+    if "master" in plain:
+        plain["master"] = {key: value for key, value in plain["master"].items() if key != "reduced"}
+    return plain
 
 
 def _variant(task: Task, entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,7 +119,9 @@ def _notes(entry: Mapping[str, Any]) -> str:
 def _one_of(same: list[dict[str, Any]]) -> dict[str, Any]:
     """One row where several handlers share method and path and need the same; they are told apart by nothing a request shows."""
     first, *others = sorted(same, key=lambda row: ("undetermined" in row, row["handler"]))
-    different = [other for other in others if "undetermined" not in other and any(other.get(key) != first.get(key) for key in ("anyOf", "admits"))]
+    different = [
+        other for other in others if "undetermined" not in other and any(other.get(key) != first.get(key) for key in ("anyOf", "admits"))
+    ]
     if different:
         raise ValueError(f"{first['method']} {first['path']}: handlers {[row['handler'] for row in same]} need different roles")
     return first
@@ -117,16 +137,23 @@ def _name_bodies(found: list[dict[str, Any]]) -> None:
             row.pop("body", None)
 
 
-def document(version: str, *, date: str, calls: int, discovery: Any, contains: Mapping[str, Iterable[str]], operations: list[dict[str, Any]]) -> str:
+def document(
+    version: str, *, date: str, calls: int, discovery: Any, contains: Mapping[str, Iterable[str]], operations: list[dict[str, Any]]
+) -> str:
     """The file's text."""
     head = {
         "schema": 1,
         "keycloak": version,
         "basis": "measured",
-        "provenance": {"date": date, "program": program_revision(), "calls": calls},
+        "provenance": {"date": date, "program": REVISION, "calls": calls},
         "discovery": discovery,
         "roles": {role: sorted(contains[role]) for role in sorted(contains)},
     }
+    return text_of(head, operations)
+
+
+def text_of(head: Mapping[str, Any], operations: Sequence[Mapping[str, Any]]) -> str:
+    """A data file: one line for each part of its head and for each operation."""
     lines = [f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}," for key, value in head.items()]
     body = ",\n".join(json.dumps(row, ensure_ascii=False) for row in operations)
     return "{\n" + "\n".join(lines) + '\n"operations": [\n' + body + "\n]\n}\n"
