@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 MAX_FOLLOWERS = 50
 MAX_CHANGED = 200
+MAX_AT_ONCE = 30
 
 
 class Follower:
@@ -31,10 +32,13 @@ class Follower:
         self._event.set()
 
     async def changes(self) -> list[str]:
-        """The groups that changed since the last call, in the order of their change."""
+        """Groups that changed since they were last given, the latest change last; at most thirty, the others with the next call."""
         await self._event.wait()
-        self._event.clear()
-        found, self._changed = list(self._changed), {}
+        found = list(self._changed)[-MAX_AT_ONCE:]
+        for fingerprint in found:
+            del self._changed[fingerprint]
+        if not self._changed and not self.closed:
+            self._event.clear()
         return found
 
 

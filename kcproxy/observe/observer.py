@@ -141,6 +141,8 @@ class LiveObserver:
             self.metrics.resolved(key)
             self.denials.resolved(fingerprint)
         self._no_more(place)
+        operation, realm, who = place
+        self.log.info("denial_resolved", operation=operation, realm=realm, caller=who[-1])
 
     def _no_more(self, place: StandingKey) -> None:
         self._awaited[place[:2]] -= 1

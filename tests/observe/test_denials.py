@@ -10,7 +10,7 @@ import pytest
 from kcproxy.model import Caller, CallerKind, Cause
 from kcproxy.observe.denials import MAX_EXAMPLES, DenialStore
 from kcproxy.observe.history import History, read
-from kcproxy.observe.live import MAX_CHANGED, MAX_FOLLOWERS, Live
+from kcproxy.observe.live import MAX_AT_ONCE, MAX_CHANGED, MAX_FOLLOWERS, Live
 from tests.observe.samples import REALM, USERNAME, caller, explanation, record, target
 
 
@@ -142,13 +142,19 @@ async def test_a_follower_is_told_which_groups_changed() -> None:
     assert len(found_in.live) == 0
 
 
-async def test_a_storm_costs_a_follower_a_bounded_memory() -> None:
+async def test_a_storm_costs_a_follower_a_bounded_memory_and_comes_in_portions() -> None:
     live = Live()
     with live.follow() as follower:
         assert follower is not None
         for number in range(10_000):
             live.changed(str(number))
-        assert len(await follower.changes()) == MAX_CHANGED
+        first = await follower.changes()
+        assert first == [str(number) for number in range(10_000 - MAX_AT_ONCE, 10_000)]
+        portions = [first]
+        while sum(map(len, portions)) < MAX_CHANGED:
+            portions.append(await asyncio.wait_for(follower.changes(), 1))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(follower.changes(), 0.05)
 
 
 async def test_followers_have_an_end() -> None:

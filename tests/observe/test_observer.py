@@ -78,6 +78,8 @@ def test_it_is_resolved_once(observer: LiveObserver) -> None:
     for _ in range(3):
         observer.request_finished(record(caller=caller()))
     assert resolved(observer) == 1
+    assert isinstance(observer.log.sink, Captured)
+    assert sum('"event":"denial_resolved"' in line for line in observer.log.sink.lines) == 1
 
 
 def test_what_an_accounts_requests_need_is_counted_beside_what_it_holds(observer: LiveObserver) -> None:
