@@ -12,6 +12,7 @@ from kcproxy.observe.events import Observer
 from kcproxy.proxy.answer import Refusals
 from kcproxy.proxy.explaining import LiveExplainer
 from kcproxy.proxy.forward import Plane
+from kcproxy.proxy.inbound import admission_of
 from kcproxy.proxy.successes import Successes
 from kcproxy.settings import Settings
 
@@ -25,6 +26,7 @@ def catalog_for(version: str | None) -> Catalog:
 
 def plane_of(settings: Settings, observer: Observer, catalog: Catalog | None = None) -> Plane:
     """A plane on a running event loop; ``dismantle`` closes it."""
+    admission = admission_of(settings)
     side = SessionUpstream(settings.upstream, max_connections=_TOKEN_CONNECTIONS)
     tokens = TokenSource(settings.upstream, side, observer)
     inspector = inspector_of(settings, side, tokens, observer)
@@ -44,6 +46,7 @@ def plane_of(settings: Settings, observer: Observer, catalog: Catalog | None = N
         tokens=tokens,
         observer=observer,
         inspector=inspector,
+        admission=admission,
         successes=Successes(
             observer,
             catalog=lambda: plane.catalog,

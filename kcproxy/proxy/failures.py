@@ -54,7 +54,8 @@ class Failure:
 def failure_of(error: KcproxyError) -> Failure:
     """The answer that fits an error."""
     if isinstance(error, RequestRefused):
-        return Failure.of(error.status_hint, error.reason, str(error))
+        challenge = (("WWW-Authenticate", 'Bearer realm="kcproxy"'),) if error.status_hint == 401 else ()
+        return Failure(status=error.status_hint, kind=error.reason, message=str(error), extra=challenge)
     if isinstance(error, TokenFetchError):
         return Failure.of(error.status_hint, error.kind, str(error))
     retry = 1 if error.status_hint == 503 else None

@@ -13,6 +13,7 @@ from kcproxy.observe.events import Observer
 from kcproxy.proxy.answer import REFUSED, Refusals
 from kcproxy.proxy.authorize import Accounts, brings_credentials_in_query
 from kcproxy.proxy.bodies import CallerGone, read_body
+from kcproxy.proxy.inbound import Admission
 from kcproxy.proxy.passage import Passage
 from kcproxy.proxy.protocol import Inbound
 from kcproxy.proxy.refused import Replacements
@@ -35,6 +36,7 @@ class Plane:
         refusals: Refusals | None = None,
         inspector: Inspector | None = None,
         successes: Successes | None = None,
+        admission: Admission | None = None,
         clock: Callable[[], float] = time.perf_counter,
         token_clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -48,6 +50,7 @@ class Plane:
         self.refusals = refusals
         self.inspector = inspector
         self.successes = successes
+        self.admission = admission or Admission()
         self.clock = clock
         self.accounts = Accounts(settings.accounts)
         self.upstream_origin = settings.upstream.origin.encode()
@@ -80,6 +83,8 @@ class Plane:
         arrived_at = self._token_clock()
         passage.account = self._account(passage)
         if passage.account is not None:
+            if not self.admission.open:
+                passage.admitted = await self.admission.check(passage.target, passage.head)
             passage.held = await self.tokens.hold(passage.account)
             passage.token = passage.held.token
         passage.body = await read_body(inbound, passage.head, idle_seconds=self.settings.limits.body_idle_timeout_seconds)

@@ -18,6 +18,7 @@ class Passage:
 
     __slots__ = (
         "account",
+        "admitted",
         "body",
         "caller",
         "error_kind",
@@ -45,6 +46,7 @@ class Passage:
         self.started_at = started_at
         self.peer = peer
         self.body: Body | None = None
+        self.admitted: str | None = None  # who the caller is, where he had to show it
         self.account: AccountSettings | None = None
         self.held: HeldToken | None = None
         self.token: str | None = None

@@ -16,6 +16,7 @@ from kcproxy.model import Explanation, Target
 from kcproxy.observe.events import RequestRecord
 from kcproxy.proxy.answer import Explainer, Refusals
 from kcproxy.proxy.forward import Plane
+from kcproxy.proxy.inbound import Admission
 from kcproxy.proxy.protocol import ProxyServer
 from kcproxy.proxy.service import ProxyService
 from kcproxy.settings import AccountSettings, LimitSettings, Secret, Settings, UpstreamSettings
@@ -252,6 +253,7 @@ async def running_proxy(
     accounts: tuple[AccountSettings, ...] = (),
     limits: LimitSettings | None = None,
     explainer: Explainer | None = None,
+    admission: Admission | None = None,
     **upstream_options: Any,
 ) -> AsyncIterator[Running]:
     address = UpstreamSettings(scheme="http", host="localhost", port=upstream_port, **upstream_options)
@@ -267,6 +269,7 @@ async def running_proxy(
         tokens=TokenSource(address, side, events),
         observer=events,
         refusals=refusals,
+        admission=admission,
     )
     service = ProxyService(plane, events)
     server = ProxyServer(service.handle, settings.limits, on_bad_request=service.bad_request)

@@ -1,0 +1,111 @@
+"""Who may have a request made with an injected token: anything that reaches a listener that injects acts with that account's power.
+
+On loopback and Unix sockets: whoever reaches it, but under one of the machine's own names (a web page whose host name was turned to the
+loopback address, "DNS rebinding", comes under its own). Elsewhere: a caller with an API key, with a verified token of a named issuer, or,
+where neither is asked for, with a client certificate. Requests with credentials of their own pass: they use nobody else's power.
+"""
+
+import ipaddress
+from dataclasses import dataclass
+
+from kcproxy.errors import RequestRefused
+from kcproxy.keycloak.issuers import Issuers, TokenUnacceptable
+from kcproxy.model import Target
+from kcproxy.proxy.api_keys import ApiKeys, read_keys
+from kcproxy.proxy.headers import RequestHead
+from kcproxy.settings import AddressSettings, Settings
+
+KEY_FIELD = b"kcproxy-key"
+_BEARER = b"bearer "
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What is asked of a caller before a token is injected for him. All None: nothing."""
+
+    keys: ApiKeys | None = None
+    issuers: Issuers | None = None
+    own_names: frozenset[str] | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether nothing is asked."""
+        return self.keys is None and self.issuers is None and self.own_names is None
+
+    async def check(self, target: Target, head: RequestHead) -> str | None:
+        """Who the caller is, as far as he had to show it. RequestRefused where he may not have a token injected."""
+        if self.own_names is not None:
+            _check_host(head.text(b"host") or "", self.own_names)
+        if self.keys is None and self.issuers is None:
+            return None
+        shown = _shown(head)
+        if shown is None:
+            raise _refusal(
+                401, "key-required", "it shows no key; send one in the header Kcproxy-Key, or a token of Keycloak's as Authorization"
+            )
+        if self.issuers is not None and shown.count(b".") == 2:
+            return await _verified(self.issuers, shown)
+        return _known(self.keys, shown, target)
+
+
+def admission_of(settings: Settings) -> Admission:
+    """What these settings ask for. SettingsError where the file of keys cannot be used."""
+    inbound = settings.inbound
+    keys = read_keys(inbound.api_keys_file) if inbound.api_keys_file is not None else None
+    issuers = Issuers(inbound.jwt_issuers, inbound.jwt_audience) if inbound.jwt_issuers and inbound.jwt_audience else None
+    guarded = not inbound.protected and _on_loopback(settings.listen)
+    return Admission(keys, issuers, frozenset({settings.upstream.host.lower()}) if guarded else None)
+
+
+def _on_loopback(address: AddressSettings) -> bool:
+    if address.host is None:
+        return False
+    try:
+        return ipaddress.ip_address(address.host).is_loopback
+    except ValueError:
+        return address.host.lower() == "localhost"
+
+
+def _check_host(host: str, own_names: frozenset[str]) -> None:
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    name = name.strip("[]").lower().rstrip(".")
+    # A name without a dot is nobody's on the internet: localhost, a host of this network, a container's or a service's.
+    if ("." not in name and ":" not in name) or name.endswith(".localhost") or name in own_names:
+        return
+    try:
+        if ipaddress.ip_address(name).is_loopback:
+            return
+    except ValueError:
+        pass
+    raise _refusal(403, "foreign-host", "it came to the loopback address under a name that is not this machine's; call it as localhost")
+
+
+def _shown(head: RequestHead) -> bytes | None:
+    key = head.picked.get(KEY_FIELD)
+    if key is not None:
+        return key[len(_BEARER) :].strip() if key[: len(_BEARER)].lower() == _BEARER else key
+    return None
+
+
+def _known(keys: ApiKeys | None, shown: bytes, target: Target) -> str:
+    key = keys.find(shown) if keys is not None else None
+    if key is None:
+        raise _refusal(401, "key-unknown", "its key is not among those that are let in")
+    if not key.opens(target):
+        raise _refusal(403, "key-insufficient", f"the key of {key.name} does not open this operation on this realm")
+    return key.name
+
+
+async def _verified(issuers: Issuers, shown: bytes) -> str:
+    try:
+        claims = await issuers.verify(shown.decode("ascii"))
+    except (TokenUnacceptable, UnicodeDecodeError) as error:
+        why = str(error) if isinstance(error, TokenUnacceptable) else "it is no token"
+        raise _refusal(401, "key-unknown", f"its token is not accepted: {why}") from error
+    return str(claims.get("azp") or claims.get("sub") or "unnamed")
+
+
+def _refusal(status: int, reason: str, why: str) -> RequestRefused:
+    return RequestRefused(
+        f"The proxy, not Keycloak, refused to add its account's token to this request: {why}.", status=status, reason=reason
+    )

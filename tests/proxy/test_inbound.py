@@ -1,0 +1,251 @@
+"""Who may have a request made with an injected token, and what those who may not are told."""
+
+import base64
+import hashlib
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from kcproxy.errors import SettingsError
+from kcproxy.keycloak.issuers import Issuers, TokenUnacceptable
+from kcproxy.proxy.api_keys import read_keys
+from kcproxy.proxy.inbound import Admission, admission_of
+from kcproxy.settings import AddressSettings, InboundSettings, Settings, UpstreamSettings
+from tests.proxy.servers import ACCOUNT, OK, RecordingUpstream, running_proxy
+from tests.proxy.test_injected_tokens import answering, forwarded
+
+USERS = "/admin/realms/demo/users"
+KEYS = {"shop": "first-key", "audit": "second-key"}
+
+
+def key_file(folder: Path, more: str = 'realms = ["demo"]\noperations = ["GET /admin/realms/{realm}/users*"]\n') -> Path:
+    file = folder / "keys.toml"
+    tables = [f'[[keys]]\nname = "{name}"\nsha256 = "{hashlib.sha256(key.encode()).hexdigest()}"\n' for name, key in KEYS.items()]
+    file.write_text("\n".join([tables[0], tables[1] + more]))
+    return file
+
+
+class TestKeys:
+    @pytest.mark.parametrize(
+        "case",
+        [
+            ("GET", USERS, "first-key", 200, None),
+            ("POST", USERS, "first-key", 200, None),
+            ("GET", "/admin/realms/demo/not-in-the-table", "Bearer first-key", 200, None),
+            ("GET", USERS, "second-key", 200, None),
+            ("POST", USERS, "second-key", 403, b"key-insufficient"),
+            ("GET", "/admin/realms/demo/not-in-the-table", "second-key", 403, b"key-insufficient"),
+            ("GET", USERS, "wrong", 401, b"key-unknown"),
+            ("GET", USERS, "", 401, b"key-unknown"),
+            ("GET", USERS, None, 401, b"key-required"),
+        ],
+    )
+    async def test_open_what_they_are_for(
+        self, upstream: RecordingUpstream, tmp_path: Path, case: tuple[str, str, str | None, int, bytes | None]
+    ) -> None:
+        method, target, key, status, kind = case
+        answering(upstream, lambda _: OK)
+        async with running_proxy(upstream.port, accounts=(ACCOUNT,), admission=Admission(read_keys(key_file(tmp_path)))) as proxy:
+            answer = await proxy.get(target, *([] if key is None else [f"Kcproxy-Key: {key}"]), method=method)
+            assert (answer.status, answer.value("kcproxy-error")) == (status, kind)
+            assert forwarded(upstream) == ([(target.encode(), b"Bearer t1")] if status == 200 else [])
+            if kind is not None:
+                assert "The proxy, not Keycloak, refused" in json.loads(answer.body)["message"]
+                assert (answer.value("www-authenticate") is not None) == (status == 401)
+
+    async def test_a_realm_that_is_not_the_keys_is_not_opened(self, upstream: RecordingUpstream, tmp_path: Path) -> None:
+        answering(upstream, lambda _: OK)
+        account = replace(ACCOUNT, realms=("*",))
+        async with running_proxy(upstream.port, accounts=(account,), admission=Admission(read_keys(key_file(tmp_path)))) as proxy:
+            assert (await proxy.get("/admin/realms/other/users", "Kcproxy-Key: second-key")).status == 403
+            assert (await proxy.get("/admin/realms/other/users", "Kcproxy-Key: first-key")).status == 200
+
+    async def test_who_brings_a_token_of_keycloaks_needs_no_key_and_no_key_ever_reaches_keycloak(
+        self, upstream: RecordingUpstream, tmp_path: Path
+    ) -> None:
+        async with running_proxy(upstream.port, accounts=(ACCOUNT,), admission=Admission(read_keys(key_file(tmp_path)))) as proxy:
+            assert (await proxy.get(USERS, "Authorization: Bearer own", "Kcproxy-Key: first-key")).status == 200
+            assert (await proxy.get("/realms/demo/account")).status == 200
+        assert [request.value("kcproxy-key") for request in upstream.requests] == [None, None]
+        assert upstream.requests[0].value("authorization") == b"Bearer own"
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("", "holds no"),
+            ("keys = 1", "holds no"),
+            ("[[keys]]\n", "name is missing"),
+            ('[[keys]]\nname = "a"\nsha256 = "not-a-hash-but-the-key"\n', "write the key's hash, not the key"),
+            ('[[keys]]\nname = "a"\nsha256 = "' + "a" * 64 + '"\nrealm = "x"\n', "'realm' is not known"),
+            ('[[keys]]\nname = "a"\nsha256 = "' + "a" * 64 + '"\nrealms = []\n', "realms is no list of texts"),
+            (('[[keys]]\nname = "a"\nsha256 = "' + "a" * 64 + '"\n') * 2, "two callers have the same key"),
+            ("not toml", "cannot be read as TOML"),
+        ],
+    )
+    def test_a_file_that_cannot_serve_is_refused_without_showing_what_is_in_it(self, tmp_path: Path, text: str, said: str) -> None:
+        file = tmp_path / "keys.toml"
+        file.write_text(text)
+        with pytest.raises(SettingsError) as caught:
+            read_keys(file)
+        assert said in str(caught.value)
+        assert "not-a-hash-but-the-key" not in str(caught.value)
+        assert "a" * 64 not in str(caught.value)
+
+
+class TestHosts:
+    @pytest.mark.parametrize(
+        ("host", "let_in"),
+        [
+            ("localhost", True),
+            ("LOCALHOST:8180", True),
+            ("app.localhost:8180", True),
+            ("127.0.0.1:8180", True),
+            ("127.1.2.3", True),
+            ("[::1]:8180", True),
+            ("kcproxy", True),
+            ("sso.example.com", True),  # the upstream's own name
+            ("evil.example.com:8180", False),
+            ("127.0.0.1.evil.example.com", False),
+            ("localhost.evil.example.com", False),
+            ("192.0.2.1", False),
+            ("[2001:db8::1]:8180", False),
+            ("evil.example.com.", False),
+        ],
+    )
+    async def test_a_loopback_listener_injects_only_under_its_own_names(self, upstream: RecordingUpstream, host: str, let_in: bool) -> None:
+        """A web page whose name was turned to 127.0.0.1 calls it by that name."""
+        answering(upstream, lambda _: OK)
+        admission = Admission(own_names=frozenset({"sso.example.com"}))
+        async with running_proxy(upstream.port, accounts=(ACCOUNT,), admission=admission) as proxy:
+            answer = await proxy.send(f"GET {USERS} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            assert (answer.status, answer.value("kcproxy-error")) == ((200, None) if let_in else (403, b"foreign-host"))
+            assert len(forwarded(upstream)) == let_in
+            assert (await proxy.send(f"GET /realms/x HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())).status == 200
+
+    @pytest.mark.parametrize(
+        ("listen", "inbound", "guarded"),
+        [
+            (AddressSettings(host="127.0.0.1", port=1), InboundSettings(), True),
+            (AddressSettings(host="::1", port=1), InboundSettings(), True),
+            (AddressSettings(host="localhost", port=1), InboundSettings(), True),
+            (AddressSettings(unix_path=Path("/x")), InboundSettings(), False),
+            (AddressSettings(host="0.0.0.0", port=1), InboundSettings(tls_client_ca_file=Path("/x")), False),
+        ],
+    )
+    def test_which_listeners_look_at_the_name(self, listen: AddressSettings, inbound: InboundSettings, guarded: bool) -> None:
+        settings = Settings(upstream=UpstreamSettings(scheme="http", host="KC.example.com", port=80), listen=listen, inbound=inbound)
+        assert admission_of(settings).own_names == (frozenset({"kc.example.com"}) if guarded else None)
+
+
+@dataclass
+class Issuer:
+    """An issuer on a port, with its keys."""
+
+    url: str = ""
+    keys: dict[str, rsa.RSAPrivateKey] = field(default_factory=dict)
+    fetches: int = 0
+    down: bool = False
+
+    def token(self, kid: str = "one", *, key: Any = None, algorithm: str = "RS256", **claims: Any) -> str:
+        now = int(time.time())
+        known = {"iss": self.url, "aud": ["kcproxy", "other"], "azp": "shop", "exp": now + 60, "iat": now}
+        chosen = {name: value for name, value in {**known, **claims}.items() if value is not None}
+        return jwt.encode(chosen, key or self.keys[kid], algorithm=algorithm, headers={"kid": kid})
+
+    async def discovery(self, _: web.Request) -> web.Response:
+        return web.json_response({"issuer": self.url, "jwks_uri": self.url + "/certs"}, status=503 if self.down else 200)
+
+    async def certs(self, _: web.Request) -> web.Response:
+        self.fetches += 1
+        named = [{**json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key())), "kid": kid} for kid, key in self.keys.items()]
+        return web.json_response({"keys": [*named, {"kty": "oct", "kid": "symmetric", "k": "c2VjcmV0"}]})
+
+
+OTHER_KEY = rsa.generate_private_key(65537, 2048)
+
+
+@pytest.fixture
+async def issuer() -> AsyncIterator[Issuer]:
+    issuer = Issuer(keys={"one": rsa.generate_private_key(65537, 2048)})
+    app = web.Application()
+    app.router.add_get("/realms/apps/.well-known/openid-configuration", issuer.discovery)
+    app.router.add_get("/realms/apps/certs", issuer.certs)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    issuer.url = f"http://127.0.0.1:{runner.addresses[0][1]}/realms/apps"
+    yield issuer
+    await runner.cleanup()
+
+
+class TestTokens:
+    async def test_a_verified_token_opens(self, upstream: RecordingUpstream, issuer: Issuer) -> None:
+        answering(upstream, lambda _: OK)
+        admission = Admission(issuers=Issuers((issuer.url,), "kcproxy"))
+        async with running_proxy(upstream.port, accounts=(ACCOUNT,), admission=admission) as proxy:
+            for _ in range(3):
+                assert (await proxy.get(USERS, f"Kcproxy-Key: Bearer {issuer.token()}")).status == 200
+            refused = await proxy.get(USERS, f"Kcproxy-Key: {issuer.token(exp=1)}")
+            assert (refused.status, refused.value("kcproxy-error")) == (401, b"key-unknown")
+            assert "it has expired" in json.loads(refused.body)["message"]
+        assert forwarded(upstream) == [(USERS.encode(), b"Bearer t1")] * 3
+        assert issuer.fetches == 1
+
+    @pytest.mark.parametrize(
+        ("claims", "said"),
+        [
+            ({"exp": 1}, "expired"),
+            ({"exp": None}, "audience"),
+            ({"aud": "other"}, "audience"),
+            ({"aud": None}, "audience"),
+            ({"iss": "https://evil.example.com"}, "issuer"),
+            ({"iss": None}, "issuer"),
+            ({"nbf": 9_999_999_999}, "times"),
+            ({"key": OTHER_KEY}, "signature"),
+            ({"kid": "unknown", "key": OTHER_KEY}, "key is not among"),
+            ({"kid": "symmetric", "key": "secret" * 8, "algorithm": "HS256"}, "asymmetric"),
+        ],
+    )
+    async def test_any_other_is_refused_and_not_quoted(self, issuer: Issuer, claims: dict[str, Any], said: str) -> None:
+        token = issuer.token(**claims)
+        with pytest.raises(TokenUnacceptable, match=said) as caught:
+            await Issuers((issuer.url,), "kcproxy").verify(token)
+        assert token[:20] not in str(caught.value)
+
+    async def test_an_unsigned_one_is_refused(self, issuer: Issuer) -> None:
+        parts = [{"alg": "none", "kid": "one"}, {"iss": issuer.url, "aud": "kcproxy", "exp": 9_999_999_999}]
+        encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
+        for token in (".".join([*encoded, ""]), ".".join([*encoded, "x"]), "a.b.c", "x" * 100_000, "..", "é.b.c"):
+            with pytest.raises(TokenUnacceptable):
+                await Issuers((issuer.url,), "kcproxy").verify(token)
+
+    async def test_a_new_key_is_fetched_and_made_up_ones_are_not_asked_for_again_and_again(self, issuer: Issuer) -> None:
+        now = [1000.0]
+        issuers = Issuers((issuer.url,), "kcproxy", clock=lambda: now[0])
+        await issuers.verify(issuer.token())
+        issuer.keys["two"] = rsa.generate_private_key(65537, 2048)
+        now[0] += 6
+        await issuers.verify(issuer.token("two"))
+        for _ in range(20):
+            with pytest.raises(TokenUnacceptable):
+                await issuers.verify(issuer.token("made-up", key=OTHER_KEY))
+        assert issuer.fetches == 2
+
+    async def test_known_keys_stay_while_the_issuer_is_down(self, issuer: Issuer) -> None:
+        now = [1000.0]
+        issuers = Issuers((issuer.url,), "kcproxy", clock=lambda: now[0])
+        await issuers.verify(issuer.token())
+        issuer.down = True
+        now[0] += 1000
+        assert (await issuers.verify(issuer.token()))["azp"] == "shop"
+        with pytest.raises(TokenUnacceptable, match="cannot be had"):
+            await Issuers((issuer.url,), "kcproxy").verify(issuer.token())
