@@ -35,10 +35,7 @@ def dashboard(
         "timezone": "browser",
         "templating": {"list": [_datasource(), _job(), _instance(), *variables]},
         "annotations": {"list": [_reloads(), _versions()]},
-        "links": [
-            {"type": "dashboards", "title": "kcproxy", "tags": ["kcproxy"], "asDropdown": True, "includeVars": True, "keepTime": True},
-            {"type": "link", "title": "Page of recent denials", "url": "${page}", "targetBlank": True},
-        ],
+        "links": [_link("kcproxy", kind="dashboards"), _link("Page of recent denials", url="${page}")],
         "panels": placed(rows),
     }
 
@@ -97,6 +94,22 @@ PAGE = text_variable("page", "Address of the page", "http://127.0.0.1:9180")
 DOCS = text_variable("docs", "Address of the documentation", "https://kcproxy.example/docs")
 
 
+def _link(title: str, *, kind: str = "link", url: str = "") -> Json:
+    is_list = kind == "dashboards"
+    return {
+        "type": kind,
+        "title": title,
+        "url": url,
+        "icon": "external link",
+        "tooltip": title,
+        "tags": ["kcproxy"] if is_list else [],
+        "asDropdown": is_list,
+        "includeVars": is_list,
+        "keepTime": is_list,
+        "targetBlank": not is_list,
+    }
+
+
 def _datasource() -> Json:
     return {
         "type": "datasource",
@@ -105,7 +118,6 @@ def _datasource() -> Json:
         "query": "prometheus",
         "refresh": 1,
         "multi": False,
-        "current": {},
     }
 
 
