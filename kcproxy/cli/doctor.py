@@ -1,0 +1,151 @@
+"""``kcproxy doctor``: may this client call that, what can it do, and what is in its way? Asks Keycloak with the inspector's account."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kcproxy.catalog import Catalog
+from kcproxy.cli.exits import Exit, epilog
+from kcproxy.cli.inspector_setup import setup_commands
+from kcproxy.cli.judgement import asked
+from kcproxy.cli.options import config_option, json_option, table, version_option
+from kcproxy.cli.terminal import bold, document, paint, result, talk
+from kcproxy.explain.render import document as explanation_document
+from kcproxy.settings.kinds import METHODS
+from kcproxy.settings.load import load
+
+if TYPE_CHECKING:
+    from kcproxy.cli.examination import Examination
+
+SCHEMA = 1
+EXAMPLES = """\b
+Examples:
+  kcproxy doctor --create-inspector --realm shop
+  kcproxy doctor --realm shop --client shop-backend
+  kcproxy doctor --realm shop --client shop-backend GET /admin/realms/shop/users
+
+"""
+_COLOURS = {"yes": "green", "reduced": "yellow", "no": "red"}
+_ANSWERS = {
+    "yes": "Yes: it gets the full answer.",
+    "reduced": "It is let in, but the answer is thinner than it could be.",
+    "no": "No.",
+    "unknown": "What this call takes is not in the table of this Keycloak version.",
+}
+
+
+@click.command(name="doctor", epilog=EXAMPLES + epilog())
+@click.argument("method", type=click.Choice(METHODS, case_sensitive=False), required=False)
+@click.argument("path", required=False)
+@click.option("--realm", required=True, help="The realm in which the client lives.")
+@click.option("--client", "client_id", metavar="CLIENT_ID", help="The client in question.")
+@click.option(
+    "--create-inspector", "create", is_flag=True, help="Only print the commands that make an inspector account with its least roles."
+)
+@config_option
+@click.option("--upstream", metavar="URL", help="Keycloak's address, as for serve.")
+@version_option
+@json_option
+def command(
+    method: str | None,
+    path: str | None,
+    *,
+    realm: str,
+    client_id: str | None,
+    create: bool,
+    config: Path | None,
+    upstream: str | None,
+    version: str | None,
+    as_json: bool,
+) -> None:
+    """May this client call METHOD PATH? What can its service account do, and what is in its way?
+
+    Asks Keycloak with the read-only account of the section [inspector] of the configuration. Nothing is changed, and no token is shown.
+    """
+    if create:
+        _print_setup(realm, as_json=as_json)
+        return
+    if client_id is None:
+        raise click.UsageError("give the client in question with --client, or --create-inspector")
+    if (method is None) != (path is None):
+        raise click.UsageError("METHOD and PATH belong together")
+    settings = load(config, os.environ, {"upstream.url": upstream})
+    if settings.inspector is None:
+        talk("kcproxy: doctor needs an [inspector] in the configuration; make one with: kcproxy doctor --create-inspector --realm " + realm)
+        sys.exit(Exit.USAGE)
+    from kcproxy.cli.examination import Patient, examine  # noqa: PLC0415 - aiohttp is imported only where it is needed
+
+    known = version or settings.explain.keycloak_version
+    catalog = table(known)
+    call = asked(catalog, method or "GET", path or f"/admin/realms/{realm}")
+    patient = Patient(realm=realm, client_id=client_id, call=call)
+    found = examine(settings, catalog, patient, version=known, asked=method is not None, now=time.time())
+    if found is None:
+        talk(
+            f"kcproxy: the inspector sees nothing of realm {realm}: has it view-clients, view-realm and view-users there, and does its setting name the realm?"
+        )
+        sys.exit(Exit.FAILED)
+    _report(catalog, found, client_id, as_json=as_json)
+    if found.verdict.value == "no":
+        sys.exit(Exit.DENIED)
+    if found.verdict.value == "unknown":
+        sys.exit(Exit.UNKNOWN)
+
+
+def _print_setup(realm: str, *, as_json: bool) -> None:
+    setup = setup_commands(realm)
+    if as_json:
+        document({"schema": SCHEMA, "commands": list(setup.commands), "config": setup.config, "warning": setup.warning})
+        return
+    for line in setup.commands:
+        result(line)
+    result()
+    result(setup.config)
+    talk(f"Mind: {setup.warning}")
+
+
+def _report(catalog: Catalog, found: "Examination", client_id: str, *, as_json: bool) -> None:
+    if as_json:
+        document(_document(catalog, found))
+        return
+    for line in _text(catalog, found, client_id):
+        result(line)
+
+
+def _document(catalog: Catalog, found: "Examination") -> dict[str, Any]:
+    facts = found.facts
+    return {
+        "schema": SCHEMA,
+        "keycloak": catalog.version,
+        "verdict": found.verdict.value,
+        "roles": {
+            "client": found.container,
+            "granted": list(facts.granted or ()),
+            "inScope": None if facts.full_scope else list(facts.in_scope or ()),
+            "counting": list(found.counting),
+        },
+        "operations": found.opened,
+        "obstacles": list(found.obstacles),
+        "explanation": explanation_document(found.explanation) if found.explanation else None,
+    }
+
+
+def _text(catalog: Catalog, found: "Examination", client_id: str) -> Iterator[str]:
+    if found.verdict.value in _ANSWERS:
+        yield bold(paint(_ANSWERS[found.verdict.value], _COLOURS.get(found.verdict.value, "yellow")))
+    roles = ", ".join(found.counting) or "no role"
+    yield f"The service account of {client_id} acts with {roles} of {found.container}."
+    yield f"That opens {found.opened} of {len(catalog.operations)} operations of Keycloak {catalog.version}."
+    yield from (f"In the way: {line}" for line in found.obstacles)
+    if found.explanation is not None:
+        yield found.explanation.summary
+        for fix in found.explanation.fixes:
+            yield f"{fix.summary}:"
+            yield from (f"  {line}" for line in fix.kcadm or fix.console)
+            if fix.warning:
+                yield f"  Mind: {fix.warning}"

@@ -1,0 +1,101 @@
+"""``kcproxy doctor``: the inspector's view of one client, and the commands that make an inspector."""
+
+import tomllib
+
+import pytest
+
+from kcproxy.catalog import Catalog
+from kcproxy.cli import examination
+from kcproxy.cli.examination import Patient, Verdict, examine
+from kcproxy.cli.exits import Exit
+from kcproxy.cli.inspector_setup import LEAST_ROLES, setup_commands
+from kcproxy.cli.judgement import asked
+from kcproxy.keycloak import inspector
+from kcproxy.model import Facts
+from kcproxy.settings import Settings, UpstreamSettings
+from tests.cli.running import run, run_json
+from tests.explain.stage import OLD_TABLE, TABLE
+
+HEALTHY = {"client_known": True, "client_enabled": True, "service_accounts_enabled": True, "full_scope": True, "role_mapper_attached": True}
+
+
+def test_the_inspectors_commands_give_it_its_least_roles_and_nothing_else() -> None:
+    setup = run_json("doctor", "--create-inspector", "--realm", "shop")
+
+    granted = setup["commands"][1]
+    assert [word for word in granted.split() if word.startswith(("view-", "manage-", "realm-", "query-"))] == [
+        "realm-management",
+        *LEAST_ROLES,
+    ]
+    assert tomllib.loads(setup["config"])["inspector"]["realm"] == "shop"
+    assert "secrets" in setup["warning"]
+
+
+def test_the_setup_and_the_look_ups_agree_on_the_least_roles() -> None:
+    assert LEAST_ROLES == inspector.LEAST_ROLES
+
+
+def test_a_realm_of_a_strange_name_is_quoted_for_shell_and_toml() -> None:
+    setup = setup_commands('my "realm"')
+
+    assert "-r my%20%22realm%22" in setup.commands[0]
+    assert tomllib.loads(setup.config)["inspector"]["realm"] == 'my "realm"'
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--realm", "shop"), "--client"),
+        (("--realm", "shop", "--client", "app", "GET"), "belong together"),
+        (("--client", "app"), "--realm"),
+        (("--realm", "shop", "--client", "app", "--upstream", "http://localhost:1"), "[inspector]"),
+    ],
+)
+def test_what_is_not_given_is_asked_for(words: tuple[str, ...], says: str) -> None:
+    result = run("doctor", *words)
+
+    assert result.exit_code == Exit.USAGE
+    assert says in result.output
+
+
+def _examined(monkeypatch: pytest.MonkeyPatch, facts: Facts | None, *, table: Catalog = TABLE) -> "examination.Examination | None":
+    async def look(settings: Settings, patient: Patient) -> Facts | None:
+        return facts
+
+    monkeypatch.setattr(examination, "look", look)
+    settings = Settings(upstream=UpstreamSettings(scheme="http", host="localhost", port=1))
+    patient = Patient(realm="demo", client_id="app", call=asked(table, "GET", "/admin/realms/demo/users"))
+    return examine(settings, table, patient, version=None, asked=True, now=0)
+
+
+@pytest.mark.parametrize(
+    ("facts", "verdict", "obstacle"),
+    [
+        ({"granted": ("view-users",)}, Verdict.YES, ""),
+        ({"granted": ("query-users",)}, Verdict.REDUCED, ""),
+        ({"granted": ()}, Verdict.NO, "holds no admin role"),
+        ({"granted": ("view-users",), "full_scope": False, "in_scope": ()}, Verdict.NO, "does not let through: view-users"),
+        ({"granted": ("view-users",), "client_enabled": False}, Verdict.NO, "is disabled"),
+        ({"granted": (), "service_accounts_enabled": False}, Verdict.NO, "no service account"),
+        ({"client_known": False, "granted": None, "service_accounts_enabled": None}, Verdict.NO, "no client app"),
+    ],
+)
+def test_what_is_in_the_way_is_named(monkeypatch: pytest.MonkeyPatch, facts: dict[str, object], verdict: Verdict, obstacle: str) -> None:
+    found = _examined(monkeypatch, Facts(**{**HEALTHY, **facts}))  # type: ignore[arg-type]
+
+    assert found is not None
+    assert found.verdict is verdict
+    assert obstacle in " ".join(found.obstacles)
+
+
+def test_on_versions_that_read_the_token_a_missing_mapper_is_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = Facts(**{**HEALTHY, "granted": ("view-users",), "role_mapper_attached": False})  # type: ignore[arg-type]
+
+    old, new = _examined(monkeypatch, facts, table=OLD_TABLE), _examined(monkeypatch, facts)
+    assert old is not None
+    assert new is not None
+    assert (old.verdict, new.verdict) == (Verdict.NO, Verdict.YES)
+
+
+def test_an_inspector_that_sees_nothing_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _examined(monkeypatch, None) is None
