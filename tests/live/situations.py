@@ -555,7 +555,12 @@ async def _(lab: Lab) -> Attempt:
 
 
 @situation(
-    "C104-old", "a wrong password, on a version that answers 401", Cause.USER_CREDENTIALS_WRONG, sure="likely", versions=READ_FROM_TOKEN, status=401
+    "C104-old",
+    "a wrong password, on a version that answers 401",
+    Cause.USER_CREDENTIALS_WRONG,
+    sure="likely",
+    versions=READ_FROM_TOKEN,
+    status=401,
 )
 async def _(lab: Lab) -> Attempt:
     client = await lab.make_client()

@@ -1,0 +1,73 @@
+"""Write ``docs/cases.md``: for each case and version the cause found and how sure, without and with look-ups.
+
+    python -m tests.live.table 26.7.4=http://localhost:8080 24.0.5=http://localhost:8081
+
+Each server is one with the administrator admin/admin; realms and clients are made and removed again.
+"""
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.live import situations
+from tests.live.conftest import Keycloak
+from tests.live.judging import Outcome, bench, check, play
+from tests.live.situations import Situation
+from tools.realserver import fetch_distribution
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "cases.md"
+HEAD = """# Cases
+
+Reported refusals, made true again on real servers and sent through kcproxy, once without look-ups and once with an inspector account. Written by
+`python -m tests.live.table`; the tests `tests/live/test_cases_*.py` hold every line of it to the same promises: with an inspector the cause is right, without one
+it is first or among the alternatives and no wrong cause is ever certain, and where the fix is a command, carrying it out to the letter makes the request pass.
+Where the answer is neither 401 nor 403, its body stays as it is and only headers tell the cause, so there is no confidence to show.
+"""
+
+
+def _row(situation: Situation, outcome: Outcome) -> str:
+    plain = f"{outcome.plain.cause}, {outcome.plain.confidence or 'header only'}"
+    rank = "first" if outcome.plain.cause == situation.truth else "among the alternatives"
+    seeing = f"{outcome.seeing.cause}, {outcome.seeing.confidence or 'header only'}"
+    fix = "passes" if outcome.cured is not None and outcome.cured.status < 300 else ""
+    return f"| {situation.id} | {situation.says} | {outcome.plain.status} | {situation.truth.value} | {plain} | {rank} | {seeing} | {fix} |"
+
+
+async def rows(keycloak: Keycloak) -> list[str]:
+    """One line a situation; AssertionError where a promise is broken."""
+    lines = []
+    with tempfile.TemporaryDirectory() as folder:
+        async with bench(keycloak, Path(folder)) as stage:
+            for situation in situations.of(keycloak.version):
+                outcome = await play(stage, situation)
+                check(situation, outcome)
+                lines.append(_row(situation, outcome))
+                print(keycloak.version, situation.id, flush=True)  # noqa: T201 - it takes minutes
+    return lines
+
+
+def section(version: str, lines: list[str]) -> str:
+    """One version's table."""
+    head = (
+        "| case | what happened | status | true cause | without look-ups | the true cause is | with an inspector | after the fix |\n"
+        + "| --- " * 8
+        + "|"
+    )
+    return f"\n## Keycloak {version}\n\n{len(lines)} situations.\n\n{head}\n" + "\n".join(lines) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """The program."""
+    parts = []
+    for argument in arguments:
+        version, _, url = argument.partition("=")
+        home = fetch_distribution(version)
+        keycloak = Keycloak(version=version, base_url=url, admin_username="admin", admin_password="admin", home=home)
+        parts.append(section(version, asyncio.run(rows(keycloak))))
+    PAGE.write_text(HEAD + "".join(parts), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

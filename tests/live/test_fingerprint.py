@@ -1,0 +1,30 @@
+"""A running server is recognised from what it shows to everyone."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+import pytest
+
+from kcproxy.catalog.fingerprint import DISCOVERY, PublicAnswer, public_paths, versions_that_fit
+from tests.live.conftest import Keycloak
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
+
+
+@pytest.mark.parametrize("keycloak", ["26.7.4", "26.4.7", "24.0.5"], indirect=True)
+async def test_the_public_answers_of_a_running_server_tell_its_version(keycloak: Keycloak) -> None:
+    answers = await public_answers(keycloak.base_url, "master")
+    assert versions_that_fit(answers[DISCOVERY].body, answers) == (keycloak.version,)
+
+
+async def public_answers(base_url: str, realm: str) -> Mapping[str, PublicAnswer]:
+    async with aiohttp.ClientSession() as session:
+        return {name: await ask(session, base_url + path) for name, path in public_paths(realm).items()}
+
+
+async def ask(session: aiohttp.ClientSession, url: str) -> PublicAnswer:
+    async with session.get(url) as answer:
+        body: Any = await answer.json(content_type=None) if await answer.read() else {}
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return PublicAnswer(status=answer.status, headers=headers, body=body)
