@@ -39,6 +39,7 @@ class SessionAnswer:
         self.status = response.status
         self.reason = (response.reason or "").encode("utf-8", "surrogateescape")
         self.headers: RawHeaders = response.raw_headers
+        self.retried = False  # ClientSession repeats requests on stale connections by itself, and does not tell
         self._response = response
         self._where = where
         self._begun = b""

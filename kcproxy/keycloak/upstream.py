@@ -18,6 +18,8 @@ class UpstreamAnswer(Protocol):
     status: int
     reason: bytes
     headers: RawHeaders
+    retried: bool
+    """Whether the request was sent a second time, the first not having been executed (a kept connection had been closed)."""
 
     def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives, framing removed, encoding untouched. UpstreamBroken or UpstreamTimeout when it is cut off."""

@@ -41,7 +41,7 @@ def plane_of(settings: Settings, observer: Observer, catalog: Catalog | None = N
     plane = Plane(
         settings,
         catalog=catalog or catalog_for(settings.explain.keycloak_version),
-        upstream=PoolUpstream(settings.upstream),
+        upstream=PoolUpstream(settings.upstream, max_queue_seconds=settings.limits.max_queue_seconds),
         side=side,
         tokens=tokens,
         observer=observer,

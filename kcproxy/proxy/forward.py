@@ -108,7 +108,7 @@ class Plane:
             fields = [*fields, (b"Authorization", b"Bearer " + passage.token.encode())]
         began = self.clock()
         try:
-            return await self.upstream.exchange(
+            answer = await self.upstream.exchange(
                 passage.target.method, passage.raw_target, fields, body.outgoing() if body is not None else None
             )
         except (UpstreamError, CallerGone, RequestRefused) as error:
@@ -118,6 +118,8 @@ class Plane:
             raise
         finally:
             passage.upstream_seconds += self.clock() - began
+        passage.retried = passage.retried or answer.retried
+        return answer
 
     async def _once_more(self, passage: Passage, answer: UpstreamAnswer, arrived_at: float) -> UpstreamAnswer:
         """Repeat a refused request with a newer token: it has not been executed. Not where the token is newer than the request."""
