@@ -208,6 +208,12 @@ class Metrics:
         self.counter("kcproxy_lookups_total").labels(name, self._outcome(outcome, proven=True)).inc()
         self.histogram("kcproxy_lookup_duration_seconds").labels(name).observe(seconds)
 
+    def catalog(self, version: str) -> None:
+        """The table that is used from now on."""
+        info = self.gauge("kcproxy_build_info")
+        info.clear()
+        info.labels(kcproxy.__version__, platform.python_version(), version).set(1)
+
     def reloaded(self, *, successful: bool) -> None:
         """Settings were read, and taken or refused."""
         self.counter("kcproxy_config_reloads_total").labels("ok" if successful else "refused").inc()
@@ -282,8 +288,7 @@ class Metrics:
             self._prepare_account(account)
         self.gauge("kcproxy_config_last_reload_successful").set(1)  # who starts at all has read good settings
         self.gauge("kcproxy_config_last_reload_success_timestamp_seconds").set(self._now())
-        info = self.gauge("kcproxy_build_info")
-        info.labels(kcproxy.__version__, platform.python_version(), catalog_version).set(1)
+        self.catalog(catalog_version)
 
     def _prepare_account(self, account: str) -> None:
         for outcome in ("ok", "invalid_client", "connect", "timeout"):

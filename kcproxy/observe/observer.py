@@ -112,6 +112,11 @@ class LiveObserver:
         """Settings were read anew, and taken or refused."""
         self.metrics.reloaded(successful=successful)
 
+    def use_catalog(self, catalog: Catalog) -> None:
+        """Another table, because the server's version has been found out or has changed."""
+        self.catalog = catalog
+        self.metrics.catalog(catalog.version)
+
     def close(self) -> None:
         """Write what is left to the log, to the history, to the tracing system."""
         self.denials.close()

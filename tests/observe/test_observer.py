@@ -158,3 +158,11 @@ def test_a_denial_of_a_shape_that_nobody_thought_of_is_counted_and_logged_and_br
     assert value(observer, "kcproxy_denials_total", **DENIAL) == 1
     assert isinstance(observer.log.sink, Captured)
     assert '"event":"denial_not_kept"' in observer.log.sink.lines[-1]
+
+
+def test_another_table_is_what_the_build_info_and_the_page_show(observer: LiveObserver) -> None:
+    other = catalog.parse({**DOCUMENT, "keycloak": "24.0.5"})
+    observer.use_catalog(other)
+    shown = [sample.labels["catalog"] for family in observer.metrics.gauge("kcproxy_build_info").collect() for sample in family.samples]
+    assert shown == ["24.0.5"]
+    assert observer.catalog is other
