@@ -38,7 +38,8 @@ class Terminal:
         """The step's title."""
         self._number += 1
         result()
-        result(bold(f"{self._number:2} {title}"))
+        for position, line in enumerate(textwrap.wrap(title, _columns(), break_on_hyphens=False)):
+            result(bold(f"{self._number:2} {line}" if position == 0 else _MARGIN + line))
 
     def ended(self, step: Step) -> None:
         """What was sent, what came back, what it means."""
