@@ -39,7 +39,14 @@ DISCOVERY = DATA / "discovery.json"
 
 
 async def measure(
-    version: Version, base_url: str, journal: Journal, tasks: Sequence[Task], features: frozenset[str], *, powers_too: bool = False
+    version: Version,
+    base_url: str,
+    journal: Journal,
+    tasks: Sequence[Task],
+    features: frozenset[str],
+    *,
+    powers_too: bool = False,
+    master_singles: bool = False,
 ) -> None:
     """Do the trials on a running server; the journal keeps what they found, the roles, and the number of calls."""
     async with mail_sink() as mail_port, Server(base_url) as server:
@@ -47,7 +54,7 @@ async def measure(
         async with stage_on(server, version, mail_port=mail_port, names=Names(), features=features) as stage:
             journal.note("roles", {role: sorted(inner) for role, inner in stage.read.realm.contains.items()})
             say(f"stage built with {server.calls} calls")
-            await Run(stage=stage, journal=journal, say=say).all(tasks)
+            await Run(stage=stage, journal=journal, say=say, master_singles=master_singles).all(tasks)
             if powers_too:
                 renew_powers(version, await powers_held(stage.realm_maker))
         journal.note("calls", journal.facts.get("calls", 0) + server.calls)
@@ -79,7 +86,17 @@ def run(given: argparse.Namespace) -> None:
     for tasks, switched, url in ((plain, (), given.url), (behind, features, given.feature_url)):
         if tasks:
             with running(version.text, switched, url) as base_url:
-                asyncio.run(measure(version, base_url, journal, tasks, frozenset(switched), powers_too=given.powers and not switched))
+                asyncio.run(
+                    measure(
+                        version,
+                        base_url,
+                        journal,
+                        tasks,
+                        frozenset(switched),
+                        powers_too=given.powers and not switched,
+                        master_singles=given.master_singles,
+                    )
+                )
     write(version, journal, every, given.out or DATA / f"{version.text}.json")
 
 
@@ -196,6 +213,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="only operations whose key (method, path, body, handler) this expression finds")
     parser.add_argument("--resume", action="store_true", help="keep what the journal holds, do the rest")
     parser.add_argument("--powers", action="store_true", help="try the hidden powers, too")
+    parser.add_argument("--master-singles", action="store_true", help="try callers of master with every single role, too")
     parser.add_argument("--seed", type=int, default=0, help="another order of trials, for a second run")
     parser.add_argument("--out", type=Path, help="the data file (default: the catalog's)")
     parser.add_argument("--journal", type=Path)

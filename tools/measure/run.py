@@ -188,6 +188,8 @@ class Run:
     journal: Journal
     say: Callable[[str], None]
     hints: list[RoleSet] = field(default_factory=list)
+    master_singles: bool = False
+    """Whether callers of master are tried with every single role, too, and not only with none and with the sets found."""
 
     async def all(self, tasks: Sequence[Task]) -> None:
         """Do all trials, several at once; those on what a realm has only one of take turns."""
@@ -280,7 +282,7 @@ class Run:
             stand = {Place.READ: self.stage.read, Place.ALONE: self.stage.alone}.get(bench.place, self.stage.objects)
         known = await stand.callers.master_roles()
         master = Bar(bench=bench, base=base, kind=Kind.MASTER, contains=known.contains)
-        singles = [frozenset({role}) for role in roles if role in known.roles and not admin_roles_named(bench.spec)]
+        singles = [frozenset({role}) for role in roles if self.master_singles and role in known.roles and not admin_roles_named(bench.spec)]
         sets = [frozenset(), *singles, *(frozenset(found) for found in finding.any_of + finding.admits)]
         for found in sets:
             if REALM_ADMIN in found:

@@ -54,7 +54,7 @@ class Bar:
         """What it gets between two equal answers to realm-admin: nothing was made or taken away meanwhile."""
         for _ in range(READINGS):
             async with self.bench.stage.read.realm.still:
-                before = await self.bench.attempt(frozenset({REALM_ADMIN}))
+                before = self.base
                 got = await self.bench.attempt(roles, self.kind)
                 self.base = await self.bench.attempt(frozenset({REALM_ADMIN}))
             if (before.status, canonical(before.body)) == (self.base.status, canonical(self.base.body)):
