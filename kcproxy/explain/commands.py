@@ -146,12 +146,13 @@ def console_scope_url(base: str | None, to: Grantee) -> str | None:
     return f"{start}/{quote(to.client_uuid, safe='')}/clientScopes" if to.client_uuid else start
 
 
-def terraform_grant(to: Grantee, container: str, roles: RoleSet) -> str | None:
+def terraform_grant(to: Grantee, container: str, roles: RoleSet, *, with_scope: bool = False) -> str | None:
     """Resources of the provider keycloak/keycloak; for service accounts only, since users are seldom kept in Terraform."""
     if not (to.is_service_account and to.client_id):
         return None
     blocks = [_terraform_realm(to.realm), _terraform_client("caller", to.client_id), _terraform_client("owner", container)]
-    return "\n\n".join(blocks + [_terraform_role(role) for role in roles])
+    blocks += [_terraform_role(role) for role in roles]
+    return "\n\n".join(blocks + [_terraform_mapping(role) for role in roles if with_scope])
 
 
 def terraform_scope(to: Grantee, container: str, roles: RoleSet) -> str | None:

@@ -133,6 +133,21 @@ def _apply(rules: Iterable[Rule], situation: Situation) -> list[Finding]:
     return [finding for rule in rules if (finding := rule(situation)) is not None]
 
 
+def _honest(finding: Finding) -> str:
+    """A sentence that says so where it is not proven; those that claim no more than is known stay as they are."""
+    if finding.confidence is CERTAIN or finding.cause in _CLAIM_NO_MORE:
+        return finding.summary
+    return f"{finding.summary.removesuffix('.')} ({finding.confidence.value})."
+
+
+_CLAIM_NO_MORE = frozenset(
+    {
+        *(Cause.ROLE_MISSING, Cause.MASTER_ROLE_MISSING, Cause.OPERATION_UNKNOWN, Cause.UNEXPLAINED, Cause.TOKEN_REJECTED),
+        *(Cause.CLIENT_UNKNOWN, Cause.CLIENT_CREDENTIALS_WRONG, Cause.USER_CREDENTIALS_WRONG, Cause.NAME_USED_AS_ID),
+    }
+)
+
+
 def _verdict(situation: Situation, first: Finding, others: list[Finding]) -> Verdict:
     if first.confidence is Confidence.CERTAIN:
         others = [finding for finding in others if finding.confidence is Confidence.CERTAIN]
@@ -149,7 +164,7 @@ def _verdict(situation: Situation, first: Finding, others: list[Finding]) -> Ver
         container_realm=situation.container_realm,
         grantee=situation.caller.username,
         alternatives=tuple(finding.alternative for finding in kept[:MAX_ALTERNATIVES]),
-        facts={"summary": first.summary, "grants_live": situation.grants_live, **first.facts},
+        facts={"summary": _honest(first), "grants_live": situation.grants_live, **first.facts},
     )
 
 

@@ -79,7 +79,7 @@ def grant(situation: Situation, verdict: Verdict, console_base: str | None) -> t
         console_url=commands.console_url(console_base, to),
         kcadm=tuple(kcadm),
         curl=tuple(curl),
-        terraform=commands.terraform_grant(to, container, roles),
+        terraform=commands.terraform_grant(to, container, roles, with_scope=_scope_holds_back(situation, verdict)),
         warning=warning(situation, roles),
     )
     return (fix,)
