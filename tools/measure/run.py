@@ -285,9 +285,8 @@ class Run:
         singles = [frozenset({role}) for role in roles if self.master_singles and role in known.roles and not admin_roles_named(bench.spec)]
         sets = [frozenset(), *singles, *(frozenset(found) for found in finding.any_of + finding.admits)]
         for found in sets:
-            if REALM_ADMIN in found:
-                continue
-            theirs = await master.of(found)
+            # Master has no realm-admin: there the most is all roles of `{realm}-realm`.
+            theirs = await master.of(known.roles if REALM_ADMIN in found else found)
             if theirs.outcome is not (await bar.of(found)).outcome:
                 return _fields(await find(master, sorted(known.roles), self.hints))
         return None
