@@ -102,10 +102,14 @@ class PooledAnswer:
 
     async def head(self) -> None:
         """Wait until the head is there. Raises what the connection failed with."""
-        while self.status == 0:
-            if self._failure is not None:
-                raise self._failure
-            await self._wait()
+        if self.status == 0 and self._failure is None:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        if self.status == 0 and self._failure is not None:
+            raise self._failure
 
     def whole(self) -> bytes | None:
         """The whole body where all of it has arrived already, without waiting; None, and nothing taken, where it has not."""

@@ -230,14 +230,12 @@ class Connection(asyncio.Protocol):
         now = self._loop.time()
         if self._answer is None:
             self.deadline = now + self._limits.keepalive_seconds
-        elif self._paused:
+        elif self._paused or (self._upload is not None and self._write_gate is None):
             self.deadline = math.inf
         elif self._parser.head_done or self._write_gate is not None:
             self.deadline = now + self._limits.idle_timeout_seconds
-        elif self._upload is None:
-            self.deadline = now + self._limits.response_timeout_seconds
         else:
-            self.deadline = math.inf
+            self.deadline = now + self._limits.response_timeout_seconds
 
     def _overdue(self) -> str:
         limits = self._limits

@@ -368,6 +368,27 @@ async def test_a_caller_who_sends_slowly_is_not_the_servers_fault() -> None:
         await pool.close()
 
 
+@on_every_loop
+async def test_a_slow_upload_that_was_answered_early_may_go_on_for_as_long_as_it_takes() -> None:
+    async def script(visit: Visit) -> None:
+        await visit.head()
+        await visit.say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+        await visit.reader.readuntil(b"0\r\n\r\n")
+        await visit.say(b"{}")
+        await visit.reader.read()
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(5):
+            await asyncio.sleep(0.1)
+            yield b"x"
+
+    async with raw_upstream(script) as upstream:
+        pool = PoolUpstream(upstream.settings(idle_timeout_seconds=0.15, response_timeout_seconds=0.15))
+        answer = await pool.exchange("POST", "/x", HOST, body())
+        assert await answer.read(10) == b"{}"
+        await pool.close()
+
+
 MOMENTS = {
     "while it waits for the head": saying(then_close=False),
     "in the middle of the head": saying(b"HTTP/1.1 200 OK\r\nX-", then_close=False),
