@@ -46,9 +46,6 @@ def command(config: Path | None, **flags: str | None) -> None:
     for note in settings.notes:
         talk(f"kcproxy: note: {note}")
 
-    if ignored := unserved(settings):
-        raise SettingsError(ignored)
-
     def again() -> Settings:
         return takeable(settings, load(config, os.environ, chosen))
 
@@ -57,30 +54,15 @@ def command(config: Path | None, **flags: str | None) -> None:
     sys.exit(run(settings, reload=again, watched=watched_files(config, settings)))
 
 
-def unserved(settings: Settings) -> list[str]:
-    """Problems with settings that this version understands, but does not act on. Ignored, they would leave open what was to be protected."""
-    inbound = settings.inbound
-    problems = []
-    if inbound.api_keys_file or inbound.jwt_issuers:
-        remedy = "use inbound.tls_client_ca_file (client certificates), listen on loopback, or serve without accounts"
-        problems.append(f"inbound: this version checks neither API keys nor tokens of callers, so they would protect nothing; {remedy}")
-    if settings.workers > 1:
-        problems.append(f"workers ({settings.origins['workers']}): this version serves with one process; leave it out, or start several")
-    return problems
-
-
 def takeable(started: Settings, read: Settings) -> Settings:
     """Settings that were read anew, if the running process may take them. SettingsError otherwise.
 
     Listeners stay as they were opened. Whether accounts may be used was judged by the new ``listen`` and ``inbound``, so those have to
     be the ones that are in force.
     """
-    problems = unserved(read)
     if read.accounts and (read.listen, read.inbound) != (started.listen, started.inbound):
         what = f"listen or inbound were changed, but this process still listens on {started.listen} as it was started"
-        problems.append(f"listen: {what}; restart it, so that accounts are used only where strangers cannot reach them")
-    if problems:
-        raise SettingsError(problems)
+        raise SettingsError([f"listen: {what}; restart it, so that accounts are used only where strangers cannot reach them"])
     return read
 
 

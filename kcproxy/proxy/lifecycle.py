@@ -9,30 +9,29 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-from aiohttp import web
 
 from kcproxy.catalog import Catalog
 from kcproxy.errors import KcproxyError, SettingsError
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.wiring import live_observer
-from kcproxy.proxy import admin
 from kcproxy.proxy.assembly import catalog_for, dismantle, plane_of
 from kcproxy.proxy.detection import keep_version
 from kcproxy.proxy.forward import Plane
+from kcproxy.proxy.fronts import AdminPort, Front, SupervisorLink
 from kcproxy.proxy.protocol import ProxyServer
 from kcproxy.proxy.reload import watch
 from kcproxy.proxy.service import ProxyService
 from kcproxy.proxy.sockets import BACKLOG, listening_socket
+from kcproxy.proxy.workers import Supervisor, fork_workers
 from kcproxy.settings import Settings
 
 Reload = Callable[[], Settings]
 
 _FAREWELL_SECONDS = 0.5
 """How long idle connections stay when a drain begins: who sends in this moment is served, and told that it was the last time."""
-_ADMIN_SHUTDOWN_SECONDS = 1.0
 
 
 def run(settings: Settings, *, reload: Reload | None = None, watched: Sequence[Path] = ()) -> int:
@@ -40,8 +39,22 @@ def run(settings: Settings, *, reload: Reload | None = None, watched: Sequence[P
 
     ``reload`` reads the settings anew (SettingsError: the old ones stay); it is called on SIGHUP and when one of ``watched`` changes.
     """
+    if settings.workers > 1:
+        return _run_workers(settings, reload, watched)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(Process(settings, reload=reload, watched=watched).live())
+
+
+def _run_workers(settings: Settings, reload: Reload | None, watched: Sequence[Path]) -> int:
+    alone = replace(settings, history=replace(settings.history, path=None))  # the supervisor alone writes the history
+
+    def serve(end: socket.socket, inherited: socket.socket | None) -> int:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(Process(alone, reload=reload, watched=watched, end=end, inherited=inherited).live())
+
+    workers = fork_workers(settings, serve)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(Supervisor(settings, workers, catalog_for(settings.explain.keycloak_version)).live())
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -56,23 +69,32 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 class Process:
     """One serving process."""
 
-    def __init__(self, settings: Settings, *, reload: Reload | None = None, watched: Sequence[Path] = ()) -> None:
-        """Nothing is opened yet."""
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        reload: Reload | None = None,
+        watched: Sequence[Path] = (),
+        end: socket.socket | None = None,
+        inherited: socket.socket | None = None,
+    ) -> None:
+        """Nothing is opened yet. A worker of several has its ``end`` of the link instead of an admin port."""
         self.settings = settings
+        self._end = end
+        self._inherited = inherited
         self._reload = reload
         self._watched = tuple(watched)
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._problems: list[str] = ["starting"]
 
     async def live(self) -> int:
         """From start to end; 0."""
         catalog = catalog_for(self.settings.explain.keycloak_version)
-        sockets = self._bind()
+        main, front = self._bind()
         observer = live_observer(self.settings, catalog)
         undo_capture = observer.log.capture_libraries()
         try:
-            await self._serve(observer, catalog, *sockets)
+            await self._serve(observer, catalog, main, front)
         finally:
             undo_capture()
             observer.close()
@@ -82,34 +104,36 @@ class Process:
         """Begin to drain."""
         self._stop.set()
 
-    def _bind(self) -> tuple[socket.socket, socket.socket]:
+    def _bind(self) -> tuple[socket.socket, Front]:
+        if self._end is not None:
+            return self._inherited or listening_socket(self.settings.listen, name="listen", shared=True), SupervisorLink(
+                self._end, self.stop
+            )
         main = listening_socket(self.settings.listen, name="listen")
         try:
-            return main, listening_socket(self.settings.admin_listen, name="admin_listen")
+            return main, AdminPort(listening_socket(self.settings.admin_listen, name="admin_listen"))
         except SettingsError:
             main.close()
             raise
 
-    async def _serve(self, observer: LiveObserver, catalog: Catalog, main: socket.socket, side: socket.socket) -> None:
+    async def _serve(self, observer: LiveObserver, catalog: Catalog, main: socket.socket, front: Front) -> None:
         self.observer = observer
         self.service = ProxyService(plane_of(self.settings, observer, catalog), observer)
         server = ProxyServer(self.service.handle, self.settings.limits, on_bad_request=self.service.bad_request)
-        admin_runner = web.AppRunner(
-            admin.build(self.settings, observer, lambda: self._problems), access_log=None, shutdown_timeout=_ADMIN_SHUTDOWN_SECONDS
-        )
-        await admin_runner.setup()
-        await web.SockSite(admin_runner, side).start()
+        await front.open(self.settings, observer)
         listener = await _listen(server, main, _server_tls(self.settings))
         try:
             self._listen_to_signals()
-            self._problems.clear()
+            front.tell(())
             observer.log.info("listening", **self._whereabouts(catalog))
             self._start(keep_version(lambda: self.service.plane, self._tell_version))
             await self._stop.wait()
+            front.tell(("draining",))
             await self._drain(listener, server)
         finally:
             listener.close()
-            await self._end(admin_runner)
+            await self._tidy()
+            await front.close()
 
     def _whereabouts(self, catalog: Catalog) -> dict[str, str]:
         settings = self.settings
@@ -122,6 +146,7 @@ class Process:
         }
 
     def _tell_version(self, plane: Plane) -> None:
+        self.observer.use_catalog(plane.catalog)
         self.observer.log.info("keycloak_version", table=plane.catalog.version, server=plane.version or "not told apart from others")
 
     def _listen_to_signals(self) -> None:
@@ -163,7 +188,6 @@ class Process:
 
     async def _drain(self, listener: asyncio.Server, server: ProxyServer) -> None:
         """Finish what is under way, within the settings' time; what is left then is cut off."""
-        self._problems.append("draining")
         self.service.draining = True
         self.observer.log.info("draining", in_flight=self.service.in_flight)
         listener.close()
@@ -176,13 +200,12 @@ class Process:
         self.observer.log.info("drained", cut_off=self.service.in_flight)
         await server.shutdown(_FAREWELL_SECONDS)
 
-    async def _end(self, admin_runner: web.AppRunner) -> None:
+    async def _tidy(self) -> None:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await dismantle(self.service.plane, patience_seconds=0)
-        await admin_runner.cleanup()
-        if self.settings.listen.unix_path is not None:
+        if self.settings.listen.unix_path is not None and self._inherited is None:
             self.settings.listen.unix_path.unlink(missing_ok=True)
 
 

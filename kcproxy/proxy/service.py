@@ -144,9 +144,12 @@ class ProxyService:
         else:
             passage.sent_bytes = reply.sent_bytes
             record = passage.record(clock())
-        self._observer.request_finished(record)
-        if passage is not None and passage.explanation is not None:
-            self._observer.denied(passage.explanation, record)
+        try:
+            self._observer.request_finished(record)
+            if passage is not None and passage.explanation is not None:
+                self._observer.denied(passage.explanation, record)
+        except Exception:
+            log.exception("a request could not be recorded")  # its answer is out, and whatever follows is served
 
 
 def _passage(inbound: Inbound, plane: Plane, started_at: float) -> Passage:

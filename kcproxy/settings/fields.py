@@ -287,12 +287,12 @@ def _bounds() -> tuple[Field, ...]:
     inbound = _of(
         "inbound",
         values.InboundSettings,
-        ("api_keys_file", _FILE, "", "File with API keys of callers. This version does not check them: serve refuses the setting."),
+        ("api_keys_file", _FILE, "", "TOML file with the SHA-256 of each caller's key ([[keys]]: name, sha256, realms, operations): without one, no token is added."),
         (
             "jwt_issuers",
             kinds.listing(kinds.url(example="https://login.example.com/realms/shop"), plural="issuers' URLs"),
             "",
-            "Issuers whose verified tokens open the port. This version does not check them: serve refuses the setting.",
+            "Issuers whose verified tokens, sent as Kcproxy-Key, have an account's token added.",
         ),
         ("jwt_audience", kinds.text("an audience", example="kcproxy"), "", "What those tokens' aud has to hold; needed with jwt_issuers."),
         ("tls_certificate_file", _FILE, "", "PEM file of the proxy's own certificate: the port then speaks TLS."),

@@ -66,12 +66,20 @@ def test_a_port_in_use_ends_with_2_and_says_what_to_do(flag: str) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_settings_that_would_protect_nothing_are_refused_rather_than_ignored(tmp_path: Path) -> None:
+def test_a_file_of_keys_that_protects_nothing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "keys").write_text("key", encoding="utf-8")
-    result = process("serve", *UPSTREAM, "--workers", "2", environ={"KCPROXY_INBOUND__API_KEYS_FILE": str(tmp_path / "keys")})
+    result = process(
+        "serve",
+        *UPSTREAM,
+        "--listen",
+        "127.0.0.1:0",
+        "--admin-listen",
+        "127.0.0.1:0",
+        environ={"KCPROXY_INBOUND__API_KEYS_FILE": str(tmp_path / "keys")},
+    )
     assert result.returncode == Exit.USAGE
-    assert "this version checks neither API keys nor tokens of callers" in result.stderr
-    assert "workers (flag --workers): this version serves with one process" in result.stderr
+    assert "inbound.api_keys_file" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -82,7 +90,8 @@ def test_settings_that_would_protect_nothing_are_refused_rather_than_ignored(tmp
         ({"KCPROXY_LISTEN": "0.0.0.0:8180"}, ACCOUNT, False),
         (ACCOUNT, ACCOUNT | {"KCPROXY_LISTEN": "127.0.0.1:8181"}, False),
         (ACCOUNT, ACCOUNT | {"KCPROXY_ACCOUNT__REALM": "b"}, True),
-        ({}, {"KCPROXY_INBOUND__API_KEYS_FILE": __file__}, False),
+        ({}, {"KCPROXY_INBOUND__API_KEYS_FILE": __file__}, True),
+        (ACCOUNT, ACCOUNT | {"KCPROXY_INBOUND__API_KEYS_FILE": __file__}, False),
     ],
 )
 def test_accounts_are_taken_on_a_reload_only_where_the_open_listener_suits_them(
