@@ -245,3 +245,30 @@ async def test_off_loopback_the_login_form_opens_the_page(observer: LiveObserver
     await page.get_by_role("link", name="lacks the role view-users").wait_for()
     await page.locator("#live.on").wait_for()
     await server.close()
+
+
+async def test_copying_works_where_the_browser_offers_no_clipboard(observer: LiveObserver) -> None:
+    """Off loopback without TLS the page is no secure context, and ``navigator.clipboard`` is missing."""
+    deny(observer)
+    settings = Settings(upstream=UPSTREAM, admin_listen=AddressSettings(host="0.0.0.0", port=0), admin_key=Secret("correct horse"))
+    server = TestServer(admin.build(settings, observer, list))
+    await server.start_server()
+    address = f"http://proxy.test:{server.port}"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--host-resolver-rules=MAP proxy.test 127.0.0.1"]
+        )
+        page = await browser.new_page()
+        await page.goto(f"{address}/login")
+        await page.get_by_label("Admin key").fill("correct horse")
+        await page.get_by_role("button", name="Log in").click()
+        await page.get_by_role("link", name="lacks the role view-users").click()
+        assert await page.evaluate("navigator.clipboard === undefined")
+        await page.locator('button[data-copy="kcadm"]').click()
+        await page.get_by_text("Copied.", exact=True).wait_for(state="attached")
+        await page.goto(f"{address}/explain")
+        await page.get_by_label("Path").focus()
+        await page.keyboard.press("Control+V")
+        assert await page.get_by_label("Path").input_value() == fix().kcadm[0]
+        await browser.close()
+    await server.close()
