@@ -10,6 +10,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _MERGES: Mapping[str, Callable[[float, float], float]] = {
     "kcproxy_denial_first_timestamp_seconds": min,
     "kcproxy_token_expiry_timestamp_seconds": min,
+    "kcproxy_role_granted": max,
     "kcproxy_config_last_reload_successful": min,
     "process_start_time_seconds": min,
 }
