@@ -11,7 +11,7 @@ from kcproxy.keycloak.upstream import RawHeaders
 from kcproxy.model import Answer, RequestFacts, TargetKind
 from kcproxy.proxy.passage import Passage
 
-_TELLING = frozenset({"origin", "content-type", "user-agent", "dpop", "accept-language"})
+_TELLING = frozenset({"accept", "origin", "content-type", "user-agent", "dpop", "accept-language"})
 _TELLING_PREFIXES = ("x-forwarded-", "forwarded")
 _FORM_FIELDS = frozenset(
     {"grant_type", "client_id", "username", "scope", "audience", "requested_issuer", "requested_subject", "subject_token_type"}

@@ -1,13 +1,18 @@
 """Who answered, and with what words: rules that need nothing but the answer itself."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from kcproxy.explain.finding import CERTAIN, LIKELY, Finding, found
 from kcproxy.explain.situation import Situation
 from kcproxy.explain.text import shown
-from kcproxy.model import Cause, TargetKind
+from kcproxy.model import Cause, Confidence, TargetKind
 
 KEYCLOAK_FIELDS = frozenset({"error", "errorMessage", "error_description", "errors", "error_uri", "field", "params"})
 BOILERPLATE_ERRORS = frozenset({"unknown_error"})
 BOILERPLATE_DESCRIPTIONS = frozenset({"for more on this error consult the server log at the debug level."})
+_OWN_PAGE = ("login-pf", 'id="kc-', "/resources/")
+"""What every page of Keycloak's own login themes has in it."""
 _GATEWAY_HEADERS = (
     "server",
     "via",
@@ -20,27 +25,40 @@ _GATEWAY_HEADERS = (
 
 
 def not_keycloak(situation: Situation) -> Finding | None:
-    """Keycloak answers a refused admin call with JSON that has ``error``; anything else is another layer's."""
-    reason = foreign_reason(situation)
-    if reason is None:
+    """Keycloak answers a refused admin call with JSON that has ``error``; anything else is another layer's.
+
+    Except for callers that accept HTML: to them Keycloak shows its error page, whose theme can be anybody's.
+    """
+    target, answer = situation.request.target, situation.answer
+    if target.kind is TargetKind.OTHER or situation.method == "HEAD":
         return None
-    evidence = (f"the body of the {situation.answer.status} {reason}", *_traces(situation))
-    return found(situation, Cause.NOT_KEYCLOAK, CERTAIN, *evidence, reason=f"its body {reason}", status=situation.answer.status)
+    found_reason = _foreign_json(answer.json) if answer.json is not None else _foreign_text(situation)
+    if found_reason is None:
+        return None
+    reason, confidence = found_reason
+    evidence = (f"the body of the {answer.status} {reason}", *_traces(situation))
+    return found(situation, Cause.NOT_KEYCLOAK, confidence, *evidence, reason=f"its body {reason}", status=answer.status)
 
 
-def foreign_reason(situation: Situation) -> str | None:
-    """Why the answer cannot be the Admin REST API's own, or None where it can."""
-    answer, method = situation.answer, situation.method
-    if situation.request.target.kind is TargetKind.OTHER or method == "HEAD":
-        return None
-    if answer.json is not None:
-        return None if KEYCLOAK_FIELDS & answer.json.keys() else "is JSON without Keycloak's field error"
-    text = answer.text.strip()
+def _foreign_json(body: Mapping[str, Any]) -> tuple[str, Confidence] | None:
+    own = [body.get(field) for field in ("error", "errorMessage")]
+    if not any(isinstance(value, str) for value in own):
+        return "is JSON without Keycloak's field error", CERTAIN
+    strange = sorted(body.keys() - KEYCLOAK_FIELDS)
+    if strange and not any(isinstance(value, str) and is_boilerplate(value) for value in own):
+        return f"is JSON with fields that Keycloak does not write ({shown(', '.join(strange[:4]), 80)})", LIKELY
+    return None
+
+
+def _foreign_text(situation: Situation) -> tuple[str, Confidence] | None:
+    text = situation.answer.text.strip()
     if not text:
-        return None if situation.request.target.kind is TargetKind.TOKEN else "is empty"
-    if text.startswith("<"):
-        return "is HTML"
-    return "is plain text, no JSON" if not text.startswith("{") else None
+        return None if situation.request.target.kind is TargetKind.TOKEN else ("is empty", CERTAIN)
+    if not text.startswith("<"):
+        return "is plain text, no JSON", CERTAIN
+    if "text/html" not in situation.request.headers.get("accept", ""):
+        return "is HTML, and the caller did not accept HTML", CERTAIN
+    return None if any(mark in text for mark in _OWN_PAGE) else ("is HTML, and no page of Keycloak's own themes", LIKELY)
 
 
 def origin_not_allowed(situation: Situation) -> Finding | None:

@@ -1,0 +1,44 @@
+"""Who answered: Keycloak in JSON, Keycloak in HTML to a browser, or somebody in between."""
+
+import pytest
+
+from kcproxy.model import Confidence
+from tests.explain.cases import HTML
+from tests.explain.stage import USER_ID, causes, refused
+
+USER = f"/admin/realms/demo/users/{USER_ID}"
+OWN_PAGE = '<!DOCTYPE html><html class="login-pf"><head><link href="/resources/x/login/style.css"></head><div id="kc-content"></div></html>'
+BROWSER = {"accept": "text/html,application/xhtml+xml,*/*"}
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    "own", [{"text": OWN_PAGE, "headers": BROWSER}, {"body": {"error": "HTTP 403 Forbidden"}}, {"body": {"error": "unknown_error"}}]
+)
+def test_keycloaks_own_refusals_are_not_laid_at_anothers_door(status: int, own: dict[str, object]) -> None:
+    assert "not-keycloak" not in causes(refused("GET", USER, status=status, **own))
+
+
+@pytest.mark.parametrize(
+    ("answer", "confidence"),
+    [
+        ({"text": HTML}, Confidence.CERTAIN),
+        ({"text": OWN_PAGE}, Confidence.CERTAIN),  # Keycloak shows pages only to those who accept them
+        ({"text": HTML, "headers": BROWSER}, Confidence.LIKELY),  # it could be a theme that nobody here knows
+        ({"text": "RBAC: access denied"}, Confidence.CERTAIN),
+        ({"text": " "}, Confidence.CERTAIN),
+        ({"body": {"message": "Forbidden"}}, Confidence.CERTAIN),
+        ({"body": {"error": {"code": 403, "message": "denied"}}}, Confidence.CERTAIN),
+        ({"body": {"timestamp": "x", "status": 403, "error": "Forbidden", "path": "/"}}, Confidence.LIKELY),
+    ],
+)
+def test_another_layers_refusal_is_recognised(answer: dict[str, object], confidence: Confidence) -> None:
+    verdict = refused("GET", USER, **answer).verdict
+
+    assert (verdict.cause.value, verdict.confidence) == ("not-keycloak", confidence)
+
+
+def test_the_headers_of_the_other_layer_are_evidence() -> None:
+    explanation = refused("GET", USER, text=HTML, answer_headers={"server": "cloudflare"})
+
+    assert "the answer has the header server: cloudflare" in explanation.verdict.evidence
