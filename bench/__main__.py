@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench.measure import Samples, Subject, latencies, load_once
-from bench.peers import KCPROXY, PEERS, Peer
+from bench.peers import FLOORS, KCPROXY, PEERS, Peer
 from bench.processes import OTHER_CORE, PROXY_CORE, end, free_port, running, usage, wait_until_ready
 from bench.report import KEYCLOAK_GET_MICROSECONDS, document, targets
 from bench.scenarios import SCENARIOS, SMALL, access_token
@@ -24,6 +24,7 @@ def main() -> int:
     options = _options()
     rounds, seconds, calm_seconds = (1, 1.0, 3.0) if options.quick else (options.rounds, options.seconds, 15.0)
     chosen = [peer for peer in PEERS if peer.there and (not options.only or peer.name in options.only or peer is KCPROXY)]
+    chosen += FLOORS if options.floors else ()
     missing = ", ".join(peer.name for peer in PEERS if not peer.there)
     print(f"measuring {', '.join(peer.name for peer in chosen)}" + (f"; not installed: {missing}" if missing else ""), file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
@@ -46,6 +47,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--keycloak-cpu", type=float, default=KEYCLOAK_GET_MICROSECONDS, metavar="µs", help="what Keycloak itself spends on the small GET"
     )
+    parser.add_argument("--floors", action="store_true", help="also the pool behind an inbound side that does nothing else")
     parser.add_argument("--write", action="store_true", help="put the result into docs/performance.md")
     return parser.parse_args()
 

@@ -82,6 +82,10 @@ def _naive(_folder: Path, port: int, upstream: int) -> list[str]:
     return [sys.executable, str(ROOT / "bench" / "naive.py"), f"http://127.0.0.1:{upstream}", str(port)]
 
 
+def _floor(shape: str) -> Prepare:
+    return lambda _folder, port, upstream: [sys.executable, str(ROOT / "bench" / "floors.py"), shape, str(upstream), str(port)]
+
+
 def _kcproxy(folder: Path, port: int, upstream: int) -> list[str]:
     """With everything on: metrics, the log line of each request at the default level, matching, and an account's token."""
     secret = folder / "client-secret"
@@ -103,6 +107,11 @@ client_secret_file = "{secret}"
 KCPROXY = Peer(name="kcproxy", program=sys.executable, prepare=_kcproxy, injects=True)
 NAIVE = Peer(name="naive", program=sys.executable, prepare=_naive)
 NGINX = Peer(name="nginx", program="nginx", prepare=_nginx)
+FLOORS = (
+    Peer(name="floor: aiohttp's server and our pool", program=sys.executable, prepare=_floor("aiohttp")),
+    Peer(name="floor: httptools on both sides", program=sys.executable, prepare=_floor("httptools")),
+)
+"""How much of kcproxy's cost is the shape, and how much what it does; measured only where asked for."""
 PEERS = (
     NGINX,
     Peer(name="haproxy", program="haproxy", prepare=_haproxy),
