@@ -88,6 +88,7 @@ class Lab:
         self._masters: list[str] = []
         self._headers: dict[str, str] = {}
         self.inspector: Client | None = None
+        self._kcadm_knows_us = False
 
     # Keycloak directly
 
@@ -235,8 +236,9 @@ class Lab:
         wrapper.write_text(f'#!/bin/sh\nexec "{real}" "$@" --config "{config}"\n')
         wrapper.chmod(0o755)
         login = f"kcadm.sh config credentials --server {self.keycloak.base_url} --realm master --user admin --password admin"
-        for command in [login, *commands]:
+        for command in commands if self._kcadm_knows_us else [login, *commands]:
             await self._shell(command, home)
+        self._kcadm_knows_us = True  # it renews its own token from then on
 
     @staticmethod
     async def _shell(command: str, home: Path) -> None:

@@ -57,15 +57,21 @@ def section(version: str, lines: list[str]) -> str:
     return f"\n## Keycloak {version}\n\n{len(lines)} situations.\n\n{head}\n" + "\n".join(lines) + "\n"
 
 
+def merged(page: str, new: dict[str, str]) -> str:
+    """The page with these versions' sections in place of the old ones, newest version first."""
+    pieces = page.partition("\n## ")
+    old = {piece.partition("\n")[0].removeprefix("Keycloak "): "\n## " + piece for piece in (pieces[2].split("\n## ") if pieces[1] else ())}
+    return HEAD + "".join(text.rstrip("\n") + "\n" for _, text in sorted((old | new).items(), reverse=True))
+
+
 def main(arguments: list[str]) -> int:
-    """The program."""
-    parts = []
+    """The program: one section for each server that is given; the others stay as they are."""
     for argument in arguments:
         version, _, url = argument.partition("=")
         home = fetch_distribution(version)
         keycloak = Keycloak(version=version, base_url=url, admin_username="admin", admin_password="admin", home=home)
-        parts.append(section(version, asyncio.run(rows(keycloak))))
-    PAGE.write_text(HEAD + "".join(parts), encoding="utf-8")
+        new = {version: section(version, asyncio.run(rows(keycloak)))}
+        PAGE.write_text(merged(PAGE.read_text(encoding="utf-8") if PAGE.is_file() else HEAD, new), encoding="utf-8")
     return 0
 
 
