@@ -1,7 +1,8 @@
 """Upstream on aiohttp's ClientSession: the way out of our own pool, and the carrier of token requests and look-ups.
 
 Everything that ClientSession adds or changes by itself is off: no redirect is followed, no cookie kept, nothing decompressed, no
-header added, no proxy taken from the environment, no write repeated. Header fields that are not UTF-8 cannot be sent this way.
+header added, no proxy taken from the environment, no write repeated. Two things are beyond it: a header field that is not UTF-8 is refused,
+and a question mark with nothing behind it is lost.
 """
 
 import asyncio
