@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tools.measure.enumerate import OPERATIONS, body_kind, document, main, with_bodies, write
+from tools.measure.enumerate import OPERATIONS, body_kind, document, main, run_program, with_bodies, write
+from tools.realserver import RealServerError
 from tools.realserver.distribution import version_numbers
 
 VERSIONS = ["24.0.5", "25.0.6", "26.0.8", "26.1.4", "26.2.5", "26.3.5", "26.4.7", "26.5.6", "26.6.4", "26.7.4"]
@@ -186,3 +187,9 @@ def test_without_a_distribution_the_exit_code_says_so(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["0.0.0"]) == 1
     assert "a real Keycloak needs Java" in capfd.readouterr().err
+
+
+def test_without_a_jdk_the_reason_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RealServerError, match="javac is missing: .* JDK 17"):
+        run_program(tmp_path)

@@ -1,12 +1,14 @@
 """List every operation of the Admin REST API of a Keycloak version, and its features: `python -m tools.measure.enumerate VERSION…`.
 
 Writes `operations/{version}.json` and `operations/features-{version}.json` beside this file, one operation and one feature a line.
-The list comes from the server's own JAX-RS annotations (see EnumerateOperations.java), never from a hand-typed one. Needs a JDK.
+The list comes from the server's own JAX-RS annotations (see enumerate_java/), never from a hand-typed one. Needs a JDK.
 """
 
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Any
 from tools.realserver.distribution import RealServerError, fetch_distribution, say
 
 OPERATIONS = Path(__file__).with_name("operations")
-_PROGRAM = Path(__file__).with_name("EnumerateOperations.java")
+_SOURCES = Path(__file__).with_name("enumerate_java")
 
 Line = dict[str, Any]
 
@@ -36,11 +38,22 @@ def main(versions: list[str]) -> int:
 def run_program(home: Path) -> list[Line]:
     """What the Java program says about the jars of the distribution at `home`."""
     library = home / "lib" / "lib"
-    command = ["java", "-cp", f"{library}/main/*:{library}/boot/*", str(_PROGRAM), f"{library}/main"]
+    jars = f"{library}/main/*:{library}/boot/*"
+    with tempfile.TemporaryDirectory() as classes:
+        _java(home, ["javac", "-d", classes, "-cp", jars, *map(str, sorted(_SOURCES.glob("*.java")))])
+        said = _java(home, ["java", "-cp", f"{classes}:{jars}", "EnumerateOperations", f"{library}/main"])
+    return [json.loads(line) for line in said.splitlines()]
+
+
+def _java(home: Path, command: list[str]) -> str:
+    if shutil.which(command[0]) is None:
+        raise RealServerError(
+            f"{command[0]} is missing: reading annotations needs a JDK 17 or newer (Debian: apt install openjdk-17-jdk-headless)"
+        )
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RealServerError(f"reading the annotations of {home.name} failed (a JDK is needed, not only a JRE):\n{done.stderr[-2000:]}")
-    return [json.loads(line) for line in done.stdout.splitlines()]
+        raise RealServerError(f"reading the annotations of {home.name} failed:\n{done.stderr[-2000:]}")
+    return done.stdout
 
 
 def write(version: str, lines: Iterable[Line], folder: Path) -> None:
