@@ -5,6 +5,7 @@ A bug in an explanation never breaks an answer: the original goes on, and the fa
 
 import json
 import logging
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,9 +29,15 @@ _REPLACED = frozenset(
 )
 
 
-def may_be_explained(status: int, kind: TargetKind) -> bool:
-    """Whether an answer is looked at. A 2xx or a redirect never is."""
-    return status in REFUSED or (status in _OTHER_EXPLAINED and kind in _EXPLAINED_KINDS)
+_MEANT_FOR_THE_API = re.compile(r"//|/+(?:auth|admin)/|/(?:realms/)?[^/]+/(?:users|clients|groups|roles)(?:/|$)")
+"""How paths begin that were meant for the Admin REST API and missed it: /auth before it, /admin twice or not at all, a doubled slash."""
+
+
+def may_be_explained(status: int, kind: TargetKind, raw_path: str = "") -> bool:
+    """Whether an answer is looked at. A 2xx or a redirect never is; of the rest of Keycloak only refusals, and misses of the admin API."""
+    if status in REFUSED:
+        return True
+    return status in _OTHER_EXPLAINED and (kind in _EXPLAINED_KINDS or _MEANT_FOR_THE_API.match(raw_path) is not None)
 
 
 class Explainer(Protocol):

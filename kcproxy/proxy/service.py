@@ -104,7 +104,11 @@ class ProxyService:
         began = plane.clock()
         passage.status = answer.status
         try:
-            if answer.status >= 400 and plane.refusals is not None and may_be_explained(answer.status, passage.target.kind):
+            if (
+                answer.status >= 400
+                and plane.refusals is not None
+                and may_be_explained(answer.status, passage.target.kind, passage.target.raw_path)
+            ):
                 enriched = await plane.refusals.enrich(passage, answer, fields)
                 if enriched is not None:
                     await reply.write(answer.status, answer.reason, enriched.fields, enriched.body)
