@@ -598,6 +598,34 @@ async def _(lab: Lab) -> Attempt:
     return Attempt(method="GET", path=path, token=await lab.token(caller), client=caller)
 
 
+@situation("C110", "/auth before the path, on a version without it", Cause.BASE_PATH_WRONG, sure="", status=404)
+async def _(lab: Lab) -> Attempt:
+    attempt = await _holding(lab, "view-users", path="/users")
+    attempt.path = "/auth" + attempt.path
+    return attempt
+
+
+@situation("C114", "a path without /admin/realms", Cause.PATH_WRONG, sure="", status=404)
+async def _(lab: Lab) -> Attempt:
+    attempt = await _holding(lab, "view-clients", path="/clients")
+    attempt.path = attempt.path.removeprefix("/admin/realms")
+    return attempt
+
+
+@situation("C115", "/admin twice in the path", Cause.PATH_WRONG, sure="", status=405)
+async def _(lab: Lab) -> Attempt:
+    attempt = await _holding(lab, "view-users", path="/users")
+    attempt.path = "/admin" + attempt.path
+    return attempt
+
+
+@situation("M-slash", "two slashes at the beginning of the path", Cause.PATH_NOT_NORMALISED, sure="", versions=(NEW,), status=400)
+async def _(lab: Lab) -> Attempt:
+    attempt = await _holding(lab, "view-users", path="/users")
+    attempt.path = "/" + attempt.path
+    return attempt
+
+
 @situation("C130", "a browser's origin that the client does not allow", Cause.ORIGIN_NOT_ALLOWED, versions=(NEW,))
 async def _(lab: Lab) -> Attempt:
     attempt = await _holding(lab, "manage-users", path="/users")
