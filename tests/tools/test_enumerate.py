@@ -191,5 +191,5 @@ def test_without_a_distribution_the_exit_code_says_so(
 
 def test_without_a_jdk_the_reason_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RealServerError, match="javac is missing: .* JDK 17"):
+    with pytest.raises(RealServerError, match=r"javac is missing: .* JDK 17"):
         run_program(tmp_path)
