@@ -13,12 +13,13 @@ from kcproxy.observe.events import Observer
 from kcproxy.proxy.answer import REFUSED, Refusals
 from kcproxy.proxy.authorize import Accounts, brings_credentials_in_query
 from kcproxy.proxy.bodies import CallerGone, read_body
+from kcproxy.proxy.headers import addressed
 from kcproxy.proxy.inbound import Admission
 from kcproxy.proxy.passage import Passage
 from kcproxy.proxy.protocol import Inbound
 from kcproxy.proxy.refused import Replacements
 from kcproxy.proxy.successes import Successes
-from kcproxy.settings import AccountSettings, Settings
+from kcproxy.settings import AccountSettings, ForwardedFields, Settings
 
 
 class Plane:
@@ -55,6 +56,7 @@ class Plane:
         self.accounts = Accounts(settings.accounts)
         self.upstream_origin = settings.upstream.origin.encode()
         self.upstream_host = settings.upstream.origin.partition("://")[2].encode()
+        self.drops_forwarded = settings.upstream.forwarded is ForwardedFields.DROP
         self.base_path = settings.upstream.base_path
         self._observer = observer
         self._token_clock = token_clock
@@ -105,6 +107,8 @@ class Plane:
         head, body = passage.head, passage.body
         fields = head.fields
         if passage.token is not None:
+            if self.settings.upstream.preserve_host:
+                fields = addressed(fields, self.upstream_host)  # the issuer of a token fetched directly
             fields = [*fields, (b"Authorization", b"Bearer " + passage.token.encode())]
         began = self.clock()
         try:

@@ -163,6 +163,15 @@ def moved(location: bytes, upstream_origin: bytes, public_origin: bytes | None) 
     return public_origin + location[length:]
 
 
-def without(fields: list[tuple[bytes, bytes]], name: bytes) -> list[tuple[bytes, bytes]]:
-    """The fields but for one name (lower-case)."""
-    return [field for field in fields if field[0].lower() != name]
+def unforwarded(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The fields without those in which proxies tell whom they serve (RFC 7239; RFC 9110, section 7.6.3)."""
+    return [field for field in fields if not _tells_of_proxies(field[0].lower())]
+
+
+def _tells_of_proxies(name: bytes) -> bool:
+    return name.startswith(b"x-forwarded-") or name in {b"forwarded", b"via"}
+
+
+def addressed(fields: list[tuple[bytes, bytes]], host: bytes) -> list[tuple[bytes, bytes]]:
+    """The fields with another Host."""
+    return [(name, host) if name.lower() == b"host" else (name, value) for name, value in fields]

@@ -19,7 +19,7 @@ from kcproxy.proxy.bodies import CallerGone
 from kcproxy.proxy.failures import Failure, failure_of
 from kcproxy.proxy.forward import Plane
 from kcproxy.proxy.gate import Gate
-from kcproxy.proxy.headers import read_answer, read_request
+from kcproxy.proxy.headers import read_answer, read_request, unforwarded
 from kcproxy.proxy.passage import CALLER_GONE, Passage
 from kcproxy.proxy.protocol import CLOSED, KEPT, Inbound, Sent
 from kcproxy.proxy.respond import Reply
@@ -160,6 +160,8 @@ def _passage(inbound: Inbound, plane: Plane, started_at: float) -> Passage:
     message = inbound.message
     raw_target = _origin_form(message.path)
     head = read_request(message.raw_headers, None if plane.settings.upstream.preserve_host else plane.upstream_host)
+    if plane.drops_forwarded:
+        head.fields = unforwarded(head.fields)
     target = plane.catalog.target(message.method, raw_target, base_path=plane.base_path, content_type=head.text(b"content-type"))
     passage = Passage(target=target, raw_target=raw_target, head=head, started_at=started_at, peer=inbound.peer)
     _refuse_other_protocols(message, head.picked.get(b"upgrade"))

@@ -128,6 +128,12 @@ def _upstream() -> tuple[Field, ...]:
             "Send the caller's Host instead of Keycloak's. Tokens then carry the proxy's address as issuer.",
         ),
         ("rewrite_location", kinds.boolean(), "", "Let Location headers that point at Keycloak point at the proxy."),
+        (
+            "forwarded",
+            kinds.choice(values.ForwardedFields),
+            "",
+            "X-Forwarded-*, Forwarded and Via of callers. Drop them where Keycloak believes them and callers are not trusted.",
+        ),
         ("connect_timeout_seconds", kinds.number(0.05, 300), _SECONDS, "How long a connection to Keycloak may take to come about."),
         ("response_timeout_seconds", kinds.number(0.1, 3600), _SECONDS, "How long Keycloak may take until the first byte of its answer."),
         ("idle_timeout_seconds", kinds.number(0.1, 3600), _SECONDS, "How long either side may pause within a body."),
@@ -287,7 +293,12 @@ def _bounds() -> tuple[Field, ...]:
     inbound = _of(
         "inbound",
         values.InboundSettings,
-        ("api_keys_file", _FILE, "", "TOML file with the SHA-256 of each caller's key ([[keys]]: name, sha256, realms, operations): without one, no token is added."),
+        (
+            "api_keys_file",
+            _FILE,
+            "",
+            "TOML file with the SHA-256 of each caller's key ([[keys]]: name, sha256, realms, operations): without one, no token is added.",
+        ),
         (
             "jwt_issuers",
             kinds.listing(kinds.url(example="https://login.example.com/realms/shop"), plural="issuers' URLs"),

@@ -53,6 +53,13 @@ class ClientAuthMethod(StrEnum):
     FEDERATED_JWT = "federated_jwt"  # a projected Kubernetes token as client assertion
 
 
+class ForwardedFields(StrEnum):
+    """What becomes of X-Forwarded-*, Forwarded and Via that a caller sends. The proxy never adds any."""
+
+    PASS = "pass"  # noqa: S105 - a word for what is done
+    DROP = "drop"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressSettings:
     """Where a listener listens: host and port, or a Unix socket."""
@@ -80,6 +87,7 @@ class UpstreamSettings:
     client_key_file: Path | None = None
     preserve_host: bool = False  # send the caller's Host instead of the upstream's own
     rewrite_location: bool = True
+    forwarded: ForwardedFields = ForwardedFields.PASS
     connect_timeout_seconds: float = 5.0
     response_timeout_seconds: float = 60.0  # until the first byte of the answer; creating a realm takes up to 11 s
     idle_timeout_seconds: float = 60.0  # between two chunks, either way

@@ -52,6 +52,15 @@ async def test_a_request_without_a_token_gets_the_accounts(injecting: Running, u
     assert (await injecting.settled(1))[0].injected_account == "robot"
 
 
+async def test_an_injected_token_goes_to_the_host_that_issued_it_whatever_the_settings_say(upstream: RecordingUpstream) -> None:
+    answering(upstream, lambda _: OK)
+    async with running_proxy(upstream.port, accounts=(ACCOUNT,), preserve_host=True) as proxy:
+        await proxy.get(USERS)
+        await proxy.get(USERS, "Authorization: Bearer own")
+    hosts = [request.value("host") for request in upstream.requests if request.target != TOKEN_PATH]
+    assert hosts == [f"localhost:{upstream.port}".encode(), f"proxy.test:{proxy.port}".encode()]
+
+
 @pytest.mark.parametrize("own", ["Bearer mine", "Basic eDp5", "nonsense", ""])
 async def test_a_request_with_authorization_of_its_own_keeps_it(injecting: Running, upstream: RecordingUpstream, own: str) -> None:
     await injecting.get(USERS, f"Authorization: {own}")

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from kcproxy.settings import ForwardedFields
 from tests.proxy.servers import OK, Message, RecordingUpstream, Running, read_answer, read_head, running_proxy
 
 TARGETS = [
@@ -78,6 +79,12 @@ async def test_forwarding_fields_are_passed_as_they_are_and_none_is_invented(pro
     await proxy.get("/", "X-Forwarded-For: 1.2.3.4", "Forwarded: for=1.2.3.4", "Via: 1.1 edge", "X-Forwarded-Host: sso.test")
     names = [name for name, _ in upstream.requests[0].fields]
     assert names == [b"Host", b"X-Forwarded-For", b"Forwarded", b"Via", b"X-Forwarded-Host"]
+
+
+async def test_forwarding_fields_are_dropped_where_the_settings_say_so(upstream: RecordingUpstream) -> None:
+    async with running_proxy(upstream.port, forwarded=ForwardedFields.DROP) as proxy:
+        await proxy.get("/", "X-Forwarded-For: 1.2.3.4", "forwarded: for=1.2.3.4", "VIA: 1.1 edge", "X-Forwarded-Host: a", "Viable: 1")
+        assert [name for name, _ in upstream.requests[0].fields] == [b"Host", b"Viable"]
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "GET", "PATCH"])
