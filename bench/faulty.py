@@ -47,7 +47,13 @@ class FaultyKeycloak:
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         talk = asyncio.create_task(self._talk(reader, writer))
         self._talks.add(talk)
-        talk.add_done_callback(self._talks.discard)
+
+        def ended(_: "asyncio.Task[None]") -> None:
+            # Here and not within the talk: one that is cancelled before it began would leave its connection open for ever.
+            self._talks.discard(talk)
+            writer.transport.abort()
+
+        talk.add_done_callback(ended)
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -55,8 +61,6 @@ class FaultyKeycloak:
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the proxy closed: that is its right
-        finally:
-            writer.transport.abort()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
