@@ -90,6 +90,7 @@ def _kcproxy(folder: Path, port: int, upstream: int) -> list[str]:
     """With everything on: metrics, the log line of each request at the default level, matching, and an account's token."""
     secret = folder / "client-secret"
     secret.write_text("bench")
+    secret.chmod(0o600)
     config = folder / "kcproxy.toml"
     config.write_text(f"""
 listen = "127.0.0.1:{port}"

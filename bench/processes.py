@@ -28,9 +28,12 @@ class Usage:
 
 
 def free_port() -> int:
-    """A loopback port that nobody uses at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A loopback port that nobody uses at the moment, nor the one after it (for an admin port)."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as listener, suppress(OSError):
+            port = int(listener.getsockname()[1])
+            with socket.create_server(("127.0.0.1", port + 1)):
+                return port
 
 
 def pinned(core: int, command: Sequence[str]) -> list[str]:
