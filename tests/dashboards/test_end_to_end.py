@@ -28,15 +28,15 @@ WINDOW_SECONDS = 60
 
 async def test_every_query_of_every_panel_returns_data_before_a_simulated_keycloak(tmp_path: Path) -> None:
     async with SimulatedKeycloak(catalog.load(catalog.default_version())) as simulated:
-        await _check(simulated.url, tmp_path)
+        await _check(simulated.url, tmp_path, simulated=True)
 
 
 @pytest.mark.live
 async def test_every_query_of_every_panel_returns_data_before_a_real_keycloak(keycloak: Keycloak, tmp_path: Path) -> None:
-    await _check(keycloak.base_url, tmp_path)
+    await _check(keycloak.base_url, tmp_path, simulated=False)
 
 
-async def _check(keycloak_url: str, folder: Path) -> None:
+async def _check(keycloak_url: str, folder: Path, *, simulated: bool) -> None:
     async with stage(keycloak_url, unique_realm()) as made, proxy(made, folder) as running:
         with prometheus(running.admin_url, folder) as prometheus_url:
             await asyncio.sleep(4)  # some scrapes before anything happens, so that the first counts are steps
@@ -46,7 +46,7 @@ async def _check(keycloak_url: str, folder: Path) -> None:
             await _rules_are_evaluated(made.session, prometheus_url)
             await _has_exemplar(made.session, prometheus_url)
         await _is_clean(made.session, running)
-        await _page_has_it(made, running)
+        await _page_has_it(made, running, simulated=simulated)
     _nothing_secret(folder)
 
 
@@ -93,11 +93,19 @@ def _complaints(text: bytes) -> bytes:
     return run.stdout + run.stderr
 
 
-async def _page_has_it(made: Stage, running: Proxy) -> None:
+async def _page_has_it(made: Stage, running: Proxy, *, simulated: bool) -> None:
     async with made.session.get(f"{running.admin_url}/api/denials") as answer:
         groups = (await answer.json())["denials"]
     resolved = {group["who"] for group in groups if group["resolvedAt"] and group["missing"] == ["view-users"]}
     assert {"service-account-app", "service-account-reader"} <= resolved
+    (refused,) = (g["id"] for g in groups if g["who"] == "service-account-app" and g["missing"] == ["view-users"])
+    async with made.session.get(f"{running.admin_url}/api/denials/{refused}") as answer:
+        sets = (await answer.json())["sets"]
+    assert ["view-users"] in sets["needed"]
+    assert all("view-users" not in sets[name] for name in ("granted", "inToken"))
+    # The client's scope is full: it is the grant that is missing. The simulator does not play the look-up of scopes.
+    assert (sets["inScope"] is None) == simulated
+    assert simulated or "view-users" in sets["inScope"]
 
 
 def _nothing_secret(folder: Path) -> None:
