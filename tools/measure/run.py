@@ -15,6 +15,7 @@ from tools.measure import fixtures, fixtures_clients, fixtures_realm
 from tools.measure.behind import Features
 from tools.measure.callers import Callers, Kind
 from tools.measure.http import Server, Unexpected
+from tools.measure.judge import Seen
 from tools.measure.rich import RICH
 from tools.measure.sets import RoleSet
 from tools.measure.spec import PARAMETER, Operation, Place, Spec
@@ -268,11 +269,11 @@ class Run:
             for roles, judged in sorted(bar.judged.items(), key=lambda item: (len(item[0]), sorted(item[0])))
         }
         entry["master"] = await self._master(bench, base, bar, finding, roles)
-        entry["masterRealmRoles"] = await _master_realm_roles(bench) if base.status == 403 else []
+        entry["masterRealmRoles"] = await _master_realm_roles(bench) if _closed_to_roles(base, entry) else []
         entry["attempts"] = bench.attempts
         return entry
 
-    async def _master(self, bench: Workbench, base: Any, bar: Bar, finding: Finding, roles: list[str]) -> dict[str, Any] | None:
+    async def _master(self, bench: Workbench, base: Seen, bar: Bar, finding: Finding, roles: list[str]) -> dict[str, Any] | None:
         """What master-realm callers need, where it differs."""
         if bench.spec.console:
             return None
@@ -290,6 +291,11 @@ class Run:
             if theirs.outcome is not (await bar.of(found)).outcome:
                 return _fields(await find(master, sorted(known.roles), self.hints))
         return None
+
+
+def _closed_to_roles(base: Seen, entry: dict[str, Any]) -> bool:
+    """Whether no role of one realm opens it, or none of `{realm}-realm` does for callers of master."""
+    return base.status == 403 or (entry["master"] is not None and not entry["master"]["anyOf"])
 
 
 async def _master_realm_roles(bench: Workbench) -> list[list[str]]:

@@ -53,8 +53,6 @@ def _row(task: Task, entry: Mapping[str, Any] | None, variants: Iterable[tuple[T
         row["undetermined"] = "not measured" if entry is None else entry["undetermined"]
         return row
     row |= _needs(entry)
-    if entry.get("masterRealmRoles"):
-        row["masterRealmRoles"] = entry["masterRealmRoles"]
     different = [
         _variant(other, found)
         for other, found in variants
@@ -77,6 +75,8 @@ def _needs(entry: Mapping[str, Any]) -> dict[str, Any]:
     if entry.get("master"):
         own = entry["master"]
         needs["master"] = {"anyOf": own["anyOf"], "admits": own["admits"]} | ({"reduced": own["reduced"]} if own["reduced"] else {})
+    if entry.get("masterRealmRoles"):
+        needs["masterRealmRoles"] = entry["masterRealmRoles"]
     return needs
 
 
