@@ -20,6 +20,7 @@ class RequestRecord:
     received_bytes: int = 0
     sent_bytes: int = 0
     injected_account: str | None = None  # client id of the account whose token was added
+    admitted: str | None = None  # name of the API key, or client of the verified token, that let the caller in
     token_replaced: bool = False
     retried: bool = False
     error_kind: str | None = None  # of errors.KcproxyError, where the proxy itself answered

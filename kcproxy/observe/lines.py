@@ -28,6 +28,7 @@ REQUEST_FIELDS: Mapping[str, str] = MappingProxyType(
         "received_bytes": "Size of the request's body.",
         "sent_bytes": "Size of the answer's body.",
         "account": "Client id of the service account whose token the proxy added. Left out where the caller brought his own.",
+        "admitted": "Name of the API key, or client of the verified token, by which the caller was let in. Left out where none was asked for.",
         "token_replaced": "`true` where a refused injected token was replaced and the request repeated.",
         "retried": "`true` where the request was sent a second time, the first not having been executed.",
         "error": "Kind of the error (`connect`, `timeout`, `broken`, `busy`, `token`, `refused`), where the proxy answered itself.",
@@ -100,6 +101,8 @@ def request_json(record: RequestRecord, stamp: str) -> str:
     )
     if record.injected_account is not None:
         line += f',"account":{quoted(record.injected_account)}'
+    if record.admitted is not None:
+        line += f',"admitted":{quoted(record.admitted)}'
     if record.token_replaced:
         line += ',"token_replaced":true'
     if record.retried:
@@ -133,6 +136,7 @@ def request_fields(record: RequestRecord) -> dict[str, Any]:
         "received_bytes": record.received_bytes,
         "sent_bytes": record.sent_bytes,
         "account": record.injected_account,
+        "admitted": record.admitted,
         "token_replaced": record.token_replaced or None,
         "retried": record.retried or None,
         "error": record.error_kind,

@@ -78,6 +78,7 @@ class Passage:
             received_bytes=self.body.received_bytes if self.body is not None else 0,
             sent_bytes=self.sent_bytes,
             injected_account=self.account.client_id if self.account is not None and self.token is not None else None,
+            admitted=self.admitted,
             token_replaced=self.replaced,
             retried=self.retried,
             error_kind=self.error_kind,

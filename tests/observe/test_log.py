@@ -55,7 +55,7 @@ def test_a_request_is_one_line_of_json_with_the_documented_fields() -> None:
 def test_every_documented_field_of_a_request_can_occur() -> None:
     log, written = log_of()
     everything = record(
-        injected_account="a", token_replaced=True, retried=True, error_kind="connect", trace_id="t", denial_id="d", peer="p"
+        injected_account="a", admitted="k", token_replaced=True, retried=True, error_kind="connect", trace_id="t", denial_id="d", peer="p"
     )
     log.request(everything)
     assert set(json.loads(written[0])) == set(REQUEST_FIELDS)
@@ -209,6 +209,24 @@ def test_what_libraries_log_comes_through_redacted() -> None:
     (line,) = map(json.loads, written)
     assert line["logger"] == "aiohttp.server"
     assert "eyJzdWIi" not in written[0]
+
+
+def test_a_failure_of_the_program_is_told_with_its_place_and_without_values() -> None:
+    log, written = log_of()
+    undo = log.capture_libraries()
+
+    def inner(password: str) -> None:
+        raise ValueError(f"cannot use password={password}")
+
+    try:
+        inner("s3cr3t-v4lue")
+    except ValueError:
+        logging.getLogger("kcproxy.proxy").exception("a request could not be served")
+    undo()
+    (line,) = map(json.loads, written)
+    assert (line["level"], line["error"], line["error_message"]) == ("error", "ValueError", "cannot use password=[redacted]")
+    assert line["frames"][-1].startswith("tests/observe/test_log.py:")
+    assert line["frames"][-1].endswith(" inner")
 
 
 def test_lines_reach_the_descriptor_in_order_and_all_of_them(tmp_path: Any) -> None:

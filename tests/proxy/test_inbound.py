@@ -67,6 +67,7 @@ class TestKeys:
         async with running_proxy(upstream.port, accounts=(account,), admission=Admission(read_keys(key_file(tmp_path)))) as proxy:
             assert (await proxy.get("/admin/realms/other/users", "Kcproxy-Key: second-key")).status == 403
             assert (await proxy.get("/admin/realms/other/users", "Kcproxy-Key: first-key")).status == 200
+            assert [record.admitted for record in await proxy.settled(2)] == [None, "shop"]
 
     async def test_who_brings_a_token_of_keycloaks_needs_no_key_and_no_key_ever_reaches_keycloak(
         self, upstream: RecordingUpstream, tmp_path: Path
