@@ -3,7 +3,9 @@
 import json
 import logging
 import time
+import traceback
 from collections.abc import Callable, MutableMapping
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -16,6 +18,8 @@ from kcproxy.observe.sink import Sink
 from kcproxy.settings.values import LogFormat, LogSettings
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+MAX_FRAMES = 8
+MAX_MESSAGE_CHARACTERS = 500
 Event = MutableMapping[str, Any]
 
 
@@ -114,10 +118,17 @@ class _LibraryHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         fields: dict[str, Any] = {"logger": record.name}
-        if record.exc_info is not None and record.exc_info[0] is not None:
-            fields |= {"error": record.exc_info[0].__name__, "at": f"{record.pathname}:{record.lineno}"}
+        if record.exc_info is not None and record.exc_info[1] is not None:
+            fields |= _failure(record.exc_info[1])
         write = self._log.error if record.levelno >= logging.ERROR else self._log.warning
         write(record.getMessage(), **fields)
+
+
+def _failure(error: BaseException) -> dict[str, Any]:
+    """What went wrong and where: the innermost frames, without the values in them."""
+    frames = traceback.extract_tb(error.__traceback__)[-MAX_FRAMES:]
+    where = [f"{'/'.join(Path(frame.filename).parts[-3:])}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"error": type(error).__name__, "error_message": str(error)[:MAX_MESSAGE_CHARACTERS], "frames": where}
 
 
 def configure(settings: LogSettings, *, sink: Sink | None = None) -> Log:
