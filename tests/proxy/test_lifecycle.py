@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -72,10 +73,10 @@ async def start(config: Path, log: Path) -> asyncio.subprocess.Process:
 
 
 @asynccontextmanager
-async def served(upstream: RecordingUpstream, folder: Path, more: str = "") -> AsyncIterator[Served]:
+async def served(upstream: RecordingUpstream, folder: Path, more: str = "", *, tail: str = "") -> AsyncIterator[Served]:
     port, admin_port = free_port(), free_port()
     config, log = folder / "kcproxy.toml", folder / "log"
-    config.write_text(configuration(upstream.port, port, admin_port, more))
+    config.write_text(configuration(upstream.port, port, admin_port, more) + tail)
     process = await start(config, log)
     running = Served(process, port, admin_port, config, log)
     try:
@@ -271,3 +272,34 @@ async def test_a_port_in_use_is_exit_code_2_and_says_what_to_do(upstream: Record
     assert f"127.0.0.1:{port}" in said
     assert "in use" in said
     assert "Traceback" not in said
+
+
+async def test_api_keys_are_read_anew_when_their_file_changes(upstream: RecordingUpstream, tmp_path: Path) -> None:
+    def keys(*known: str) -> str:
+        return "".join(f'[[keys]]\nname = "{key}"\nsha256 = "{hashlib.sha256(key.encode()).hexdigest()}"\n' for key in known)
+
+    def react(request: Message) -> bytes:
+        body = b'{"access_token":"t","expires_in":300}' if request.target.endswith(b"/token") else b"[]"
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+    async def status_with(running: Served, key: str) -> int:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(f"GET /admin/realms/demo/users HTTP/1.1\r\nHost: localhost\r\nKcproxy-Key: {key}\r\n\r\n".encode())
+        answer = await asyncio.wait_for(read_answer(reader), 5)
+        writer.close()
+        return answer.status
+
+    upstream.react = react
+    file = tmp_path / "keys.toml"
+    file.write_text(keys("one"))
+    account = '[[accounts]]\nrealms = ["demo"]\nclient_id = "robot"\nclient_secret_file = "{}"\n[inbound]\napi_keys_file = "{}"\n'
+    (tmp_path / "secret").write_text("s3cret-s3cret")
+    async with served(upstream, tmp_path, tail=account.format(tmp_path / "secret", file)) as running:
+        assert [await status_with(running, key) for key in ("one", "two")] == [200, 401]
+        file.write_text(keys("two"))
+        await running.logged("reloaded")
+        assert [await status_with(running, key) for key in ("one", "two")] == [401, 200]
+        file.write_text("nonsense")
+        await running.logged("reload_refused")
+        assert [await status_with(running, key) for key in ("one", "two")] == [401, 200]
+        assert "s3cret" not in running.log.read_text()
