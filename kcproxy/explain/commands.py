@@ -33,11 +33,15 @@ class Grantee:
         return (self.username or "").startswith(_SERVICE_ACCOUNT_PREFIX)
 
     @property
+    def is_named(self) -> bool:
+        """Whether a command can name the account at all; some lightweight tokens show neither name nor id."""
+        return self.username is not None or self.user_id is not None
+
+    @property
     def option(self) -> str:
-        """Kcadm's option that names the account."""
-        if self.username is not None and not self.username.startswith("-"):
-            return option("--uusername", self.username)
-        return option("--uid", self.user_id) if self.user_id else option("--uusername", self.username or "USERNAME")
+        """The option of kcadm.sh that names the account."""
+        by_name = self.username is not None and not (self.username.startswith("-") and self.user_id is not None)
+        return option("--uusername", self.username or "") if by_name else option("--uid", self.user_id or "")
 
 
 def kcadm_grant(to: Grantee, container: str | None, roles: RoleSet) -> str:

@@ -67,6 +67,8 @@ def grant(situation: Situation, verdict: Verdict, console_base: str | None) -> t
     curl = list(commands.curl_grant(to, container, roles))
     console = list(commands.console_grant(to, container, roles, version=situation.version))
     summary = f"Grant {_roles_of(roles, container)} to {_account(to)}"
+    if not to.is_named:
+        kcadm, curl = [], []
     if _scope_holds_back(situation, verdict):
         kcadm += commands.kcadm_scope(to, container, roles)
         curl += commands.curl_scope(to, container, roles)
@@ -133,7 +135,7 @@ def grant_realm_role(situation: Situation, verdict: Verdict, console_base: str |
         roles=roles,
         console=commands.console_grant(to, None, roles, version=situation.version),
         console_url=commands.console_url(console_base, to),
-        kcadm=(commands.kcadm_grant(to, None, roles),),
+        kcadm=(commands.kcadm_grant(to, None, roles),) if to.is_named else (),
         warning=warning(situation, roles),
     )
     return (fix,)
@@ -174,7 +176,9 @@ def _roles_of(roles: RoleSet, container: str) -> str:
 
 
 def _account(to: Grantee) -> str:
-    return shown(to.username or f"the account with the id {to.user_id or 'in the token'}")
+    if to.is_named:
+        return shown(to.username or f"the account with the id {to.user_id}")
+    return "the account that the token is of, which its lightweight form does not name"
 
 
 def fix_issuer(situation: Situation, _verdict: Verdict, _console_base: str | None) -> tuple[Fix, ...]:

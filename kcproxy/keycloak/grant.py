@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from kcproxy.errors import TokenFetchError, UpstreamError
+from kcproxy.explain.own_account import why_no_token
 from kcproxy.keycloak.client_auth import SIGNED, Proof, prove
 from kcproxy.keycloak.upstream import Upstream
 from kcproxy.settings import AccountSettings, UpstreamSettings
@@ -105,8 +106,10 @@ def _granted(account: AccountSettings, status: int, answer: dict[str, Any] | Non
         return Granted(token=token, lifetime_seconds=float(lifetime) if usable and lifetime else _DEFAULT_LIFETIME_SECONDS)
     error, description = _words(answer, "error"), _words(answer, "error_description")
     said = " ".join(filter(None, (error, f"({description})" if description else None))) or "nothing that could be read"
+    why = why_no_token(realm=account.token_realm, client_id=account.client_id, status=status, error=error, description=description)
+    plain = f"Keycloak gives the account {account.client_id} of realm {account.token_realm} no token: {status} {said}."
     raise TokenFetchError(
-        f"Keycloak gives the account {account.client_id} of realm {account.token_realm} no token: {status} {said}.",
+        f"{plain} {why}" if why else plain,
         error=error or "unreadable",
         description=description,
         status=status,

@@ -24,7 +24,7 @@ from kcproxy.observe.events import Observer
 from kcproxy.settings import AccountSettings, UpstreamSettings
 
 MAX_BODY_BYTES = 1 << 20
-VOLATILE_SECONDS = 0.5  # grants: an operator who has just granted a role must not be told what was true before
+VOLATILE_SECONDS = 0.1  # bursts only: an operator who has just granted a role must not be told what was true before
 LONGEST_SECONDS = 5.0  # one reading, whoever waits for it
 _MAX_CACHED = 2048
 _MAX_UNDER_WAY = 32

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kcproxy.explain import render
+from kcproxy.explain.claims import read_caller
 from kcproxy.explain.shell import option, quoted, realm_option
 from kcproxy.model import Caller, Cause, Facts
 from tests.explain.cases import held, master
-from tests.explain.stage import CLIENT_UUID, OLD_TABLE, TABLE, USER_ID, caller_of, refused
+from tests.explain.stage import CLIENT_UUID, OLD_TABLE, TABLE, USER_ID, caller_of, jwt_of, refused
 
 USER = f"/admin/realms/demo/users/{USER_ID}"
 
@@ -116,3 +117,12 @@ def test_with_a_part_of_the_roles_only_the_rest_is_missing() -> None:
 
     assert explanation.verdict.missing == ("view-clients",)
     assert render.document(explanation)["required"]["least"] == ["view-clients", "view-users"]
+
+
+def test_an_account_that_no_command_can_name_is_left_to_the_console() -> None:
+    token = jwt_of({"iss": "http://localhost:8080/realms/master", "azp": "admin-cli", "jti": "onltro:1", "typ": "Bearer", "sid": "s"})
+    fix = refused("GET", USER, caller=read_caller(f"Bearer {token}")).fixes[0]
+
+    assert (fix.kcadm, fix.curl) == ((), ())
+    assert "does not name" in fix.summary
+    assert fix.console
