@@ -8,13 +8,14 @@ from kcproxy.keycloak.inspector import inspector_of
 from kcproxy.keycloak.pool import PoolUpstream
 from kcproxy.keycloak.session import SessionUpstream
 from kcproxy.keycloak.tokens import TokenSource
+from kcproxy.keycloak.upstream import Upstream
 from kcproxy.observe.events import Observer
 from kcproxy.proxy.answer import Refusals
 from kcproxy.proxy.explaining import LiveExplainer
 from kcproxy.proxy.forward import Plane
 from kcproxy.proxy.inbound import admission_of
 from kcproxy.proxy.successes import Successes
-from kcproxy.settings import Settings
+from kcproxy.settings import Carrier, Settings
 
 _TOKEN_CONNECTIONS = 8
 
@@ -41,7 +42,7 @@ def plane_of(settings: Settings, observer: Observer, catalog: Catalog | None = N
     plane = Plane(
         settings,
         catalog=catalog or catalog_for(settings.explain.keycloak_version),
-        upstream=PoolUpstream(settings.upstream, max_queue_seconds=settings.limits.max_queue_seconds),
+        upstream=_carrier(settings),
         side=side,
         tokens=tokens,
         observer=observer,
@@ -62,6 +63,12 @@ def plane_of(settings: Settings, observer: Observer, catalog: Catalog | None = N
         ),
     )
     return plane
+
+
+def _carrier(settings: Settings) -> Upstream:
+    if settings.upstream.carrier is Carrier.SESSION:
+        return SessionUpstream(settings.upstream)
+    return PoolUpstream(settings.upstream, max_queue_seconds=settings.limits.max_queue_seconds)
 
 
 async def dismantle(plane: Plane, *, patience_seconds: float) -> None:

@@ -3,6 +3,7 @@
 from kcproxy.settings.values import (
     AccountSettings,
     AddressSettings,
+    Carrier,
     ClientAuthMethod,
     ExplainSettings,
     ForwardedFields,
@@ -21,6 +22,7 @@ from kcproxy.settings.values import (
 __all__ = [
     "AccountSettings",
     "AddressSettings",
+    "Carrier",
     "ClientAuthMethod",
     "ExplainSettings",
     "ForwardedFields",

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.keycloak.certificates import Authority, Pair
 from tests.proxy.servers import OK, Message, RecordingUpstream, read_answer, read_head
 
 START_SECONDS = 20
@@ -73,10 +75,13 @@ async def start(config: Path, log: Path) -> asyncio.subprocess.Process:
 
 
 @asynccontextmanager
-async def served(upstream: RecordingUpstream, folder: Path, more: str = "", *, tail: str = "") -> AsyncIterator[Served]:
+async def served(
+    upstream: RecordingUpstream, folder: Path, more: str = "", *, tail: str = "", carrier: str = "pool"
+) -> AsyncIterator[Served]:
     port, admin_port = free_port(), free_port()
     config, log = folder / "kcproxy.toml", folder / "log"
-    config.write_text(configuration(upstream.port, port, admin_port, more) + tail)
+    document = configuration(upstream.port, port, admin_port, more) + tail
+    config.write_text(document.replace("[upstream]\n", f'[upstream]\ncarrier = "{carrier}"\n'))
     process = await start(config, log)
     running = Served(process, port, admin_port, config, log)
     try:
@@ -303,3 +308,35 @@ async def test_api_keys_are_read_anew_when_their_file_changes(upstream: Recordin
         await running.logged("reload_refused")
         assert [await status_with(running, key) for key in ("one", "two")] == [401, 200]
         assert "s3cret" not in running.log.read_text()
+
+
+@pytest.mark.parametrize("carrier", ["pool", "session"])
+async def test_tls_with_client_certificates_on_the_way_in(upstream: RecordingUpstream, tmp_path: Path, carrier: str) -> None:
+    upstream.react = lambda _: f"HTTP/1.1 201 Created\r\nLocation: http://127.0.0.1:{upstream.port}/x\r\nContent-Length: 0\r\n\r\n".encode()
+    authority, stranger = Authority(tmp_path), Authority(tmp_path, "stranger")
+    own, client, other = authority.sign("localhost", address="127.0.0.1"), authority.sign("client"), stranger.sign("other")
+    tail = f'[inbound]\ntls_certificate_file = "{own.certificate}"\ntls_key_file = "{own.key}"\ntls_client_ca_file = "{authority.file}"\n'
+
+    async def status_as(running: Served, pair: Pair | None) -> Message:
+        context = ssl.create_default_context(cafile=str(authority.file))
+        if pair is not None:
+            context.load_cert_chain(pair.certificate, pair.key)
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port, ssl=context, server_hostname="localhost")
+        try:
+            writer.write(b"POST /admin/realms HTTP/1.1\r\nHost: localhost:1\r\nContent-Length: 2\r\n\r\n{}")
+            return await asyncio.wait_for(read_answer(reader), 5)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async with served(upstream, tmp_path, tail=tail, carrier=carrier) as running:
+        answer = await status_as(running, client)
+        assert (answer.status, answer.value("location")) == (201, b"https://localhost:1/x")
+        for pair in (None, other):
+            with pytest.raises((OSError, AssertionError)):
+                await status_as(running, pair)
+        assert len(upstream.requests) == 1
+        running.process.send_signal(signal.SIGTERM)
+        assert await running.ended() == 0
+        assert "Traceback" not in running.log.read_text()
