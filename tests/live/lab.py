@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -88,7 +89,7 @@ class Lab:
         self._masters: list[str] = []
         self._headers: dict[str, str] = {}
         self.inspector: Client | None = None
-        self._kcadm_knows_us = False
+        self._kcadm_logged_in_at = -1000.0
 
     # Keycloak directly
 
@@ -236,9 +237,12 @@ class Lab:
         wrapper.write_text(f'#!/bin/sh\nexec "{real}" "$@" --config "{config}"\n')
         wrapper.chmod(0o755)
         login = f"kcadm.sh config credentials --server {self.keycloak.base_url} --realm master --user admin --password admin"
-        for command in commands if self._kcadm_knows_us else [login, *commands]:
+        fresh = time.monotonic() - self._kcadm_logged_in_at < 20  # its token lives for a minute, and a busy machine is slow
+        if not fresh:
+            await self._shell(login, home)
+            self._kcadm_logged_in_at = time.monotonic()
+        for command in commands:
             await self._shell(command, home)
-        self._kcadm_knows_us = True  # it renews its own token from then on
 
     @staticmethod
     async def _shell(command: str, home: Path) -> None:
