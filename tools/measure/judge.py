@@ -11,7 +11,7 @@ from typing import Any
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SHORT_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 ID_KEYS = frozenset({"id", "_id", "internalId", "parentId", "containerId"})
-SUFFIX = re.compile(r"z[0-9a-z]{5}z")
+SUFFIX = re.compile(r"(?<![0-9A-Za-z])z[0-9a-z]{5}z(?![0-9A-Za-z])")
 BLOB = re.compile(r"[A-Za-z0-9+/_-]{32,}={0,2}")
 LONG_NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9]{10,}(?![0-9A-Za-z])")
 VOLATILE_KEYS = frozenset(

@@ -24,6 +24,10 @@ def _organization_groups(version: Version, _features: frozenset[str]) -> bool:
     return version.since(26, 6)
 
 
+def _roles_of_organization_groups(version: Version, _features: frozenset[str]) -> bool:
+    return version.since(26, 7)
+
+
 def _invitations(version: Version, _features: frozenset[str]) -> bool:
     return version.since(26, 5)
 
@@ -40,5 +44,6 @@ RICH: dict[str, Needed] = {
     ),
     **dict.fromkeys(("organization", "member", "organization.idp"), _organizations),
     **dict.fromkeys(("invitation",), _invitations),
-    **dict.fromkeys(("organization.group", "organization.child", "organization.group+member", "organization.group+roles"), _organization_groups),
+    **dict.fromkeys(("organization.group", "organization.child", "organization.group+member"), _organization_groups),
+    "organization.group+roles": _roles_of_organization_groups,
 }  # fmt: skip

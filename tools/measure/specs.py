@@ -197,9 +197,9 @@ SPECS: dict[str, Spec] = {
     "DELETE ~/authentication/required-actions/{alias}": Spec(see=("~/authentication/required-actions",), variables={"alias": "VERIFY_PROFILE"}, before=(("REGISTER", "VERIFY_PROFILE", "Verify Profile"),)),
     "POST ~/authentication/required-actions/{alias}/raise-priority": Spec(see=(), variables={"alias": "UPDATE_PASSWORD"}),
     "POST ~/authentication/required-actions/{alias}/lower-priority": Spec(see=(), variables={"alias": "UPDATE_PASSWORD"}),
-    "GET ~/authentication/required-actions/{alias}/config": Spec(variables={"alias": "CONFIGURE_TOTP"}),
-    "PUT ~/authentication/required-actions/{alias}/config": Spec(json={"config": {"max_auth_age": "100"}}, variables={"alias": "CONFIGURE_TOTP"}, see=("~/authentication/required-actions/CONFIGURE_TOTP/config",), before=(("DELETE", "~/authentication/required-actions/CONFIGURE_TOTP/config", None),)),
-    "DELETE ~/authentication/required-actions/{alias}/config": Spec(variables={"alias": "CONFIGURE_TOTP"}, see=("~/authentication/required-actions/CONFIGURE_TOTP/config",), before=(("PUT", "~/authentication/required-actions/CONFIGURE_TOTP/config", {"config": {"max_auth_age": "100"}}),)),
+    "GET ~/authentication/required-actions/{alias}/config": Spec(variables={"alias": "UPDATE_PASSWORD"}),
+    "PUT ~/authentication/required-actions/{alias}/config": Spec(json={"config": {"max_auth_age": "100"}}, variables={"alias": "UPDATE_PASSWORD"}, see=("~/authentication/required-actions/UPDATE_PASSWORD/config",), before=(("DELETE", "~/authentication/required-actions/UPDATE_PASSWORD/config", None),)),
+    "DELETE ~/authentication/required-actions/{alias}/config": Spec(variables={"alias": "UPDATE_PASSWORD"}, see=("~/authentication/required-actions/UPDATE_PASSWORD/config",), before=(("PUT", "~/authentication/required-actions/UPDATE_PASSWORD/config", {"config": {"max_auth_age": "100"}}),)),
     # identity providers
     "POST ~/identity-provider/instances": Spec(json=idp_body("new-{n}")),
     "PUT ~/identity-provider/instances/{alias}": Spec(json={**idp_body("{idp.alias}"), "displayName": "after"}),
