@@ -7,6 +7,7 @@ where neither is asked for, with a client certificate. Requests with credentials
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kcproxy.errors import RequestRefused
 from kcproxy.keycloak.issuers import Issuers, TokenUnacceptable
@@ -67,17 +68,22 @@ def _on_loopback(address: AddressSettings) -> bool:
 
 
 def _check_host(host: str, own_names: frozenset[str]) -> None:
+    if not _is_own(host, own_names):
+        raise _refusal(403, "foreign-host", "it came to the loopback address under a name that is not this machine's; call it as localhost")
+
+
+@lru_cache(maxsize=64)  # callers use one or two names, and reading an address costs as much as matching a path
+def _is_own(host: str, own_names: frozenset[str]) -> bool:
+    """Whether a Host field names this machine."""
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
     name = name.strip("[]").lower().rstrip(".")
     # A name without a dot is nobody's on the internet: localhost, a host of this network, a container's or a service's.
     if ("." not in name and ":" not in name) or name.endswith(".localhost") or name in own_names:
-        return
+        return True
     try:
-        if ipaddress.ip_address(name).is_loopback:
-            return
+        return ipaddress.ip_address(name).is_loopback
     except ValueError:
-        pass
-    raise _refusal(403, "foreign-host", "it came to the loopback address under a name that is not this machine's; call it as localhost")
+        return False
 
 
 def _shown(head: RequestHead) -> bytes | None:
