@@ -1,10 +1,13 @@
 """``kcproxy denials``: the recent denials in the terminal, from a running proxy or from its history file."""
 
+import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ EXAMPLES = """\b
 Examples:
   kcproxy denials                          of the proxy on this machine
   kcproxy denials --search view-users --open
+  kcproxy denials --follow                 and what is refused from now on
   kcproxy denials 7f3a9c4e                 one of them, with evidence and fix
   kcproxy denials --history /var/lib/kcproxy/denials.sqlite
 
@@ -45,6 +49,7 @@ Examples:
 )
 @click.option("--search", default="", metavar="WORDS", help="Only those that hold all these words.")
 @click.option("--open", "only_open", is_flag=True, help="Only what has not passed since.")
+@click.option("--follow", is_flag=True, help="Go on with what is refused from now on, until interrupted; with --json one document a line.")
 @config_option
 @json_option
 def command(
@@ -56,23 +61,44 @@ def command(
     search: str,
     config: Path | None,
     only_open: bool,
+    follow: bool,
     as_json: bool,
 ) -> None:
     """What Keycloak refused lately: who, what, why, the missing role, and the fix.
 
     With the ID of a denial (header Kcproxy-Denial-Id, or the log), that one with its evidence. History files survive the proxy.
     """
-    source: Source = HistoryFile(history) if history else RunningProxy(_address(admin, config), Secret(path=key_file) if key_file else None)
+    if follow and (history or denial_id):
+        raise click.UsageError("--follow watches a running proxy: leave out --history and ID")
+    proxy = None if history else RunningProxy(_address(admin, config), Secret(path=key_file) if key_file else None)
+    source: Source = proxy or HistoryFile(history or Path())
     if denial_id is not None:
         _show_one(source.denial(denial_id), denial_id, as_json=as_json)
         return
     groups = matching(source.groups(), search, "", only_open=only_open)
+    if follow and proxy is not None:
+        with suppress(KeyboardInterrupt):
+            _follow(proxy, groups, lambda found: matching(found, search, "", only_open=only_open), as_json=as_json)
+        return
     if as_json:
         document({"schema": SCHEMA, "denials": groups})
     elif groups:
         _show(_lines(groups, time.time()))
     else:
         talk("No denial.")
+
+
+def _follow(
+    proxy: RunningProxy, groups: Sequence[Document], chosen: Callable[[Sequence[Document]], list[Document]], *, as_json: bool
+) -> None:
+    for group in chain(reversed(groups), proxy.follow()):
+        if not chosen([group]):
+            continue
+        if as_json:
+            result(json.dumps(group, ensure_ascii=False))
+        else:
+            _show(_lines([group], time.time()))
+        sys.stdout.flush()
 
 
 def _address(admin: str | None, config: Path | None) -> AddressSettings:

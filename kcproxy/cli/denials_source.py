@@ -3,6 +3,7 @@
 import http.client
 import json
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from kcproxy.settings import AddressSettings, Secret
 Document = dict[str, Any]
 
 _SECONDS = 5.0
+_FOLLOW_SECONDS = 30.0  # the proxy says something every five
 _MAX_BYTES = 64 * 1024 * 1024
 _MAX_DENIALS = 100_000
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -78,9 +80,31 @@ class RunningProxy:
         found: Document | None = self._get(f"/api/denials/{quote(denial_id, safe='')}")
         return found
 
-    def _get(self, path: str) -> Any:
+    def follow(self) -> Iterator[Document]:
+        """Kinds as they change, until the proxy ends."""
+        connection = self._connection(_FOLLOW_SECONDS)
+        try:
+            connection.request("GET", "/events", headers=self._headers())
+            answer = connection.getresponse()
+            if answer.status != 200:
+                self._read(answer.status, answer.read(_MAX_BYTES))
+            for line in answer:
+                if line.startswith(b"data: "):
+                    yield from json.loads(line.removeprefix(b"data: "))
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise self._silent(error) from error
+        finally:
+            connection.close()
+
+    def _connection(self, seconds: float) -> http.client.HTTPConnection:
         host = _ANY.get(self._address.host or "", self._address.host or "127.0.0.1")
-        connection = http.client.HTTPConnection(host, self._address.port, timeout=_SECONDS)
+        return http.client.HTTPConnection(host, self._address.port, timeout=seconds)
+
+    def _silent(self, error: Exception) -> DenialsUnreadable:
+        return DenialsUnreadable(f"no answer from the admin port {self._address} ({type(error).__name__}); --admin names another")
+
+    def _get(self, path: str) -> Any:
+        connection = self._connection(_SECONDS)
         try:
             connection.request("GET", path, headers=self._headers())
             answer = connection.getresponse()

@@ -2,8 +2,12 @@
 
 import asyncio
 import json
+import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -84,6 +88,10 @@ class Served:
         self._ready.wait(10)
         return self
 
+    def call(self, function: Callable[[], object]) -> None:
+        """Have something done on the loop."""
+        self._loop.call_soon_threadsafe(function)
+
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
@@ -127,6 +135,31 @@ def test_a_running_proxy_is_asked_with_the_key_of_a_file(address: str, tmp_path:
 def test_without_the_key_it_says_what_to_give(address: str) -> None:
     shown = run("--admin", address)
     assert (shown.exit_code, "--key-file" in shown.output) == (1, True)
+
+
+def test_what_is_refused_from_now_on_is_followed_until_the_proxy_ends(tmp_path: Path) -> None:
+    observer = LiveObserver(Metrics(), Log(LogSettings(level="critical"), sink=Sink()), DenialStore())
+    fill(observer.denials)
+    upstream = UpstreamSettings(scheme="http", host="localhost", port=8080)
+    app = admin.build(Settings(upstream=upstream, admin_listen=AddressSettings(host="127.0.0.1", port=0)), observer, list)
+    command = [sys.executable, "-m", "kcproxy.cli.main", "denials", "--follow", "--json", "--search", "may not"]
+    with Served(app) as served, subprocess.Popen([*command, "--admin", served.address], stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        first = [json.loads(following.stdout.readline())["id"] for _ in range(2)]
+        while not len(observer.denials.live):
+            time.sleep(0.05)
+        served.call(lambda: observer.denials.add(explanation("d-4", caller=caller("new"), summary="new may not"), record(status=403)))
+        assert json.loads(following.stdout.readline())["id"] == "d-4"
+        following.send_signal(signal.SIGINT)
+        assert following.wait(10) == 0
+    observer.close()
+    assert first == ["d-2", "d-3"]
+
+
+@pytest.mark.parametrize("arguments", [("--history", __file__), ("d-1",)])
+def test_only_a_running_proxy_can_be_followed(arguments: tuple[str, ...]) -> None:
+    shown = run("--follow", *arguments)
+    assert (shown.exit_code, "watches a running proxy" in shown.output) == (2, True)
 
 
 def test_nobody_there_is_told_so() -> None:
