@@ -4,11 +4,10 @@ Header values are printable ASCII (RFC 9110, section 5.5), bounded in length; qu
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from kcproxy.explain.rules.answers import is_boilerplate
-from kcproxy.model import Caller, Detail, Explanation, Fix, Requirement, RoleSet, TargetKind
+from kcproxy.model import Alternative, Caller, Detail, Explanation, Fix, Requirement, RoleSet, TargetKind
 
 MAX_HEADER_CHARACTERS = 1024
 _MAX_ROLES_SHOWN = 200
@@ -76,7 +75,7 @@ def document(explanation: Explanation, detail: Detail = Detail.FULL) -> dict[str
     shown["caller"] = _caller(explanation.caller, verdict.container)
     shown["evidence"] = list(verdict.evidence)
     shown["fixes"] = [_fix(fix) for fix in explanation.fixes]
-    shown["alternatives"] = [_plain(asdict(alternative)) for alternative in verdict.alternatives]
+    shown["alternatives"] = [_alternative(alternative) for alternative in verdict.alternatives]
     shown["hints"] = list(explanation.hints)
     return {key: shown[key] for key in _ORDER if key in shown}
 
@@ -173,11 +172,12 @@ def _fix(fix: Fix) -> dict[str, Any]:
     }
 
 
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: str(value) for name, value in values.items()}
+def _alternative(other: Alternative) -> dict[str, str]:
+    return {"cause": other.cause.value, "confidence": other.confidence.value, "summary": other.summary, "check": other.check}
 
 
 def _value(text: str) -> str:
     """Printable ASCII, bounded: what no intermediary can misread, split or choke on."""
-    safe = "".join(character if " " <= character <= "~" else "?" for character in text).strip()
+    plain = text.isascii() and text.isprintable()
+    safe = (text if plain else "".join(character if " " <= character <= "~" else "?" for character in text)).strip()
     return safe if len(safe) <= MAX_HEADER_CHARACTERS else safe[: MAX_HEADER_CHARACTERS - 3] + "..."

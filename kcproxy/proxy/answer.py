@@ -161,6 +161,8 @@ def _new_headers(fields: AnswerFields, added: Sequence[tuple[str, str]]) -> list
 
 def _one_line(value: str) -> bytes:
     """Printable ASCII only: names of realms and clients are other people's input."""
+    if value.isascii() and value.isprintable():
+        return value.encode("ascii")
     return "".join(character if " " <= character <= "~" else "?" for character in value).encode("ascii")
 
 
