@@ -64,6 +64,15 @@ async def settle_version(plane: Plane) -> bool:
     return True
 
 
+async def settle_now(plane: Plane) -> bool:
+    """The same; whatever goes wrong, the table in use stays in use."""
+    try:
+        return await settle_version(plane)
+    except Exception:
+        log.exception("the version of Keycloak could not be found out")
+        return False
+
+
 async def keep_version(plane: Callable[[], Plane], told: Callable[[Plane], None]) -> None:
     """Settle the version of the current plane now, soon again where it could not be told, and from time to time; until cancelled.
 
@@ -72,11 +81,7 @@ async def keep_version(plane: Callable[[], Plane], told: Callable[[Plane], None]
     known: tuple[Plane, str] | None = None
     while True:
         current = plane()
-        try:
-            settled = await settle_version(current)
-        except Exception:
-            log.exception("the version of Keycloak could not be found out")
-            settled = False
+        settled = await settle_now(current)
         if settled and known != (current, current.catalog.version):
             known = (current, current.catalog.version)
             told(current)

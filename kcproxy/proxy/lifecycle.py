@@ -18,7 +18,7 @@ from kcproxy.errors import KcproxyError, SettingsError
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.wiring import live_observer
 from kcproxy.proxy.assembly import catalog_for, dismantle, plane_of
-from kcproxy.proxy.detection import keep_version
+from kcproxy.proxy.detection import keep_version, settle_now
 from kcproxy.proxy.forward import Plane
 from kcproxy.proxy.fronts import AdminPort, Front, SupervisorLink
 from kcproxy.proxy.protocol import ProxyServer
@@ -85,7 +85,7 @@ class Process:
         self._reload = reload
         self._watched = tuple(watched)
         self._stop = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
 
     async def live(self) -> int:
         """From start to end; 0."""
@@ -157,7 +157,7 @@ class Process:
         if self._reload is not None and self._watched:
             self._start(watch(self._watched, self.reload))
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -169,7 +169,7 @@ class Process:
             return
         try:
             settings = self._reload()
-            plane = plane_of(settings, self.observer, self._catalog_after(settings))
+            plane = self._plane_after(settings)
         except (KcproxyError, OSError, ssl.SSLError) as error:
             self.observer.settings_reloaded(successful=False)
             problems = list(error.problems) if isinstance(error, SettingsError) else [str(error)]
@@ -177,14 +177,20 @@ class Process:
             return
         needs_restart = [name for name in ("listen", "admin_listen", "workers") if getattr(settings, name) != getattr(self.settings, name)]
         old = self.service.swap(plane)
+        self._start(settle_now(plane))
         self.settings = settings
         self.observer.settings_reloaded(successful=True)
         self.observer.log.info("reloaded", needs_restart=needs_restart)
         self._start(dismantle(old, patience_seconds=settings.drain_seconds))
 
-    def _catalog_after(self, settings: Settings) -> Catalog | None:
-        """The table to begin with after a reload: the one in use, where the settings name none; it is looked into again soon."""
-        return self.service.plane.catalog if settings.explain.keycloak_version is None else None
+    def _plane_after(self, settings: Settings) -> Plane:
+        """A plane by new settings. What was found out about the server stays, where it is the same server, and is looked into again."""
+        old = self.service.plane
+        same = settings.upstream.url == old.settings.upstream.url and settings.explain.keycloak_version is None
+        plane = plane_of(settings, self.observer, old.catalog if same else None)
+        if same:
+            plane.version = old.version
+        return plane
 
     async def _drain(self, listener: asyncio.Server, server: ProxyServer) -> None:
         """Finish what is under way, within the settings' time; what is left then is cut off."""

@@ -1,0 +1,78 @@
+"""The table that fits the server: found out, found out again, and kept where nothing can be found out."""
+
+import asyncio
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kcproxy.catalog.fingerprint import public_paths
+from kcproxy.proxy.detection import keep_version, settle_now
+from kcproxy.proxy.forward import Plane
+from tests.proxy.servers import Message, RecordingUpstream, Running, running_proxy
+
+RECORDED = Path(__file__).parent.parent / "catalog" / "recorded"
+MISSING = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+
+
+def recorded(version: str) -> dict[str, dict[str, Any]]:
+    """The public answers of a real server of that version, by name."""
+    return dict(json.loads((RECORDED / f"{version}.json").read_text()))
+
+
+def answer_as(upstream: RecordingUpstream, version: str) -> None:
+    answers = recorded(version)
+    by_path = {path: answers[name] for name, path in public_paths("master").items() if name in answers}
+
+    def react(request: Message) -> bytes:
+        found = by_path.get(request.target.decode())
+        if found is None:
+            return MISSING
+        body = json.dumps(found.get("body", {})).encode()
+        fields = "".join(f"{name}: {value}\r\n" for name, value in found["headers"].items())
+        return f"HTTP/1.1 {found['status']} X\r\n{fields}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+    upstream.react = react
+
+
+def _say(answer: bytes, _: Message) -> bytes:
+    return answer
+
+
+@pytest.mark.parametrize(("version", "minor"), [("24.0.5", "24.0"), ("26.7.4", "26.7")])
+async def test_the_table_is_the_servers(proxy: Running, upstream: RecordingUpstream, version: str, minor: str) -> None:
+    answer_as(upstream, version)
+    assert await settle_now(proxy.plane)
+    assert proxy.plane.catalog.version.startswith(minor)
+
+
+async def test_nothing_changes_while_the_server_is_down_or_says_nothing_usable(proxy: Running, upstream: RecordingUpstream) -> None:
+    before = proxy.plane.catalog
+    for answer in (
+        MISSING,
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n<html",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnull",
+        b"noise\r\n\r\n",
+    ):
+        upstream.react = partial(_say, answer)
+        assert not await settle_now(proxy.plane) or proxy.plane.catalog is before
+    async with running_proxy(18_297) as other:
+        assert not await settle_now(other.plane)
+
+
+async def test_an_upgrade_is_noticed_and_told_once(proxy: Running, upstream: RecordingUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kcproxy.proxy.detection.RECHECK_SECONDS", 0.02)
+    told: list[str] = []
+
+    def tell(plane: Plane) -> None:
+        told.append(plane.catalog.version)
+
+    answer_as(upstream, "24.0.5")
+    watching = asyncio.create_task(keep_version(lambda: proxy.plane, tell))
+    await asyncio.sleep(0.3)
+    answer_as(upstream, "26.7.4")
+    await asyncio.sleep(0.3)
+    watching.cancel()
+    assert [version.rpartition(".")[0] for version in told] == ["24.0", "26.7"]
