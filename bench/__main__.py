@@ -69,7 +69,8 @@ def _measure(folder: Path, chosen: list[Peer], *, rounds: int, seconds: float, c
                     load_once(subject, scenario, found[subject.name], seconds=seconds, token=token, folder=folder)
             print(f"round {number + 1} of {rounds} done", file=sys.stderr)
         latencies([upstream, *subjects], found, seconds=calm_seconds, token=token)
-        found[KCPROXY.name].start_seconds = [_start_seconds(folder, port) for _ in range(_STARTS)]
+        for _ in range(_STARTS):
+            _start_once(folder, port, found[KCPROXY.name])
     return found
 
 
@@ -81,7 +82,7 @@ def _start(stack: ExitStack, peer: Peer, folder: Path, upstream_port: int) -> Su
     return Subject(peer, process, port)
 
 
-def _start_seconds(folder: Path, upstream_port: int) -> float:
+def _start_once(folder: Path, upstream_port: int, samples: Samples) -> None:
     """From starting kcproxy's process until it calls itself ready."""
     own = folder / f"start-{time.monotonic_ns()}"
     own.mkdir()
@@ -90,9 +91,9 @@ def _start_seconds(folder: Path, upstream_port: int) -> float:
     began = time.monotonic()
     with running(command, port, core=PROXY_CORE, folder=own) as process:
         wait_until_ready(port + 1, "/readyz")
-        took = time.monotonic() - began
+        samples.start_seconds.append(time.monotonic() - began)
+        samples.start_cpu_seconds.append(usage(process.pid).cpu_microseconds / 1e6)
         end(process)
-    return took
 
 
 if __name__ == "__main__":

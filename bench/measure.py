@@ -27,6 +27,7 @@ class Samples:
     idle_megabytes: float = 0.0
     loaded_megabytes: float = 0.0
     start_seconds: list[float] = field(default_factory=list)
+    start_cpu_seconds: list[float] = field(default_factory=list)
 
     def cpu(self, scenario: Scenario) -> float:
         """CPU microseconds a request, the median over rounds."""

@@ -8,7 +8,9 @@ from bench.scenarios import SCENARIOS, SMALL
 
 
 def samples(cpu: float) -> Samples:
-    found = Samples(latencies=[0.0002, 0.0003, 0.0004], idle_megabytes=40.0, loaded_megabytes=60.0, start_seconds=[0.3, 0.4, 0.9])
+    found = Samples(latencies=[0.0002, 0.0003, 0.0004], idle_megabytes=40.0, loaded_megabytes=60.0)
+    found.start_seconds = [0.3, 0.4, 0.9]
+    found.start_cpu_seconds = [0.1, 0.2, 0.2]
     for scenario in SCENARIOS:
         found.cpu_microseconds[scenario.name] = [cpu * 9, cpu, cpu / 9]
         found.per_second[scenario.name] = [1.0, 1000.0, 2000.0]
@@ -28,6 +30,7 @@ def test_targets_are_ratios_to_the_peers_of_the_same_run() -> None:
     assert listed["CPU of a small GET, of the naive proxy's"].value == 0.3
     assert listed["CPU of a small GET, of Keycloak's own for it"].value == 0.1
     assert listed["start to ready"].value == 0.4
+    assert listed["start to ready, CPU time"].value == 0.2
 
 
 def test_a_peer_that_is_not_there_sets_no_target() -> None:
