@@ -244,9 +244,15 @@ class Lab:
         for command in commands:
             await self._shell(command, home)
 
+    async def carry_out_by_curl(self, commands: list[str]) -> None:
+        """Run the curl commands one after the other in one shell, as they would be pasted."""
+        await self.log_in()
+        token = self._headers["Authorization"].removeprefix("Bearer ")
+        await self._shell("set -e\n" + "\n".join(commands), self.folder, KEYCLOAK_URL=self.keycloak.base_url, ADMIN_TOKEN=token)
+
     @staticmethod
-    async def _shell(command: str, home: Path) -> None:
-        environment = {**os.environ, "PATH": f"{home}:{os.environ['PATH']}"}
+    async def _shell(command: str, home: Path, **variables: str) -> None:
+        environment = {**os.environ, **variables, "PATH": f"{home}:{os.environ['PATH']}"}
         process = await asyncio.create_subprocess_shell(
             command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )

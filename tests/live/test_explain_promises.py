@@ -1,0 +1,79 @@
+"""What an explanation must not do on a real Keycloak: reveal whether an id exists, touch a success, leave a fix that does not work."""
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.live.conftest import Keycloak
+from tests.live.lab import Attempt, laboratory
+
+pytestmark = [pytest.mark.live, pytest.mark.parametrize("keycloak", ["26.7.4", "24.0.5"], indirect=True)]
+
+
+def _without_ids(body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "explanation": {key: value for key, value in body["explanation"].items() if key != "id"}}
+
+
+async def test_a_refusal_says_the_same_of_an_id_that_exists_and_of_one_that_does_not(keycloak: Keycloak, tmp_path: Path) -> None:
+    async with laboratory(keycloak, tmp_path) as lab:
+        existing = await lab.make_user("john-doe")
+        token = await lab.token(await lab.make_client())
+        async with lab.proxy(await lab.make_inspector()) as proxy:
+            paths = [f"/admin/realms/{lab.realm}/users/{user}" for user in (existing, uuid4())]
+            found, unknown = [await lab.send(proxy, Attempt(method="GET", path=path, token=token)) for path in paths]
+
+    assert (found.status, unknown.status) == (403, 403)
+    assert _without_ids(found.body) == _without_ids(unknown.body)
+
+
+async def test_a_thinner_success_is_announced_and_its_body_left_alone(keycloak: Keycloak, tmp_path: Path) -> None:
+    async with laboratory(keycloak, tmp_path) as lab:
+        await lab.make_user("john-doe")
+        client, other = await lab.make_client(), await lab.make_client()
+        await lab.grant(client, "query-users")
+        await lab.grant(other, "view-users")
+        async with lab.proxy() as proxy:
+            path = f"/admin/realms/{lab.realm}/users"
+            thin = await lab.send(proxy, Attempt(method="GET", path=path, token=await lab.token(client)))
+            full = await lab.send(proxy, Attempt(method="GET", path=path, token=await lab.token(other)))
+
+    assert (thin.status, thin.body) == (200, [])
+    assert "view-users of realm-management" in thin.headers["Kcproxy-Notice"]
+    assert (full.status, [user["username"] for user in full.body]) == (200, ["john-doe"])
+    assert "Kcproxy-Notice" not in full.headers
+
+
+async def test_without_look_ups_the_first_fix_works_too(keycloak: Keycloak, tmp_path: Path) -> None:
+    async with laboratory(keycloak, tmp_path) as lab:
+        client = await lab.make_client(fullScopeAllowed=False)
+        async with lab.proxy() as proxy:
+            attempt = Attempt(method="GET", path=f"/admin/realms/{lab.realm}/users", token=await lab.token(client))
+            refused = await lab.send(proxy, attempt)
+            assert refused.status == 403
+            await lab.carry_out(refused.explanation["fixes"][0]["kcadm"])
+            attempt.token = await lab.token(client)
+            assert (await lab.send(proxy, attempt)).status == 200
+
+
+async def test_names_that_a_shell_could_misread_are_granted_to_whom_they_belong(keycloak: Keycloak, tmp_path: Path) -> None:
+    async with laboratory(keycloak, tmp_path) as lab:
+        client = await lab.make_client(clientId='it\'s $(a) "test"; -x')
+        async with lab.proxy() as proxy:
+            attempt = Attempt(method="GET", path=f"/admin/realms/{lab.realm}/users", token=await lab.token(client))
+            refused = await lab.send(proxy, attempt)
+            await lab.carry_out(refused.explanation["fixes"][0]["kcadm"])
+            attempt.token = await lab.token(client)
+            assert (await lab.send(proxy, attempt)).status == 200
+
+
+async def test_the_fix_by_curl_works_as_well(keycloak: Keycloak, tmp_path: Path) -> None:
+    async with laboratory(keycloak, tmp_path) as lab:
+        client = await lab.make_client(fullScopeAllowed=False)
+        async with lab.proxy() as proxy:
+            attempt = Attempt(method="GET", path=f"/admin/realms/{lab.realm}/users", token=await lab.token(client))
+            refused = await lab.send(proxy, attempt)
+            await lab.carry_out_by_curl(refused.explanation["fixes"][0]["curl"])
+            attempt.token = await lab.token(client)
+            assert (await lab.send(proxy, attempt)).status == 200
