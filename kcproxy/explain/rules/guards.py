@@ -146,8 +146,18 @@ def operation_impossible(situation: Situation) -> Finding | None:
     return found(situation, Cause.OPERATION_IMPOSSIBLE, LIKELY, f"in the table of Keycloak {shown(requirement.keycloak)} no role opens it")
 
 
+def _borrowed_table(situation: Situation) -> tuple[str, ...]:
+    """Role needs differ between versions, so a neighbour's table can be wrong for this one."""
+    requirement = situation.requirement
+    if requirement is None or requirement.asked_keycloak is None:
+        return ()
+    return (
+        f"the table is that of Keycloak {requirement.keycloak}, for {requirement.asked_keycloak} has none of its own: it may need another role",
+    )
+
+
 def unexplained(situation: Situation) -> Finding | None:
     """Everything known speaks for the call, and it was refused: say so instead of inventing."""
-    evidence = (*token_evidence(situation), *grant_evidence(situation)) if situation.requirement else ()
+    evidence = (*token_evidence(situation), *grant_evidence(situation), *_borrowed_table(situation)) if situation.requirement else ()
     certain = situation.granted_suffices and situation.scope_suffices
     return found(situation, Cause.UNEXPLAINED, POSSIBLE if not certain else LIKELY, *evidence)
