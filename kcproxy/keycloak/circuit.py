@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 FAILURES_TO_OPEN = 3
-OPEN_SECONDS = 1.0
+OPEN_SECONDS = 0.5
 
 
 class Circuit:
