@@ -214,7 +214,6 @@ async def _locale(scope: Scope) -> str:
 async def _organization(scope: Scope) -> str:
     body = {
         "name": "org-{n}",
-        "alias": "org-{n}",
         "description": "before",
         "domains": [{"name": "{n}.example", "verified": False}],
         "attributes": {"colour": ["red"]},

@@ -28,6 +28,8 @@ class Spec:
     """One way to call one operation. Strings may hold `{fixture}` placeholders; `~` stands for the realm's path."""
 
     json: Any = None
+    json_since: tuple[tuple[int, ...], Mapping[str, Any]] | None = None
+    """Members of the JSON body that only a version and later ones know."""
     form: Mapping[str, str] | None = None
     text: tuple[str, str] | None = None
     multipart: tuple[Mapping[str, tuple[str, bytes, str]], Mapping[str, str]] | None = None
@@ -55,7 +57,7 @@ class Spec:
     async def body(self, scope: Scope) -> Body | None:
         """The request's body with the scope's fixtures in it."""
         if self.json is not None:
-            return json_body(await scope.fill(self.json))
+            return json_body(await scope.fill({**self.json, **self._newer(scope)} if isinstance(self.json, dict) else self.json))
         if self.form is not None:
             return form_body(await scope.fill(self.form))
         if self.text is not None:
@@ -63,6 +65,11 @@ class Spec:
         if self.multipart is not None:
             return multipart_body(self.multipart[0], await scope.fill(self.multipart[1]))
         return None
+
+    def _newer(self, scope: Scope) -> Mapping[str, Any]:
+        if self.json_since is None or not scope.realm.version.since(*self.json_since[0]):
+            return {}
+        return self.json_since[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

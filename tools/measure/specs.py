@@ -231,8 +231,8 @@ SPECS: dict[str, Spec] = {
     "POST ~/partialImport": Spec(json={"ifResourceExists": "SKIP"}),
     "POST ~/ldap-server-capabilities": Spec(json={"connectionUrl": "ldap://localhost:1", "authType": "none", "connectionTimeout": "500"}),
     # organizations
-    "POST ~/organizations": Spec(json={"name": "new-{n}", "alias": "new-{n}", "domains": [{"name": "new-{n}.example", "verified": False}]}),
-    "PUT ~/organizations/{org-id}": Spec(json={"id": "{organization}", "name": "org-{n}", "alias": "org-{n}", "description": "after", "enabled": True, "domains": [{"name": "{n}.example", "verified": False}]}),
+    "POST ~/organizations": Spec(json={"name": "new-{n}", "domains": [{"name": "new-{n}.example", "verified": False}]}),
+    "PUT ~/organizations/{org-id}": Spec(json={"id": "{organization}", "name": "org-{n}", "description": "after", "enabled": True, "domains": [{"name": "{n}.example", "verified": False}]}, json_since=((26,), {"alias": "org-{n}"})),
     "POST ~/organizations/{org-id}/members": Spec(text=("{user}", "application/json")),
     "GET ~/organizations/{org-id}/members": Spec(needs=("member",)),
     "GET ~/organizations/{org-id}/members/count": Spec(needs=("member",)),

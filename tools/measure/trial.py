@@ -52,13 +52,13 @@ class Bar:
 
     async def _between_equal_readings(self, roles: RoleSet) -> Judgement:
         """What it gets between two equal answers to realm-admin: nothing was made or taken away meanwhile."""
-        for _ in range(READINGS):
-            async with self.bench.stage.read.realm.still:
+        async with self.bench.stage.read.realm.still:
+            for _ in range(READINGS):
                 before = self.base
                 got = await self.bench.attempt(roles, self.kind)
                 self.base = await self.bench.attempt(frozenset({REALM_ADMIN}))
-            if (before.status, canonical(before.body)) == (self.base.status, canonical(self.base.body)):
-                return judge(self.base, got)
+                if (before.status, canonical(before.body)) == (self.base.status, canonical(self.base.body)):
+                    return judge(self.base, got)
         raise Undetermined("what is read does not stand still")
 
     async def _ask(self, roles: RoleSet) -> Judgement:
