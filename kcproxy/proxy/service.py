@@ -173,7 +173,7 @@ def _refuse_other_protocols(message: RawRequestMessage, upgrade: bytes | None) -
     if message.version < HttpVersion10:
         raise RequestRefused("The request is of HTTP/0.9.", status=505, reason="version")
     if message.method == "CONNECT":
-        raise RequestRefused("This is a reverse proxy; it opens no tunnels (CONNECT).", status=501, reason="connect")
+        raise RequestRefused("This is a reverse proxy; it opens no tunnels (CONNECT).", status=501, reason="tunnel")
     if upgrade is not None and b"websocket" in upgrade.lower():
         raise RequestRefused("WebSocket is not supported; Keycloak's APIs do not use it.", status=501, reason="upgrade")
 

@@ -177,7 +177,7 @@ async def test_an_offer_to_upgrade_to_http_2_is_ignored(proxy: Running, upstream
     ("head", "kind"),
     [
         (b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", b"upgrade"),
-        (b"CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n", b"connect"),
+        (b"CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n", b"tunnel"),
     ],
 )
 async def test_tunnels_and_websocket_are_refused_clearly(proxy: Running, upstream: RecordingUpstream, head: bytes, kind: bytes) -> None:
