@@ -354,6 +354,7 @@ class Facts:
     granted_elsewhere: tuple[str, ...] | None = None  # "realm role view-users", "role view-users of client my-api"
     account_known: bool | None = None  # an account with the token's sub exists
     account_enabled: bool | None = None
+    account_not_before_epoch_seconds: int | None = None  # signing a user out sets it
     service_account_id: str | None = None  # of the caller's client as it is now
     session_alive: bool | None = None
     # the caller's client

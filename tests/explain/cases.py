@@ -193,6 +193,8 @@ J = (
          ask={"status": 401, "caller": user()}, facts=Facts(account_known=False)),
     Case(id="J-nbf", says="all tokens were revoked", method="GET", path=f"{_R}/users", truth=Cause.NOT_BEFORE,
          ask={"status": 401}, facts=Facts(realm_not_before_epoch_seconds=NOW - 5)),
+    Case(id="J-out", says="the service account was signed out", method="GET", path=f"{_R}/users", truth=Cause.NOT_BEFORE,
+         ask={"status": 401}, facts=Facts(realm_not_before_epoch_seconds=0, account_not_before_epoch_seconds=NOW - 5)),
     Case(id="J-kid", says="the signing key was removed", method="GET", path=f"{_R}/users", truth=Cause.SIGNING_KEY_UNKNOWN,
          ask={"status": 401}, facts=Facts(key_ids=("key-9",))),
     Case(id="J-none", says="an unsigned token", method="GET", path=f"{_R}/users", truth=Cause.SIGNATURE_INVALID,

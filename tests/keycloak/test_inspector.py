@@ -192,6 +192,20 @@ async def test_a_genuine_token_that_is_refused_is_looked_into() -> None:
     assert (facts.client_enabled, facts.account_enabled, facts.signature_valid) == (False, True, True)
 
 
+@pytest.mark.parametrize(("sees_clients", "known"), [(True, False), (False, None)])
+async def test_a_client_is_gone_only_where_the_account_sees_clients_at_all(sees_clients: bool, known: bool | None) -> None:
+    stage = Stage()
+    stage.documents[f"{_DEMO}/clients?clientId=app"] = []
+    if not sees_clients:
+        stage.documents[f"{_DEMO}/clients?clientId=realm-management"] = []
+    async with inspecting(stage) as inspector:
+        authorization = signed()
+        facts = await inspector.facts(refusal(), read_caller(authorization), UNAUTHORIZED, authorization)
+
+    assert facts is not None
+    assert facts.client_known is known
+
+
 async def test_a_realm_that_the_account_does_not_cover_is_left_alone() -> None:
     stage = Stage()
     async with inspecting(stage, account=replace(ACCOUNT, realms=("other",))) as inspector:

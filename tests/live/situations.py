@@ -199,7 +199,7 @@ async def _(lab: Lab) -> Attempt:
     return await _holding(lab, "view-realm", path="/events/config")
 
 
-@situation("C40", "a page reads clients without view-clients", Cause.ROLE_MISSING, versions=(NEW, MIDDLE))
+@situation("C40", "a page reads clients without view-clients", Cause.ROLE_MISSING, versions=(NEW,))
 async def _(lab: Lab) -> Attempt:
     return await _user_holding(lab, "view-realm", "view-users", path="/clients")
 
@@ -443,6 +443,15 @@ async def _(lab: Lab) -> Attempt:
     await asyncio.sleep(1.1)
     await lab.set_realm(realm, notBefore=int(time.time()))
     return Attempt(method="GET", path=f"/admin/realms/{realm}/users", token=token, client=caller)
+
+
+@situation("J-signed-out", "an administrator signed the service account out", Cause.NOT_BEFORE, status=401)
+async def _(lab: Lab) -> Attempt:
+    attempt = await _holding(lab, "view-users", path="/users")
+    assert attempt.client is not None
+    await asyncio.sleep(1.1)
+    await lab.admin("POST", f"/admin/realms/{lab.realm}/users/{attempt.client.account}/logout")
+    return attempt
 
 
 @situation("J-blank", "a blank in the realm's name", Cause.REALM_NAME_UNSUPPORTED, sure="likely", versions=(OLD,), status=401)

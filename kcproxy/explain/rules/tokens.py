@@ -254,9 +254,13 @@ def session_ended(situation: Situation) -> Finding | None:
 
 
 def not_before(situation: Situation) -> Finding | None:
-    """Realm or client were given a not-before time after the token was issued."""
+    """Realm, client or account were given a not-before time after the token was issued."""
     issued, facts = situation.caller.issued_at_epoch_seconds, situation.facts
-    times = {"realm": facts.realm_not_before_epoch_seconds, "client": facts.client_not_before_epoch_seconds}
+    times = {
+        "realm": facts.realm_not_before_epoch_seconds,
+        "client": facts.client_not_before_epoch_seconds,
+        "account": facts.account_not_before_epoch_seconds,
+    }
     if not _is_readable(situation) or issued is None:
         return None
     for owner, time in times.items():
@@ -304,7 +308,7 @@ def open_causes(situation: Situation) -> list[Finding]:
         open_.append(Cause.ACCOUNT_DISABLED)
     if facts.client_enabled is None and facts.client_known is not False:
         open_.append(Cause.CLIENT_DISABLED)
-    if facts.realm_not_before_epoch_seconds is None:
+    if facts.realm_not_before_epoch_seconds is None or facts.account_not_before_epoch_seconds is None:
         open_.append(Cause.NOT_BEFORE)
     if facts.key_ids is None:
         open_.append(Cause.SIGNING_KEY_UNKNOWN)
