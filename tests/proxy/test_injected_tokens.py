@@ -95,6 +95,7 @@ NEVER = {
     "an unknown method": ("PROPFIND", "/admin/realms/demo/users", ()),
     "a web page's request": ("POST", "/admin/realms/demo/users", ("Origin: https://evil.test",)),
     "a web page's own reload": ("GET", "/admin/realms/demo/users", ("Sec-Fetch-Site: cross-site",)),
+    "a page that came through the proxy itself": ("GET", "/admin/realms/demo/users", ("Sec-Fetch-Site: same-origin",)),
     "a sandboxed page": ("GET", "/admin/realms/demo/users", ("Origin: null",)),
 }
 
