@@ -15,7 +15,7 @@ from tools.measure import fixtures, fixtures_clients, fixtures_realm
 from tools.measure.behind import Features
 from tools.measure.callers import Callers, Kind
 from tools.measure.http import Server, Unexpected
-from tools.measure.judge import Seen
+from tools.measure.judge import Outcome, Seen, judge
 from tools.measure.rich import RICH
 from tools.measure.sets import RoleSet
 from tools.measure.spec import PARAMETER, Operation, Place, Spec
@@ -269,7 +269,7 @@ class Run:
             for roles, judged in sorted(bar.judged.items(), key=lambda item: (len(item[0]), sorted(item[0])))
         }
         entry["master"] = await self._master(bench, base, bar, finding, roles)
-        entry["masterRealmRoles"] = await _master_realm_roles(bench) if _closed_to_roles(base, entry) else []
+        entry["masterRealmRoles"] = await _master_realm_roles(bench, base) if _closed_to_roles(base, entry) else []
         entry["attempts"] = bench.attempts
         return entry
 
@@ -298,10 +298,11 @@ def _closed_to_roles(base: Seen, entry: dict[str, Any]) -> bool:
     return base.status == 403 or (entry["master"] is not None and not entry["master"]["anyOf"])
 
 
-async def _master_realm_roles(bench: Workbench) -> list[list[str]]:
+async def _master_realm_roles(bench: Workbench, base: Seen) -> list[list[str]]:
     """Which realm role of master opens what no role of one realm opens."""
     for role in ("create-realm", "admin"):
-        if (await bench.attempt(frozenset({role}), Kind.MASTER_REALM_ROLES)).succeeded:
+        seen = await bench.attempt(frozenset({role}), Kind.MASTER_REALM_ROLES)
+        if seen.succeeded and (base.status == 403 or judge(base, seen).outcome is Outcome.FULL):
             return [[role]]
     return []
 
