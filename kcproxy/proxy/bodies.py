@@ -15,6 +15,10 @@ BUFFER_BYTES = 65536
 """Bodies up to this size are read before they are sent on, so that a refused request can be repeated with another token."""
 
 
+_GATHER_PAUSES = 2
+"""How many times the limit on a pause a body may take until it is whole, or has filled the buffer."""
+
+
 class CallerGone(Exception):
     """The caller's connection ended before his request, or the answer to it, was complete."""
 
@@ -25,13 +29,14 @@ class Body:
     ``failure`` keeps what went wrong on the caller's side while the body was on its way to Keycloak.
     """
 
-    __slots__ = ("_begun", "_idle_seconds", "_payload", "chunked", "content", "failure", "received_bytes", "replayable")
+    __slots__ = ("_begun", "_ends_at", "_idle_seconds", "_payload", "chunked", "content", "failure", "received_bytes", "replayable")
 
     def __init__(self, payload: StreamReader, *, chunked: bool, idle_seconds: float) -> None:
         """Nothing is read yet."""
         self._payload = payload
         self._idle_seconds = idle_seconds
         self._begun: list[bytes] = []
+        self._ends_at = float("inf")
         self.chunked = chunked
         self.content: bytes | None = None
         self.replayable = True
@@ -39,13 +44,15 @@ class Body:
         self.failure: Exception | None = None
 
     async def gather(self) -> None:
-        """Read up to the buffer's size. RequestRefused or CallerGone where the body does not come."""
+        """Read up to the buffer's size. RequestRefused or CallerGone where the body does not come, or comes drop by drop."""
+        self._ends_at = asyncio.get_running_loop().time() + _GATHER_PAUSES * self._idle_seconds
         while not self._payload.at_eof():
             chunk = await self._next()
             if chunk:
                 self._begun.append(chunk)
             if self.received_bytes > BUFFER_BYTES:
                 self.replayable = False
+                self._ends_at = float("inf")  # from here on it goes to Keycloak as it comes
                 return
         self.content = b"".join(self._begun)
 
@@ -72,7 +79,8 @@ class Body:
         try:
             chunk = self._payload.read_nowait()
             if not chunk and not self._payload.at_eof():
-                async with asyncio.timeout(self._idle_seconds):
+                now = asyncio.get_running_loop().time()
+                async with asyncio.timeout_at(min(now + self._idle_seconds, self._ends_at)):
                     chunk = await self._payload.readany()
         except TimeoutError as error:
             raise RequestRefused("The body of the request took too long to arrive.", status=408, reason="slow-request") from error

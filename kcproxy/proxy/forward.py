@@ -80,9 +80,12 @@ class Plane:
             self._empty = asyncio.Event()
             await self._empty.wait()
 
-    async def exchange(self, inbound: Inbound, passage: Passage) -> UpstreamAnswer:
-        """Keycloak's answer. UpstreamError, TokenFetchError, RequestRefused, CallerGone."""
-        arrived_at = self._token_clock()
+    async def prepare(self, inbound: Inbound, passage: Passage) -> None:
+        """All that is needed before Keycloak is asked: whose token, and the body as far as it is small. A slow caller holds up only himself.
+
+        TokenFetchError, RequestRefused, CallerGone.
+        """
+        passage.arrived_at = self._token_clock()
         passage.account = self._account(passage)
         if passage.account is not None:
             if not self.admission.open:
@@ -90,12 +93,15 @@ class Plane:
             passage.held = await self.tokens.hold(passage.account)
             passage.token = passage.held.token
         passage.body = await read_body(inbound, passage.head, idle_seconds=self.settings.limits.body_idle_timeout_seconds)
+
+    async def exchange(self, inbound: Inbound, passage: Passage) -> UpstreamAnswer:
+        """Keycloak's answer to a prepared request. UpstreamError, RequestRefused, CallerGone."""
         if inbound.protocol.transport is None:
             raise CallerGone
         answer = await self._send(passage)
         if passage.held is None or answer.status not in REFUSED:
             return answer
-        return await self._once_more(passage, answer, arrived_at)
+        return await self._once_more(passage, answer, passage.arrived_at)
 
     def _account(self, passage: Passage) -> AccountSettings | None:
         account = self.accounts.account_for(passage.target, passage.head)

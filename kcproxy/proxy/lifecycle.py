@@ -201,7 +201,7 @@ class Process:
         ends_at = loop.time() + self.settings.drain_seconds
         farewell_at = loop.time() + min(_FAREWELL_SECONDS, self.settings.drain_seconds / 2)
         await _until(lambda: not server.open_connections, farewell_at)
-        server.pre_shutdown()
+        server.close_idle()
         await _until(lambda: not self.service.in_flight, ends_at)
         self.observer.log.info("drained", cut_off=self.service.in_flight)
         await server.shutdown(_FAREWELL_SECONDS)

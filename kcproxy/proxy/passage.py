@@ -19,6 +19,7 @@ class Passage:
     __slots__ = (
         "account",
         "admitted",
+        "arrived_at",
         "body",
         "caller",
         "error_kind",
@@ -46,6 +47,7 @@ class Passage:
         self.started_at = started_at
         self.peer = peer
         self.body: Body | None = None
+        self.arrived_at = 0.0  # by the clock of the tokens
         self.admitted: str | None = None  # who the caller is, where he had to show it
         self.account: AccountSettings | None = None
         self.held: HeldToken | None = None

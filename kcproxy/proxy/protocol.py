@@ -271,6 +271,11 @@ class ProxyProtocol(web.RequestHandler):
         if task is not None and isinstance(request, Inbound) and request.is_read:
             task.cancel()
 
+    @property
+    def idle(self) -> bool:
+        """Whether no request is being served, and none waits."""
+        return self._current_request is None and not self._messages
+
     async def drained(self) -> None:
         """Wait until the caller has taken what was written. OSError where he is gone."""
         await self._drain_helper()
@@ -352,6 +357,12 @@ class ProxyServer(web.Server):
             auto_decompress=False,
             logger=log,
         )
+
+    def close_idle(self) -> None:
+        """Close the connections that wait for a request. aiohttp's own ``pre_shutdown`` would drop the rest of bodies under way."""
+        for connection in self.connections:
+            if isinstance(connection, ProxyProtocol) and connection.idle:
+                connection.close()
 
     def _cut_slow_heads(self) -> None:
         now = self._loop.time()

@@ -37,13 +37,14 @@ class ProxyService:
         limits = plane.settings.limits
         self.plane = plane
         self.draining = False
+        self._in_flight = 0
         self._observer = observer
         self._gate = Gate(limits.max_concurrent_requests, limits.max_queue_seconds)
 
     @property
     def in_flight(self) -> int:
-        """Requests that hold a place."""
-        return self._gate.active
+        """Requests whose head has been read and whose answer is not out."""
+        return self._in_flight
 
     def swap(self, plane: Plane) -> Plane:
         """Take on new settings for requests to come; gives the plane that they replace."""
@@ -68,6 +69,7 @@ class ProxyService:
         reply = Reply(inbound, keep_alive=not self.draining, idle_seconds=plane.settings.upstream.idle_timeout_seconds)
         passage: Passage | None = None
         plane.enter()
+        self._in_flight += 1
         try:
             passage = _passage(inbound, plane, started_at)
             await self._serve(plane, inbound, passage, reply)
@@ -83,14 +85,16 @@ class ProxyService:
             self._fail(inbound, passage, reply, KcproxyError("The proxy failed on this request; its log says more."))
         finally:
             plane.leave()
+            self._in_flight -= 1
             self._finish(passage, reply, clock, started_at)
         return KEPT if reply.keep_alive else CLOSED
 
     async def _serve(self, plane: Plane, inbound: Inbound, passage: Passage, reply: Reply) -> None:
+        await plane.prepare(inbound, passage)
         await self._gate.enter()
         try:
             answer = await plane.exchange(inbound, passage)
-            if inbound.protocol.last:
+            if inbound.protocol.last or self.draining:
                 reply.keep_alive = False
             try:
                 await self._answer(plane, inbound, passage, answer, reply)

@@ -229,6 +229,22 @@ class TestBounds:
             check_failure(await asyncio.wait_for(read_answer(reader), 5), 408, "slow-request")
         assert upstream.requests == []
 
+    async def test_a_body_that_comes_drop_by_drop_is_cut_off_and_holds_up_nobody(self, upstream: RecordingUpstream) -> None:
+        limits = LimitSettings(body_idle_timeout_seconds=0.4, max_concurrent_requests=1, max_queue_seconds=0.1)
+        async with running_proxy(upstream.port, limits=limits) as proxy, proxy.connect() as (reader, writer):
+            writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
+
+            async def drip() -> None:
+                while True:
+                    writer.write(b"x")
+                    await asyncio.sleep(0.1)
+
+            dripping = asyncio.create_task(drip())
+            assert (await proxy.get("/another")).status == 200
+            check_failure(await asyncio.wait_for(read_answer(reader), 5), 408, "slow-request")
+            dripping.cancel()
+        assert [request.target for request in upstream.requests] == [b"/another"]
+
     async def test_an_idle_connection_is_closed(self, upstream: RecordingUpstream) -> None:
         async with running_proxy(upstream.port, limits=LimitSettings(keepalive_seconds=0.3)) as proxy, proxy.connect() as (reader, writer):
             writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -127,6 +127,21 @@ async def test_a_drain_finishes_what_is_under_way_and_takes_nothing_new(upstream
         assert await running.ended() == 0
 
 
+async def test_a_drain_waits_for_a_body_that_is_still_coming(upstream: RecordingUpstream, tmp_path: Path) -> None:
+    async with served(upstream, tmp_path) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(b"POST /admin/realms HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf ")
+        await asyncio.sleep(0.3)
+        running.process.send_signal(signal.SIGTERM)
+        assert (await running.logged("draining"))["in_flight"] == 1
+        await asyncio.sleep(1)
+        writer.write(b"whole")
+        assert (await asyncio.wait_for(read_answer(reader), 5)).status == 200
+        writer.close()
+        assert await running.ended() == 0
+    assert [request.body for request in upstream.requests] == [b"half whole"]
+
+
 async def test_a_drain_comes_to_an_end_when_keycloak_does_not(upstream: RecordingUpstream, tmp_path: Path) -> None:
     async def never(_: Message) -> bytes:
         await asyncio.sleep(60)
