@@ -121,7 +121,8 @@ class Process:
         self.service = ProxyService(plane_of(self.settings, observer, catalog), observer)
         server = ProxyServer(self.service.handle, self.settings.limits, on_bad_request=self.service.bad_request)
         await front.open(self.settings, observer)
-        listener = await _listen(server, main, _server_tls(self.settings))
+        tls = _server_tls(self.settings)
+        listener = await _listen(server, main, tls)
         try:
             self._listen_to_signals()
             front.tell(())
@@ -129,7 +130,7 @@ class Process:
             self._start(keep_version(lambda: self.service.plane, self._tell_version))
             await self._stop.wait()
             front.tell(("draining",))
-            await self._drain(listener, server)
+            await self._drain(listener, server, main, tls)
         finally:
             listener.close()
             await self._tidy()
@@ -192,12 +193,16 @@ class Process:
             plane.version = old.version
         return plane
 
-    async def _drain(self, listener: asyncio.Server, server: ProxyServer) -> None:
+    async def _drain(self, listener: asyncio.Server, server: ProxyServer, main: socket.socket, tls: ssl.SSLContext | None) -> None:
         """Finish what is under way, within the settings' time; what is left then is cut off."""
         self.service.draining = True
         self.observer.log.info("draining", in_flight=self.service.in_flight)
-        listener.close()
         loop = asyncio.get_running_loop()
+        accepted = _accept_the_rest(main)
+        listener.close()
+        handshake: dict[str, Any] = {} if tls is None else {"ssl": tls, "ssl_handshake_timeout": _FAREWELL_SECONDS}
+        arrivals = (loop.connect_accepted_socket(server, connection, **handshake) for connection in accepted)
+        await asyncio.gather(*arrivals, return_exceptions=True)  # a caller who breaks off concerns nobody else
         ends_at = loop.time() + self.settings.drain_seconds
         farewell_at = loop.time() + min(_FAREWELL_SECONDS, self.settings.drain_seconds / 2)
         await _until(lambda: not server.open_connections, farewell_at)
@@ -213,6 +218,18 @@ class Process:
         await dismantle(self.service.plane, patience_seconds=0)
         if self.settings.listen.unix_path is not None and self._inherited is None:
             self.settings.listen.unix_path.unlink(missing_ok=True)
+
+
+def _accept_the_rest(listening: socket.socket) -> list[socket.socket]:
+    """The connections that wait to be accepted: closing the socket would reset them, with what their callers have sent already."""
+    accepted: list[socket.socket] = []
+    while True:
+        try:
+            connection, _ = listening.accept()
+        except OSError:
+            return accepted  # none left (or, as a file that another closed, none to be had)
+        connection.setblocking(False)
+        accepted.append(connection)
 
 
 async def _until(done: Callable[[], bool], deadline: float) -> None:
