@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tools.measure.http import form_body
+from tools.measure.http import form_body, text_body
 from tools.measure.stage import Scope, fixture
 
 SSF_STREAM = {
@@ -225,15 +225,21 @@ async def _organization(scope: Scope) -> str:
 @fixture("member")
 async def _member(scope: Scope) -> str:
     user = await scope.get("user")
-    await scope.admin("POST", "/organizations/{organization}/members", user)
+    await _add_to_organization(scope, "members", user)
     return user
 
 
 @fixture("organization.idp")
 async def _organization_idp(scope: Scope) -> str:
     await scope.get("idp")
-    await scope.admin("POST", "/organizations/{organization}/identity-providers", await scope.get("idp.alias"))
+    await _add_to_organization(scope, "identity-providers", await scope.get("idp.alias"))
     return await scope.get("idp.alias")
+
+
+async def _add_to_organization(scope: Scope, what: str, name: str) -> None:
+    """The body is the bare id or alias: 25 takes quotation marks for a part of it."""
+    path = await scope.fill_text("/organizations/{organization}/", encode=True)
+    await scope.realm.admin("POST", path + what, body=text_body(name, "application/json"))
 
 
 @fixture("organization.group")
