@@ -122,9 +122,11 @@ def write(version: Version, journal: Journal, tasks: Sequence[Task], path: Path)
 
 
 def _discovery(version: str) -> Any:
+    """What public documents hold since this version, of the facts by which versions are told apart."""
     if not DISCOVERY.exists():
         return {}
-    return json.loads(DISCOVERY.read_text()).get(version, {})
+    facts = json.loads(DISCOVERY.read_text())["facts"]
+    return {"since": [{key: value for key, value in fact.items() if key != "since"} for fact in facts if fact["since"] == version]}
 
 
 def minimal(given: argparse.Namespace) -> int:
