@@ -34,10 +34,11 @@ _JITTER_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldToken:
-    """A token, when its fetch began, when a new one is to be fetched and when it must not be used any more (monotonic seconds)."""
+    """A token: when its fetch began and ended, when a new one is to be fetched, when it must not be used any more (monotonic seconds)."""
 
     token: str = field(repr=False)
     asked_at: float
+    arrived_at: float
     refresh_at: float
     unusable_at: float
 
@@ -148,6 +149,7 @@ class TokenSource:
         held = HeldToken(
             token=granted.token,
             asked_at=began,
+            arrived_at=self._clock(),
             refresh_at=began + lifetime * (_REFRESH_SHARE - _JITTER_SHARE * self._jitter()),
             unusable_at=began + lifetime - min(_MARGIN_SECONDS, lifetime * _MARGIN_SHARE),
         )

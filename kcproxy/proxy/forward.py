@@ -131,12 +131,20 @@ class Plane:
         passage.retried = passage.retried or answer.retried
         return answer
 
+    def refusing(self, passage: Passage) -> None:
+        """A refusal is about to be told; of an injected token that tells later ones of the same burst apart from new questions."""
+        if passage.account is not None and passage.held is not None:
+            self._replacements.answering(passage.account.client_id, passage.operation)
+
     async def _once_more(self, passage: Passage, answer: UpstreamAnswer, arrived_at: float) -> UpstreamAnswer:
         """Repeat a refused request with a newer token: it has not been executed. Not where the token is newer than the request."""
         account, held, body = passage.account, passage.held, passage.body
-        if account is None or held is None or held.asked_at >= arrived_at:
+        if account is None or held is None:
             return answer
-        if not self._replacements.take(account.client_id, passage.operation):
+        kind = (account.client_id, passage.operation)
+        if self._replacements.in_one_burst(*kind, arrived_at=arrived_at, token_arrived_at=held.arrived_at):
+            return answer
+        if not self._replacements.take(*kind):
             return answer
         if body is not None and not body.replayable:
             self.tokens.forget(account, held.token)
@@ -150,5 +158,5 @@ class Plane:
         self._observer.token_replaced(account.client_id)
         again = await self._send(passage)
         if again.status not in REFUSED:
-            self._replacements.worked(account.client_id, passage.operation)
+            self._replacements.worked(*kind)
         return again

@@ -11,6 +11,8 @@ from cachetools import LRUCache
 _IN_HAND = 3.0
 _REGROWTH_PER_SECOND = 0.5
 _MAX_OPERATIONS = 4096
+_MOMENT_SECONDS = 2.0
+_BESIDE_SECONDS = 0.01  # a caller needs longer to have a role granted; a busy loop reads late what came early
 
 
 class Replacements:
@@ -20,6 +22,21 @@ class Replacements:
         """``clock`` is monotonic, in seconds."""
         self._clock = clock
         self._in_hand: LRUCache[tuple[str, str], tuple[float, float]] = LRUCache(_MAX_OPERATIONS)
+        self._answered_at: LRUCache[tuple[str, str], float] = LRUCache(_MAX_OPERATIONS)
+
+    def in_one_burst(self, account: str, operation: str, *, arrived_at: float, token_arrived_at: float) -> bool:
+        """Whether this refusal tells nothing that the burst to which it belongs does not tell already.
+
+        True where the token came after the request, or so shortly before it that another request like it was still being answered: a
+        hundred callers on a cold cache are one question, and cost one token. Whoever asks again after a grant is never among them.
+        """
+        last = self._answered_at.get((account, operation))
+        beside_another = last is not None and last >= arrived_at - _BESIDE_SECONDS
+        return token_arrived_at >= arrived_at or (beside_another and arrived_at - token_arrived_at < _MOMENT_SECONDS)
+
+    def answering(self, account: str, operation: str) -> None:
+        """A refusal is about to be told to its caller."""
+        self._answered_at[account, operation] = self._clock()
 
     def take(self, account: str, operation: str) -> bool:
         """Use one up. False where none is left."""

@@ -14,7 +14,7 @@ from kcproxy.errors import KcproxyError, RequestRefused, UpstreamError
 from kcproxy.keycloak.upstream import UpstreamAnswer
 from kcproxy.model import Target, TargetKind
 from kcproxy.observe.events import Observer, RequestRecord
-from kcproxy.proxy.answer import may_be_explained
+from kcproxy.proxy.answer import REFUSED, may_be_explained
 from kcproxy.proxy.bodies import CallerGone
 from kcproxy.proxy.failures import Failure, failure_of
 from kcproxy.proxy.forward import Plane
@@ -108,12 +108,15 @@ class ProxyService:
         began = plane.clock()
         passage.status = answer.status
         try:
+            if answer.status in REFUSED:
+                plane.refusing(passage)
             if (
                 answer.status >= 400
                 and plane.refusals is not None
                 and may_be_explained(answer.status, passage.target.kind, passage.target.raw_path)
             ):
                 enriched = await plane.refusals.enrich(passage, answer, fields)
+                plane.refusing(passage)
                 if enriched is not None:
                     await reply.write(answer.status, answer.reason, enriched.fields, enriched.body)
                     return

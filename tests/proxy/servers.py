@@ -235,7 +235,7 @@ class Running:
 @asynccontextmanager
 async def recording_upstream() -> AsyncIterator[RecordingUpstream]:
     upstream = RecordingUpstream()
-    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0, limit=1 << 20)
+    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0, limit=1 << 20, backlog=1024)
     upstream.port = server.sockets[0].getsockname()[1]
     try:
         yield upstream
@@ -273,7 +273,7 @@ async def running_proxy(
     )
     service = ProxyService(plane, events)
     server = ProxyServer(service.handle, settings.limits, on_bad_request=service.bad_request)
-    listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
+    listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0, backlog=1024)
     try:
         yield Running(listener.sockets[0].getsockname()[1], service, server, events, plane)
     finally:

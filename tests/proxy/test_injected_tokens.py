@@ -259,3 +259,17 @@ async def test_two_hundred_requests_at_once_on_a_cold_cache_fetch_one_token(inje
     answers = await asyncio.gather(*(injecting.get(USERS) for _ in range(200)))
     assert {answer.status for answer in answers} == {200}
     assert fetches(upstream) == 1
+
+
+async def test_two_hundred_refused_requests_at_once_on_a_cold_cache_fetch_one_token_too(
+    injecting: Running, upstream: RecordingUpstream
+) -> None:
+    granting = upstream.react
+    refusal = b'HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n{"error":"HTTP 403 Forbidden"}'
+    upstream.react = lambda request: granting(request) if request.target == TOKEN_PATH else refusal
+    answers = await asyncio.gather(*(injecting.get(USERS) for _ in range(200)))
+    assert {answer.status for answer in answers} == {403}
+    assert fetches(upstream) == 1
+    await asyncio.sleep(0.05)  # a grant takes longer
+    await injecting.get(USERS)
+    assert fetches(upstream) == 2, "whoever asks again after his refusal is no part of the burst"
