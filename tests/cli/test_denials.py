@@ -144,14 +144,17 @@ def test_what_is_refused_from_now_on_is_followed_until_the_proxy_ends(tmp_path: 
     app = admin.build(Settings(upstream=upstream, admin_listen=AddressSettings(host="127.0.0.1", port=0)), observer, list)
     command = [sys.executable, "-m", "kcproxy.cli.main", "denials", "--follow", "--json", "--search", "may not"]
     with Served(app) as served, subprocess.Popen([*command, "--admin", served.address], stdout=subprocess.PIPE, text=True) as following:
-        assert following.stdout is not None
-        first = [json.loads(following.stdout.readline())["id"] for _ in range(2)]
-        while not len(observer.denials.live):
-            time.sleep(0.05)
-        served.call(lambda: observer.denials.add(explanation("d-4", caller=caller("new"), summary="new may not"), record(status=403)))
-        assert json.loads(following.stdout.readline())["id"] == "d-4"
-        following.send_signal(signal.SIGINT)
-        assert following.wait(10) == 0
+        try:
+            assert following.stdout is not None
+            first = [json.loads(following.stdout.readline())["id"] for _ in range(2)]
+            while not len(observer.denials.live):
+                time.sleep(0.05)
+            served.call(lambda: observer.denials.add(explanation("d-4", caller=caller("new"), summary="new may not"), record(status=403)))
+            assert json.loads(following.stdout.readline())["id"] == "d-4"
+            following.send_signal(signal.SIGINT)
+            assert following.wait(60) == 0
+        finally:
+            following.kill()  # where it went wrong; a process that has ended is none the worse for it
     observer.close()
     assert first == ["d-2", "d-3"]
 
