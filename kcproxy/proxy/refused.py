@@ -12,7 +12,6 @@ _IN_HAND = 3.0
 _REGROWTH_PER_SECOND = 0.5
 _MAX_OPERATIONS = 4096
 _MOMENT_SECONDS = 2.0
-_BESIDE_SECONDS = 0.01  # a caller needs longer to have a role granted; a busy loop reads late what came early
 
 
 class Replacements:
@@ -31,7 +30,7 @@ class Replacements:
         hundred callers on a cold cache are one question, and cost one token. Whoever asks again after a grant is never among them.
         """
         last = self._answered_at.get((account, operation))
-        beside_another = last is not None and last >= arrived_at - _BESIDE_SECONDS
+        beside_another = last is not None and last >= arrived_at
         return token_arrived_at >= arrived_at or (beside_another and arrived_at - token_arrived_at < _MOMENT_SECONDS)
 
     def answering(self, account: str, operation: str) -> None:
