@@ -7,8 +7,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +41,11 @@ def pinned(core: int, command: Sequence[str]) -> list[str]:
     return ["taskset", "-c", str(core), *command] if shutil.which("taskset") and len(CORES) > 1 else list(command)
 
 
+def _without_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without kcproxy's variables: what is measured is what the run's own files set."""
+    return {name: value for name, value in environ.items() if not name.startswith("KCPROXY_")}
+
+
 @contextmanager
 def running(
     command: Sequence[str], port: int, *, core: int, folder: Path, patience_seconds: float = 15.0
@@ -48,7 +53,9 @@ def running(
     """Start, wait until it listens on ``port``, and end it at the end. What it prints goes to files in ``folder``."""
     name = f"{Path(command[0]).name}-{port}"
     with (folder / f"{name}.out").open("wb") as out, (folder / f"{name}.err").open("wb") as err:
-        process = subprocess.Popen(pinned(core, command), stdout=out, stderr=err, stdin=subprocess.DEVNULL, cwd=folder)
+        process = subprocess.Popen(
+            pinned(core, command), stdout=out, stderr=err, stdin=subprocess.DEVNULL, cwd=folder, env=_without_settings(os.environ)
+        )
         try:
             wait_until_listening(process, port, patience_seconds, folder / f"{name}.err")
             yield process
@@ -70,12 +77,13 @@ def wait_until_ready(port: int, path: str, patience_seconds: float = 15.0) -> fl
     """Seconds until ``path`` answers 200."""
     began = time.monotonic()
     while time.monotonic() - began < patience_seconds:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1.0)
-        with suppress(OSError, http.client.HTTPException):
+        with (
+            closing(http.client.HTTPConnection("127.0.0.1", port, timeout=1.0)) as connection,
+            suppress(OSError, http.client.HTTPException),
+        ):
             connection.request("GET", path)
             if connection.getresponse().status == 200:
                 return time.monotonic() - began
-        connection.close()
         time.sleep(0.005)
     raise RuntimeError(f"nothing ready at {path} on {port}")
 
