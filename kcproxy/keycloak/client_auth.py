@@ -7,6 +7,7 @@ import base64
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote_plus
 
 import jwt
@@ -74,15 +75,26 @@ def _secret_jwt(account: AccountSettings, audience: str, now: float) -> Proof:
 
 
 def _private_key_jwt(account: AccountSettings, audience: str, now: float) -> Proof:
-    key = _secret(account)
-    return Proof(form=_assertion_fields(_signed(account, key, account.algorithm or _algorithm_of(account, key), audience, now)))
+    text = _secret(account)
+    if text.lstrip().startswith("{"):
+        return Proof(form=_assertion_fields(_signed_by_jwk(account, text, audience, now)))
+    return Proof(form=_assertion_fields(_signed(account, text, account.algorithm or _algorithm_of(account, text), audience, now)))
+
+
+def _signed_by_jwk(account: AccountSettings, text: str, audience: str, now: float) -> str:
+    """With a JSON Web Key (RFC 7517): key, id and algorithm come in one file, so that a rotation changes all of them in one moment."""
+    try:
+        key = jwt.PyJWK.from_json(text)
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+        raise TokenFetchError(f"The key of the account {account.client_id} is no JSON Web Key.", error="key_unusable") from error
+    return _signed(account, key.key, account.algorithm or key.algorithm_name, audience, now, key_id=account.key_id or key.key_id)
 
 
 def _assertion_fields(assertion: str) -> dict[str, str]:
     return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
 
 
-def _signed(account: AccountSettings, key: str, algorithm: str, audience: str, now: float) -> str:
+def _signed(account: AccountSettings, key: Any, algorithm: str, audience: str, now: float, *, key_id: str | None = None) -> str:
     claims = {
         "iss": account.client_id,
         "sub": account.client_id,
@@ -91,10 +103,10 @@ def _signed(account: AccountSettings, key: str, algorithm: str, audience: str, n
         "iat": int(now),
         "exp": int(now) + ASSERTION_SECONDS,
     }
-    headers = {"kid": account.key_id} if account.key_id else None
+    named = key_id or account.key_id
     try:
-        return jwt.encode(claims, key, algorithm=algorithm, headers=headers)
-    except (jwt.PyJWTError, ValueError, TypeError, NotImplementedError) as error:
+        return jwt.encode(claims, key, algorithm=algorithm, headers={"kid": named} if named else None)
+    except (jwt.PyJWTError, ValueError, TypeError, AttributeError, NotImplementedError) as error:
         raise TokenFetchError(
             f"The key of the account {account.client_id} cannot sign with {algorithm}: {type(error).__name__}.", error="key_unusable"
         ) from error

@@ -39,7 +39,7 @@ def check_accounts(resolved: Resolved, findings: Findings) -> None:
         _check_complete(resolved, prefix, findings)
         _check_proof(resolved, prefix, findings)
         check_file(resolved, prefix + "client_secret_file", findings, secret=True)
-        check_file(resolved, prefix + "private_key_file", findings, pem="PRIVATE KEY", secret=True)
+        check_file(resolved, prefix + "private_key_file", findings, pem="PRIVATE KEY", jwk=True, secret=True)
         check_file(resolved, prefix + "assertion_file", findings, secret=True)
     _check_realms(resolved, findings)
     _check_clients(resolved, findings)

@@ -176,7 +176,11 @@ def _account(section: str, role: str) -> tuple[Field, ...]:
         ),
         row("client_secret_file", _FILE, "File with the client's secret; read anew for each token, so that it may be rotated."),
         row("client_secret", kinds.secret_text(), "The client's secret literally; prefer the file.", literal=True),
-        row("private_key_file", _FILE, "PEM file of the private key, for private_key_jwt."),
+        row(
+            "private_key_file",
+            _FILE,
+            "PEM file of the private key, for private_key_jwt; or a private JSON Web Key, whose kid and alg are used.",
+        ),
         row("assertion_file", _FILE, "File with a signed token that proves the client, for federated_jwt: a projected Kubernetes token."),
         row(
             "auth",

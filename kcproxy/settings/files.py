@@ -1,5 +1,6 @@
 """Checks of the files that settings name: there, readable, not empty, not open to everybody where they are secret."""
 
+import json
 import stat
 from pathlib import Path
 
@@ -14,8 +15,11 @@ def shown(path: Path) -> str:
     return str(path) if path.is_absolute() else f"a relative path ({len(str(path))} characters, below {Path.cwd()})"
 
 
-def check_file(resolved: Resolved, key: str, findings: Findings, *, pem: str = "", secret: bool = False) -> None:
-    """Report a file that cannot serve. ``pem`` is a word that a PEM block's head has to hold; ``secret`` warns where others can read it."""
+def check_file(resolved: Resolved, key: str, findings: Findings, *, pem: str = "", jwk: bool = False, secret: bool = False) -> None:
+    """Report a file that cannot serve. ``pem`` is a word that a PEM block's head has to hold; ``secret`` warns where others can read it.
+
+    With ``jwk`` a private JSON Web Key does as well.
+    """
     path = resolved.values.get(key)
     if path is None:
         return
@@ -28,12 +32,25 @@ def check_file(resolved: Resolved, key: str, findings: Findings, *, pem: str = "
         return
     if not head.strip():
         findings.problem(place, f"{key}: {shown(path)} is empty", "write what it should hold into it")
+    elif jwk and head.lstrip().startswith(b"{"):
+        _check_jwk(place, f"{key}: {shown(path)}", head, findings)
     elif pem and (b"-----BEGIN " not in head or pem.encode() not in head):
         findings.problem(place, f"{key}: {shown(path)} holds no PEM block with {pem}", f"give a file with -----BEGIN {pem}-----")
     elif pem == "PRIVATE KEY" and (b"ENCRYPTED" in head):
         findings.problem(place, f"{key}: the key in {shown(path)} is encrypted", "give one without a pass phrase, in a file of mode 600")
     if secret and mode & stat.S_IROTH:
         findings.note(place, f"{key}: everybody on this machine can read {shown(path)}", "chmod 600; in Kubernetes defaultMode: 0440")
+
+
+def _check_jwk(place: str, what: str, document: bytes, findings: Findings) -> None:
+    try:
+        key = json.loads(document)
+    except (ValueError, RecursionError):
+        key = None
+    if not isinstance(key, dict) or "kty" not in key:
+        findings.problem(place, f"{what} is no JSON Web Key", "give one key with kty, kid and its private part, or a PEM file")
+    elif "d" not in key:
+        findings.problem(place, f"{what} is a public key", "give the private one: it has the member d")
 
 
 def _remedy_of(error: OSError, *, secret: bool) -> str:

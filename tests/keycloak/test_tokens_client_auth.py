@@ -1,6 +1,7 @@
 """Each way to prove the client to the token endpoint, checked the way that Keycloak checks it."""
 
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -84,11 +85,30 @@ def test_private_key_jwt_is_signed_with_the_algorithm_of_the_key(key: Any, algor
     _check_claims(assertion, key.public_key(), expected)
 
 
+@pytest.mark.parametrize(("key", "_", "expected"), [KEYS[0], *KEYS[2:4], KEYS[5]], ids=["RS256", "ES256", "ES384", "EdDSA"])
+def test_a_json_web_key_brings_its_id_and_its_algorithm_with_it(key: Any, _: str | None, expected: str) -> None:
+    """One file, so that a rotation changes the key and its id in one moment."""
+    assertion = assertion_of(account(ClientAuthMethod.PRIVATE_KEY_JWT, jwk(key, kid="2026-11", alg=expected)))
+    assert jwt.get_unverified_header(assertion) == {"alg": expected, "kid": "2026-11", "typ": "JWT"}
+    _check_claims(assertion, key.public_key(), expected)
+
+
+def jwk(key: Any, **more: str) -> str:
+    """The key as a private JSON Web Key."""
+    kind = jwt.algorithms.get_default_algorithms()["RS256" if isinstance(key, rsa.RSAPrivateKey) else "ES256"]
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        kind = jwt.algorithms.get_default_algorithms()["EdDSA"]
+    return json.dumps({**json.loads(str(kind.to_jwk(key))), **more})
+
+
 def _check_claims(assertion: str, key: Any, algorithm: str) -> None:
     claims = jwt.decode(assertion, key, algorithms=[algorithm], audience=ISSUER, options={"verify_exp": False, "verify_iat": False})
     assert claims["iss"] == claims["sub"] == "robot:1"
     assert (claims["iat"], claims["exp"]) == (NOW, NOW + 60)
     assert claims["jti"]
+
+
+PUBLIC_JWK = str(jwt.algorithms.RSAAlgorithm.to_jwk(rsa.generate_private_key(65537, 2048).public_key()))
 
 
 def test_no_assertion_is_like_another() -> None:
@@ -103,6 +123,9 @@ def test_no_assertion_is_like_another() -> None:
         (ClientAuthMethod.PRIVATE_KEY_JWT, "no key", {}, "no unencrypted PEM private key"),
         (ClientAuthMethod.PRIVATE_KEY_JWT, "no key", {"algorithm": "RS256"}, "cannot sign with RS256"),
         (ClientAuthMethod.PRIVATE_KEY_JWT, pem(KEYS[2][0]), {"algorithm": "XX1"}, "cannot sign with XX1"),
+        (ClientAuthMethod.PRIVATE_KEY_JWT, '{"kty": "nonsense"}', {}, "no JSON Web Key"),
+        (ClientAuthMethod.PRIVATE_KEY_JWT, '{"kty": ', {}, "no JSON Web Key"),
+        (ClientAuthMethod.PRIVATE_KEY_JWT, PUBLIC_JWK, {}, "cannot sign with RS256"),
     ],
 )
 def test_a_secret_that_cannot_prove_anything_is_a_clear_error(

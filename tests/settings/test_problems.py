@@ -109,6 +109,8 @@ def test_a_bad_line_of_the_file_is_reported_with_its_number(tmp_path: Path, text
         ('client_secret_file = "{0}"', "cannot be read (Is a directory); name the file in that directory"),
         ('client_secret_file = "{0}/empty"', "{0}/empty is empty; write what it should hold into it"),
         ('private_key_file = "{0}/secret"', "{0}/secret holds no PEM block with PRIVATE KEY"),
+        ('private_key_file = "{0}/public.jwk"', "{0}/public.jwk is a public key; give the private one"),
+        ('private_key_file = "{0}/broken.jwk"', "{0}/broken.jwk is no JSON Web Key"),
         ('private_key_file = "{0}/locked"', "the key in {0}/locked is encrypted; give one without a pass phrase"),
         (
             'client_secret_file = "{0}/secret"\nprivate_key_file = "{0}/key"',
@@ -129,6 +131,8 @@ def test_an_account_that_cannot_work_is_reported(tmp_path: Path, extra: str, sai
     secret_file(tmp_path)
     secret_file(tmp_path, "\n", name="empty")
     secret_file(tmp_path, "-----BEGIN PRIVATE KEY-----\nA\n", name="key")
+    secret_file(tmp_path, '{"kty": "RSA", "n": "AQ", "e": "AQAB"}', name="public.jwk")
+    secret_file(tmp_path, '{"kty"', name="broken.jwk")
     secret_file(tmp_path, "-----BEGIN ENCRYPTED PRIVATE KEY-----\nA\n", name="locked")
     text = '[[accounts]]\nrealm = "shop"\nclient_id = "a"\n' + extra.replace("{0}", str(tmp_path))
     found = problems(config(tmp_path, text), UPSTREAM)
