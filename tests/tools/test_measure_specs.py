@@ -14,12 +14,13 @@ from tools.measure.variants import VARIANTS
 from tools.measure.workbench import views_of
 
 VERSIONS = sorted(path.stem for path in OPERATIONS.glob("[0-9]*.json"))
+NEWEST = Version(text=VERSIONS[-1])
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_parameter_of_every_operation_has_a_fixture(version: str) -> None:
     for operation in operations_of(version):
-        template = path_template(operation, spec_of(operation), RULES)
+        template = path_template(operation, spec_of(operation, Version(text=version)), RULES)
         left = [name for name in PLACEHOLDER.findall(template) if name not in ("realm", "n") and not _has_builder(name)]
         assert not left, f"{operation.key}: {template}"
 
@@ -60,19 +61,26 @@ def test_operations_behind_features_name_them(version: str) -> None:
 def test_the_two_same_named_parameters_of_a_path_are_filled_by_position() -> None:
     path = "/admin/realms/{realm}/clients/{client-uuid}/authz/resource-server/policy/{type}/{type}"
     operation = Operation(method="GET", path=path, handler="X#y")
-    filled = path_template(operation, spec_of(operation), RULES)
+    filled = path_template(operation, spec_of(operation, NEWEST), RULES)
     assert filled.endswith("/clients/{az-client}/authz/resource-server/policy/user/{az-policy}")
+
+
+def test_a_version_with_an_older_representation_gets_its_own_call() -> None:
+    operation = Operation(method="PUT", path="/admin/realms/{realm}/workflows/{id}", handler="WorkflowResource#update")
+    older, newer = (spec_of(operation, Version(text=version)) for version in ("26.4.7", "26.5.6"))
+    assert older.json["uses"] == "event-based-workflow"
+    assert "uses" not in newer.json
 
 
 def test_an_unknown_parameter_is_an_error_that_names_it() -> None:
     operation = Operation(method="GET", path="/admin/realms/{realm}/novelties/{novelty}", handler="X#y")
     with pytest.raises(KeyError, match="novelty"):
-        path_template(operation, spec_of(operation), RULES)
+        path_template(operation, spec_of(operation, NEWEST), RULES)
 
 
 def test_changes_of_users_show_in_the_users_state() -> None:
     operation = Operation(method="PUT", path="/admin/realms/{realm}/users/{user-id}", handler="X#y")
-    assert "~/users/{user}/role-mappings" in views_of(operation, spec_of(operation))
+    assert "~/users/{user}/role-mappings" in views_of(operation, spec_of(operation, NEWEST))
 
 
 def test_suffixes_never_repeat_and_have_the_shape_that_is_normalised_away() -> None:

@@ -47,17 +47,20 @@ async def measure(
     *,
     powers_too: bool = False,
     master_singles: bool = False,
+    again: bool = False,
 ) -> None:
     """Do the trials on a running server; the journal keeps what they found, the roles, and the number of calls."""
     async with mail_sink() as mail_port, Server(base_url) as server:
-        await server.login("admin", "admin")
-        async with stage_on(server, version, mail_port=mail_port, names=Names(), features=features) as stage:
-            journal.note("roles", {role: sorted(inner) for role, inner in stage.read.realm.contains.items()})
-            say(f"stage built with {server.calls} calls")
-            await Run(stage=stage, journal=journal, say=say, master_singles=master_singles).all(tasks)
-            if powers_too:
-                renew_powers(version, await powers_held(stage.realm_maker))
-        journal.note("calls", journal.facts.get("calls", 0) + server.calls)
+        try:
+            await server.login("admin", "admin")
+            async with stage_on(server, version, mail_port=mail_port, names=Names(), features=features) as stage:
+                journal.note("roles", {role: sorted(inner) for role, inner in stage.read.realm.contains.items()})
+                say(f"stage built with {server.calls} calls")
+                await Run(stage=stage, journal=journal, say=say, master_singles=master_singles, again=again).all(tasks)
+                if powers_too:
+                    renew_powers(version, await powers_held(stage.realm_maker))
+        finally:  # calls of a run that is broken off count, too
+            journal.note("calls", journal.facts.get("calls", 0) + server.calls)
 
 
 @contextmanager
@@ -74,11 +77,11 @@ def run(given: argparse.Namespace) -> None:
     """Measure what the journal lacks: first what every server has, then what features have to be switched on for."""
     version = Version(text=given.version)
     journal = Journal(path=given.journal or STORE / f"measure-{version.text}.jsonl")
-    if not given.resume:
+    if not (given.resume or given.again):
         journal.path.unlink(missing_ok=True)
     journal.load()
     every = tasks_of(version)
-    chosen = [task for task in every if re.search(given.only, task.key) and task.key not in journal.done]
+    chosen = [task for task in every if re.search(given.only, task.key) and (given.again or task.key not in journal.done)]
     if given.seed:
         random.Random(given.seed).shuffle(chosen)
     features = Features(version.text).to_switch_on()
@@ -95,6 +98,7 @@ def run(given: argparse.Namespace) -> None:
                         frozenset(switched),
                         powers_too=given.powers and not switched,
                         master_singles=given.master_singles,
+                        again=given.again,
                     )
                 )
     write(version, journal, every, given.out or DATA / f"{version.text}.json")
@@ -214,6 +218,7 @@ def main() -> int:
     parser.add_argument("version")
     parser.add_argument("--only", default="", help="only operations whose key (method, path, body, handler) this expression finds")
     parser.add_argument("--resume", action="store_true", help="keep what the journal holds, do the rest")
+    parser.add_argument("--again", action="store_true", help="measure what --only finds once more, keep the rest of the journal")
     parser.add_argument("--powers", action="store_true", help="try the hidden powers, too")
     parser.add_argument("--master-singles", action="store_true", help="try callers of master with every single role, too")
     parser.add_argument("--seed", type=int, default=0, help="another order of trials, for a second run")

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
@@ -24,12 +24,13 @@ class Body:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the server said to one call; `body` is the parsed JSON, else the text, else None."""
+    """What the server said to one call; `body` is the parsed JSON, else the text, else None; names of headers in lower case."""
 
     status: int
     location: str = ""
     media_type: str = ""
     body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def succeeded(self) -> bool:
@@ -135,6 +136,7 @@ class Server:
                     location=response.headers.get("Location", ""),
                     media_type=media_type,
                     body=_parsed(raw, media_type),
+                    headers={name.lower(): value for name, value in response.headers.items()},
                 )
 
     async def token(self, realm: str, fields: Mapping[str, str]) -> dict[str, Any]:

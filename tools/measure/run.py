@@ -19,7 +19,7 @@ from tools.measure.judge import Outcome, Seen, judge
 from tools.measure.rich import RICH
 from tools.measure.sets import RoleSet
 from tools.measure.spec import PARAMETER, Operation, Place, Spec
-from tools.measure.specs import BODIES, SPECS
+from tools.measure.specs import BODIES, EARLIER, SPECS
 from tools.measure.stage import Names, Scope, Version, new_realm
 from tools.measure.trial import REALM_ADMIN, Bar, Finding, Undetermined, baseline, find
 from tools.measure.variants import ADMIN_ROLE_VARIANT, REPRESENTATIVES, VARIANTS
@@ -62,9 +62,11 @@ def operations_of(version: str) -> list[Operation]:
     ]
 
 
-def spec_of(operation: Operation) -> Spec:
+def spec_of(operation: Operation, version: Version) -> Spec:
     """How an operation is called."""
     name = f"{operation.method} {operation.short}"
+    if name in EARLIER and not version.since(*EARLIER[name].until):
+        return EARLIER[name]
     handler = operation.handler.partition("#")[2]
     for table, key in ((SPECS, f"{name} {handler}"), (BODIES, f"{name} {operation.body}"), (SPECS, name)):
         if key in table:
@@ -86,7 +88,7 @@ def tasks_of(version: Version, pattern: str = "") -> list[Task]:
     features = Features(version.text)
     for operation in operations_of(version.text):
         needed = features.needed(operation)
-        specs = [spec_of(operation), *VARIANTS.get(f"{operation.method} {operation.short}", ())]
+        specs = [spec_of(operation, version), *VARIANTS.get(f"{operation.method} {operation.short}", ())]
         tasks += [
             Task(operation=operation, spec=replace(spec, features=needed))
             for spec in specs
@@ -117,6 +119,8 @@ class Journal:
                     self.facts[entry["fact"]] = entry["value"]
                 elif "undetermined" not in entry:
                     self.done[entry["key"]] = entry
+                else:
+                    self.done.pop(entry["key"], None)
 
     def add(self, entry: dict[str, Any]) -> None:
         """Note a finished trial."""
@@ -191,12 +195,16 @@ class Run:
     hints: list[RoleSet] = field(default_factory=list)
     master_singles: bool = False
     """Whether callers of master are tried with every single role, too, and not only with none and with the sets found."""
+    again: bool = False
+    """Whether what the journal holds is measured once more."""
 
     async def all(self, tasks: Sequence[Task]) -> None:
         """Do all trials, several at once; those on what a realm has only one of take turns."""
         known = self.stage.read.realm.roles
         possible = [
-            task for task in tasks if task.key not in self.journal.done and all(role in known for role in admin_roles_named(task.spec))
+            task
+            for task in tasks
+            if (self.again or task.key not in self.journal.done) and all(role in known for role in admin_roles_named(task.spec))
         ]
         later = [task for task in possible if admin_roles_named(task.spec) and admin_roles_named(task.spec)[0] not in REPRESENTATIVES]
         await self._several([task for task in possible if task not in later])

@@ -311,6 +311,18 @@ BODIES: dict[str, Spec] = {
 }
 """Specs of one of several bodies that share method and path."""
 
+# 26.4 takes a changed workflow only where it is the old one but for its name and `enabled`.
+WORKFLOW_26_4 = {"id": "{workflow}", "name": "workflow-{n}", "uses": "event-based-workflow", "enabled": False, "on": "{workflow-event}", "steps": [{"id": "{workflow.step}", "uses": "notify-user", "after": "5000000", "priority": "1", "with": {"message": "m"}}, {"id": "{workflow.second-step}", "uses": "disable-user", "after": "6000000", "priority": "2", "with": {}}]}
+EARLIER: dict[str, Spec] = {
+    "PUT ~/workflows/{id}": Spec(json=WORKFLOW_26_4, needs=("workflow",), until=(26, 5)),
+    "POST ~/workflows/set": Spec(json={"workflows": [workflow_body("new-{n}")]}, see=(), until=(26, 5)),
+    "POST ~/workflows/{id}/steps": Spec(json={"uses": "delete-user", "after": "7000000"}, see=("~/workflows/{workflow}/steps",), until=(26, 5)),
+    "DELETE ~/workflows/{id}/steps/{stepId}": Spec(see=("~/workflows/{workflow}/steps",), until=(26, 5)),
+    "GET ~/workflows/{id}/steps/{stepId}": Spec(needs=("workflow",), until=(26, 5)),
+    "POST ~/workflows/{id}/bind/{type}/{resourceId}": Spec(text=("1000000", "application/json"), until=(26, 5)),
+}
+"""Specs of versions before the one that `until` names, where their representations are other ones."""
+
 
 for _kind, _name in (("policy", "{az-policy}"), ("permission", "{az-permission}")):
     _by_id = Spec(variables={"type": _name})

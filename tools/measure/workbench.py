@@ -2,12 +2,13 @@
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from tools.measure.callers import Callers, Kind
-from tools.measure.http import Answer
+from tools.measure.http import Answer, Body
 from tools.measure.judge import Seen, normalised
 from tools.measure.recipes import ALONE, READING_POSTS, RULES, VIEWS
 from tools.measure.sets import RoleSet
@@ -37,6 +38,21 @@ class Stage:
     alone: Stand
     realm_maker: Any
     """Makes a stand with a realm of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One call, filled in; path and query are encoded already."""
+
+    method: str
+    path: str
+    query: str
+    body: Body | None
+    accept: str
+
+
+Sender = Callable[[Stand, Request], Awaitable[Answer]]
+"""Makes a call in the realm of a stand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,17 +94,27 @@ class Workbench:
         return seen
 
     async def _once(self, roles: RoleSet, kind: Kind) -> Seen:
+        async def by_caller(stand: Stand, request: Request) -> Answer:
+            token = await stand.callers.token(roles, kind)
+            server = stand.realm.server
+            return await server.call(
+                request.method, request.path, token=token, query=request.query, body=request.body, accept=request.accept
+            )
+
+        return await self.attempt_by(by_caller)
+
+    async def attempt_by(self, send: Sender) -> Seen:
+        """One attempt made by `send`, on fixtures that no success has met."""
         bench = self._spare or await self._prepared()
         self._spare = None
-        path = await self._path(bench.scope)
-        answer = await bench.stand.realm.server.call(
-            self.operation.method,
-            path,
-            token=await bench.stand.callers.token(roles, kind),
+        request = Request(
+            method=self.operation.method,
+            path=await self._path(bench.scope),
             query=await bench.scope.fill_text(self.spec.query, encode=True),
             body=await self.spec.body(bench.scope),
             accept=self.spec.accept,
         )
+        answer = await send(bench.stand, request)
         self.attempts += 1
         self.last = answer
         if answer.status == 403 or self.place is Place.READ:
