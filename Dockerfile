@@ -1,21 +1,24 @@
 # syntax=docker/dockerfile:1
 # Two stages: build a virtual environment, then carry only that into a slim image without compilers or package indexes.
-ARG PYTHON_VERSION=3.11
+# Another base by --build-arg BASE=…: a mirror's, a digest, a hardened one; it needs Python 3.11 or later as /usr/bin or /usr/local/bin/python.
+ARG BASE=python:3.11-slim
 
-FROM python:${PYTHON_VERSION}-slim AS build
+FROM ${BASE} AS build
 WORKDIR /src
-COPY requirements.lock ./
+COPY requirements.lock requirements.build.lock ./
 RUN python -m venv /opt/kcproxy \
  && /opt/kcproxy/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements.lock
+# The build back end stays in this stage.
+RUN python -m venv /opt/build \
+ && /opt/build/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements.build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY kcproxy ./kcproxy
-# The build back end is fetched for this stage only; the package itself needs nothing that is not locked above.
-RUN python -m venv /opt/build \
- && /opt/build/bin/pip install --no-cache-dir --disable-pip-version-check hatchling \
- && /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheel . \
- && /opt/kcproxy/bin/pip install --no-cache-dir --no-deps /wheel/*.whl
+RUN /opt/build/bin/pip wheel --no-cache-dir --disable-pip-version-check --no-deps --no-index --no-build-isolation --wheel-dir /wheel . \
+ && /opt/kcproxy/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-index /wheel/kcproxy-*.whl \
+ && /opt/kcproxy/bin/pip check --disable-pip-version-check \
+ && /opt/kcproxy/bin/pip uninstall --disable-pip-version-check --yes --quiet pip setuptools
 
-FROM python:${PYTHON_VERSION}-slim
+FROM ${BASE}
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="kcproxy" \
@@ -31,6 +34,7 @@ ENV PATH=/opt/kcproxy/bin:$PATH \
 USER 65532:65532
 EXPOSE 8180 9180
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["kcproxy", "check", "--ready"]
+# Asks the admin port of the process that runs here, wherever file, variables or flags put it.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["kcproxy", "check", "--ready", "--of-process", "1"]
 ENTRYPOINT ["kcproxy"]
 CMD ["serve", "--config", "/etc/kcproxy/kcproxy.toml"]

@@ -13,6 +13,7 @@ from kcproxy import catalog
 from kcproxy.cli.exits import Exit, epilog
 from kcproxy.cli.options import config_option, json_option
 from kcproxy.cli.readiness import not_ready
+from kcproxy.cli.started import Started, started
 from kcproxy.cli.terminal import bold, columns, document, paint, result, talk
 from kcproxy.errors import SettingsError
 from kcproxy.settings import Settings
@@ -33,17 +34,34 @@ SCHEMA = 1
 )
 @click.option("--offline", is_flag=True, help="Only the settings; ask nobody.")
 @click.option("--ready", is_flag=True, help="Only ask the running proxy's admin port whether it is ready: for health probes.")
+@click.option(
+    "--of-process",
+    type=click.IntRange(min=1),
+    metavar="PID",
+    help="With --ready: read the flags and variables of that running serve, as a container's health check does with 1 (Linux).",
+)
 @json_option
-def command(config: Path | None, upstream: str | None, *, with_settings: bool, offline: bool, ready: bool, as_json: bool) -> None:
+def command(
+    config: Path | None,
+    upstream: str | None,
+    *,
+    with_settings: bool,
+    offline: bool,
+    ready: bool,
+    of_process: int | None,
+    as_json: bool,
+) -> None:
     """Check the settings, and whether Keycloak and the accounts work. All problems are reported at once.
 
     Reads the same file, environment and flags as serve, asks Keycloak for each realm's public document and fetches one token for each
     account. Nothing is changed, and no secret or token is shown.
     """
-    flags = {"upstream.url": upstream}
     if ready:
-        _probe(config, as_json=as_json)
+        _probe(config, of_process, as_json=as_json)
         return
+    if of_process is not None:
+        raise click.UsageError("--of-process goes with --ready")
+    flags = {"upstream.url": upstream}
     try:
         settings = load(config, os.environ, flags)
     except SettingsError as error:
@@ -60,8 +78,9 @@ def command(config: Path | None, upstream: str | None, *, with_settings: bool, o
         sys.exit(Exit.FAILED)
 
 
-def _probe(config: Path | None, *, as_json: bool) -> None:
-    reason = not_ready(admin_address(config, os.environ, {}))
+def _probe(config: Path | None, of_process: int | None, *, as_json: bool) -> None:
+    given = Started(config=config, environ=os.environ) if of_process is None else started(of_process)
+    reason = not_ready(admin_address(given.config, given.environ, given.flags))
     if as_json:
         document({"schema": SCHEMA, "ready": reason is None, "reason": reason})
     elif reason is None:
