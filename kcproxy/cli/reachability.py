@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import quote
 
 from kcproxy.catalog import Catalog, versions
-from kcproxy.catalog.fingerprint import versions_that_fit
 from kcproxy.catalog.versions import key
 from kcproxy.cli.unwatched import Unwatched
 from kcproxy.errors import KcproxyError, TokenFetchError, UpstreamError
@@ -17,6 +16,7 @@ from kcproxy.explain.claims import read_caller
 from kcproxy.keycloak.session import SessionUpstream
 from kcproxy.keycloak.tokens import TokenSource
 from kcproxy.keycloak.upstream import Upstream
+from kcproxy.proxy.detection import detect
 from kcproxy.settings import AccountSettings, Settings, UpstreamSettings
 
 _MAX_ANSWER_BYTES = 1 << 20
@@ -47,7 +47,12 @@ async def reachability(settings: Settings, catalog: Catalog) -> list[Finding]:
         realms = await asyncio.gather(*(_bounded(realm, _realm(settings.upstream, upstream, realm)) for realm in realms_of(settings)))
         reached = any(finding.ok or "Keycloak answers" in finding.says for finding in realms)
         grants = [_bounded(f"account {a.client_id}", _grant(tokens, a)) for a in accounts_of(settings)] if reached else []
-        return [*realms, *version(settings, realms), *await asyncio.gather(*grants), *limits(settings, catalog)]
+        return [
+            *realms,
+            *version(settings, await _fitting(settings.upstream, upstream, realms)),
+            *await asyncio.gather(*grants),
+            *limits(settings, catalog),
+        ]
     finally:
         await tokens.close()
         await upstream.close()
@@ -82,7 +87,7 @@ async def _realm(settings: UpstreamSettings, upstream: Upstream, realm: str) -> 
     issuer = str(answer.get("issuer", ""))
     if status == 200 and issuer.endswith(f"/realms/{quote(realm, safe='')}") and "token_endpoint" in answer:
         says = f"Keycloak answers at {settings.url}; tokens of this realm are issued by {issuer}"
-        return Finding(what=what, ok=True, says=says, versions=versions_that_fit(answer))
+        return Finding(what=what, ok=True, says=says)
     if status == 404 and "realm" in str(answer.get("error", "")).lower():
         remedy = f"create it, or correct the realm in the settings ({realm})"
         return Finding(what=what, ok=False, says=f"Keycloak answers at {settings.url}, but has no such realm", remedy=remedy)
@@ -91,6 +96,18 @@ async def _realm(settings: UpstreamSettings, upstream: Upstream, realm: str) -> 
             what=what, ok=False, says="Keycloak answers, but the realm is disabled", remedy="enable it, or leave its account out"
         )
     return await _not_keycloak(settings, upstream, realm, status)
+
+
+async def _fitting(settings: UpstreamSettings, upstream: Upstream, realms: Sequence[Finding]) -> tuple[str, ...]:
+    """The measured versions that answer as this server does, by what it shows of the first realm that is there; empty if it cannot be told."""
+    there = next((finding.what.removeprefix("realm ") for finding in realms if finding.ok), None)
+    if there is None:
+        return ()
+    try:
+        async with asyncio.timeout(_MAX_SECONDS):
+            return await detect(upstream, host=settings.origin.partition("://")[2], base_path=settings.base_path, realm=there)
+    except (UpstreamError, TimeoutError):
+        return ()
 
 
 async def _not_keycloak(settings: UpstreamSettings, upstream: Upstream, realm: str, status: int) -> Finding:
@@ -141,18 +158,18 @@ async def _grant(tokens: TokenSource, account: AccountSettings) -> Finding:
     return Finding(what=what, ok=True, says=f"gets a token from realm {account.token_realm}; {roles}")
 
 
-def version(settings: Settings, realms: Sequence[Finding]) -> Iterator[Finding]:
+def version(settings: Settings, fitting: Sequence[str]) -> Iterator[Finding]:
     """What the server's public documents tell about its version, and whether the settings say something else."""
-    fitting = next((finding.versions for finding in realms if finding.versions), ())
     if not fitting:
         return
     like = fitting[0] if len(fitting) == 1 else f"{fitting[0]} to {fitting[-1]}"
     stated = settings.explain.keycloak_version
     if stated is None or _fits(stated, fitting):
-        yield Finding(what="version", ok=True, says=f"it answers as Keycloak {like} does")
+        yield Finding(what="version", ok=True, says=f"it answers as Keycloak {like} does", versions=tuple(fitting))
         return
     remedy = "correct explain.keycloak_version, or leave it out; the roles that are named depend on it"
-    yield Finding(what="version", ok=False, says=f"it answers as Keycloak {like} does, and the settings say {stated}", remedy=remedy)
+    says = f"it answers as Keycloak {like} does, and the settings say {stated}"
+    yield Finding(what="version", ok=False, says=says, remedy=remedy, versions=tuple(fitting))
 
 
 def _fits(stated: str, fitting: Sequence[str]) -> bool:

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from kcproxy import catalog
 from kcproxy.cli.exits import Exit
-from kcproxy.cli.reachability import Finding, version
+from kcproxy.cli.reachability import version
 from kcproxy.settings.load import load
 from kcproxy.simulator import SimulatedKeycloak
 from tests.cli.running import process, run
@@ -103,14 +103,13 @@ async def test_what_does_not_work_is_named_with_a_remedy(keycloak: str, tmp_path
 )
 def test_a_stated_version_that_the_server_does_not_fit_is_named(stated: str | None, fitting: tuple[str, ...], *, ok: bool) -> None:
     environ = {"KCPROXY_UPSTREAM": "http://localhost:8080"} | ({"KCPROXY_EXPLAIN__KEYCLOAK_VERSION": stated} if stated else {})
-    realms = [Finding(what="realm a", ok=False, says=""), Finding(what="realm b", ok=True, says="", versions=fitting)]
-    (finding,) = version(load(None, environ, {}), realms)
+    (finding,) = version(load(None, environ, {}), fitting)
     assert finding.ok is ok
     assert f"it answers as Keycloak {fitting[0]}" in finding.says
 
 
 def test_a_version_is_not_guessed_where_nothing_fits() -> None:
-    assert list(version(load(None, {"KCPROXY_UPSTREAM": "http://localhost:8080"}, {}), [Finding(what="realm a", ok=True, says="")])) == []
+    assert list(version(load(None, {"KCPROXY_UPSTREAM": "http://localhost:8080"}, {}), ())) == []
 
 
 async def test_a_missing_base_path_is_found(keycloak: str, tmp_path: Path) -> None:
