@@ -1,0 +1,105 @@
+"""The closed loop on real servers, for every operation of the catalog.
+
+`python -m tools.fixloop [VERSION…] [--only PATTERN] [--resume] [--write]`; without versions: 26.7.4, 26.4.7 and 24.0.5, one after the other.
+Each call: a service account without roles is refused through a kcproxy that injects its token, and the refusal is explained; the commands of
+the first fix are carried out word for word; the same call through the same proxy at once gets the full answer; with any role less it does not.
+"""
+
+import argparse
+import asyncio
+import re
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tools.fixloop.needs import Case, cases_of
+from tools.fixloop.report import PAGE, renewed, summary
+from tools.fixloop.results import Journal, Kind
+from tools.fixloop.run import Site, loop
+from tools.measure.behind import Features
+from tools.measure.run import say
+from tools.measure.stage import Version
+from tools.realserver import RealServer
+from tools.realserver.distribution import STORE, fetch_distribution
+
+VERSIONS = ("26.7.4", "26.4.7", "24.0.5")
+LANES = 4
+SAMPLE = 25
+"""How many calls' commands are carried out by kcadm.sh in a shell as well."""
+
+
+@contextmanager
+def server(version: str, features: tuple[str, ...], url: str | None) -> Iterator[str]:
+    """The address of a server: a given one, else a new one for the time."""
+    if url:
+        yield url
+        return
+    with RealServer(version, features=features) as started:
+        yield started.base_url
+
+
+def sampled(cases: Sequence[Case], count: int = SAMPLE) -> frozenset[str]:
+    """The keys of about `count` cases, spread evenly over those that roles open by command."""
+    with_command = [case.key for case in cases if not (case.need.shown.closed or case.need.open_to_all or case.need.undetermined)]
+    return frozenset(with_command[:: max(1, len(with_command) // count)][:count])
+
+
+def close_loop(given: argparse.Namespace, text: str) -> Journal:
+    """Run the loop for one version, first on what every server has, then on what features have to be switched on for."""
+    version, folder = Version(text=text), STORE / f"fix-loop-{text}"
+    journal = Journal(path=folder / "journal.jsonl")
+    if not given.resume:
+        journal.path.unlink(missing_ok=True)
+    journal.load()
+    cases = [case for case in cases_of(text) if re.search(given.only, case.key)]
+    in_shell = sampled(cases)
+    for behind in (False, True):
+        waiting = [case for case in cases if bool(case.task.spec.features) is behind and case.key not in journal.done]
+        features = Features(text).to_switch_on() if behind else ()
+        if waiting:
+            with server(text, features, given.feature_url if behind else given.url) as base_url:
+                site = Site(
+                    version=version,
+                    base_url=base_url,
+                    distribution=fetch_distribution(text),
+                    folder=folder,
+                    features=frozenset(features),
+                )
+                asyncio.run(loop(site, waiting, journal, lanes=given.lanes, in_shell=in_shell))
+    for old in folder.glob("loop-*"):
+        shutil.rmtree(old)
+    return journal
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0 when nothing failed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.fixloop", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("versions", nargs="*", default=VERSIONS, metavar="VERSION")
+    parser.add_argument("--only", default="", help="only calls whose key (method, path, body, handler, #variant) this expression finds")
+    parser.add_argument("--resume", action="store_true", help="keep what the journal holds, do the rest and what failed")
+    parser.add_argument("--lanes", type=int, default=LANES, help="how many calls at once, each through a kcproxy of its own")
+    parser.add_argument("--write", action="store_true", help="renew the versions' part of docs/fix-loop.md")
+    parser.add_argument("--url", help="use this running server (admin/admin) instead of a new one")
+    parser.add_argument("--feature-url", help="the same with the features switched on")
+    given = parser.parse_args(arguments)
+    # A plain SIGTERM would end Python without leaving the `with` blocks: servers and proxies would be left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    failed = 0
+    for version in given.versions or VERSIONS:
+        results = list(close_loop(given, version).done.values())
+        failed += sum(result.kind is Kind.FAILED for result in results)
+        print(summary(version, results))
+        if given.write:
+            page = Path(PAGE)
+            page.write_text(renewed(page.read_text() if page.exists() else "", version, results))
+    say(f"{failed} calls of the loop failed" if failed else "the loop is closed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""The service account of one lane in one realm: made anew for each operation, so that neither a role nor a token of it lives on."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tools.measure.http import Server, path_segment
+from tools.measure.sets import RoleSet
+from tools.measure.stage import Realm
+
+SECRET = "loop-secret"
+
+
+@dataclass(slots=True, kw_only=True)
+class Account:
+    """A confidential client with a service account. `realm.still` is held while it is made or removed: it shows in lists."""
+
+    realm: Realm
+    client_id: str
+    user_id: str = ""
+
+    async def renew(self) -> None:
+        """A new client without any role of realm-management in the place of the one before."""
+        async with self.realm.still:
+            await self._remove()
+            client = {"clientId": self.client_id, "secret": SECRET, "publicClient": False, "standardFlowEnabled": False}
+            uuid = await self.realm.created("/clients", client | {"serviceAccountsEnabled": True})
+            self.user_id = (await self.realm.admin("GET", f"/clients/{uuid}/service-account-user")).body["id"]
+
+    async def remove(self) -> None:
+        """Take the client away, and its account and grants with it."""
+        async with self.realm.still:
+            await self._remove()
+
+    async def _remove(self) -> None:
+        for client in (await self.realm.admin("GET", "/clients", query=f"clientId={path_segment(self.client_id)}")).body:
+            await self.realm.admin("DELETE", f"/clients/{client['id']}")
+
+    async def held(self) -> RoleSet:
+        """The roles of realm-management that are granted to it, by name."""
+        return frozenset(role["name"] for role in (await self.realm.admin("GET", self._mapping())).body)
+
+    async def hold(self, roles: Iterable[str]) -> None:
+        """Let it hold exactly these roles of realm-management."""
+        wanted, held = frozenset(roles), await self.held()
+        for method, names in (("DELETE", held - wanted), ("POST", wanted - held)):
+            if names:
+                await self.realm.admin(method, self._mapping(), [self.realm.roles[name] for name in sorted(names)])
+
+    def _mapping(self) -> str:
+        return f"/users/{self.user_id}/role-mappings/clients/{self.realm.management_id}"
+
+    async def token(self, server: Server) -> str:
+        """A new token, from the token endpoint that `server` reaches."""
+        fields = {"client_id": self.client_id, "client_secret": SECRET, "grant_type": "client_credentials"}
+        return str((await server.token(self.realm.name, fields))["access_token"])

@@ -1,0 +1,82 @@
+"""A lane of the loop: one kcproxy process, one client in each realm, one call after the other."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tools.fixloop.account import Account
+from tools.measure.callers import Callers
+from tools.measure.http import Answer, Server
+from tools.measure.stage import Realm, Scope, new_realm
+from tools.measure.workbench import Request, Sender, Stage, Stand
+
+OWN_REALMS = 3
+"""Names of realms that a lane may destroy; one is in use, the others are for the moments around it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Lane:
+    """`proxy` reaches kcproxy, `stage` the server itself; `own_names` are realms that kcproxy has an account for, made when needed."""
+
+    stage: Stage
+    proxy: Server
+    client_id: str
+    own_names: Sequence[str]
+    accounts: dict[str, Account] = field(default_factory=dict)
+    last: Answer | None = None
+    asked: str = ""
+    """Path and query of the last call."""
+    _next_own: Iterator[str] = field(default_factory=lambda: iter(()))
+
+    def __post_init__(self) -> None:
+        """The stage's realms for destruction become the lane's."""
+        self._next_own = itertools.cycle(self.own_names)
+        self.stage = Stage(read=self.stage.read, objects=self.stage.objects, alone=self.stage.alone, realm_maker=self._own)
+
+    async def _own(self) -> Stand:
+        """A new realm under the next of the lane's names."""
+        name, pattern = next(self._next_own), self.stage.read.realm
+        await pattern.server.ask("DELETE", f"/admin/realms/{name}")
+        self.accounts.pop(name, None)
+        realm = await new_realm(
+            pattern.server, pattern.version, name, mail_port=pattern.mail_port, names=pattern.names, features=pattern.features
+        )
+        return Stand(realm=realm, callers=Callers(realm=realm), shared=Scope(realm=realm, suffix=pattern.names.next()))
+
+    async def account(self, realm: Realm) -> Account:
+        """The lane's account in a realm; a new one, if this operation has none there yet."""
+        if realm.name not in self.accounts:
+            account = Account(realm=realm, client_id=self.client_id)
+            await account.renew()
+            self.accounts[realm.name] = account
+        return self.accounts[realm.name]
+
+    async def clear(self) -> None:
+        """Take the accounts of this operation away."""
+        for name, account in list(self.accounts.items()):
+            del self.accounts[name]
+            if name not in self.own_names:
+                await account.remove()
+
+    async def bare(self, stand: Stand, request: Request) -> Answer:
+        """A call without a token: the proxy injects that of the account, whatever it holds."""
+        await self.account(stand.realm)
+        return await self._through(request)
+
+    def holding(self, roles: Iterable[str]) -> Sender:
+        """Calls with a new token of the account, which holds exactly these roles: on older versions an old one would still name others."""
+        wanted = frozenset(roles)
+
+        async def send(stand: Stand, request: Request) -> Answer:
+            account = await self.account(stand.realm)
+            await account.hold(wanted)
+            return await self._through(request, await account.token(self.proxy))
+
+        return send
+
+    async def _through(self, request: Request, token: str = "") -> Answer:
+        self.asked = f"{request.path}?{request.query}" if request.query else request.path
+        self.last = await self.proxy.call(
+            request.method, request.path, token=token, query=request.query, body=request.body, accept=request.accept
+        )
+        return self.last

@@ -1,0 +1,30 @@
+"""The fix for an answer that is thinner than it could be: it is no refusal, so `kcproxy explain` is asked what the call takes."""
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+from tools.fixloop.lane import Lane
+
+
+class NoFix(Exception):
+    """`kcproxy explain` gave none; the message has what it said."""
+
+
+async def fix_offline(method: str, lane: Lane) -> dict[str, Any]:
+    """The first fix that `kcproxy explain` prints for the lane's last call, made by its account."""
+    (account,) = lane.accounts.values()
+    token = await account.token(lane.proxy)
+    words = ["explain", method, lane.asked, "--status", "403", "--keycloak", account.realm.version.text, "--json", "--token-file", "-"]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "kcproxy", *words),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate(token.encode())
+    try:
+        return dict(json.loads(out)["explanation"]["fixes"][0])
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise NoFix(f"kcproxy explain gave no fix: {error!r} {out.decode()[:300]} {err.decode()[:300]}") from error

@@ -1,0 +1,86 @@
+"""A kcproxy process of its own for each lane of the loop: `kcproxy serve` with an account whose token it injects."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+READY_SECONDS = 60.0
+STOP_SECONDS = 15.0
+
+
+class ProxyFailed(Exception):
+    """The proxy did not start; the message has the end of its log."""
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def settings_text(*, upstream: str, version: str, ports: tuple[int, int], realms: Sequence[str], client_id: str, secret_file: Path) -> str:
+    """The configuration file: in each realm the client of that realm; what is about the whole server goes by the first realm's."""
+    served = [f"{json.dumps(realm)}" for realm in realms]
+    accounts = [f'realms = [{served[0]}, "master"]', *(f"realms = [{realm}]" for realm in served[1:])]
+    account = f"client_id = {json.dumps(client_id)}\nclient_secret_file = {json.dumps(str(secret_file))}"
+    head = f'listen = "127.0.0.1:{ports[0]}"\nadmin_listen = "127.0.0.1:{ports[1]}"\nupstream = {json.dumps(upstream)}'
+    explain = f"[explain]\nkeycloak_version = {json.dumps(version)}"
+    return "\n\n".join([head, explain, *(f"[[accounts]]\n{realms_line}\n{account}" for realms_line in accounts)]) + "\n"
+
+
+@asynccontextmanager
+async def proxy(folder: Path, *, upstream: str, version: str, realms: Sequence[str], client_id: str, secret: str) -> AsyncIterator[str]:
+    """The address of a running proxy; it is ended by SIGTERM, as an operator would."""
+    folder.mkdir(parents=True, exist_ok=True)
+    secret_file = folder / "secret"
+    secret_file.touch(mode=0o600)
+    secret_file.write_text(secret)
+    ports = free_port(), free_port()
+    config = folder / "kcproxy.toml"
+    config.write_text(
+        settings_text(upstream=upstream, version=version, ports=ports, realms=realms, client_id=client_id, secret_file=secret_file)
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("KCPROXY_")}
+    log = folder / "kcproxy.log"
+    with log.open("wb") as sink:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "kcproxy", "serve", "--config", str(config)), env=environment, stdout=sink, stderr=sink
+        )
+    try:
+        await _until_it_listens(process, ports[0], log)
+        yield f"http://127.0.0.1:{ports[0]}"
+    finally:
+        await _stopped(process)
+
+
+async def _until_it_listens(process: asyncio.subprocess.Process, port: int, log: Path) -> None:
+    until = time.monotonic() + READY_SECONDS
+    while time.monotonic() < until and process.returncode is None:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.1)
+            continue
+        writer.close()
+        await writer.wait_closed()
+        return
+    raise ProxyFailed(f"kcproxy does not listen:\n{log.read_text()[-2000:]}")
+
+
+async def _stopped(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        await asyncio.wait_for(process.wait(), STOP_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()

@@ -1,0 +1,69 @@
+"""Whether an answer explains the refusal as the table has it: pure checks over the proxy's answer."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tools.fixloop.needs import Need
+from tools.measure.http import Answer
+from tools.measure.sets import RoleSet
+from tools.measure.spec import Operation
+
+SENTENCE_FIELDS = ("errorMessage", "error_description", "message")
+
+
+def explanation_of(answer: Answer) -> Mapping[str, Any]:
+    """The object `explanation` of an answer, or an empty one."""
+    found = answer.body.get("explanation") if isinstance(answer.body, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def first_fix(answer: Answer) -> Mapping[str, Any]:
+    """The first fix, or an empty one."""
+    fixes = explanation_of(answer).get("fixes") or [{}]
+    return dict(fixes[0])
+
+
+def sets_in(header: str) -> frozenset[RoleSet]:
+    """The sets of `Kcproxy-Accepted-Roles`."""
+    return frozenset(frozenset(part.split(",")) for part in header.split(";") if part)
+
+
+def complaints(answer: Answer, operation: Operation, need: Need, causes: Sequence[str]) -> list[str]:
+    """What is wrong with the explanation of a refusal, in words; nothing where it is right."""
+    headers, told = answer.headers, explanation_of(answer)
+    if not told:
+        return [f"the {answer.status} has no explanation"]
+    required = told.get("required", {})
+    missing = frozenset(told.get("missing", ()))
+    sentence = str(told.get("summary", ""))
+    checks = {
+        f"cause {told.get('cause')}": told.get("cause") in causes and headers.get("kcproxy-cause") == told.get("cause"),
+        f"operation {told.get('operation')}": _names(told.get("operation", {}), operation),
+        f"anyOf {required.get('anyOf')}": _sets(required.get("anyOf")) == need.any_of,
+        f"admits {required.get('admits')}": _sets(required.get("admits")) == need.admits,
+        f"missing {sorted(missing)}": missing in (need.any_of or need.admits) or need.closed,
+        f"Kcproxy-Required-Role {headers.get('kcproxy-required-role')}": need.closed or _least(headers, required, missing),
+        f"Kcproxy-Accepted-Roles {headers.get('kcproxy-accepted-roles')}": _accepted(headers) == need.any_of,
+        f"Kcproxy-Denial-Id {headers.get('kcproxy-denial-id')}": headers.get("kcproxy-denial-id") == told.get("id"),
+        f"WWW-Authenticate {headers.get('www-authenticate')}": "insufficient_scope" in headers.get("www-authenticate", ""),
+        "no sentence where clients print one": bool(sentence) and any(answer.body.get(field) == sentence for field in SENTENCE_FIELDS),
+        "no fix": bool(told.get("fixes")),
+    }
+    return [words for words, right in checks.items() if not right]
+
+
+def _names(told: Mapping[str, Any], operation: Operation) -> bool:
+    return told.get("method") == operation.method and told.get("path") == operation.path
+
+
+def _sets(value: Any) -> frozenset[RoleSet]:
+    return frozenset(map(frozenset, value or ()))
+
+
+def _least(headers: Mapping[str, str], required: Mapping[str, Any], missing: RoleSet) -> bool:
+    """The caller holds nothing, so what is missing is the least set itself."""
+    return frozenset(headers.get("kcproxy-required-role", "").split(",")) == frozenset(required.get("least") or ()) == missing
+
+
+def _accepted(headers: Mapping[str, str]) -> frozenset[RoleSet]:
+    return sets_in(headers.get("kcproxy-accepted-roles", ""))
