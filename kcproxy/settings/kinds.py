@@ -142,7 +142,10 @@ def file_path(words: str = "the path of a file") -> Kind:
     def read(raw: Any) -> Path:
         if not isinstance(raw, str) or not raw.strip() or "\0" in raw:
             raise ValueError(f"is not {words}")
-        return Path(raw).expanduser()
+        try:
+            return Path(raw).expanduser()
+        except RuntimeError:  # what pathlib raises where ~name is nobody's
+            raise _refused(raw, f"{words}: no such user's home folder") from None
 
     return Kind(words=words, read=read, schema={"type": "string", "minLength": 1})
 

@@ -51,6 +51,7 @@ Environ = Mapping[str, str]
             "/no/such/file.toml: the file cannot be read (No such file or directory); give its path with --config",
         ),
         ({"KCPROXY_UPSTREAM__CA_FILE": "/no/such/ca.pem"}, "KCPROXY_UPSTREAM__CA_FILE: upstream.ca_file: /no/such/ca.pem cannot be read"),
+        ({"KCPROXY_ADMIN_KEY_FILE": "~no-such-user/key"}, '"~no-such-user/key" is not the path of a file: no such user'),
         ({"KCPROXY_UPSTREAM__CA_FILE": __file__}, "upstream.url is http, but certificates are given; write https"),
         (
             {"KCPROXY_UPSTREAM__CLIENT_KEY_FILE": __file__},
