@@ -196,12 +196,17 @@ async def test_an_interrupted_demo_still_clears_up(
         stderr=asyncio.subprocess.STDOUT,
     )
     assert demo.stdout is not None
-    async with asyncio.timeout(60):
-        while "The fix" not in (await demo.stdout.readline()).decode():
-            pass
-        demo.send_signal(number)
-        rest = (await demo.stdout.read()).decode()
-        assert await demo.wait() == code
+    try:
+        async with asyncio.timeout(60):
+            while b"The fix" not in (line := await demo.stdout.readline()):
+                assert line, "the demo ended before it came to the fix"
+            demo.send_signal(number)
+            rest = (await demo.stdout.read()).decode()
+            assert await demo.wait() == code
+    finally:
+        if demo.returncode is None:
+            demo.kill()
+            await demo.wait()
     assert "Traceback" not in rest
     assert f"the realm {REALM} is gone" in rest
     assert (await admin.call("GET", f"/admin/realms/{REALM}")).status == 404
