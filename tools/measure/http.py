@@ -37,6 +37,19 @@ class Answer:
         """Whether the status is one of 2xx or 3xx (an impersonation may redirect)."""
         return 200 <= self.status < 400
 
+    @property
+    def words(self) -> str:
+        """What an error's body says, for people; at most 200 characters."""
+        return said(self.body)
+
+
+def said(body: Any) -> str:
+    """The description that Keycloak's errors carry, else the error's name, else the text itself."""
+    if isinstance(body, Mapping):
+        known = (body.get(key) for key in ("error_description", "errorMessage", "error"))
+        return next((str(text) for text in known if text), "no reason given")[:200]
+    return str(body)[:200] if body else "no reason given"
+
 
 class Unexpected(Exception):
     """A call of the preparation went wrong: the stage cannot be trusted."""
@@ -144,7 +157,7 @@ class Server:
         path = f"/realms/{path_segment(realm)}/protocol/openid-connect/token"
         answer = await self.call("POST", path, body=form_body(fields))
         if answer.status != 200:
-            raise Unexpected(f"token of {fields.get('client_id')} in {realm}: {answer.status} {answer.body}")
+            raise Unexpected(f"token of {fields.get('client_id')} in {realm}: {answer.status} {answer.words}")
         return dict(answer.body)
 
     async def login(self, username: str, password: str) -> None:
@@ -172,7 +185,7 @@ class Server:
             await asyncio.sleep(0.5)
             answer = await self.ask(method, path, value, query=query, body=body)
         if not answer.succeeded:
-            raise Unexpected(f"{method} {path}: {answer.status} {str(answer.body)[:300]}")
+            raise Unexpected(f"{method} {path}: {answer.status} {answer.words}")
         return answer
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from tools.measure import fixtures, fixtures_clients, fixtures_realm
 from tools.measure.behind import Features
 from tools.measure.callers import Callers, Kind
-from tools.measure.http import Server, Unexpected
+from tools.measure.http import Answer, Server, Unexpected
 from tools.measure.judge import Outcome, Seen, judge
 from tools.measure.rich import RICH
 from tools.measure.sets import RoleSet
@@ -242,19 +242,14 @@ class Run:
             async with asyncio.timeout(TRIAL_SECONDS):
                 entry |= await self._found(task, bench)
         except (Undetermined, Unexpected, KeyError, TimeoutError) as error:
-            answer = (
-                f" (last answer {bench.last.status} {str(bench.last.body)[:150]})"
-                if bench.last and not isinstance(error, Undetermined)
-                else ""
-            )
-            entry["undetermined"] = f"{type(error).__name__}: {error}{answer}" if not isinstance(error, Undetermined) else str(error)
+            entry["undetermined"] = why(error, bench.last)
         return entry
 
     async def _found(self, task: Task, bench: Workbench) -> dict[str, Any]:
         base = await baseline(bench)
         realm = self.stage.read.realm
         roles = sorted(set(realm.roles) - {REALM_ADMIN})
-        said = str(bench.last.body)[:200] if bench.last else ""
+        said = bench.last.words if bench.last else ""
         bar = Bar(bench=bench, base=base, kind=bench.kind, contains=realm.contains)
         finding = await find(bar, roles, self.hints)
         if not base.succeeded and base.status != 403 and finding.admits == [[]]:
@@ -313,6 +308,16 @@ async def _master_realm_roles(bench: Workbench, base: Seen) -> list[list[str]]:
         if seen.succeeded and (base.status == 403 or judge(base, seen).outcome is Outcome.FULL):
             return [[role]]
     return []
+
+
+def why(error: Exception, last: Answer | None) -> str:
+    """The reason why a trial says nothing, for people."""
+    if isinstance(error, Undetermined):
+        return str(error)
+    answer = f"; the last answer was {last.status}: {last.words}" if last else ""
+    if isinstance(error, TimeoutError):
+        return f"no end within {TRIAL_SECONDS:g} seconds{answer}"
+    return f"what the call needs could not be made: {error.args[0] if error.args else error}{answer}"
 
 
 def _fields(finding: Finding) -> dict[str, Any]:
