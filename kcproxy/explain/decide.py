@@ -30,6 +30,7 @@ REFUSED: tuple[Rule, ...] = (
     guards.escalation_guard,
     guards.protected_object,
     guards.fine_grained_permission_missing,
+    guards.target_needs_other_role,
     roles.role_revoked,
     roles.role_missing,
     roles.token_older_than_grant,

@@ -1,7 +1,9 @@
 """What is worth knowing beside the cause: hidden second calls of libraries, narrower endpoints, doubts about ids and versions."""
 
+from kcproxy.explain.rules import guards
 from kcproxy.explain.rules.addresses import name_used_as_id
 from kcproxy.explain.situation import Situation
+from kcproxy.explain.text import either
 from kcproxy.model import Cause, Verdict
 
 _ROLE_CAUSES = frozenset({Cause.ROLE_MISSING, Cause.MASTER_ROLE_MISSING, Cause.ROLE_OF_OTHER_CLIENT, Cause.ROLE_REVOKED})
@@ -50,12 +52,26 @@ def hints(situation: Situation, verdict: Verdict) -> tuple[str, ...]:
         return ()
     found = [text for method, path, text in _BY_OPERATION if (method, path) == (situation.method, situation.template)]
     found += [*_id_hint(situation), *_version_hint(situation), *_organizations_hint(situation), *_creator_hint(situation, verdict)]
+    found += _target_hints(situation, verdict)
     return tuple(found) if verdict.cause in _ROLE_CAUSES else tuple(_version_hint(situation))
 
 
 def _id_hint(situation: Situation) -> list[str]:
     finding = name_used_as_id(situation)
     return [finding.summary] if finding else []
+
+
+def _target_hints(situation: Situation, verdict: Verdict) -> list[str]:
+    """What the request does not show and the fix cannot know: that the role with this id belongs to a client, that a realm has default groups."""
+    if situation.requirement is None or situation.requirement.variant is not None:
+        return []
+    cured = situation.catalog.closure((*situation.held, *(situation.facts.granted or ()), *verdict.missing))
+    hints = []
+    for variant in guards.hidden(situation):
+        need = (variant.master if situation.from_master else None) or variant.requirement
+        if need.any_of and not guards.is_guard(variant) and not situation.catalog.satisfies(cured, need.any_of):
+            hints.append(f"{variant.says[:1].upper()}{variant.says[1:]}, the call takes {either(need.any_of)} of {situation.container}.")
+    return hints
 
 
 def _version_hint(situation: Situation) -> list[str]:

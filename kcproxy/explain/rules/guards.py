@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from kcproxy.catalog import Variant
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.rules.roles import grant_evidence, permissions_could_open, token_evidence
-from kcproxy.explain.situation import Situation
-from kcproxy.explain.text import list_of, shown
+from kcproxy.explain.situation import Situation, roles_to_add
+from kcproxy.explain.text import either, list_of, shown
 from kcproxy.model import Cause
 
 _GUARD_VARIANTS = ("admin-role-", "administrator")
@@ -41,9 +42,53 @@ def escalation_guard(situation: Situation) -> Finding | None:
     )
 
 
-def _hidden_variants(situation: Situation) -> tuple[str, ...]:
+def target_needs_other_role(situation: Situation) -> Finding | None:
+    """The roles at hand open this call for most targets, but not for those of a kind that the request does not show: a client's role by its id."""
+    plain, known = situation.requirement, _known_roles(situation)
+    if plain is None or plain.variant is not None or not _suffices(situation) or situation.scope_suffices is False:
+        return None
+    for variant in hidden(situation):
+        need = (variant.master if situation.from_master else None) or variant.requirement
+        if not need.admits or is_guard(variant) or situation.catalog.satisfies(known, need.admits):
+            continue
+        evidence = (
+            f"the roles at hand open this call for other targets; in the table of Keycloak {situation.catalog.version} it takes"
+            f" {either(need.any_of or need.admits)} {variant.says}"
+        )
+        cause = Cause.MASTER_ROLE_MISSING if situation.from_master and situation.request.target.realm else Cause.ROLE_MISSING
+        return found(
+            situation,
+            cause,
+            LIKELY,
+            evidence,
+            *token_evidence(situation),
+            *grant_evidence(situation),
+            missing=roles_to_add(situation.catalog, need, known),
+            summary="{who} may not {operation}{where} {says}: {roles_phrase} is missing.",
+            says=variant.says,
+        )
+    return None
+
+
+def _known_roles(situation: Situation) -> frozenset[str]:
+    """What is granted, if that was looked up, else what the token names."""
+    granted = situation.facts.granted
+    return situation.held if granted is None else situation.catalog.closure(granted)
+
+
+def is_guard(variant: Variant) -> bool:
+    """Whether the variant is about handing out or taking on power: no more of it is recommended for that."""
+    return variant.id.startswith(_GUARD_VARIANTS)
+
+
+def hidden(situation: Situation) -> tuple[Variant, ...]:
+    """The variants of the operation that only the server or a look-up can tell."""
     entry = situation.catalog.entry(situation.request.target)
-    return tuple(variant.id for variant in entry.variants if not variant.visible) if entry else ()
+    return tuple(variant for variant in entry.variants if not variant.visible) if entry else ()
+
+
+def _hidden_variants(situation: Situation) -> tuple[str, ...]:
+    return tuple(variant.id for variant in hidden(situation))
 
 
 def _variant_says(situation: Situation) -> str:

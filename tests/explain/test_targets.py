@@ -1,0 +1,49 @@
+"""What the request does not show: a role by its id can be a client's, and then takes another role than the plain call."""
+
+import pytest
+
+from kcproxy import catalog as catalogs
+from kcproxy.model import Cause, Facts
+from tests.explain.cases import held, master
+from tests.explain.stage import USER_ID, ask
+
+_PATH = f"/admin/realms/demo/roles-by-id/{USER_ID}"
+_TABLE = catalogs.load("26.7.4")
+
+
+def test_the_first_refusal_says_what_it_takes_if_the_role_is_a_clients() -> None:
+    told = ask("DELETE", _PATH, caller=held(), catalog=_TABLE, facts=Facts(granted=(), full_scope=True))
+    assert told is not None
+    assert told.verdict.missing == ("manage-realm",)
+    assert told.hints == ("When the role belongs to a client, the call takes manage-clients of realm-management.",)
+
+
+@pytest.mark.parametrize("facts", [None, Facts(granted=("manage-realm",), full_scope=True)], ids=["claims alone", "looked up"])
+def test_refused_with_the_plain_role_it_names_the_other_one(facts: Facts | None) -> None:
+    told = ask("DELETE", _PATH, caller=held("manage-realm"), catalog=_TABLE, facts=facts)
+    assert told is not None
+    assert told.verdict.cause is Cause.ROLE_MISSING
+    assert told.verdict.missing == ("manage-clients",)
+    assert "when the role belongs to a client: the role manage-clients of the client realm-management is missing" in told.summary
+    assert told.fixes[0].roles == ("manage-clients",)
+    assert told.hints == ()
+
+
+def test_a_token_of_master_takes_it_from_the_realms_client_in_master() -> None:
+    told = ask("DELETE", _PATH, caller=master("manage-realm"), catalog=_TABLE, facts=None)
+    assert told is not None
+    assert told.verdict.cause is Cause.MASTER_ROLE_MISSING
+    assert told.verdict.missing == ("manage-clients",)
+    assert told.verdict.container == "demo-realm"
+
+
+def test_with_both_roles_nothing_about_the_target_is_claimed() -> None:
+    told = ask("DELETE", _PATH, caller=held("manage-clients", "manage-realm"), catalog=_TABLE, facts=None)
+    assert told is not None
+    assert told.verdict.cause is Cause.ROLE_REVOKED
+
+
+def test_no_more_power_is_named_for_targets_that_are_administrators() -> None:
+    told = ask("POST", f"/admin/realms/demo/users/{USER_ID}/impersonation", caller=held(), catalog=_TABLE, facts=None)
+    assert told is not None
+    assert not any("administrator" in hint for hint in told.hints)
