@@ -1,0 +1,72 @@
+"""Having a library and its tests: from its package registry through the ordinary client, from its git repository, or from a clone at hand."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+WORK = Path(__file__).resolve().parents[2] / ".work" / "suites"
+"""Where libraries, their tests and results are kept (ignored by git)."""
+_SECONDS = 300
+_QUIETLY = {"GIT_TERMINAL_PROMPT": "0", "npm_config_update_notifier": "false"}
+
+
+class NotHad(Exception):
+    """A library's tests could not be had; the message says what was tried and what came of it."""
+
+
+def clones_from_environment() -> Path | None:
+    """The folder with clones that `SUITES_CLONES` names."""
+    named = os.environ.get("SUITES_CLONES")
+    return Path(named) if named else None
+
+
+def asked(command: Sequence[str], *, folder: Path) -> str:
+    """What the command prints on standard output. NotHad where it is not installed, fails or takes too long."""
+    if shutil.which(command[0]) is None:
+        raise NotHad(f"{Path(command[0]).name} is not installed")
+    shown = " ".join([Path(command[0]).name, *command[1:3]])
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=os.environ | _QUIETLY,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_SECONDS,
+            text=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise NotHad(f"`{shown}` did not end within {_SECONDS} s") from None
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines() or ["nothing"]
+        raise NotHad(f"`{shown}` failed and said: {said[-1]}")
+    return done.stdout
+
+
+def checked_out(repository: str, tag: str, *, clones: Path | None, target: Path) -> None:
+    """The files of a GitHub repository (`owner/name`) at a tag: of the clone `name` in the folder of clones, or of the repository itself."""
+    name = repository.rpartition("/")[2]
+    origin = f"https://github.com/{repository}.git" if clones is None else (clones / name).resolve().as_uri()
+    shutil.rmtree(target, ignore_errors=True)
+    try:
+        asked(
+            ["git", "-c", "advice.detachedHead=false", "clone", "--quiet", "--depth", "1", "--branch", tag, origin, str(target)],
+            folder=target.parent,
+        )
+    except NotHad as error:
+        where = f"a clone {name} in the folder of clones" if clones else f"the repository {repository}"
+        raise NotHad(f"its tests are in no package; {where} at {tag} could not be had: {error}") from None
+
+
+def once(folder: Path, content: str, prepare: Callable[[], None]) -> None:
+    """Prepare the folder where that has not been done for this content; half-done work is begun anew the next time."""
+    stamp = folder / ".ready"
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == content:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    prepare()
+    stamp.write_text(content, encoding="utf-8")

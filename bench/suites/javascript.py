@@ -1,0 +1,79 @@
+"""The JavaScript admin client: the published package, and the tests of its last repository of its own (the package has none)."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from bench.suites.having import asked, checked_out, once
+from bench.suites.outcome import Run
+from bench.suites.reports import mocha
+from bench.suites.suite import Place, Suite, report_of, run_bounded
+
+VERSION = "26.7.4"
+REPOSITORY = "keycloak/keycloak-nodejs-admin-client"
+TAG = "v21.0.0-dev.7"
+_PACKAGES = {
+    "@keycloak/keycloak-admin-client": VERSION,
+    "@faker-js/faker": "7.6.0",
+    "chai": "4.5.0",
+    "lodash-es": "4.18.1",
+    "mocha": "10.8.2",
+    "tsx": "4.23.15",
+}
+_PACKAGE = json.dumps({"name": "suite", "private": True, "type": "module", "dependencies": _PACKAGES})
+DEFAULT_ADDRESS = "http://127.0.0.1:8180"
+"""Where the published package looks for Keycloak when nobody tells it: the tests do not."""
+WRITTEN_ADDRESS = "http://localhost:8080"
+WRITTEN_MAIL = "host: 'smtp.mailtrap.io',"
+
+
+def _prepare(folder: Path, clones: Path | None) -> None:
+    def prepare() -> None:
+        checked_out(REPOSITORY, TAG, clones=clones, target=folder / "clone")
+        (folder / "package.json").write_text(_PACKAGE, encoding="utf-8")
+        asked(["npm", "install", "--no-audit", "--no-fund", "--silent"], folder=folder)
+
+    once(folder, f"{TAG} {_PACKAGE}", prepare)
+
+
+def run(folder: Path, place: Place, label: str) -> Run:
+    """Every test. The tests name the library by `../src`, which is the published package here."""
+    place_sources(folder, place)
+    report, log = folder / f"{label}.json", folder / f"{label}.log"
+    report.unlink(missing_ok=True)
+    options = ["--exit", "--reporter", "json", "--reporter-option", f"output={report}", "test/**/*.spec.ts"]
+    environment = {"NODE_OPTIONS": f"{os.environ.get('NODE_OPTIONS', '')} --import tsx".strip()}
+    printed = run_bounded(["node_modules/.bin/mocha", *options], folder=folder, environment=environment, log=log)
+    return report_of(mocha(report.read_text(encoding="utf-8")) if report.exists() else {}, log=log, printed=printed)
+
+
+def place_sources(folder: Path, place: Place) -> None:
+    """Tests and package anew, with the addresses that they have written down replaced: neither can be told one."""
+    for name, source in (("test", "clone/test"), ("src", "node_modules/@keycloak/keycloak-admin-client/lib")):
+        shutil.rmtree(folder / name, ignore_errors=True)
+        shutil.copytree(folder / source, folder / name)
+    replaced(folder / "src/utils/constants.js", DEFAULT_ADDRESS, place.url)
+    # Keycloak reads this document itself, so it is Keycloak's own address either way.
+    replaced(folder / "test/idp.spec.ts", WRITTEN_ADDRESS, place.keycloak_url)
+    replaced(folder / "test/users.spec.ts", WRITTEN_MAIL, f"host: '127.0.0.1', port: '{place.mail_port}',")
+
+
+def replaced(file: Path, old: str, new: str) -> None:
+    """Replace a text in a file; ValueError where it is not in there, so that no test goes to an address that nobody chose."""
+    text = file.read_text(encoding="utf-8")
+    if old not in text:
+        raise ValueError(f"{old} is not in {file.name}")
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+SUITE = Suite(
+    name="js",
+    library="@keycloak/keycloak-admin-client (JavaScript)",
+    version=VERSION,
+    tests_from=f"folder `test` of {REPOSITORY} at {TAG}, the last that had a repository of its own; neither the package nor a small repository has newer ones",
+    left_out={},
+    adapted="addresses that are written down in package and tests: Keycloak's, and that of a mail server in the internet",
+    prepare=_prepare,
+    run=run,
+)

@@ -1,0 +1,83 @@
+"""Sessions with kcadm.sh, Keycloak's own command line: what each command prints and how it ends."""
+
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.suites.kcadm_steps import FILES, SESSION, Step
+from bench.suites.outcome import Outcome, Run, numbered
+from bench.suites.suite import Place, Suite
+from tools.realserver import fetch_distribution
+
+VERSION = "26.7.4"
+_COMMAND_SECONDS = 60
+_QUICKLY = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
+_VARYING = (
+    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "(id)"),
+    (re.compile(r"(?m)^(Date:) .*$"), r"\1 (time)"),
+    (re.compile(r"\b1[0-9]{12}\b"), "(time)"),
+)
+
+
+def _prepare(folder: Path, _clones: Path | None) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    fetch_distribution(VERSION)
+
+
+def run(folder: Path, place: Place, label: str, *, steps: Sequence[Step] = SESSION) -> Run:
+    """Every command in turn, with a configuration file of its own."""
+    own = folder / label
+    own.mkdir(parents=True, exist_ok=True)
+    for name, content in FILES.items():
+        (own / name).write_text(content, encoding="utf-8")
+    (own / "kcadm.config").unlink(missing_ok=True)
+    known = {"url": place.url, "admin": place.username}
+    return numbered([(step.line, _ran(step, own, place, known)) for step in steps])
+
+
+def _ran(step: Step, folder: Path, place: Place, known: dict[str, str]) -> str:
+    program = str(fetch_distribution(VERSION) / "bin" / "kcadm.sh")
+    secrets = {"KC_CLI_PASSWORD": place.password, "KC_CLI_CLIENT_SECRET": "robot-secret"}
+    done = subprocess.run(
+        [program, *step.arguments(known), "--config", "kcadm.config"],
+        cwd=folder,
+        env={**os.environ, "KC_OPTS": _QUICKLY, "LC_ALL": "C.UTF-8", **secrets, **step.environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=_COMMAND_SECONDS,
+        text=True,
+        check=False,
+    )
+    if step.keep:
+        known[step.keep] = done.stdout.strip()
+    verdict = Outcome.FAILED if done.returncode else Outcome.PASSED
+    return f"{verdict}\n{shown(done.stdout, step, place)}"
+
+
+def shown(printed: str, step: Step, place: Place) -> str:
+    """What was printed without what differs from run to run: ids, times, the address that was called. A refusal told in the words expected
+    of it, or barely, becomes the same text.
+    """
+    text = printed.strip().replace(place.url, "(address)")
+    if step.own_address:
+        text = text.replace(place.keycloak_url, "(address)")
+    for pattern, instead in _VARYING:
+        text = pattern.sub(instead, text)
+    told = place.url != place.keycloak_url and all(word in text for word in step.refused)
+    bare = place.url == place.keycloak_url
+    return f"(refused for want of {', '.join(step.refused)})" if step.refused and (told or bare) else text
+
+
+SUITE = Suite(
+    name="kcadm",
+    library="kcadm.sh (Keycloak's command line)",
+    version=VERSION,
+    tests_from=f"a session of {len(SESSION)} commands written here; what each prints is compared word for word, without ids and times",
+    left_out={},
+    adapted="none",
+    prepare=_prepare,
+    run=run,
+)

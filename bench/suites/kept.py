@@ -1,0 +1,31 @@
+"""What was found, kept from one call to the next, so that suites can be run one by one and stand on one page."""
+
+import json
+from pathlib import Path
+
+from bench.suites.having import WORK
+from bench.suites.outcome import Found, Run
+
+RESULTS = WORK / "results"
+_WAYS = ("direct", "proxied", "preserving")
+
+
+def keep(name: str, found: Found, *, folder: Path = RESULTS) -> None:
+    """Write what was found of a suite."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {way: [dict(run) for run in getattr(found, way)] for way in _WAYS}
+    (folder / f"{name}.json").write_text(json.dumps({**content, "unavailable": found.unavailable}), encoding="utf-8")
+
+
+def kept(name: str, *, folder: Path = RESULTS) -> Found | None:
+    """What was found of it before; None where it never ran here."""
+    file = folder / f"{name}.json"
+    if not file.exists():
+        return None
+    content = json.loads(file.read_text(encoding="utf-8"))
+    direct, proxied, preserving = (_runs(content[way]) for way in _WAYS)
+    return Found(direct=direct, proxied=proxied, preserving=preserving, unavailable=content["unavailable"])
+
+
+def _runs(listed: list[dict[str, str]]) -> tuple[Run, ...]:
+    return tuple(listed)

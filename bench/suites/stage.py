@@ -1,0 +1,92 @@
+"""What a run needs around it: a fresh Keycloak, a kcproxy process before it, a mail sink, a realm made anew."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.processes import end, free_port, wait_until_ready
+from bench.suites.suite import Place
+from tools.measure.mail import mail_sink
+
+FEATURES = ("admin-fine-grained-authz:v1", "token-exchange:v1")
+"""What python-keycloak's and gocloak's own test servers switch on, as far as their tests need it."""
+_PATIENCE_SECONDS = 60.0
+
+
+@contextmanager
+def proxy(keycloak_url: str, folder: Path, *, preserve_host: bool = False) -> Iterator[str]:
+    """A process `kcproxy serve` with nothing but the two addresses set; gives its URL. It has to end with exit code 0."""
+    port = free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("KCPROXY_")}
+    environment |= {
+        "KCPROXY_UPSTREAM": keycloak_url,
+        "KCPROXY_LISTEN": f"127.0.0.1:{port}",
+        "KCPROXY_ADMIN_LISTEN": f"127.0.0.1:{port + 1}",
+    }
+    if preserve_host:
+        environment["KCPROXY_UPSTREAM__PRESERVE_HOST"] = "true"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "kcproxy.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "kcproxy", "serve"], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+        )
+        try:
+            wait_until_ready(port + 1, "/readyz", _PATIENCE_SECONDS)
+            yield f"http://localhost:{port}"
+        finally:
+            end(process)
+    if process.returncode:
+        raise RuntimeError(f"kcproxy ended with {process.returncode}: {(folder / 'kcproxy.log').read_text(errors='replace')[-1500:]}")
+
+
+@contextmanager
+def mail_taken() -> Iterator[int]:
+    """A mail sink in a thread of its own; gives its port."""
+    ready, done = threading.Event(), threading.Event()
+    port: list[int] = []
+
+    async def serve() -> None:
+        async with mail_sink() as number:
+            port.append(number)
+            ready.set()
+            await asyncio.to_thread(done.wait)
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    try:
+        ready.wait(10)
+        yield port[0]
+    finally:
+        done.set()
+        thread.join()
+
+
+def realm_made(place: Place, realm: Mapping[str, object]) -> None:
+    """Import a realm, in place of one of that name that is there already. Goes to Keycloak itself, as it is no part of the run."""
+    form = {"grant_type": "password", "client_id": "admin-cli", "username": place.username, "password": place.password}
+    encoded = urllib.parse.urlencode(form).encode()
+    granted = _sent(urllib.request.Request(f"{place.keycloak_url}/realms/master/protocol/openid-connect/token", data=encoded))
+    headers = {"Authorization": f"Bearer {json.loads(granted)['access_token']}", "Content-Type": "application/json"}
+    realms = f"{place.keycloak_url}/admin/realms"
+    try:
+        _sent(urllib.request.Request(f"{realms}/{realm['realm']}", headers=headers, method="DELETE"))
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code != 404:
+            raise
+    _sent(urllib.request.Request(realms, data=json.dumps(realm).encode(), headers=headers))
+
+
+def _sent(request: urllib.request.Request) -> bytes:
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        body: bytes = answer.read()
+    return body
