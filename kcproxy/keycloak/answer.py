@@ -32,8 +32,8 @@ class Source(Protocol):
 class PooledAnswer:
     """UpstreamAnswer of the pool. The connection fills it from one side, the caller empties it from the other.
 
-    ``length`` is the body's size in bytes where the head said it; ``retried`` tells that a stale connection was replaced
-    under way. Where the body ends, the connection is already somebody else's; what is left to read is here.
+    ``length`` is the body's size in bytes where the head said it; ``reused`` tells that its connection had carried exchanges before,
+    ``retried`` that a stale one was replaced under way. Where the body ends, the connection is already somebody else's; what is left to read is here.
     """
 
     __slots__ = (
@@ -49,6 +49,7 @@ class PooledAnswer:
         "length",
         "reason",
         "retried",
+        "reused",
         "status",
     )
 
@@ -59,6 +60,7 @@ class PooledAnswer:
         self.headers: RawHeaders = ()
         self.length: int | None = None
         self.retried = False
+        self.reused = False
         self._source = source
         self._chunks: deque[bytes] = deque()
         self._unread_bytes = 0
@@ -110,6 +112,11 @@ class PooledAnswer:
                 self._waiter = None
         if self.status == 0 and self._failure is not None:
             raise self._failure
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What it failed with, so far as it has."""
+        return self._failure
 
     def whole(self) -> bytes | None:
         """The whole body where all of it has arrived already, without waiting; None, and nothing taken, where it has not."""

@@ -3,6 +3,9 @@
     idle ── start ──▶ head awaited ── head ──▶ body ── end ──▶ idle (kept) or closed
                            └── reset, EOF, garbage, too slow, given up ──▶ closed
 
+An exchange is waited for (``start``), or it has a taker who is called when the answer comes (``begin``): with an answer as a whole that is
+known already, or, whatever else happens, with the PooledAnswer that ``start`` would have given.
+
 Time limits are one ``deadline`` a connection, looked at from outside at intervals, so that an exchange costs no timer.
 """
 
@@ -10,11 +13,12 @@ import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Protocol, cast
 
 from kcproxy.errors import UpstreamBroken, UpstreamTimeout
 from kcproxy.keycloak.answer import PooledAnswer
 from kcproxy.keycloak.framing import FramingError
+from kcproxy.keycloak.heads import KnownHead, KnownHeads
 from kcproxy.keycloak.parser import AnswerParser
 
 
@@ -32,17 +36,36 @@ class ConnectionLimits:
     keepalive_seconds: float
 
 
+class Taker(Protocol):
+    """Who is called with an answer instead of waiting for it. One of ``pass_on`` and ``take`` is called, once; neither raises."""
+
+    def accepts(self, known: KnownHead) -> bool:
+        """Whether ``pass_on`` can do with an answer of this head."""
+        ...
+
+    def pass_on(self, known: KnownHead, data: bytes) -> None:
+        """A whole answer, head and body in ``data``; its connection is free already."""
+        ...
+
+    def take(self, answer: PooledAnswer) -> None:
+        """An answer of which something has come, perhaps all, or that has failed."""
+        ...
+
+
 class Connection(asyncio.Protocol):
     """See the module. ``on_idle`` is told when it can carry another exchange, ``on_lost`` when it is gone, each with itself."""
 
     __slots__ = (
         "_answer",
+        "_heads",
         "_limits",
         "_loop",
+        "_method",
         "_on_idle",
         "_on_lost",
         "_parser",
         "_paused",
+        "_taker",
         "_transport",
         "_upload",
         "_write_gate",
@@ -57,8 +80,9 @@ class Connection(asyncio.Protocol):
         *,
         on_idle: Callable[["Connection"], None],
         on_lost: Callable[["Connection"], None],
+        heads: KnownHeads | None = None,
     ) -> None:
-        """Not connected yet. To be called on the running loop."""
+        """Not connected yet. To be called on the running loop. ``heads`` are those that all connections to the server know."""
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._on_idle = on_idle
@@ -66,6 +90,9 @@ class Connection(asyncio.Protocol):
         self._parser = AnswerParser()
         self._transport: asyncio.Transport
         self._answer: PooledAnswer | None = None
+        self._heads = heads or KnownHeads()
+        self._taker: Taker | None = None
+        self._method = ""
         self._upload: asyncio.Task[None] | None = None
         self._write_gate: asyncio.Future[None] | None = None
         self._paused = False
@@ -78,7 +105,7 @@ class Connection(asyncio.Protocol):
     @property
     def usable(self) -> bool:
         """Whether an exchange can be started: connected, idle, and not seen to be closed."""
-        return not self.closed and self._answer is None and not self._transport.is_closing()
+        return not self.closed and self._answer is None and self._taker is None and not self._transport.is_closing()
 
     def start(self, method: str, data: bytes) -> PooledAnswer:
         """Send a request's head, with the whole of its body where it is small; gives the answer that will be filled."""
@@ -90,19 +117,31 @@ class Connection(asyncio.Protocol):
         self._touch()
         return answer
 
+    def begin(self, method: str, data: bytes, taker: Taker) -> None:
+        """The same for a request that is complete in ``data``, and an answer that nobody waits for."""
+        self._taker = taker
+        self._method = method
+        self.exchanges += 1
+        self._transport.write(data)
+        self.deadline = self._loop.time() + self._limits.response_timeout_seconds
+
     def expire(self) -> None:
         """The deadline has passed: an idle connection closes, an exchange fails."""
+        taker = self._answered()
         if self._answer is None:
             self.abort()
         else:
-            self.fail(UpstreamTimeout(self._overdue()))
+            self.fail(UpstreamTimeout(self._overdue()), taker)
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException, taker: Taker | None = None) -> None:
         """End the exchange with this error, and the connection with it."""
+        taker = taker or self._answered()
         answer, self._answer = self._answer, None
         if answer is not None:
             answer.fail(error)
         self.abort()
+        if taker is not None and answer is not None:
+            taker.take(answer)
 
     def abort(self) -> None:
         """Close at once, without a goodbye: between exchanges there is nothing left to say, within one nothing to save."""
@@ -158,8 +197,8 @@ class Connection(asyncio.Protocol):
         self._touch()
 
     def abandon(self) -> None:
-        """Nobody wants the rest of the answer: close, so that the server stops too."""
-        self._answer = None
+        """Nobody wants the answer, or the rest of it: close, so that the server stops too."""
+        self._answer = self._taker = None
         self.abort()
 
     # what the loop does with it
@@ -170,34 +209,31 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of an answer; unasked for, they end the connection."""
-        answer = self._answer
-        if answer is None:
+        taker = self._taker
+        if taker is not None:
+            self._begun(taker, data)
+        elif self._answer is not None:
+            self._feed(self._answer, data)
+        else:
             self.abort()
-            return
-        try:
-            complete = self._parser.feed(data)
-        except FramingError as error:
-            self.fail(UpstreamBroken(f"the answer of {self._limits.name} cannot be used: {error}"))
-            return
-        if complete:
-            self._finish(answer, reusable=self._parser.reusable)
-        elif self._parser.head_done:
-            self._touch()
 
     def eof_received(self) -> None:
         """The server sends no more; where its end is the body's end, the body is complete. The transport closes itself."""
         if self._answer is not None and self._parser.end_of_stream():
-            self._finish(self._answer, reusable=False)
+            self._finish(self._answer, reusable=False)  # what has a taker has not begun, so that its end is a loss
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Closed, by whomever: whoever waits is told, and the pool can open another."""
         self.closed = True
         self.resume_writing()
+        taker = self._answered()
         answer, self._answer = self._answer, None
         if answer is not None:
             answer.fail(self._lost(exc))
         self._stop_upload()
         self._on_lost(self)
+        if taker is not None and answer is not None:
+            taker.take(answer)
 
     def pause_writing(self) -> None:
         """The server takes the body more slowly than it comes."""
@@ -214,6 +250,45 @@ class Connection(asyncio.Protocol):
 
     # inside
 
+    def _begun(self, taker: Taker, data: bytes) -> None:
+        """The first bytes of an answer that has a taker: all of it, as it is known already, or something for the parser."""
+        known = self._heads.find(data) if self._write_gate is None and self._method != "HEAD" else None
+        if known is not None and taker.accepts(known) and not self._transport.is_closing():
+            self._taker = None
+            self.deadline = self._loop.time() + self._limits.keepalive_seconds
+            self._on_idle(self)
+            taker.pass_on(known, data)
+            return
+        self._answered()
+        answer = self._answer
+        if answer is None:
+            return
+        if self._feed(answer, data) and self._method != "HEAD" and answer.length is not None and self._parser.reusable:
+            self._heads.learn(data, answer.status, answer.reason, answer.headers, body_bytes=answer.length)
+        taker.take(answer)
+
+    def _answered(self) -> Taker | None:
+        """From here on an exchange that has a taker is one like any other, with an answer to be filled."""
+        taker, self._taker = self._taker, None
+        if taker is not None:
+            self._answer = PooledAnswer(self)
+            self._answer.reused = self.exchanges > 1
+            self._parser.begin(self._method, self._answer)
+        return taker
+
+    def _feed(self, answer: PooledAnswer, data: bytes) -> bool:
+        """Bytes for the parser; whether they complete the answer."""
+        try:
+            complete = self._parser.feed(data)
+        except FramingError as error:
+            self.fail(UpstreamBroken(f"the answer of {self._limits.name} cannot be used: {error}"))
+            return False
+        if complete:
+            self._finish(answer, reusable=self._parser.reusable)
+        elif self._parser.head_done:
+            self._touch()
+        return complete
+
     def _finish(self, answer: PooledAnswer, *, reusable: bool) -> None:
         self._answer = None
         answer.end()
@@ -228,8 +303,11 @@ class Connection(asyncio.Protocol):
     def _touch(self) -> None:
         """Set the deadline that fits what is waited for: infinite where it is the caller who is slow."""
         now = self._loop.time()
-        if self._answer is None:
+        if self._answer is None and self._taker is None:
             self.deadline = now + self._limits.keepalive_seconds
+        elif self._taker is not None:
+            limits = self._limits
+            self.deadline = now + (limits.response_timeout_seconds if self._write_gate is None else limits.idle_timeout_seconds)
         elif self._paused or (self._upload is not None and self._write_gate is None):
             self.deadline = math.inf
         elif self._parser.head_done or self._write_gate is not None:

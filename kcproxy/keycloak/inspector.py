@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from kcproxy.explain.claims import roles_of_client
 from kcproxy.explain.situation import owner_of_roles
 from kcproxy.keycloak.reader import NONE, Reader, Reading
 from kcproxy.keycloak.signatures import is_signed_by, key_ids
@@ -25,6 +26,7 @@ LEAST_ROLES = ("view-clients", "view-realm", "view-users")
 
 _SHARE_OF_BUDGET = 0.9  # what is left is for putting the answer together
 _CLAIM_DOUBT_SECONDS = 30
+_MAX_SESSIONS = 500  # of a client with more, a session that is not among these may still be alive
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class _Where:
     base: str
     container: str
     owner: str
+    server_wide: bool = False
 
 
 class Inspector:
@@ -97,26 +100,47 @@ class Inspector:
 
     async def _who_is_left(self, caller: Caller, realm: str, known: dict[str, Any]) -> None:
         base = f"/admin/realms/{_segment(realm)}"
-        await asyncio.gather(
-            self._realm(realm, known),
-            self._client(realm, caller.client_id, known),
-            self._account(base, caller, known),
-        )
+        if caller.subject is not None and not _is_offline(caller):
+            looked = self._client(realm, caller.client_id, known), self._account(base, caller, known)
+            await asyncio.gather(self._realm(realm, known), *looked, self._session(base, caller, known))
+            return
+        client, _ = await asyncio.gather(self._client(realm, caller.client_id, known), self._realm(realm, known))
+        await self._session_of_client(base, caller, client, known)
+        await self._account(base, caller, known)
 
     async def _account(self, base: str, caller: Caller, known: dict[str, Any]) -> None:
-        if caller.subject is None:
+        account = caller.subject or known.get("account_id")
+        if account is None:
             return
-        user = f"{base}/users/{_segment(caller.subject)}"
-        found = await self._reader.get(user, "account", volatile=True)
+        found = await self._reader.get(f"{base}/users/{_segment(account)}", "account", volatile=True)
         if found.status in {200, 404}:
             known["account_known"] = found.status == 200
         if isinstance(found.object.get("enabled"), bool):
             known["account_enabled"] = found.object["enabled"]
         _take(found.object, known, "notBefore", "account_not_before_epoch_seconds", int)
-        if caller.session_id is not None and "offline_access" not in caller.scopes:
-            sessions = (await self._reader.get(f"{user}/sessions", "sessions", volatile=True)).items
-            if sessions is not None:
-                known["session_alive"] = any(isinstance(item, dict) and item.get("id") == caller.session_id for item in sessions)
+
+    async def _session(self, base: str, caller: Caller, known: dict[str, Any]) -> None:
+        """Whether the account of ``sub`` has the session of the token."""
+        if caller.session_id is None or caller.subject is None:
+            return
+        sessions = (await self._reader.get(f"{base}/users/{_segment(caller.subject)}/sessions", "sessions", volatile=True)).items
+        if sessions is not None:
+            known["session_alive"] = _session_in(sessions, caller) is not None
+
+    async def _session_of_client(self, base: str, caller: Caller, client: Mapping[str, Any], known: dict[str, Any]) -> None:
+        """The session by the client's list: for offline sessions, and for tokens that name no account (lightweight ones)."""
+        if caller.session_id is None or not isinstance(client.get("id"), str):
+            return
+        path = f"{base}/clients/{_segment(client['id'])}"
+        kinds = ("user-sessions", "offline-sessions") if _is_offline(caller) else ("user-sessions",)
+        lists = [(await self._reader.get(f"{path}/{kind}?first=0&max={_MAX_SESSIONS}", "sessions", volatile=True)).items for kind in kinds]
+        session = next((found for items in lists if (found := _session_in(items or [], caller))), None)
+        if session is not None:
+            known["session_alive"] = True
+            _take(session, known, "userId", "account_id", str)
+            _take(session, known, "username", "account_name", str)
+        elif all(items is not None and len(items) < _MAX_SESSIONS for items in lists):
+            known["session_alive"] = False
 
     # 403
 
@@ -132,10 +156,12 @@ class Inspector:
         )
         if owner is None:
             return
+        if caller.subject is None:
+            await self._session_of_client(base, caller, client, known)
         await asyncio.gather(
             self._scope(base, caller, owner, client, known),
             self._mappers(base, caller, client, known),
-            self._grants(_Where(base, container, owner), caller, client, known),
+            self._grants(_Where(base, container, owner, request.target.realm is None), caller, client, known),
         )
         await self._target(request, known)
 
@@ -154,17 +180,38 @@ class Inspector:
         is_service_account = caller.kind is CallerKind.SERVICE_ACCOUNT or (caller.kind is CallerKind.UNKNOWN and caller.session_id is None)
         if is_service_account and service_account is not None:
             known["service_account_id"] = service_account
-        account = service_account if is_service_account else caller.subject
+        account = service_account if is_service_account else caller.subject or known.get("account_id")
         if account is None:
             return
         granted = await self._effective(base, account, owner)
         if granted is not None:
             known["granted"] = granted
+        if not caller.lightweight and set(granted or ()) - set(caller.client_roles.get(where.container, ())):
+            await self._fresh_token(where, caller, client, account, known)
+        if where.server_wide:
+            await self._realm_roles(base, account, known)
         if not is_service_account and service_account is not None:
             known["granted_to_service_account"] = await self._effective(base, service_account, owner)
         elsewhere = await self._reader.get(f"{base}/users/{_segment(account)}/role-mappings", "grants", volatile=True)
         if elsewhere.object and granted is not None:
             known["granted_elsewhere"] = _elsewhere(elsewhere.object, where.container)
+
+    async def _fresh_token(self, where: _Where, caller: Caller, client: Mapping[str, Any], account: str, known: dict[str, Any]) -> None:
+        """What a token of this client and account would name of the owning client's roles: Keycloak's own example (nothing is issued)."""
+        if not isinstance(client.get("id"), str):
+            return
+        query = f"scope={quote(' '.join(caller.scopes), safe='')}&userId={_segment(account)}"
+        path = f"{where.base}/clients/{_segment(client['id'])}/evaluate-scopes/generate-example-access-token?{query}"
+        token = await self._reader.get(path, "example token", volatile=True)
+        if token.status != 200 or not isinstance(token.json, dict):
+            return
+        known["fresh_token_roles"] = roles_of_client(token.json, where.container)
+
+    async def _realm_roles(self, base: str, account: str, known: dict[str, Any]) -> None:
+        path = f"{base}/users/{_segment(account)}/role-mappings/realm/composite"
+        names = _names((await self._reader.get(path, "grants", volatile=True)).items)
+        if names is not None:
+            known["realm_roles_granted"] = names
 
     async def _service_account(self, base: str, client: Mapping[str, Any]) -> str | None:
         if not client.get("serviceAccountsEnabled") or not isinstance(client.get("id"), str):
@@ -300,6 +347,15 @@ def _elsewhere(mappings: Mapping[str, Any], container: str) -> tuple[str, ...]:
         if isinstance(item, dict)
     ]
     return tuple(realm + own)
+
+
+def _session_in(sessions: list[Any], caller: Caller) -> Mapping[str, Any] | None:
+    return next((item for item in sessions if isinstance(item, dict) and item.get("id") == caller.session_id), None)
+
+
+def _is_offline(caller: Caller) -> bool:
+    """Whether the token may live on an offline session: by its scope, or as newer versions say in its id."""
+    return "offline_access" in caller.scopes or (caller.token_id or "").startswith("of")
 
 
 def _segment(value: str) -> str:

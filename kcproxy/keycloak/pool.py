@@ -20,9 +20,10 @@ from typing import cast
 from kcproxy.errors import UpstreamBroken, UpstreamBusy, UpstreamUnreachable
 from kcproxy.keycloak.answer import PooledAnswer
 from kcproxy.keycloak.circuit import Circuit
-from kcproxy.keycloak.connection import Connection, ConnectionLimits, ConnectionStale
+from kcproxy.keycloak.connection import Connection, ConnectionLimits, ConnectionStale, Taker
 from kcproxy.keycloak.dial import Dialer
 from kcproxy.keycloak.framing import SAFE_METHODS
+from kcproxy.keycloak.heads import KnownHeads
 from kcproxy.keycloak.outgoing import Outgoing, outgoing
 from kcproxy.keycloak.upload import upload
 from kcproxy.keycloak.upstream import RawHeaders
@@ -47,6 +48,7 @@ class PoolUpstream:
             idle_timeout_seconds=settings.idle_timeout_seconds,
             keepalive_seconds=settings.keepalive_seconds,
         )
+        self._heads = KnownHeads()
         self._idle: list[Connection] = []
         self._connections: set[Connection] = set()
         self._places_taken = 0  # connections, and those being dialled
@@ -90,6 +92,31 @@ class PoolUpstream:
             if not (reused and safe and request.stream is None):
                 raise
         answer = await _attempt(await self._fresh_connection(), request)
+        answer.retried = True
+        return answer
+
+    def begin(self, method: str, data: bytes, taker: Taker) -> Connection | None:
+        """Send a request that is complete in ``data`` at once; its taker is called with the answer. None, and nothing sent, without an idle connection."""
+        connection = self._take_idle(probe=method not in SAFE_METHODS)
+        if connection is not None:
+            connection.begin(method, data, taker)
+        return connection
+
+    async def finish(
+        self, begun: PooledAnswer, method: str, raw_target: str, headers: RawHeaders, body: bytes | AsyncIterator[bytes] | None
+    ) -> PooledAnswer:
+        """Wait for what ``begin`` has begun: the answer's head, as ``exchange`` gives it, and by the same rule sent again."""
+        try:
+            await begun.head()
+        except ConnectionStale:
+            if not (begun.reused and method in SAFE_METHODS):
+                raise
+        except BaseException:
+            begun.release()
+            raise
+        else:
+            return begun
+        answer = await _attempt(await self._fresh_connection(), outgoing(method, raw_target, headers, body))
         answer.retried = True
         return answer
 
@@ -190,7 +217,7 @@ class PoolUpstream:
         return connection
 
     def _new_connection(self) -> Connection:
-        return Connection(self._limits, on_idle=self._hand_back, on_lost=self._lost)
+        return Connection(self._limits, on_idle=self._hand_back, on_lost=self._lost, heads=self._heads)
 
     # giving it back
 

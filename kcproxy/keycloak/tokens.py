@@ -41,6 +41,12 @@ class HeldToken:
     arrived_at: float
     refresh_at: float
     unusable_at: float
+    line: bytes = field(init=False, repr=False, compare=False)
+    """The field line that ends a request's head with this token, the empty line behind it."""
+
+    def __post_init__(self) -> None:
+        """Put the line together once."""
+        object.__setattr__(self, "line", b"Authorization: Bearer %b\r\n\r\n" % self.token.encode())
 
 
 class TokenSource:
@@ -82,6 +88,15 @@ class TokenSource:
         if now >= held.refresh_at and key not in self._flights and key not in self._failed:
             self._take_off(key, account)
         return held
+
+    def at_once(self, account: AccountSettings, now: float) -> HeldToken | None:
+        """The token in the cache where it is fresh and needs nothing done about it; ``now`` by the clock of the tokens."""
+        held = self._held.get(_key(account))
+        return held if held is not None and now < held.refresh_at and now < held.unusable_at else None
+
+    def taken(self, account: AccountSettings) -> None:
+        """Count a token that ``at_once`` gave and that went out."""
+        self._observer.token_cache_read(account.client_id, hit=True)
 
     async def replace(self, account: AccountSettings, refused_token: str, *, since: float | None = None) -> str | None:
         """Another token than the refused one, asked for no earlier than ``since`` (monotonic; None: any other will do).

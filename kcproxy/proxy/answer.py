@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kcproxy.keycloak.upstream import UpstreamAnswer
-from kcproxy.model import Answer, Explanation, RequestFacts, TargetKind
+from kcproxy.model import Answer, Explanation, RequestFacts, Target, TargetKind
 from kcproxy.proxy.facts import answer_facts, decoded, request_facts
 from kcproxy.proxy.headers import AnswerFields
 from kcproxy.proxy.passage import Passage
@@ -38,6 +38,11 @@ def may_be_explained(status: int, kind: TargetKind, raw_path: str = "") -> bool:
     if status in REFUSED:
         return True
     return status in _OTHER_EXPLAINED and (kind in _EXPLAINED_KINDS or _MEANT_FOR_THE_API.match(raw_path) is not None)
+
+
+def needs_explaining(status: int, target: Target, *, explained: bool) -> bool:
+    """Whether an answer may not pass before somebody has thought about it. ``explained``: whether refusals are explained at all."""
+    return status >= 400 and (status in REFUSED or (explained and may_be_explained(status, target.kind, target.raw_path)))
 
 
 class Explainer(Protocol):

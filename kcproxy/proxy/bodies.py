@@ -9,7 +9,7 @@ from aiohttp.streams import StreamReader
 
 from kcproxy.errors import RequestRefused
 from kcproxy.proxy.headers import RequestHead
-from kcproxy.proxy.protocol import Inbound
+from kcproxy.proxy.turn import Inbound
 
 BUFFER_BYTES = 65536
 """Bodies up to this size are read before they are sent on, so that a refused request can be repeated with another token."""

@@ -23,10 +23,16 @@ class Gate:
         self._max_active = max_active
         self._max_wait_seconds = max_wait_seconds
 
-    async def enter(self) -> None:
-        """Take a place, in turn. UpstreamBusy where none comes free in time."""
+    def enter_at_once(self) -> bool:
+        """Take a place where one is free and nobody waits for it; whether there was one."""
         if self.active < self._max_active and not self._waiting:
             self.active += 1
+            return True
+        return False
+
+    async def enter(self) -> None:
+        """Take a place, in turn. UpstreamBusy where none comes free in time."""
+        if self.enter_at_once():
             return
         if len(self._waiting) >= self._max_active:
             raise self._busy()

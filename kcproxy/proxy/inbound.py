@@ -35,6 +35,20 @@ class Admission:
 
     async def check(self, target: Target, head: RequestHead) -> str | None:
         """Who the caller is, as far as he had to show it. RequestRefused where he may not have a token injected."""
+        shown = self._shown(head)
+        if shown is None:
+            return None
+        if self.issuers is not None and shown.count(b".") == 2:
+            return await _verified(self.issuers, shown)
+        return _known(self.keys, shown, target)
+
+    def check_at_once(self, target: Target, head: RequestHead) -> str | None:
+        """The same where no token has to be verified: ``issuers`` is None."""
+        shown = self._shown(head)
+        return None if shown is None else _known(self.keys, shown, target)
+
+    def _shown(self, head: RequestHead) -> bytes | None:
+        """The key that is asked for; None where none is."""
         if self.own_names is not None:
             _check_host(head.text(b"host") or "", self.own_names)
         if self.keys is None and self.issuers is None:
@@ -44,9 +58,7 @@ class Admission:
             raise _refusal(
                 401, "key-required", "it shows no key; send one in the header Kcproxy-Key, or a token of Keycloak's as Authorization"
             )
-        if self.issuers is not None and shown.count(b".") == 2:
-            return await _verified(self.issuers, shown)
-        return _known(self.keys, shown, target)
+        return shown
 
 
 def admission_of(settings: Settings) -> Admission:

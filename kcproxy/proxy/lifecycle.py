@@ -21,6 +21,7 @@ from kcproxy.proxy.assembly import catalog_for, dismantle, plane_of
 from kcproxy.proxy.detection import keep_version, settle_now
 from kcproxy.proxy.forward import Plane
 from kcproxy.proxy.fronts import AdminPort, Front, SupervisorLink
+from kcproxy.proxy.lane import Lane
 from kcproxy.proxy.protocol import ProxyServer
 from kcproxy.proxy.reload import watch
 from kcproxy.proxy.service import ProxyService
@@ -119,7 +120,8 @@ class Process:
     async def _serve(self, observer: LiveObserver, catalog: Catalog, main: socket.socket, front: Front) -> None:
         self.observer = observer
         self.service = ProxyService(plane_of(self.settings, observer, catalog), observer)
-        server = ProxyServer(self.service.handle, self.settings.limits, on_bad_request=self.service.bad_request)
+        lane = Lane(self.service)
+        server = ProxyServer(self.service.handle, self.settings.limits, on_bad_request=self.service.bad_request, lane=lane)
         await front.open(self.settings, observer)
         tls = _server_tls(self.settings)
         listener = await _listen(server, main, tls)

@@ -2,6 +2,7 @@
 
 import re
 
+from kcproxy.keycloak.answer import PooledAnswer
 from kcproxy.keycloak.tokens import HeldToken
 from kcproxy.model import Caller, Explanation, Target
 from kcproxy.observe.events import RequestRecord
@@ -14,30 +15,25 @@ CALLER_GONE = 499
 
 
 class Passage:
-    """Mutable, one a request, never shared."""
+    """Mutable, one a request, never shared. What nearly no request has is a default of the class, for there are many requests."""
 
-    __slots__ = (
-        "account",
-        "admitted",
-        "arrived_at",
-        "body",
-        "caller",
-        "error_kind",
-        "explaining_seconds",
-        "explanation",
-        "head",
-        "held",
-        "peer",
-        "raw_target",
-        "replaced",
-        "retried",
-        "sent_bytes",
-        "started_at",
-        "status",
-        "target",
-        "token",
-        "upstream_seconds",
-    )
+    arrived_at = 0.0  # by the clock of the tokens
+    admitted: str | None = None  # who the caller is, where he had to show it
+    account: AccountSettings | None = None
+    held: HeldToken | None = None
+    token: str | None = None
+    body: Body | None = None
+    begun: PooledAnswer | None = None  # the answer to what has been sent already, until somebody waits for it
+    explanation: Explanation | None = None
+    caller: Caller | None = None
+    error_kind: str | None = None
+    status = CALLER_GONE
+    replaced = False
+    retried = False
+    received_bytes = 0
+    sent_bytes = 0
+    upstream_seconds = 0.0
+    explaining_seconds = 0.0  # our own time, look-ups included, in the midst of the upstream's
 
     def __init__(self, *, target: Target, raw_target: str, head: RequestHead, started_at: float, peer: str | None) -> None:
         """A request whose head has been read."""
@@ -46,21 +42,6 @@ class Passage:
         self.head = head
         self.started_at = started_at
         self.peer = peer
-        self.body: Body | None = None
-        self.arrived_at = 0.0  # by the clock of the tokens
-        self.admitted: str | None = None  # who the caller is, where he had to show it
-        self.account: AccountSettings | None = None
-        self.held: HeldToken | None = None
-        self.token: str | None = None
-        self.explanation: Explanation | None = None
-        self.caller: Caller | None = None
-        self.error_kind: str | None = None
-        self.status = CALLER_GONE
-        self.replaced = False
-        self.retried = False
-        self.sent_bytes = 0
-        self.upstream_seconds = 0.0
-        self.explaining_seconds = 0.0  # our own time, look-ups included, in the midst of the upstream's
 
     @property
     def operation(self) -> str:
@@ -77,7 +58,7 @@ class Passage:
             status=self.status,
             duration_seconds=now - self.started_at,
             upstream_seconds=self.upstream_seconds,
-            received_bytes=self.body.received_bytes if self.body is not None else 0,
+            received_bytes=self.received_bytes if self.body is None else self.body.received_bytes,
             sent_bytes=self.sent_bytes,
             injected_account=self.account.client_id if self.account is not None and self.token is not None else None,
             admitted=self.admitted,

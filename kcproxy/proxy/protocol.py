@@ -6,106 +6,73 @@ aiohttp parses (llhttp) and keeps the connection; what it would say and log abou
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
-from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
 from aiohttp.streams import StreamReader
 
+from kcproxy.proxy.edge import Edge
 from kcproxy.proxy.failures import Failure
+from kcproxy.proxy.turn import FailureResponse, Inbound, Sent
 from kcproxy.settings import LimitSettings
 
 log = logging.getLogger("kcproxy.proxy")
 
 _SWEEP_SECONDS = 1.0
-_READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _MAX_FIELDS = 1024
+_MAX_EARLY_BYTES = 65536
 
 
-class Inbound:
-    """One request as it came in: the parsed head, the body to be read, and the connection to answer on."""
+class QuickRequest(Protocol):
+    """A request on its way through the lane."""
 
-    __slots__ = ("_task", "message", "payload", "protocol", "writer")
+    wire: bytes
 
-    def __init__(
-        self,
-        message: RawRequestMessage,
-        payload: StreamReader,
-        protocol: "ProxyProtocol",
-        writer: AbstractStreamWriter | None,
-        task: "asyncio.Task[None] | None",
-    ) -> None:
-        """As aiohttp's request factory is called; only aiohttp itself needs a writer."""
-        self.message = message
-        self.payload = payload
-        self.protocol = protocol
-        self.writer = writer
-        self._task = task
+    def caller_left(self) -> None:
+        """His connection is gone."""
+        ...
 
-    @property
-    def peer(self) -> str | None:
-        """Address of whoever connected; None on a Unix socket."""
-        name = self.protocol.peername
-        return str(name[0]) if isinstance(name, tuple) and name else None
-
-    @property
-    def is_read(self) -> bool:
-        """Whether leaving it unfinished harms nobody."""
-        return self.message.method in _READS
-
-    def _finish(self) -> None:
-        """Called by aiohttp when the handler has returned."""
-
-    def _cancel(self, error: BaseException) -> None:
-        """Called by aiohttp when the connection is lost: a body still on its way never arrives."""
-        if not self.payload.is_eof():
-            self.payload.set_exception(error)
+    def dropped(self) -> None:
+        """It was to be carried on, and cannot be."""
+        ...
 
 
-class Sent:
-    """What a handler returns when its answer is on the wire already: only whether the connection may stay."""
+class QuickLane(Protocol):
+    """The lane, as a connection sees it; see ``lane``."""
 
-    __slots__ = ("keep_alive",)
-    __http_exception__ = False
+    def learn(self, wire: bytes, message: RawRequestMessage) -> Any:
+        """What to know of a request that the parser has read, for it and the next of its kind; None where the lane is not for it."""
+        ...
 
-    def __init__(self, *, keep_alive: bool) -> None:
-        """``keep_alive`` as aiohttp reads it."""
-        self.keep_alive = keep_alive
-
-    async def prepare(self, request: Any) -> None:
-        """Nothing left to do."""
-
-    async def write_eof(self) -> None:
-        """Nothing left to do."""
-
-
-KEPT = Sent(keep_alive=True)
-CLOSED = Sent(keep_alive=False)
-
-
-class FailureResponse(Sent):
-    """A refusal that aiohttp asks for where no handler has run: it is written when aiohttp prepares it."""
-
-    __slots__ = ("_failure",)
-
-    def __init__(self, failure: Failure) -> None:
-        """The connection is closed afterwards: what follows on it cannot be trusted."""
-        super().__init__(keep_alive=False)
-        self._failure = failure
-
-    async def prepare(self, request: Any) -> None:
-        """Write it."""
-        transport = request.protocol.transport
-        if transport is not None:
-            transport.write(self._failure.as_bytes(keep_alive=False))
+    def cross(self, protocol: "ProxyProtocol", block: Any, wire: bytes) -> Any:
+        """Send it on; None where it has to take the ordinary way."""
+        ...
 
 
 class ProxyProtocol(web.RequestHandler):
-    """One inbound connection."""
+    """One inbound connection.
 
-    __slots__ = ("_chunked_payload", "head_bytes", "head_since", "last", "limits", "on_bad_request")
+    What comes between two requests may go by the lane; everything else goes to aiohttp's parser. While the lane has a request of this
+    connection, what comes behind it waits.
+    """
+
+    __slots__ = (
+        "_block",
+        "_carried",
+        "_chunked_payload",
+        "_crossing",
+        "_early",
+        "_edge",
+        "_lane",
+        "_peer",
+        "head_bytes",
+        "head_since",
+        "last",
+        "limits",
+        "on_bad_request",
+    )
 
     def __init__(self, server: "ProxyServer", **options: Any) -> None:
         """Options are aiohttp's own. ``last`` tells that no further request of this connection can be trusted."""
@@ -116,6 +83,21 @@ class ProxyProtocol(web.RequestHandler):
         self.on_bad_request = server.on_bad_request
         self.head_since: float | None = None
         self.head_bytes = 0
+        self._peer: str | None = None
+        self._edge = Edge()
+        self._lane = server.lane
+        self._block: Any = None
+        self._crossing: Any = None
+        self._carried: Any = None
+        self._early = b""
+
+    @property
+    def peer(self) -> str | None:
+        """Address of whoever connected; None on a Unix socket."""
+        if self._peer is None:
+            name = self.peername
+            self._peer = str(name[0]) if isinstance(name, tuple) and name else None
+        return self._peer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Accept, or refuse at once where the bound on connections is reached."""
@@ -126,12 +108,116 @@ class ProxyProtocol(web.RequestHandler):
             self._refuse(Failure.of(503, "busy", "The proxy has all the connections open that its settings allow.", retry_after_seconds=1))
 
     def data_received(self, data: bytes) -> None:
-        """Parse; watch heads that do not come to an end."""
+        """Bytes of requests: for the lane, for the parser, or for later."""
+        if self._crossing is not None:
+            self._keep_for_later(data)
+            return
+        waiter = self._waiter
+        if self._lane is None or waiter is None or waiter.done() or not data:
+            self._parse(data)
+            self._watch_head(data)
+            return
+        # No request is being served, and none waits.
+        if self._block is not None and self._edge.between and self._cross(self._lane, data):
+            return
+        self._waiter = None  # so that aiohttp does not begin to serve what comes out before the lane has seen it
+        try:
+            self._parse(data)
+        finally:
+            self._waiter = waiter
+        if not (self._messages and self._learnt(self._lane)):
+            if self._messages:
+                waiter.set_result(None)
+            self._watch_head(data)
+
+    def _parse(self, data: bytes) -> None:
+        """To aiohttp's parser; what comes out of it is queued."""
+        before = len(self._messages)
         super().data_received(data)
-        if self._messages:
+        if len(self._messages) > before:
             self._look_at_queue()
+        self._edge.fed(data, [self._messages[place] for place in range(before, len(self._messages))])
         if self._chunked_payload is not None and self._chunked_payload.is_eof():
             self._after_chunks(data)
+
+    def _learnt(self, lane: QuickLane) -> bool:
+        """A request has been parsed that nobody serves yet: whether it goes by the lane."""
+        wire = self._edge.wire
+        if not (wire and self._edge.between and len(self._messages) == 1):
+            return False
+        self._edge.wire = b""
+        message = self._messages[0][0]
+        self._block = lane.learn(wire, message) if isinstance(message, RawRequestMessage) else None
+        return self._block is not None and self._cross(lane, wire)
+
+    def _cross(self, lane: QuickLane, wire: bytes) -> bool:
+        if self._paused:
+            return False  # the caller takes no more answers for now
+        self._crossing = lane.cross(self, self._block, wire)
+        if self._crossing is None:
+            return False
+        self._request_in_progress = True
+        self.head_since = None
+        self.head_bytes = 0
+        return True
+
+    def crossed(self) -> None:
+        """The request in the lane has been answered: the connection is there for the next."""
+        self._crossing = None
+        self._request_in_progress = False
+        if self._handler_waiter is not None and not self._handler_waiter.done():
+            self._handler_waiter.set_result(None)
+        if self._messages:  # the parser had read it
+            self._messages.popleft()
+            if self._parser is not None:
+                self._parser.message_consumed()
+        if self.transport is None:
+            return
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+        if self._early:
+            self._serve_early()
+
+    def carry_on(self, crossing: QuickRequest) -> None:
+        """The request in the lane cannot be finished there: it is handed to the ordinary loop, as if it had just been parsed."""
+        self._crossing = None
+        self._carried = crossing
+        waiter = self._waiter
+        if not self._messages:
+            self._parse(crossing.wire)
+        if waiter is None or waiter.cancelled() or not self._messages:
+            self._drop_carried()
+            self.force_close()
+            return
+        if not waiter.done():
+            waiter.set_result(None)
+        if self._early:
+            self._serve_early()
+
+    def carried(self) -> Any:
+        """The request that comes out of the lane and is to be carried on; None where the one that is to be served is new."""
+        crossing, self._carried = self._carried, None
+        return crossing
+
+    def _drop_carried(self) -> None:
+        crossing = self.carried()
+        if crossing is not None:
+            crossing.dropped()
+
+    def _keep_for_later(self, data: bytes) -> None:
+        self._early += data
+        if len(self._early) > _MAX_EARLY_BYTES and not self._buffer_paused:
+            self._pause_reading_for_buffer()
+
+    def _serve_early(self) -> None:
+        early, self._early = self._early, b""
+        if self._buffer_paused:
+            self._resume_reading_for_buffer()
+        self.data_received(early)
+
+    def _watch_head(self, data: bytes) -> None:
+        """A head that does not come to an end is refused."""
         waiter = self._waiter
         if waiter is None or waiter.done():
             # A request is being handled, so what came was its head, its body or the next in line.
@@ -162,6 +248,7 @@ class ProxyProtocol(web.RequestHandler):
         self._chunked_payload = None
         if data.endswith(b"\r\n\r\n") and self._parser is not None and not self.last:
             self._parser = self._fresh_parser()
+            self._edge.begin_anew()
         else:
             self.last = True
 
@@ -196,6 +283,12 @@ class ProxyProtocol(web.RequestHandler):
 
         What cannot be parsed, and offers to upgrade, are left to aiohttp's own loop from there on.
         """
+        try:
+            await self._turns()
+        finally:
+            self._drop_carried()
+
+    async def _turns(self) -> None:
         messages = self._messages
         while not self._force_close:
             if not messages:
@@ -267,14 +360,24 @@ class ProxyProtocol(web.RequestHandler):
         """End a read whose caller is gone; let a write come to its end, for stopping half-way helps nobody."""
         request: Any = self._current_request
         task = self._task_handler
+        crossing = self._crossing
         super().connection_lost(exc)
+        if crossing is not None:
+            crossing.caller_left()
         if task is not None and isinstance(request, Inbound) and request.is_read:
             task.cancel()
 
     @property
     def idle(self) -> bool:
         """Whether no request is being served, and none waits."""
-        return self._current_request is None and not self._messages
+        return self._current_request is None and self._crossing is None and not self._messages
+
+    def _process_keepalive(self) -> None:
+        """A connection that waits for a request is closed by aiohttp; one whose request is in the lane looks as if it waited."""
+        if self._crossing is None:
+            super()._process_keepalive()
+        else:
+            self._keepalive_handle = self._loop.call_later(self._keepalive_timeout, self._process_keepalive)
 
     async def drained(self) -> None:
         """Wait until the caller has taken what was written. OSError where he is gone."""
@@ -330,11 +433,13 @@ class ProxyServer(web.Server):
         limits: LimitSettings,
         *,
         on_bad_request: Callable[[Failure], None],
+        lane: QuickLane | None = None,
     ) -> None:
-        """Create it on a running event loop."""
+        """Create it on a running event loop. Without a ``lane`` every request takes the ordinary way."""
         super().__init__(handler, request_factory=Inbound)  # type: ignore[arg-type]  # aiohttp's types know its own request only
         self.limits = limits
         self.on_bad_request = on_bad_request
+        self.lane = lane
         self._sweep: asyncio.TimerHandle | None = None
 
     @property

@@ -7,7 +7,7 @@ from aiohttp.http import HttpVersion10, HttpVersion11
 from kcproxy.keycloak.upstream import UpstreamAnswer
 from kcproxy.proxy.bodies import CallerGone
 from kcproxy.proxy.headers import AnswerFields
-from kcproxy.proxy.protocol import Inbound
+from kcproxy.proxy.turn import Inbound
 
 BUFFER_BYTES = 65536
 _NO_BODY = frozenset({204, 304})

@@ -14,15 +14,16 @@ from kcproxy.errors import KcproxyError, RequestRefused, UpstreamError
 from kcproxy.keycloak.upstream import UpstreamAnswer
 from kcproxy.model import Target, TargetKind
 from kcproxy.observe.events import Observer, RequestRecord
-from kcproxy.proxy.answer import REFUSED, may_be_explained
+from kcproxy.proxy.answer import REFUSED, needs_explaining
 from kcproxy.proxy.bodies import CallerGone
+from kcproxy.proxy.crossing import Crossing
 from kcproxy.proxy.failures import Failure, failure_of
 from kcproxy.proxy.forward import Plane
 from kcproxy.proxy.gate import Gate
-from kcproxy.proxy.headers import read_answer, read_request, unforwarded
+from kcproxy.proxy.headers import read_answer
 from kcproxy.proxy.passage import CALLER_GONE, Passage
-from kcproxy.proxy.protocol import CLOSED, KEPT, Inbound, Sent
 from kcproxy.proxy.respond import Reply
+from kcproxy.proxy.turn import CLOSED, KEPT, Inbound, Sent
 
 log = logging.getLogger("kcproxy.proxy")
 
@@ -61,18 +62,21 @@ class ProxyService:
         )
 
     async def handle(self, inbound: Inbound) -> Sent:
-        """Serve one request, to its end."""
-        plane = self.plane
+        """Serve one request, to its end; from the middle on, where it comes out of the lane."""
+        crossing = inbound.protocol.carried()
+        passage: Passage | None = crossing
+        plane = self.plane if crossing is None else crossing.plane
         clock = plane.clock
-        started_at = clock()
-        self._observer.request_started()
+        started_at = clock() if crossing is None else crossing.started_at
+        if crossing is None:
+            self.began(plane)
         reply = Reply(inbound, keep_alive=not self.draining, idle_seconds=plane.settings.upstream.idle_timeout_seconds)
-        passage: Passage | None = None
-        plane.enter()
-        self._in_flight += 1
         try:
-            passage = _passage(inbound, plane, started_at)
-            await self._serve(plane, inbound, passage, reply)
+            if passage is None:
+                passage = _passage(inbound, plane, started_at)
+                await self._serve(plane, inbound, passage, reply)
+            else:
+                await self._serve_on(plane, inbound, passage, reply)
         except CallerGone:
             self._gone(passage, reply)
         except KcproxyError as error:
@@ -89,9 +93,53 @@ class ProxyService:
             self._finish(passage, reply, clock, started_at)
         return KEPT if reply.keep_alive else CLOSED
 
+    def began(self, plane: Plane) -> None:
+        """A request begins on this plane."""
+        self._observer.request_started()
+        plane.enter()
+        self._in_flight += 1
+
+    def enter_at_once(self) -> bool:
+        """Take a place among the requests under way, where one is free; whether there was one."""
+        return self._gate.enter_at_once()
+
+    def leave(self) -> None:
+        """Give it back."""
+        self._gate.leave()
+
+    def ended(self, crossing: Crossing, *, upstream_failed: bool = False) -> None:
+        """A request of the lane has ended there."""
+        if crossing.over:
+            return
+        crossing.over = True
+        plane = crossing.plane
+        plane.leave()
+        self._in_flight -= 1
+        self._gate.leave()
+        try:
+            if upstream_failed and crossing.error_kind is not None:
+                self._observer.upstream_failed(crossing.error_kind)
+            self._observer.request_finished(crossing.record(plane.clock()))
+        except Exception:
+            log.exception("a request could not be recorded")  # see _finish
+        crossing.protocol.crossed()
+
     async def _serve(self, plane: Plane, inbound: Inbound, passage: Passage, reply: Reply) -> None:
         await plane.prepare(inbound, passage)
         await self._gate.enter()
+        await self._exchange(plane, inbound, passage, reply)
+
+    async def _serve_on(self, plane: Plane, inbound: Inbound, passage: Passage, reply: Reply) -> None:
+        """The same for a request that has been sent, and has its place already."""
+        try:
+            await plane.gather(inbound, passage)
+        except BaseException:
+            self._gate.leave()
+            raise
+        await self._exchange(plane, inbound, passage, reply)
+
+    async def _exchange(self, plane: Plane, inbound: Inbound, passage: Passage, reply: Reply) -> None:
+        """Ask Keycloak, and answer. The place among the requests under way is given back."""
         try:
             answer = await plane.exchange(inbound, passage)
             if inbound.protocol.last or self.draining:
@@ -102,19 +150,18 @@ class ProxyService:
                 answer.release()
         finally:
             self._gate.leave()
+            if passage.begun is not None:
+                passage.begun.release()
 
     async def _answer(self, plane: Plane, inbound: Inbound, passage: Passage, answer: UpstreamAnswer, reply: Reply) -> None:
-        fields = read_answer(answer.headers, plane.upstream_origin, _public_origin(inbound, passage, plane))
+        origin = plane.public_origin(passage.head, tls=inbound.protocol.ssl_context is not None)
+        fields = read_answer(answer.headers, plane.upstream_origin, origin)
         began = plane.clock()
         passage.status = answer.status
         try:
             if answer.status in REFUSED:
                 plane.refusing(passage)
-            if (
-                answer.status >= 400
-                and plane.refusals is not None
-                and may_be_explained(answer.status, passage.target.kind, passage.target.raw_path)
-            ):
+            if plane.refusals is not None and needs_explaining(answer.status, passage.target, explained=True):
                 enriched = await plane.refusals.enrich(passage, answer, fields)
                 plane.refusing(passage)
                 if enriched is not None:
@@ -166,9 +213,7 @@ class ProxyService:
 def _passage(inbound: Inbound, plane: Plane, started_at: float) -> Passage:
     message = inbound.message
     raw_target = _origin_form(message.path)
-    head = read_request(message.raw_headers, None if plane.settings.upstream.preserve_host else plane.upstream_host)
-    if plane.drops_forwarded:
-        head.fields = unforwarded(head.fields)
+    head = plane.read(message.raw_headers)
     target = plane.catalog.target(message.method, raw_target, base_path=plane.base_path, content_type=head.text(b"content-type"))
     passage = Passage(target=target, raw_target=raw_target, head=head, started_at=started_at, peer=inbound.peer)
     _refuse_other_protocols(message, head.picked.get(b"upgrade"))
@@ -194,11 +239,3 @@ def _origin_form(raw_target: str) -> str:
         if character in "/?#":
             return rest[position:] if character == "/" else "/" + rest[position:]
     return "/"
-
-
-def _public_origin(inbound: Inbound, passage: Passage, plane: Plane) -> bytes | None:
-    """The origin by which the caller knows us; None where Location is to stay as it is."""
-    host = passage.head.picked.get(b"host")
-    if host is None or not plane.settings.upstream.rewrite_location:
-        return None
-    return (b"https://" if inbound.protocol.ssl_context is not None else b"http://") + host

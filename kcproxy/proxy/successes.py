@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from kcproxy.catalog import Catalog
 from kcproxy.explain.notice import notice
-from kcproxy.model import Caller
+from kcproxy.model import Caller, Target
 from kcproxy.observe.events import Observer
 from kcproxy.proxy.answer import authorization
 from kcproxy.proxy.facts import request_facts
@@ -33,14 +33,17 @@ class Successes:
         self._base_path = base_path
         self._public_url = public_url
 
+    def concerns(self, target: Target) -> bool:
+        """Whether a success of this target is to be looked at."""
+        operation = target.operation
+        return operation is not None and (operation.key in _thinnable(self._catalog()) or self._observer.awaits(target))
+
     def look(self, passage: Passage, fields: AnswerFields) -> None:
         """Add ``Kcproxy-Notice`` where the answer may be reduced. A bug in here never breaks an answer."""
         operation = passage.target.operation
-        if operation is None:
+        if operation is None or not self.concerns(passage.target):
             return
         may_be_thin = operation.key in _thinnable(self._catalog())
-        if not may_be_thin and not self._observer.awaits(passage.target):
-            return
         try:
             passage.caller = self._caller(authorization(passage), injected=passage.token is not None)
             if may_be_thin:

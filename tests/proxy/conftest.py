@@ -1,10 +1,18 @@
 """Fixtures on real sockets; see ``servers``."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.proxy.servers import RecordingUpstream, Running, recording_upstream, running_proxy
+from tests.proxy.servers import WAY, RecordingUpstream, Running, recording_upstream, running_proxy
+
+
+@pytest.fixture(params=["lane", "ordinary"])
+def way(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A test that asks for it runs twice: with the quick lane, and without."""
+    WAY.lane = request.param == "lane"
+    yield request.param
+    WAY.lane = False
 
 
 @pytest.fixture

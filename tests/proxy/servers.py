@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kcproxy.catalog import default_version, load
+from kcproxy.errors import UpstreamError
 from kcproxy.keycloak.pool import PoolUpstream
 from kcproxy.keycloak.session import SessionUpstream
 from kcproxy.keycloak.tokens import TokenSource
@@ -17,6 +18,7 @@ from kcproxy.observe.events import RequestRecord
 from kcproxy.proxy.answer import Explainer, Refusals
 from kcproxy.proxy.forward import Plane
 from kcproxy.proxy.inbound import Admission
+from kcproxy.proxy.lane import Lane
 from kcproxy.proxy.protocol import ProxyServer
 from kcproxy.proxy.service import ProxyService
 from kcproxy.settings import AccountSettings, LimitSettings, Secret, Settings, UpstreamSettings
@@ -189,6 +191,15 @@ class Events:
         """Not looked at here."""
 
 
+@dataclass
+class Way:
+    """Which way the requests of a test take: with ``lane``, those that can go by the quick lane do."""
+
+    lane: bool = False
+
+
+WAY = Way()
+
 ACCOUNT = AccountSettings(realms=("demo",), token_realm="demo", client_id="robot", secret=Secret("s3cret"))
 
 
@@ -245,6 +256,13 @@ async def recording_upstream() -> AsyncIterator[RecordingUpstream]:
         await server.wait_closed()
 
 
+async def connected(pool: PoolUpstream) -> None:
+    """An idle connection, as there is one after the first request: only then does a request take the lane."""
+    with contextlib.suppress(UpstreamError):
+        pool._hand_back(await pool._wait_for_connection())
+    pool._circuit.succeeded()
+
+
 @asynccontextmanager
 async def running_proxy(
     upstream_port: int,
@@ -254,8 +272,10 @@ async def running_proxy(
     limits: LimitSettings | None = None,
     explainer: Explainer | None = None,
     admission: Admission | None = None,
+    lane: bool | None = None,
     **upstream_options: Any,
 ) -> AsyncIterator[Running]:
+    """``lane``: whether plain requests may take the quick lane; None as the test's own parameter says (``conftest``)."""
     address = UpstreamSettings(scheme="http", host="localhost", port=upstream_port, **upstream_options)
     settings = Settings(upstream=address, accounts=accounts, limits=limits or LimitSettings())
     events = Events()
@@ -272,8 +292,11 @@ async def running_proxy(
         admission=admission,
     )
     service = ProxyService(plane, events)
-    server = ProxyServer(service.handle, settings.limits, on_bad_request=service.bad_request)
+    quick = Lane(service) if (WAY.lane if lane is None else lane) else None
+    server = ProxyServer(service.handle, settings.limits, on_bad_request=service.bad_request, lane=quick)
     listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0, backlog=1024)
+    if quick is not None and plane.pool is not None:
+        await connected(plane.pool)
     try:
         yield Running(listener.sockets[0].getsockname()[1], service, server, events, plane)
     finally:

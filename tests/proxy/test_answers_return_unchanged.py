@@ -7,6 +7,8 @@ import pytest
 
 from tests.proxy.servers import OK, SERVER_CLOSES, Message, RecordingUpstream, Running, read_answer, running_proxy
 
+pytestmark = pytest.mark.usefixtures("way")
+
 
 def answering(upstream: RecordingUpstream, head: str, body: bytes = b"") -> None:
     raw = head.replace("\n", "\r\n").encode("latin-1") + b"\r\n\r\n" + body

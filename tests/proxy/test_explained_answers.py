@@ -16,6 +16,8 @@ from kcproxy.proxy.facts import decoded
 from kcproxy.settings import ExplainSettings
 from tests.proxy.servers import Events, Message, RecordingUpstream, Running, running_proxy
 
+pytestmark = pytest.mark.usefixtures("way")
+
 USERS = "/admin/realms/demo/users"
 KEY = "a key that is long enough for a test of tokens"
 BODY = b'{"error":"HTTP 403 Forbidden"}'

@@ -10,6 +10,8 @@ import pytest
 from kcproxy.settings import LimitSettings
 from tests.proxy.servers import OK, SERVER_CLOSES, Message, RecordingUpstream, Running, read_answer, read_head, running_proxy
 
+pytestmark = pytest.mark.usefixtures("way")
+
 FREE_PORT = 18_299
 
 
@@ -298,7 +300,7 @@ async def test_a_bug_of_ours_is_a_500_without_a_traceback_to_the_caller(
     def broken(*_: object, **__: object) -> object:
         raise ZeroDivisionError("a bug with details")
 
-    monkeypatch.setattr(proxy.plane, "exchange", broken)
+    monkeypatch.setattr(proxy.plane, "account", broken)
     answer = await proxy.get("/admin/realms")
     said = check_failure(answer, 500, "internal")
     assert "details" not in said

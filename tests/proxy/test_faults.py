@@ -17,6 +17,8 @@ from kcproxy.settings import LimitSettings
 from tests.proxy.servers import ACCOUNT, SERVER_CLOSES, Message, RecordingUpstream, read_answer, running_proxy
 from tests.proxy.test_injected_tokens import TOKEN_PATH
 
+pytestmark = pytest.mark.usefixtures("way")
+
 CALLERS = 24
 OWN_KINDS = {b"connect", b"broken", b"timeout", b"busy", b"token"}
 

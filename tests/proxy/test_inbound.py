@@ -22,6 +22,8 @@ from kcproxy.settings import AddressSettings, InboundSettings, Settings, Upstrea
 from tests.proxy.servers import ACCOUNT, OK, RecordingUpstream, running_proxy
 from tests.proxy.test_injected_tokens import answering, forwarded
 
+pytestmark = pytest.mark.usefixtures("way")
+
 USERS = "/admin/realms/demo/users"
 KEYS = {"shop": "first-key", "audit": "second-key"}
 

@@ -14,6 +14,8 @@ from kcproxy.proxy.refused import Replacements
 from kcproxy.settings import AccountSettings
 from tests.proxy.servers import ACCOUNT, FORBIDDEN, OK, Message, RecordingUpstream, Running, running_proxy
 
+pytestmark = pytest.mark.usefixtures("way")
+
 USERS = "/admin/realms/demo/users"
 TOKEN_PATH = b"/realms/demo/protocol/openid-connect/token"
 

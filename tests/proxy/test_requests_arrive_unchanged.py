@@ -7,6 +7,8 @@ import pytest
 from kcproxy.settings import ForwardedFields
 from tests.proxy.servers import OK, Message, RecordingUpstream, Running, read_answer, read_head, running_proxy
 
+pytestmark = pytest.mark.usefixtures("way")
+
 TARGETS = [
     "/",
     "/admin/realms/demo/users?search=a%2Bb&search=a+b&first=0",

@@ -6,6 +6,8 @@ import pytest
 
 from tests.proxy.servers import Message, RecordingUpstream, Running, read_answer
 
+pytestmark = pytest.mark.usefixtures("way")
+
 HOST = b"Host: a\r\n"
 GET = b"GET /second HTTP/1.1\r\nHost: a\r\n\r\n"
 

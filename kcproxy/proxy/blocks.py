@@ -1,0 +1,59 @@
+"""The header block of a request as the parser has read it, and what follows from it: the same bytes mean the same again.
+
+Callers send the same fields with each request of a connection. The block is looked at once, by aiohttp's parser and by ``read_request``; for the
+next request with this block only its first line is new.
+"""
+
+import re
+
+from aiohttp.http import HttpVersion11, RawRequestMessage
+
+from kcproxy.errors import RequestRefused
+from kcproxy.keycloak.framing import request_framing
+from kcproxy.proxy.bodies import BUFFER_BYTES
+from kcproxy.proxy.forward import Plane
+from kcproxy.proxy.headers import RequestHead
+
+FIRST_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE) (/(?!/)[A-Za-z0-9_~!$&'()*+,=:@.%/;?-]*) HTTP/1\.1\r\n")
+"""First lines that can be read in one way only. Others are for the parser."""
+
+_NOT_PLAIN = frozenset({b"expect", b"transfer-encoding", b"upgrade"})
+
+
+class Block:
+    """One header block, by one plane's settings. ``own`` are the fields as they go on with the caller's own credentials, or none; ``bare``
+    as they go on before an account's Authorization, the last line of a head.
+    """
+
+    __slots__ = ("bare", "body_bytes", "head", "own", "plane", "wire")
+
+    def __init__(self, wire: bytes, head: RequestHead, plane: Plane, body_bytes: int) -> None:
+        """``wire``: from the first field to the empty line."""
+        self.wire = wire
+        self.head = head
+        self.plane = plane
+        self.body_bytes = body_bytes
+        self.own = _lines(head.fields) + b"\r\n"
+        self.bare = _lines(plane.addressed(head.fields))
+
+
+def block_of(wire: bytes, message: RawRequestMessage, plane: Plane) -> Block | None:
+    """The block of a whole request; None where it is one of those that need more than sending on. ``wire``: the request's bytes."""
+    if message.should_close or message.upgrade or message.chunked or message.version != HttpVersion11:
+        return None
+    line = FIRST_LINE.match(wire)
+    end = wire.find(b"\r\n\r\n") + 4
+    if line is None or end < line.end() or end > plane.settings.limits.max_header_bytes:
+        return None
+    try:
+        head = plane.read(message.raw_headers)
+        body_bytes = request_framing(head.fields).length or 0
+    except RequestRefused:
+        return None  # to be refused where all requests are
+    if body_bytes > BUFFER_BYTES or end + body_bytes != len(wire) or not _NOT_PLAIN.isdisjoint(head.picked):
+        return None
+    return Block(wire[line.end() : end], head, plane, body_bytes)
+
+
+def _lines(fields: list[tuple[bytes, bytes]]) -> bytes:
+    return b"".join([b"%b: %b\r\n" % field for field in fields])

@@ -1,0 +1,166 @@
+"""A request in the quick lane: begun without a task, and finished when its answer comes, or handed over to the ordinary way with all it has.
+
+sent ─▶ answer as a whole, nothing to be said about it ─▶ written, recorded
+   └──▶ refusal, large or in pieces, failed, draining ──▶ ``Hub.carry_on``: the ordinary handling goes on from the begun answer
+   └──▶ caller gone: a read is given up; a write comes to its end
+"""
+
+import logging
+from typing import Protocol
+
+from kcproxy.errors import KcproxyError, UpstreamError
+from kcproxy.keycloak.answer import PooledAnswer
+from kcproxy.keycloak.connection import Connection
+from kcproxy.keycloak.heads import KnownHead
+from kcproxy.model import Target
+from kcproxy.proxy.answer import needs_explaining
+from kcproxy.proxy.bodies import BUFFER_BYTES
+from kcproxy.proxy.forward import Plane
+from kcproxy.proxy.headers import AnswerFields, RequestHead, read_answer
+from kcproxy.proxy.passage import CALLER_GONE, Passage
+from kcproxy.proxy.protocol import ProxyProtocol
+
+log = logging.getLogger("kcproxy.proxy")
+
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Hub(Protocol):
+    """What a crossing needs of the service: the end of its own account, and whether a drain has begun."""
+
+    draining: bool
+
+    def ended(self, crossing: "Crossing", *, upstream_failed: bool = False) -> None:
+        """Nothing more will happen with it."""
+        ...
+
+
+class Crossing(Passage):
+    """One request in the lane. It is the taker of its own answer."""
+
+    connection: Connection
+    over = False
+
+    def __init__(
+        self,
+        hub: Hub,
+        protocol: ProxyProtocol,
+        plane: Plane,
+        wire: bytes,
+        *,
+        target: Target,
+        raw_target: str,
+        head: RequestHead,
+        started_at: float,
+    ) -> None:
+        """``wire``: the request as it came, for whoever has to read it once more."""
+        self.target = target
+        self.raw_target = raw_target
+        self.head = head
+        self.started_at = started_at
+        self.peer = protocol.peer
+        self.hub = hub
+        self.protocol = protocol
+        self.plane = plane
+        self.wire = wire
+        self.sent_at = started_at
+
+    # called by the connection to Keycloak
+
+    def accepts(self, known: KnownHead) -> bool:
+        """Whether an answer of this head is written as it is: nothing to be explained, announced or closed."""
+        plane = self.plane
+        if self.hub.draining or self.protocol.transport is None or known.whole_bytes - known.head_bytes > BUFFER_BYTES:
+            return False
+        if needs_explaining(known.status, self.target, explained=plane.refusals is not None):
+            return False
+        return known.status >= 300 or plane.successes is None or not plane.successes.concerns(self.target)
+
+    def pass_on(self, known: KnownHead, data: bytes) -> None:
+        """Write a whole answer whose head is known."""
+        try:
+            self.upstream_seconds = self.plane.clock() - self.sent_at
+            head = known.rendered
+            if head is None:
+                fields = read_answer(known.headers, self.plane.upstream_origin, None)
+                head = known.rendered = rendered(known.status, known.reason, fields)
+            self._write(known.status, head + data[known.head_bytes :], known.whole_bytes - known.head_bytes)
+        except Exception:
+            log.exception("a request could not be served")
+            self._failed()
+
+    def take(self, answer: PooledAnswer) -> None:
+        """Anything else: write it if it is complete and plain, otherwise the ordinary way takes over."""
+        try:
+            if self.protocol.transport is None:
+                self._orphaned(answer)
+            elif not self._written(answer):
+                self.begun = answer
+                self.upstream_seconds = self.plane.clock() - self.sent_at
+                self.protocol.carry_on(self)
+        except Exception:
+            log.exception("a request could not be served")
+            answer.release()
+            self._failed()
+
+    # called by the caller's connection
+
+    def caller_left(self) -> None:
+        """His connection is gone. A read is given up; a write comes to its end, for stopping half-way helps nobody."""
+        if self.target.method in _READS:
+            self.connection.abandon()
+            self.hub.ended(self)
+
+    def dropped(self) -> None:
+        """It was to be carried on, and will not be: the caller's connection ends."""
+        begun, self.begun = self.begun, None
+        if begun is not None:
+            begun.release()
+        self.status = CALLER_GONE
+        self.hub.ended(self)
+
+    # inside
+
+    def _written(self, answer: PooledAnswer) -> bool:
+        plane = self.plane
+        if self.hub.draining or answer.status == 0 or needs_explaining(answer.status, self.target, explained=plane.refusals is not None):
+            return False
+        if answer.length is None or answer.length > BUFFER_BYTES:
+            return False
+        fields = read_answer(
+            answer.headers, plane.upstream_origin, plane.public_origin(self.head, tls=self.protocol.ssl_context is not None)
+        )
+        body = answer.whole() if not fields.chunked else None
+        if body is None:
+            return False
+        self.upstream_seconds = plane.clock() - self.sent_at
+        if answer.status < 300 and plane.successes is not None:
+            self.status = answer.status
+            plane.successes.look(self, fields)
+        self._write(answer.status, rendered(answer.status, answer.reason, fields) + body, len(body))
+        return True
+
+    def _write(self, status: int, data: bytes, sent_bytes: int) -> None:
+        transport = self.protocol.transport
+        if transport is not None and not transport.is_closing():
+            transport.write(data)
+            self.status = status
+            self.sent_bytes = sent_bytes
+        self.hub.ended(self)
+
+    def _failed(self) -> None:
+        self.error_kind = KcproxyError.kind
+        self.protocol.force_close()
+        self.hub.ended(self)
+
+    def _orphaned(self, answer: PooledAnswer) -> None:
+        failure = answer.failure
+        answer.release()
+        if isinstance(failure, UpstreamError):
+            self.error_kind = failure.kind
+        self.hub.ended(self, upstream_failed=isinstance(failure, UpstreamError))
+
+
+def rendered(status: int, reason: bytes, fields: AnswerFields) -> bytes:
+    """The head of an answer on a connection that stays."""
+    return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, reason, b"".join(fields.lines))
