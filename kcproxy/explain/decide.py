@@ -15,6 +15,7 @@ MAX_ALTERNATIVES = 6
 _ANSWERS: tuple[Rule, ...] = (answers.https_required, answers.origin_not_allowed, answers.not_keycloak)
 
 REFUSED: tuple[Rule, ...] = (
+    answers.console_only,
     realms.token_of_other_realm,
     realms.server_wide_operation,
     realms.master_realm_role_missing,

@@ -5,7 +5,7 @@ import pytest
 from kcproxy import catalog as catalogs
 from kcproxy.model import Cause, Facts
 from tests.explain.cases import held, master
-from tests.explain.stage import USER_ID, ask
+from tests.explain.stage import USER_ID, ask, caller_of
 
 _PATH = f"/admin/realms/demo/roles-by-id/{USER_ID}"
 _TABLE = catalogs.load("26.7.4")
@@ -47,3 +47,23 @@ def test_no_more_power_is_named_for_targets_that_are_administrators() -> None:
     told = ask("POST", f"/admin/realms/demo/users/{USER_ID}/impersonation", caller=held(), catalog=_TABLE, facts=None)
     assert told is not None
     assert not any("administrator" in hint for hint in told.hints)
+
+
+def test_whoami_is_the_consoles_own_and_no_role_opens_it_to_other_clients() -> None:
+    told = ask("GET", "/admin/demo/console/whoami", caller=held("view-users"), catalog=_TABLE, facts=None)
+    assert told is not None
+    assert told.verdict.cause is Cause.OTHER_ENDPOINT
+    assert "security-admin-console" in told.summary
+    assert not told.fixes[0].kcadm
+
+
+def test_the_console_itself_is_told_the_role() -> None:
+    told = ask(
+        "GET",
+        "/admin/demo/console/whoami",
+        caller=caller_of(client="security-admin-console", username="jane", sid="s"),
+        catalog=_TABLE,
+        facts=None,
+    )
+    assert told is not None
+    assert told.verdict.cause is Cause.ROLE_MISSING

@@ -17,6 +17,8 @@ class Account:
     realm: Realm
     client_id: str
     user_id: str = ""
+    brought: str = ""
+    """The token that it brings itself, where the proxy has none to inject."""
 
     async def renew(self) -> None:
         """A new client without any role of realm-management in the place of the one before."""
@@ -24,7 +26,11 @@ class Account:
             await self._remove()
             client = {"clientId": self.client_id, "secret": SECRET, "publicClient": False, "standardFlowEnabled": False}
             uuid = await self.realm.created("/clients", client | {"serviceAccountsEnabled": True})
-            self.user_id = (await self.realm.admin("GET", f"/clients/{uuid}/service-account-user")).body["id"]
+            user = (await self.realm.admin("GET", f"/clients/{uuid}/service-account-user")).body
+            self.user_id = user["id"]
+            # Who tests the mail settings gets the mail himself.
+            address = {"username": user["username"], "email": f"{self.client_id}@localhost", "enabled": True}
+            await self.realm.admin("PUT", f"/users/{self.user_id}", address)
 
     async def remove(self) -> None:
         """Take the client away, and its account and grants with it."""

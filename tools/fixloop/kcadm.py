@@ -10,6 +10,7 @@ import os
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 JAVA_SOURCE = Path(__file__).with_name("KcadmLines.java")
 PROGRAM = "kcadm.sh"
@@ -52,7 +53,7 @@ class Kcadm:
     _jvm: asyncio.subprocess.Process | None = None
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def __aenter__(self) -> "Kcadm":
+    async def __aenter__(self) -> Self:
         self.home.mkdir(parents=True, exist_ok=True)
         self._jvm = await asyncio.create_subprocess_exec(
             *self._command_line(),

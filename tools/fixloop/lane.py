@@ -58,10 +58,16 @@ class Lane:
             if name not in self.own_names:
                 await account.remove()
 
-    async def bare(self, stand: Stand, request: Request) -> Answer:
+    async def injected(self, stand: Stand, request: Request) -> Answer:
         """A call without a token: the proxy injects that of the account, whatever it holds."""
         await self.account(stand.realm)
         return await self._through(request)
+
+    async def brought(self, stand: Stand, request: Request) -> Answer:
+        """A call with a token of the account's own, the same one as long as `renewed` is not called: for what is not about one realm."""
+        account = await self.account(stand.realm)
+        account.brought = account.brought or await account.token(self.proxy)
+        return await self._through(request, account.brought)
 
     def holding(self, roles: Iterable[str]) -> Sender:
         """Calls with a new token of the account, which holds exactly these roles: on older versions an old one would still name others."""

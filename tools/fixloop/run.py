@@ -1,6 +1,7 @@
 """The loop over all calls of a version on one server: lanes side by side, each with a kcproxy of its own."""
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -72,14 +73,14 @@ async def _lanes(site: Site, stage: Stage, names: Names, count: int) -> AsyncIte
 async def _all(cases: Sequence[Case], journal: Journal, lanes: Sequence[Lane], kcadm: Kcadm, in_shell: frozenset[str]) -> None:
     """What a realm has only one of is one lane's work alone, and its first; all else is whoever's turn it is."""
     alone, others = _parted(cases)
-    started, count = time.monotonic(), len(cases)
+    started, count, numbers = time.monotonic(), len(cases), itertools.count(1)
 
     async def work(lane: Lane, mine: list[Case]) -> None:
         while mine or others:
             case = mine.pop() if mine else others.pop()
             result = await Turn(case=case, lane=lane, kcadm=kcadm, in_shell=case.key in in_shell).result()
             journal.add(result)
-            say(f"{count - len(others) - len(mine)}/{count} {time.monotonic() - started:.0f}s {line_of(result)}")
+            say(f"{next(numbers)}/{count} {time.monotonic() - started:.0f}s {line_of(result)}")
 
     await asyncio.gather(*(work(lane, alone if lane is lanes[0] else []) for lane in lanes))
 

@@ -11,15 +11,17 @@ from tools.fixloop.needs import Case
 from tools.fixloop.offline import NoFix, fix_offline
 from tools.fixloop.results import Kind, Result
 from tools.fixloop.told import complaints, explanation_of, first_fix
-from tools.measure.http import Unexpected
+from tools.measure.http import Answer, Unexpected
 from tools.measure.judge import Judgement, Outcome, Seen, canonical, judge
 from tools.measure.sets import reduced_to_tops
-from tools.measure.spec import Place
+from tools.measure.spec import PARAMETER, Place
 from tools.measure.trial import READINGS, REALM_ADMIN, Undetermined, baseline
-from tools.measure.workbench import Sender, Workbench
+from tools.measure.workbench import Request, Sender, Stand, Workbench
 
 ROLE_CAUSES = ("role-missing",)
 GUARD_CAUSES = ("escalation-guard", "protected-object", "operation-impossible", "known-defect")
+STAGE_ERRORS = (Unexpected, KeyError, ValueError, TimeoutError)
+CONSOLE_CAUSE = "other-endpoint"
 CLOSED_CAUSES = ("server-wide-operation", "operation-impossible", "protected-object")
 
 
@@ -40,24 +42,31 @@ class Turn:
     _found: dict[str, Any] = field(default_factory=dict)
 
     async def result(self) -> Result:
-        """What became of it; never raises for what the loop is there to find."""
-        case = self.case
-        self._bench = Workbench(operation=case.task.operation, spec=case.task.spec, stage=self.lane.stage)
+        """What became of it; never raises for what the loop is there to find. Where the stage could not be set, it is set once more."""
         try:
-            kind, reason = await self._closed_loop()
+            kind, reason = await self._ended()
+        except STAGE_ERRORS:
+            try:
+                kind, reason = await self._ended()
+            except STAGE_ERRORS as error:
+                kind, reason = Kind.FAILED, f"{type(error).__name__}: {error}"
+        return Result(key=self.case.key, name=self.case.name, kind=kind, reason=reason, in_shell=self.in_shell, **self._found)
+
+    async def _ended(self) -> tuple[Kind, str]:
+        self._found = {}
+        self._bench = Workbench(operation=self.case.task.operation, spec=self.case.task.spec, stage=self.lane.stage)
+        try:
+            return await self._closed_loop()
         except (Wrong, CommandFailed, NoFix, Undetermined) as error:
-            kind, reason = Kind.FAILED, str(error)
-        except (Unexpected, KeyError, ValueError, TimeoutError) as error:
-            kind, reason = Kind.FAILED, f"{type(error).__name__}: {error}"
+            return Kind.FAILED, str(error)
         finally:
             await self.lane.clear()
-        return Result(key=case.key, name=case.name, kind=kind, reason=reason, in_shell=self.in_shell, **self._found)
 
     async def _closed_loop(self) -> tuple[Kind, str]:
         if self.case.need.undetermined:
             return Kind.UNDETERMINED, self.case.need.undetermined
         self._base = await baseline(self._bench)
-        first = await self._judged(self.lane.bare)
+        first = await self._judged(self._call)
         if first.outcome is not Outcome.REFUSED:
             return await self._let_in(first)
         if first.status != 403:
@@ -95,7 +104,9 @@ class Turn:
     async def _refused(self) -> tuple[Kind, str]:
         need, operation = self.case.need.shown, self.case.task.operation
         answer = self._answer
-        if self.case.need.shown.closed:
+        if self.case.task.spec.console:
+            return self._of_the_console(answer)
+        if need.closed:
             return await self._nothing_opens_it(complaints(answer, operation, need, CLOSED_CAUSES))
         wrong = complaints(answer, operation, need, ROLE_CAUSES)
         if wrong:
@@ -103,13 +114,21 @@ class Turn:
         self._found["explained"] = True
         fix = first_fix(answer)
         await self._carry_out(fix)
-        again = await self._judged(self.lane.bare)
-        if again.outcome is Outcome.FULL:
-            await self._without_each(fix["roles"])
-            return Kind.CURED, ""
+        again = await self._judged(self._call)
         if self.case.need.hidden:
-            return await self._guarded(again)
-        raise Wrong(f"after the first fix ({', '.join(fix['roles'])}): {again.outcome} {again.status} {again.missing}")
+            return await self._by_target(answer, again, frozenset(fix["roles"]))
+        if again.outcome is not Outcome.FULL:
+            raise Wrong(f"after the first fix ({', '.join(fix['roles'])}): {again.outcome} {again.status} {again.missing}")
+        await self._without_each(fix["roles"])
+        return Kind.CURED, ""
+
+    def _of_the_console(self, answer: Answer) -> tuple[Kind, str]:
+        """What Keycloak tells its own console alone, whatever roles another client's account has."""
+        cause, fix = explanation_of(answer).get("cause"), first_fix(answer)
+        if cause != CONSOLE_CAUSE or fix.get("kcadm") or not fix:
+            raise Wrong(f"only tokens of the Admin console are taken, but it is explained as {cause}")
+        self._found["explained"] = True
+        return Kind.OTHER, "takes tokens of the Admin console's own client only; explained so, and no role is named"
 
     async def _nothing_opens_it(self, wrong: list[str]) -> tuple[Kind, str]:
         """No role of a realm opens it: the explanation says so, offers no command, and all roles together are refused."""
@@ -125,18 +144,41 @@ class Turn:
             raise Wrong(f"said to be closed, but all roles together get {all_roles.outcome} {all_roles.status}")
         return Kind.CLOSED, f"{cause}: {fix.get('summary', '')}"
 
-    async def _guarded(self, again: Judgement) -> tuple[Kind, str]:
-        """What is special about the target shows only now: the second answer has to say so, and the table's set to open it."""
+    async def _by_target(self, first: Answer, again: Judgement, granted: frozenset[str]) -> tuple[Kind, str]:
+        """What is special about the target does not show in the request: the first answer says what it would take, the second one names it."""
+        need, hints = self.case.need, " ".join(explanation_of(first).get("hints", ()))
         cause = explanation_of(self._answer).get("cause")
-        if again.outcome is Outcome.REFUSED and cause not in GUARD_CAUSES:
-            raise Wrong(f"refused again after the first fix, and explained as {cause}")
-        if self.case.need.closed:
-            all_roles = await self._judged(self.lane.holding(self._all_roles()))
-            if all_roles.outcome is not Outcome.REFUSED:
-                raise Wrong(f"said to be closed, but all roles together get {all_roles.outcome} {all_roles.status}")
-            return Kind.BY_TARGET, f"{cause}; no role opens it"
+        if again.outcome is Outcome.REFUSED and cause in GUARD_CAUSES:
+            return await self._guarded(str(cause))
+        if again.outcome is Outcome.FULL and granted in need.any_of:
+            await self._without_each(granted)
+            return Kind.CURED, ""
+        if again.outcome is Outcome.FULL:
+            fewer = min(need.any_of, key=lambda found: (len(found), sorted(found)))
+            return Kind.BY_TARGET, f"opened by the first fix; for this target {' and '.join(sorted(fewer)) or 'no role'} is enough"
+        if self.case.task.spec.says.casefold() not in hints.casefold():
+            raise Wrong(f"the first answer does not say what it takes {self.case.task.spec.says}: {hints}")
+        if again.outcome is Outcome.REFUSED:
+            if cause not in ROLE_CAUSES:
+                raise Wrong(f"refused again after the first fix, and explained as {cause}")
+            fix = first_fix(self._answer)
+            await self._carry_out(fix, held=granted)
+            await self._must_be_full()
+            return Kind.BY_TARGET, f"the second answer names {' and '.join(fix['roles'])}, and its fix opens it"
         roles = await self._opened_by_table()
-        return Kind.BY_TARGET, f"{cause or 'a thinner answer'}; opened by {' and '.join(sorted(roles))}"
+        return (
+            Kind.BY_TARGET,
+            f"{again.outcome} answer after the first fix; its hint names what gives the full one: {' and '.join(sorted(roles))}",
+        )
+
+    async def _guarded(self, cause: str) -> tuple[Kind, str]:
+        """No more power is recommended for what a guard protects; what the table says of it is tried all the same."""
+        if not self.case.need.closed:
+            return Kind.BY_TARGET, f"{cause}; opened by {' and '.join(sorted(await self._opened_by_table()))}"
+        all_roles = await self._judged(self.lane.holding(self._all_roles()))
+        if all_roles.outcome is not Outcome.REFUSED:
+            raise Wrong(f"said to be closed, but all roles together get {all_roles.outcome} {all_roles.status}")
+        return Kind.BY_TARGET, f"{cause}; no role opens it"
 
     async def _opened_by_table(self) -> frozenset[str]:
         need = self.case.need
@@ -148,7 +190,7 @@ class Turn:
         return roles
 
     async def _must_be_full(self) -> None:
-        again = await self._judged(self.lane.bare)
+        again = await self._judged(self._call)
         if again.outcome is not Outcome.FULL:
             raise Wrong(f"after the fix: {again.outcome} {again.status} {again.missing}")
 
@@ -164,26 +206,26 @@ class Turn:
             without[role] = str(got.outcome)
         self._found["without"] = without
 
-    async def _carry_out(self, fix: Mapping[str, Any]) -> None:
-        """The fix's commands, word for word; afterwards the account has to hold exactly what the fix said it would."""
+    async def _carry_out(self, fix: Mapping[str, Any], *, held: frozenset[str] = frozenset()) -> None:
+        """The fix's commands, word for word; afterwards the account has to hold exactly what the fix said it would, and what it held."""
         commands, roles = tuple(fix.get("kcadm", ())), tuple(fix.get("roles", ()))
         if not commands:
             raise Wrong(f"the first fix has no command: {fix.get('summary')}")
         self._found |= {"commands": commands, "roles": roles}
         (account,) = self.lane.accounts.values()
+        if "new token" in str(fix.get("summary")):
+            account.brought = ""
         if account.realm.name in self.lane.own_names:
             await self.kcadm.log_in()  # older versions read the administrator's rights on a new realm from the token
         outcomes = []
         for run in (self.kcadm.run_in_shell, self.kcadm.run) if self.in_shell else (self.kcadm.run,):
-            await account.hold(())
-            ended = [await run(command) for command in commands]
-            for command, done in zip(commands, ended, strict=True):
+            await account.hold(held)
+            outcomes.append([await run(command) for command in commands])
+            for command, done in zip(commands, outcomes[-1], strict=True):
                 if done.code != 0:
                     raise CommandFailed(f"{command}: {done.code} {done.err or done.out}")
-            held = await account.held()
-            if held != frozenset(roles):
-                raise Wrong(f"after {commands}: the account holds {sorted(held)} instead of {sorted(roles)}")
-            outcomes.append([(done.code, done.out, done.err) for done in ended])
+            if await account.held() != held.union(roles):
+                raise Wrong(f"after {commands}: the account holds {sorted(await account.held())}")
         if outcomes[0] != outcomes[-1]:
             raise Wrong(f"kcadm.sh and its main class differ: {outcomes[0]}, {outcomes[-1]}")
 
@@ -191,30 +233,41 @@ class Turn:
         """The judgement of one call through the proxy. A plain 403 and a full answer are believed at once, anything odd is tried again."""
         if self._bench.place is Place.READ:
             return await self._between_equal_readings(send)
-        got = judge(self._base, await self._bench.attempt_by(send))
+        got = _judged(self._base, await self._bench.attempt_by(send))
         if got.outcome is Outcome.FULL or got.status == 403:
             return got
-        return judge(self._base, await self._bench.attempt_by(send))
+        return _judged(self._base, await self._bench.attempt_by(send))
 
     async def _between_equal_readings(self, send: Sender) -> Judgement:
         await self.lane.account(self.lane.stage.read.realm)
         async with self.lane.stage.read.realm.still:
             for _ in range(READINGS):
                 before, got = self._base, await self._bench.attempt_by(send)
-                if got.status == 403 and before.succeeded:
-                    return judge(before, got)
+                if got.status == 403:
+                    return _judged(before, got)
                 self._base = await self._bench.attempt(frozenset({REALM_ADMIN}))
                 if canonical([before.status, before.body]) == canonical([self._base.status, self._base.body]):
-                    return judge(self._base, got)
+                    return _judged(self._base, got)
                 await asyncio.sleep(0)
         raise Undetermined("what is read does not stand still")
+
+    async def _call(self, stand: Stand, request: Request) -> Answer:
+        """The call itself: by injection, and with a token of its own where no realm is named."""
+        if PARAMETER.search(self.case.task.operation.path):
+            return await self.lane.injected(stand, request)
+        return await self.lane.brought(stand, request)
 
     def _all_roles(self) -> frozenset[str]:
         return frozenset(self.lane.stage.read.realm.roles)
 
     @property
-    def _answer(self) -> Any:
+    def _answer(self) -> Answer:
         answer = self.lane.last
         if answer is None:
             raise RuntimeError("nothing was asked yet")
         return answer
+
+
+def _judged(base: Seen, got: Seen) -> Judgement:
+    """As the measurement judges, but a 403 is a refusal whatever realm-admin got: here the question is whether a caller is let in."""
+    return Judgement(outcome=Outcome.REFUSED, status=403) if got.status == 403 else judge(base, got)

@@ -105,6 +105,23 @@ def other_endpoint(situation: Situation) -> Finding | None:
     return None
 
 
+def console_only(situation: Situation) -> Finding | None:
+    """Who the Admin console's user is, Keycloak tells the console alone: the token has to be that client's (AdminConsole.whoAmI)."""
+    if situation.template != _WHOAMI or situation.caller.client_id in {None, _CONSOLE}:
+        return None
+    return found(
+        situation,
+        Cause.OTHER_ENDPOINT,
+        CERTAIN,
+        f"the token is of client {situation.words['client']}",
+        *keycloak_says(situation),
+        reason=f"it is the Admin console's own and takes a token of its client {_CONSOLE}; GET /admin/serverinfo or the account's own role"
+        " mappings serve other programs",
+    )
+
+
+_WHOAMI = "/admin/{realm}/console/whoami"
+_CONSOLE = "security-admin-console"
 _NEIGHBOURS = (
     (
         "/protocol/openid-connect/userinfo",
