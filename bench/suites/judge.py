@@ -1,5 +1,6 @@
 """Running a suite both ways, each time on a fresh server, and again as far as that can explain a difference."""
 
+import json
 import sys
 import time
 from contextlib import ExitStack
@@ -42,6 +43,7 @@ def _fresh(suite: Suite, label: str, *, proxied: bool = False, preserve_host: bo
         place = Place(url=url, keycloak_url=server.base_url, username=server.admin_username, password=server.admin_password, mail_port=mail)
         began = time.monotonic()
         run = suite.run(suite.folder, place, label)
+    (suite.folder / f"{label}.run.json").write_text(json.dumps(dict(run), indent=1, ensure_ascii=False), encoding="utf-8")
     passed, failed, skipped = counts(run)
     print(
         f"{suite.name}, {label}: {passed} passed, {failed} failed, {skipped} skipped in {time.monotonic() - began:.0f} s", file=sys.stderr

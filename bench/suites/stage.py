@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.processes import end, free_port, wait_until_ready
+from bench.processes import end, free_port, wait_until_listening, wait_until_ready
 from bench.suites.suite import Place
 from tools.measure.mail import mail_sink
 
@@ -40,6 +40,7 @@ def proxy(keycloak_url: str, folder: Path, *, preserve_host: bool = False) -> It
             [sys.executable, "-m", "kcproxy", "serve"], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
         )
         try:
+            wait_until_listening(process, port, _PATIENCE_SECONDS, folder / "kcproxy.log")
             wait_until_ready(port + 1, "/readyz", _PATIENCE_SECONDS)
             yield f"http://localhost:{port}"
         finally:
