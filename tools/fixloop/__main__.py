@@ -11,12 +11,13 @@ import re
 import shutil
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
+from tools.fixloop.kept import ROOT, keep, revision
 from tools.fixloop.needs import Case, cases_of
-from tools.fixloop.report import PAGE, renewed, summary
+from tools.fixloop.page import write
 from tools.fixloop.results import Journal, Kind
 from tools.fixloop.run import Site, loop
 from tools.measure.behind import Features
@@ -83,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", default="", help="only calls whose key (method, path, body, handler, #variant) this expression finds")
     parser.add_argument("--resume", action="store_true", help="keep what the journal holds, do the rest and what failed")
     parser.add_argument("--lanes", type=int, default=LANES, help="how many calls at once, each through a kcproxy of its own")
-    parser.add_argument("--write", action="store_true", help="renew the versions' part of docs/fix-loop.md")
+    parser.add_argument("--write", action="store_true", help="keep the results, and renew docs/fix-loop.md")
     parser.add_argument("--url", help="use this running server (admin/admin) instead of a new one")
     parser.add_argument("--feature-url", help="the same with the features switched on")
     given = parser.parse_args(arguments)
@@ -91,12 +92,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     failed = 0
     for version in given.versions or VERSIONS:
-        results = list(close_loop(given, version).done.values())
+        running = revision()  # what is run, whatever happens to the sources meanwhile
+        journal = close_loop(given, version)
+        results = journal.done.values()
         failed += sum(result.kind is Kind.FAILED for result in results)
-        print(summary(version, results))
+        print(f"{version}: " + ", ".join(f"{count} {kind}" for kind, count in sorted(Counter(result.kind for result in results).items())))
         if given.write:
-            page = Path(PAGE)
-            page.write_text(renewed(page.read_text() if page.exists() else "", version, results))
+            keep(version, cases_of(version), journal.done, of_revision=running)
+            write(ROOT)
     say(f"{failed} calls of the loop failed" if failed else "the loop is closed")
     return 1 if failed else 0
 

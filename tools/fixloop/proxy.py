@@ -16,7 +16,7 @@ STOP_SECONDS = 15.0
 
 
 class ProxyFailed(Exception):
-    """The proxy did not start; the message has the end of its log."""
+    """The proxy did not start; the message names its log."""
 
 
 def free_port() -> int:
@@ -36,32 +36,36 @@ def settings_text(*, upstream: str, version: str, ports: tuple[int, int], realms
     return "\n\n".join([head, explain, *(f"[[accounts]]\n{realms_line}\n{account}" for realms_line in accounts)]) + "\n"
 
 
-@asynccontextmanager
-async def proxy(folder: Path, *, upstream: str, version: str, realms: Sequence[str], client_id: str, secret: str) -> AsyncIterator[str]:
-    """The address of a running proxy; it is ended by SIGTERM, as an operator would."""
+def prepared(folder: Path, *, upstream: str, version: str, realms: Sequence[str], client_id: str, secret: str) -> tuple[Path, int]:
+    """The configuration, written down with the secret's own file beside it, and the port that it names."""
     folder.mkdir(parents=True, exist_ok=True)
-    secret_file = folder / "secret"
+    secret_file, config, ports = folder / "secret", folder / "kcproxy.toml", (free_port(), free_port())
     secret_file.touch(mode=0o600)
     secret_file.write_text(secret)
-    ports = free_port(), free_port()
-    config = folder / "kcproxy.toml"
     config.write_text(
         settings_text(upstream=upstream, version=version, ports=ports, realms=realms, client_id=client_id, secret_file=secret_file)
     )
+    return config, ports[0]
+
+
+@asynccontextmanager
+async def proxy(config: Path, port: int) -> AsyncIterator[str]:
+    """The address of a running proxy; it is ended by SIGTERM, as an operator would."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KCPROXY_")}
-    log = folder / "kcproxy.log"
+    log = config.with_name("kcproxy.log")
     with log.open("wb") as sink:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "kcproxy", "serve", "--config", str(config)), env=environment, stdout=sink, stderr=sink
         )
     try:
-        await _until_it_listens(process, ports[0], log)
-        yield f"http://127.0.0.1:{ports[0]}"
+        if not await _listens(process, port):
+            raise ProxyFailed(f"kcproxy does not listen; {log} has the reason")
+        yield f"http://127.0.0.1:{port}"
     finally:
         await _stopped(process)
 
 
-async def _until_it_listens(process: asyncio.subprocess.Process, port: int, log: Path) -> None:
+async def _listens(process: asyncio.subprocess.Process, port: int) -> bool:
     until = time.monotonic() + READY_SECONDS
     while time.monotonic() < until and process.returncode is None:
         try:
@@ -71,8 +75,8 @@ async def _until_it_listens(process: asyncio.subprocess.Process, port: int, log:
             continue
         writer.close()
         await writer.wait_closed()
-        return
-    raise ProxyFailed(f"kcproxy does not listen:\n{log.read_text()[-2000:]}")
+        return True
+    return False
 
 
 async def _stopped(process: asyncio.subprocess.Process) -> None:

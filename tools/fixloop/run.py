@@ -12,7 +12,7 @@ from tools.fixloop.account import SECRET
 from tools.fixloop.kcadm import Kcadm
 from tools.fixloop.lane import OWN_REALMS, Lane
 from tools.fixloop.needs import Case
-from tools.fixloop.proxy import proxy
+from tools.fixloop.proxy import prepared, proxy
 from tools.fixloop.results import Journal, Kind, Result
 from tools.fixloop.turn import Turn
 from tools.measure.http import Server
@@ -55,16 +55,15 @@ async def _lanes(site: Site, stage: Stage, names: Names, count: int) -> AsyncIte
         for number in range(count):
             client_id, own_names = f"loop-{number}", [f"own-{names.next()}" for _ in range(OWN_REALMS)]
             shared = [stand.realm.name for stand in (stage.read, stage.objects, stage.alone)]
-            url = await stack.enter_async_context(
-                proxy(
-                    site.folder / client_id,
-                    upstream=site.base_url,
-                    version=site.version.text,
-                    realms=[*shared, *own_names],
-                    client_id=client_id,
-                    secret=SECRET,
-                )
+            config, port = prepared(
+                site.folder / client_id,
+                upstream=site.base_url,
+                version=site.version.text,
+                realms=[*shared, *own_names],
+                client_id=client_id,
+                secret=SECRET,
             )
+            url = await stack.enter_async_context(proxy(config, port))
             through = await stack.enter_async_context(Server(url))
             made.append(Lane(stage=stage, proxy=through, client_id=client_id, own_names=own_names))
         yield made

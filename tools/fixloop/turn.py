@@ -154,8 +154,8 @@ class Turn:
             await self._without_each(granted)
             return Kind.CURED, ""
         if again.outcome is Outcome.FULL:
-            fewer = min(need.any_of, key=lambda found: (len(found), sorted(found)))
-            return Kind.BY_TARGET, f"opened by the first fix; for this target {' and '.join(sorted(fewer)) or 'no role'} is enough"
+            enough = " or ".join(sorted(" and ".join(sorted(found)) or "no role" for found in need.any_of))
+            return Kind.BY_TARGET, f"opened by the first fix; for this target {enough} is enough"
         if self.case.task.spec.says.casefold() not in hints.casefold():
             raise Wrong(f"the first answer does not say what it takes {self.case.task.spec.says}: {hints}")
         if again.outcome is Outcome.REFUSED:
