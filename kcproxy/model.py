@@ -120,6 +120,16 @@ class Target:
     ambiguous: str | None = None
 
 
+class Withheld(StrEnum):
+    """Why the proxy did not add an account's token to a request that brought none."""
+
+    OPERATIONS = "operations"  # outside what the account's setting of that name allows
+    BROWSER = "browser"  # a page in somebody's browser sent it
+    AMBIGUOUS = "ambiguous"  # the path can be read in two ways
+    METHOD = "method"  # no method of the Admin REST API
+    NO_ACCOUNT = "no-account"  # there are accounts, but none for this realm
+
+
 class CallerKind(StrEnum):
     """Who called, as far as the token shows."""
 
@@ -179,6 +189,8 @@ class RequestFacts:
     body: Any = None
     form: Mapping[str, str] = field(default_factory=_nothing)  # of a token request: grant_type, client_id, username … never a secret
     public_url: str | None = None  # scheme://host[:port] by which the proxy reaches Keycloak
+    withheld: Withheld | None = None  # why the proxy added no token of its own, where it has accounts and the request brought none
+    token_in_query: bool = False  # access_token= in the query, which Keycloak does not read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +245,7 @@ class Cause(StrEnum):
     OTHER_ENDPOINT = "other-endpoint"
     # 401: the token
     TOKEN_MISSING = "token-missing"  # noqa: S105 - a cause, no secret
+    TOKEN_WITHHELD = "token-withheld"  # noqa: S105 - a cause, no secret
     SCHEME_WRONG = "scheme-wrong"
     TOKEN_MALFORMED = "token-malformed"  # noqa: S105 - a cause, no secret
     TOKEN_EXPIRED = "token-expired"  # noqa: S105 - a cause, no secret
@@ -245,6 +258,7 @@ class Cause(StrEnum):
     SIGNATURE_INVALID = "signature-invalid"
     SIGNING_KEY_UNKNOWN = "signing-key-unknown"
     SESSION_ENDED = "session-ended"
+    TOKEN_REVOKED = "token-revoked"  # noqa: S105 - a cause, no secret
     NOT_BEFORE = "not-before"
     ACCOUNT_DISABLED = "account-disabled"
     CLIENT_DISABLED = "client-disabled"
@@ -350,8 +364,12 @@ class Facts:
     keycloak: str | None = None
     # the caller's account
     granted: tuple[str, ...] | None = None
+    realm_roles_granted: tuple[str, ...] | None = None  # effective realm roles, where a server-wide operation asks for one
+    fresh_token_roles: tuple[str, ...] | None = None  # what a token of this client and account would name if it were fetched now
     granted_to_service_account: tuple[str, ...] | None = None  # of the same client, where the caller is a user
     granted_elsewhere: tuple[str, ...] | None = None  # "realm role view-users", "role view-users of client my-api"
+    account_id: str | None = None  # of the token's session, where the token itself names no account (lightweight)
+    account_name: str | None = None
     account_known: bool | None = None  # an account with the token's sub exists
     account_enabled: bool | None = None
     account_not_before_epoch_seconds: int | None = None  # signing a user out sets it

@@ -56,6 +56,12 @@ def read_claims(token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]] | Non
     return (header, claims) if isinstance(header, dict) and isinstance(claims, dict) else None
 
 
+def roles_of_client(claims: Mapping[str, Any], client: str) -> tuple[str, ...]:
+    """The roles of one client that a token's claims name."""
+    access = claims.get("resource_access")
+    return _roles(access.get(client)) if isinstance(access, dict) else ()
+
+
 def _without_scheme(scheme: str, token: str, injected: bool) -> Caller:
     if not token and scheme.count(".") == 2:
         problem = "the header holds a token without the word Bearer before it"

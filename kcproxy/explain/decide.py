@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from kcproxy.explain.finding import CERTAIN, POSSIBLE, RANK, Finding, found
-from kcproxy.explain.rules import addresses, answers, endpoint, guards, realms, roles, scopes, tokens
+from kcproxy.explain.rules import addresses, answers, endpoint, guards, paths, realms, roles, scopes, tokens, withdrawn
 from kcproxy.explain.situation import Situation
 from kcproxy.explain.text import shown
 from kcproxy.model import Basis, Cause, Confidence, TargetKind, Verdict
@@ -41,6 +41,7 @@ REFUSED: tuple[Rule, ...] = (
 
 UNAUTHENTICATED: tuple[Rule, ...] = (
     tokens.token_missing,
+    tokens.token_withheld,
     tokens.scheme_wrong,
     tokens.token_malformed,
     tokens.token_kind_wrong,
@@ -50,16 +51,17 @@ UNAUTHENTICATED: tuple[Rule, ...] = (
     tokens.realm_of_token_unknown,
     tokens.issuer_mismatch,
     tokens.signing_key_unknown,
-    tokens.client_disabled,
-    tokens.account_disabled,
-    tokens.session_ended,
-    tokens.not_before,
+    withdrawn.client_disabled,
+    withdrawn.account_disabled,
+    withdrawn.session_ended,
+    withdrawn.not_before,
     tokens.realm_name_unsupported,
     tokens.proof_mismatch,
     tokens.proof_missing,
     guards.broker_login_defect,
     tokens.audience_missing,
-    tokens.token_rejected,
+    withdrawn.token_revoked,
+    withdrawn.token_rejected,
 )
 """401 of the Admin REST API."""
 
@@ -71,6 +73,8 @@ ADDRESSES: tuple[Rule, ...] = (
     addresses.path_wrong,
     addresses.feature_off,
     addresses.name_used_as_id,
+    paths.operation_misspelt,
+    tokens.unsigned_token_broke_it,
 )
 """400, 404, 405, 431, 500, 501: explained only where a rule knows; the body is passed on as it is."""
 
@@ -111,7 +115,7 @@ def _refused(situation: Situation) -> list[Finding]:
 
 
 def _unauthenticated(situation: Situation) -> list[Finding]:
-    return _apply(UNAUTHENTICATED, situation) + tokens.open_causes(situation)
+    return _apply(UNAUTHENTICATED, situation) + withdrawn.open_causes(situation)
 
 
 def _is_known(situation: Situation) -> bool:

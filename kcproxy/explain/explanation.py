@@ -50,7 +50,7 @@ def explain(
         id=explanation_id,
         summary=str(verdict.facts["summary"]),
         request=request,
-        caller=caller,
+        caller=judged.caller,
         answer=answer,
         requirement=judged.requirement,
         verdict=verdict,

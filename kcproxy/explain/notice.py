@@ -1,11 +1,13 @@
 """One line about a 2xx that is thinner than it could be; from catalog and claims alone, and cheap: it runs on every success."""
 
 from kcproxy.catalog import Catalog
-from kcproxy.explain.situation import MASTER, owner_of_roles
+from kcproxy.explain.situation import MASTER, owner_of_roles, version_key
 from kcproxy.explain.text import list_of
 from kcproxy.model import Caller, RequestFacts, Requirement
 
+_SERVERINFO = "/admin/serverinfo"
 _SYSTEM_DATA_SINCE = (26, 4)
+_FOR_MASTER_ONLY = "answer may be reduced: all of systemInfo, memoryInfo and cpuInfo is shown to administrators of realm master only"
 
 
 def notice(request: RequestFacts, caller: Caller, catalog: Catalog) -> str | None:
@@ -19,6 +21,8 @@ def notice(request: RequestFacts, caller: Caller, catalog: Catalog) -> str | Non
     requirement = catalog.requirement(target, query=request.query, master=caller.realm == MASTER)
     if requirement is None or requirement.any_of == requirement.admits:
         return None
+    if target.operation.path == _SERVERINFO and caller.realm != MASTER and version_key(catalog.version) >= _SYSTEM_DATA_SINCE:
+        return _FOR_MASTER_ONLY
     container, _ = owner_of_roles(caller, target.realm)
     held = frozenset(caller.client_roles.get(container, ()))
     if catalog.satisfies(held, requirement.any_of) or not catalog.satisfies(held, requirement.admits):

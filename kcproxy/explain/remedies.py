@@ -130,6 +130,18 @@ _TABLE: dict[Cause, tuple[Remedy, ...]] = {
             ),
         ),
     ),
+    Cause.TOKEN_WITHHELD: (
+        Remedy(
+            summary="Name the operation in the proxy's settings, if this account is meant to do it, or send an access token of your own",
+            steps=(
+                "In the proxy's configuration, section [[accounts]], go to the entry for realm {realm}",
+                'Add "{operation}" to its list operations',
+                "Let the proxy read its settings again (SIGHUP)",
+                "What browsers send, and paths that can be read in two ways, never get a token: for those, send one of your own",
+            ),
+            warning="Whoever can reach the proxy can then do this with the account's roles",
+        ),
+    ),
     Cause.SCHEME_WRONG: (
         Remedy(
             summary="Send Authorization: Bearer and an access token; client id and secret belong to the token endpoint, not to the Admin REST API"
@@ -172,6 +184,7 @@ _TABLE: dict[Cause, tuple[Remedy, ...]] = {
             summary="Log in again and use the new token; a program of its own is better served by grant_type=client_credentials, which has no session"
         ),
     ),
+    Cause.TOKEN_REVOKED: (_NEW_TOKEN,),
     Cause.NOT_BEFORE: (_NEW_TOKEN,),
     Cause.ACCOUNT_DISABLED: (
         Remedy(
@@ -203,6 +216,7 @@ _TABLE: dict[Cause, tuple[Remedy, ...]] = {
             steps=(
                 "Choose the realm {realm}",
                 "Clients, {client}, tab Credentials: copy the Client secret",
+                "Client Authenticator, on the same tab, says what the client takes: a secret, a signed JWT, or a certificate",
                 "A secret of stars is the mask of an export, no secret",
             ),
         ),
@@ -248,12 +262,16 @@ _TABLE: dict[Cause, tuple[Remedy, ...]] = {
         ),
     ),
     Cause.REALM_UNKNOWN: (
-        Remedy(summary="Use the realm's name exactly as the Admin console shows it (Realm settings, Realm name), in the right case"),
+        Remedy(
+            summary="Use the realm's name exactly as the Admin console shows it (Realm settings, Realm name), in the right case; "
+            "where the realm was renamed, fetch a new token under the new name",
+        ),
     ),
     Cause.BASE_PATH_WRONG: (Remedy(summary="Leave /auth out of the server's URL, or start Keycloak with http-relative-path=/auth"),),
     Cause.PATH_WRONG: (
         Remedy(
-            summary="Call /admin/realms/ and the realm's name below the server's URL; the URL in the program's settings ends before /admin"
+            summary="Call /admin/realms/ and the realm's name below the server's URL, with the method and path of the API's documentation for this version; "
+            "the URL in the program's settings ends before /admin"
         ),
     ),
     Cause.NAME_USED_AS_ID: (Remedy(summary="Look the id up by the name first, and put the id into the path"),),

@@ -1,7 +1,7 @@
 """Everything that one refusal can be judged by, in one frozen value, with the few conclusions that all rules share."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kcproxy.catalog import Catalog
@@ -92,7 +92,13 @@ class Situation:
         """Whether the token was made not to show roles, so that their absence says nothing."""
         if self.facts.lightweight is not None:
             return self.facts.lightweight and not self.caller.has_roles_claims
-        return is_lightweight(self.caller)
+        return self.facts.account_id is not None or is_lightweight(self.caller)
+
+    @property
+    def fresh_token_suffices(self) -> bool | None:
+        """Whether the roles that a token fetched now would name are let in, where that was looked up."""
+        fresh = self.facts.fresh_token_roles
+        return None if fresh is None else bool(self.need) and self.catalog.satisfies(fresh, self.need)
 
     @property
     def from_master(self) -> bool:
@@ -113,6 +119,7 @@ def situation(
 ) -> Situation:
     """Judge what can be judged once: version, owning client, roles held, roles missing."""
     known = facts or Facts()
+    read, caller = caller, recognised(caller, known)
     asked = known.keycloak or keycloak_version
     version = version_key(asked or catalog.version)
     container, container_realm = owner_of_roles(caller, request.target.realm)
@@ -133,9 +140,16 @@ def situation(
         container_realm=container_realm,
         held=held,
         missing=roles_to_add(catalog, requirement, _trusted_roles(catalog, known, held)),
-        grants_live=grants_are_live(version, caller, answer, known),
+        grants_live=grants_are_live(version, read, answer, known),
         words=_words(request, caller, container, container_realm, asked or catalog.version),
     )
+
+
+def recognised(caller: Caller, facts: Facts) -> Caller:
+    """The caller with the account of his session, where his token names none."""
+    if caller.subject is not None or facts.account_id is None:
+        return caller
+    return replace(caller, kind=CallerKind.USER, subject=facts.account_id, username=facts.account_name)
 
 
 def version_key(version: str) -> tuple[int, ...]:
@@ -218,7 +232,7 @@ def who(caller: Caller) -> str:
     if caller.kind is CallerKind.SERVICE_ACCOUNT and caller.client_id:
         return f"service-account-{shown(caller.client_id.lower())}"
     if caller.client_id:
-        return f"the caller with a token of client {shown(caller.client_id)}"
+        return f"the account of this token (client {shown(caller.client_id)})"
     return "the caller" if caller.kind is not CallerKind.ANONYMOUS else "a caller without a token"
 
 

@@ -72,7 +72,7 @@ _TABLE: dict[Cause, Sentence] = {
         "Look at the role mappings of {who}: is {roles} of {container} still assigned? The admin events of the realm show when it was taken away.",
     ),
     Cause.ROLE_OF_OTHER_CLIENT: Sentence(
-        "{who} may not {operation}{where}: what it holds is {elsewhere}, a different role of the same name; {roles_phrase} is missing.",
+        "{who} may not {operation}{where}: what it holds is {elsewhere}, which only has the name of an admin role; {roles_phrase} is missing.",
         "In the role mappings of {who}, read which client each role belongs to: only roles of {container} open the admin API.",
     ),
     Cause.ROLE_GRANTED_TO_OTHER_ACCOUNT: Sentence(
@@ -97,9 +97,10 @@ _TABLE: dict[Cause, Sentence] = {
         "Client {client}, tab Client scopes, {client}-dedicated, tab Scope: is Full scope allowed off, and {roles} missing in the list below it?",
     ),
     Cause.ROLES_NOT_IN_TOKEN: Sentence(
-        "{who} may not {operation}{where}: Keycloak {version} reads roles from the token, and this token has none of {container} in it, "
-        "because client {client} lacks the client scope roles or its mapper.",
-        "Client {client}, tab Client scopes, Evaluate: does the generated access token hold resource_access? If not, is the scope roles assigned?",
+        "{who} may not {operation}{where}: Keycloak {version} reads roles from the token, and tokens of client {client} do not get {roles} of {container}, "
+        "because no mapper writes it: the client scope roles is not assigned to the client, or its mapper of client roles is missing or limited.",
+        "Client {client}, tab Client scopes, Evaluate: does the generated access token hold resource_access with {container}? If not, is the scope roles assigned, "
+        "and is its mapper client roles there, for the access token and for all clients?",
     ),
     Cause.TOKEN_OLDER_THAN_GRANT: Sentence(
         "{who} may not {operation}{where} with this token: it was issued before {roles} was granted, and Keycloak {version} reads roles from the token.",
@@ -153,6 +154,10 @@ _TABLE: dict[Cause, Sentence] = {
         "{operation} was sent without an access token, so Keycloak does not know who calls.",
         "Does the request have the header Authorization: Bearer followed by a token?",
     ),
+    Cause.TOKEN_WITHHELD: Sentence(
+        "{operation}{where} was sent without an access token, and this proxy did not add its own: {reason}.",
+        "Look into the proxy's settings, section accounts, at the entry for realm {realm}: which operations does it name?",
+    ),
     Cause.SCHEME_WRONG: Sentence(
         "The Authorization header is of the scheme {scheme}; the Admin REST API takes Bearer followed by an access token.",
         "Look at the first word of the Authorization header.",
@@ -201,12 +206,16 @@ _TABLE: dict[Cause, Sentence] = {
         "The session behind the token of {who} has ended (logged out, or expired), and the token with it.",
         "Look at the sessions of {who}: is the one with the token's sid among them?",
     ),
+    Cause.TOKEN_REVOKED: Sentence(
+        "The token of {who} itself was revoked at the realm's revocation endpoint (RFC 7009), and no other token with it.",
+        "Does a program log out, or revoke its tokens, while another part of it still uses one? With a new token the request passes.",
+    ),
     Cause.NOT_BEFORE: Sentence(
         "The token of {who} is older than the not-before time of its realm, client or user: all tokens from before that were revoked.",
         "Compare iat in the token with Realm settings, Sessions, Revocation (not before), and with the client's and the user's.",
     ),
     Cause.ACCOUNT_DISABLED: Sentence(
-        "The account {who} is disabled or no longer exists, so its tokens count no more.",
+        "The account behind this token ({who}) is disabled or no longer exists, so its tokens count no more.",
         "Realm {caller_realm}, Users, {who}: does it exist, and is it enabled?",
     ),
     Cause.CLIENT_DISABLED: Sentence(

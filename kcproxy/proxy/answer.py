@@ -13,9 +13,11 @@ from typing import Any, Protocol
 
 from kcproxy.keycloak.upstream import UpstreamAnswer
 from kcproxy.model import Answer, Explanation, RequestFacts, Target, TargetKind
+from kcproxy.proxy.authorize import Accounts
 from kcproxy.proxy.facts import answer_facts, decoded, request_facts
 from kcproxy.proxy.headers import AnswerFields
 from kcproxy.proxy.passage import Passage
+from kcproxy.settings import AccountSettings
 
 log = logging.getLogger("kcproxy.proxy")
 
@@ -84,8 +86,14 @@ class Enriched:
 class Refusals:
     """Turns a refusal's answer into an enriched one."""
 
-    def __init__(self, explainer: Explainer, *, max_body_bytes: int, base_path: str, public_url: str) -> None:
-        """``public_url`` is the origin by which the proxy reaches Keycloak; larger bodies than ``max_body_bytes`` pass unexplained."""
+    def __init__(
+        self, explainer: Explainer, *, max_body_bytes: int, base_path: str, public_url: str, accounts: Sequence[AccountSettings] = ()
+    ) -> None:
+        """``public_url`` is the origin by which the proxy reaches Keycloak; larger bodies than ``max_body_bytes`` pass unexplained.
+
+        ``accounts`` are those whose tokens the proxy adds: where it kept one back, the explanation says so.
+        """
+        self._accounts = Accounts(accounts)
         self._explainer = explainer
         self._max_body_bytes = max_body_bytes
         self._base_path = base_path
@@ -114,7 +122,8 @@ class Refusals:
 
     async def _enriched(self, passage: Passage, answer: UpstreamAnswer, fields: AnswerFields, raw: bytes, plain: bytes) -> Enriched:
         facts = answer_facts(answer.status, answer.headers, plain)
-        request = request_facts(passage, base_path=self._base_path, public_url=self._public_url)
+        withheld = self._accounts.withheld(passage.target, passage.head) if answer.status == 401 and passage.token is None else None
+        request = request_facts(passage, base_path=self._base_path, public_url=self._public_url, withheld=withheld)
         explanation = await self._explainer.explain(request, authorization(passage), facts, injected=passage.token is not None)
         if explanation is None:
             return Enriched(_sized(fields, raw), raw)

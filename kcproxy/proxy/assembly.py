@@ -60,6 +60,7 @@ def plane_of(settings: Settings, observer: Observer, catalog: Catalog | None = N
             max_body_bytes=settings.limits.explain_body_bytes,
             base_path=settings.upstream.base_path,
             public_url=settings.upstream.origin,
+            accounts=settings.accounts,
         ),
     )
     return plane

@@ -7,7 +7,7 @@ and never to what a web page in somebody's browser sends (a browser names the pa
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from kcproxy.model import Target, TargetKind
+from kcproxy.model import Target, TargetKind, Withheld
 from kcproxy.proxy.headers import RequestHead
 from kcproxy.settings import AccountSettings
 
@@ -37,6 +37,21 @@ class Accounts:
         realm = target.realm or _SERVER_WIDE_REALM
         account = self._by_realm.get(realm) or self._by_realm.get("*")
         return account if account is not None and self._within_limits(account, target) else None
+
+    def withheld(self, target: Target, head: RequestHead) -> Withheld | None:
+        """Why ``account_for`` gave none for a request without credentials, in words for its explanation; None where there are no accounts."""
+        if not self._by_realm or target.kind not in _API or b"authorization" in head.picked:
+            return None
+        account = self._by_realm.get(target.realm or _SERVER_WIDE_REALM) or self._by_realm.get("*")
+        if account is None:
+            return Withheld.NO_ACCOUNT
+        if target.ambiguous is not None:
+            return Withheld.AMBIGUOUS
+        if target.method not in _METHODS:
+            return Withheld.METHOD
+        if _from_a_page(head.picked):
+            return Withheld.BROWSER
+        return None if self._within_limits(account, target) else Withheld.OPERATIONS
 
     def _within_limits(self, account: AccountSettings, target: Target) -> bool:
         if not account.operations:

@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from kcproxy.keycloak.upstream import RawHeaders
-from kcproxy.model import Answer, RequestFacts, TargetKind
+from kcproxy.model import Answer, RequestFacts, TargetKind, Withheld
+from kcproxy.proxy.authorize import brings_credentials_in_query
 from kcproxy.proxy.passage import Passage
 
 _TELLING = frozenset({"accept", "origin", "content-type", "user-agent", "dpop", "accept-language"})
@@ -20,18 +21,21 @@ _MAX_PARAMETERS = 200
 _GZIP_OR_ZLIB = 47  # zlib's window bits that recognise either header
 
 
-def request_facts(passage: Passage, *, base_path: str, public_url: str) -> RequestFacts:
-    """The request's side."""
+def request_facts(passage: Passage, *, base_path: str, public_url: str, withheld: Withheld | None = None) -> RequestFacts:
+    """The request's side. ``withheld``: why the proxy added no token of its own."""
+    query = passage.raw_target.partition("?")[2]
     headers = _telling(passage.head.fields)
     is_token = passage.target.kind is TargetKind.TOKEN
     return RequestFacts(
         target=passage.target,
         base_path=base_path,
-        query=_parameters(passage.raw_target.partition("?")[2]),
+        query=_parameters(query),
         headers=headers,
         body=None if is_token else _json_of(passage, headers),
         form=_form_of(passage) if is_token else {},
         public_url=public_url,
+        withheld=withheld,
+        token_in_query=brings_credentials_in_query(query),
     )
 
 

@@ -4,31 +4,16 @@
 the inspector gives it must come first, as sure as ``sure`` says.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from kcproxy.explain.claims import read_caller
 from kcproxy.model import Caller, Cause, Confidence, Facts
+from tests.explain.case import Case
+from tests.explain.cases_further import FURTHER
 from tests.explain.stage import CLIENT_UUID, NOW, OLD_TABLE, TABLE, USER_ID, caller_of, claims_of, jwt_of, table
 
 _R = "/admin/realms/demo"
 HTML = "<html><body><h1>403 Forbidden</h1></body></html>"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One situation. ``facts`` None: nothing more can be looked up, so the answer without look-ups is all there is."""
-
-    id: str
-    says: str
-    method: str
-    path: str
-    truth: Cause
-    ask: Mapping[str, Any] = field(default_factory=dict)
-    facts: Facts | None = None
-    sure: Confidence = Confidence.CERTAIN
-    missing: tuple[str, ...] | None = None
 
 
 def held(*roles: str, container: str = "realm-management", **more: Any) -> Caller:
@@ -121,11 +106,12 @@ D = (
 F = (
     Case(id="C52", says="the token is older than the realm that it created", method="PUT", path=_R, truth=Cause.TOKEN_OLDER_THAN_REALM,
          ask=old(caller=master("manage-users", of="other", realm_roles=("admin", "create-realm"))),
-         facts=Facts(granted=("manage-realm",), full_scope=True, role_mapper_attached=True)),
+         facts=Facts(granted=("manage-realm",), full_scope=True, role_mapper_attached=True, fresh_token_roles=("manage-realm",))),
     Case(id="C53", says="findOne right after create", method="GET", path=f"{_R}/users", truth=Cause.TOKEN_OLDER_THAN_REALM,
-         ask=old(caller=master(realm_roles=("admin",))), facts=Facts(granted=("view-users",), full_scope=True, role_mapper_attached=True)),
+         ask=old(caller=master(realm_roles=("admin",))),
+         facts=Facts(granted=("view-users",), full_scope=True, role_mapper_attached=True, fresh_token_roles=("view-users",))),
     Case(id="C57", says="granted again, and the cached token goes on", method="GET", path=f"{_R}/users", truth=Cause.TOKEN_OLDER_THAN_GRANT,
-         ask=old(), facts=Facts(granted=("view-users",), full_scope=True, role_mapper_attached=True)),
+         ask=old(), facts=Facts(granted=("view-users",), full_scope=True, role_mapper_attached=True, fresh_token_roles=("view-users",))),
 )  # fmt: skip
 G = (
     Case(id="C59", says="a master token with the roles of another realm only", method="GET", path="/admin/realms/test/users",
@@ -235,7 +221,7 @@ K = (
          ask=_token_answer(400, "invalid_grant", "Invalid user credentials", grant_type="password", username="jane"),
          facts=Facts(), sure=Confidence.LIKELY),
     Case(id="C105", says="an expired refresh token", method="POST", path=_TOKEN, truth=Cause.REFRESH_TOKEN_INVALID,
-         ask=_token_answer(400, "invalid_grant", "Token is not active", grant_type="refresh_token"), facts=Facts(), sure=Confidence.LIKELY),
+         ask=_token_answer(400, "invalid_grant", "Token is not active", grant_type="refresh_token"), facts=Facts()),
     Case(id="C107", says="plain HTTP from a public address", method="POST", path=_TOKEN, truth=Cause.HTTPS_REQUIRED,
          ask=_token_answer(403, "invalid_request", "HTTPS required"), facts=Facts(ssl_required="external")),
     Case(id="K-disabled", says="a disabled client", method="POST", path=_TOKEN, truth=Cause.CLIENT_DISABLED,
@@ -326,7 +312,7 @@ OPEN = (
     Case(id="Y-scope", says="a scope that the client does not have", method="POST", path=_TOKEN, truth=Cause.SCOPE_INVALID,
          ask=_token_answer(400, "invalid_scope", "Invalid scopes: admin", scope="admin"), facts=Facts()),
     Case(id="Y-request", says="a token request without grant_type", method="POST", path=_TOKEN, truth=Cause.TOKEN_REQUEST_INVALID,
-         ask=_token_answer(400, "invalid_request", "Missing form parameter: grant_type"), facts=Facts(), sure=Confidence.LIKELY),
+         ask=_token_answer(400, "invalid_request", "Missing form parameter: grant_type"), facts=Facts()),
     Case(id="Y-nobody", says="a call that no role of the realm opens", method="PUT", path=f"{_R}/nobody", truth=Cause.OPERATION_IMPOSSIBLE,
          ask={"caller": held("realm-admin")}, facts=Facts(granted=("realm-admin",), full_scope=True), sure=Confidence.LIKELY),
     Case(id="Y-extension", says="an endpoint of an extension", method="GET", path=f"{_R}/my-extension/things", truth=Cause.OPERATION_UNKNOWN,
@@ -338,5 +324,5 @@ OPEN = (
          sure=Confidence.LIKELY),
 )  # fmt: skip
 
-CASES: tuple[Case, ...] = (*A, *B, *C, *D, *F, *G, *H, *I, *J, *K, *L, *M, *N, *O, *MORE, *OPEN)
+CASES: tuple[Case, ...] = (*A, *B, *C, *D, *F, *G, *H, *I, *J, *K, *L, *M, *N, *O, *MORE, *OPEN, *FURTHER)
 __all__ = ["CASES", "HTML", "TABLE", "Case", "held", "master", "user"]

@@ -9,7 +9,7 @@ from kcproxy import catalog as catalogs
 from kcproxy.catalog import Catalog
 from kcproxy.explain.claims import read_caller
 from kcproxy.explain.explanation import explain
-from kcproxy.model import Answer, Caller, Explanation, Facts, RequestFacts
+from kcproxy.model import Answer, Caller, Explanation, Facts, RequestFacts, Withheld
 
 NOW = 1_800_000_000
 REALM = "demo"
@@ -208,6 +208,7 @@ def ask(
     answer_headers: Mapping[str, str] | None = None,
     form: Mapping[str, str] | None = None,
     base_path: str = "",
+    withheld: Withheld | None = None,
     **settings: Any,
 ) -> Explanation | None:
     """The explanation of one answer; without ``body`` and ``text`` the bare JSON of that status and version."""
@@ -222,6 +223,7 @@ def ask(
             form=form or {},
             public_url=BASE,
             base_path=base_path,
+            withheld=withheld,
         ),
         caller=caller or caller_of(),
         answer=Answer(status=status, json=body if body is not None or text else bare, text=text, headers=answer_headers or {}),

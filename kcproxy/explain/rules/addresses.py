@@ -31,7 +31,7 @@ def realm_unknown(situation: Situation) -> Finding | None:
 
 def base_path_wrong(situation: Situation) -> Finding | None:
     """/auth is the default base path up to version 16 and none from 17 on."""
-    if not _no_such_path(situation):
+    if not no_such_path(situation):
         return None
     segments = _segments(situation)
     if segments[:1] == ["auth"] and segments[1:2] and segments[1] in {"admin", "realms"}:
@@ -42,11 +42,13 @@ def base_path_wrong(situation: Situation) -> Finding | None:
 
 def path_wrong(situation: Situation) -> Finding | None:
     """/admin twice, or /admin/realms left out."""
-    if not _no_such_path(situation):
+    if not no_such_path(situation):
         return None
     segments, evidence = _segments(situation), f"the path is {shown(situation.request.target.raw_path)}"
     if segments[:2] == ["admin", "admin"]:
         return found(situation, Cause.PATH_WRONG, CERTAIN, evidence, reason="it has /admin twice; the server's URL is given without /admin")
+    if segments[:1] == ["admin"] and len(segments) >= 3 and segments[1] != "realms" and segments[2] in _REALM_PARTS:
+        return found(situation, Cause.PATH_WRONG, LIKELY, evidence, reason="/realms is missing after /admin")
     if len(segments) >= 2 and segments[0] not in {"admin", "realms", "resources", "js"} and segments[1] in _REALM_PARTS:
         reason = "/admin/realms is missing before the realm"
         return found(situation, Cause.PATH_WRONG, LIKELY, evidence, reason=reason)
@@ -111,13 +113,15 @@ def feature_off(situation: Situation) -> Finding | None:
         return found(
             situation, Cause.FEATURE_OFF, LIKELY, "permissions v1 answer 500 where the feature is off", feature=_feature(situation)
         )
-    if status == 404 and "/organizations" in template and facts.organizations_enabled is not None and not facts.organizations_enabled:
-        evidence = "looked up: organizations are off in the realm"
+    said = str((situation.answer.json or {}).get("errorMessage", ""))
+    off = facts.organizations_enabled is False
+    if status == 404 and "/organizations" in template and (off or said.startswith("Organizations not enabled")):
+        evidence = "looked up: organizations are off in the realm" if off else f"Keycloak says {shown(said)}"
         return found(situation, Cause.FEATURE_OFF, CERTAIN, evidence, feature="organizations, in the realm's settings")
     if status == 404 and "/authz/" in path and situation.answer.error in {None, "HTTP 404 Not Found"}:
         feature = "authorization services of that client"
         return found(situation, Cause.FEATURE_OFF, LIKELY, "the path is below /authz/ of a client", feature=feature)
-    if status == 404 and situation.request.target.operation and situation.request.target.operation.features and _no_such_path(situation):
+    if status == 404 and situation.request.target.operation and situation.request.target.operation.features and no_such_path(situation):
         return found(situation, Cause.FEATURE_OFF, LIKELY, "Keycloak has nothing at this path", feature=_feature(situation))
     return None
 
@@ -131,7 +135,8 @@ def _feature(situation: Situation) -> str:
     return "a feature of the server"
 
 
-def _no_such_path(situation: Situation) -> bool:
+def no_such_path(situation: Situation) -> bool:
+    """Whether Keycloak's words are about the path or method, not about a thing that it could not find."""
     words = (situation.answer.error or "") + situation.answer.text[:300]
     return situation.answer.status in {404, 405} and any(word in words for word in _NO_SUCH_PATH)
 

@@ -1,5 +1,7 @@
 """The token endpoint's refusals (RFC 6749, section 5.2), for callers who fetch their token through the proxy and for its own accounts."""
 
+from collections.abc import Mapping
+
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.rules.answers import keycloak_says
 from kcproxy.explain.situation import Situation
@@ -13,11 +15,16 @@ _BY_DESCRIPTION: tuple[tuple[str, str, Cause, Confidence], ...] = (
     ("unauthorized_client", "Public client not allowed to retrieve service account", Cause.SERVICE_ACCOUNT_OFF, CERTAIN),
     ("unauthorized_client", "Client not allowed for direct access grants", Cause.GRANT_NOT_ALLOWED, CERTAIN),
     ("unauthorized_client", "Client is not allowed to initiate browser login", Cause.GRANT_NOT_ALLOWED, CERTAIN),
+    ("unauthorized_client", "Unexpected error when authenticating client", Cause.CLIENT_CREDENTIALS_WRONG, LIKELY),
     ("unauthorized_client", _UNDISTINGUISHED, Cause.CLIENT_CREDENTIALS_WRONG, LIKELY),
     ("unauthorized_client", "Invalid client secret", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
     ("unauthorized_client", "Client secret not provided in request", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
     ("unauthorized_client", "", Cause.CLIENT_CREDENTIALS_WRONG, LIKELY),
     ("invalid_client", _UNDISTINGUISHED, Cause.CLIENT_UNKNOWN, LIKELY),
+    ("invalid_client", "Parameter client_assertion", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
+    ("invalid_client", "client_assertion parameter missing", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
+    ("invalid_client", "Client authentication with", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
+    ("invalid_client", "Missing client_id parameter", Cause.TOKEN_REQUEST_INVALID, CERTAIN),
     ("invalid_client", "Bearer-only not allowed", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
     ("invalid_client", "", Cause.CLIENT_UNKNOWN, LIKELY),
     ("unsupported_grant_type", "", Cause.GRANT_NOT_ALLOWED, CERTAIN),
@@ -25,9 +32,23 @@ _BY_DESCRIPTION: tuple[tuple[str, str, Cause, Confidence], ...] = (
     ("invalid_grant", "Invalid user credentials", Cause.USER_CREDENTIALS_WRONG, LIKELY),
     ("invalid_grant", "Account is not fully set up", Cause.ACCOUNT_NOT_SET_UP, CERTAIN),
     ("invalid_grant", "Account disabled", Cause.ACCOUNT_DISABLED, CERTAIN),
+    ("invalid_grant", "Session not active", Cause.REFRESH_TOKEN_INVALID, CERTAIN),
+    ("invalid_grant", "Token is not active", Cause.REFRESH_TOKEN_INVALID, CERTAIN),
+    ("invalid_grant", "Invalid refresh token", Cause.REFRESH_TOKEN_INVALID, CERTAIN),
+    ("invalid_grant", "Offline ", Cause.REFRESH_TOKEN_INVALID, CERTAIN),
+    ("invalid_grant", "Stale token", Cause.REFRESH_TOKEN_INVALID, CERTAIN),
+    ("invalid_grant", "Maximum allowed refresh token reuse", Cause.REFRESH_TOKEN_INVALID, CERTAIN),
+    ("invalid_grant", "Code not valid", Cause.REFRESH_TOKEN_INVALID, CERTAIN),
+    ("invalid_grant", "Incorrect redirect_uri", Cause.TOKEN_REQUEST_INVALID, CERTAIN),
+    ("invalid_grant", "PKCE ", Cause.TOKEN_REQUEST_INVALID, CERTAIN),
     ("invalid_grant", "", Cause.REFRESH_TOKEN_INVALID, LIKELY),
     ("invalid_request", "HTTPS required", Cause.HTTPS_REQUIRED, CERTAIN),
-    ("invalid_request", "", Cause.TOKEN_REQUEST_INVALID, LIKELY),
+    ("invalid_request", "Standard token exchange is not enabled", Cause.GRANT_NOT_ALLOWED, CERTAIN),
+    ("invalid_request", "Client does not support permissions", Cause.FEATURE_OFF, CERTAIN),
+    ("invalid_request", "", Cause.TOKEN_REQUEST_INVALID, CERTAIN),
+    ("HTTP 405 Method Not Allowed", "", Cause.TOKEN_REQUEST_INVALID, CERTAIN),
+    ("access_denied", "Client not allowed to exchange", Cause.GRANT_NOT_ALLOWED, CERTAIN),
+    ("access_denied", "Client is not within the token audience", Cause.GRANT_NOT_ALLOWED, LIKELY),
     ("access_denied", "Realm not enabled", Cause.REALM_DISABLED, CERTAIN),
     ("Realm does not exist", "", Cause.REALM_UNKNOWN, CERTAIN),
 )
@@ -38,6 +59,8 @@ def token_refused(situation: Situation) -> Finding | None:
     if situation.request.target.kind is not TargetKind.TOKEN:
         return None
     error, description = situation.answer.error or "", situation.answer.description or ""
+    if error == "unsupported_grant_type" and not situation.request.form.get("grant_type"):
+        return _finding(situation, (Cause.TOKEN_REQUEST_INVALID, CERTAIN, "the form has no grant_type, or an empty one"))
     for known, beginning, cause, confidence in _BY_DESCRIPTION:
         if error == known and description.startswith(beginning):
             return _finding(situation, _settled(situation, cause, confidence))
@@ -65,13 +88,29 @@ def _finding(situation: Situation, settled: tuple[Cause, Confidence, str]) -> Fi
         confidence,
         *keycloak_says(situation),
         evidence,
+        summary=next((text for beginning, text in _BETTER.items() if (situation.answer.description or "").startswith(beginning)), None),
+        feature="authorization services of the client that the request names as audience",
         grant_type=shown(situation.request.form.get("grant_type", "of the request"), 60),
     )
+
+
+_BETTER: Mapping[str, str] = {
+    "Parameter client_assertion": "Realm {realm} gives client {client} no token: this client proves itself by a signed assertion (client_assertion), "
+    "and the request has none that fits.",
+    "Unexpected error when": "Realm {realm} gives client {client} no token: its id and secret could not be read from the Basic header; "
+    "in both, each per cent sign and the like has to be encoded (RFC 6749, section 2.3.1).",
+}
+"""Sentences that fit better than the cause's own, by the beginning of Keycloak's description."""
 
 
 def open_causes(situation: Situation) -> list[Finding]:
     """What Keycloak's answer does not keep apart: an unknown and a disabled client, a wrong secret and a client that cannot log in."""
     error, facts = situation.answer.error, situation.facts
-    if error == "invalid_client" and facts.client_known is None and facts.client_enabled is None:
+    if (
+        error == "invalid_client"
+        and situation.answer.description == _UNDISTINGUISHED
+        and facts.client_known is None
+        and facts.client_enabled is None
+    ):
         return [found(situation, Cause.CLIENT_DISABLED, POSSIBLE)]
     return []

@@ -41,16 +41,20 @@ def master_realm_role_missing(situation: Situation) -> Finding | None:
     requirement = situation.requirement
     if not situation.from_master or requirement is None or not requirement.master_realm_roles or requirement.any_of:
         return None
-    held = frozenset(situation.caller.realm_roles)
+    granted = situation.facts.realm_roles_granted
+    held = frozenset(situation.caller.realm_roles if granted is None else granted)
     if any(held.issuperset(roles) for roles in requirement.master_realm_roles):
         return None
     missing = min(requirement.master_realm_roles, key=len)
     names = list_of(missing)
+    looked_up = f"looked up: {situation.words['who']} does not hold the realm role {names} of master"
+    shows = not situation.roles_are_hidden
     return found(
         situation,
         Cause.ROLE_MISSING,
-        LIKELY,
-        f"the token of {situation.words['who']} does not name the realm role {names} of master",
+        LIKELY if granted is None else CERTAIN,
+        f"the token of {situation.words['who']} does not name the realm role {names} of master" if shows else "",
+        looked_up if granted is not None else "",
         missing=missing,
         summary="{who} may not {operation}: the realm role {roles} of master is missing.",
     )
@@ -68,11 +72,14 @@ def token_older_than_realm(situation: Situation) -> Finding | None:
         f"the token names realm role {rank} of master, which brings the roles of each realm",
         f"it names no role of {situation.container}",
     )
-    proven = situation.granted_suffices
-    if proven is False:
+    granted = situation.granted_suffices
+    if granted is False or situation.fresh_token_suffices is False or situation.scope_suffices is False:
         return None
+    proven = granted and situation.fresh_token_suffices
     confidence = CERTAIN if proven else LIKELY if "admin" in caller.realm_roles else POSSIBLE
     lookup = (
-        (f"{situation.words['who']} holds {' and '.join(situation.missing) or 'the roles'} of {situation.container} now",) if proven else ()
+        (f"looked up: {situation.words['who']} holds roles of {situation.container} now, and a new token would name them",)
+        if proven
+        else ()
     )
     return found(situation, Cause.TOKEN_OLDER_THAN_REALM, confidence, *evidence, *lookup)

@@ -101,7 +101,7 @@ def role_of_other_client(situation: Situation) -> Finding | None:
 
 def same_named(situation: Situation) -> tuple[str, ...]:
     """Where else the missing roles' names occur: in the looked-up grants, or in the token."""
-    wanted = {role for roles in situation.need for role in roles} | set(situation.missing)
+    wanted = _names_that_would_do(situation)
     if situation.facts.granted_elsewhere is not None:
         return tuple(
             words for words in situation.facts.granted_elsewhere if _names_one_of(words, wanted, from_master=situation.from_master)
@@ -115,6 +115,13 @@ def same_named(situation: Situation) -> tuple[str, ...]:
         if role in wanted
     ]
     return tuple((realm_roles + client_roles)[:4])
+
+
+def _names_that_would_do(situation: Situation) -> set[str]:
+    """The needed roles, and those that contain them: a ``realm-admin`` of another client has been taken for the real one too."""
+    catalog = situation.catalog
+    above = {role for role in catalog.roles if situation.need and catalog.satisfies(catalog.closure((role,)), situation.need)}
+    return above | {role for roles in situation.need for role in roles} | set(situation.missing)
 
 
 def _names_one_of(words: str, wanted: set[str], *, from_master: bool) -> bool:
@@ -153,19 +160,23 @@ def token_older_than_grant(situation: Situation) -> Finding | None:
         return None
     if situation.granted_suffices is False or situation.scope_suffices is False or situation.facts.role_mapper_attached is False:
         return None
+    if situation.fresh_token_suffices is False:
+        return None  # a new token would be refused as well
     issued = situation.caller.issued_at_epoch_seconds
     # The proxy has just replaced its own token: it cannot be older than the grant.
     young = situation.caller.injected and issued is not None and situation.now_epoch_seconds - issued < 5
     if situation.granted_suffices is None:
         return None if young else found(situation, Cause.TOKEN_OLDER_THAN_GRANT, POSSIBLE, missing=situation.missing)
-    known = situation.scope_suffices and situation.facts.role_mapper_attached
     missing = roles_to_add(situation.catalog, situation.requirement, situation.held)
     return found(
         situation,
         Cause.TOKEN_OLDER_THAN_GRANT,
-        CERTAIN if known else LIKELY,
+        CERTAIN if situation.fresh_token_suffices else LIKELY,
         *token_evidence(situation),
         *grant_evidence(situation),
+        f"looked up: a token fetched now would name {_listed(situation.facts.fresh_token_roles or ())}"
+        if situation.fresh_token_suffices
+        else "",
         missing=missing,
     )
 

@@ -3,7 +3,7 @@
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.rules.roles import grant_evidence, token_evidence
 from kcproxy.explain.situation import BUILT_IN_ADMIN_CLIENTS, Situation, roles_to_add
-from kcproxy.model import Cause, RoleSet
+from kcproxy.model import Cause, Confidence, RoleSet
 
 
 def scope_excludes_role(situation: Situation) -> Finding | None:
@@ -67,18 +67,24 @@ def scope_mapping_is_no_grant(situation: Situation) -> Finding | None:
 
 
 def roles_not_in_token(situation: Situation) -> Finding | None:
-    """Versions that read the token: without the client scope ``roles`` no role gets into it. Never the cause on live grants."""
+    """Versions that read the token: roles get into it by a mapper, as a rule that of the client scope ``roles``. Never the cause on live grants."""
     if situation.grants_live or situation.token_suffices or situation.caller.client_id in BUILT_IN_ADMIN_CLIENTS:
         return None
+    if situation.granted_suffices is False or situation.scope_suffices is False or situation.fresh_token_suffices:
+        return None
     facts = situation.facts
-    if facts.role_mapper_attached is True or situation.granted_suffices is False or situation.scope_suffices is False:
-        return None
-    if facts.role_mapper_attached is False:
-        confidence = CERTAIN if situation.granted_suffices else LIKELY
-    elif situation.caller.has_roles_claims:
-        return None
-    else:
-        confidence = LIKELY
+    confidence = _sure_of_the_mapper(situation)
     evidence = (*token_evidence(situation), *grant_evidence(situation))
     lookup = "looked up: no mapper of client roles applies to the client" if facts.role_mapper_attached is False else ""
-    return found(situation, Cause.ROLES_NOT_IN_TOKEN, confidence, *evidence, lookup, missing=situation.missing)
+    fresh = "looked up: a token fetched now would not name it either" if situation.fresh_token_suffices is False else ""
+    return found(situation, Cause.ROLES_NOT_IN_TOKEN, confidence, *evidence, lookup, fresh, missing=situation.missing)
+
+
+def _sure_of_the_mapper(situation: Situation) -> Confidence:
+    facts = situation.facts
+    if situation.fresh_token_suffices is False and situation.granted_suffices and situation.scope_suffices:
+        return CERTAIN
+    if facts.role_mapper_attached is False:
+        return CERTAIN if situation.granted_suffices else LIKELY
+    bare = not situation.caller.has_roles_claims and facts.role_mapper_attached is None
+    return LIKELY if bare else POSSIBLE

@@ -1,17 +1,17 @@
 """401: what is wrong with the token, as far as it shows. Keycloak's answer is the same bare line for all of it.
 
-Expiry and issuer can be read from the token, signature and key be settled with the realm's public keys; session, account, client
-and not-before take look-ups, and without them they are left open.
+Expiry and issuer can be read from the token, signature and key be settled with the realm's public keys. What was withdrawn since takes
+look-ups: see ``withdrawn``.
 """
 
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from kcproxy.explain.claims import read_claims
-from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
+from kcproxy.explain.finding import CERTAIN, LIKELY, Finding, found
 from kcproxy.explain.situation import BUILT_IN_ADMIN_CLIENTS, Situation
 from kcproxy.explain.text import age, list_of, shown
-from kcproxy.model import Caller, CallerKind, Cause
+from kcproxy.model import Caller, CallerKind, Cause, Withheld
 
 CLOCK_DOUBT_SECONDS = 10  # two hosts' clocks may differ so much that a smaller age proves nothing
 AUDIENCE_SINCE = (26, 8, 2)
@@ -22,7 +22,7 @@ _KIND_NAMES: Mapping[str, str] = {
     "Refresh": "a refresh token",
     "Offline": "an offline refresh token",
     "Logout": "a logout token",
-    "Initial": "an initial access token for client registration",
+    "InitialAccessToken": "an initial access token for client registration",
     "RegistrationAccessToken": "a registration access token",
 }
 
@@ -32,8 +32,43 @@ def token_missing(situation: Situation) -> Finding | None:
     caller = situation.caller
     if caller.kind is not CallerKind.ANONYMOUS:
         return None
-    evidence = caller.problem or "the request has no Authorization header"
-    return found(situation, Cause.TOKEN_MISSING, CERTAIN, evidence)
+    if situation.request.withheld in _REASONS:
+        return None
+    evidence = [caller.problem or "the request has no Authorization header"]
+    if situation.request.token_in_query:
+        evidence.append("access_token stands in the query, where Keycloak does not look for it")
+    if situation.request.withheld is Withheld.NO_ACCOUNT:
+        evidence.append(f"the proxy adds tokens to some realms' requests, and has no account for realm {situation.words['realm']}")
+    return found(situation, Cause.TOKEN_MISSING, CERTAIN, *evidence)
+
+
+_REASONS: Mapping[Withheld, tuple[str, str]] = {
+    Withheld.OPERATIONS: (
+        "the setting operations of its account for this realm does not name this operation",
+        "{operation} matches no pattern of operations in the proxy's settings, section accounts, realm {realm}",
+    ),
+    Withheld.BROWSER: (
+        "it never does so for what a page in a browser sends, whoever's page that is",
+        "the request has the header Origin, or Sec-Fetch-Site of another page",
+    ),
+    Withheld.AMBIGUOUS: (
+        "the path can be read in two ways, and it never does so for such a path",
+        "the path has an empty or dot segment, a semicolon, a backslash or a broken escape in it",
+    ),
+    Withheld.METHOD: ("it never does so for this method", "the method is none of the Admin REST API's own"),
+}
+"""Why, for the sentence, and what shows it."""
+
+
+def token_withheld(situation: Situation) -> Finding | None:
+    """The proxy has an account for this realm and kept its token back: a setting or a rule of its own, not Keycloak's."""
+    reason = _REASONS.get(situation.request.withheld) if situation.request.withheld else None
+    if situation.caller.kind is not CallerKind.ANONYMOUS or reason is None:
+        return None
+    why, shows = reason
+    return found(
+        situation, Cause.TOKEN_WITHHELD, CERTAIN, "the request brought no token of its own", shows.format_map(situation.words), reason=why
+    )
 
 
 def scheme_wrong(situation: Situation) -> Finding | None:
@@ -58,19 +93,20 @@ def token_malformed(situation: Situation) -> Finding | None:
 
 
 def token_kind_wrong(situation: Situation) -> Finding | None:
-    """An ID or refresh token: claim ``typ`` tells Keycloak's own kinds."""
+    """An ID or refresh token: claim ``typ`` tells Keycloak's own kinds, and Keycloak takes no other than these two (TokenTypeCheck)."""
     kind = situation.caller.token_kind
-    if not _is_readable(situation) or kind is None or kind in _ACCESS_TOKEN_KINDS:
+    if not is_readable(situation) or kind is None or kind in _ACCESS_TOKEN_KINDS:
         return None
     name = _KIND_NAMES.get(kind, f"a token of the kind {shown(kind, 40)}")
-    confidence = CERTAIN if kind in _KIND_NAMES else LIKELY
-    return found(situation, Cause.TOKEN_KIND_WRONG, confidence, f"the token's typ is {shown(kind, 40)}", kind=name)
+    return found(
+        situation, Cause.TOKEN_KIND_WRONG, CERTAIN, f"the token's typ is {shown(kind, 40)}, and only Bearer and DPoP are taken", kind=name
+    )
 
 
 def token_expired(situation: Situation) -> Finding | None:
     """``exp`` is past; within the doubt about clocks it is only likely."""
     expires = situation.caller.expires_at_epoch_seconds
-    if not _is_readable(situation) or expires is None:
+    if not is_readable(situation) or expires is None:
         return None
     past = situation.now_epoch_seconds - expires
     if past < 0:
@@ -98,7 +134,7 @@ def nothing_else_is_wrong(situation: Situation) -> bool:
 def token_not_yet_valid(situation: Situation) -> Finding | None:
     """``nbf`` lies ahead. Keycloak does not check ``iat``, so a later iat alone is no more than a hint at a wrong clock."""
     start = situation.caller.not_before_epoch_seconds
-    if not _is_readable(situation) or not start:
+    if not is_readable(situation) or not start:
         return None
     ahead = start - situation.now_epoch_seconds
     if ahead <= 0:
@@ -113,7 +149,7 @@ def issuer_mismatch(situation: Situation) -> Finding | None:
     With a fixed hostname Keycloak has one issuer whatever the address, so without its discovery document a difference is only likely.
     """
     caller = situation.caller
-    if not _is_readable(situation):
+    if not is_readable(situation):
         return None
     if caller.realm is None:
         issuer = f"{shown(caller.issuer)}, which is no realm of a Keycloak" if caller.issuer else "nobody: it has no iss"
@@ -161,7 +197,7 @@ def audience_missing(situation: Situation) -> Finding | None:
     """From 26.8.2 on ``aud`` must name the Admin API, which the client scope kc-admin-api adds (documented, not measured)."""
     caller = situation.caller
     wanted = situation.version >= AUDIENCE_SINCE if situation.require_audience is None else situation.require_audience
-    if not wanted or not _is_readable(situation) or caller.client_id in BUILT_IN_ADMIN_CLIENTS:
+    if not wanted or not is_readable(situation) or caller.client_id in BUILT_IN_ADMIN_CLIENTS:
         return None
     if any(audience.rstrip("/").endswith("/admin") or "/admin/" in audience for audience in caller.audiences):
         return None
@@ -176,14 +212,17 @@ def audience_missing(situation: Situation) -> Finding | None:
 
 
 def proof_missing(situation: Situation) -> Finding | None:
-    """A key-bound token without proof (RFC 9449, RFC 8705). Never certain: a mapper can write cnf too."""
+    """A key-bound token without proof (RFC 9449, RFC 8705). A mapper can write cnf too; typ DPoP in a token that is the realm's own settles it."""
     caller = situation.caller
-    if not _is_readable(situation) or not caller.bound_to_key or situation.version < PROOF_SINCE:
+    if not is_readable(situation) or not caller.bound_to_key or situation.version < PROOF_SINCE:
         return None
     if situation.request.headers.get("dpop") and (caller.scheme or "").lower() == "dpop":
         return None
     sent = "no DPoP header was sent" if not situation.request.headers.get("dpop") else "the scheme is Bearer, not DPoP"
-    return found(situation, Cause.PROOF_MISSING, LIKELY, "the token has the claim cnf", sent)
+    of_its_kind = caller.token_kind == "DPoP"  # noqa: S105 - a kind of token, no secret
+    settled = of_its_kind and situation.facts.signature_valid and situation.version_known
+    evidence = ("the token has the claim cnf", "its typ is DPoP, and its signature is the realm's" if settled else "", sent)
+    return found(situation, Cause.PROOF_MISSING, CERTAIN if settled else LIKELY, *evidence)
 
 
 def proof_mismatch(situation: Situation) -> Finding | None:
@@ -202,7 +241,7 @@ def proof_mismatch(situation: Situation) -> Finding | None:
 
 def signature_invalid(situation: Situation) -> Finding | None:
     """An unsigned token, or one whose signature the realm's public key does not confirm."""
-    if not _is_readable(situation):
+    if not is_readable(situation):
         return None
     if (situation.caller.algorithm or "none").lower() == "none":
         return found(situation, Cause.SIGNATURE_INVALID, CERTAIN, "the token's alg is none", reason="it has no signature (alg none)")
@@ -212,10 +251,23 @@ def signature_invalid(situation: Situation) -> Finding | None:
     return None
 
 
+def unsigned_token_broke_it(situation: Situation) -> Finding | None:
+    """Before 26.5 or so an unsigned token makes the Admin REST API fail (500) instead of refuse: measured on 24.0.5 and 26.4.7."""
+    caller = situation.caller
+    if situation.answer.status != 500 or not is_readable(situation) or (caller.algorithm or "none").lower() != "none":
+        return None
+    if situation.answer.error != "unknown_error":
+        return None
+    evidence = "the token's alg is none, and no request with such a token gets past Keycloak's check of the signature"
+    return found(
+        situation, Cause.SIGNATURE_INVALID, CERTAIN, evidence, reason="it has no signature (alg none), over which this version fails"
+    )
+
+
 def signing_key_unknown(situation: Situation) -> Finding | None:
     """``kid`` is not among the keys that the realm publishes."""
     keys, kid = situation.facts.key_ids, situation.caller.key_id
-    if not _is_readable(situation) or keys is None or kid is None or kid in keys:
+    if not is_readable(situation) or keys is None or kid is None or kid in keys:
         return None
     if (situation.caller.algorithm or "").startswith("HS"):
         return None  # the realm's own secret key is never published
@@ -224,7 +276,7 @@ def signing_key_unknown(situation: Situation) -> Finding | None:
 
 def realm_of_token_unknown(situation: Situation) -> Finding | None:
     """The realm in ``iss`` does not exist (any more) on this server; its discovery document is a 404."""
-    if not _is_readable(situation) or situation.facts.realm_known is not False or situation.caller.realm is None:
+    if not is_readable(situation) or situation.facts.realm_known is not False or situation.caller.realm is None:
         return None
     evidence = f"looked up: realm {shown(situation.caller.realm)} of the token's iss has no discovery document here"
     summary = (
@@ -236,7 +288,7 @@ def realm_of_token_unknown(situation: Situation) -> Finding | None:
 def realm_name_unsupported(situation: Situation) -> Finding | None:
     """24.0.5 fails to find the realm of a token when its name has to be percent-encoded."""
     realm = situation.caller.realm
-    if not _is_readable(situation) or realm is None or situation.version >= (26,):
+    if not is_readable(situation) or realm is None or situation.version >= (26,):
         return None
     odd = [character for character in realm if not character.isascii() or character in " %"]
     if not odd:
@@ -245,78 +297,6 @@ def realm_name_unsupported(situation: Situation) -> Finding | None:
     return found(situation, Cause.REALM_NAME_UNSUPPORTED, LIKELY, evidence)
 
 
-def session_ended(situation: Situation) -> Finding | None:
-    """Looked up, where the token's signature proved to be the realm's."""
-    if situation.facts.session_alive is not False or not _is_readable(situation):
-        return None
-    evidence = "looked up: the account has no session with the token's sid"
-    return found(situation, Cause.SESSION_ENDED, CERTAIN, evidence)
-
-
-def not_before(situation: Situation) -> Finding | None:
-    """Realm, client or account were given a not-before time after the token was issued."""
-    issued, facts = situation.caller.issued_at_epoch_seconds, situation.facts
-    times = {
-        "realm": facts.realm_not_before_epoch_seconds,
-        "client": facts.client_not_before_epoch_seconds,
-        "account": facts.account_not_before_epoch_seconds,
-    }
-    if not _is_readable(situation) or issued is None:
-        return None
-    for owner, time in times.items():
-        if time and issued < time:
-            return found(
-                situation, Cause.NOT_BEFORE, CERTAIN, f"looked up: the {owner}'s not-before is {time - issued} s after the token's iat"
-            )
-    return None
-
-
-def account_disabled(situation: Situation) -> Finding | None:
-    """The user of ``sub`` is disabled or gone."""
-    facts = situation.facts
-    if not _is_readable(situation) or (facts.account_known is not False and facts.account_enabled is not False):
-        return None
-    state = "does not exist" if facts.account_known is False else "is disabled"
-    return found(situation, Cause.ACCOUNT_DISABLED, CERTAIN, f"looked up: the account of the token's sub {state}")
-
-
-def client_disabled(situation: Situation) -> Finding | None:
-    """The client of ``azp`` is disabled or gone."""
-    facts = situation.facts
-    if not _is_readable(situation) or (facts.client_known is not False and facts.client_enabled is not False):
-        return None
-    state = "does not exist" if facts.client_known is False else "is disabled"
-    return found(situation, Cause.CLIENT_DISABLED, CERTAIN, f"looked up: client {situation.words['client']} {state}")
-
-
-def token_rejected(situation: Situation) -> Finding | None:
-    """What is left: the token reads well. The causes look alike from outside and are named as alternatives."""
-    if not _is_readable(situation):
-        return None
-    return found(situation, Cause.TOKEN_REJECTED, LIKELY, "the token is readable, an access token, and within its time")
-
-
-def open_causes(situation: Situation) -> list[Finding]:
-    """The causes of a bare 401 that nothing has ruled out yet, each with its own check."""
-    if not _is_readable(situation):
-        return []
-    facts, caller = situation.facts, situation.caller
-    open_: list[Cause] = []
-    if caller.session_id is not None and facts.session_alive is None:
-        open_.append(Cause.SESSION_ENDED)
-    if facts.account_enabled is None and facts.account_known is not False:
-        open_.append(Cause.ACCOUNT_DISABLED)
-    if facts.client_enabled is None and facts.client_known is not False:
-        open_.append(Cause.CLIENT_DISABLED)
-    if facts.realm_not_before_epoch_seconds is None or facts.account_not_before_epoch_seconds is None:
-        open_.append(Cause.NOT_BEFORE)
-    if facts.key_ids is None:
-        open_.append(Cause.SIGNING_KEY_UNKNOWN)
-    if facts.issuer is None and expected_issuer(situation) is None:
-        open_.append(Cause.ISSUER_MISMATCH)
-    words = {"issuer": shown(caller.issuer or ""), "expected": "perhaps another"}
-    return [found(situation, cause, POSSIBLE, names=words) for cause in open_]
-
-
-def _is_readable(situation: Situation) -> bool:
+def is_readable(situation: Situation) -> bool:
+    """Whether there is a token that could be read."""
     return situation.caller.kind not in {CallerKind.ANONYMOUS, CallerKind.UNREADABLE}

@@ -1,0 +1,61 @@
+"""404 and 405 below /admin/realms: a path or method that no operation of this version has, and what was probably meant."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from functools import lru_cache
+
+from kcproxy.catalog import Catalog
+from kcproxy.explain.finding import LIKELY, Finding, found
+from kcproxy.explain.rules.addresses import no_such_path
+from kcproxy.explain.situation import Situation
+from kcproxy.explain.text import list_of, shown
+from kcproxy.model import Cause, TargetKind
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_NEAR = 0.8  # as difflib measures likeness: user and users, realm and realms
+_MAX_SEGMENTS = 20
+
+
+def operation_misspelt(situation: Situation) -> Finding | None:
+    """Keycloak has nothing there, and neither has the table. Never certain: an extension may define a path of its own."""
+    if situation.request.target.kind is not TargetKind.ADMIN_UNKNOWN or not no_such_path(situation):
+        return None
+    evidence = f"the request is {situation.method} {shown(situation.request.target.raw_path)}"
+    path, base = situation.request.target.raw_path, situation.request.base_path
+    methods = [method for method in _METHODS if _is_operation(situation.catalog, method, path, base)]
+    if methods:
+        return found(situation, Cause.PATH_WRONG, LIKELY, evidence, summary=_OTHER_METHOD, methods=list_of(methods), asked=situation.method)
+    return found(situation, Cause.PATH_WRONG, LIKELY, evidence, reason=_reason(situation))
+
+
+_OTHER_METHOD = "Keycloak has no {asked} at this path: it takes {methods}."
+
+
+def _reason(situation: Situation) -> str:
+    path, base, catalog = situation.request.target.raw_path, situation.request.base_path, situation.catalog
+    for was, near, corrected in _corrections(catalog, path):
+        if any(_is_operation(catalog, method, corrected, base) for method in _METHODS):
+            return f"no operation has /{shown(was, 60)} at that place; /{near} was probably meant"
+    return f"no operation of the Admin REST API of Keycloak {situation.words['version']} has such a path (a name with a slash in it has to be encoded, as %2F)"
+
+
+def _is_operation(catalog: Catalog, method: str, path: str, base_path: str) -> bool:
+    return catalog.target(method, path, base_path=base_path).kind is TargetKind.ADMIN
+
+
+def _corrections(catalog: Catalog, path: str) -> Iterator[tuple[str, str, str]]:
+    """One segment at a time replaced by the word of the API that is most like it."""
+    segments = path.split("/")
+    words = _words(catalog)
+    for position, segment in enumerate(segments[:_MAX_SEGMENTS]):
+        same_start = [word for word in words if word[:1] == segment[:1].lower() and abs(len(word) - len(segment)) <= 2]
+        near = get_close_matches(segment.lower(), same_start, 1, _NEAR) if segment and segment not in words else []
+        if near:
+            yield segment, near[0], "/".join([*segments[:position], near[0], *segments[position + 1 :]])
+
+
+@lru_cache(maxsize=4)
+def _words(catalog: Catalog) -> frozenset[str]:
+    """Every literal segment of the table's paths."""
+    paths = (entry.operation.path for entry in catalog.operations)
+    return frozenset(segment for path in paths for segment in path.split("/") if segment and not segment.startswith("{"))
