@@ -31,8 +31,10 @@ _KINDS: Mapping[str, tuple[str, str]] = {
     "closed": ("Opened by no role of a realm", "Said so, with no command; tried with all roles of realm-management together."),
     "by-target": (
         "By what only Keycloak knows",
-        "Whether the role with this id is a client's, or this user an administrator, no request shows. The first answer gives the fix for the ordinary case and"
-        " says in its hints what else it may take; refused again, the second answer names that.",
+        (
+            "Whether the role with this id is a client's, or this user an administrator, no request shows. The first answer gives the fix for the"
+            " ordinary case and says in its hints what else it may take; refused again, the second answer names that."
+        ),
     ),
 }
 
