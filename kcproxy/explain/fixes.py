@@ -9,7 +9,7 @@ from kcproxy.explain.rules.tokens import expected_issuer
 from kcproxy.explain.shell import quoted
 from kcproxy.explain.situation import MASTER, Situation, named, roles_to_add
 from kcproxy.explain.text import list_of, shown
-from kcproxy.model import CallerKind, Cause, Fix, RoleSet, Verdict
+from kcproxy.model import CallerKind, Cause, Fix, RoleSet, Verdict, Withheld
 
 Builder = Callable[[Situation, Verdict, str | None], tuple[Fix, ...]]
 
@@ -192,6 +192,14 @@ def fix_issuer(situation: Situation, _verdict: Verdict, _console_base: str | Non
     return (Fix(summary=summary),)
 
 
+def send_own_token(situation: Situation, _verdict: Verdict, _console_base: str | None) -> tuple[Fix, ...]:
+    """Where no setting makes the proxy add its token: browsers, paths that can be read in two ways, strange methods."""
+    if situation.request.withheld is Withheld.OPERATIONS:
+        return ()
+    path = "; write the path in its plain form" if situation.request.withheld is Withheld.AMBIGUOUS else ""
+    return (Fix(summary=f"Send an access token of your own with the request, or make the call from a backend{path}; no setting changes this"),)
+
+
 _BUILDERS: Mapping[Cause, Builder] = {
     Cause.ROLE_MISSING: grant_realm_role,
     Cause.MASTER_ROLE_MISSING: grant,
@@ -202,4 +210,5 @@ _BUILDERS: Mapping[Cause, Builder] = {
     Cause.SERVICE_ACCOUNT_RECREATED: grant,
     Cause.SCOPE_EXCLUDES_ROLE: let_through,
     Cause.ISSUER_MISMATCH: fix_issuer,
+    Cause.TOKEN_WITHHELD: send_own_token,
 }

@@ -137,7 +137,6 @@ _TABLE: dict[Cause, tuple[Remedy, ...]] = {
                 "In the proxy's configuration, section [[accounts]], go to the entry for realm {realm}",
                 'Add "{operation}" to its list operations',
                 "Let the proxy read its settings again (SIGHUP)",
-                "What browsers send, and paths that can be read in two ways, never get a token: for those, send one of your own",
             ),
             warning="Whoever can reach the proxy can then do this with the account's roles",
         ),

@@ -280,7 +280,11 @@ async def running_proxy(
     settings = Settings(upstream=address, accounts=accounts, limits=limits or LimitSettings())
     events = Events()
     side = SessionUpstream(address)
-    refusals = Refusals(explainer, max_body_bytes=65536, base_path=address.base_path, public_url=address.origin) if explainer else None
+    refusals = (
+        Refusals(explainer, max_body_bytes=65536, base_path=address.base_path, public_url=address.origin, accounts=accounts)
+        if explainer
+        else None
+    )
     plane = Plane(
         settings,
         catalog=load(default_version()),
