@@ -66,6 +66,7 @@ UNAUTHENTICATED: tuple[Rule, ...] = (
 """401 of the Admin REST API."""
 
 ADDRESSES: tuple[Rule, ...] = (
+    roles.refused_otherwise,
     addresses.path_not_normalised,
     addresses.headers_too_large,
     addresses.realm_unknown,

@@ -67,3 +67,21 @@ def test_the_console_itself_is_told_the_role() -> None:
     )
     assert told is not None
     assert told.verdict.cause is Cause.ROLE_MISSING
+
+
+_ROTATED = f"/admin/realms/demo/clients/{USER_ID}/client-secret/rotated"
+
+
+def test_an_operation_that_is_refused_with_500_is_explained_as_the_refusal_that_it_is() -> None:
+    told = ask("DELETE", _ROTATED, caller=held(), status=500, body={"error": "unknown_error"}, catalog=_TABLE, facts=None)
+    assert told is not None
+    assert told.verdict.cause is Cause.ROLE_MISSING
+    assert told.verdict.missing == ("manage-clients",)
+    assert "refused with 500 instead of 403" in told.summary
+
+
+@pytest.mark.parametrize(
+    ("method", "roles"), [("DELETE", ("manage-clients",)), ("GET", ())], ids=["the role is there", "another operation"]
+)
+def test_other_errors_of_the_server_are_not_called_refusals(method: str, roles: tuple[str, ...]) -> None:
+    assert ask(method, _ROTATED, caller=held(*roles), status=500, body={"error": "unknown_error"}, catalog=_TABLE, facts=None) is None

@@ -16,6 +16,26 @@ def role_missing(situation: Situation) -> Finding | None:
     return found(situation, cause, confidence, *token_evidence(situation), *grant_evidence(situation), missing=missing)
 
 
+def refused_otherwise(situation: Situation) -> Finding | None:
+    """Keycloak stumbles over its own refusal at a few operations, and answers with another status than 403; the table has which."""
+    requirement = situation.requirement
+    if requirement is None or requirement.refusal_status != situation.answer.status or situation.token_suffices:
+        return None
+    if situation.granted_suffices or not situation.missing:
+        return None
+    return found(
+        situation,
+        Cause.MASTER_ROLE_MISSING if situation.from_master else Cause.ROLE_MISSING,
+        LIKELY,
+        f"measured: on Keycloak {requirement.keycloak} this operation is refused with {requirement.refusal_status}, not with 403",
+        *token_evidence(situation),
+        *grant_evidence(situation),
+        missing=situation.missing,
+        summary="{who} may not {operation}{where}: {roles_phrase} is missing; this operation is refused with {status} instead of 403.",
+        status=requirement.refusal_status,
+    )
+
+
 def _is_guarded(situation: Situation) -> bool:
     """What the body hands out is what takes more: the escalation guard's business, if the plain call would pass."""
     requirement = situation.requirement
