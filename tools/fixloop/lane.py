@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tools.fixloop.account import Account
+from tools.fixloop.proxy import Proxy
 from tools.measure.callers import Callers
 from tools.measure.http import Answer, Server
 from tools.measure.stage import Realm, Scope, new_realm
@@ -16,9 +17,10 @@ OWN_REALMS = 3
 
 @dataclass(slots=True, kw_only=True)
 class Lane:
-    """`proxy` reaches kcproxy, `stage` the server itself; `own_names` are realms that kcproxy has an account for, made when needed."""
+    """`process` is kcproxy, `proxy` reaches it, `stage` the server itself; `own_names` are realms that kcproxy has an account for, made when needed."""
 
     stage: Stage
+    process: Proxy
     proxy: Server
     client_id: str
     own_names: Sequence[str]
@@ -52,11 +54,12 @@ class Lane:
         return self.accounts[realm.name]
 
     async def clear(self) -> None:
-        """Take the accounts of this operation away."""
+        """Take the accounts of this operation away, and let the proxy forget their tokens."""
         for name, account in list(self.accounts.items()):
             del self.accounts[name]
             if name not in self.own_names:
                 await account.remove()
+        await self.process.reload()
 
     async def injected(self, stand: Stand, request: Request) -> Answer:
         """A call without a token: the proxy injects that of the account, whatever it holds."""

@@ -9,9 +9,11 @@ import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 READY_SECONDS = 60.0
+LOOK_SECONDS = 0.01
 STOP_SECONDS = 15.0
 
 
@@ -48,9 +50,32 @@ def prepared(folder: Path, *, upstream: str, version: str, realms: Sequence[str]
     return config, ports[0]
 
 
+@dataclass(slots=True, kw_only=True)
+class Proxy:
+    """A running proxy: its address, and its log, which says when settings were read anew."""
+
+    process: asyncio.subprocess.Process
+    url: str
+    log: Path
+
+    async def reload(self) -> None:
+        """Have the settings read anew. No token outlives that: versions before 26.7 would go on taking one whose account was deleted."""
+        already = self.log.stat().st_size
+        self.process.send_signal(signal.SIGHUP)
+        until = time.monotonic() + READY_SECONDS
+        while time.monotonic() < until:
+            said = self.log.read_bytes()[already:]
+            if b'"event":"reloaded"' in said:
+                return
+            if b'"event":"reload_refused"' in said or self.process.returncode is not None:
+                break
+            await asyncio.sleep(LOOK_SECONDS)
+        raise ProxyFailed(f"kcproxy did not read its settings anew; {self.log} has the reason")
+
+
 @asynccontextmanager
-async def proxy(config: Path, port: int) -> AsyncIterator[str]:
-    """The address of a running proxy; it is ended by SIGTERM, as an operator would."""
+async def proxy(config: Path, port: int) -> AsyncIterator[Proxy]:
+    """A running proxy; it is ended by SIGTERM, as an operator would."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KCPROXY_")}
     log = config.with_name("kcproxy.log")
     with log.open("wb") as sink:
@@ -60,7 +85,7 @@ async def proxy(config: Path, port: int) -> AsyncIterator[str]:
     try:
         if not await _listens(process, port):
             raise ProxyFailed(f"kcproxy does not listen; {log} has the reason")
-        yield f"http://127.0.0.1:{port}"
+        yield Proxy(process=process, url=f"http://127.0.0.1:{port}", log=log)
     finally:
         await _stopped(process)
 

@@ -63,9 +63,9 @@ async def _lanes(site: Site, stage: Stage, names: Names, count: int) -> AsyncIte
                 client_id=client_id,
                 secret=SECRET,
             )
-            url = await stack.enter_async_context(proxy(config, port))
-            through = await stack.enter_async_context(Server(url))
-            made.append(Lane(stage=stage, proxy=through, client_id=client_id, own_names=own_names))
+            running = await stack.enter_async_context(proxy(config, port))
+            through = await stack.enter_async_context(Server(running.url))
+            made.append(Lane(stage=stage, process=running, proxy=through, client_id=client_id, own_names=own_names))
         yield made
 
 
