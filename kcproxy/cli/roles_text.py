@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from kcproxy.catalog import Catalog, Entry, Variant
+from kcproxy.catalog import Catalog, Entry, Variant, load
 from kcproxy.catalog.queries import Change, Differences, Reach
 from kcproxy.cli.roles_documents import Demand, Plan
 from kcproxy.cli.terminal import bold, columns, paint
@@ -10,6 +10,9 @@ from kcproxy.model import Requirement, RoleSet
 
 _NAMED = 2
 """How many alternatives stand in the overview; the card of one operation has all."""
+_MANY = 8
+"""So many single roles are told by those that are missing, if these are few."""
+_FEW = 3
 
 
 def roles_text(roles: RoleSet | None) -> str:
@@ -40,6 +43,15 @@ def thinner(need: Requirement) -> tuple[tuple[RoleSet, str], ...]:
     """Sets that are let in without getting the full answer, each with what is missing from it."""
     sets = (roles for roles in need.admits if roles not in need.any_of)
     return tuple((roles, need.reduced.get("+".join(roles), "sees less")) for roles in sets)
+
+
+def left_out(sets: Sequence[RoleSet], keycloak: str, *, besides: Sequence[RoleSet] = ()) -> tuple[str, ...] | None:
+    """Where nearly every single role is among the sets: the few that neither ``sets`` nor ``besides`` open to; None where they are not few."""
+    if len(sets) < _MANY or any(len(roles) != 1 for roles in sets):
+        return None
+    table = load(keycloak)
+    missing = [role for role in table.roles if not table.satisfies((role,), (*sets, *besides))]
+    return tuple(missing) if len(missing) <= _FEW else None
 
 
 def _reduced_text(need: Requirement) -> str:
@@ -161,7 +173,7 @@ def change_text(change: Change) -> str:
         return f"{least_text(before)} → {least_text(after)}"
     for label, one, other in (("", before.any_of, after.any_of), ("let in: ", before.admits, after.admits)):
         if set(one) != set(other):
-            return f"{label}{_any_text(one)} → {_any_text(other)}"
+            return f"{label}{_any_text(one, before.keycloak)} → {_any_text(other, after.keycloak)}"
     if change.old.operation.features != change.new.operation.features:
         return f"features: {_names(change.old)} → {_names(change.new)}"
     return "special cases differ"
@@ -171,5 +183,8 @@ def _names(entry: Entry) -> str:
     return ", ".join(entry.operation.features) or "none"
 
 
-def _any_text(sets: Sequence[RoleSet]) -> str:
+def _any_text(sets: Sequence[RoleSet], keycloak: str) -> str:
+    missing = left_out(sets, keycloak)
+    if missing is not None:
+        return f"any role of {keycloak}" + (f" but {', '.join(missing)}" if missing else "")
     return " or ".join(roles_text(roles) for roles in sets) or "no role suffices"

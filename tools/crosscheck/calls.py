@@ -61,7 +61,7 @@ WORDS: tuple[tuple[str, str], ...] = (
 # fmt: on
 
 
-def path_of(path: str, things: Things, *, unknown: bool = False) -> str:
+def path_of(method: str, path: str, things: Things, *, unknown: bool = False) -> str:
     """The path with objects of this realm in it; with `unknown` its last parameter is an id that does not exist. KeyError: not known how."""
     parts: list[str] = []
     at = 0
@@ -69,23 +69,17 @@ def path_of(path: str, things: Things, *, unknown: bool = False) -> str:
     for match in found:
         before = PARAMETER.sub("{}", path[: match.start()]).replace("/admin/realms/{}", "~", 1)
         last = unknown and match is found[-1] and match[1] != "realm"
-        parts += [path[at : match.start()], UNKNOWN_ID if last else _value(before, match[1], path, things)]
+        parts += [path[at : match.start()], UNKNOWN_ID if last else _value(before, match[1], method, path, things)]
         at = match.end()
     query = next((query for leaf, query in QUERIES.items() if path.endswith(leaf)), "")
     return "".join([*parts, path[at:], PARAMETER.sub(lambda match: things(match[1]), query)])
 
 
-def _value(before: str, name: str, path: str, things: Things) -> str:
+def _value(before: str, name: str, method: str, path: str, things: Things) -> str:
     upto = "/admin/realms/{" if path.startswith(REALM) and before == "/admin/realms/" else before + "{"
     if "/authz/" in path and upto == "~/clients/{":
         return things("authz-client")
-    if upto.endswith(("policy/{", "permission/{")) and path.count("{type}") == 2:
-        return "user" if "/policy/" in path else "resource"
-    if (
-        upto.endswith(("policy/{", "permission/{"))
-        and re.search(r"\{type\}/(providers|search|evaluate)$|\{type\}$", path)
-        and "{type}/a" not in path
-    ):
+    if upto.endswith(("policy/{", "permission/{")) and _names_a_type(method, path):
         return "user" if "/policy/" in path else "resource"
     if name == "flowAlias":
         return things("flow-alias")
@@ -96,6 +90,13 @@ def _value(before: str, name: str, path: str, things: Things) -> str:
         if re.search(pattern, upto):
             return things(kind)
     raise KeyError(upto)
+
+
+def _names_a_type(method: str, path: str) -> bool:
+    """Whether the next `{type}` below a resource server is a kind of policy; where it stands alone it can be a policy's id."""
+    if path.count("{type}") == 2 or path.endswith(("/providers", "/search", "/evaluate")):
+        return True
+    return method in {"GET", "POST"} and path.endswith("{type}")
 
 
 def _role_list(path: str, things: Things) -> list[dict[str, str]]:
@@ -126,7 +127,10 @@ JSON_OF_TYPE: Mapping[str, Callable[[str, Things], Any]] = {
 }  # fmt: skip
 PLAIN: Mapping[str, str] = {"identity-providers": "idp", "members": "user"}
 """Bodies that are a bare id, by the end of the path."""
-QUERIES: Mapping[str, str] = {"/ui-ext/sessions/client": "?client={client}&type=ALL"}
+QUERIES: Mapping[str, str] = {
+    "/ui-ext/sessions/client": "?clientId={client-id}&type=ALL",
+    **{f"/generate-example-{what}": "?scope=openid&userId={user}" for what in ("access-token", "id-token", "userinfo", "saml-response")},
+}
 """Without these the server fails before it asks who calls."""
 MULTIPART = (b'--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n{}\r\n--x--\r\n', "multipart/form-data; boundary=x")
 

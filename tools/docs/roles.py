@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from kcproxy import catalog
 from kcproxy.catalog import Catalog, Entry
 from kcproxy.catalog.queries import reach
-from kcproxy.cli.roles_text import least_text, thinner
+from kcproxy.cli.roles_text import least_text, left_out, thinner
 from kcproxy.model import Requirement, RoleSet
 from tools.docs import changes, introduction
 from tools.docs.markdown import GENERATED, code, table
@@ -45,10 +45,16 @@ def page(each: Catalog) -> Iterator[str]:
 
 def _row(entry: Entry) -> tuple[str, ...]:
     need, operation = entry.requirement, entry.operation
-    others = [roles for roles in need.any_of if roles != need.least]
     path = code(operation.path) + (f" ({operation.body} body)" if operation.body else "")
-    less = "; ".join(f"{_roles(roles)}: {says}" for roles, says in thinner(need))
-    return operation.method, path, _least(need), _alternatives(others), less, "; ".join(_remarks(entry))
+    return operation.method, path, _least(need), _other_sets(need), _less(need), "; ".join(_remarks(entry))
+
+
+def _less(need: Requirement) -> str:
+    """Who is let in and sees less, told once for all who miss the same."""
+    by_text: dict[str, list[RoleSet]] = {}
+    for roles, says in thinner(need):
+        by_text.setdefault(says, []).append(roles)
+    return "; ".join(f"{_alternatives(sets, need)}: {says}" for says, sets in by_text.items())
 
 
 def _roles(roles: RoleSet) -> str:
@@ -59,7 +65,10 @@ def _least(need: Requirement) -> str:
     return f"**{_roles(need.least)}**" if need.least is not None and need.undetermined is None else least_text(need)
 
 
-def _alternatives(sets: Sequence[RoleSet]) -> str:
+def _alternatives(sets: Sequence[RoleSet], need: Requirement) -> str:
+    missing = left_out(sets, need.keycloak, besides=need.any_of)
+    if missing is not None:
+        return "every other role" + (f" but {', '.join(code(role) for role in missing)}" if missing else "")
     return ", ".join(_roles(roles) for roles in sets)
 
 
@@ -68,7 +77,7 @@ def _remarks(entry: Entry) -> Iterator[str]:
     if entry.operation.features:
         yield f"feature {', '.join(code(name) for name in entry.operation.features)} has to be switched on"
     if need.master_realm_roles and need.least is not None:
-        yield f"also with the realm role {_alternatives(need.master_realm_roles)} of master"
+        yield f"also with the realm role {' or '.join(_roles(roles) for roles in need.master_realm_roles)} of master"
     if entry.master is not None and entry.master.any_of != need.any_of:
         yield f"callers of master: {least_text(entry.master)}"
     if need.refusal_status != 403:
@@ -94,7 +103,7 @@ def _special_cases(entries: Sequence[Entry]) -> Iterator[str]:
 
 
 def _other_sets(need: Requirement) -> str:
-    return _alternatives([roles for roles in need.any_of if roles != need.least])
+    return _alternatives([roles for roles in need.any_of if roles != need.least], need)
 
 
 def _by_role(each: Catalog) -> Iterator[str]:

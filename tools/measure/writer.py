@@ -53,13 +53,17 @@ def _row(task: Task, entry: Mapping[str, Any] | None, variants: Iterable[tuple[T
         row["undetermined"] = "not measured" if entry is None else entry["undetermined"]
         return row
     row |= _needs(entry)
+    tried = list(variants)
     different = [
         _variant(other, found)
-        for other, found in variants
+        for other, found in tried
         if "undetermined" not in found and _without_words(_needs(found)) != _without_words(_needs(entry))
     ]
     if different:
-        row["variants"] = sorted(_joined(different), key=lambda item: str(item["id"]))
+        roles = {
+            other.spec.variant.removeprefix(ADMIN_ROLE_VARIANT) for other, _ in tried if other.spec.variant.startswith(ADMIN_ROLE_VARIANT)
+        }
+        row["variants"] = sorted(_joined(different, roles), key=lambda item: str(item["id"]))
     notes = _notes(entry)
     if notes:
         row["notes"] = notes
@@ -93,19 +97,19 @@ def _variant(task: Task, entry: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": spec.variant, "when": dict(spec.when), "says": spec.says, **_needs(entry)}
 
 
-def _joined(variants: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _joined(variants: list[dict[str, Any]], tried: set[str]) -> list[dict[str, Any]]:
     """Variants for single administration roles with the same needs as one variant for any of those roles."""
     joined: dict[str, list[dict[str, Any]]] = {}
     for variant in variants:
         single = str(variant["id"]).startswith(ADMIN_ROLE_VARIANT)
         needs = {key: value for key, value in variant.items() if key not in ("id", "when", "says")}
         joined.setdefault(json.dumps(needs, sort_keys=True) if single else str(variant["id"]), []).append(variant)
-    return [_any_of_roles(same) if len(same) > 1 else same[0] for same in joined.values()]
+    return [_any_of_roles(same, tried) if len(same) > 1 else same[0] for same in joined.values()]
 
 
-def _any_of_roles(same: list[dict[str, Any]]) -> dict[str, Any]:
+def _any_of_roles(same: list[dict[str, Any]], tried: set[str]) -> dict[str, Any]:
     roles = sorted(str(variant["id"]).removeprefix(ADMIN_ROLE_VARIANT) for variant in same)
-    says = f"with a role of realm-management: {', '.join(roles)}"
+    says = "with any role of realm-management" if set(roles) == tried else f"with a role of realm-management: {', '.join(roles)}"
     return {**same[0], "id": f"{ADMIN_ROLE_VARIANT}{roles[0]}-and-others", "when": {"bodyHasAny": {"name": roles}}, "says": says}
 
 
