@@ -57,6 +57,11 @@ public final class KcadmLines {
     public static void main(String[] arguments) throws Exception {
         Trap trap = new Trap();
         System.setSecurityManager(trap);
+        Thread.setDefaultUncaughtExceptionHandler((thread, thrown) -> {
+            if (!(thrown instanceof Exit)) {
+                thrown.printStackTrace();
+            }
+        });
         PrintStream answers = System.out;
         BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII));
         Method main = Class.forName(MAIN).getMethod("main", String[].class);

@@ -1,8 +1,9 @@
 """A lane of the loop: one kcproxy process, one client in each realm, one call after the other."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from tools.fixloop.account import Account
 from tools.fixloop.proxy import Proxy
@@ -17,11 +18,12 @@ OWN_REALMS = 3
 
 @dataclass(slots=True, kw_only=True)
 class Lane:
-    """`process` is kcproxy, `proxy` reaches it, `stage` the server itself; `own_names` are realms that kcproxy has an account for, made when needed."""
+    """`process` is kcproxy, `proxy` reaches it, `page` its admin port, `stage` the server itself; `own_names` are realms that kcproxy has an account for, made when needed."""
 
     stage: Stage
     process: Proxy
     proxy: Server
+    page: Server
     client_id: str
     own_names: Sequence[str]
     accounts: dict[str, Account] = field(default_factory=dict)
@@ -52,6 +54,12 @@ class Lane:
             await account.renew()
             self.accounts[realm.name] = account
         return self.accounts[realm.name]
+
+    async def denial(self) -> Mapping[str, Any]:
+        """The last answer's explanation as the admin port has it; empty where there is none."""
+        name = self.last.headers.get("kcproxy-denial-id", "") if self.last else ""
+        found = (await self.page.call("GET", f"/api/denials/{name}")).body if name else None
+        return dict(found["explanation"]) if isinstance(found, dict) and "explanation" in found else {}
 
     async def clear(self) -> None:
         """Take the accounts of this operation away, and let the proxy forget their tokens."""

@@ -38,8 +38,10 @@ def settings_text(*, upstream: str, version: str, ports: tuple[int, int], realms
     return "\n\n".join([head, explain, *(f"[[accounts]]\n{realms_line}\n{account}" for realms_line in accounts)]) + "\n"
 
 
-def prepared(folder: Path, *, upstream: str, version: str, realms: Sequence[str], client_id: str, secret: str) -> tuple[Path, int]:
-    """The configuration, written down with the secret's own file beside it, and the port that it names."""
+def prepared(
+    folder: Path, *, upstream: str, version: str, realms: Sequence[str], client_id: str, secret: str
+) -> tuple[Path, tuple[int, int]]:
+    """The configuration, written down with the secret's own file beside it, and the ports that it names: for callers and for operators."""
     folder.mkdir(parents=True, exist_ok=True)
     secret_file, config, ports = folder / "secret", folder / "kcproxy.toml", (free_port(), free_port())
     secret_file.touch(mode=0o600)
@@ -47,15 +49,16 @@ def prepared(folder: Path, *, upstream: str, version: str, realms: Sequence[str]
     config.write_text(
         settings_text(upstream=upstream, version=version, ports=ports, realms=realms, client_id=client_id, secret_file=secret_file)
     )
-    return config, ports[0]
+    return config, ports
 
 
 @dataclass(slots=True, kw_only=True)
 class Proxy:
-    """A running proxy: its address, and its log, which says when settings were read anew."""
+    """A running proxy: its addresses, and its log, which says when settings were read anew."""
 
     process: asyncio.subprocess.Process
     url: str
+    admin_url: str
     log: Path
 
     async def reload(self) -> None:
@@ -74,7 +77,7 @@ class Proxy:
 
 
 @asynccontextmanager
-async def proxy(config: Path, port: int) -> AsyncIterator[Proxy]:
+async def proxy(config: Path, ports: tuple[int, int]) -> AsyncIterator[Proxy]:
     """A running proxy; it is ended by SIGTERM, as an operator would."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KCPROXY_")}
     log = config.with_name("kcproxy.log")
@@ -83,9 +86,9 @@ async def proxy(config: Path, port: int) -> AsyncIterator[Proxy]:
             *(sys.executable, "-m", "kcproxy", "serve", "--config", str(config)), env=environment, stdout=sink, stderr=sink
         )
     try:
-        if not await _listens(process, port):
+        if not await _listens(process, ports[0]):
             raise ProxyFailed(f"kcproxy does not listen; {log} has the reason")
-        yield Proxy(process=process, url=f"http://127.0.0.1:{port}", log=log)
+        yield Proxy(process=process, url=f"http://127.0.0.1:{ports[0]}", admin_url=f"http://127.0.0.1:{ports[1]}", log=log)
     finally:
         await _stopped(process)
 

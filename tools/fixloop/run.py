@@ -55,7 +55,7 @@ async def _lanes(site: Site, stage: Stage, names: Names, count: int) -> AsyncIte
         for number in range(count):
             client_id, own_names = f"loop-{number}", [f"own-{names.next()}" for _ in range(OWN_REALMS)]
             shared = [stand.realm.name for stand in (stage.read, stage.objects, stage.alone)]
-            config, port = prepared(
+            config, ports = prepared(
                 site.folder / client_id,
                 upstream=site.base_url,
                 version=site.version.text,
@@ -63,9 +63,9 @@ async def _lanes(site: Site, stage: Stage, names: Names, count: int) -> AsyncIte
                 client_id=client_id,
                 secret=SECRET,
             )
-            running = await stack.enter_async_context(proxy(config, port))
-            through = await stack.enter_async_context(Server(running.url))
-            made.append(Lane(stage=stage, process=running, proxy=through, client_id=client_id, own_names=own_names))
+            running = await stack.enter_async_context(proxy(config, ports))
+            through, page = [await stack.enter_async_context(Server(url)) for url in (running.url, running.admin_url)]
+            made.append(Lane(stage=stage, process=running, proxy=through, page=page, client_id=client_id, own_names=own_names))
         yield made
 
 

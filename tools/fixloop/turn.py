@@ -95,11 +95,31 @@ class Turn:
         return Kind.COMPLETED, ""
 
     async def _refused_otherwise(self, first: Judgement) -> tuple[Kind, str]:
-        """A refusal with another status than 403 cannot be explained as one; that the table's set opens it is tried all the same."""
+        """A refusal with another status than 403 keeps its body: headers name cause and roles, the page of denials has the fix.
+
+        Nor does the proxy repeat such a call with another token by itself, so the second one brings a new token.
+        """
         if first.status != self.case.need.refusal:
             raise Wrong(f"refused with {first.status}, the table says {self.case.need.refusal}")
-        await self._opened_by_table()
-        return Kind.OTHER, f"Keycloak answers {first.status} instead of 403; the table's roles open it"
+        headers, told = self._answer.headers, await self.lane.denial()
+        fix: Mapping[str, Any] = next(iter(told.get("fixes", ())), {})
+        notice, roles = headers.get("kcproxy-notice", ""), frozenset(fix.get("roles", ()))
+        if (
+            headers.get("kcproxy-cause") not in ROLE_CAUSES
+            or roles not in self.case.need.any_of
+            or not all(role in notice for role in roles)
+        ):
+            raise Wrong(f"the {first.status} is not explained: {headers.get('kcproxy-cause')}, {notice}, {sorted(roles)}")
+        self._found["explained"] = True
+        await self._carry_out(fix)
+        again = await self._judged(self.lane.holding(roles))
+        if again.outcome is not Outcome.FULL:
+            raise Wrong(f"after the fix: {again.outcome} {again.status} {again.missing}")
+        await self._without_each(roles)
+        return (
+            Kind.OTHER,
+            f"Keycloak answers {first.status} instead of 403; named in headers and on the page of denials, and its fix opens it",
+        )
 
     async def _refused(self) -> tuple[Kind, str]:
         need, operation = self.case.need.shown, self.case.task.operation
