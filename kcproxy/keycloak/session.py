@@ -1,8 +1,9 @@
 """Upstream on aiohttp's ClientSession: the way out of our own pool, and the carrier of token requests and look-ups.
 
 Everything that ClientSession adds or changes by itself is off: no redirect is followed, no cookie kept, nothing decompressed, no
-header added, no proxy taken from the environment, no write repeated. Two things are beyond it: a header field that is not UTF-8 is refused,
-and a question mark with nothing behind it is lost.
+header added, no proxy taken from the environment, no write repeated. Its parser lets answers pass that can be framed in two ways: they are
+refused here, as by the pool. Two things are beyond it: a header field that is not UTF-8 is refused, and a question mark with nothing behind
+it is lost.
 """
 
 import asyncio
@@ -14,12 +15,14 @@ import aiohttp
 import yarl
 
 from kcproxy.errors import RequestRefused, UpstreamBroken, UpstreamBusy, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from kcproxy.keycloak.framing import FramingError, answer_framing
 from kcproxy.keycloak.upstream import RawHeaders, UpstreamAnswer
 from kcproxy.settings import UpstreamSettings
 
 _AUTOMATIC = frozenset({"User-Agent", "Accept", "Accept-Encoding", "Content-Type"})
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
 _MAX_FIELD_BYTES = 131072
+_VERSIONS = {aiohttp.HttpVersion10: "1.0", aiohttp.HttpVersion11: "1.1"}
 
 
 def tls_context(settings: UpstreamSettings) -> ssl.SSLContext | None:
@@ -35,14 +38,15 @@ def tls_context(settings: UpstreamSettings) -> ssl.SSLContext | None:
 class SessionAnswer:
     """An answer of ClientSession in the shape of ``UpstreamAnswer``."""
 
-    def __init__(self, response: aiohttp.ClientResponse, where: str) -> None:
-        """Take over a response whose head has arrived."""
+    def __init__(self, response: aiohttp.ClientResponse, where: str, idle_seconds: float) -> None:
+        """Take over a response whose head has arrived; between two pieces of its body may be ``idle_seconds``."""
         self.status = response.status
         self.reason = (response.reason or "").encode("utf-8", "surrogateescape")
         self.headers: RawHeaders = response.raw_headers
         self.retried = False  # ClientSession repeats requests on stale connections by itself, and does not tell
         self._response = response
         self._where = where
+        self._idle_seconds = idle_seconds
         self._begun = b""
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -51,10 +55,15 @@ class SessionAnswer:
             begun, self._begun = self._begun, b""
             yield begun
         try:
-            async for chunk in self._response.content.iter_any():
+            while chunk := await self._next():
                 yield chunk
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _translated(error, self._where, phase="its answer's body") from error
+
+    async def _next(self) -> bytes:
+        """The next piece, empty at the end. The time limit is ours: aiohttp's own is off once its parser failed, at too long a trailer for one."""
+        async with asyncio.timeout(self._idle_seconds):
+            return await self._response.content.readany()
 
     async def read(self, max_bytes: int) -> bytes | None:
         """The whole body, or None where it is longer; then ``chunks`` still gives all of it."""
@@ -130,11 +139,26 @@ class SessionUpstream:
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _translated(error, self._where, phase="an answer") from error
-        return SessionAnswer(response, self._where)
+        try:
+            _check_framing(method, response)
+        except FramingError as error:
+            response.close()
+            raise UpstreamBroken(f"The answer of Keycloak at {self._where} cannot be used: {error}.") from error
+        return SessionAnswer(response, self._where, self._settings.idle_timeout_seconds)
 
     async def close(self) -> None:
         """Close every connection."""
         await self._session.close()
+
+
+def _check_framing(method: str, response: aiohttp.ClientResponse) -> None:
+    """FramingError where the answer is none of HTTP/1.0 and 1.1, or its head does not say in exactly one way where it ends."""
+    version = _VERSIONS.get(response.version or aiohttp.HttpVersion11)
+    if version is None or response.status < 200:
+        raise FramingError("it is no final answer of HTTP/1.0 or 1.1")
+    if any(b" " in name or b"\t" in name for name, _ in response.raw_headers):
+        raise FramingError("a header field's name holds a blank")
+    answer_framing(method, response.status, version, response.raw_headers)
 
 
 def _decoded(headers: RawHeaders) -> list[tuple[str, str]]:

@@ -10,6 +10,8 @@ from kcproxy.errors import RequestRefused, UpstreamBroken, UpstreamError, Upstre
 from kcproxy.keycloak.session import SessionUpstream
 from kcproxy.keycloak.upstream import UpstreamAnswer
 from kcproxy.settings import UpstreamSettings
+from tests.keycloak.raw_upstream import Visit, answering, ok, raw_upstream, saying
+from tests.keycloak.test_pool_answers import HOSTILE
 from tests.proxy.servers import OK, SERVER_CLOSES, Message, RecordingUpstream, recording_upstream, running_proxy
 
 HOST = (b"Host", b"kc.test")
@@ -139,6 +141,60 @@ async def test_an_answer_cut_off_is_broken(session: SessionUpstream, server: Rec
     answer = await session.exchange("GET", "/", [HOST], None)
     with pytest.raises(UpstreamBroken):
         await whole(answer)
+
+
+AMBIGUOUS = {
+    name: sent
+    for name, sent in HOSTILE.items()
+    # aiohttp's parser takes both for what they stand for, and passes them on put right.
+    if name not in {"a folded field", "a bare LF at the line's end"}
+}
+
+
+@pytest.mark.parametrize("sent", AMBIGUOUS.values(), ids=AMBIGUOUS)
+async def test_an_answer_that_could_be_read_in_two_ways_or_never_ends_is_refused(sent: bytes) -> None:
+    async with raw_upstream(saying(sent)) as server:
+        upstream = SessionUpstream(server.settings(idle_timeout_seconds=0.3, response_timeout_seconds=0.3))
+        with pytest.raises((UpstreamBroken, UpstreamTimeout)):
+            await whole(await upstream.exchange("POST", "/", [HOST, (b"Content-Length", b"0")], b""))
+        assert server.visits == 1
+        await upstream.close()
+
+
+async def test_a_trailer_is_dropped_and_never_becomes_a_field_of_the_next_answer() -> None:
+    first = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-T: 1\r\nSet-Cookie: a=1\r\n\r\n"
+    async with raw_upstream(answering(first, ok(b"two"))) as server:
+        upstream = SessionUpstream(server.settings())
+        seen = []
+        for _ in range(2):
+            answer = await upstream.exchange("GET", "/", [HOST], None)
+            seen.append((list(answer.headers), await whole(answer)))
+        await upstream.close()
+    assert seen == [([(b"Transfer-Encoding", b"chunked")], b"abc"), ([(b"Content-Length", b"3")], b"two")]
+    assert server.visits == 1
+
+
+async def test_bytes_of_an_answer_that_are_not_utf_8_pass() -> None:
+    async with raw_upstream(saying(b"HTTP/1.1 200 caf\xe9\r\nX: caf\xe9\r\nContent-Length: 0\r\n\r\n")) as server:
+        upstream = SessionUpstream(server.settings())
+        answer = await upstream.exchange("GET", "/", [HOST], None)
+        assert (answer.reason, next(iter(answer.headers))) == (b"caf\xe9", (b"X", b"caf\xe9"))
+        await whole(answer)
+        await upstream.close()
+
+
+async def test_a_slow_answer_that_keeps_coming_is_not_cut_off() -> None:
+    async def script(visit: Visit) -> None:
+        await visit.request()
+        await visit.say(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n")
+        for _ in range(8):
+            await asyncio.sleep(0.1)
+            await visit.say(b"x")
+
+    async with raw_upstream(script) as server:
+        upstream = SessionUpstream(server.settings(idle_timeout_seconds=0.5))
+        assert await whole(await upstream.exchange("GET", "/", [HOST], None)) == b"x" * 8
+        await upstream.close()
 
 
 async def test_nobody_there_is_unreachable_and_nothing_was_sent() -> None:
