@@ -8,6 +8,7 @@ from kcproxy.keycloak.upstream import RawHeaders
 
 MAX_HEADS = 512
 MAX_HEAD_BYTES = 4096
+MAX_BODY_BYTES = 65_536
 _END_OF_HEAD = b"\r\n\r\n"
 
 
@@ -43,7 +44,12 @@ class KnownHeads:
     def learn(self, data: bytes, status: int, reason: bytes, headers: RawHeaders, *, body_bytes: int) -> None:
         """``data`` is an answer as a whole, which the parser has accepted, its connection to be kept. No more than that may be in it."""
         end = data.find(_END_OF_HEAD) + 4
-        if end > MAX_HEAD_BYTES or end + body_bytes != len(data) or not data.startswith(b"HTTP/1.1 %d" % status):
+        if (
+            end > MAX_HEAD_BYTES
+            or body_bytes > MAX_BODY_BYTES
+            or end + body_bytes != len(data)
+            or not data.startswith(b"HTTP/1.1 %d" % status)
+        ):
             return
         if any(_is_particular(name) for name, _ in headers):
             return

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cachetools import TLRUCache, TTLCache
+from cachetools import TTLCache
 
 from kcproxy.errors import TokenFetchError
 from kcproxy.explain.claims import read_caller
@@ -67,8 +67,8 @@ class TokenSource:
         self._observer = observer
         self._clock = clock
         self._jitter = jitter
-        # Each token leaves by itself when it must not be used any more.
-        self._held: TLRUCache[AccountKey, HeldToken] = TLRUCache(_MAX_ACCOUNTS, ttu=_until_unusable, timer=clock)
+        # One for each account of the settings at most; read for every request, so that it is a plain dictionary.
+        self._held: dict[AccountKey, HeldToken] = {}
         self._failed: TTLCache[AccountKey, TokenFetchError] = TTLCache(_MAX_ACCOUNTS, ttl=_FAILURE_SECONDS, timer=clock)
         self._flights: dict[AccountKey, asyncio.Task[HeldToken]] = {}
 
@@ -80,7 +80,7 @@ class TokenSource:
         """The same, with its times."""
         key = _key(account)
         now = self._clock()
-        held = self._held.get(key)
+        held = self._usable(key, now)
         if held is None:
             self._observer.token_cache_read(account.client_id, hit=False)
             return await self._fetched(key, account)
@@ -108,7 +108,7 @@ class TokenSource:
         def acceptable(held: HeldToken | None) -> bool:
             return held is not None and held.token != refused_token and (since is None or held.asked_at >= since)
 
-        held = self._held.get(key)
+        held = self._usable(key, self._clock())
         try:
             # Twice: a fetch that was under way already may have been asked for too early.
             for _ in range(2):
@@ -138,6 +138,14 @@ class TokenSource:
             raise failure.with_traceback(None)
         flight = self._flights.get(key) or self._take_off(key, account)
         return await asyncio.shield(flight)
+
+    def _usable(self, key: AccountKey, now: float) -> HeldToken | None:
+        """The token in the cache; one that must not be used any more leaves it."""
+        held = self._held.get(key)
+        if held is not None and now >= held.unusable_at:
+            del self._held[key]
+            return None
+        return held
 
     def _take_off(self, key: AccountKey, account: AccountSettings) -> asyncio.Task[HeldToken]:
         flight = asyncio.get_running_loop().create_task(self._fetch(key, account), name=f"token of {account.client_id}")
@@ -180,10 +188,6 @@ def _admin_roles(token: str) -> tuple[str, ...]:
     return tuple(
         sorted({role for client, roles in named.items() if client == "realm-management" or client.endswith("-realm") for role in roles})
     )
-
-
-def _until_unusable(_: AccountKey, held: HeldToken, __: float) -> float:
-    return held.unusable_at
 
 
 def _key(account: AccountSettings) -> AccountKey:

@@ -9,9 +9,12 @@ from typing import Protocol
 from kcproxy.model import Caller, Explanation, Target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class RequestRecord:
-    """One finished request: the facts of its canonical log line. Durations in seconds, sizes in bytes."""
+    """One finished request: the facts of its canonical log line. Durations in seconds, sizes in bytes.
+
+    Nobody changes one. It is not frozen, because making a frozen one takes four times as long, and one is made for every request.
+    """
 
     target: Target
     status: int  # 499 where the caller went away

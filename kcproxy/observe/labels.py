@@ -38,6 +38,10 @@ class CappedNames:
         """How many different names can come out, "other" and "none" left out."""
         return len(self._always) + len(self._names)
 
+    def __contains__(self, name: str) -> bool:
+        """Whether the name has its place already."""
+        return name in self._always or name in self._names
+
     def __call__(self, name: str | None, *, proven: bool) -> str:
         """The label value for a name."""
         if name is None:

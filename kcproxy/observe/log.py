@@ -2,8 +2,10 @@
 
 import json
 import logging
+import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from kcproxy.observe.sink import Sink
 from kcproxy.settings.values import LogFormat, LogSettings
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+BATCH = 64
 MAX_FRAMES = 8
 MAX_MESSAGE_CHARACTERS = 500
 Event = MutableMapping[str, Any]
@@ -26,12 +29,18 @@ Event = MutableMapping[str, Any]
 class Log:
     """What the proxy writes. No global state: each app has its own, over its own sink."""
 
-    def __init__(self, settings: LogSettings, *, sink: Sink | None = None, now: Callable[[], float] = time.time) -> None:
-        """``now`` gives seconds since the epoch."""
+    def __init__(
+        self, settings: LogSettings, *, sink: Sink | None = None, now: Callable[[], float] = time.time, batch: int = BATCH
+    ) -> None:
+        """``now`` gives seconds since the epoch. ``batch`` finished requests are put into words together; less by the sink's own beat."""
+        self._batch = batch
         self.sink = sink or Sink()
         self._now = now
         self._clock = Clock()
-        self._format = settings.format
+        self._unwritten: deque[tuple[RequestRecord, float]] = deque()
+        self._writing = threading.Lock()
+        self.sink.on_collect = self._catch_up
+        self._json = settings.format is LogFormat.JSON
         level = LEVELS[settings.level]
         self._infos = level <= LEVELS["info"]
         self._warnings = level <= LEVELS["warning"]
@@ -44,7 +53,19 @@ class Log:
         """The canonical line of a finished request."""
         # Straight to the sink: what structlog does for every line, twice what writing this one takes, has no use here.
         if self._infos or (self._warnings and record.error_kind is not None):
-            self.sink.write(self._request_line(record))
+            if not self._unwritten:
+                self.sink.expect()
+            self._unwritten.append((record, self._now()))
+            if len(self._unwritten) >= self._batch:
+                self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Put finished requests into words, many at once: that takes a fourth of the time of one by one, between other things."""
+        with self._writing:
+            while self._unwritten:
+                record, now = self._unwritten.popleft()
+                stamp = self._clock.stamp(now)
+                self.sink.write(request_json(record, stamp) if self._json else self._request_line(record, stamp))
 
     def denial(self, explanation: Explanation, record: RequestRecord) -> None:
         """The canonical line of a denial."""
@@ -82,16 +103,14 @@ class Log:
 
     def close(self) -> None:
         """Write what is left."""
+        self._catch_up()
         self.sink.close()
 
     def _logger(self, wrapper: Any, processors: list[Any]) -> Any:
         # bind() makes the final logger now, so that no lazy proxy is in the way of every call.
         return structlog.wrap_logger(self.sink, processors=processors, wrapper_class=wrapper, context_class=dict).bind()
 
-    def _request_line(self, record: RequestRecord) -> str:
-        stamp = self._clock.stamp(self._now())
-        if self._format is LogFormat.JSON:
-            return request_json(record, stamp)
+    def _request_line(self, record: RequestRecord, stamp: str) -> str:
         return self._for_people({"level": request_level(record), "event": "request", **request_fields(record)}, stamp)
 
     def _denial_line(self, logger: Any, method: str, event: Event) -> str:
@@ -99,8 +118,9 @@ class Log:
         return redact_text(self._line(logger, method, event))
 
     def _line(self, _logger: Any, _method: str, event: Event) -> str:
+        self._catch_up()  # lines stand in the order in which things happened
         stamp = self._clock.stamp(self._now())
-        if self._format is LogFormat.CONSOLE:
+        if not self._json:
             return self._for_people(event, stamp)
         level, name = event.pop("level"), event.pop("event")
         return json.dumps({"time": stamp, "level": level, "event": name, **event}, ensure_ascii=True, separators=(",", ":"), default=str)

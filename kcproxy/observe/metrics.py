@@ -13,7 +13,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 import kcproxy
 from kcproxy.errors import SettingsError
-from kcproxy.model import Cause, Confidence, Explanation, Target
+from kcproxy.model import Cause, Confidence, Explanation, RoleSet, Target
 from kcproxy.observe.catalogue import SPECS, Kind, Spec
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.labels import ADMIN_ROLES, NONE, OTHER, CappedNames, client_of, operation_label, proven, role_label
@@ -25,6 +25,7 @@ DenialKey = tuple[str, str, str, str, str]
 M = TypeVar("M", Counter, Gauge, Histogram)
 
 MAX_DENIAL_SERIES = 2000
+MAX_KEPT = 2000  # children that are found without a look at labels
 MAX_OPERATIONS = 2000  # the catalog has about 400; a second loaded version adds few
 ERROR_KINDS = ("connect", "timeout", "broken", "busy", "token", "refused", "internal", "upstream", "unreachable")
 LOOKUP_OUTCOMES = ("ok", "cached", "late", "refused", "limited", "failed")
@@ -107,6 +108,8 @@ class Metrics:
         self._operations: dict[str, _Operation] = {}
         self._denials: dict[DenialKey, tuple[Counter, Gauge]] = {}
         self._granted: dict[str, set[str]] = {}
+        self._uses: dict[tuple[str, RoleSet], tuple[Tally, ...]] = {}
+        self._reads: dict[tuple[str, bool], Tally] = {}
         self._prepare(tuple(accounts), catalog_version)
 
     def counter(self, name: str) -> Counter:
@@ -130,20 +133,22 @@ class Metrics:
         hot = self._hot
         hot.in_flight.value -= 1.0
         target = record.target
-        operation = self._operations.get(operation_label(target)) or self._operation(target)
+        known = target.operation
+        operation = self._operations.get(known.key if known is not None else operation_label(target)) or self._operation(target)
         (operation.codes.get(record.status) or self._code(operation, record.status)).value += 1.0
         exemplar = {"trace_id": record.trace_id} if record.trace_id is not None else None
-        operation.duration.observe(record.duration_seconds, exemplar)
-        if record.upstream_seconds:
-            operation.upstream.observe(record.upstream_seconds, exemplar)
-        hot.overhead.observe(max(record.duration_seconds - record.upstream_seconds, 0.0), exemplar)
+        duration, upstream = record.duration_seconds, record.upstream_seconds
+        operation.duration.observe(duration, exemplar)
+        if upstream:
+            operation.upstream.observe(upstream, exemplar)
+        hot.overhead.observe(duration - upstream if duration > upstream else 0.0, exemplar)
         if record.received_bytes:
             hot.received.value += record.received_bytes
         if record.sent_bytes:
             hot.sent.value += record.sent_bytes
         if record.retried or record.error_kind is not None:
             self._trouble(record)
-        if record.status < 300 and target.realm is not None:
+        if record.status < 300 and target.realm is not None and target.realm not in self._realm:
             self._realm(target.realm, proven=True)
 
     def denied(self, explanation: Explanation) -> DenialKey:
@@ -183,16 +188,19 @@ class Metrics:
         for role in sorted(seen):
             self.gauge("kcproxy_role_granted").labels(name, role).set(role in granted)
 
-    def role_used(self, account: str, roles: Iterable[str]) -> None:
+    def role_used(self, account: str, roles: RoleSet) -> None:
         """A request with the account's token passed that needs these roles."""
-        name = self._account(account, proven=True)
-        for role in roles:
-            self._hot.role_uses.labels(name, role if role in self._roles else OTHER).value += 1.0
+        for tally in self._uses.get((account, roles)) or self._new_uses(account, roles):
+            tally.value += 1.0
 
     def token_cache_read(self, account: str, *, hit: bool) -> None:
         """A token was wanted."""
-        name = self._account(account, proven=True)
-        self._hot.token_reads.labels(name, "hit" if hit else "miss").value += 1.0
+        tally = self._reads.get((account, hit))
+        if tally is None:
+            tally = self._hot.token_reads.labels(self._account(account, proven=True), "hit" if hit else "miss")
+            if len(self._reads) < MAX_KEPT:
+                self._reads[account, hit] = tally
+        tally.value += 1.0
 
     def token_replaced(self, account: str) -> None:
         """A refused token was replaced."""
@@ -220,6 +228,13 @@ class Metrics:
         self.gauge("kcproxy_config_last_reload_successful").set(successful)
         if successful:
             self.gauge("kcproxy_config_last_reload_success_timestamp_seconds").set(self._now())
+
+    def _new_uses(self, account: str, roles: RoleSet) -> tuple[Tally, ...]:
+        name = self._account(account, proven=True)
+        uses = tuple(self._hot.role_uses.labels(name, role if role in self._roles else OTHER) for role in roles)
+        if len(self._uses) < MAX_KEPT:
+            self._uses[account, roles] = uses
+        return uses
 
     def _trouble(self, record: RequestRecord) -> None:
         if record.retried:

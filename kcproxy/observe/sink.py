@@ -16,18 +16,21 @@ class Sink:
         """The thread is started with the first line, so that a forked worker has its own."""
         self.dropped = 0
         self.on_drop: Callable[[], None] | None = None
+        self.on_collect: Callable[[], None] | None = None
+        """Called by the thread before it takes the lines: for lines that are not put into words yet."""
         self._descriptor = descriptor
         self._max_pending_bytes = max_pending_bytes
         self._lines: list[str] = []
         self._pending = 0
-        self._wake = threading.Condition()
+        self._lock = threading.Lock()
+        self._wake = threading.Condition(self._lock)
         self._thread: threading.Thread | None = None
         self._closed = False
         self._hurried = False
 
     def write(self, line: str) -> None:
         """Take one line, without its line break."""
-        with self._wake:
+        with self._lock:
             if self._pending + len(line) > self._max_pending_bytes:
                 self._drop()
                 return
@@ -37,6 +40,12 @@ class Sink:
                 self._hurried = True
                 self._wake.notify()
             if self._thread is None or self._closed:
+                self._start()
+
+    def expect(self) -> None:
+        """Lines are to come that ``on_collect`` writes."""
+        if self._thread is None or self._closed:
+            with self._lock:
                 self._start()
 
     msg = debug = info = warning = error = critical = exception = write
@@ -57,6 +66,8 @@ class Sink:
             self.on_drop()
 
     def _start(self) -> None:
+        if self._thread is not None and not self._closed:
+            return
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="kcproxy-log", daemon=True)
         self._thread.start()
@@ -68,12 +79,22 @@ class Sink:
                 if not (self._closed or self._hurried):
                     self._wake.wait(FLUSH_SECONDS)
                 closed = self._closed
+            self._collect()
+            with self._lock:
                 lines, self._lines = self._lines, []
                 self._hurried = False
             if lines:
                 written = self._emit("\n".join(lines) + "\n")
                 with self._wake:
                     self._pending -= written
+
+    def _collect(self) -> None:
+        if self.on_collect is None:
+            return
+        try:
+            self.on_collect()
+        except Exception:  # noqa: BLE001 - a line that cannot be written is a dropped one; the thread has others to write
+            self._drop()
 
     def _emit(self, text: str) -> int:
         data = memoryview(text.encode("utf-8", "backslashreplace"))

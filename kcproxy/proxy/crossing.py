@@ -12,7 +12,7 @@ from kcproxy.errors import KcproxyError, UpstreamError
 from kcproxy.keycloak.answer import PooledAnswer
 from kcproxy.keycloak.connection import Connection
 from kcproxy.keycloak.heads import KnownHead
-from kcproxy.model import Target
+from kcproxy.observe.events import RequestRecord
 from kcproxy.proxy.answer import needs_explaining
 from kcproxy.proxy.bodies import BUFFER_BYTES
 from kcproxy.proxy.forward import Plane
@@ -39,42 +39,46 @@ class Crossing(Passage):
     """One request in the lane. It is the taker of its own answer."""
 
     connection: Connection
+    sent_at = 0.0
     over = False
 
-    def __init__(
-        self,
-        hub: Hub,
-        protocol: ProxyProtocol,
-        plane: Plane,
-        wire: bytes,
-        *,
-        target: Target,
-        raw_target: str,
-        head: RequestHead,
-        started_at: float,
-    ) -> None:
-        """``wire``: the request as it came, for whoever has to read it once more."""
-        self.target = target
-        self.raw_target = raw_target
-        self.head = head
-        self.started_at = started_at
-        self.peer = protocol.peer
+    def __init__(self, hub: Hub, protocol: ProxyProtocol, plane: Plane, wire: bytes, head: RequestHead) -> None:
+        """``wire``: the request as it came, for whoever has to read it once more. The target is still to be set."""
+        self.started_at = plane.clock()
         self.hub = hub
         self.protocol = protocol
         self.plane = plane
         self.wire = wire
-        self.sent_at = started_at
+        self.head = head
+        self.peer = protocol.peer
+
+    def record(self, now: float) -> RequestRecord:
+        """As any request's; most fields have nothing to say of one that the lane has finished."""
+        if self.body is not None or self.error_kind is not None or b"traceparent" in self.head.picked:
+            return super().record(now)
+        return RequestRecord(
+            target=self.target,
+            status=self.status,
+            duration_seconds=now - self.started_at,
+            upstream_seconds=self.upstream_seconds,
+            received_bytes=self.received_bytes,
+            sent_bytes=self.sent_bytes,
+            injected_account=self.account.client_id if self.account is not None else None,
+            admitted=self.admitted,
+            peer=self.peer,
+            caller=self.caller,
+        )
 
     # called by the connection to Keycloak
 
     def accepts(self, known: KnownHead) -> bool:
         """Whether an answer of this head is written as it is: nothing to be explained, announced or closed."""
+        if self.hub.draining or self.protocol.transport is None:
+            return False
         plane = self.plane
-        if self.hub.draining or self.protocol.transport is None or known.whole_bytes - known.head_bytes > BUFFER_BYTES:
-            return False
-        if needs_explaining(known.status, self.target, explained=plane.refusals is not None):
-            return False
-        return known.status >= 300 or plane.successes is None or not plane.successes.concerns(self.target)
+        if known.status < 300:
+            return plane.successes is None or not plane.successes.concerns(self.target)
+        return not needs_explaining(known.status, self.target, explained=plane.refusals is not None)
 
     def pass_on(self, known: KnownHead, data: bytes) -> None:
         """Write a whole answer whose head is known."""

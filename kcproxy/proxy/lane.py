@@ -13,7 +13,6 @@ from aiohttp.http import RawRequestMessage
 from kcproxy.errors import RequestRefused
 from kcproxy.proxy.blocks import FIRST_LINE, Block, block_of
 from kcproxy.proxy.crossing import Crossing
-from kcproxy.proxy.forward import Plane
 from kcproxy.proxy.protocol import ProxyProtocol
 from kcproxy.proxy.service import ProxyService
 
@@ -44,61 +43,54 @@ class Lane:
         if body_at + block.body_bytes != len(wire) or not wire.startswith(block.wire, end):
             return None
         try:
-            crossing = self._prepared(protocol, block, plane, wire, line)
+            crossing = _prepared(service, protocol, block, wire, line)
         except Exception:
             log.exception("a request could not take the lane")
             return None
         if crossing is None:
             return None
-        data = [wire[:end], block.own] if crossing.held is None else [wire[:end], block.bare, crossing.held.line]
-        if block.body_bytes:
-            data.append(wire[body_at:])
-        return crossing if self._sent(crossing, plane, b"".join(data)) else None
-
-    def _prepared(self, protocol: ProxyProtocol, block: Block, plane: Plane, wire: bytes, line: re.Match[bytes]) -> Crossing | None:
-        """The request with whoever's token goes along; None where that takes time, or is to be refused."""
-        started_at = plane.clock()
-        method, raw_target = line[1].decode(), line[2].decode()
-        head = block.head
-        target = plane.catalog.target(method, raw_target, base_path=plane.base_path, content_type=head.text(b"content-type"))
-        crossing = Crossing(self._service, protocol, plane, wire, target=target, raw_target=raw_target, head=head, started_at=started_at)
-        crossing.received_bytes = block.body_bytes
-        return crossing if _authorized(crossing, plane) else None
-
-    def _sent(self, crossing: Crossing, plane: Plane, data: bytes) -> bool:
-        service = self._service
-        if plane.pool is None or not service.enter_at_once():
-            return False
-        crossing.sent_at = plane.clock()
-        connection = plane.pool.begin(crossing.target.method, data, crossing)
-        if connection is None:
-            service.leave()
-            return False
-        crossing.connection = connection
-        service.began(plane)
-        if crossing.account is not None:
-            plane.tokens.taken(crossing.account)
-        return True
+        held = crossing.held
+        head = wire[:end] + block.own if held is None else wire[:end] + block.bare + held.line
+        return crossing if _sent(service, crossing, head + wire[body_at:] if block.body_bytes else head) else None
 
 
-def _authorized(crossing: Crossing, plane: Plane) -> bool:
-    """Whose token goes along; False where that takes time, or is to be refused."""
+def _prepared(service: ProxyService, protocol: ProxyProtocol, block: Block, wire: bytes, line: re.Match[bytes]) -> Crossing | None:
+    """The request with whoever's token goes along; None where that takes time, or is to be refused."""
+    plane = block.plane
+    crossing = Crossing(service, protocol, plane, wire, block.head)
+    method, raw_target = line.groups()
+    crossing.raw_target = raw = raw_target.decode()
+    crossing.target = target = plane.catalog.target(method.decode(), raw, base_path=plane.base_path, content_type=block.content_type)
+    crossing.received_bytes = block.body_bytes
     crossing.arrived_at = now = plane.token_clock()
-    account = plane.account(crossing.target, crossing.head, crossing.raw_target)
+    account = block.account(target, raw)
     if account is None:
-        return True
-    admission = plane.admission
-    if admission.issuers is not None:
-        return False
-    try:
-        if not admission.open:
-            crossing.admitted = admission.check_at_once(crossing.target, crossing.head)
-    except RequestRefused:
-        return False
-    held = plane.tokens.at_once(account, now)
+        return crossing
+    if block.admits is None:
+        try:
+            crossing.admitted = plane.admission.check_at_once(target, block.head)
+        except RequestRefused:
+            return None
+    held = plane.tokens.at_once(account, now) if block.admits is not False else None
     if held is None:
-        return False
+        return None
     crossing.account = account
     crossing.held = held
     crossing.token = held.token
+    return crossing
+
+
+def _sent(service: ProxyService, crossing: Crossing, data: bytes) -> bool:
+    plane = crossing.plane
+    if plane.pool is None or not service.gate.enter_at_once():
+        return False
+    crossing.sent_at = plane.clock()
+    connection = plane.pool.begin(crossing.target.method, data, crossing)
+    if connection is None:
+        service.gate.leave()
+        return False
+    crossing.connection = connection
+    service.began(plane)
+    if crossing.account is not None:
+        plane.tokens.taken(crossing.account)
     return True

@@ -40,7 +40,7 @@ class ProxyService:
         self.draining = False
         self._in_flight = 0
         self._observer = observer
-        self._gate = Gate(limits.max_concurrent_requests, limits.max_queue_seconds)
+        self.gate = Gate(limits.max_concurrent_requests, limits.max_queue_seconds)
 
     @property
     def in_flight(self) -> int:
@@ -51,7 +51,7 @@ class ProxyService:
         """Take on new settings for requests to come; gives the plane that they replace."""
         old, self.plane = self.plane, plane
         limits = plane.settings.limits
-        self._gate.resize(limits.max_concurrent_requests, limits.max_queue_seconds)
+        self.gate.resize(limits.max_concurrent_requests, limits.max_queue_seconds)
         return old
 
     def bad_request(self, failure: Failure) -> None:
@@ -99,14 +99,6 @@ class ProxyService:
         plane.enter()
         self._in_flight += 1
 
-    def enter_at_once(self) -> bool:
-        """Take a place among the requests under way, where one is free; whether there was one."""
-        return self._gate.enter_at_once()
-
-    def leave(self) -> None:
-        """Give it back."""
-        self._gate.leave()
-
     def ended(self, crossing: Crossing, *, upstream_failed: bool = False) -> None:
         """A request of the lane has ended there."""
         if crossing.over:
@@ -115,7 +107,7 @@ class ProxyService:
         plane = crossing.plane
         plane.leave()
         self._in_flight -= 1
-        self._gate.leave()
+        self.gate.leave()
         try:
             if upstream_failed and crossing.error_kind is not None:
                 self._observer.upstream_failed(crossing.error_kind)
@@ -126,7 +118,7 @@ class ProxyService:
 
     async def _serve(self, plane: Plane, inbound: Inbound, passage: Passage, reply: Reply) -> None:
         await plane.prepare(inbound, passage)
-        await self._gate.enter()
+        await self.gate.enter()
         await self._exchange(plane, inbound, passage, reply)
 
     async def _serve_on(self, plane: Plane, inbound: Inbound, passage: Passage, reply: Reply) -> None:
@@ -134,7 +126,7 @@ class ProxyService:
         try:
             await plane.gather(inbound, passage)
         except BaseException:
-            self._gate.leave()
+            self.gate.leave()
             raise
         await self._exchange(plane, inbound, passage, reply)
 
@@ -149,7 +141,7 @@ class ProxyService:
             finally:
                 answer.release()
         finally:
-            self._gate.leave()
+            self.gate.leave()
             if passage.begun is not None:
                 passage.begun.release()
 

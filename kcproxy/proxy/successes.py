@@ -30,20 +30,28 @@ class Successes:
         self._observer = observer
         self._catalog = catalog
         self._caller = caller
+        self._seen: Catalog | None = None
+        self._thin: frozenset[str] = frozenset()
         self._base_path = base_path
         self._public_url = public_url
 
     def concerns(self, target: Target) -> bool:
         """Whether a success of this target is to be looked at."""
         operation = target.operation
-        return operation is not None and (operation.key in _thinnable(self._catalog()) or self._observer.awaits(target))
+        return operation is not None and (operation.key in self._thinnable() or self._observer.awaits(target))
+
+    def _thinnable(self) -> frozenset[str]:
+        catalog = self._catalog()
+        if catalog is not self._seen:
+            self._seen, self._thin = catalog, _thinnable(catalog)
+        return self._thin
 
     def look(self, passage: Passage, fields: AnswerFields) -> None:
         """Add ``Kcproxy-Notice`` where the answer may be reduced. A bug in here never breaks an answer."""
         operation = passage.target.operation
         if operation is None or not self.concerns(passage.target):
             return
-        may_be_thin = operation.key in _thinnable(self._catalog())
+        may_be_thin = operation.key in self._thinnable()
         try:
             passage.caller = self._caller(authorization(passage), injected=passage.token is not None)
             if may_be_thin:

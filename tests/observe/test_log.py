@@ -34,12 +34,15 @@ class Captured(Sink):
     def write(self, line: str) -> None:
         self.lines.append(line)
 
+    def expect(self) -> None:
+        """No thread: lines are written at once."""
+
     msg = debug = info = warning = error = critical = exception = write
 
 
 def log_of(form: LogFormat = LogFormat.JSON, level: str = "info") -> tuple[Log, list[str]]:
     sink = Captured()
-    return Log(LogSettings(format=form, level=level), sink=sink, now=lambda: 1_700_000_000.25), sink.lines
+    return Log(LogSettings(format=form, level=level), sink=sink, now=lambda: 1_700_000_000.25, batch=1), sink.lines
 
 
 def test_a_request_is_one_line_of_json_with_the_documented_fields() -> None:
@@ -268,3 +271,30 @@ def test_the_line_of_a_request_costs_some_microseconds() -> None:
 def test_the_documentation_names_every_field() -> None:
     text = lines.markdown()
     assert all(f"| `{name}` |" in text for name in (*REQUEST_FIELDS, *DENIAL_FIELDS))
+
+
+def piped(batch: int) -> tuple[Log, int, int]:
+    reading, writing = os.pipe()
+    return Log(LogSettings(), sink=Sink(writing), batch=batch), reading, writing
+
+
+def test_requests_are_written_in_order_whether_many_come_or_few_and_before_what_follows_them() -> None:
+    log, reading, writing = piped(batch=4)
+    for number in range(10):
+        log.request(record(sent_bytes=number))
+    log.info("stopped")
+    log.request(record(sent_bytes=10))
+    log.close()
+    os.close(writing)
+    with os.fdopen(reading) as text:
+        found = [json.loads(line) for line in text]
+    assert [line.get("sent_bytes", line["event"]) for line in found] == [*range(10), "stopped", 10]
+
+
+def test_a_single_request_is_written_by_the_beat_of_the_sink() -> None:
+    log, reading, writing = piped(batch=1000)
+    log.request(record())
+    assert json.loads(os.read(reading, 4096))["event"] == "request"  # waits; nothing else is done to have it written
+    log.close()
+    os.close(writing)
+    os.close(reading)
