@@ -110,7 +110,11 @@ def _least(need: Requirement | None) -> list[str] | None:
 
 
 def _text(catalog: Catalog, call: Asked, judgement: Judgement) -> Iterator[str]:
-    if judgement.explanation is not None:
+    if judgement.outcome is Outcome.REDUCED:
+        yield from _let_in(judgement)
+        for fix in judgement.explanation.fixes if judgement.explanation else ():
+            yield from _fix(fix)
+    elif judgement.explanation is not None:
         yield from _explained(judgement.explanation)
     elif judgement.outcome is Outcome.DENIED:
         yield f"Keycloak answers {judgement.status}, and nothing here tells why."

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from kcproxy.catalog import Catalog
 from kcproxy.explain.explanation import explain
+from kcproxy.explain.thinner import thinner
 from kcproxy.model import Answer, Caller, CallerKind, Explanation, Facts, RequestFacts, Requirement, RoleSet, Target
 
 _BODIES = {401: {"error": "HTTP 401 Unauthorized"}, 403: {"error": "HTTP 403 Forbidden"}}
@@ -37,7 +38,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """The outcome, with the status that it was judged by and the explanation, where the call is denied."""
+    """The outcome, with the status that it was judged by and the explanation, where the call is denied or answered with less."""
 
     outcome: Outcome
     requirement: Requirement | None
@@ -66,12 +67,23 @@ def judge(catalog: Catalog, call: Asked, caller: Caller, *, status: int | None, 
     requirement = catalog.requirement(call.target, query=call.query, body=call.body, master=master, asked=version)
     held = held_roles(caller, call.target)
     outcome = _outcome(catalog, requirement, caller, held, now_epoch_seconds) if status is None else Outcome.DENIED
+    request = RequestFacts(target=call.target, base_path=call.base_path, query=call.query, body=call.body, public_url=call.public_url)
+    if outcome is Outcome.REDUCED:
+        whole = thinner(
+            explanation_id=_EXPLANATION_ID,
+            request=request,
+            caller=caller,
+            catalog=catalog,
+            now_epoch_seconds=now_epoch_seconds,
+            keycloak_version=version,
+        )
+        return Judgement(outcome=outcome, requirement=requirement, held=held, status=200, explanation=whole)
     if status is None and outcome is not Outcome.DENIED:
         return Judgement(outcome=outcome, requirement=requirement, held=held)
     told = status or (401 if _expired(caller, now_epoch_seconds) else 403)
     explanation = explain(
         explanation_id=_EXPLANATION_ID,
-        request=RequestFacts(target=call.target, base_path=call.base_path, query=call.query, body=call.body, public_url=call.public_url),
+        request=request,
         caller=caller,
         answer=Answer(status=told, headers={"content-type": "application/json"}, json=_BODIES[told]),
         catalog=catalog,

@@ -60,6 +60,19 @@ def test_a_token_with_the_role_is_let_in(roles: list[str], call: tuple[str, ...]
     assert judged(token(*roles), call=call)["outcome"] == outcome
 
 
+def test_a_thinner_answer_comes_with_what_completes_it() -> None:
+    call = ("explain", "GET", "/admin/realms/shop/users")
+    document = judged(token("query-users"), call=call)
+    explanation = document["explanation"]
+    assert (document["status"], explanation["cause"], explanation["missing"]) == (200, "answer-reduced", ["view-users"])
+    assert explanation["summary"] == "The answer may be thinner than it could be: no items."
+    (command,) = explanation["fixes"][0]["kcadm"]
+    assert command.startswith("kcadm.sh add-roles -r shop --uusername service-account-shop-backend")
+    printed = run(*call, "--token-file", "-", typed=token("query-users")).stdout
+    assert "sees less" in printed
+    assert command in printed
+
+
 def test_an_administrator_of_master_is_judged_by_the_roles_of_that_realm_s_client() -> None:
     assert judged(token("view-users", realm="master", client="shop-realm"))["outcome"] == "let-in"
     assert judged(token("view-users", realm="master", client="crm-realm"), code=Exit.DENIED)["outcome"] == "denied"

@@ -1,10 +1,11 @@
 """One operation's turn: refused and explained, cured by the first fix, asked again at once, and refused with any role less."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tools.fixloop.asking import Asking
+from tools.fixloop.cure import Wrong, carry_out
 from tools.fixloop.kcadm import CommandFailed, Kcadm
 from tools.fixloop.lane import Lane
 from tools.fixloop.needs import Case
@@ -12,21 +13,15 @@ from tools.fixloop.offline import NoFix, fix_offline
 from tools.fixloop.results import Kind, Result
 from tools.fixloop.told import complaints, explanation_of, first_fix
 from tools.measure.http import Answer, Unexpected
-from tools.measure.judge import Judgement, Outcome, Seen, canonical, judge
-from tools.measure.sets import reduced_to_tops
-from tools.measure.spec import PARAMETER, Place
-from tools.measure.trial import READINGS, REALM_ADMIN, Undetermined, baseline
-from tools.measure.workbench import Request, Sender, Stand, Workbench
+from tools.measure.judge import Judgement, Outcome
+from tools.measure.sets import RoleSet, reduced_to_tops
+from tools.measure.trial import Undetermined
 
 ROLE_CAUSES = ("role-missing",)
 GUARD_CAUSES = ("escalation-guard", "protected-object", "operation-impossible", "known-defect")
 STAGE_ERRORS = (Unexpected, KeyError, ValueError, TimeoutError)
 CONSOLE_CAUSE = "other-endpoint"
 CLOSED_CAUSES = ("server-wide-operation", "operation-impossible", "protected-object")
-
-
-class Wrong(Exception):
-    """The loop does not close; the message says where."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,8 +32,7 @@ class Turn:
     lane: Lane
     kcadm: Kcadm
     in_shell: bool = False
-    _bench: Workbench = field(init=False)
-    _base: Seen = field(init=False)
+    _asking: Asking = field(init=False)
     _found: dict[str, Any] = field(default_factory=dict)
 
     async def result(self) -> Result:
@@ -54,7 +48,7 @@ class Turn:
 
     async def _ended(self) -> tuple[Kind, str]:
         self._found = {}
-        self._bench = Workbench(operation=self.case.task.operation, spec=self.case.task.spec, stage=self.lane.stage)
+        self._asking = Asking(case=self.case, lane=self.lane)
         try:
             return await self._closed_loop()
         except (Wrong, CommandFailed, NoFix, Undetermined) as error:
@@ -65,8 +59,8 @@ class Turn:
     async def _closed_loop(self) -> tuple[Kind, str]:
         if self.case.need.undetermined:
             return Kind.UNDETERMINED, self.case.need.undetermined
-        self._base = await baseline(self._bench)
-        first = await self._judged(self._call)
+        await self._asking.prepare()
+        first = await self._asking.again()
         if first.outcome is not Outcome.REFUSED:
             return await self._let_in(first)
         if first.status != 403:
@@ -82,14 +76,14 @@ class Turn:
             if not need.open_to_all:
                 raise Wrong("the full answer without any role")
             return Kind.OPEN, ""
-        answer = self._answer
+        answer = self._asking.answer
         notice = answer.headers.get("kcproxy-notice", "")
         fix = await fix_offline(self.case.task.operation.method, self.lane)
         roles = frozenset(fix["roles"])
         if not all(role in notice for role in roles):
             raise Wrong(f"the thinner answer's notice does not name {sorted(roles)}: {notice or 'none'}")
         self._found["explained"] = True
-        await self._carry_out(fix)
+        await self._cure(fix)
         await self._must_be_full()
         await self._without_each(roles)
         return Kind.COMPLETED, ""
@@ -101,7 +95,7 @@ class Turn:
         """
         if first.status != self.case.need.refusal:
             raise Wrong(f"refused with {first.status}, the table says {self.case.need.refusal}")
-        headers, told = self._answer.headers, await self.lane.denial()
+        headers, told = self._asking.answer.headers, await self.lane.denial()
         fix: Mapping[str, Any] = next(iter(told.get("fixes", ())), {})
         notice, roles = headers.get("kcproxy-notice", ""), frozenset(fix.get("roles", ()))
         if (
@@ -111,8 +105,8 @@ class Turn:
         ):
             raise Wrong(f"the {first.status} is not explained: {headers.get('kcproxy-cause')}, {notice}, {sorted(roles)}")
         self._found["explained"] = True
-        await self._carry_out(fix)
-        again = await self._judged(self.lane.holding(roles))
+        await self._cure(fix)
+        again = await self._asking.holding(roles)
         if again.outcome is not Outcome.FULL:
             raise Wrong(f"after the fix: {again.outcome} {again.status} {again.missing}")
         await self._without_each(roles)
@@ -123,7 +117,7 @@ class Turn:
 
     async def _refused(self) -> tuple[Kind, str]:
         need, operation = self.case.need.shown, self.case.task.operation
-        answer = self._answer
+        answer = self._asking.answer
         if self.case.task.spec.console:
             return self._of_the_console(answer)
         if need.closed:
@@ -133,8 +127,8 @@ class Turn:
             raise Wrong("explanation: " + "; ".join(wrong))
         self._found["explained"] = True
         fix = first_fix(answer)
-        await self._carry_out(fix)
-        again = await self._judged(self._call)
+        await self._cure(fix)
+        again = await self._asking.again()
         if self.case.need.hidden:
             return await self._by_target(answer, again, frozenset(fix["roles"]))
         if again.outcome is not Outcome.FULL:
@@ -152,22 +146,22 @@ class Turn:
 
     async def _nothing_opens_it(self, wrong: list[str]) -> tuple[Kind, str]:
         """No role of a realm opens it: the explanation says so, offers no command, and all roles together are refused."""
-        fix = first_fix(self._answer)
+        fix = first_fix(self._asking.answer)
         if fix.get("kcadm"):
             wrong.append("a command for what no role opens")
         if wrong:
             raise Wrong("explanation: " + "; ".join(wrong))
         self._found["explained"] = True
-        cause = explanation_of(self._answer)["cause"]
-        all_roles = await self._judged(self.lane.holding(self._all_roles()))
+        cause = explanation_of(self._asking.answer)["cause"]
+        all_roles = await self._asking.holding(self.lane.stage.read.realm.roles)
         if all_roles.outcome is not Outcome.REFUSED:
             raise Wrong(f"said to be closed, but all roles together get {all_roles.outcome} {all_roles.status}")
         return Kind.CLOSED, f"{cause}: {fix.get('summary', '')}"
 
-    async def _by_target(self, first: Answer, again: Judgement, granted: frozenset[str]) -> tuple[Kind, str]:
+    async def _by_target(self, first: Answer, again: Judgement, granted: RoleSet) -> tuple[Kind, str]:
         """What is special about the target does not show in the request: the first answer says what it would take, the second one names it."""
         need, hints = self.case.need, " ".join(explanation_of(first).get("hints", ()))
-        cause = explanation_of(self._answer).get("cause")
+        cause = explanation_of(self._asking.answer).get("cause")
         if again.outcome is Outcome.REFUSED and cause in GUARD_CAUSES:
             return await self._guarded(str(cause))
         if again.outcome is Outcome.FULL and granted in need.any_of:
@@ -181,8 +175,8 @@ class Turn:
         if again.outcome is Outcome.REFUSED:
             if cause not in ROLE_CAUSES:
                 raise Wrong(f"refused again after the first fix, and explained as {cause}")
-            fix = first_fix(self._answer)
-            await self._carry_out(fix, held=granted)
+            fix = first_fix(self._asking.answer)
+            await self._cure(fix, held=granted)
             await self._must_be_full()
             return Kind.BY_TARGET, f"the second answer names {' and '.join(fix['roles'])}, and its fix opens it"
         roles = await self._opened_by_table()
@@ -195,22 +189,22 @@ class Turn:
         """No more power is recommended for what a guard protects; what the table says of it is tried all the same."""
         if not self.case.need.closed:
             return Kind.BY_TARGET, f"{cause}; opened by {' and '.join(sorted(await self._opened_by_table()))}"
-        all_roles = await self._judged(self.lane.holding(self._all_roles()))
+        all_roles = await self._asking.holding(self.lane.stage.read.realm.roles)
         if all_roles.outcome is not Outcome.REFUSED:
             raise Wrong(f"said to be closed, but all roles together get {all_roles.outcome} {all_roles.status}")
         return Kind.BY_TARGET, f"{cause}; no role opens it"
 
-    async def _opened_by_table(self) -> frozenset[str]:
+    async def _opened_by_table(self) -> RoleSet:
         need = self.case.need
         roles = min(need.any_of or need.admits, key=lambda found: (len(found), sorted(found)))
-        got = await self._judged(self.lane.holding(roles))
+        got = await self._asking.holding(roles)
         wanted = Outcome.FULL if need.any_of else Outcome.REDUCED
         if got.outcome.rank < wanted.rank:
             raise Wrong(f"with {sorted(roles)}, which the table has: {got.outcome} {got.status} {got.missing}")
         return roles
 
     async def _must_be_full(self) -> None:
-        again = await self._judged(self._call)
+        again = await self._asking.again()
         if again.outcome is not Outcome.FULL:
             raise Wrong(f"after the fix: {again.outcome} {again.status} {again.missing}")
 
@@ -220,74 +214,15 @@ class Turn:
         without: dict[str, str] = {}
         for role in sorted(roles):
             less = (frozenset(roles) - {role}) | contains.get(role, frozenset())
-            got = await self._judged(self.lane.holding(reduced_to_tops(less, contains)))
+            got = await self._asking.holding(reduced_to_tops(less, contains))
             if got.outcome is Outcome.FULL:
                 raise Wrong(f"not least: without {role} ({', '.join(sorted(less)) or 'no role'}) still the full answer")
             without[role] = str(got.outcome)
         self._found["without"] = without
 
-    async def _carry_out(self, fix: Mapping[str, Any], *, held: frozenset[str] = frozenset()) -> None:
-        """The fix's commands, word for word; afterwards the account has to hold exactly what the fix said it would, and what it held."""
-        commands, roles = tuple(fix.get("kcadm", ())), tuple(fix.get("roles", ()))
-        if not commands:
-            raise Wrong(f"the first fix has no command: {fix.get('summary')}")
-        self._found |= {"commands": commands, "roles": roles}
-        (account,) = self.lane.accounts.values()
-        if "new token" in str(fix.get("summary")):
-            account.brought = ""
-        if account.realm.name in self.lane.own_names:
-            await self.kcadm.log_in()  # older versions read the administrator's rights on a new realm from the token
-        outcomes = []
-        for run in (self.kcadm.run_in_shell, self.kcadm.run) if self.in_shell else (self.kcadm.run,):
-            await account.hold(held)
-            outcomes.append([await run(command) for command in commands])
-            for command, done in zip(commands, outcomes[-1], strict=True):
-                if done.code != 0:
-                    raise CommandFailed(f"{command}: {done.code} {done.err or done.out}")
-            if await account.held() != held.union(roles):
-                raise Wrong(f"after {commands}: the account holds {sorted(await account.held())}")
-        if outcomes[0] != outcomes[-1]:
-            raise Wrong(f"kcadm.sh and its main class differ: {outcomes[0]}, {outcomes[-1]}")
-
-    async def _judged(self, send: Sender) -> Judgement:
-        """The judgement of one call through the proxy. A plain 403 and a full answer are believed at once, anything odd is tried again."""
-        if self._bench.place is Place.READ:
-            return await self._between_equal_readings(send)
-        got = _judged(self._base, await self._bench.attempt_by(send))
-        if got.outcome is Outcome.FULL or got.status == 403:
-            return got
-        return _judged(self._base, await self._bench.attempt_by(send))
-
-    async def _between_equal_readings(self, send: Sender) -> Judgement:
-        await self.lane.account(self.lane.stage.read.realm)
-        async with self.lane.stage.read.realm.still:
-            for _ in range(READINGS):
-                before, got = self._base, await self._bench.attempt_by(send)
-                if got.status == 403:
-                    return _judged(before, got)
-                self._base = await self._bench.attempt(frozenset({REALM_ADMIN}))
-                if canonical([before.status, before.body]) == canonical([self._base.status, self._base.body]):
-                    return _judged(self._base, got)
-                await asyncio.sleep(0)
-        raise Undetermined("what is read does not stand still")
-
-    async def _call(self, stand: Stand, request: Request) -> Answer:
-        """The call itself: by injection, and with a token of its own where no realm is named."""
-        if PARAMETER.search(self.case.task.operation.path):
-            return await self.lane.injected(stand, request)
-        return await self.lane.brought(stand, request)
-
-    def _all_roles(self) -> frozenset[str]:
-        return frozenset(self.lane.stage.read.realm.roles)
-
-    @property
-    def _answer(self) -> Answer:
-        answer = self.lane.last
-        if answer is None:
-            raise RuntimeError("nothing was asked yet")
-        return answer
-
-
-def _judged(base: Seen, got: Seen) -> Judgement:
-    """As the measurement judges, but a 403 is a refusal whatever realm-admin got: here the question is whether a caller is let in."""
-    return Judgement(outcome=Outcome.REFUSED, status=403) if got.status == 403 else judge(base, got)
+    async def _cure(self, fix: Mapping[str, Any], *, held: RoleSet = frozenset()) -> None:
+        """Carry a fix out, for an account that holds some roles already."""
+        if not fix.get("kcadm"):
+            raise Wrong(f"the fix has no command: {fix.get('summary')}")
+        self._found |= {"commands": tuple(fix["kcadm"]), "roles": tuple(fix["roles"])}
+        await carry_out(self.kcadm, self.lane, fix, held=held, in_shell=self.in_shell)
