@@ -158,6 +158,6 @@ SESSION = (*REALM, *USERS, *GROUPS_AND_ROLES, *CLIENTS, *THE_REST, *REFUSALS, *T
 SHORT = tuple(
     step
     for step in SESSION
-    if step in (*REALM[:3], REALM[4], REALM[7], REALM[8], USERS[0], USERS[2], CLIENTS[0], REFUSALS[0], REFUSALS[3], THE_END[0], THE_END[10])
+    if step in (REALM[0], REALM[2], REALM[7], REALM[8], USERS[0], USERS[2], CLIENTS[0], REFUSALS[0], REFUSALS[3], THE_END[0], THE_END[10])
 )
 """A few of each kind, that make sense without the rest."""

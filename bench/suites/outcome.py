@@ -23,7 +23,7 @@ class Reason(StrEnum):
     """Why a test came out differently; the first two set it aside."""
 
     UNSTEADY = "comes out differently from one direct run to the next, too"
-    ADDRESS = "as directly with `upstream.preserve_host`: without it, documents name the address that Keycloak calls its own"
+    ADDRESS = "as directly with `upstream.preserve_host`: the test signs or expects the address that it calls"
     ONCE = "came out differently in one run through the proxy and as directly in another"
     ALWAYS = "came out differently in every run through the proxy"
 

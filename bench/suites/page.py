@@ -12,8 +12,8 @@ process `kcproxy serve` that has nothing set but addresses; the libraries bring 
 each test. What a suite fails directly (most expect an older server) it has to fail through the proxy, too. Where a test came out differently, the
 suite ran again: with `upstream.preserve_host`, then directly, then through the proxy. Written by `python -m bench.suites --write`.
 
-| library | version | tests | directly: passed, failed, skipped | through kcproxy: passed, failed, skipped | came out differently |
-| --- | --- | --- | --- | --- | --- |
+| library | version | tests | directly: passed, failed, skipped | through kcproxy: passed, failed, skipped | with `preserve_host` | came out differently |
+| --- | --- | --- | --- | --- | --- | --- |
 """
 
 
@@ -27,9 +27,10 @@ def page(listed: Sequence[tuple[Suite, Found | None]], *, version: str) -> str:
 def _row(suite: Suite, found: Found | None) -> str:
     begin = f"| {suite.library} | {suite.version} |"
     if found is None or found.unavailable is not None:
-        return f"{begin} {f'not run: {found.unavailable}' if found else 'not run here'} | | | |"
-    direct, proxied = (", ".join(map(str, counts(runs[0]))) for runs in (found.direct, found.proxied))
-    return f"{begin} {len(found.direct[0])} | {direct} | {proxied} | {len(found.differences) or 'none'} |"
+        return f"{begin} {f'not run: {found.unavailable}' if found else 'not run here'} | | | | |"
+    ways = (found.direct, found.proxied, found.preserving)
+    counted = " | ".join(", ".join(map(str, counts(runs[0]))) if runs else "not needed" for runs in ways)
+    return f"{begin} {len(found.direct[0])} | {counted} | {len(found.differences) or 'none'} |"
 
 
 def _notes(suite: Suite, found: Found | None) -> str:

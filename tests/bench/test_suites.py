@@ -90,7 +90,7 @@ def test_a_name_that_comes_twice_hides_nothing() -> None:
 def test_the_page_counts_names_and_says_what_was_left_out() -> None:
     each = Found(direct=({"a": PASSED, "b": FAILED},), proxied=({"a": FAILED, "b": FAILED},))
     text = page([(SUITE, each)], version="26.7.4")
-    assert "| a library | 1.2 | 2 | 1, 1, 0 | 0, 2, 0 | 1 |" in text
+    assert "| a library | 1.2 | 2 | 1, 1, 0 | 0, 2, 0 | not needed | 1 |" in text
     assert f"- Differs: `a` (passed directly, failed through the proxy): {Reason.ALWAYS}." in text
     assert "- Left out: `test_far`, reads a document from the internet." in text
 

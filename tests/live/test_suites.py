@@ -36,8 +36,8 @@ def test_a_session_with_kcadm_prints_the_same(keycloak: Keycloak, tmp_path: Path
     with proxy(keycloak.base_url, tmp_path / "proxy") as url:
         proxied = kcadm.run(tmp_path, place(keycloak, url), "proxied", steps=SHORT)
     assert not faults({"kcadm": Found(direct=(direct,), proxied=(proxied,))})
-    assert ended(direct, Outcome.PASSED) >= 9, direct
-    assert ended(direct, Outcome.FAILED) >= 4, direct
+    refused_or_wrong = 3
+    assert (ended(direct, Outcome.PASSED), ended(direct, Outcome.FAILED)) == (len(direct) - refused_or_wrong, refused_or_wrong), direct
 
 
 def test_python_keycloaks_own_tests_come_out_the_same(keycloak: Keycloak, tmp_path: Path) -> None:
