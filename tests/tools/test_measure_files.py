@@ -88,8 +88,15 @@ def test_view_clients_sees_a_client_without_its_secret() -> None:
     assert operation["reduced"] == {"view-clients": "without fields: secret"}
 
 
+def test_view_clients_may_not_read_a_secret_itself() -> None:
+    both = [["manage-clients"], ["view-clients"]]
+    (operation,) = changed(row("GET", CLIENT + "/client-secret", anyOf=both, admits=both))["operations"]
+    assert operation["anyOf"] == operation["admits"] == [["manage-clients"]]
+    assert "view-clients is refused" in operation["notes"]
+
+
 def test_what_the_documentation_leaves_open_is_undetermined() -> None:
-    (operation,) = changed(row("GET", CLIENT + "/client-secret"))["operations"]
+    (operation,) = changed(row("GET", CLIENT + "/installation/providers/{providerId}"))["operations"]
     assert "anyOf" not in operation
     assert "was not measured" in operation["undetermined"]
 

@@ -8,7 +8,7 @@ from typing import Any
 from tools.measure.callers import Kind
 from tools.measure.http import Unexpected
 from tools.measure.judge import Outcome
-from tools.measure.run import AT_ONCE, Journal, Task, say
+from tools.measure.run import AT_ONCE, CLOSED, Journal, Task, say
 from tools.measure.spec import Place
 from tools.measure.trial import REALM_ADMIN, Bar, Undetermined, baseline
 from tools.measure.workbench import Stage, Workbench, place_of
@@ -29,7 +29,7 @@ class Check:
 
         async def one(task: Task) -> None:
             entry = self.journal.done.get(task.key)
-            if entry is None or "undetermined" in entry or entry["status"] == 403:
+            if entry is None or "undetermined" in entry or entry["status"] in CLOSED:
                 return
             if place_of(task.operation, task.spec) is Place.ALONE:
                 async with self.stage.alone.realm.turn, gate:

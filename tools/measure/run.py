@@ -13,7 +13,7 @@ from typing import Any
 
 from tools.measure import fixtures, fixtures_clients, fixtures_realm
 from tools.measure.behind import Features
-from tools.measure.callers import Callers, Kind
+from tools.measure.callers import Callers, Kind, MasterRoles
 from tools.measure.http import Answer, Server, Unexpected
 from tools.measure.judge import Seen
 from tools.measure.rich import RICH
@@ -27,6 +27,8 @@ from tools.measure.workbench import Stage, Stand, Workbench, place_of
 
 OPERATIONS = Path(__file__).with_name("operations")
 AT_ONCE = 6
+CLOSED = (401, 403)
+"""How not even realm-admin is let in."""
 TRIAL_SECONDS = 900.0
 LEFT_REALM = re.compile(r"(read|objects|alone|own|new)-z[0-9a-z]{5}z")
 BUILDER_MODULES = (fixtures, fixtures_clients, fixtures_realm)
@@ -252,10 +254,10 @@ class Run:
         said = bench.last.words if bench.last else ""
         bar = Bar(bench=bench, base=base, kind=bench.kind, contains=realm.contains)
         finding = await find(bar, roles, self.hints)
-        if not base.succeeded and base.status != 403 and finding.admits == [[]]:
+        if not base.succeeded and base.status not in CLOSED and finding.admits == [[]]:
             raise Undetermined(f"realm-admin gets {base.status} and so does everybody: the check is not reached ({said})")
-        if base.status == 403:
-            finding.any_of, finding.admits, finding.reduced = [], [], {}
+        if base.status in CLOSED:
+            finding.any_of, finding.admits, finding.reduced, finding.refusal = [], [], {}, base.status
         else:
             finding.any_of = finding.any_of or [[REALM_ADMIN]]
             finding.admits = finding.admits or [[REALM_ADMIN]]
@@ -285,6 +287,8 @@ class Run:
         else:
             stand = {Place.READ: self.stage.read, Place.ALONE: self.stage.alone}.get(bench.place, self.stage.objects)
         known = await stand.callers.master_roles()
+        if base.status == 401:
+            return await self._only_master(bench, known)
         master = Bar(bench=bench, base=base, kind=Kind.MASTER, contains=known.contains)
         singles = [frozenset({role}) for role in roles if self.master_singles and role in known.roles and not admin_roles_named(bench.spec)]
         sets = [frozenset(), *singles, *(frozenset(found) for found in finding.any_of + finding.admits)]
@@ -295,9 +299,20 @@ class Run:
                 return _fields(await find(master, sorted(known.roles), self.hints))
         return None
 
+    async def _only_master(self, bench: Workbench, known: MasterRoles) -> dict[str, Any] | None:
+        """What callers of master need where no token of the realm is taken at all."""
+        every = (frozenset(known.roles), Kind.MASTER)
+        base = await bench.attempt(*every)
+        if not base.succeeded:
+            return None
+        master = Bar(bench=bench, base=base, kind=Kind.MASTER, contains=known.contains, reference=every)
+        return _fields(await find(master, sorted(known.roles), self.hints))
+
 
 def _closed_to_roles(base: Seen, entry: dict[str, Any]) -> bool:
     """Whether no role of one realm opens it, or none of `{realm}-realm` does for callers of master."""
+    if base.status in CLOSED and entry["master"] is None:
+        return True
     return base.status == 403 or (entry["master"] is not None and not entry["master"]["anyOf"])
 
 

@@ -26,6 +26,8 @@ class Bar:
     base: Seen
     kind: Kind
     contains: Mapping[str, frozenset[str]]
+    reference: tuple[RoleSet, Kind | None] = (frozenset({REALM_ADMIN}), None)
+    """Whose answer the base is."""
     judged: dict[RoleSet, Judgement] = field(default_factory=dict)
 
     async def of(self, roles: Iterable[str]) -> Judgement:
@@ -56,7 +58,7 @@ class Bar:
             for _ in range(READINGS):
                 before = self.base
                 got = await self.bench.attempt(roles, self.kind)
-                self.base = await self.bench.attempt(frozenset({REALM_ADMIN}))
+                self.base = await self.bench.attempt(*self.reference)
                 if (before.status, canonical(before.body)) == (self.base.status, canonical(self.base.body)):
                     return judge(self.base, got)
         raise Undetermined("what is read does not stand still")

@@ -117,6 +117,8 @@ def _notes(entry: Mapping[str, Any]) -> str:
     notes = list(entry["notes"])
     if entry["status"] >= 400 and entry["anyOf"]:
         notes.append(f"realm-admin's own answer was {entry['status']}, after the check")
+    if entry["status"] == 401 and not entry["anyOf"]:
+        notes.append("takes tokens of the realm master only: every other token gets 401")
     return "; ".join(notes)
 
 
