@@ -1,7 +1,7 @@
 """What Keycloak's own tests say about single roles, as data: a third opinion on the measured tables.
 
 The facts are taken from these classes of github.com/keycloak/keycloak, read in three states (before 24, 26.2 to 26.5, 26.6 and later):
-PermissionsTest, PermissionsWithRemovalTest, AbstractPermissionsTest, ServerInfoPermissionsTest, IllegalAdminUpgradeTest,
+PermissionsTest, PermissionsWithRemovalTest, AbstractPermissionsTest, ServerInfoPermissionsTest, IllegalAdminUpgradeTest, ImpersonationTest, RealmRoleAdminTest,
 ClientSecretVisibilityTest, AuthenticationManagementUiExtPermissionsTest, OrganizationAdminPermissionsTest, OrganizationAdminRolesPermissionsTest.
 
 Those tests ask whether a call is let in (a missing object counts as let in), mostly with ids that do not exist: they say nothing about thinner
@@ -392,6 +392,11 @@ SINGLE: tuple[Rule, ...] = (
     Rule(operations=("GET /admin/serverinfo",), lets_in=("view-realm", "manage-users"), refuses=("-",), since=(26,)),
     Rule(operations=("GET /admin/serverinfo",), lets_in=("manage-realm",), since=(26, 5)),
     Rule(operations=("GET ~/ui-ext/authentication-management/flows", "GET ~/ui-ext/authentication-management/{}/{}"), lets_in=("view-realm",)),
+    Rule(operations=("POST ~/users/{}/impersonation",), lets_in=("impersonation+view-users", "realm-admin"), refuses=("manage-users",)),
+    Rule(
+        operations=tuple(f"{method} ~/clients/{{}}/authz/resource-server{leaf}" for method, leaf in (("GET", ""), ("GET", "/resource"), ("GET", "/policy"), ("GET", "/permission/{}"), ("GET", "/permission/{}/search"), ("POST", "/policy"))),
+        lets_in=("manage-authorization+view-clients",),
+    ),
     # organizations
     Rule(operations=("POST ~/organizations", "GET ~/organizations", "GET ~/organizations/{}", "POST ~/organizations/{}/identity-providers", "GET ~/organizations/{}/identity-providers/{}", "POST ~/organizations/{}/members", "GET ~/organizations/{}/members", "GET ~/organizations/{}/members/{}"), lets_in=(ORGANIZATIONS,), refuses=("-",), since=(25,)),
     Rule(operations=("PUT ~/organizations/{}", "DELETE ~/organizations/{}", "DELETE ~/organizations/{}/identity-providers/{}", "DELETE ~/organizations/{}/members/{}"), refuses=("-",), since=(25,)),
