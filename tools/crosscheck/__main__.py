@@ -1,10 +1,10 @@
 """A second opinion on a measured table.
 
-    python -m tools.crosscheck VERSION [--cells 400] [--seed 1] [--url http://localhost:8080] [--features]
+    python -m tools.crosscheck VERSION [--cells 400] [--seed 1] [--url http://localhost:8080] [--features | --variants]
 
 Takes random cells (operation, role) of the table, calls each on a fresh realm as a service account with exactly that role, and compares
 "refused or not" with the table. On a given server its realms (crosscheck-…) stay behind. `--cells 0` takes every cell. `--features` takes operations behind features instead, on a server that
-has them on. Exit code 1 where a cell differs.
+has them on; `--variants` takes special cases instead. Exit code 1 where a cell differs.
 """
 
 import argparse
@@ -15,9 +15,10 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from tools.crosscheck.calls import REALM, body_of, path_of
 from tools.crosscheck.server import Keycloak, Reply
@@ -41,11 +42,26 @@ class Cell:
     row: Mapping[str, Any]
     operation: Mapping[str, Any]
     role: str
+    variant: Mapping[str, Any] = field(default_factory=dict)
+    mapped: str = ""
+    """The role of realm-management that the call maps, for variants about such a role."""
 
     @property
     def name(self) -> str:
         """Method and path."""
         return f"{self.row['method']} {self.row['path']}"
+
+    @property
+    def needs(self) -> Mapping[str, Any]:
+        """The variant's needs, else those of the plain call."""
+        return self.variant or self.row
+
+    @property
+    def query(self) -> str:
+        """The query parameters that make the variant."""
+        wanted = self.variant.get("when", {})
+        pairs = [(name, values[0]) for name, values in wanted.get("query", {}).items()]
+        return urlencode([*pairs, *((name, "x") for name in wanted.get("queryPresent", ()))])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,25 +94,31 @@ class Check:
         except (KeyError, RuntimeError) as error:
             self._note("not asked", cell, f"{type(error).__name__}: {error}")
             return
-        refusal = cell.row.get("refusal", 403)
+        refusal = cell.needs.get("refusal", 403)
         refused = reply.status in {401, 403, refusal}
         expected = not self._admitted(cell)
         self.counts["refused" if refused else "let in"] += 1
         if refused is not expected:
             word = "refused" if refused else f"let in ({reply.status})"
-            self._note("different", cell, f"{word}; the table admits {cell.row['admits']}; {str(reply.body)[:150]}")
+            self._note("different", cell, f"{word}; the table admits {cell.needs['admits']}; {str(reply.body)[:150]}")
 
     def _admitted(self, cell: Cell) -> bool:
         held = {cell.role, *self.contains.get(cell.role, ())}
-        return any(set(roles) <= held for roles in cell.row["admits"])
+        return any(set(roles) <= held for roles in cell.needs["admits"])
 
     def _ask(self, cell: Cell, role: str) -> Reply:
         reading = cell.row["method"] == "GET"
         if reading and self._shared is None:
             self._shared = Things(realm=self.realm)
         things = self._shared if reading and self._shared else Things(realm=self.realm)
+        if cell.mapped and not cell.row["path"].endswith("/composites"):
+            things = Things(realm=self.realm, given={"client": self.realm.management})
         path, body = path_of(cell.row["method"], cell.row["path"], things), body_of(cell.operation, things)
         data, media_type = body or (None, "")
+        if cell.mapped:
+            mapped = {"id": self.realm.roles[cell.mapped], "name": cell.mapped, "clientRole": True, "containerId": self.realm.management}
+            data = json.dumps([mapped]).encode()
+        path += f"?{cell.query}" if cell.query else ""
         return self.realm.server.send(cell.row["method"], path, token=self._token(role), data=data, media_type=media_type)
 
     def _token(self, role: str) -> str:
@@ -107,13 +129,34 @@ class Check:
 
     def _note(self, what: str, cell: Cell, words: str) -> None:
         self.counts[what] += 1
-        self.differences.append(f"{what}: {cell.name} {cell.row.get('body', '')} as {cell.role or 'nobody'}: {words}")
+        self.differences.append(
+            f"{what}: {cell.name} {cell.row.get('body', '')}{cell.variant.get('says', '')} {cell.mapped} as {cell.role or 'nobody'}: {words}"
+        )
         print(self.differences[-1], file=sys.stderr, flush=True)
 
 
 def contains_of(version: str) -> Mapping[str, list[str]]:
     """Each role of the version and what it contains."""
     return dict(json.loads((TABLES / f"{version}.json").read_text())["roles"])
+
+
+def variant_cells_of(version: str) -> list[Cell]:
+    """Every cell of the variants that a query makes, or the mapping of a role of realm-management."""
+    plain = [cell for cell in cells_of(version, behind_features=False) if cell.row.get("variants")]
+    return [
+        replace(cell, variant=variant, mapped=mapped)
+        for cell in plain
+        for variant in cell.row["variants"]
+        for mapped in _mapped(cell.row, variant["when"])
+    ]
+
+
+def _mapped(row: Mapping[str, Any], when: Mapping[str, Any]) -> list[str]:
+    """The roles that calls of the variant map, one each; one empty name where it maps none; nothing where it is not asked here."""
+    if set(when) <= {"query", "queryPresent"}:
+        return [""]
+    names = when.get("bodyHasAny", {}).get("name", [])
+    return names if row["method"] == "POST" and row["path"].endswith(("/composites", "/{client-id}", "/{client}")) else []
 
 
 def cells_of(version: str, *, behind_features: bool) -> list[Cell]:
@@ -150,8 +193,12 @@ def main() -> int:
     parser.add_argument("--only", default="", help="only operations whose method and path this expression finds")
     parser.add_argument("--url", help="a running server (admin/admin) instead of a new one")
     parser.add_argument("--features", action="store_true", help="operations behind features, on a server that has them on")
+    parser.add_argument(
+        "--variants", action="store_true", help="special cases: by query, and by the role of realm-management that is mapped"
+    )
     given = parser.parse_args()
-    cells = [cell for cell in cells_of(given.version, behind_features=given.features) if re.search(given.only, cell.name)]
+    asked = variant_cells_of(given.version) if given.variants else cells_of(given.version, behind_features=given.features)
+    cells = [cell for cell in asked if re.search(given.only, cell.name)]
     if given.cells:
         cells = random.Random(given.seed).sample(cells, min(given.cells, len(cells)))
     with _server(given) as base_url:

@@ -1,7 +1,7 @@
 """What the calls are about: objects of one realm, made when a call first names their kind."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -65,9 +65,13 @@ class Things:
 
     realm: Realm
     number: int = field(default_factory=lambda: next(NUMBERS))
+    given: Mapping[str, str] = field(default_factory=dict)
+    """What is there already, by kind."""
     _made: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, kind: str) -> str:
+        if kind in self.given:
+            return self.given[kind]
         if kind not in self._made:
             self._made[kind] = MAKERS[kind](self)
         return self._made[kind]
