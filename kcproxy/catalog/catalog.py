@@ -6,7 +6,7 @@ from typing import Any
 
 from kcproxy.catalog.entry import Entry
 from kcproxy.catalog.match import Matcher
-from kcproxy.catalog.paths import ambiguity, path_of, segments_of
+from kcproxy.catalog.paths import ambiguity, path_of, plain_segments, segments_of
 from kcproxy.catalog.roles import RoleAlgebra
 from kcproxy.model import NOTHING, Basis, Requirement, RoleSet, Target, TargetKind
 
@@ -47,8 +47,11 @@ class Catalog:
     def target(self, method: str, raw_target: str, *, base_path: str = "", content_type: str | None = None) -> Target:
         """What a request asks for. Never raises; anything that is not understood is OTHER or ADMIN_UNKNOWN, never guessed."""
         raw_path = path_of(raw_target)
-        doubt = ambiguity(raw_path)
-        segments = segments_of(raw_path, base_path)
+        doubt = None
+        segments = None if base_path else plain_segments(raw_path)
+        if segments is None:
+            doubt = ambiguity(raw_path)
+            segments = segments_of(raw_path, base_path)
         if segments is None:
             return Target(kind=TargetKind.OTHER, method=method, raw_path=raw_path, ambiguous=doubt)
         if segments[0] != "admin" or _is_console_page(segments):

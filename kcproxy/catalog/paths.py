@@ -14,6 +14,8 @@ _DOTS = frozenset({".", ".."})
 
 def path_of(raw_target: str) -> str:
     """The path of a request target: what stands before the query; of an absolute-form target without scheme and authority."""
+    if "?" not in raw_target and "#" not in raw_target and raw_target.startswith("/"):
+        return raw_target
     path = raw_target.partition("?")[0].partition("#")[0]
     if path.startswith(("http://", "https://")):
         _, _, rest = path.partition("://")
@@ -28,6 +30,17 @@ def ambiguity(raw_path: str) -> str | None:
 
 _PLAIN = re.compile(r"(?:/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9_~!$&'()*+,=:@.-]*)+/?")
 """Paths that need no closer look: segments of pchar (RFC 3986, section 3.3) without escapes and semicolons, none beginning with a dot."""
+
+
+def plain_segments(raw_path: str) -> list[str] | None:
+    """The segments of a path without anything to be decoded or doubted, as ``segments_of`` gives them; None for any other path."""
+    if _PLAIN.fullmatch(raw_path) is None:
+        return None
+    parts = raw_path.split("/")
+    del parts[0]
+    if not parts[-1]:
+        parts.pop()
+    return parts
 
 
 def _name_ambiguity(raw_path: str) -> str | None:
