@@ -70,7 +70,8 @@ backend keycloak
 def _caddy(folder: Path, port: int, upstream: int) -> list[str]:
     config = folder / "Caddyfile"
     config.write_text(f"{{\n admin off\n auto_https off\n}}\nhttp://127.0.0.1:{port} {{\n reverse_proxy 127.0.0.1:{upstream}\n}}\n")
-    return ["caddy", "run", "--config", str(config), "--adapter", "caddyfile"]
+    homes = [f"XDG_CONFIG_HOME={folder}", f"XDG_DATA_HOME={folder}"]  # otherwise it leaves files in the user's home
+    return ["env", *homes, "caddy", "run", "--config", str(config), "--adapter", "caddyfile"]
 
 
 def _mitmproxy(folder: Path, port: int, upstream: int) -> list[str]:

@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     found: dict[str, Found] = {}
     for suite in SUITES:
-        if not options.only or suite.name in options.only:
+        if options.only is None or suite.name in options.only:
             found[suite.name] = judged(suite, clones=options.clones)
             keep(suite.name, found[suite.name])
     text = page([(suite, kept(suite.name)) for suite in SUITES], version=VERSION)
@@ -37,7 +37,9 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.suites", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=[suite.name for suite in SUITES], default=[], metavar="NAME", help="these suites")
+    parser.add_argument(
+        "--only", nargs="*", choices=[suite.name for suite in SUITES], metavar="NAME", help="these suites; none, for the page alone"
+    )
     parser.add_argument(
         "--clones",
         type=Path,
