@@ -365,7 +365,9 @@ class Facts:
     # the caller's account
     granted: tuple[str, ...] | None = None
     realm_roles_granted: tuple[str, ...] | None = None  # effective realm roles, where a server-wide operation asks for one
+    realm_roles_in_scope: tuple[str, ...] | None = None
     fresh_token_roles: tuple[str, ...] | None = None  # what a token of this client and account would name if it were fetched now
+    fresh_token_realm_roles: tuple[str, ...] | None = None
     granted_to_service_account: tuple[str, ...] | None = None  # of the same client, where the caller is a user
     granted_elsewhere: tuple[str, ...] | None = None  # "realm role view-users", "role view-users of client my-api"
     account_id: str | None = None  # of the token's session, where the token itself names no account (lightweight)

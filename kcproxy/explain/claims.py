@@ -62,6 +62,11 @@ def roles_of_client(claims: Mapping[str, Any], client: str) -> tuple[str, ...]:
     return _roles(access.get(client)) if isinstance(access, dict) else ()
 
 
+def realm_roles_of(claims: Mapping[str, Any]) -> tuple[str, ...]:
+    """The realm roles that a token's claims name."""
+    return _roles(claims.get("realm_access"))
+
+
 def _without_scheme(scheme: str, token: str, injected: bool) -> Caller:
     if not token and scheme.count(".") == 2:
         problem = "the header holds a token without the word Bearer before it"

@@ -29,8 +29,8 @@ class Grantee:
 
     @property
     def is_service_account(self) -> bool:
-        """Whether the account belongs to a client."""
-        return (self.username or "").startswith(_SERVICE_ACCOUNT_PREFIX)
+        """Whether the account is that of the client; an exchanged token may be of another client's."""
+        return self.client_id is not None and self.username == _SERVICE_ACCOUNT_PREFIX + self.client_id.lower()
 
     @property
     def is_named(self) -> bool:
@@ -51,9 +51,15 @@ def kcadm_grant(to: Grantee, container: str | None, roles: RoleSet) -> str:
     return command("kcadm.sh add-roles", realm_option(to.realm), to.option, option("--cclientid", container), options("--rolename", roles))
 
 
-def kcadm_scope(to: Grantee, container: str, roles: RoleSet) -> tuple[str, ...]:
-    """Let roles through a client's scope; a role's own representation is what the endpoint takes, so it is fetched first."""
+def kcadm_scope(to: Grantee, container: str | None, roles: RoleSet) -> tuple[str, ...]:
+    """Let roles of a client (or, without one, of the realm) through a client's scope; the endpoint takes a role's own representation, fetched first."""
     realm = realm_option(to.realm)
+    if container is None:
+        client = _kcadm_client(realm, to)
+        return tuple(
+            f"""printf '[%s]' "$(kcadm.sh get roles/{_segment(role)} {realm})" | kcadm.sh create clients/{client}/scope-mappings/realm {realm} -f -"""
+            for role in roles
+        )
     owner, client = _kcadm_id(realm, container), _kcadm_client(realm, to)
     return tuple(
         f"""printf '[%s]' "$(kcadm.sh get clients/{owner}/roles/{_segment(role)} {realm})" """
@@ -117,17 +123,14 @@ def console_grant(to: Grantee, container: str | None, roles: RoleSet, *, version
     return (*way, assign, f"Tick {_listed(roles)} of the client {container}", "Assign")
 
 
-def console_scope(to: Grantee, container: str, roles: RoleSet, *, version: tuple[int, ...]) -> tuple[str, ...]:
+def console_scope(to: Grantee, container: str | None, roles: RoleSet, *, version: tuple[int, ...]) -> tuple[str, ...]:
     """The way to a client's own scope mappings."""
     client = to.client_id or "the client"
+    way = (f"Choose the realm {to.realm}", f"Clients, {client}, tab Client scopes, {client}-dedicated, tab Scope")
+    if container is None:
+        return (*way, "Assign role, Realm roles", f"Tick {_listed(roles)}", "Assign")
     assign = "Assign role, Client roles" if version >= (26, 3) else "Assign role, Filter by clients"
-    return (
-        f"Choose the realm {to.realm}",
-        f"Clients, {client}, tab Client scopes, {client}-dedicated, tab Scope",
-        assign,
-        f"Tick {_listed(roles)} of the client {container}",
-        "Assign",
-    )
+    return (*way, assign, f"Tick {_listed(roles)} of the client {container}", "Assign")
 
 
 def console_url(base: str | None, to: Grantee) -> str | None:

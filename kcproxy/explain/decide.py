@@ -19,6 +19,8 @@ REFUSED: tuple[Rule, ...] = (
     realms.token_of_other_realm,
     realms.server_wide_operation,
     realms.master_realm_role_missing,
+    realms.master_realm_role_out_of_scope,
+    realms.master_realm_role_not_in_token,
     guards.mapping_defect,
     guards.operation_impossible,
     scopes.scope_mapping_is_no_grant,

@@ -7,7 +7,7 @@ from kcproxy.explain.commands import Grantee
 from kcproxy.explain.remedies import REMEDIES
 from kcproxy.explain.rules.tokens import expected_issuer
 from kcproxy.explain.shell import quoted
-from kcproxy.explain.situation import MASTER, Situation, named, roles_to_add
+from kcproxy.explain.situation import MASTER, Situation, is_own_service_account, named, roles_to_add
 from kcproxy.explain.text import list_of, shown
 from kcproxy.model import CallerKind, Cause, Fix, RoleSet, Verdict, Withheld
 
@@ -44,7 +44,7 @@ def grantee(situation: Situation) -> Grantee | None:
     realm = caller.realm or situation.container_realm
     if realm is None or caller.kind in {CallerKind.ANONYMOUS, CallerKind.UNREADABLE}:
         return None
-    stale = facts.service_account_id is not None and caller.kind is CallerKind.SERVICE_ACCOUNT
+    stale = facts.service_account_id is not None and is_own_service_account(caller)
     username = caller.username
     if username is None and caller.client_id and (caller.kind is CallerKind.SERVICE_ACCOUNT or not (caller.session_id or caller.subject)):
         username = f"service-account-{caller.client_id.lower()}"
@@ -108,6 +108,8 @@ def let_through(situation: Situation, verdict: Verdict, console_base: str | None
     to, roles = grantee(situation), verdict.missing
     if to is None or not roles or to.client_id is None:
         return ()
+    if situation.facts.realm_roles_granted is not None and situation.requirement is not None and not situation.requirement.any_of:
+        return (_let_realm_role_through(situation, to, roles, console_base),)
     if situation.facts.granted is None:
         return grant(situation, verdict, console_base)
     container = situation.container
@@ -124,12 +126,28 @@ def let_through(situation: Situation, verdict: Verdict, console_base: str | None
     return (fix,)
 
 
+def _let_realm_role_through(situation: Situation, to: Grantee, roles: RoleSet, console_base: str | None) -> Fix:
+    return Fix(
+        summary=f"Let the realm role {list_of(roles)} of master through the scope of client {shown(to.client_id or '')}"
+        + new_token_clause(situation),
+        roles=roles,
+        console=commands.console_scope(to, None, roles, version=situation.version),
+        console_url=commands.console_scope_url(console_base, to),
+        kcadm=commands.kcadm_scope(to, None, roles),
+        warning=warning(situation, roles),
+    )
+
+
 def grant_realm_role(situation: Situation, verdict: Verdict, console_base: str | None) -> tuple[Fix, ...]:
     """Server-wide operations that a realm role of master opens (create-realm)."""
     requirement, to = situation.requirement, grantee(situation)
     if requirement is None or not requirement.master_realm_roles or to is None or to.realm != MASTER:
         return grant(situation, verdict, console_base)
+    if requirement.admits or not set(verdict.missing) & {role for roles in requirement.master_realm_roles for role in roles}:
+        return grant(situation, verdict, console_base)  # less than a realm role of master lets in
     roles = min(requirement.master_realm_roles, key=len)
+    if situation.request.target.realm is not None:
+        return (_from_within_the_realm(situation, roles),)
     fix = Fix(
         summary=f"Grant the realm role {list_of(roles)} of master to {_account(to)}" + new_token_clause(situation),
         roles=roles,
@@ -139,6 +157,18 @@ def grant_realm_role(situation: Situation, verdict: Verdict, console_base: str |
         warning=warning(situation, roles),
     )
     return (fix,)
+
+
+def _from_within_the_realm(situation: Situation, roles: RoleSet) -> Fix:
+    realm = situation.words["realm"]
+    return Fix(
+        summary=f"Make this call with a service account of realm {realm} itself that holds realm-admin there",
+        console=(
+            f"Choose the realm {realm}, and a confidential client of that realm with its service account on",
+            f"Fetch the token in realm {realm}, with that client",
+        ),
+        warning=f"From realm master only the realm role {list_of(roles)} opens it, and that is power over every realm of the server",
+    )
 
 
 def new_token_clause(situation: Situation) -> str:
@@ -197,13 +227,15 @@ def send_own_token(situation: Situation, _verdict: Verdict, _console_base: str |
     if situation.request.withheld is Withheld.OPERATIONS:
         return ()
     path = "; write the path in its plain form" if situation.request.withheld is Withheld.AMBIGUOUS else ""
-    return (Fix(summary=f"Send an access token of your own with the request, or make the call from a backend{path}; no setting changes this"),)
+    return (
+        Fix(summary=f"Send an access token of your own with the request, or make the call from a backend{path}; no setting changes this"),
+    )
 
 
 _BUILDERS: Mapping[Cause, Builder] = {
     Cause.ROLE_MISSING: grant_realm_role,
     Cause.MASTER_ROLE_MISSING: grant,
-    Cause.ROLE_REVOKED: grant,
+    Cause.ROLE_REVOKED: grant_realm_role,
     Cause.ROLE_OF_OTHER_CLIENT: grant,
     Cause.ROLE_GRANTED_TO_OTHER_ACCOUNT: grant,
     Cause.SCOPE_MAPPING_IS_NO_GRANT: grant,

@@ -3,8 +3,8 @@
 from kcproxy.explain.rules import guards
 from kcproxy.explain.rules.addresses import name_used_as_id
 from kcproxy.explain.situation import Situation
-from kcproxy.explain.text import either
-from kcproxy.model import Cause, Verdict
+from kcproxy.explain.text import either, list_of
+from kcproxy.model import Cause, RoleSet, Verdict
 
 _ROLE_CAUSES = frozenset({Cause.ROLE_MISSING, Cause.MASTER_ROLE_MISSING, Cause.ROLE_OF_OTHER_CLIENT, Cause.ROLE_REVOKED})
 _BY_OPERATION: tuple[tuple[str, str, str], ...] = (
@@ -52,7 +52,7 @@ def hints(situation: Situation, verdict: Verdict) -> tuple[str, ...]:
         return ()
     found = [text for method, path, text in _BY_OPERATION if (method, path) == (situation.method, situation.template)]
     found += [*_id_hint(situation), *_version_hint(situation), *_organizations_hint(situation), *_creator_hint(situation, verdict)]
-    found += _target_hints(situation, verdict)
+    found += [*_target_hints(situation, verdict), *_less_power_hints(situation, verdict)]
     return tuple(found) if verdict.cause in _ROLE_CAUSES else tuple(_version_hint(situation))
 
 
@@ -72,6 +72,25 @@ def _target_hints(situation: Situation, verdict: Verdict) -> list[str]:
         if need.any_of and not guards.is_guard(variant) and not situation.catalog.satisfies(cured, need.any_of):
             hints.append(f"{variant.says[:1].upper()}{variant.says[1:]}, the call takes {either(need.any_of)} of {situation.container}.")
     return hints
+
+
+def _less_power_hints(situation: Situation, verdict: Verdict) -> list[str]:
+    """Where the set that unlocks the fewest operations can change things and another only reads; and what is let in to a thinner answer."""
+    requirement, catalog = situation.requirement, situation.catalog
+    if requirement is None or situation.method != "GET" or not verdict.missing or _only_reads(verdict.missing):
+        return []
+    reading = catalog.least([roles for roles in requirement.any_of if roles and _only_reads(roles)])
+    if reading:
+        return [f"{list_of(reading)} of {situation.container} does it as well, and can only read."]
+    thinner = catalog.least([roles for roles in requirement.admits if roles and _only_reads(roles)])
+    if not thinner:
+        return []
+    what = requirement.reduced.get("+".join(thinner))
+    return [f"{list_of(thinner)} of {situation.container} is let in as well, to a thinner answer" + (f" ({what})." if what else ".")]
+
+
+def _only_reads(roles: RoleSet) -> bool:
+    return all(role.startswith(("view-", "query-")) for role in roles)
 
 
 def _version_hint(situation: Situation) -> list[str]:

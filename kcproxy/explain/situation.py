@@ -145,6 +145,15 @@ def situation(
     )
 
 
+def is_own_service_account(caller: Caller) -> bool:
+    """Whether the token is of the service account of the client that fetched it.
+
+    A token that was exchanged carries one client's service account and another client as ``azp``; and any user may be called service-account-….
+    """
+    named = caller.client_id is not None and caller.username in {None, f"service-account-{caller.client_id.lower()}"}
+    return caller.kind is CallerKind.SERVICE_ACCOUNT and named
+
+
 def recognised(caller: Caller, facts: Facts) -> Caller:
     """The caller with the account of his session, where his token names none."""
     if caller.subject is not None or facts.account_id is None:
@@ -180,7 +189,8 @@ def grants_are_live(version: tuple[int, ...], caller: Caller, answer: Answer, fa
         return caller.client_id in BUILT_IN_ADMIN_CLIENTS
     # AuthenticationManager.resolveLightweightAccessTokenRoles: by the token's id, or by what it lacks.
     without = caller.subject is None or (caller.session_id is None and not caller.has_roles_claims)
-    return version >= LIVE_GRANTS_SINCE or bool(facts.lightweight) or is_lightweight(caller) or without
+    lightweight = bool(facts.lightweight) if caller.lightweight is None else caller.lightweight
+    return version >= LIVE_GRANTS_SINCE or lightweight or is_lightweight(caller) or without
 
 
 def is_lightweight(caller: Caller) -> bool:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from kcproxy.explain.claims import roles_of_client
-from kcproxy.explain.situation import owner_of_roles
-from kcproxy.keycloak.reader import NONE, Reader, Reading
+from kcproxy.explain.claims import realm_roles_of, roles_of_client
+from kcproxy.explain.situation import is_own_service_account, owner_of_roles
+from kcproxy.keycloak.reader import NONE, Fields, Reader, Reading
 from kcproxy.keycloak.signatures import is_signed_by, key_ids
 from kcproxy.keycloak.tokens import TokenSource
 from kcproxy.keycloak.upstream import Upstream
@@ -26,6 +26,8 @@ LEAST_ROLES = ("view-clients", "view-realm", "view-users")
 
 _SHARE_OF_BUDGET = 0.9  # what is left is for putting the answer together
 _CLAIM_DOUBT_SECONDS = 30
+_PAIRWISE, _SUB = "oidc-sha256-pairwise-sub-mapper", "oidc-sub-mapper"
+_NO_REALM = "Realm does not exist"
 _MAX_SESSIONS = 500  # of a client with more, a session that is not among these may still be alive
 
 
@@ -68,7 +70,7 @@ class Inspector:
         self, request: RequestFacts, caller: Caller, answer: Answer, authorization: str | None, known: dict[str, Any]
     ) -> None:
         if answer.status == 401:
-            await self._why_not_believed(caller, authorization, known)
+            await self._why_not_believed(request, caller, authorization, known)
         elif (
             answer.status == 403
             and request.target.operation is not None
@@ -80,12 +82,12 @@ class Inspector:
 
     # 401
 
-    async def _why_not_believed(self, caller: Caller, authorization: str | None, known: dict[str, Any]) -> None:
+    async def _why_not_believed(self, request: RequestFacts, caller: Caller, authorization: str | None, known: dict[str, Any]) -> None:
         if caller.realm is None:
             return
         base = f"/realms/{_segment(caller.realm)}"
         discovery, keys = await asyncio.gather(
-            self._reader.get(f"{base}/.well-known/openid-configuration", "discovery", public=True),
+            self._reader.get(f"{base}/.well-known/openid-configuration", "discovery", public=True, fields=_addressing(request)),
             self._reader.get(f"{base}/protocol/openid-connect/certs", "keys", public=True),
         )
         _public(discovery, keys, known)
@@ -101,15 +103,25 @@ class Inspector:
     async def _who_is_left(self, caller: Caller, realm: str, known: dict[str, Any]) -> None:
         base = f"/admin/realms/{_segment(realm)}"
         if caller.subject is not None and not _is_offline(caller):
-            looked = self._client(realm, caller.client_id, known), self._account(base, caller, known)
-            await asyncio.gather(self._realm(realm, known), *looked, self._session(base, caller, known))
+            looked = self._account(base, caller, known), self._session(base, caller, known)
+            client, *_ = await asyncio.gather(self._client(realm, caller.client_id, known), self._realm(realm, known), *looked)
+            if known.get("account_known") is False and caller.session_id is not None:
+                await self._by_session(base, caller, client, known)
             return
         client, _ = await asyncio.gather(self._client(realm, caller.client_id, known), self._realm(realm, known))
         await self._session_of_client(base, caller, client, known)
         await self._account(base, caller, known)
 
+    async def _by_session(self, base: str, caller: Caller, client: Mapping[str, Any], known: dict[str, Any]) -> None:
+        """``sub`` is nobody's id: the account is gone, or a mapper put another sub into the token (pairwise) and the session tells."""
+        await self._session_of_client(base, caller, client, known)
+        if known.get("account_id") is not None:
+            await self._account(base, caller, known)
+        elif any(_writes_sub(mapper) for mapper in await self._mappers_of(base, caller, client) or []):
+            del known["account_known"]
+
     async def _account(self, base: str, caller: Caller, known: dict[str, Any]) -> None:
-        account = caller.subject or known.get("account_id")
+        account = known.get("account_id") or caller.subject
         if account is None:
             return
         found = await self._reader.get(f"{base}/users/{_segment(account)}", "account", volatile=True)
@@ -177,19 +189,24 @@ class Inspector:
     async def _grants(self, where: _Where, caller: Caller, client: Mapping[str, Any], known: dict[str, Any]) -> None:
         base, owner = where.base, where.owner
         service_account = await self._service_account(base, client)
-        is_service_account = caller.kind is CallerKind.SERVICE_ACCOUNT or (caller.kind is CallerKind.UNKNOWN and caller.session_id is None)
+        unnamed = caller.kind is CallerKind.UNKNOWN and caller.session_id is None
+        is_service_account = unnamed or is_own_service_account(caller)
         if is_service_account and service_account is not None:
             known["service_account_id"] = service_account
-        account = service_account if is_service_account else caller.subject or known.get("account_id")
+        account = service_account if is_service_account else known.get("account_id") or caller.subject
         if account is None:
             return
         granted = await self._effective(base, account, owner)
+        if granted is None and caller.session_id is not None and not is_service_account:
+            await self._session_of_client(base, caller, client, known)  # a mapper may have put another sub into the token
+            account = known.get("account_id", account)
+            granted = await self._effective(base, account, owner)
         if granted is not None:
             known["granted"] = granted
-        if not caller.lightweight and set(granted or ()) - set(caller.client_roles.get(where.container, ())):
-            await self._fresh_token(where, caller, client, account, known)
         if where.server_wide:
-            await self._realm_roles(base, account, known)
+            await self._realm_roles(base, account, caller, client, known)
+        if not caller.lightweight and _shows_less(caller, where.container, known):
+            await self._fresh_token(where, caller, client, account, known)
         if not is_service_account and service_account is not None:
             known["granted_to_service_account"] = await self._effective(base, service_account, owner)
         elsewhere = await self._reader.get(f"{base}/users/{_segment(account)}/role-mappings", "grants", volatile=True)
@@ -206,12 +223,21 @@ class Inspector:
         if token.status != 200 or not isinstance(token.json, dict):
             return
         known["fresh_token_roles"] = roles_of_client(token.json, where.container)
+        known["fresh_token_realm_roles"] = realm_roles_of(token.json)
 
-    async def _realm_roles(self, base: str, account: str, known: dict[str, Any]) -> None:
+    async def _realm_roles(self, base: str, account: str, caller: Caller, client: Mapping[str, Any], known: dict[str, Any]) -> None:
+        """Realm roles of master, which open server-wide operations: granted, and let through by the client."""
         path = f"{base}/users/{_segment(account)}/role-mappings/realm/composite"
-        names = _names((await self._reader.get(path, "grants", volatile=True)).items)
-        if names is not None:
-            known["realm_roles_granted"] = names
+        granted = _names((await self._reader.get(path, "grants", volatile=True)).items)
+        if granted is not None:
+            known["realm_roles_granted"] = granted
+        if client.get("fullScopeAllowed") is not False or not isinstance(client.get("id"), str):
+            return
+        scope = quote(" ".join(caller.scopes), safe="")
+        path = f"{base}/clients/{_segment(client['id'])}/evaluate-scopes/scope-mappings/master/granted?scope={scope}"
+        in_scope = _names((await self._reader.get(path, "scope", volatile=True)).items)
+        if in_scope is not None:
+            known["realm_roles_in_scope"] = in_scope
 
     async def _service_account(self, base: str, client: Mapping[str, Any]) -> str | None:
         if not client.get("serviceAccountsEnabled") or not isinstance(client.get("id"), str):
@@ -234,14 +260,22 @@ class Inspector:
             known["in_scope"] = names
 
     async def _mappers(self, base: str, caller: Caller, client: Mapping[str, Any], known: dict[str, Any]) -> None:
-        if not isinstance(client.get("id"), str):
-            return
-        scope = quote(" ".join(caller.scopes), safe="")
-        path = f"{base}/clients/{_segment(client['id'])}/evaluate-scopes/protocol-mappers?scope={scope}"
-        mappers = (await self._reader.get(path, "mappers", volatile=True)).items
+        mappers = await self._mappers_of(base, caller, client)
         if mappers is not None:
             kinds = {item.get("protocolMapper") for item in mappers if isinstance(item, dict)}
             known["role_mapper_attached"] = "oidc-usermodel-client-role-mapper" in kinds
+
+    async def _mappers_of(self, base: str, caller: Caller, client: Mapping[str, Any]) -> list[Any] | None:
+        """Every mapper that applies to a token of this client: its own, and those of its client scopes."""
+        if not isinstance(client.get("id"), str):
+            return None
+        scope = quote(" ".join(caller.scopes), safe="")
+        path = f"{base}/clients/{_segment(client['id'])}/evaluate-scopes/protocol-mappers?scope={scope}"
+        mappers = (await self._reader.get(path, "mappers", volatile=True)).items
+        if mappers is None:
+            return None
+        own = client.get("protocolMappers")
+        return [*mappers, *(own if isinstance(own, list) else [])]
 
     # both
 
@@ -312,9 +346,18 @@ def inspector_of(settings: Settings, upstream: Upstream, tokens: TokenSource, ob
     return Inspector(reader, budget_seconds=own.budget_seconds)
 
 
+def _addressing(request: RequestFacts) -> Fields:
+    """What Keycloak takes its own address, and so the issuer, from: as the request brought it, or the document would be another one."""
+    return tuple(
+        (name, value) for name, value in sorted(request.headers.items()) if name in {"host", "forwarded"} or name.startswith("x-forwarded-")
+    )
+
+
 def _public(discovery: Reading, keys: Reading, known: dict[str, Any]) -> None:
-    if discovery.status in {200, 404}:
-        known["realm_known"] = discovery.status == 200
+    if discovery.status == 200:
+        known["realm_known"] = True
+    elif discovery.status == 404 and isinstance(discovery.json, dict) and discovery.json.get("error") == _NO_REALM:
+        known["realm_known"] = False  # in Keycloak's own words: a gateway may hide the document too
     issuer = discovery.object.get("issuer")
     if isinstance(issuer, str):
         known["issuer"] = issuer
@@ -347,6 +390,19 @@ def _elsewhere(mappings: Mapping[str, Any], container: str) -> tuple[str, ...]:
         if isinstance(item, dict)
     ]
     return tuple(realm + own)
+
+
+def _writes_sub(mapper: Any) -> bool:
+    """Whether a mapper writes something else than the account's id into ``sub``."""
+    kind = mapper.get("protocolMapper") if isinstance(mapper, dict) else None
+    config = mapper.get("config") if isinstance(mapper, dict) else None
+    return kind == _PAIRWISE or (kind != _SUB and isinstance(config, dict) and config.get("claim.name") == "sub")
+
+
+def _shows_less(caller: Caller, container: str, known: Mapping[str, Any]) -> bool:
+    """Whether the account holds roles that the token does not name."""
+    more = set(known.get("granted") or ()) - set(caller.client_roles.get(container, ()))
+    return bool(more or set(known.get("realm_roles_granted") or ()) - set(caller.realm_roles))
 
 
 def _session_in(sessions: list[Any], caller: Caller) -> Mapping[str, Any] | None:

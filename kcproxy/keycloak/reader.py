@@ -13,7 +13,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from cachetools import TTLCache
 
@@ -28,6 +28,10 @@ VOLATILE_SECONDS = 0.1  # bursts only: an operator who has just granted a role m
 LONGEST_SECONDS = 5.0  # one reading, whoever waits for it
 _MAX_CACHED = 2048
 _MAX_UNDER_WAY = 32
+
+Fields: TypeAlias = tuple[tuple[str, str], ...]
+"""Header fields of a request, names in lower case."""
+_Key: TypeAlias = tuple[str, Fields]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,26 +74,30 @@ class Reader:
         self._settings, self._upstream, self._observer = settings, upstream, observer
         self.account, self._tokens = account, tokens
         self._clock = clock
-        self._lasting: TTLCache[str, Reading] = TTLCache(_MAX_CACHED, ttl=cache_seconds, timer=clock)
-        self._volatile: TTLCache[str, Reading] = TTLCache(_MAX_CACHED, ttl=min(VOLATILE_SECONDS, cache_seconds), timer=clock)
-        self._flights: dict[str, asyncio.Task[Reading]] = {}
+        self._lasting: TTLCache[_Key, Reading] = TTLCache(_MAX_CACHED, ttl=cache_seconds, timer=clock)
+        self._volatile: TTLCache[_Key, Reading] = TTLCache(_MAX_CACHED, ttl=min(VOLATILE_SECONDS, cache_seconds), timer=clock)
+        self._flights: dict[_Key, asyncio.Task[Reading]] = {}
         self._rate, self._tokens_left, self._filled_at = max_per_second, 2 * max_per_second, clock()
 
-    async def get(self, path: str, what: str, *, public: bool = False, volatile: bool = False) -> Reading:
-        """One resource. ``what`` is a closed word for metrics; ``public`` needs no account; ``volatile`` is kept for a moment only."""
+    async def get(self, path: str, what: str, *, public: bool = False, volatile: bool = False, fields: Fields = ()) -> Reading:
+        """One resource. ``what`` is a closed word for metrics; ``public`` needs no account; ``volatile`` is kept for a moment only.
+
+        ``fields`` are sent besides, for documents that depend on them: a Host among them takes the place of Keycloak's own.
+        """
         cache = self._volatile if volatile else self._lasting
-        known = cache.get(path)
+        key = (path, fields)
+        known = cache.get(key)
         if known is not None:
             self._observer.looked_up(what, "cached", 0.0)
             return known
-        flight = self._flights.get(path)
+        flight = self._flights.get(key)
         if flight is None:
             if not public and (self.account is None or self._tokens is None):
                 return NONE
             if not self._allowed():
                 self._observer.looked_up(what, "limited", 0.0)
                 return NONE
-            flight = self._take_off(path, what, public=public, cache=cache)
+            flight = self._take_off(key, what, public=public, cache=cache)
         return await asyncio.shield(flight)
 
     async def close(self) -> None:
@@ -108,24 +116,25 @@ class Reader:
         self._tokens_left -= 1
         return True
 
-    def _take_off(self, path: str, what: str, *, public: bool, cache: TTLCache[str, Reading]) -> asyncio.Task[Reading]:
-        flight = asyncio.get_running_loop().create_task(self._read(path, what, public=public, cache=cache), name=f"look-up of {what}")
-        self._flights[path] = flight
-        flight.add_done_callback(lambda _: self._flights.pop(path, None))
+    def _take_off(self, key: _Key, what: str, *, public: bool, cache: TTLCache[_Key, Reading]) -> asyncio.Task[Reading]:
+        flight = asyncio.get_running_loop().create_task(self._read(key, what, public=public, cache=cache), name=f"look-up of {what}")
+        self._flights[key] = flight
+        flight.add_done_callback(lambda _: self._flights.pop(key, None))
         return flight
 
-    async def _read(self, path: str, what: str, *, public: bool, cache: TTLCache[str, Reading]) -> Reading:
+    async def _read(self, key: _Key, what: str, *, public: bool, cache: TTLCache[_Key, Reading]) -> Reading:
+        path, fields = key
         began = self._clock()
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
-                reading = await (self._exchange(path, None) if public else self._signed_in(path))
+                reading = await (self._exchange(path, None, fields) if public else self._signed_in(path))
         except TimeoutError:
             reading, outcome = NONE, "late"
         except (UpstreamError, TokenFetchError):
             reading, outcome = NONE, "failed"
         else:
             outcome = "ok" if reading.status < 400 or reading.status == 404 else "refused"
-            cache[path] = reading
+            cache[key] = reading
         self._observer.looked_up(what, outcome, self._clock() - began)
         return reading
 
@@ -140,9 +149,11 @@ class Reader:
             reading = await self._exchange(path, other) if other else reading
         return reading
 
-    async def _exchange(self, path: str, token: str | None) -> Reading:
+    async def _exchange(self, path: str, token: str | None, fields: Fields = ()) -> Reading:
         host = self._settings.origin.partition("://")[2]
-        headers = [(b"Host", host.encode()), (b"Accept", b"application/json")]
+        headers = [] if any(name == "host" for name, _ in fields) else [(b"Host", host.encode())]
+        headers += [(name.encode("latin-1"), value.encode("utf-8")) for name, value in fields]
+        headers.append((b"Accept", b"application/json"))
         if token is not None:
             headers.append((b"Authorization", b"Bearer " + token.encode()))
         answer = await self._upstream.exchange("GET", self._settings.base_path + path, headers, None)

@@ -12,7 +12,7 @@ from kcproxy.model import Answer, RequestFacts, TargetKind, Withheld
 from kcproxy.proxy.authorize import brings_credentials_in_query
 from kcproxy.proxy.passage import Passage
 
-_TELLING = frozenset({"accept", "origin", "content-type", "user-agent", "dpop", "accept-language"})
+_TELLING = frozenset({"accept", "host", "origin", "content-type", "user-agent", "dpop", "accept-language"})
 _TELLING_PREFIXES = ("x-forwarded-", "forwarded")
 _FORM_FIELDS = frozenset(
     {"grant_type", "client_id", "username", "scope", "audience", "requested_issuer", "requested_subject", "subject_token_type"}

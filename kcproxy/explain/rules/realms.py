@@ -3,7 +3,7 @@
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.situation import MASTER, Situation
 from kcproxy.explain.text import list_of
-from kcproxy.model import Cause
+from kcproxy.model import Cause, RoleSet
 
 
 def token_of_other_realm(situation: Situation) -> Finding | None:
@@ -37,27 +37,77 @@ def server_wide_operation(situation: Situation) -> Finding | None:
 
 
 def master_realm_role_missing(situation: Situation) -> Finding | None:
-    """Server-wide operations that a realm role of master opens; its holder needs no client role."""
-    requirement = situation.requirement
-    if not situation.from_master or requirement is None or not requirement.master_realm_roles or requirement.any_of:
-        return None
+    """Server-wide operations that only a realm role of master opens: the account does not hold it, or not any more."""
+    wanted = _realm_role_wanted(situation)
     granted = situation.facts.realm_roles_granted
-    held = frozenset(situation.caller.realm_roles if granted is None else granted)
-    if any(held.issuperset(roles) for roles in requirement.master_realm_roles):
+    if not wanted or (granted is not None and set(wanted) <= set(granted)):
         return None
-    missing = min(requirement.master_realm_roles, key=len)
-    names = list_of(missing)
-    looked_up = f"looked up: {situation.words['who']} does not hold the realm role {names} of master"
-    shows = not situation.roles_are_hidden
+    named = set(wanted) <= set(situation.caller.realm_roles)
+    if named and not situation.grants_live:
+        return None
+    names = list_of(wanted)
+    looked_up = f"looked up: {situation.words['who']} does not hold the realm role {names} of master" if granted is not None else ""
+    if named:
+        evidence = f"the token of {situation.words['who']} names the realm role {names} of master"
+        return found(situation, Cause.ROLE_REVOKED, LIKELY if granted is None else CERTAIN, evidence, looked_up, missing=wanted)
+    evidence = "" if situation.roles_are_hidden else f"the token of {situation.words['who']} does not name the realm role {names} of master"
+    confidence = LIKELY if granted is None else CERTAIN
+    return found(situation, Cause.ROLE_MISSING, confidence, evidence, looked_up, missing=wanted, summary=_REALM_ROLE_MISSING)
+
+
+_REALM_ROLE_MISSING = "{who} may not {operation}: the realm role {roles} of master is missing."
+_HELD_BACK = "{who} may not {operation}: client {client} has full scope off, and the realm role {roles} of master is not in its scope, so that a grant does not count."
+
+
+def _realm_role_wanted(situation: Situation) -> RoleSet:
+    """The realm role of master that a server-wide operation takes, where no client role lets anybody in."""
+    requirement = situation.requirement
+    if not situation.from_master or requirement is None or not requirement.master_realm_roles or requirement.any_of or requirement.admits:
+        return ()
+    return min(requirement.master_realm_roles, key=len)
+
+
+def master_realm_role_out_of_scope(situation: Situation) -> Finding | None:
+    """The account may hold that realm role, and its client's scope keeps it back."""
+    wanted, facts = _realm_role_wanted(situation), situation.facts
+    named = set(wanted) <= set(situation.caller.realm_roles)
+    if not wanted or facts.full_scope or (named and not situation.grants_live):
+        return None
+    granted, in_scope = facts.realm_roles_granted, facts.realm_roles_in_scope
+    if granted is None:
+        bare = not situation.caller.has_roles_claims and not situation.roles_are_hidden
+        return found(situation, Cause.SCOPE_EXCLUDES_ROLE, LIKELY if bare else POSSIBLE, missing=wanted, summary=_HELD_BACK)
+    if not set(wanted) <= set(granted) or in_scope is None or set(wanted) <= set(in_scope):
+        return None
     return found(
         situation,
-        Cause.ROLE_MISSING,
-        LIKELY if granted is None else CERTAIN,
-        f"the token of {situation.words['who']} does not name the realm role {names} of master" if shows else "",
-        looked_up if granted is not None else "",
-        missing=missing,
-        summary="{who} may not {operation}: the realm role {roles} of master is missing.",
+        Cause.SCOPE_EXCLUDES_ROLE,
+        CERTAIN,
+        _holds(situation, wanted),
+        f"looked up: the scope of client {situation.words['client']} does not let it through",
+        missing=wanted,
+        summary=_HELD_BACK,
     )
+
+
+def master_realm_role_not_in_token(situation: Situation) -> Finding | None:
+    """Older versions read that realm role from the token: one from before the grant lacks it, and one without the mapper too."""
+    wanted, facts = _realm_role_wanted(situation), situation.facts
+    if not wanted or situation.grants_live or set(wanted) <= set(situation.caller.realm_roles):
+        return None
+    granted, fresh = facts.realm_roles_granted, facts.fresh_token_realm_roles
+    if granted is None:
+        return found(situation, Cause.TOKEN_OLDER_THAN_GRANT, POSSIBLE, missing=wanted)
+    in_scope = facts.full_scope or (facts.realm_roles_in_scope is not None and set(wanted) <= set(facts.realm_roles_in_scope))
+    if not set(wanted) <= set(granted) or not in_scope or fresh is None:
+        return None
+    cause = Cause.TOKEN_OLDER_THAN_GRANT if set(wanted) <= set(fresh) else Cause.ROLES_NOT_IN_TOKEN
+    would = "would name it" if cause is Cause.TOKEN_OLDER_THAN_GRANT else "would not name it either"
+    return found(situation, cause, CERTAIN, _holds(situation, wanted), f"looked up: a token fetched now {would}", missing=wanted)
+
+
+def _holds(situation: Situation, wanted: RoleSet) -> str:
+    return f"looked up: {situation.words['who']} holds the realm role {list_of(wanted)} of master"
 
 
 def token_older_than_realm(situation: Situation) -> Finding | None:

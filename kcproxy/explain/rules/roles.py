@@ -1,7 +1,7 @@
 """Needed, granted, in the token: rules about the role itself."""
 
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
-from kcproxy.explain.situation import BUILT_IN_ADMIN_CLIENTS, Situation, roles_to_add
+from kcproxy.explain.situation import BUILT_IN_ADMIN_CLIENTS, Situation, is_own_service_account, roles_to_add, version_key
 from kcproxy.explain.text import list_of, roles_phrase, shown
 from kcproxy.model import CallerKind, Cause, Confidence, RoleSet
 
@@ -49,10 +49,19 @@ def _is_guarded(situation: Situation) -> bool:
 def _missing_confidence(situation: Situation) -> Confidence | None:
     granted = situation.granted_suffices
     if granted is not None:
-        return None if granted else LIKELY if permissions_could_open(situation) else CERTAIN
+        doubt = permissions_could_open(situation) or is_borrowed(situation)
+        return None if granted else LIKELY if doubt else CERTAIN
     if situation.token_suffices:
         return None
     return LIKELY if _shows_roles(situation) else POSSIBLE if _scope_is_suspect(situation) else LIKELY
+
+
+def is_borrowed(situation: Situation) -> bool:
+    """Whether the table is that of another minor version, which may need other roles."""
+    requirement = situation.requirement
+    if requirement is None or requirement.asked_keycloak is None:
+        return False
+    return version_key(requirement.asked_keycloak)[:2] != version_key(requirement.keycloak)[:2]
 
 
 def permissions_could_open(situation: Situation) -> bool:
@@ -88,7 +97,7 @@ def _needed_from_nothing(situation: Situation) -> RoleSet:
 def service_account_recreated(situation: Situation) -> Finding | None:
     """Switching service accounts off and on makes a new user without grants; the old token names the old one (sub)."""
     caller, facts = situation.caller, situation.facts
-    if caller.kind is not CallerKind.SERVICE_ACCOUNT or not situation.grants_live:
+    if not is_own_service_account(caller) or not situation.grants_live:
         return None
     if facts.service_account_id is not None and caller.subject is not None:
         if facts.service_account_id == caller.subject:

@@ -2,7 +2,7 @@
 
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.rules.roles import grant_evidence, token_evidence
-from kcproxy.explain.situation import BUILT_IN_ADMIN_CLIENTS, Situation, roles_to_add
+from kcproxy.explain.situation import BUILT_IN_ADMIN_CLIENTS, LIVE_FOR_LIGHTWEIGHT_SINCE, Situation, roles_to_add
 from kcproxy.model import Cause, Confidence, RoleSet
 
 
@@ -34,7 +34,9 @@ def scope_excludes_role(situation: Situation) -> Finding | None:
 def _scope_can_matter(situation: Situation) -> bool:
     if situation.token_suffices and not situation.grants_live:
         return False  # the scope has let it through: it is in the token, and the token counts
-    return situation.requirement is not None and situation.caller.client_id not in BUILT_IN_ADMIN_CLIENTS
+    if situation.caller.client_id in BUILT_IN_ADMIN_CLIENTS and situation.version < LIVE_FOR_LIGHTWEIGHT_SINCE:
+        return False  # those versions look at the account itself
+    return situation.requirement is not None
 
 
 def _roles_to_let_through(situation: Situation) -> RoleSet:
@@ -68,7 +70,7 @@ def scope_mapping_is_no_grant(situation: Situation) -> Finding | None:
 
 def roles_not_in_token(situation: Situation) -> Finding | None:
     """Versions that read the token: roles get into it by a mapper, as a rule that of the client scope ``roles``. Never the cause on live grants."""
-    if situation.grants_live or situation.token_suffices or situation.caller.client_id in BUILT_IN_ADMIN_CLIENTS:
+    if situation.grants_live or situation.token_suffices or situation.caller.client_id in BUILT_IN_ADMIN_CLIENTS or not situation.need:
         return None
     if situation.granted_suffices is False or situation.scope_suffices is False or situation.fresh_token_suffices:
         return None

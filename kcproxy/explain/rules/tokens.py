@@ -157,7 +157,7 @@ def issuer_mismatch(situation: Situation) -> Finding | None:
         return found(situation, Cause.ISSUER_MISMATCH, CERTAIN, f"the token's iss is {issuer}", issuer=issuer, expected=here)
     published = situation.facts.issuer
     expected = published or expected_issuer(situation)
-    if expected is None or caller.issuer is None or expected == caller.issuer:
+    if expected is None or caller.issuer is None or expected == caller.issuer or (published is None and _fits_what_proxies_say(situation)):
         return None
     source = "the realm's discovery document says" if published else "going by the address through which Keycloak is reached, it would be"
     return found(
@@ -174,11 +174,23 @@ def issuer_mismatch(situation: Situation) -> Finding | None:
 
 def expected_issuer(situation: Situation) -> str | None:
     """The issuer of the token's realm as this Keycloak would write it when it has no fixed hostname."""
-    base = situation.request.public_url
+    base, host = situation.request.public_url, situation.request.headers.get("host")
     if base is None or situation.caller.issuer is None:
         return None
+    scheme = base.partition("://")[0]
     _, marker, realm = situation.caller.issuer.rpartition("/realms/")
-    return f"{base.rstrip('/')}{situation.request.base_path}/realms/{realm}" if marker else None
+    origin = f"{scheme}://{shown(host)}" if host else base.rstrip("/")
+    return f"{origin}{situation.request.base_path}/realms/{realm}" if marker else None
+
+
+def _fits_what_proxies_say(situation: Situation) -> bool:
+    """Whether X-Forwarded-Host names the issuer's host: a Keycloak that believes it (proxy-headers) then has that very issuer."""
+    forwarded = situation.request.headers.get("x-forwarded-host", "").partition(",")[0].strip().lower()
+    try:
+        host = urlsplit(situation.caller.issuer or "").hostname
+    except ValueError:
+        return False
+    return bool(forwarded) and host == forwarded.partition(":")[0]
 
 
 def _difference(issuer: str, expected: str) -> str:
