@@ -88,6 +88,8 @@ def _version(run: Mapping[str, Any], tables: Mapping[str, str]) -> Iterator[str]
         f"Run on {run['date']}, program {run['revision']}: {run['commands']} commands, the commands of {run['in_shell']} calls by `kcadm.sh` in a shell as"
         f" well; {run['least']} roles taken away."
     )
+    if run["lines"] != run["operations"]["all"]:
+        yield f"Where several handlers of the server share a line of the table, each was called: {run['lines']} lines, {run['operations']['all']} calls."
     if tables.get(run["keycloak"]) != run["table"]:
         yield "The table has changed since; what is new in it has not been through the loop."
     for kind, (title, says) in _KINDS.items():
