@@ -13,6 +13,7 @@ from bench.suites.judge import VERSION, judged
 from bench.suites.kept import keep, kept
 from bench.suites.outcome import Found
 from bench.suites.page import faults, page
+from bench.suites.stage import FEATURES
 
 SUITES = (kcadm.SUITE, python_keycloak.SUITE, gocloak.SUITE, javascript.SUITE)
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "suites.md"
@@ -26,7 +27,7 @@ def main(arguments: list[str]) -> int:
         if options.only is None or suite.name in options.only:
             found[suite.name] = judged(suite, clones=options.clones)
             keep(suite.name, found[suite.name])
-    text = page([(suite, kept(suite.name)) for suite in SUITES], version=VERSION)
+    text = page([(suite, kept(suite.name)) for suite in SUITES], version=VERSION, features=FEATURES)
     print(text)
     if options.write:
         PAGE.write_text(text, encoding="utf-8")

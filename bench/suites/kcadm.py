@@ -66,6 +66,8 @@ def shown(printed: str, step: Step, place: Place) -> str:
         text = text.replace(place.keycloak_url, "(address)")
     for pattern, instead in _VARYING:
         text = pattern.sub(instead, text)
+    if step.any_order:
+        text = "\n".join(sorted(line.strip(" ,") for line in text.splitlines()))
     told = place.url != place.keycloak_url and all(word in text for word in step.refused)
     bare = place.url == place.keycloak_url
     return f"(refused for want of {', '.join(step.refused)})" if step.refused and (told or bare) else text

@@ -9,7 +9,7 @@ _HEAD = """# Other people's test suites, directly and through kcproxy
 
 Client libraries bring tests of their own. Each suite below ran once directly at a fresh Keycloak {version}, and once at another through a
 process `kcproxy serve` that has nothing set but addresses; the libraries bring their own tokens, as they always do. Compared is what became of
-each test. What a suite fails directly (most expect an older server) it has to fail through the proxy, too. Where a test came out differently, the
+each test. Keycloak has the features switched on that python-keycloak's own test server has: {features}. What a suite fails directly (most expect an older server) it has to fail through the proxy, too. Where a test came out differently, the
 suite ran again: with `upstream.preserve_host`, then directly, then through the proxy. Written by `python -m bench.suites --write`; where a repository cannot be reached, `--clones FOLDER` takes a clone of it.
 
 | library | version | tests | directly: passed, failed, skipped | through kcproxy: passed, failed, skipped | with `preserve_host` | came out differently |
@@ -17,11 +17,11 @@ suite ran again: with `upstream.preserve_host`, then directly, then through the 
 """
 
 
-def page(listed: Sequence[tuple[Suite, Found | None]], *, version: str) -> str:
+def page(listed: Sequence[tuple[Suite, Found | None]], *, version: str, features: Sequence[str] = ()) -> str:
     """Markdown: one line a suite, then where its tests come from and every difference by name."""
     rows = "\n".join(_row(suite, found) for suite, found in listed)
     notes = "\n\n".join(_notes(suite, found) for suite, found in listed)
-    return f"{_HEAD.format(version=version)}{rows}\n\n{notes}\n"
+    return f"{_HEAD.format(version=version, features=', '.join(features) or 'none')}{rows}\n\n{notes}\n"
 
 
 def _row(suite: Suite, found: Found | None) -> str:

@@ -35,6 +35,14 @@ def test_keycloaks_own_address_is_left_out_where_the_answer_has_to_name_it() -> 
     assert shown("at http://localhost:2/", step, PROXIED) == "at (address)/"
 
 
+def test_a_set_is_compared_as_a_set() -> None:
+    step = Step(line="get-roles", any_order=True)
+    one, other = ('[ {\n  "name" : "a"\n}, {\n  "name" : "b"\n} ]', '[ {\n  "name" : "b"\n}, {\n  "name" : "a"\n} ]')
+    assert shown(one, step, PROXIED) == shown(other, step, PROXIED)
+    assert shown(one, PLAIN, PROXIED) != shown(other, PLAIN, PROXIED)
+    assert shown(one, step, PROXIED) != shown(one.replace("b", "c"), step, PROXIED)
+
+
 def test_a_refusal_is_the_same_only_if_the_missing_role_is_told() -> None:
     bare = shown("HTTP 403 Forbidden", REFUSED, DIRECT)
     assert shown("robot may not …: the role view-events is missing.", REFUSED, PROXIED) == bare
