@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -61,6 +61,8 @@ class Stage:
     def __init__(self) -> None:
         self.documents = dict(DOCUMENTS)
         self.asked: list[str] = []
+        self.fields: dict[str, Mapping[str, str]] = {}
+        self.missing = {"error": "HTTP 404 Not Found"}
         self.hangs: set[str] = set()
         self.events = Events()
 
@@ -69,10 +71,11 @@ class Stage:
             return web.json_response({"access_token": "t", "expires_in": 300})
         path = request.raw_path
         self.asked.append(path)
+        self.fields[path] = request.headers
         if any(part in path for part in self.hangs):
             await asyncio.sleep(30)
         found = self.documents.get(path)
-        return web.json_response(found) if found is not None else web.json_response({"error": "HTTP 404 Not Found"}, status=404)
+        return web.json_response(found) if found is not None else web.json_response(self.missing, status=404)
 
 
 @asynccontextmanager

@@ -1,0 +1,101 @@
+"""Whose account is looked up: that of the token, however it is named, and never another one that only looks like it."""
+
+from typing import Any
+
+import jwt
+import pytest
+
+from kcproxy.explain.claims import read_caller
+from kcproxy.model import Answer, Caller, Facts, RequestFacts
+from tests.explain.stage import CLIENT_UUID, SUBJECT, TABLE, USER_ID, caller_of, claims_of
+from tests.keycloak.test_inspector import KEY, OWNER, Stage, inspecting
+
+_DEMO = "/admin/realms/demo"
+_CLIENT = f"{_DEMO}/clients/{CLIENT_UUID}"
+_DISCOVERY = "/realms/demo/.well-known/openid-configuration"
+
+
+async def looked_up(stage: Stage, caller: Caller, status: int = 403, authorization: str | None = None, **headers: str) -> Facts:
+    """What the inspector finds out about a refused GET of users."""
+    request = RequestFacts(target=TABLE.target("GET", f"{_DEMO}/users"), headers=headers)
+    async with inspecting(stage) as inspector:
+        facts = await inspector.facts(request, caller, Answer(status=status), authorization)
+    assert facts is not None
+    return facts
+
+
+def signed(**claims: Any) -> tuple[Caller, str]:
+    """A token that is the realm's own, as caller and as header."""
+    token = jwt.encode(claims_of(exp=4_000_000_000, **claims), KEY, algorithm="RS256", headers={"kid": "key-1"})
+    return read_caller(f"Bearer {token}"), f"Bearer {token}"
+
+
+async def test_an_exchanged_token_is_judged_by_its_own_account_not_by_that_of_the_client_that_exchanged_it() -> None:
+    stage = Stage()
+    stage.documents[f"{_DEMO}/users/{USER_ID}/role-mappings/clients/{OWNER}/composite"] = [{"name": "view-events"}]
+
+    facts = await looked_up(stage, caller_of(username="service-account-other", sub=USER_ID))
+
+    assert facts.granted == ("view-events",)
+    assert facts.service_account_id is None
+
+
+async def test_a_token_that_names_no_account_is_recognised_by_its_session() -> None:
+    stage = Stage()
+    stage.documents[f"{_CLIENT}/user-sessions?first=0&max=500"] = [{"id": "s-1", "userId": USER_ID, "username": "jane"}]
+    stage.documents[f"{_DEMO}/users/{USER_ID}/role-mappings/clients/{OWNER}/composite"] = [{"name": "query-users"}]
+
+    facts = await looked_up(stage, caller_of(bare=True, sub=None, preferred_username=None, sid="s-1", jti="onltro:1"))
+
+    assert (facts.account_id, facts.account_name, facts.granted) == (USER_ID, "jane", ("query-users",))
+
+
+@pytest.mark.parametrize(("sessions", "alive"), [([], False), ([{"id": f"other-{number}"} for number in range(500)], None)])
+async def test_a_session_is_gone_only_where_the_whole_list_was_seen(sessions: list[dict[str, str]], alive: bool | None) -> None:
+    stage = Stage()
+    stage.documents[f"{_CLIENT}/user-sessions?first=0&max=500"] = sessions
+    caller, header = signed(bare=True, sub=None, sid="s-1", jti="onltro:1")
+
+    assert (await looked_up(stage, caller, 401, header)).session_alive is alive
+
+
+@pytest.mark.parametrize(("mapper", "known"), [("oidc-sha256-pairwise-sub-mapper", None), ("oidc-sub-mapper", False)])
+async def test_a_sub_that_a_mapper_made_up_is_no_sign_of_a_deleted_account(mapper: str, known: bool | None) -> None:
+    stage = Stage()
+    stage.documents[f"{_CLIENT}/user-sessions?first=0&max=500"] = []
+    stage.documents[f"{_CLIENT}/evaluate-scopes/protocol-mappers?scope=email%20profile"] = [{"protocolMapper": mapper}]
+    caller, header = signed(username="jane", sub="5b1c0f6e-0000-3000-8000-000000000000", sid="s-1")
+
+    facts = await looked_up(stage, caller, 401, header)
+
+    assert (facts.account_known, facts.session_alive) == (known, False)
+
+
+@pytest.mark.parametrize(("error", "known"), [("HTTP 404 Not Found", None), ("Realm does not exist", False)])
+async def test_a_realm_is_unknown_in_keycloaks_own_words_only(error: str, known: bool | None) -> None:
+    stage = Stage()
+    del stage.documents[_DISCOVERY]
+    stage.missing = {"error": error}
+
+    assert (await looked_up(stage, caller_of(), 401)).realm_known is known
+
+
+async def test_the_issuer_is_asked_for_as_the_request_was_addressed() -> None:
+    stage = Stage()
+
+    await looked_up(stage, caller_of(), 401, **{"x-forwarded-host": "sso.example.com", "host": "kc.example.com", "accept": "text/html"})
+
+    sent = stage.fields[_DISCOVERY]
+    assert (sent["X-Forwarded-Host"], sent["Host"], sent["Accept"]) == ("sso.example.com", "kc.example.com", "application/json")
+
+
+async def test_what_a_new_token_would_name_is_asked_only_where_the_old_one_shows_less_than_is_granted() -> None:
+    stage = Stage()
+    example = f"{_CLIENT}/evaluate-scopes/generate-example-access-token?scope=email%20profile&userId={SUBJECT}"
+    stage.documents[example] = {"resource_access": {"realm-management": {"roles": ["view-users"]}}, "realm_access": "odd"}
+
+    assert (await looked_up(stage, caller_of())).fresh_token_roles == ("view-users",)
+    stage.asked.clear()
+    every = caller_of(roles={"realm-management": ["view-users", "query-users"]})
+    assert (await looked_up(stage, every)).fresh_token_roles is None
+    assert example not in stage.asked
