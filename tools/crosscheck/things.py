@@ -49,6 +49,7 @@ def new_realm(server: Keycloak, *, organizations: bool) -> Realm:
     name = f"crosscheck-{time.time_ns():x}"
     server.log_in()
     body = {"realm": name, "enabled": True, "accessTokenLifespan": LIFESPAN_SECONDS, "sslRequired": "none"}
+    body["passwordPolicy"] = "hashIterations(1)"
     server.admin("POST", "/admin/realms", body)
     server.log_in()
     realm = Realm(server=server, name=name, organizations=organizations)
