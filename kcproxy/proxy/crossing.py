@@ -41,6 +41,7 @@ class Crossing(Passage):
     connection: Connection
     sent_at = 0.0
     over = False
+    carried_on = False
 
     def __init__(self, hub: Hub, protocol: ProxyProtocol, plane: Plane, wire: bytes, head: RequestHead) -> None:
         """``wire``: the request as it came, for whoever has to read it once more. The target is still to be set."""
@@ -53,8 +54,8 @@ class Crossing(Passage):
         self.peer = protocol.peer
 
     def record(self, now: float) -> RequestRecord:
-        """As any request's; most fields have nothing to say of one that the lane has finished."""
-        if self.body is not None or self.error_kind is not None or b"traceparent" in self.head.picked:
+        """As any request's; many fields have nothing to say of one that the lane has finished."""
+        if self.carried_on or self.error_kind is not None or b"traceparent" in self.head.picked:
             return super().record(now)
         return RequestRecord(
             target=self.target,
@@ -100,6 +101,7 @@ class Crossing(Passage):
                 self._orphaned(answer)
             elif not self._written(answer):
                 self.begun = answer
+                self.carried_on = True
                 self.upstream_seconds = self.plane.clock() - self.sent_at
                 self.protocol.carry_on(self)
         except Exception:

@@ -17,8 +17,13 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from kcproxy.settings import AccountSettings, Secret
 from tests.proxy.servers import Message, RecordingUpstream, recording_upstream, running_proxy
+from tests.proxy.test_lane import Watched, watch
 
+ANY_REALM = (AccountSettings(realms=("*",), token_realm="demo", client_id="robot", secret=Secret("s3cret")),)
+TOKEN_BODY = b'{"access_token": "t1", "expires_in": 36000}'
+TOKEN_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(TOKEN_BODY), TOKEN_BODY)
 HOP_BY_HOP = {
     b"connection",
     b"keep-alive",
@@ -38,6 +43,7 @@ class Pair:
 
     upstream: RecordingUpstream
     ports: dict[str, int]
+    lanes: dict[str, Watched]
     connections: dict[str, tuple[socket.socket, BinaryIO]] = field(default_factory=dict)
 
     def exchange(self, way: str, raw: bytes) -> tuple[Message, Message]:
@@ -51,7 +57,7 @@ class Pair:
         answer = read_answer(reader, raw.split(b" ")[0])
         if b"\r\nConnection: close" in answer.raw:
             self.hang_up(way)
-        arrived = self.upstream.requests[before:]
+        arrived = [request for request in self.upstream.requests[before:] if not request.target.endswith(b"/openid-connect/token")]
         assert len(arrived) == 1, answer
         return arrived[0], answer
 
@@ -89,11 +95,19 @@ def pair() -> Iterator[Pair]:
     ready, stop, found = threading.Event(), [], []
 
     async def serve() -> None:
-        async with recording_upstream() as upstream, running_proxy(upstream.port) as proxy:
+        async with (
+            recording_upstream() as upstream,
+            running_proxy(upstream.port, lane=False) as proxy,
+            running_proxy(upstream.port, lane=True) as quick,
+            running_proxy(upstream.port, lane=False, accounts=ANY_REALM) as injecting,
+            running_proxy(upstream.port, lane=True, accounts=ANY_REALM) as quickly_injecting,
+        ):
             ended = asyncio.Event()
             loop = asyncio.get_running_loop()
             stop.append(lambda: loop.call_soon_threadsafe(ended.set))
-            found.append(Pair(upstream, {"direct": upstream.port, "proxied": proxy.port}))
+            ways = {"proxied": proxy, "lane": quick, "injecting": injecting, "lane, injecting": quickly_injecting}
+            lanes = {way: watch(ways[way]) for way in ("lane", "lane, injecting")}
+            found.append(Pair(upstream, {"direct": upstream.port} | {way: running.port for way, running in ways.items()}, lanes))
             ready.set()
             await ended.wait()
 
@@ -246,3 +260,55 @@ def test_directly_and_through_the_proxy_is_the_same(pair: Pair, request: bytes, 
     framing = {b"transfer-encoding"}
     assert forwarded(brought.fields, HOP_BY_HOP | framing) == forwarded(returned.fields, HOP_BY_HOP | framing)
     assert (brought.value("transfer-encoding") is None) == (returned.value("transfer-encoding") is None)
+
+
+PLAIN_METHOD = st.sampled_from(["GET", "GET", "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"])
+ID = st.text("abcdef0123456789-", min_size=1, max_size=12)
+TEMPLATE = st.sampled_from(
+    ["users/%s", "users?first=%s", "users/%s/groups", "clients/%s?x=%%2F&access_token=1", "groups/%s%%20a/", "roles/%s"]
+)
+
+
+@st.composite
+def plain_requests(draw: st.DrawFn) -> tuple[bytes, bytes]:
+    """Two requests with the same fields, one after the other, as clients send them."""
+    method = draw(PLAIN_METHOD)
+    body = draw(st.one_of(st.none(), st.binary(max_size=40))) if method in {"POST", "PUT", "PATCH"} else None
+    fields = unique(draw(st.lists(FIELD, max_size=6)))
+    fields.insert(draw(st.integers(0, len(fields))), (b"Host", b"proxy.example.com"))
+    if body is not None:
+        fields.append((b"Content-Length", b"%d" % len(body)))
+    block = b"".join(b"%b: %b\r\n" % pair for pair in fields) + b"\r\n" + (body or b"")
+    first, second = (f"{method} /admin/realms/demo/{draw(TEMPLATE) % draw(ID)} HTTP/1.1\r\n".encode() + block for _ in range(2))
+    return first, second
+
+
+@settings(max_examples=max(EXAMPLES // 2, 100), deadline=None, suppress_health_check=list(HealthCheck))
+@given(requests=plain_requests(), answer=answers(), injected=st.booleans())
+def test_by_the_lane_and_by_the_ordinary_way_is_the_same_to_the_byte(
+    pair: Pair, requests: tuple[bytes, bytes], answer: bytes, injected: bool
+) -> None:
+    ordinary, lane = ("injecting", "lane, injecting") if injected else ("proxied", "lane")
+    refused = answer[9:12] in {b"401", b"403"}
+    for request in requests:
+        raw = answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if request.startswith(b"HEAD ") else answer
+        pair.upstream.react = lambda asked, raw=raw: TOKEN_ANSWER if asked.target.endswith(b"/token") else raw  # type: ignore[misc]
+        if injected and refused:
+            return  # how often a refused token is replaced depends on what was asked before
+        passed, brought = pair.exchange(ordinary, request)
+        quickly_passed, quickly_brought = pair.exchange(lane, request)
+        event(f"taken: {pair.lanes[lane].taken > 0}")
+        assert (quickly_passed.raw, quickly_passed.body) == (passed.raw, passed.body)
+        assert (quickly_brought.raw, quickly_brought.body) == (brought.raw, brought.body)
+
+
+def test_the_lane_was_taken_by_most_of_them(pair: Pair) -> None:
+    for lane in pair.lanes.values():
+        lane.taken = 0
+    pair.upstream.react = lambda asked: (
+        TOKEN_ANSWER if asked.target.endswith(b"/token") else b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+    )
+    for way in pair.lanes:
+        for number in range(10):
+            pair.exchange(way, b"GET /admin/realms/demo/users/%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % number)
+        assert pair.lanes[way].taken >= 9
