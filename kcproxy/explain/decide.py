@@ -1,8 +1,9 @@
 """The decision: an ordered ladder of small rules, the surest finding first, the rest as alternatives."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
-from kcproxy.explain.finding import CERTAIN, POSSIBLE, RANK, Finding, found
+from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, RANK, Finding, found
 from kcproxy.explain.rules import addresses, answers, endpoint, guards, paths, realms, roles, scopes, tokens, withdrawn
 from kcproxy.explain.situation import Situation
 from kcproxy.explain.text import shown
@@ -68,6 +69,7 @@ UNAUTHENTICATED: tuple[Rule, ...] = (
 """401 of the Admin REST API."""
 
 ADDRESSES: tuple[Rule, ...] = (
+    answers.miss_not_keycloak,
     roles.refused_otherwise,
     addresses.path_not_normalised,
     addresses.headers_too_large,
@@ -102,7 +104,14 @@ def _findings(situation: Situation) -> list[Finding]:
         return _apply(ADDRESSES, situation)
     if kind is TargetKind.OTHER:
         return _apply((answers.other_endpoint,), situation)
-    return early + (_refused(situation) if status == 403 else _unauthenticated(situation))
+    if status == 401:
+        return early + _unauthenticated(situation)
+    return early + [_doubted(finding) if early else finding for finding in _refused(situation)]
+
+
+def _doubted(finding: Finding) -> Finding:
+    """Facts about roles prove little where the refusal itself may be somebody else's."""
+    return replace(finding, confidence=LIKELY) if finding.confidence is CERTAIN else finding
 
 
 def _token_endpoint(early: list[Finding], situation: Situation) -> list[Finding]:

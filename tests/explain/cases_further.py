@@ -115,4 +115,44 @@ ELSEWHERE = (
          truth=Cause.FEATURE_OFF, ask={"status": 404, "body": {"errorMessage": "Organizations not enabled for this realm."}}, facts=Facts()),
 )  # fmt: skip
 
-FURTHER: tuple[Case, ...] = (*ROLES, *TOKENS, *ELSEWHERE)
+_SPRING = {"timestamp": "2026-11-23T20:00:00Z", "status": 403, "error": "Forbidden", "path": f"{_R}/users"}
+_HOLDS = {"caller": caller_of(roles={"realm-management": ["view-users"]})}
+BETWEEN = (
+    Case(id="M-spring", says="a gateway's own JSON, for a caller who holds the role", method="GET", path=f"{_R}/users", truth=Cause.NOT_KEYCLOAK,
+         ask={**_HOLDS, "body": _SPRING}, facts=Facts(granted=("view-users",), full_scope=True), sure=_LIKELY),
+    Case(id="M-spring-bare", says="the same for one who holds nothing: the role may be missing as well", method="GET", path=f"{_R}/users",
+         truth=Cause.NOT_KEYCLOAK, ask={"body": _SPRING}, facts=Facts(granted=(), full_scope=True), sure=_LIKELY),
+    Case(id="M-kong", says="an API gateway's refusal", method="GET", path=f"{_R}/users", truth=Cause.NOT_KEYCLOAK,
+         ask={"body": {"message": "You cannot consume this service"}}, facts=Facts(granted=(), full_scope=True)),
+    Case(id="M-mesh", says="a service mesh's refusal", method="GET", path=f"{_R}/users", truth=Cause.NOT_KEYCLOAK,
+         ask={"text": "RBAC: access denied"}, facts=Facts(granted=(), full_scope=True)),
+    Case(id="M-words", says="Keycloak's form, and a gateway's words", method="GET", path=f"{_R}/users", truth=Cause.NOT_KEYCLOAK,
+         ask={**_HOLDS, "catalog": OLD_TABLE, "body": {"error": "Access to this API has been disallowed"}}, sure=Confidence.POSSIBLE),
+    Case(id="M-challenge", says="an authenticating proxy in front refuses the token", method="GET", path=f"{_R}/users", truth=Cause.NOT_KEYCLOAK,
+         ask={"status": 401, "body": {"error": "invalid_token"}, "answer_headers": {"www-authenticate": 'Bearer error="invalid_token"'}},
+         facts=Facts(), sure=_LIKELY),
+    Case(id="M-hidden", says="an ingress that shows /admin to nobody", method="GET", path=f"{_R}/users", truth=Cause.NOT_KEYCLOAK,
+         ask={"status": 404, "text": "default backend - 404"}, facts=Facts()),
+    Case(id="M-https", says="the admin API over plain HTTP where the realm requires SSL", method="GET", path=f"{_R}/users", truth=Cause.HTTPS_REQUIRED,
+         ask={"body": {"error": "invalid_request", "error_description": "HTTPS required"}}, facts=Facts(granted=(), ssl_required="all")),
+)  # fmt: skip
+ACCOUNTS = (
+    Case(id="P-exchanged", says="another client's service account, by token exchange", method="GET", path=f"{_R}/users", truth=Cause.ROLE_MISSING,
+         ask={"caller": caller_of(username="service-account-other", sub=USER_ID)}, facts=Facts(granted=(), full_scope=True, service_account_id="another"),
+         missing=("view-users",)),
+    Case(id="P-create-scope", says="create-realm is granted, and the client's scope keeps it back", method="POST", path="/admin/realms",
+         truth=Cause.SCOPE_EXCLUDES_ROLE, ask={"caller": caller_of(realm="master", bare=True)},
+         facts=Facts(granted=(), full_scope=False, realm_roles_granted=("create-realm",), realm_roles_in_scope=()), missing=("create-realm",)),
+    Case(id="P-create-old", says="create-realm was granted after the token", method="POST", path="/admin/realms", truth=Cause.TOKEN_OLDER_THAN_GRANT,
+         ask={"catalog": OLD_TABLE, "caller": caller_of(realm="master")},
+         facts=Facts(granted=(), full_scope=True, realm_roles_granted=("create-realm",), fresh_token_realm_roles=("create-realm",))),
+    Case(id="P-create-revoked", says="create-realm was taken away, the token still names it", method="POST", path="/admin/realms",
+         truth=Cause.ROLE_REVOKED, ask={"caller": caller_of(realm="master", realm_roles=["create-realm"])},
+         facts=Facts(granted=(), full_scope=True, realm_roles_granted=()), missing=("create-realm",)),
+    Case(id="P-serverinfo", says="serverinfo for an account of master without any role", method="GET", path="/admin/serverinfo",
+         truth=Cause.ROLE_MISSING, ask={"caller": caller_of(realm="master")}, facts=Facts(granted=(), full_scope=True)),
+    Case(id="P-borrowed", says="a version whose table is another one's", method="GET", path=f"{_R}/users", truth=Cause.ROLE_MISSING,
+         ask={"keycloak_version": "26.9.0"}, facts=Facts(granted=(), full_scope=True), sure=_LIKELY, missing=("view-users",)),
+)  # fmt: skip
+
+FURTHER: tuple[Case, ...] = (*ROLES, *TOKENS, *ELSEWHERE, *BETWEEN, *ACCOUNTS)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kcproxy.explain.finding import CERTAIN, LIKELY, Finding, found
+from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.situation import Situation
 from kcproxy.explain.text import shown
 from kcproxy.model import Cause, Confidence, TargetKind
@@ -32,12 +32,20 @@ def not_keycloak(situation: Situation) -> Finding | None:
     target, answer = situation.request.target, situation.answer
     if target.kind is TargetKind.OTHER or situation.method == "HEAD":
         return None
-    found_reason = _foreign_json(answer.json) if answer.json is not None else _foreign_text(situation)
+    found_reason = (_foreign_json(answer.json) or _foreign_words(situation)) if answer.json is not None else _foreign_text(situation)
     if found_reason is None:
         return None
     reason, confidence = found_reason
     evidence = (f"the body of the {answer.status} {reason}", *_traces(situation))
     return found(situation, Cause.NOT_KEYCLOAK, confidence, *evidence, reason=f"its body {reason}", status=answer.status)
+
+
+def miss_not_keycloak(situation: Situation) -> Finding | None:
+    """404 and the like for an operation that there is, in words or pages that Keycloak does not write: a gateway that hides /admin, a wrong port."""
+    target, answer = situation.request.target, situation.answer
+    if target.kind not in {TargetKind.ADMIN, TargetKind.TOKEN} or answer.json is not None or not answer.text.strip():
+        return None
+    return not_keycloak(situation)
 
 
 def _foreign_json(body: Mapping[str, Any]) -> tuple[str, Confidence] | None:
@@ -48,6 +56,25 @@ def _foreign_json(body: Mapping[str, Any]) -> tuple[str, Confidence] | None:
     if strange and not any(isinstance(value, str) and is_boilerplate(value) for value in own):
         return f"is JSON with fields that Keycloak does not write ({shown(', '.join(strange[:4]), 80)})", LIKELY
     return None
+
+
+def _foreign_words(situation: Situation) -> tuple[str, Confidence] | None:
+    """JSON in Keycloak's form whose words Keycloak does not use for a refused admin call: a gateway's, or an extension's."""
+    target, answer = situation.request.target, situation.answer
+    if target.kind is TargetKind.TOKEN or answer.status not in {401, 403}:
+        return None
+    challenge = answer.headers.get("www-authenticate", "")
+    if answer.status == 401 and challenge and not challenge.lower().startswith("dpop"):
+        return f"comes with a challenge ({shown(challenge, 60)}), which Keycloak's Admin REST API does not send", LIKELY
+    if has_own_words(situation):
+        return f"says {shown(answer.error or '', 60)}, where Keycloak as a rule says no more than the status", POSSIBLE
+    return None
+
+
+def has_own_words(situation: Situation) -> bool:
+    """Whether a refusal's ``error`` is none that Keycloak writes when a role or a token is not good enough."""
+    error = situation.answer.error
+    return error is not None and not is_boilerplate(error) and error != "Invalid origin"
 
 
 def _foreign_text(situation: Situation) -> tuple[str, Confidence] | None:
