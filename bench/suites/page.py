@@ -8,9 +8,12 @@ from bench.suites.suite import Suite
 _HEAD = """# Other people's test suites, directly and through kcproxy
 
 Client libraries bring tests of their own. Each suite below ran once directly at a fresh Keycloak {version}, and once at another through a
-process `kcproxy serve` that has nothing set but addresses; the libraries bring their own tokens, as they always do. Compared is what became of
-each test. Keycloak has the features switched on that python-keycloak's own test server has: {features}. What a suite fails directly (most expect an older server) it has to fail through the proxy, too. Where a test came out differently, the
-suite ran again: with `upstream.preserve_host`, then directly, then through the proxy. Written by `python -m bench.suites --write`; where a repository cannot be reached, `--clones FOLDER` takes a clone of it.
+process `kcproxy serve` that has nothing set but addresses; the libraries bring their own tokens, as they always do. Compared is what became
+of each test: what a suite fails directly (most expect an older server) it has to fail through the proxy, too. Where a test came out
+differently, the suite ran again: with `upstream.preserve_host`, then directly, then through the proxy.
+
+Written by `python -m bench.suites --write`; where a repository cannot be reached, `--clones FOLDER` takes a clone of it. Keycloak has the
+features that python-keycloak's own test server has: {features}.
 
 | library | version | tests | directly: passed, failed, skipped | through kcproxy: passed, failed, skipped | with `preserve_host` | came out differently |
 | --- | --- | --- | --- | --- | --- | --- |
