@@ -304,6 +304,7 @@ class Run:
         every = (frozenset(known.roles), Kind.MASTER)
         base = await bench.attempt(*every)
         if not base.succeeded:
+            self.say(f"{bench.operation.key}: all roles of master's client for the realm get {base.status}")
             return None
         master = Bar(bench=bench, base=base, kind=Kind.MASTER, contains=known.contains, reference=every)
         return _fields(await find(master, sorted(known.roles), self.hints))
@@ -311,16 +312,16 @@ class Run:
 
 def _closed_to_roles(base: Seen, entry: dict[str, Any]) -> bool:
     """Whether no role of one realm opens it, or none of `{realm}-realm` does for callers of master."""
-    if base.status in CLOSED and entry["master"] is None:
-        return True
-    return base.status == 403 or (entry["master"] is not None and not entry["master"]["anyOf"])
+    if entry["master"] is None:
+        return base.status in CLOSED
+    return base.status == 403 or not entry["master"]["anyOf"]
 
 
 async def _master_realm_roles(bench: Workbench, base: Seen) -> list[list[str]]:
     """Which realm role of master opens what no role of one realm opens."""
     bar = Bar(bench=bench, base=base, kind=Kind.MASTER_REALM_ROLES, contains={})
     for role in ("create-realm", "admin"):
-        if base.status == 403:
+        if base.status in CLOSED:
             opens = (await bench.attempt(frozenset({role}), Kind.MASTER_REALM_ROLES)).succeeded
         else:
             opens = await bar.satisfied(frozenset({role}))
