@@ -6,10 +6,12 @@ import smtplib
 
 import pytest
 
-from tools.measure.http import Server, form_body, json_body, multipart_body
+from tools.measure.http import Answer, Server, Unexpected, form_body, json_body, multipart_body
 from tools.measure.mail import mail_sink
+from tools.measure.run import why
 from tools.measure.spec import Spec
 from tools.measure.stage import Names, Realm, Scope, Version
+from tools.measure.trial import Undetermined
 
 
 def scope() -> Scope:
@@ -65,3 +67,32 @@ async def test_the_mail_sink_takes_a_message() -> None:
 def _send(port: int) -> dict[str, tuple[int, bytes]]:
     with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
         return client.sendmail("a@localhost", ["b@localhost"], "Subject: x\r\n\r\nbody\r\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"error": "HTTP 401 Unauthorized"}, "HTTP 401 Unauthorized"),
+        ({"error": "unknown_error", "error_description": "See the log."}, "See the log."),
+        ({"errorMessage": "Invalid event type"}, "Invalid event type"),
+        ("<html>", "<html>"),
+        (None, "no reason given"),
+    ],
+)
+def test_an_error_is_told_in_its_own_words(body: object, words: str) -> None:
+    assert Answer(status=400, body=body).words == words
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (Undetermined("the check is not reached"), "the check is not reached"),
+        (
+            Unexpected("POST /workflows: 400 Invalid"),
+            "what the call needs could not be made: POST /workflows: 400 Invalid; the last answer was 403: no",
+        ),
+        (TimeoutError(), "no end within 900 seconds; the last answer was 403: no"),
+    ],
+)
+def test_the_reason_why_nothing_is_said_is_a_sentence(error: Exception, reason: str) -> None:
+    assert why(error, Answer(status=403, body={"error": "no"})) == reason

@@ -98,3 +98,17 @@ def test_an_ignored_part_of_a_body_is_named() -> None:
 
 def test_outcomes_have_an_order() -> None:
     assert Outcome.REFUSED.rank < Outcome.REDUCED.rank < Outcome.FULL.rank
+
+
+@pytest.mark.parametrize(
+    ("base", "got"),
+    [
+        ({"version": "1"}, {"version": "1", "memory": {"free": 3}}),
+        ({"system": {"version": "1"}}, {"system": {"version": "1", "java": "17"}}),
+    ],
+)
+def test_more_than_realm_admin_sees_is_no_less(base: Any, got: Any) -> None:
+    assert difference(base, got) == ""
+    assert difference(got, base) != ""
+    judged = judge(Seen(status=200, body=base), Seen(status=200, body=got))
+    assert judged == Judgement(outcome=Outcome.FULL, status=200)

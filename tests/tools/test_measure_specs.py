@@ -94,6 +94,8 @@ def test_a_journal_goes_on_where_it_stopped_but_tries_the_undetermined_again(tmp
     first = Journal(path=tmp_path / "journal.jsonl")
     first.add({"key": "a", "anyOf": []})
     first.add({"key": "b", "undetermined": "unstable"})
+    first.add({"key": "c", "anyOf": []})
+    first.add({"key": "c", "undetermined": "unstable, when it was done again"})
     first.note("calls", 12)
     second = Journal(path=first.path)
     second.load()

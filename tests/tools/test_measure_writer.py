@@ -118,3 +118,21 @@ def test_an_operation_of_only_one_file_is_named() -> None:
     first = json.loads(written(rows([task()], {task().key: entry()})))
     second = json.loads(written([]))
     assert differences(first, second) == [f"only in the first: GET {PATH}"]
+
+
+def test_a_variant_for_every_single_role_says_any_role() -> None:
+    plain = task()
+    tasks, done = [plain], {plain.key: entry()}
+    for role in ("view-events", "manage-events"):
+        variant = Task(operation=plain.operation, spec=Spec(variant=f"admin-role-{role}", when={"bodyHasAny": {"name": [role]}}, says=role))
+        tasks.append(variant)
+        done[variant.key] = entry(anyOf=[["realm-admin"]])
+    (row,) = rows(tasks, done)
+    assert [variant["says"] for variant in row["variants"]] == ["with any role of realm-management"]
+
+
+def test_what_takes_tokens_of_master_only_says_so() -> None:
+    closed = entry(anyOf=[], admits=[], reduced={}, refusal=401, status=401, masterRealmRoles=[["admin"]])
+    (row,) = rows([task()], {task().key: closed})
+    assert (row["refusal"], row["masterRealmRoles"]) == (401, [["admin"]])
+    assert row["notes"] == "takes tokens of the realm master only: every other token gets 401"
