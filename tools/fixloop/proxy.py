@@ -65,15 +65,8 @@ class Proxy:
         """Have the settings read anew. No token outlives that: versions before 26.7 would go on taking one whose account was deleted."""
         already = self.log.stat().st_size
         self.process.send_signal(signal.SIGHUP)
-        until = time.monotonic() + READY_SECONDS
-        while time.monotonic() < until:
-            said = self.log.read_bytes()[already:]
-            if b'"event":"reloaded"' in said:
-                return
-            if b'"event":"reload_refused"' in said or self.process.returncode is not None:
-                break
-            await asyncio.sleep(LOOK_SECONDS)
-        raise ProxyFailed(f"kcproxy did not read its settings anew; {self.log} has the reason")
+        if not await _logged(self.process, self.log, "reloaded", already):
+            raise ProxyFailed(f"kcproxy did not read its settings anew; {self.log} has the reason")
 
 
 @asynccontextmanager
@@ -86,25 +79,33 @@ async def proxy(config: Path, ports: tuple[int, int]) -> AsyncIterator[Proxy]:
             *(sys.executable, "-m", "kcproxy", "serve", "--config", str(config)), env=environment, stdout=sink, stderr=sink
         )
     try:
-        if not await _listens(process, ports[0]):
+        if not await _logged(process, log, "listening"):
             raise ProxyFailed(f"kcproxy does not listen; {log} has the reason")
         yield Proxy(process=process, url=f"http://127.0.0.1:{ports[0]}", admin_url=f"http://127.0.0.1:{ports[1]}", log=log)
     finally:
         await _stopped(process)
 
 
-async def _listens(process: asyncio.subprocess.Process, port: int) -> bool:
+async def _logged(process: asyncio.subprocess.Process, log: Path, event: str, already: int = 0) -> bool:
+    """Wait until the log has an event behind what it had already; False where the process ends, refuses or takes too long.
+
+    By the log and not by the port: on a busy machine somebody else may have taken that in the meantime.
+    """
     until = time.monotonic() + READY_SECONDS
     while time.monotonic() < until and process.returncode is None:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.1)
-            continue
-        writer.close()
-        await writer.wait_closed()
-        return True
+        said = _behind(log, already)
+        if f'"event":"{event}"'.encode() in said:
+            return True
+        if b'"event":"reload_refused"' in said:
+            return False
+        await asyncio.sleep(LOOK_SECONDS)
     return False
+
+
+def _behind(log: Path, already: int) -> bytes:
+    with log.open("rb") as source:
+        source.seek(already)
+        return source.read()
 
 
 async def _stopped(process: asyncio.subprocess.Process) -> None:
