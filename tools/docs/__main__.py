@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tools.dashboards import generate
 from tools.docs import cli, configuration, roles, settings
+from tools.fixloop import page
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,6 +20,7 @@ GENERATORS: Sequence[Callable[[], Mapping[str, str]]] = (
     settings.documents,
     cli.documents,
     roles.documents,
+    page.documents,
     generate.documents,
 )
 """Each gives documents by path from the project's root. A new kind of document is a new line here."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kcproxy import catalog
 from tools.fixloop.asking import Asking
 from tools.fixloop.cure import Wrong, carry_out
 from tools.fixloop.kcadm import CommandFailed, Kcadm
@@ -196,7 +197,8 @@ class Turn:
 
     async def _opened_by_table(self) -> RoleSet:
         need = self.case.need
-        roles = min(need.any_of or need.admits, key=lambda found: (len(found), sorted(found)))
+        sets = tuple(tuple(sorted(found)) for found in need.any_of or need.admits)
+        roles = frozenset(catalog.load(self.lane.stage.read.realm.version.text).least(sets) or ())
         got = await self._asking.holding(roles)
         wanted = Outcome.FULL if need.any_of else Outcome.REDUCED
         if got.outcome.rank < wanted.rank:
