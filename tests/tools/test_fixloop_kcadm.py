@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kcproxy.explain.commands import Grantee, kcadm_grant
-from tools.fixloop.kcadm import Kcadm, words_of
+from tools.fixloop.kcadm import JvmEnded, Kcadm, words_of
 
 
 @pytest.mark.parametrize("name", ["service-account-shop", "o'brien", "a b", 'quote"d', "$HOME", "-dash", "jürgen", "a;b", "x|y"])
@@ -54,3 +54,17 @@ async def test_outside_of_its_context_nothing_is_run(tmp_path: Path) -> None:
     kcadm = Kcadm(distribution=tmp_path, home=tmp_path, server_url="http://localhost:1")
     with pytest.raises(RuntimeError, match="outside of its context"):
         await kcadm.run("kcadm.sh get users")
+
+
+async def test_a_jvm_that_cannot_run_is_named_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    java = tmp_path / "java"
+    java.write_text("#!/bin/sh\necho 'no security manager' >&2\nexit 1\n")
+    java.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    client = tmp_path / "bin" / "client"
+    client.mkdir(parents=True)
+    (client / "keycloak-admin-cli-0.0.0.jar").write_text("no jar")
+    with pytest.raises(JvmEnded, match=r"jvm\.log"):
+        async with Kcadm(distribution=tmp_path, home=tmp_path / "home", server_url="http://localhost:1"):
+            pass
+    assert "no security manager" in (tmp_path / "home" / "jvm.log").read_text()

@@ -6,6 +6,7 @@ one word has to be added to what was printed.
 
 import asyncio
 import base64
+import contextlib
 import os
 import shlex
 from dataclasses import dataclass, field
@@ -20,6 +21,10 @@ COMMAND_SECONDS = 180.0
 
 class CommandFailed(Exception):
     """A command ended with another code than 0; the message has the command and what it said."""
+
+
+class JvmEnded(Exception):
+    """There is no JVM to carry commands out; the message says where to look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,17 +60,25 @@ class Kcadm:
 
     async def __aenter__(self) -> Self:
         self.home.mkdir(parents=True, exist_ok=True)
-        self._jvm = await asyncio.create_subprocess_exec(
-            *self._command_line(),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            limit=ANSWER_LIMIT_BYTES,
-        )
-        await self.log_in()
+        with self.log.open("wb") as log:
+            self._jvm = await asyncio.create_subprocess_exec(
+                *self._command_line(),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                limit=ANSWER_LIMIT_BYTES,
+            )
+        try:
+            await self.log_in()
+        except BaseException:
+            await self._end()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._end()
+
+    async def _end(self) -> None:
         if self._jvm is not None and self._jvm.stdin is not None:
             self._jvm.stdin.close()
             try:
@@ -73,6 +86,11 @@ class Kcadm:
             except TimeoutError:
                 self._jvm.kill()
                 await self._jvm.wait()
+
+    @property
+    def log(self) -> Path:
+        """What the JVM itself has to say: the words of commands are not in it."""
+        return self.home / "jvm.log"
 
     def _command_line(self) -> list[str]:
         """What `kcadm.sh` starts, with a home of its own and the class that feeds it."""
@@ -94,14 +112,14 @@ class Kcadm:
 
     async def run_words(self, words: list[str]) -> Done:
         """One command by its words after `kcadm.sh`."""
-        if self._jvm is None or self._jvm.stdin is None or self._jvm.stdout is None:
+        if self._jvm is None:
             raise RuntimeError("kcadm is used outside of its context")
         line = " ".join(base64.b64encode(word.encode()).decode() or "-" for word in words)
         async with self._turn:
             self.commands += 1
-            self._jvm.stdin.write(line.encode() + b"\n")
-            await self._jvm.stdin.drain()
-            answer = await asyncio.wait_for(self._jvm.stdout.readline(), COMMAND_SECONDS)
+            answer = await asyncio.wait_for(_answered(self._jvm, line), COMMAND_SECONDS)
+        if not answer:
+            raise JvmEnded(f"kcadm's JVM has ended, see {self.log}; it takes a JDK from 17 to 23, which still has a security manager")
         code, out, err = answer.decode().split()
         return Done(code=int(code), out=_decoded(out), err=_decoded(err))
 
@@ -119,6 +137,16 @@ class Kcadm:
             )
             out, err = await asyncio.wait_for(process.communicate(), COMMAND_SECONDS)
         return Done(code=process.returncode or 0, out=out.decode(), err=err.decode())
+
+
+async def _answered(jvm: asyncio.subprocess.Process, line: str) -> bytes:
+    """The answer to one line; nothing where the JVM has ended."""
+    if jvm.stdin is None or jvm.stdout is None:
+        return b""
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        jvm.stdin.write(line.encode() + b"\n")
+        await jvm.stdin.drain()
+    return await jvm.stdout.readline()
 
 
 def _decoded(text: str) -> str:
