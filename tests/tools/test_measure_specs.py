@@ -100,6 +100,7 @@ def test_a_journal_goes_on_where_it_stopped_but_tries_the_undetermined_again(tmp
     second = Journal(path=first.path)
     second.load()
     assert set(second.done) == {"a"}
+    assert set(second.left) == {"b", "c"}
     assert second.facts == {"calls": 12}
 
 

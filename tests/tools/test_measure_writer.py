@@ -136,3 +136,11 @@ def test_what_takes_tokens_of_master_only_says_so() -> None:
     (row,) = rows([task()], {task().key: closed})
     assert (row["refusal"], row["masterRealmRoles"]) == (401, [["admin"]])
     assert row["notes"] == "takes tokens of the realm master only: every other token gets 401"
+
+
+def test_a_special_case_that_could_not_be_measured_is_named() -> None:
+    plain = task()
+    variant = Task(operation=plain.operation, spec=Spec(variant="both", when={"query": {"a": ["true"]}}, says="with a=true"))
+    (row,) = rows([plain, variant], {plain.key: entry(), variant.key: {"undetermined": "what is read does not stand still"}})
+    assert row["notes"] == "not measured with a=true: what is read does not stand still"
+    assert "variants" not in row

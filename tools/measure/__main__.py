@@ -106,7 +106,7 @@ def run(given: argparse.Namespace) -> None:
 
 def write(version: Version, journal: Journal, tasks: Sequence[Task], path: Path) -> None:
     """The data file of what the journal holds."""
-    operations = rows(tasks, journal.done)
+    operations = rows(tasks, journal.left | journal.done)
     today = dt.datetime.now(tz=dt.UTC).date().isoformat()
     text = document(
         version.text,

@@ -110,6 +110,8 @@ class Journal:
 
     path: Path
     done: dict[str, dict[str, Any]] = field(default_factory=dict)
+    left: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What an earlier run could not determine."""
     facts: dict[str, Any] = field(default_factory=dict)
 
     def load(self) -> None:
@@ -121,8 +123,10 @@ class Journal:
                     self.facts[entry["fact"]] = entry["value"]
                 elif "undetermined" not in entry:
                     self.done[entry["key"]] = entry
+                    self.left.pop(entry["key"], None)
                 else:
                     self.done.pop(entry["key"], None)
+                    self.left[entry["key"]] = entry
 
     def add(self, entry: dict[str, Any]) -> None:
         """Note a finished trial."""

@@ -64,7 +64,8 @@ def _row(task: Task, entry: Mapping[str, Any] | None, variants: Iterable[tuple[T
             other.spec.variant.removeprefix(ADMIN_ROLE_VARIANT) for other, _ in tried if other.spec.variant.startswith(ADMIN_ROLE_VARIANT)
         }
         row["variants"] = sorted(_joined(different, roles), key=lambda item: str(item["id"]))
-    notes = _notes(entry)
+    open_cases = [f"not measured {other.spec.says}: {found['undetermined']}" for other, found in tried if "undetermined" in found]
+    notes = "; ".join([*filter(None, [_notes(entry)]), *open_cases])
     if notes:
         row["notes"] = notes
     return row
