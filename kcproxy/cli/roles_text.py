@@ -176,7 +176,35 @@ def change_text(change: Change) -> str:
             return f"{label}{_any_text(one, before.keycloak)} → {_any_text(other, after.keycloak)}"
     if change.old.operation.features != change.new.operation.features:
         return f"features: {_names(change.old)} → {_names(change.new)}"
-    return "special cases differ"
+    return _cases_text(change.old, change.new)
+
+
+def _cases_text(old: Entry, new: Entry) -> str:
+    """Which special cases need other roles than before; a case that one version lacks needs there what the plain call does."""
+    before, after = _cases_of(old), _cases_of(new)
+    gone = set(load(old.requirement.keycloak).roles) ^ set(load(new.requirement.keycloak).roles)
+    parts: dict[str, list[str]] = {}
+    for case in sorted(before.keys() | after.keys()):
+        one, other = before.get(case, old.requirement), after.get(case, new.requirement)
+        if set(one.any_of) != set(other.any_of) and case not in gone:
+            parts.setdefault(f"{_any_text(one.any_of, one.keycloak)} → {_any_text(other.any_of, other.keycloak)}", []).append(case)
+    texts = [f"{_cases(cases)}: {text}" for text, cases in parts.items()]
+    return "; ".join(texts) if texts else "special cases differ in who is let in"
+
+
+def _cases_of(entry: Entry) -> dict[str, Requirement]:
+    """Special cases by their words; those about the role that is mapped by that role's name, one each."""
+    found: dict[str, Requirement] = {}
+    for variant in entry.variants:
+        names = variant.when.get("bodyHasAny", {}).get("name", ())
+        found |= dict.fromkeys(names or (variant.says,), variant.requirement)
+    return found
+
+
+def _cases(cases: Sequence[str]) -> str:
+    """Words of one special case, or names of roles that are mapped; the first few."""
+    named = [case if " " in case else f"with {case} mapped" for case in cases]
+    return ", ".join(named[:_NAMED]) + (f" and {len(named) - _NAMED} more" if len(named) > _NAMED else "")
 
 
 def _names(entry: Entry) -> str:

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from kcproxy import catalog
+from kcproxy.catalog.queries import differences
 from kcproxy.cli.exits import Exit
+from kcproxy.cli.roles_text import change_text
 from tests.cli.running import process, run, run_json
 
 USER = "/admin/realms/{realm}/users/{user-id}"
@@ -141,3 +143,22 @@ def test_there_is_no_colour_where_nobody_looks_and_narrow_terminals_get_two_line
     narrow = run("roles", "/admin/realms/{realm}/users", environ={"COLUMNS": "50"}).stdout
     assert "\x1b" not in wide + narrow
     assert len(narrow.splitlines()) == 2 * len(wide.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "says"),
+    [
+        (
+            "26.6.4",
+            "26.7.4",
+            "/clients/{client-uuid}/client-secret",
+            "when the client is realm-management: manage-clients → no role suffices",
+        ),
+        ("26.6.4", "26.7.4", "/users/{user-id}/impersonation", "when the user holds an administrator's roles: impersonation → realm-admin"),
+        ("26.6.4", "26.7.4", "/localization", "any role of 26.6.4 but impersonation → any role of 26.7.4 but impersonation"),
+    ],
+)
+def test_what_changed_is_told_in_a_few_words(old: str, new: str, path: str, says: str) -> None:
+    found = differences(catalog.load(old), catalog.load(new))
+    texts = {change_text(change) for change in found.changed if change.entry.operation.path == f"/admin/realms/{{realm}}{path}"}
+    assert says in texts
