@@ -9,6 +9,8 @@ from tools.crosscheck.__main__ import Check, cells_of, contains_of
 from tools.crosscheck.server import Keycloak
 from tools.crosscheck.things import new_realm
 
+pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
+
 CELLS = 150
 
 

@@ -1,5 +1,6 @@
 """A running server is recognised from what it shows to everyone."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ import aiohttp
 import pytest
 
 from kcproxy.catalog.fingerprint import DISCOVERY, PublicAnswer, public_paths, versions_that_fit
+from tests.cli.running import process
 from tests.live.conftest import Keycloak
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
@@ -16,6 +18,13 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
 async def test_the_public_answers_of_a_running_server_tell_its_version(keycloak: Keycloak) -> None:
     answers = await public_answers(keycloak.base_url, "master")
     assert versions_that_fit(answers[DISCOVERY].body, answers) == (keycloak.version,)
+
+
+@pytest.mark.parametrize("keycloak", ["26.7.4", "26.4.7", "24.0.5"], indirect=True)
+def test_the_check_of_the_settings_tells_one_version(keycloak: Keycloak) -> None:
+    result = process("check", "--json", environ={"KCPROXY_UPSTREAM": keycloak.base_url})
+    (version,) = [finding for finding in json.loads(result.stdout)["findings"] if finding["what"] == "version"]
+    assert version["versions"] == [keycloak.version]
 
 
 async def public_answers(base_url: str, realm: str) -> Mapping[str, PublicAnswer]:
