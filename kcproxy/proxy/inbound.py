@@ -12,9 +12,9 @@ from functools import lru_cache
 from kcproxy.errors import RequestRefused
 from kcproxy.keycloak.issuers import Issuers, TokenUnacceptable
 from kcproxy.model import Target
-from kcproxy.proxy.api_keys import ApiKeys, read_keys
 from kcproxy.proxy.headers import RequestHead
 from kcproxy.settings import AddressSettings, Settings
+from kcproxy.settings.api_keys import ApiKeys, read_keys
 
 KEY_FIELD = b"kcproxy-key"
 _BEARER = b"bearer "

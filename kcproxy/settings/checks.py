@@ -1,10 +1,14 @@
 """What only shows when settings are seen together: contradictions, dangers, files that are not there."""
 
 import ipaddress
+import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from kcproxy.errors import SettingsError
 from kcproxy.settings.accounts import check_accounts
+from kcproxy.settings.api_keys import read_keys
 from kcproxy.settings.files import check_file, check_parent
 from kcproxy.settings.given import Findings
 from kcproxy.settings.resolve import Resolved
@@ -134,6 +138,47 @@ def _check_named_files(resolved: Resolved, findings: Findings) -> None:
         check_file(resolved, key, findings, pem="PRIVATE KEY", secret=True)
     for key in ("admin_key_file", "inbound.api_keys_file"):
         check_file(resolved, key, findings, secret=True)
+    _check_api_keys(resolved, findings)
+    for certificate, key in _PAIRS:
+        _check_pair(resolved, certificate, key, findings)
     check_parent(resolved, "history.path", resolved.values.get("history.path"), findings)
     if resolved.has("admin_key") and resolved.has("admin_key_file"):
         findings.problem(resolved.place("admin_key"), "admin_key and admin_key_file are both given", "keep one of them")
+
+
+def _check_api_keys(resolved: Resolved, findings: Findings) -> None:
+    file = resolved.values.get("inbound.api_keys_file")
+    if file is None or not _readable(file):
+        return  # it is not given, or that it cannot be read has been said
+    try:
+        read_keys(file)
+    except SettingsError as error:
+        place = resolved.place("inbound.api_keys_file")
+        findings.problems.extend(f"{place}: inbound.api_keys_file: {problem}" for problem in error.problems)
+
+
+def _check_pair(resolved: Resolved, certificate: str, key: str, findings: Findings) -> None:
+    chain, own = (_pem(resolved.values.get(name)) for name in (certificate, key))
+    if chain is None or own is None:
+        return  # one is missing, is no PEM, or is encrypted: that has been said
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(chain, own)
+    except (OSError, ssl.SSLError) as error:
+        what = f"{certificate} and {key} are no pair ({getattr(error, 'reason', None) or 'not to be read'})"
+        remedy = "give a certificate (its chain behind it) and the unencrypted key that it was made for"
+        findings.problem(resolved.place(certificate), what, remedy)
+
+
+def _pem(file: Path | None) -> Path | None:
+    """The file, if OpenSSL can be given it: of an encrypted key it would ask the terminal for the pass phrase."""
+    if file is None or not _readable(file):
+        return None
+    content = file.read_bytes()
+    return file if b"-----BEGIN " in content and b"ENCRYPTED" not in content else None
+
+
+def _readable(file: Path) -> bool:
+    try:
+        return bool(file.read_bytes().strip())
+    except OSError:
+        return False

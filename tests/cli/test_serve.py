@@ -19,6 +19,7 @@ from kcproxy.settings.load import load
 from tests.cli.running import clean_environ, process
 
 ACCOUNT = {"KCPROXY_ACCOUNT__REALM": "a", "KCPROXY_ACCOUNT__CLIENT_ID": "b", "KCPROXY_ACCOUNT__CLIENT_SECRET": "s3cr3t-s3cr3t"}
+KEYS = {"KCPROXY_INBOUND__API_KEYS_FILE": "keys.toml"}
 UPSTREAM = ("--upstream", "http://127.0.0.1:9")
 
 
@@ -90,13 +91,15 @@ def test_a_file_of_keys_that_protects_nothing_is_refused(tmp_path: Path) -> None
         ({"KCPROXY_LISTEN": "0.0.0.0:8180"}, ACCOUNT, False),
         (ACCOUNT, ACCOUNT | {"KCPROXY_LISTEN": "127.0.0.1:8181"}, False),
         (ACCOUNT, ACCOUNT | {"KCPROXY_ACCOUNT__REALM": "b"}, True),
-        ({}, {"KCPROXY_INBOUND__API_KEYS_FILE": __file__}, True),
-        (ACCOUNT, ACCOUNT | {"KCPROXY_INBOUND__API_KEYS_FILE": __file__}, False),
+        ({}, KEYS, True),
+        (ACCOUNT, ACCOUNT | KEYS, False),
     ],
 )
 def test_accounts_are_taken_on_a_reload_only_where_the_open_listener_suits_them(
-    started: dict[str, str], read: dict[str, str], *, taken: bool
+    started: dict[str, str], read: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, taken: bool
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "keys.toml").write_text(f'[[keys]]\nname = "shop"\nsha256 = "{"0" * 64}"\n', encoding="utf-8")
     upstream = {"KCPROXY_UPSTREAM": "http://127.0.0.1:9"}
     old, new = (load(None, upstream | environ, {}) for environ in (started, read))
     if taken:

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from kcproxy.errors import SettingsError
 from kcproxy.keycloak.issuers import Issuers, TokenUnacceptable
-from kcproxy.proxy.api_keys import read_keys
 from kcproxy.proxy.inbound import Admission, admission_of
 from kcproxy.settings import AddressSettings, InboundSettings, Settings, UpstreamSettings
+from kcproxy.settings.api_keys import read_keys
 from tests.proxy.servers import ACCOUNT, OK, RecordingUpstream, running_proxy
 from tests.proxy.test_injected_tokens import answering, forwarded
 
@@ -70,6 +70,20 @@ class TestKeys:
             assert (await proxy.get("/admin/realms/other/users", "Kcproxy-Key: second-key")).status == 403
             assert (await proxy.get("/admin/realms/other/users", "Kcproxy-Key: first-key")).status == 200
             assert [record.admitted for record in await proxy.settled(2)] == [None, "shop"]
+
+    @pytest.mark.parametrize(
+        ("method", "target", "status"),
+        [("GET", USERS, 200), ("GET", "/admin/realms/demo/not-in-the-table", 200), ("POST", USERS, 403), ("DELETE", f"{USERS}/x", 403)],
+    )
+    async def test_a_key_for_reading_opens_no_write(
+        self, upstream: RecordingUpstream, tmp_path: Path, method: str, target: str, status: int
+    ) -> None:
+        answering(upstream, lambda _: OK)
+        keys = read_keys(key_file(tmp_path, 'methods = ["GET", "HEAD"]\n'))
+        async with running_proxy(upstream.port, accounts=(ACCOUNT,), admission=Admission(keys)) as proxy:
+            answer = await proxy.get(target, "Kcproxy-Key: second-key", method=method)
+            assert (answer.status, answer.value("kcproxy-error")) == (status, None if status == 200 else b"key-insufficient")
+            assert len(forwarded(upstream)) == (status == 200)
 
     async def test_who_brings_a_token_of_keycloaks_needs_no_key_and_no_key_ever_reaches_keycloak(
         self, upstream: RecordingUpstream, tmp_path: Path

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from kcproxy.errors import SettingsError
+from tests.keycloak.certificates import Authority
 from tests.settings.reading import ACCOUNT, SECRET, UPSTREAM, config, problems, read, secret_file
 
 Environ = Mapping[str, str]
@@ -183,7 +185,8 @@ def test_adding_tokens_is_fine_on_loopback_and_unix_sockets(tmp_path: Path, list
 
 
 def test_adding_tokens_is_fine_where_callers_prove_themselves(tmp_path: Path) -> None:
-    keys = {"KCPROXY_INBOUND__API_KEYS_FILE": str(secret_file(tmp_path, name="keys"))}
+    listed = f'[[keys]]\nname = "shop"\nsha256 = "{"0" * 64}"\n'
+    keys = {"KCPROXY_INBOUND__API_KEYS_FILE": str(secret_file(tmp_path, listed, name="keys"))}
     account = UPSTREAM | ACCOUNT | {"KCPROXY_ACCOUNT__CLIENT_SECRET_FILE": str(secret_file(tmp_path))}
     assert read(environ=account | keys, flags={"listen": "0.0.0.0:8180"}).inbound.protected
 
@@ -227,3 +230,26 @@ def test_a_secret_in_the_file_is_refused_without_repeating_it(tmp_path: Path) ->
     (problem,) = problems(config(tmp_path, text), UPSTREAM)
     assert problem.startswith(f"{tmp_path}/kcproxy.toml:4: accounts[0].client_secret holds a secret")
     assert SECRET not in problem
+
+
+def test_every_problem_of_the_file_of_keys_is_told_with_its_line_and_without_its_content(tmp_path: Path) -> None:
+    listed = '[[keys]]\nname = "shop"\nsha256 = "the-key-itself"\n\n[[keys]]\nsha256 = "' + "0" * 64 + '"\nmethods = ["TRACE"]\n'
+    file = secret_file(tmp_path, listed, name="keys.toml")
+    with pytest.raises(SettingsError) as caught:
+        read(environ=UPSTREAM | {"KCPROXY_INBOUND__API_KEYS_FILE": str(file), "KCPROXY_WORKERS": "0"})
+    told = [problem for problem in caught.value.problems if "api_keys_file" in problem]
+    assert len(caught.value.problems) == 4
+    place = f"KCPROXY_INBOUND__API_KEYS_FILE: inbound.api_keys_file: {file}"
+    assert told[0].startswith(f"{place}:1: sha256 is not 64 lower-case hexadecimal digits; write the key's hash")
+    assert told[1].startswith(f"{place}:5: name is missing; say who has the key")
+    assert told[2].startswith(f"{place}:5: methods has one to which no token is ever added; there are DELETE")
+    assert "the-key-itself" not in str(caught.value)
+
+
+def test_a_key_that_is_not_the_certificates_is_told_before_the_start(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    one, other = authority.sign("one"), authority.sign("other")
+    upstream = {"KCPROXY_UPSTREAM": "https://localhost:8443", "KCPROXY_UPSTREAM__CLIENT_CERTIFICATE_FILE": str(one.certificate)}
+    assert read(environ=upstream | {"KCPROXY_UPSTREAM__CLIENT_KEY_FILE": str(one.key)}).upstream.client_key_file == one.key
+    with pytest.raises(SettingsError, match=r"client_certificate_file and upstream\.client_key_file are no pair"):
+        read(environ=upstream | {"KCPROXY_UPSTREAM__CLIENT_KEY_FILE": str(other.key)})
