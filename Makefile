@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup demo test lint docs bench fix-loop clean
+.PHONY: audit help setup demo test lint docs bench fix-loop clean
 help: ## what can be done here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -48,6 +48,9 @@ bench: setup ## what forwarding costs, side by side with its peers
 
 fix-loop: setup ## every refusal cured by the printed commands: on 26.7.4, 26.4.7 and 24.0.5 (fetched and started), or KEYCLOAK=26.7.4
 	$(BIN)/python -m tools.fixloop $(KEYCLOAK) $(ARGS)
+
+audit: setup ## licences, bill of materials (dist/kcproxy.cdx.json), known vulnerabilities where their database answers
+	$(BIN)/python -m tools.deploy.audit
 
 clean: ## forget everything that was set up or downloaded
 	rm -rf $(VENV) .keycloak .work dist
