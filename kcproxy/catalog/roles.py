@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from kcproxy.model import RoleSet
 
+_MAX_CLOSURES = 1024
+
 
 class RoleAlgebra:
     """The roles of one Keycloak version with their composites (transitive), and the table's demands, as bit masks."""
@@ -14,6 +16,7 @@ class RoleAlgebra:
         self._bits = {role: 1 << place for place, role in enumerate(sorted(composites))}
         self._closure = {role: self._mask((role, *contained)) for role, contained in composites.items()}
         self._contained = {role: frozenset((role, *contained)) for role, contained in composites.items()}
+        self._closures: dict[RoleSet | frozenset[str], frozenset[str]] = {}
         self._unlocked: dict[RoleSet, int] = {}
         self._demands: list[tuple[int, ...]] = []
 
@@ -29,7 +32,13 @@ class RoleAlgebra:
 
     def closure(self, roles: Iterable[str]) -> frozenset[str]:
         """All that the given roles amount to."""
-        return frozenset().union(*(self.contains(role) for role in roles))
+        key = roles if isinstance(roles, tuple | frozenset) else tuple(roles)
+        known = self._closures.get(key)
+        if known is None:
+            if len(self._closures) >= _MAX_CLOSURES:
+                self._closures.clear()  # callers' tokens name what they like
+            known = self._closures[key] = frozenset().union(*(self.contains(role) for role in key))
+        return known
 
     def learn(self, demands: Iterable[tuple[RoleSet, ...]]) -> None:
         """Take the table's admitting sets, one tuple an operation, as what ``unlocked`` counts."""
