@@ -71,7 +71,8 @@ def _refused(count: Mapping[str, int]) -> int:
 
 def _words(runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield "*Completed*: a caller without roles is not refused but gets less; the header `Kcproxy-Notice` names the roles, `kcproxy explain` prints the"
-    yield "commands, and with them the answer is full. *In another way*: by name below.\n"
+    yield "commands, and with them the answer is full: at once, or where Keycloak reads roles from the token with a new one, as the fix says. *In another"
+    yield "way*: by name below.\n"
     for run in runs:
         yield f"- **{run['keycloak']}**: {_share(run['operations'])}."
     yield ""

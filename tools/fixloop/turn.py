@@ -85,9 +85,11 @@ class Turn:
             raise Wrong(f"the thinner answer's notice does not name {sorted(roles)}: {notice or 'none'}")
         self._found["explained"] = True
         await self._cure(fix)
-        await self._must_be_full()
+        # Nothing was refused, so the proxy has no reason to renew its token: where roles are read from it, the fix asks for a new one.
+        renewed = "new token" in str(fix["summary"])
+        _must_be_full(await (self._asking.holding(roles) if renewed else self._asking.again()))
         await self._without_each(roles)
-        return Kind.COMPLETED, ""
+        return Kind.COMPLETED, "with a new token, as the fix says" if renewed else ""
 
     async def _refused_otherwise(self, first: Judgement) -> tuple[Kind, str]:
         """A refusal with another status than 403 keeps its body: headers name cause and roles, the page of denials has the fix.
@@ -107,9 +109,7 @@ class Turn:
             raise Wrong(f"the {first.status} is not explained: {headers.get('kcproxy-cause')}, {notice}, {sorted(roles)}")
         self._found["explained"] = True
         await self._cure(fix)
-        again = await self._asking.holding(roles)
-        if again.outcome is not Outcome.FULL:
-            raise Wrong(f"after the fix: {again.outcome} {again.status} {again.missing}")
+        _must_be_full(await self._asking.holding(roles))
         await self._without_each(roles)
         return (
             Kind.OTHER,
@@ -178,7 +178,7 @@ class Turn:
                 raise Wrong(f"refused again after the first fix, and explained as {cause}")
             fix = first_fix(self._asking.answer)
             await self._cure(fix, held=granted)
-            await self._must_be_full()
+            _must_be_full(await self._asking.again())
             return Kind.BY_TARGET, f"the second answer names {' and '.join(fix['roles'])}, and its fix opens it"
         roles = await self._opened_by_table()
         return (
@@ -205,11 +205,6 @@ class Turn:
             raise Wrong(f"with {sorted(roles)}, which the table has: {got.outcome} {got.status} {got.missing}")
         return roles
 
-    async def _must_be_full(self) -> None:
-        again = await self._asking.again()
-        if again.outcome is not Outcome.FULL:
-            raise Wrong(f"after the fix: {again.outcome} {again.status} {again.missing}")
-
     async def _without_each(self, roles: Iterable[str]) -> None:
         """Take each role away, but leave what it contains: the call has to be refused, or thinner."""
         contains = self.lane.stage.read.realm.contains
@@ -228,3 +223,8 @@ class Turn:
             raise Wrong(f"the fix has no command: {fix.get('summary')}")
         self._found |= {"commands": tuple(fix["kcadm"]), "roles": tuple(fix["roles"])}
         await carry_out(self.kcadm, self.lane, fix, held=held, in_shell=self.in_shell)
+
+
+def _must_be_full(again: Judgement) -> None:
+    if again.outcome is not Outcome.FULL:
+        raise Wrong(f"after the fix: {again.outcome} {again.status} {again.missing}")
