@@ -178,6 +178,10 @@ class Lab:
     async def set_realm(self, realm: str, **settings: Any) -> None:
         await self.admin("PUT", f"/admin/realms/{realm}", {**await self.admin("GET", f"/admin/realms/{realm}"), **settings})
 
+    async def rename_realm(self, realm: str, name: str) -> None:
+        await self.admin("PUT", f"/admin/realms/{realm}", {"realm": name})
+        self._realms[self._realms.index(realm)] = name
+
     # through the proxy
 
     async def send(self, proxy: str, attempt: Attempt) -> Reply:

@@ -1,11 +1,11 @@
-"""The reported cases on real servers, as one table; importing this module fills it."""
+"""The reported cases and their variants on real servers, as one table; importing this module fills it."""
 
-from tests.live import situations_elsewhere, situations_roles, situations_tokens
+from tests.live import situations_elsewhere, situations_further, situations_further_elsewhere, situations_roles, situations_tokens
 from tests.live.registry import SITUATIONS, Situation
 
 __all__ = ["PARTS", "SITUATIONS", "Situation", "of"]
 
-PARTS = (situations_roles, situations_tokens, situations_elsewhere)
+PARTS = (situations_roles, situations_tokens, situations_elsewhere, situations_further, situations_further_elsewhere)
 
 
 def of(version: str) -> list[Situation]:

@@ -5,29 +5,29 @@ from tests.live.lab import SECRET, Attempt, Lab
 from tests.live.registry import MIDDLE, NEW, READ_FROM_TOKEN, holding, situation
 
 
-def _asks(realm: str, **form: str) -> Attempt:
+def asks(realm: str, **form: str) -> Attempt:
     wanted = {"grant_type": "client_credentials", "client_secret": SECRET, **form}
     return Attempt(method="POST", path=f"/realms/{realm}/protocol/openid-connect/token", form=wanted)
 
 
 @situation("C96", "a token for a client without a service account", Cause.SERVICE_ACCOUNT_OFF, status=401)
 async def _(lab: Lab) -> Attempt:
-    return _asks(lab.realm, client_id=(await lab.make_client(serviceAccountsEnabled=False)).client_id)
+    return asks(lab.realm, client_id=(await lab.make_client(serviceAccountsEnabled=False)).client_id)
 
 
 @situation("C97", "a wrong secret", Cause.CLIENT_CREDENTIALS_WRONG, sure="likely", status=401)
 async def _(lab: Lab) -> Attempt:
-    return _asks(lab.realm, client_id=(await lab.make_client()).client_id, client_secret="**********")
+    return asks(lab.realm, client_id=(await lab.make_client()).client_id, client_secret="**********")
 
 
 @situation("C98", "a client of another realm", Cause.CLIENT_UNKNOWN, sure="likely", status=401)
 async def _(lab: Lab) -> Attempt:
-    return _asks("master", client_id=(await lab.make_client()).client_id)
+    return asks("master", client_id=(await lab.make_client()).client_id)
 
 
 @situation("C99", "login as realm-management", Cause.CLIENT_CREDENTIALS_WRONG, sure="likely", status=401)
 async def _(lab: Lab) -> Attempt:
-    return _asks(lab.realm, client_id="realm-management")
+    return asks(lab.realm, client_id="realm-management")
 
 
 @situation("K-realm", "the realm is disabled", Cause.REALM_DISABLED, status=403)
@@ -35,24 +35,24 @@ async def _(lab: Lab) -> Attempt:
     realm = await lab.make_realm()
     client = await lab.make_client(realm)
     await lab.set_realm(realm, enabled=False)
-    return _asks(realm, client_id=client.client_id)
+    return asks(realm, client_id=client.client_id)
 
 
 @situation("C104", "a wrong password", Cause.USER_CREDENTIALS_WRONG, sure="", versions=(NEW,), status=400)
 async def _(lab: Lab) -> Attempt:
     client = await lab.make_client()
-    return _asks(lab.realm, client_id=client.client_id, grant_type="password", username="nobody", password="x")
+    return asks(lab.realm, client_id=client.client_id, grant_type="password", username="nobody", password="x")
 
 
 @situation("C105", "a refresh token that is none", Cause.REFRESH_TOKEN_INVALID, sure="", status=400)
 async def _(lab: Lab) -> Attempt:
     client = await lab.make_client()
-    return _asks(lab.realm, client_id=client.client_id, grant_type="refresh_token", refresh_token="x")
+    return asks(lab.realm, client_id=client.client_id, grant_type="refresh_token", refresh_token="x")
 
 
 @situation("C112", "a realm that does not exist", Cause.REALM_UNKNOWN, sure="", status=404)
 async def _(lab: Lab) -> Attempt:
-    return _asks("admin", client_id="account")
+    return asks("admin", client_id="account")
 
 
 @situation("L-realm", "an admin call for a realm that does not exist", Cause.REALM_UNKNOWN, sure="", status=404)
@@ -142,4 +142,4 @@ async def _(lab: Lab) -> Attempt:
 )
 async def _(lab: Lab) -> Attempt:
     client = await lab.make_client()
-    return _asks(lab.realm, client_id=client.client_id, grant_type="password", username="nobody", password="x")
+    return asks(lab.realm, client_id=client.client_id, grant_type="password", username="nobody", password="x")

@@ -159,7 +159,7 @@ async def _(lab: Lab) -> Attempt:
     return Attempt(method="GET", path=f"/admin/realms/my%20{lab.realm}/users", token=token, client=caller)
 
 
-@situation("C93", "a DPoP-bound token without a proof", Cause.PROOF_MISSING, sure="likely", versions=(NEW, MIDDLE), status=401)
+@situation("C93", "a DPoP-bound token without a proof", Cause.PROOF_MISSING, versions=(NEW, MIDDLE), status=401)
 async def _(lab: Lab) -> Attempt:
     attempt = await holding(lab, "view-users", path="/users")
     assert attempt.client is not None

@@ -64,6 +64,8 @@ def _realm_role_wanted(situation: Situation) -> RoleSet:
     requirement = situation.requirement
     if not situation.from_master or requirement is None or not requirement.master_realm_roles or requirement.any_of or requirement.admits:
         return ()
+    if requirement.variant is not None and situation.request.target.realm is not None:
+        return ()  # what is handed out makes it so: a guard, and nobody is given the whole server for that
     return min(requirement.master_realm_roles, key=len)
 
 
