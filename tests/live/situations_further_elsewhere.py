@@ -20,7 +20,14 @@ async def _(lab: Lab) -> Attempt:
     return asks(lab.realm, client_id=(await lab.make_client(publicClient=True, serviceAccountsEnabled=False)).client_id)
 
 
-@situation("K-assertion", "the client logs in by signed JWT, and a secret was sent", Cause.CLIENT_CREDENTIALS_WRONG, sure="", status=400, versions=(NEW, OLD))
+@situation(
+    "K-assertion",
+    "the client logs in by signed JWT, and a secret was sent",
+    Cause.CLIENT_CREDENTIALS_WRONG,
+    sure="",
+    status=400,
+    versions=(NEW, OLD),
+)
 async def _(lab: Lab) -> Attempt:
     return asks(lab.realm, client_id=(await lab.make_client(clientAuthenticatorType="client-jwt")).client_id)
 
@@ -115,7 +122,8 @@ async def _(lab: Lab) -> Attempt:
     Cause.OTHER_ENDPOINT,
     sure="likely",
     status=401,
-, versions=(NEW, OLD))
+    versions=(NEW, OLD),
+)
 async def _(lab: Lab) -> Attempt:
     attempt = await holding(lab, path="")
     attempt.method, attempt.path = "POST", f"/realms/{lab.realm}/protocol/openid-connect/token/introspect"
