@@ -13,16 +13,17 @@ _END_OF_HEAD = b"\r\n\r\n"
 
 
 class KnownHead:
-    """One head. ``whole_bytes`` is the size of the answer, head and body; ``rendered`` is kept for whoever writes it to callers."""
+    """One head, its bytes in ``wire``. ``whole_bytes`` is the size of the answer, head and body; ``rendered`` is kept for whoever writes it to callers."""
 
-    __slots__ = ("head_bytes", "headers", "reason", "rendered", "status", "whole_bytes")
+    __slots__ = ("head_bytes", "headers", "reason", "rendered", "status", "whole_bytes", "wire")
 
-    def __init__(self, status: int, reason: bytes, headers: RawHeaders, *, head_bytes: int, whole_bytes: int) -> None:
+    def __init__(self, wire: bytes, status: int, reason: bytes, headers: RawHeaders, *, whole_bytes: int) -> None:
         """As the parser read it."""
+        self.wire = wire
         self.status = status
         self.reason = reason
         self.headers = headers
-        self.head_bytes = head_bytes
+        self.head_bytes = len(wire)
         self.whole_bytes = whole_bytes
         self.rendered: bytes | None = None
 
@@ -30,16 +31,23 @@ class KnownHead:
 class KnownHeads:
     """The heads of one server's answers (never those to HEAD, which have no body whatever they say). Bounded: a full table begins anew."""
 
-    __slots__ = ("_known",)
+    __slots__ = ("_known", "_last")
 
     def __init__(self) -> None:
         """Nothing is known yet."""
         self._known: dict[bytes, KnownHead] = {}
+        self._last: KnownHead | None = None  # most answers have the head of the one before
 
     def find(self, data: bytes) -> KnownHead | None:
         """The head of an answer that is exactly these bytes; None where the head is new, or the answer longer or shorter."""
+        last = self._last
+        if last is not None and last.whole_bytes == len(data) and data.startswith(last.wire):
+            return last
         known = self._known.get(data[: data.find(_END_OF_HEAD) + 4])
-        return known if known is not None and known.whole_bytes == len(data) else None
+        if known is None or known.whole_bytes != len(data):
+            return None
+        self._last = known
+        return known
 
     def learn(self, data: bytes, status: int, reason: bytes, headers: RawHeaders, *, body_bytes: int) -> None:
         """``data`` is an answer as a whole, which the parser has accepted, its connection to be kept. No more than that may be in it."""
@@ -55,7 +63,7 @@ class KnownHeads:
             return
         if len(self._known) >= MAX_HEADS:
             self._known.clear()
-        self._known[data[:end]] = KnownHead(status, reason, headers, head_bytes=end, whole_bytes=len(data))
+        self._known[data[:end]] = KnownHead(data[:end], status, reason, headers, whole_bytes=len(data))
 
 
 def _is_particular(name: bytes) -> bool:

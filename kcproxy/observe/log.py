@@ -62,10 +62,13 @@ class Log:
     def _catch_up(self) -> None:
         """Put finished requests into words, many at once: that takes a fourth of the time of one by one, between other things."""
         with self._writing:
+            lines = []
             while self._unwritten:
                 record, now = self._unwritten.popleft()
                 stamp = self._clock.stamp(now)
-                self.sink.write(request_json(record, stamp) if self._json else self._request_line(record, stamp))
+                lines.append(request_json(record, stamp) if self._json else self._request_line(record, stamp))
+            if lines:
+                self.sink.write_all(lines)
 
     def denial(self, explanation: Explanation, record: RequestRecord) -> None:
         """The canonical line of a denial."""

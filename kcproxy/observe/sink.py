@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 MAX_PENDING_BYTES = 8 * 1024 * 1024
 FLUSH_SECONDS = 0.2
@@ -30,17 +30,22 @@ class Sink:
 
     def write(self, line: str) -> None:
         """Take one line, without its line break."""
+        self.write_all((line,))
+
+    def write_all(self, lines: Sequence[str]) -> None:
+        """The same for several lines, which are taken or dropped together."""
+        size = sum(map(len, lines)) + len(lines)
         with self._lock:
-            if self._pending + len(line) > self._max_pending_bytes:
-                self._drop()
+            if self._pending + size > self._max_pending_bytes:
+                for _ in lines:
+                    self._drop()
                 return
-            self._pending += len(line) + 1
-            self._lines.append(line)
+            self._pending += size
+            self._lines.extend(lines)
             if self._pending > EARLY_FLUSH_BYTES and not self._hurried:
                 self._hurried = True
                 self._wake.notify()
-            if self._thread is None or self._closed:
-                self._start()
+            self._start()
 
     def expect(self) -> None:
         """Lines are to come that ``on_collect`` writes."""

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -33,6 +33,9 @@ class Captured(Sink):
 
     def write(self, line: str) -> None:
         self.lines.append(line)
+
+    def write_all(self, lines: Sequence[str]) -> None:
+        self.lines.extend(lines)
 
     def expect(self) -> None:
         """No thread: lines are written at once."""
