@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from kcproxy.explain.claims import realm_roles_of, roles_of_client
+from kcproxy.explain.rules.answers import is_boilerplate
 from kcproxy.explain.situation import is_own_service_account, owner_of_roles
 from kcproxy.keycloak.reader import NONE, Fields, Reader, Reading
 from kcproxy.keycloak.signatures import is_signed_by, key_ids
@@ -75,10 +76,17 @@ class Inspector:
             answer.status == 403
             and request.target.operation is not None
             and caller.realm in {request.target.realm or caller.realm, "master"}
+            and (is_boilerplate(answer.error or "") or await self._is_genuine(caller, authorization))
         ):
             await self._what_counts(request, caller, known)
         elif answer.status == 404 and caller.realm is not None and caller.realm == request.target.realm:
             await self._realm(caller.realm, known)
+
+    async def _is_genuine(self, caller: Caller, authorization: str | None) -> bool:
+        """Whether the token is the realm's own, where the refusal's words leave it open that Keycloak ever saw it: a gateway believes anything."""
+        keys = await self._reader.get(f"/realms/{_segment(caller.realm or '')}/protocol/openid-connect/certs", "keys", public=True)
+        token = (authorization or "").partition(" ")[2].strip()
+        return bool(token and keys.object and is_signed_by(token, keys.object))
 
     # 401
 

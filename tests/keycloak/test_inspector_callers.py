@@ -19,7 +19,8 @@ async def looked_up(stage: Stage, caller: Caller, status: int = 403, authorizati
     """What the inspector finds out about a refused GET of users."""
     request = RequestFacts(target=TABLE.target("GET", f"{_DEMO}/users"), headers=headers)
     async with inspecting(stage) as inspector:
-        facts = await inspector.facts(request, caller, Answer(status=status), authorization)
+        answer = Answer(status=status, json={"error": "HTTP 403 Forbidden"})
+        facts = await inspector.facts(request, caller, answer, authorization)
     assert facts is not None
     return facts
 
@@ -99,3 +100,15 @@ async def test_what_a_new_token_would_name_is_asked_only_where_the_old_one_shows
     every = caller_of(roles={"realm-management": ["view-users", "query-users"]})
     assert (await looked_up(stage, every)).fresh_token_roles is None
     assert example not in stage.asked
+
+
+async def test_a_refusal_in_a_gateways_words_opens_nobodys_eyes_for_a_token_that_nobody_signed() -> None:
+    stage = Stage()
+    request, answer = RequestFacts(target=TABLE.target("GET", f"{_DEMO}/users")), Answer(status=403, json={"error": "Forbidden"})
+    forged, (genuine, header) = caller_of(), signed()
+    async with inspecting(stage) as inspector:
+        assert await inspector.facts(request, forged, answer, "Bearer a.b.c") is None
+        facts = await inspector.facts(request, genuine, answer, header)
+
+    assert facts is not None
+    assert facts.granted == ("query-users", "view-users")

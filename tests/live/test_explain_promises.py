@@ -45,6 +45,34 @@ async def test_a_thinner_success_is_announced_and_its_body_left_alone(keycloak: 
     assert "Kcproxy-Notice" not in full.headers
 
 
+async def test_empty_lists_of_clients_and_groups_and_a_thin_realm_are_announced_as_well(keycloak: Keycloak, tmp_path: Path) -> None:
+    async with laboratory(keycloak, tmp_path) as lab:
+        client = await lab.make_client()
+        await lab.grant(client, "query-clients", "query-groups")
+        token, base = await lab.token(client), f"/admin/realms/{lab.realm}"
+        async with lab.proxy() as proxy:
+            replies = {
+                path: await lab.send(proxy, Attempt(method="GET", path=base + path, token=token)) for path in ("/clients", "/groups", "")
+            }
+
+    assert [reply.status for reply in replies.values()] == [200, 200, 200]
+    assert "view-clients of realm-management" in replies["/clients"].headers["Kcproxy-Notice"]
+    assert "view-users of realm-management" in replies["/groups"].headers["Kcproxy-Notice"]
+    assert "view-realm of realm-management" in replies[""].headers["Kcproxy-Notice"]
+
+
+async def test_serverinfo_for_a_realms_own_administrator_says_what_newer_versions_leave_out(keycloak: Keycloak, tmp_path: Path) -> None:
+    async with laboratory(keycloak, tmp_path) as lab:
+        client = await lab.make_client()
+        await lab.grant(client, "realm-admin")
+        async with lab.proxy() as proxy:
+            reply = await lab.send(proxy, Attempt(method="GET", path="/admin/serverinfo", token=await lab.token(client)))
+
+    assert reply.status == 200
+    assert ("memoryInfo" in reply.body) is (keycloak.version < "26.4")
+    assert ("administrators of realm master only" in reply.headers.get("Kcproxy-Notice", "")) is (keycloak.version >= "26.4")
+
+
 async def test_without_look_ups_the_first_fix_works_too(keycloak: Keycloak, tmp_path: Path) -> None:
     async with laboratory(keycloak, tmp_path) as lab:
         client = await lab.make_client(fullScopeAllowed=False)
