@@ -19,7 +19,7 @@ from tools.realserver import fetch_distribution
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cases.md"
 HEAD = """# Cases
 
-Reported refusals, made true again on real servers and sent through kcproxy, once without look-ups and once with an inspector account. Written by
+Reported refusals and variants of them, made true again on real servers and sent through kcproxy, once without look-ups and once with an inspector account. Written by
 `python -m tests.live.table`; the tests `tests/live/test_cases_*.py` hold every line of it to the same promises: with an inspector the cause is right, without one
 it is first or among the alternatives and no wrong cause is ever certain, and where the fix is a command, carrying it out to the letter makes the request pass.
 Where the answer is neither 401 nor 403, its body stays as it is and only headers tell the cause, so there is no confidence to show.
