@@ -60,7 +60,7 @@ class Log:
                 self._catch_up()
 
     def _catch_up(self) -> None:
-        """Put finished requests into words, many at once: that takes a fourth of the time of one by one, between other things."""
+        """Put finished requests into words, many at once: that takes a third of the time of one by one, between other things."""
         with self._writing:
             lines = []
             while self._unwritten:
