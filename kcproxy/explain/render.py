@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kcproxy.explain.rules.answers import is_boilerplate
+from kcproxy.explain.text import without_tokens
 from kcproxy.model import Alternative, Caller, Detail, Explanation, Fix, Requirement, RoleSet, TargetKind
 
 MAX_HEADER_CHARACTERS = 1024
@@ -59,7 +60,7 @@ def document(explanation: Explanation, detail: Detail = Detail.FULL) -> dict[str
     if detail is Detail.REFERENCE:
         return {"id": explanation.id}
     verdict, target = explanation.verdict, explanation.request.target
-    path = target.operation.path if target.operation else target.raw_path
+    path = target.operation.path if target.operation else without_tokens(target.raw_path)
     shown: dict[str, Any] = {
         "id": explanation.id,
         "cause": verdict.cause.value,

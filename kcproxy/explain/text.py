@@ -4,6 +4,7 @@ Words that every sentence may use: who, client, realm, where, caller_realm, cont
 roles_phrase. A sentence says who may not do what, and why; a check says how to tell this cause from the others.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -48,8 +49,17 @@ def age(seconds: float) -> str:
     return f"{whole} s"
 
 
+_TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)*")
+
+
+def without_tokens(text: str) -> str:
+    """The text with nothing in it that looks like a token: somebody may have put one into a path, where a name was wanted."""
+    return _TOKEN.sub("[token]", text) if "eyJ" in text else text
+
+
 def shown(value: str, limit: int = 200) -> str:
-    """A name from outside, fit for a sentence: no control characters, no line breaks, of bounded length."""
+    """A name from outside, fit for a sentence: no token, no control characters, no line breaks, of bounded length."""
+    value = without_tokens(value)
     clean = (
         value
         if value.isprintable()
