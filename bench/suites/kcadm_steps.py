@@ -134,7 +134,6 @@ REFUSALS = _steps(
     Step(
         line="config credentials --server $url --realm suite --client robot",
         environment={"KC_CLI_CLIENT_SECRET": "another"},
-        refused=("client",),
     ),
     "config credentials --server $url --realm missing --client robot",
     "config credentials --server $url --realm suite --user ann",
