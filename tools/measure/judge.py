@@ -160,8 +160,8 @@ def _fields(base: Mapping[str, Any], got: Mapping[str, Any]) -> str:
 
 def _listed(names: set[str]) -> str:
     ordered = sorted(names)
-    more = f" and {len(ordered) - FIELDS_NAMED} more" if len(ordered) > FIELDS_NAMED else ""
-    return ", ".join(ordered[:FIELDS_NAMED]) + more
+    # How many others there are hangs on what a realm happens to have set, and is not told.
+    return ", ".join(ordered[:FIELDS_NAMED]) + (" and others" if len(ordered) > FIELDS_NAMED else "")
 
 
 def _effect(base: Any, got: Any) -> str:
