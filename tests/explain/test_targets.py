@@ -85,3 +85,9 @@ def test_an_operation_that_is_refused_with_500_is_explained_as_the_refusal_that_
 )
 def test_other_errors_of_the_server_are_not_called_refusals(method: str, roles: tuple[str, ...]) -> None:
     assert ask(method, _ROTATED, caller=held(*roles), status=500, body={"error": "unknown_error"}, catalog=_TABLE, facts=None) is None
+
+
+def test_before_25_whoami_took_any_token() -> None:
+    told = ask("GET", "/admin/demo/console/whoami", caller=held(), catalog=catalogs.load("24.0.5"), facts=None)
+    assert told is not None
+    assert told.verdict.cause is not Cause.OTHER_ENDPOINT

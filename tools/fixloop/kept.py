@@ -32,7 +32,7 @@ def revision() -> str:
     """The commit that runs, with a + where program or table differ from it; "unknown" outside of a repository."""
     try:
         head = _git("rev-parse", "--short=10", "HEAD").strip()
-        return head + ("+" if _git("status", "--porcelain", "--", "kcproxy", "tools").strip() else "")
+        return head + ("+" if _git("status", "--porcelain", "--", "kcproxy", "tools", ":!tools/fixloop/results").strip() else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

@@ -134,7 +134,7 @@ def other_endpoint(situation: Situation) -> Finding | None:
 
 def console_only(situation: Situation) -> Finding | None:
     """Who the Admin console's user is, Keycloak tells the console alone: the token has to be that client's (AdminConsole.whoAmI)."""
-    if situation.template != _WHOAMI or situation.caller.client_id in {None, _CONSOLE}:
+    if situation.template != _WHOAMI or situation.caller.client_id in {None, _CONSOLE} or situation.version < _CONSOLE_ONLY_SINCE:
         return None
     return found(
         situation,
@@ -149,6 +149,7 @@ def console_only(situation: Situation) -> Finding | None:
 
 _WHOAMI = "/admin/{realm}/console/whoami"
 _CONSOLE = "security-admin-console"
+_CONSOLE_ONLY_SINCE = (25,)
 _NEIGHBOURS = (
     (
         "/protocol/openid-connect/userinfo",
