@@ -60,16 +60,30 @@ def _segment_ambiguity(segment: str, *, last: bool) -> str | None:
     decoded = decode(segment)
     if decoded is None:
         return "an escape that is no UTF-8"
-    # Twice encoded dots or slashes are looked at too: a second reader may decode twice.
-    readings = (decoded, decode(decoded) or decoded)
+    readings = _readings(decoded)
     shapes = {
         "an empty segment": not segment and not last,
         "a dot segment": any(part in _DOTS for reading in readings for part in reading.split("/")),
         "a path parameter (;)": ";" in segment,
         "a backslash": any("\\" in reading for reading in readings),
+        "escapes within escapes": len(readings) > _MOST_READINGS,
         "a control or non-ASCII character": bool(_CONTROL.search(decoded)) or not segment.isascii(),
     }
     return next((name for name, found in shapes.items() if found), None)
+
+
+_MOST_READINGS = 3
+
+
+def _readings(decoded: str) -> list[str]:
+    """What readers see who decode once, twice, and so on: each may take what the one before him passed on. One more than the most: no end in sight."""
+    readings = [decoded]
+    while len(readings) <= _MOST_READINGS:
+        following = decode(readings[-1])
+        if following is None or following == readings[-1]:
+            break
+        readings.append(following)
+    return readings
 
 
 def decode(segment: str) -> str | None:

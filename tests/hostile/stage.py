@@ -74,9 +74,9 @@ class Stage:
     admin_port: int
     folder: Path
     planted: Planted
-    arrived: list[tuple[str, str, str]]
+    arrived: list[tuple[str, str, str]] = field(repr=False)
     """What came to Keycloak's Admin REST API: method, raw target, Authorization."""
-    spans: list[bytes]
+    spans: list[bytes] = field(repr=False)
 
     def send(self, raw: bytes) -> bytes:
         """One request on a connection of its own, and everything that comes back. The connection is closed within seconds, come what may."""
