@@ -30,7 +30,7 @@ class Block:
     injected; None where that depends on what he asks for.
     """
 
-    __slots__ = ("_accounts", "admits", "bare", "body_bytes", "content_type", "head", "own", "plane", "wire")
+    __slots__ = ("_accounts", "admits", "bare", "body_bytes", "content_type", "head", "max_line_bytes", "own", "plane", "wire")
 
     def __init__(self, wire: bytes, head: RequestHead, plane: Plane, body_bytes: int) -> None:
         """``wire``: from the first field to the empty line."""
@@ -38,6 +38,7 @@ class Block:
         self.head = head
         self.plane = plane
         self.body_bytes = body_bytes
+        self.max_line_bytes = plane.settings.limits.max_header_bytes - len(wire)
         self.content_type = head.text(b"content-type")
         self.own = _lines(head.fields) + b"\r\n"
         self.bare = _lines(plane.addressed(head.fields))

@@ -40,7 +40,7 @@ class Lane:
             return None
         end = line.end()
         body_at = end + len(block.wire)
-        if body_at + block.body_bytes != len(wire) or not wire.startswith(block.wire, end):
+        if end > block.max_line_bytes or body_at + block.body_bytes != len(wire) or not wire.startswith(block.wire, end):
             return None
         try:
             crossing = _prepared(service, protocol, block, wire, line)

@@ -128,6 +128,15 @@ async def test_a_first_line_out_of_the_ordinary_takes_the_ordinary_way(quick: Ru
     assert lane.taken == 0
 
 
+async def test_a_head_beyond_the_limit_is_refused_though_its_block_is_known(upstream: RecordingUpstream) -> None:
+    async with running_proxy(upstream.port, lane=True, limits=LimitSettings(max_header_bytes=2048)) as proxy:
+        lane = watch(proxy)
+        async with proxy.connect() as (reader, writer):
+            await ask(reader, writer, GET)
+            assert (await ask(reader, writer, GET.replace(b"42", b"x" * 4000))).status in {400, 431}
+        assert (lane.taken, len(upstream.requests)) == (1, 1)
+
+
 async def test_an_injected_token_is_the_one_in_the_cache(upstream: RecordingUpstream) -> None:
     answering(upstream, lambda _: OK)
     async with running_proxy(upstream.port, lane=True, accounts=(ACCOUNT,)) as proxy:
