@@ -77,7 +77,10 @@ SUITE = Suite(
     name="kcadm",
     library="kcadm.sh (Keycloak's command line)",
     version=VERSION,
-    tests_from=f"a session of {len(SESSION)} commands written here; what each prints is compared word for word, without ids and times",
+    tests_from=(
+        f"a session of {len(SESSION)} commands written here; what each prints is compared word for word, without ids and times. "
+        f"{sum(bool(step.refused) for step in SESSION)} are refused: they have to fail both ways, and what is told through the proxy has to name the missing role"
+    ),
     left_out={},
     adapted="none",
     prepare=_prepare,

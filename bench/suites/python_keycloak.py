@@ -51,7 +51,7 @@ SUITE = Suite(
     version=VERSION,
     tests_from=f"folder `tests` of {REPOSITORY} at v{VERSION}; the package of the registry has none",
     left_out={},
-    adapted="none",
+    adapted="the server runs without the jars of `tests/providers`",
     prepare=_prepare,
     run=run,
 )
