@@ -53,7 +53,7 @@ def checked_out(repository: str, tag: str, *, clones: Path | None, target: Path)
     shutil.rmtree(target, ignore_errors=True)
     try:
         asked(
-            ["git", "-c", "advice.detachedHead=false", "clone", "--quiet", "--depth", "1", "--branch", tag, origin, str(target)],
+            ["git", "clone", "--quiet", "--depth", "1", "--branch", tag, origin, str(target)],
             folder=target.parent,
         )
     except NotHad as error:

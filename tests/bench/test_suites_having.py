@@ -31,7 +31,7 @@ def test_a_clone_gives_the_files_of_the_tag(tmp_path: Path) -> None:
 
 
 def test_a_clone_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(NotHad, match="a clone library in the folder of clones at v1 could not be had: `git -c"):
+    with pytest.raises(NotHad, match="a clone library in the folder of clones at v1 could not be had: `git clone"):
         checked_out("owner/library", "v1", clones=tmp_path, target=tmp_path / "target")
 
 
