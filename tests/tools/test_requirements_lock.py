@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -17,5 +18,23 @@ def test_every_dependency_is_locked_within_its_bounds() -> None:
 
 
 def test_every_pin_has_hashes() -> None:
-    blocks = re.split(r"^(?=[\w.-]+==)", (ROOT / "requirements.lock").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
-    assert all("--hash=sha256:" in block for block in blocks)
+    for lock in ("requirements.lock", "requirements.build.lock"):
+        blocks = re.split(r"^(?=[\w.-]+==)", (ROOT / lock).read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+        assert blocks
+        assert all("--hash=sha256:" in block for block in blocks)
+
+
+def test_nothing_is_locked_that_nobody_needs() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    open_ends = [Requirement(text) for text in (*project["dependencies"], *project["optional-dependencies"]["fast"])]
+    needed: set[str] = set()
+    while open_ends:
+        wanted = open_ends.pop()
+        if wanted.name.lower() in needed:
+            continue
+        needed.add(wanted.name.lower())
+        environments = [{"extra": extra} for extra in ("", *wanted.extras)]
+        further = [Requirement(text) for text in metadata.requires(wanted.name) or ()]
+        open_ends += [one for one in further if one.marker is None or any(one.marker.evaluate(each) for each in environments)]
+    locked = re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {name.replace("_", "-") for name in locked} - {name.replace("_", "-") for name in needed} == set()
