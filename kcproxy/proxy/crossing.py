@@ -155,6 +155,7 @@ class Crossing(Passage):
         self.hub.ended(self)
 
     def _failed(self) -> None:
+        self.protocol.carried()  # nobody is to go on with it
         self.error_kind = KcproxyError.kind
         self.protocol.force_close()
         self.hub.ended(self)
