@@ -35,6 +35,6 @@ USER 65532:65532
 EXPOSE 8180 9180
 STOPSIGNAL SIGTERM
 # Asks the admin port of the process that runs here, wherever file, variables or flags put it.
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["kcproxy", "check", "--ready", "--of-process", "1"]
+HEALTHCHECK --interval=15s --timeout=10s --start-period=15s CMD ["kcproxy", "check", "--ready", "--of-process", "1"]
 ENTRYPOINT ["kcproxy"]
 CMD ["serve", "--config", "/etc/kcproxy/kcproxy.toml"]
