@@ -40,7 +40,9 @@ class Grantee:
     @property
     def option(self) -> str:
         """The option of kcadm.sh that names the account."""
-        by_name = self.username is not None and not (self.username.startswith("-") and self.user_id is not None)
+        # An address may be the name, or what a mapper put into preferred_username instead of it.
+        doubtful = self.username is not None and (self.username.startswith("-") or "@" in self.username)
+        by_name = self.username is not None and not (doubtful and self.user_id is not None)
         return option("--uusername", self.username or "") if by_name else option("--uid", self.user_id or "")
 
 

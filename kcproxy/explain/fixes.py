@@ -45,13 +45,13 @@ def grantee(situation: Situation) -> Grantee | None:
     if realm is None or caller.kind in {CallerKind.ANONYMOUS, CallerKind.UNREADABLE}:
         return None
     stale = facts.service_account_id is not None and is_own_service_account(caller)
-    username = caller.username
+    username = facts.account_name or caller.username
     if username is None and caller.client_id and (caller.kind is CallerKind.SERVICE_ACCOUNT or not (caller.session_id or caller.subject)):
         username = f"service-account-{caller.client_id.lower()}"
     return Grantee(
         realm=realm,
         username=username,
-        user_id=facts.service_account_id if stale else caller.subject,
+        user_id=facts.service_account_id if stale else facts.account_id or caller.subject,
         client_id=caller.client_id,
         client_uuid=facts.client_uuid,
     )

@@ -211,6 +211,8 @@ class Inspector:
             granted = await self._effective(base, account, owner)
         if granted is not None:
             known["granted"] = granted
+        if granted is not None and not is_service_account and "account_name" not in known:
+            await self._name(base, account, known)
         if where.server_wide:
             await self._realm_roles(base, account, caller, client, known)
         if not caller.lightweight and _shows_less(caller, where.container, known):
@@ -220,6 +222,12 @@ class Inspector:
         elsewhere = await self._reader.get(f"{base}/users/{_segment(account)}/role-mappings", "grants", volatile=True)
         if elsewhere.object and granted is not None:
             known["granted_elsewhere"] = _elsewhere(elsewhere.object, where.container)
+
+    async def _name(self, base: str, account: str, known: dict[str, Any]) -> None:
+        """The account's own name: a mapper may have put an address into ``preferred_username``, and commands take the name."""
+        found = (await self._reader.get(f"{base}/users/{_segment(account)}", "account", volatile=True)).object
+        _take(found, known, "username", "account_name", str)
+        _take(found, known, "id", "account_id", str)
 
     async def _fresh_token(self, where: _Where, caller: Caller, client: Mapping[str, Any], account: str, known: dict[str, Any]) -> None:
         """What a token of this client and account would name of the owning client's roles: Keycloak's own example (nothing is issued)."""

@@ -216,6 +216,42 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
+@situation("P-address", "a mapper writes the e-mail address where the name belongs", Cause.ROLE_MISSING, versions=(NEW,), cured=True)
+async def _(lab: Lab) -> Attempt:
+    attempt = await user_holding(lab, path="/users")
+    assert attempt.client is not None
+    config = {"user.attribute": "email", "claim.name": "preferred_username", "access.token.claim": "true", "jsonType.label": "String"}
+    mapper = {"name": "address", "protocol": "openid-connect", "protocolMapper": "oidc-usermodel-property-mapper", "config": config}
+    await lab.admin("POST", f"{_in(lab)}/clients/{attempt.client.uuid}/protocol-mappers/models", mapper)
+    attempt.token = await lab.token(attempt.client, user=attempt.user)
+    return attempt
+
+
+@situation("P-no-sub", "a user's token without sub, for want of the client scope basic", Cause.ROLE_MISSING, versions=(NEW, MIDDLE))
+async def _(lab: Lab) -> Attempt:
+    attempt = await user_holding(lab, path="/users")
+    assert attempt.client is not None
+    basic = next(scope["id"] for scope in await lab.admin("GET", f"{_in(lab)}/client-scopes") if scope["name"] == "basic")
+    await lab.admin("DELETE", f"{_in(lab)}/clients/{attempt.client.uuid}/default-client-scopes/{basic}")
+    attempt.token = await lab.token(attempt.client, user=attempt.user)
+    return attempt
+
+
+@situation(
+    "F-anew", "the realm was deleted and created anew, and the grants of master with it", Cause.ROLE_REVOKED, versions=(NEW,), cured=True
+)
+async def _(lab: Lab) -> Attempt:
+    realm = await lab.make_realm()
+    caller = await lab.make_client("master")
+    await lab.grant(caller, "view-users", owner=f"{realm}-realm")
+    token = await lab.token(caller)
+    await lab.admin("DELETE", f"/admin/realms/{realm}")
+    await lab.admin("POST", "/admin/realms", {"realm": realm, "enabled": True})
+    await lab.log_in()
+    await let_inspector_look(lab, realm)
+    return Attempt(method="GET", path=f"{_in(lab, realm)}/users", token=token, client=caller)
+
+
 # guards, built-ins, permissions
 
 
