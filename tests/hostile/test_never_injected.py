@@ -164,8 +164,8 @@ def test_a_hostile_token_opens_nothing_and_costs_nothing(running: Stage, kind: s
 
 
 def test_nothing_of_all_that_is_a_failure_in_the_log(running: Stage) -> None:
-    """Comes last: a refusal is an answer, an exception is none."""
-    for target, field in itertools.product(AMBIGUOUS[:6], FIELDS[:4]):
+    """A refusal is an answer, an exception is none; whatever came before is looked at too."""
+    for target, field in itertools.product(AMBIGUOUS, FIELDS[:4]):
         ask(running, "GET", target, field, "Connection: close")
     log = (Path(running.folder) / "log").read_text(encoding="utf-8")
     assert "Traceback" not in log
