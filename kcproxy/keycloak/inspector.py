@@ -14,8 +14,21 @@ from urllib.parse import quote
 from kcproxy.explain.claims import realm_roles_of, roles_of_client
 from kcproxy.explain.rules.answers import is_boilerplate
 from kcproxy.explain.situation import is_own_service_account, owner_of_roles
-from kcproxy.keycloak.reader import NONE, Fields, Reader, Reading
-from kcproxy.keycloak.signatures import is_signed_by, key_ids
+from kcproxy.keycloak.documents import (
+    addressing,
+    is_offline,
+    is_readable,
+    public_facts,
+    role_names,
+    roles_elsewhere,
+    segment,
+    session_in,
+    shows_less,
+    take,
+    writes_sub,
+)
+from kcproxy.keycloak.reader import Reader
+from kcproxy.keycloak.signatures import is_signed_by
 from kcproxy.keycloak.tokens import TokenSource
 from kcproxy.keycloak.upstream import Upstream
 from kcproxy.model import Answer, Caller, CallerKind, Facts, RequestFacts, TargetKind
@@ -27,8 +40,6 @@ LEAST_ROLES = ("view-clients", "view-realm", "view-users")
 
 _SHARE_OF_BUDGET = 0.9  # what is left is for putting the answer together
 _CLAIM_DOUBT_SECONDS = 30
-_PAIRWISE, _SUB = "oidc-sha256-pairwise-sub-mapper", "oidc-sub-mapper"
-_NO_REALM = "Realm does not exist"
 _MAX_SESSIONS = 500  # of a client with more, a session that is not among these may still be alive
 
 
@@ -53,7 +64,7 @@ class Inspector:
 
     async def facts(self, request: RequestFacts, caller: Caller, answer: Answer, authorization: str | None = None) -> Facts | None:
         """What is known about the caller's own account, client and realm; None where nothing was asked. Never raises."""
-        if request.target.kind not in {TargetKind.ADMIN, TargetKind.ADMIN_UNKNOWN} or not _is_readable(caller):
+        if request.target.kind not in {TargetKind.ADMIN, TargetKind.ADMIN_UNKNOWN} or not is_readable(caller):
             return None
         known: dict[str, Any] = {}
         try:
@@ -84,7 +95,7 @@ class Inspector:
 
     async def _is_genuine(self, caller: Caller, authorization: str | None) -> bool:
         """Whether the token is the realm's own, where the refusal's words leave it open that Keycloak ever saw it: a gateway believes anything."""
-        keys = await self._reader.get(f"/realms/{_segment(caller.realm or '')}/protocol/openid-connect/certs", "keys", public=True)
+        keys = await self._reader.get(f"/realms/{segment(caller.realm or '')}/protocol/openid-connect/certs", "keys", public=True)
         token = (authorization or "").partition(" ")[2].strip()
         return bool(token and keys.object and is_signed_by(token, keys.object))
 
@@ -93,12 +104,12 @@ class Inspector:
     async def _why_not_believed(self, request: RequestFacts, caller: Caller, authorization: str | None, known: dict[str, Any]) -> None:
         if caller.realm is None:
             return
-        base = f"/realms/{_segment(caller.realm)}"
+        base = f"/realms/{segment(caller.realm)}"
         discovery, keys = await asyncio.gather(
-            self._reader.get(f"{base}/.well-known/openid-configuration", "discovery", public=True, fields=_addressing(request)),
+            self._reader.get(f"{base}/.well-known/openid-configuration", "discovery", public=True, fields=addressing(request)),
             self._reader.get(f"{base}/protocol/openid-connect/certs", "keys", public=True),
         )
-        _public(discovery, keys, known)
+        public_facts(discovery, keys, known)
         token = (authorization or "").partition(" ")[2].strip()
         signed = is_signed_by(token, keys.object) if token and keys.object else None
         if signed is not None:
@@ -109,8 +120,8 @@ class Inspector:
             await self._who_is_left(caller, caller.realm, known)
 
     async def _who_is_left(self, caller: Caller, realm: str, known: dict[str, Any]) -> None:
-        base = f"/admin/realms/{_segment(realm)}"
-        if caller.subject is not None and not _is_offline(caller):
+        base = f"/admin/realms/{segment(realm)}"
+        if caller.subject is not None and not is_offline(caller):
             looked = self._account(base, caller, known), self._session(base, caller, known)
             client, *_ = await asyncio.gather(self._client(realm, caller.client_id, known), self._realm(realm, known), *looked)
             if known.get("account_known") is False and caller.session_id is not None:
@@ -125,40 +136,40 @@ class Inspector:
         await self._session_of_client(base, caller, client, known)
         if known.get("account_id") is not None:
             await self._account(base, caller, known)
-        elif any(_writes_sub(mapper) for mapper in await self._mappers_of(base, caller, client) or []):
+        elif any(writes_sub(mapper) for mapper in await self._mappers_of(base, caller, client) or []):
             del known["account_known"]
 
     async def _account(self, base: str, caller: Caller, known: dict[str, Any]) -> None:
         account = known.get("account_id") or caller.subject
         if account is None:
             return
-        found = await self._reader.get(f"{base}/users/{_segment(account)}", "account", volatile=True)
+        found = await self._reader.get(f"{base}/users/{segment(account)}", "account", volatile=True)
         if found.status in {200, 404}:
             known["account_known"] = found.status == 200
         if isinstance(found.object.get("enabled"), bool):
             known["account_enabled"] = found.object["enabled"]
-        _take(found.object, known, "notBefore", "account_not_before_epoch_seconds", int)
+        take(found.object, known, "notBefore", "account_not_before_epoch_seconds", int)
 
     async def _session(self, base: str, caller: Caller, known: dict[str, Any]) -> None:
         """Whether the account of ``sub`` has the session of the token."""
         if caller.session_id is None or caller.subject is None:
             return
-        sessions = (await self._reader.get(f"{base}/users/{_segment(caller.subject)}/sessions", "sessions", volatile=True)).items
+        sessions = (await self._reader.get(f"{base}/users/{segment(caller.subject)}/sessions", "sessions", volatile=True)).items
         if sessions is not None:
-            known["session_alive"] = _session_in(sessions, caller) is not None
+            known["session_alive"] = session_in(sessions, caller) is not None
 
     async def _session_of_client(self, base: str, caller: Caller, client: Mapping[str, Any], known: dict[str, Any]) -> None:
         """The session by the client's list: for offline sessions, and for tokens that name no account (lightweight ones)."""
         if caller.session_id is None or not isinstance(client.get("id"), str):
             return
-        path = f"{base}/clients/{_segment(client['id'])}"
-        kinds = ("user-sessions", "offline-sessions") if _is_offline(caller) else ("user-sessions",)
+        path = f"{base}/clients/{segment(client['id'])}"
+        kinds = ("user-sessions", "offline-sessions") if is_offline(caller) else ("user-sessions",)
         lists = [(await self._reader.get(f"{path}/{kind}?first=0&max={_MAX_SESSIONS}", "sessions", volatile=True)).items for kind in kinds]
-        session = next((found for items in lists if (found := _session_in(items or [], caller))), None)
+        session = next((found for items in lists if (found := session_in(items or [], caller))), None)
         if session is not None:
             known["session_alive"] = True
-            _take(session, known, "userId", "account_id", str)
-            _take(session, known, "username", "account_name", str)
+            take(session, known, "userId", "account_id", str)
+            take(session, known, "username", "account_name", str)
         elif all(items is not None and len(items) < _MAX_SESSIONS for items in lists):
             known["session_alive"] = False
 
@@ -168,7 +179,7 @@ class Inspector:
         container, home = owner_of_roles(caller, request.target.realm)
         if home is None or not self._covers(home):
             return
-        base = f"/admin/realms/{_segment(home)}"
+        base = f"/admin/realms/{segment(home)}"
         owner, client, *_ = await asyncio.gather(
             self._find_client(base, container),
             self._client(home, caller.client_id, known),
@@ -190,7 +201,7 @@ class Inspector:
         uuid, realm = request.target.parameters.get("client-uuid"), request.target.realm
         if uuid is None or realm is None or not {"view-clients", "manage-clients"} & set(known.get("granted") or ()):
             return
-        built_in = await self._find_client(f"/admin/realms/{_segment(realm)}", "realm-management")
+        built_in = await self._find_client(f"/admin/realms/{segment(realm)}", "realm-management")
         if built_in is not None:
             known["target_is_built_in"] = built_in == uuid
 
@@ -215,26 +226,26 @@ class Inspector:
             await self._name(base, account, known)
         if where.server_wide:
             await self._realm_roles(base, account, caller, client, known)
-        if not caller.lightweight and _shows_less(caller, where.container, known):
+        if not caller.lightweight and shows_less(caller, where.container, known):
             await self._fresh_token(where, caller, client, account, known)
         if not is_service_account and service_account is not None:
             known["granted_to_service_account"] = await self._effective(base, service_account, owner)
-        elsewhere = await self._reader.get(f"{base}/users/{_segment(account)}/role-mappings", "grants", volatile=True)
+        elsewhere = await self._reader.get(f"{base}/users/{segment(account)}/role-mappings", "grants", volatile=True)
         if elsewhere.object and granted is not None:
-            known["granted_elsewhere"] = _elsewhere(elsewhere.object, where.container)
+            known["granted_elsewhere"] = roles_elsewhere(elsewhere.object, where.container)
 
     async def _name(self, base: str, account: str, known: dict[str, Any]) -> None:
         """The account's own name: a mapper may have put an address into ``preferred_username``, and commands take the name."""
-        found = (await self._reader.get(f"{base}/users/{_segment(account)}", "account", volatile=True)).object
-        _take(found, known, "username", "account_name", str)
-        _take(found, known, "id", "account_id", str)
+        found = (await self._reader.get(f"{base}/users/{segment(account)}", "account", volatile=True)).object
+        take(found, known, "username", "account_name", str)
+        take(found, known, "id", "account_id", str)
 
     async def _fresh_token(self, where: _Where, caller: Caller, client: Mapping[str, Any], account: str, known: dict[str, Any]) -> None:
         """What a token of this client and account would name of the owning client's roles: Keycloak's own example (nothing is issued)."""
         if not isinstance(client.get("id"), str):
             return
-        query = f"scope={quote(' '.join(caller.scopes), safe='')}&userId={_segment(account)}"
-        path = f"{where.base}/clients/{_segment(client['id'])}/evaluate-scopes/generate-example-access-token?{query}"
+        query = f"scope={quote(' '.join(caller.scopes), safe='')}&userId={segment(account)}"
+        path = f"{where.base}/clients/{segment(client['id'])}/evaluate-scopes/generate-example-access-token?{query}"
         token = await self._reader.get(path, "example token", volatile=True)
         if token.status != 200 or not isinstance(token.json, dict):
             return
@@ -243,37 +254,37 @@ class Inspector:
 
     async def _realm_roles(self, base: str, account: str, caller: Caller, client: Mapping[str, Any], known: dict[str, Any]) -> None:
         """Realm roles of master, which open server-wide operations: granted, and let through by the client."""
-        path = f"{base}/users/{_segment(account)}/role-mappings/realm/composite"
-        granted = _names((await self._reader.get(path, "grants", volatile=True)).items)
+        path = f"{base}/users/{segment(account)}/role-mappings/realm/composite"
+        granted = role_names((await self._reader.get(path, "grants", volatile=True)).items)
         if granted is not None:
             known["realm_roles_granted"] = granted
         if client.get("fullScopeAllowed") is not False or not isinstance(client.get("id"), str):
             return
         scope = quote(" ".join(caller.scopes), safe="")
-        path = f"{base}/clients/{_segment(client['id'])}/evaluate-scopes/scope-mappings/master/granted?scope={scope}"
-        in_scope = _names((await self._reader.get(path, "scope", volatile=True)).items)
+        path = f"{base}/clients/{segment(client['id'])}/evaluate-scopes/scope-mappings/master/granted?scope={scope}"
+        in_scope = role_names((await self._reader.get(path, "scope", volatile=True)).items)
         if in_scope is not None:
             known["realm_roles_in_scope"] = in_scope
 
     async def _service_account(self, base: str, client: Mapping[str, Any]) -> str | None:
         if not client.get("serviceAccountsEnabled") or not isinstance(client.get("id"), str):
             return None
-        path = f"{base}/clients/{_segment(client['id'])}/service-account-user"
+        path = f"{base}/clients/{segment(client['id'])}/service-account-user"
         found = (await self._reader.get(path, "service account", volatile=True)).object.get("id")
         return found if isinstance(found, str) else None
 
     async def _effective(self, base: str, account: str, owner: str) -> tuple[str, ...] | None:
-        path = f"{base}/users/{_segment(account)}/role-mappings/clients/{_segment(owner)}/composite"
-        return _names((await self._reader.get(path, "grants", volatile=True)).items)
+        path = f"{base}/users/{segment(account)}/role-mappings/clients/{segment(owner)}/composite"
+        return role_names((await self._reader.get(path, "grants", volatile=True)).items)
 
     async def _scope(self, base: str, caller: Caller, owner: str, client: Mapping[str, Any], known: dict[str, Any]) -> None:
         if not isinstance(client.get("id"), str):
             return
         scope = quote(" ".join(caller.scopes), safe="")
-        path = f"{base}/clients/{_segment(client['id'])}/evaluate-scopes/scope-mappings/{_segment(owner)}/granted?scope={scope}"
-        names = _names((await self._reader.get(path, "scope", volatile=True)).items)
-        if names is not None:
-            known["in_scope"] = names
+        path = f"{base}/clients/{segment(client['id'])}/evaluate-scopes/scope-mappings/{segment(owner)}/granted?scope={scope}"
+        found = role_names((await self._reader.get(path, "scope", volatile=True)).items)
+        if found is not None:
+            known["in_scope"] = found
 
     async def _mappers(self, base: str, caller: Caller, client: Mapping[str, Any], known: dict[str, Any]) -> None:
         mappers = await self._mappers_of(base, caller, client)
@@ -286,7 +297,7 @@ class Inspector:
         if not isinstance(client.get("id"), str):
             return None
         scope = quote(" ".join(caller.scopes), safe="")
-        path = f"{base}/clients/{_segment(client['id'])}/evaluate-scopes/protocol-mappers?scope={scope}"
+        path = f"{base}/clients/{segment(client['id'])}/evaluate-scopes/protocol-mappers?scope={scope}"
         mappers = (await self._reader.get(path, "mappers", volatile=True)).items
         if mappers is None:
             return None
@@ -298,17 +309,17 @@ class Inspector:
     async def _realm(self, realm: str | None, known: dict[str, Any]) -> None:
         if realm is None or not self._covers(realm):
             return
-        found = (await self._reader.get(f"/admin/realms/{_segment(realm)}", "realm", volatile=True)).object
-        _take(found, known, "adminPermissionsEnabled", "admin_permissions_enabled", bool)
-        _take(found, known, "organizationsEnabled", "organizations_enabled", bool)
-        _take(found, known, "enabled", "realm_enabled", bool)
-        _take(found, known, "sslRequired", "ssl_required", str)
-        _take(found, known, "notBefore", "realm_not_before_epoch_seconds", int)
+        found = (await self._reader.get(f"/admin/realms/{segment(realm)}", "realm", volatile=True)).object
+        take(found, known, "adminPermissionsEnabled", "admin_permissions_enabled", bool)
+        take(found, known, "organizationsEnabled", "organizations_enabled", bool)
+        take(found, known, "enabled", "realm_enabled", bool)
+        take(found, known, "sslRequired", "ssl_required", str)
+        take(found, known, "notBefore", "realm_not_before_epoch_seconds", int)
 
     async def _client(self, realm: str, client_id: str | None, known: dict[str, Any]) -> Mapping[str, Any]:
         if client_id is None:
             return {}
-        path = f"/admin/realms/{_segment(realm)}/clients?clientId={quote(client_id, safe='')}"
+        path = f"/admin/realms/{segment(realm)}/clients?clientId={quote(client_id, safe='')}"
         items = (await self._reader.get(path, "client", volatile=True)).items
         if items is None:
             return {}
@@ -316,14 +327,14 @@ class Inspector:
         if not found and not await self._sees_clients(realm):
             return {}
         known["client_known"] = bool(found)
-        _take(found, known, "id", "client_uuid", str)
-        _take(found, known, "enabled", "client_enabled", bool)
-        _take(found, known, "bearerOnly", "client_bearer_only", bool)
-        _take(found, known, "publicClient", "client_public", bool)
-        _take(found, known, "serviceAccountsEnabled", "service_accounts_enabled", bool)
-        _take(found, known, "directAccessGrantsEnabled", "direct_grants_enabled", bool)
-        _take(found, known, "fullScopeAllowed", "full_scope", bool)
-        _take(found, known, "notBefore", "client_not_before_epoch_seconds", int)
+        take(found, known, "id", "client_uuid", str)
+        take(found, known, "enabled", "client_enabled", bool)
+        take(found, known, "bearerOnly", "client_bearer_only", bool)
+        take(found, known, "publicClient", "client_public", bool)
+        take(found, known, "serviceAccountsEnabled", "service_accounts_enabled", bool)
+        take(found, known, "directAccessGrantsEnabled", "direct_grants_enabled", bool)
+        take(found, known, "fullScopeAllowed", "full_scope", bool)
+        take(found, known, "notBefore", "client_not_before_epoch_seconds", int)
         if found:
             attributes = found.get("attributes") or {}
             known["lightweight"] = attributes.get("client.use.lightweight.access.token.enabled") == "true"
@@ -332,7 +343,7 @@ class Inspector:
     async def _sees_clients(self, realm: str) -> bool:
         """Whether an empty list means that there is none: without view-clients some versions answer 200 and an empty list too."""
         built_in = "master-realm" if realm == "master" else "realm-management"
-        return await self._find_client(f"/admin/realms/{_segment(realm)}", built_in) is not None
+        return await self._find_client(f"/admin/realms/{segment(realm)}", built_in) is not None
 
     async def _find_client(self, base: str, client_id: str) -> str | None:
         items = (await self._reader.get(f"{base}/clients?clientId={quote(client_id, safe='')}", "client")).items
@@ -360,79 +371,3 @@ def inspector_of(settings: Settings, upstream: Upstream, tokens: TokenSource, ob
         max_per_second=own.max_lookups_per_second,
     )
     return Inspector(reader, budget_seconds=own.budget_seconds)
-
-
-def _addressing(request: RequestFacts) -> Fields:
-    """What Keycloak takes its own address, and so the issuer, from: as the request brought it, or the document would be another one."""
-    return tuple(
-        (name, value) for name, value in sorted(request.headers.items()) if name in {"host", "forwarded"} or name.startswith("x-forwarded-")
-    )
-
-
-def _public(discovery: Reading, keys: Reading, known: dict[str, Any]) -> None:
-    if discovery.status == 200:
-        known["realm_known"] = True
-    elif discovery.status == 404 and isinstance(discovery.json, dict) and discovery.json.get("error") == _NO_REALM:
-        known["realm_known"] = False  # in Keycloak's own words: a gateway may hide the document too
-    issuer = discovery.object.get("issuer")
-    if isinstance(issuer, str):
-        known["issuer"] = issuer
-    ids = key_ids(keys.object) if keys is not NONE else None
-    if ids is not None:
-        known["key_ids"] = ids
-
-
-def _take(found: Mapping[str, Any], known: dict[str, Any], field: str, name: str, kind: type) -> None:
-    value = found.get(field)
-    if isinstance(value, kind):
-        known[name] = value
-
-
-def _names(items: list[Any] | None) -> tuple[str, ...] | None:
-    if items is None:
-        return None
-    return tuple(sorted(item["name"] for item in items if isinstance(item, dict) and isinstance(item.get("name"), str)))
-
-
-def _elsewhere(mappings: Mapping[str, Any], container: str) -> tuple[str, ...]:
-    """Every directly mapped role that is not the owning client's, as words; the diagnosis keeps those of a needed name."""
-    realm = [f"realm role {item.get('name')}" for item in mappings.get("realmMappings") or [] if isinstance(item, dict)]
-    clients = mappings.get("clientMappings") or {}
-    own = [
-        f"role {item.get('name')} of client {client}"
-        for client, mapping in clients.items()
-        if client != container and isinstance(mapping, dict)
-        for item in mapping.get("mappings") or []
-        if isinstance(item, dict)
-    ]
-    return tuple(realm + own)
-
-
-def _writes_sub(mapper: Any) -> bool:
-    """Whether a mapper writes something else than the account's id into ``sub``."""
-    kind = mapper.get("protocolMapper") if isinstance(mapper, dict) else None
-    config = mapper.get("config") if isinstance(mapper, dict) else None
-    return kind == _PAIRWISE or (kind != _SUB and isinstance(config, dict) and config.get("claim.name") == "sub")
-
-
-def _shows_less(caller: Caller, container: str, known: Mapping[str, Any]) -> bool:
-    """Whether the account holds roles that the token does not name."""
-    more = set(known.get("granted") or ()) - set(caller.client_roles.get(container, ()))
-    return bool(more or set(known.get("realm_roles_granted") or ()) - set(caller.realm_roles))
-
-
-def _session_in(sessions: list[Any], caller: Caller) -> Mapping[str, Any] | None:
-    return next((item for item in sessions if isinstance(item, dict) and item.get("id") == caller.session_id), None)
-
-
-def _is_offline(caller: Caller) -> bool:
-    """Whether the token may live on an offline session: by its scope, or as newer versions say in its id."""
-    return "offline_access" in caller.scopes or (caller.token_id or "").startswith("of")
-
-
-def _segment(value: str) -> str:
-    return quote(value, safe="")
-
-
-def _is_readable(caller: Caller) -> bool:
-    return caller.kind not in {CallerKind.ANONYMOUS, CallerKind.UNREADABLE}
