@@ -32,9 +32,6 @@ from kcproxy.settings import Settings
 
 Reload = Callable[[], Settings]
 
-_COLLECT_AFTER = 10_000
-"""New objects before the youngest are looked through; Python's own 700 are what two dozen requests under way amount to."""
-
 _FAREWELL_SECONDS = 0.5
 """How long idle connections stay when a drain begins: who sends in this moment is served, and told that it was the last time."""
 
@@ -228,10 +225,9 @@ class Process:
 
 
 def _settle_memory() -> None:
-    """What is there at the start stays until the end: no collection has to look at it, and those that come may come less often."""
+    """What is there at the start stays until the end: no collection has to look at it."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER)
 
 
 def _accept_the_rest(listening: socket.socket) -> list[socket.socket]:
