@@ -13,7 +13,7 @@ from kcproxy.explain.situation import grants_are_live, owner_of_roles, version_k
 from kcproxy.keycloak.inspector import inspector_of
 from kcproxy.keycloak.session import SessionUpstream
 from kcproxy.keycloak.tokens import TokenSource
-from kcproxy.model import Answer, Caller, CallerKind, Explanation, Facts, RequestFacts, RoleSet
+from kcproxy.model import Answer, Caller, CallerKind, Explanation, Facts, RequestFacts, Requirement, RoleSet
 from kcproxy.settings import Settings
 
 _FORBIDDEN = Answer(status=403, json={"error": "HTTP 403 Forbidden"})
@@ -107,6 +107,8 @@ def examine(settings: Settings, catalog: Catalog, patient: Patient, *, version: 
 
 def _counting(catalog: Catalog, facts: Facts, *, live: bool) -> RoleSet:
     """What the service account can act with: granted, let through the scope, and on older versions written into its tokens."""
+    if not live and facts.fresh_token_roles is not None:
+        return tuple(sorted(catalog.closure(facts.fresh_token_roles)))
     if not live and facts.role_mapper_attached is False:
         return ()
     roles = catalog.closure(facts.granted or ())
@@ -122,9 +124,17 @@ def _verdict(catalog: Catalog, patient: Patient, counting: RoleSet, facts: Facts
         return Verdict.UNKNOWN
     if facts.client_enabled is False or not facts.service_accounts_enabled or facts.realm_enabled is False:
         return Verdict.NO
-    if catalog.satisfies(counting, requirement.any_of):
+    if catalog.satisfies(counting, requirement.any_of) or _holds_realm_role(requirement, facts):
         return Verdict.YES
     return Verdict.REDUCED if catalog.satisfies(counting, requirement.admits) else Verdict.NO
+
+
+def _holds_realm_role(requirement: Requirement, facts: Facts) -> bool:
+    """Whether a realm role of master opens a server-wide operation: looked up for those, granted and let through."""
+    counting = set(facts.realm_roles_granted or ())
+    if not facts.full_scope:
+        counting &= set(facts.realm_roles_in_scope or ())
+    return any(counting.issuperset(roles) for roles in requirement.master_realm_roles)
 
 
 def _explained(catalog: Catalog, patient: Patient, facts: Facts, version: str | None, now: float) -> Explanation | None:
@@ -157,6 +167,11 @@ def _obstacles(patient: Patient, facts: Facts, *, live: bool) -> Iterator[str]:
         yield f"Client {client} has no service account: tick Service accounts roles in its Capability config."
     if not live and facts.role_mapper_attached is False:
         yield f"No mapper writes client roles into the tokens of {client}: the client scope roles is missing, and this version reads roles from the token."
+    unwritten = (
+        sorted(set(facts.granted or ()) - set(facts.fresh_token_roles or ())) if not live and facts.fresh_token_roles is not None else []
+    )
+    if unwritten and facts.full_scope and facts.role_mapper_attached:
+        yield f"A token of {client} fetched now would not name {', '.join(unwritten)}: a mapper is limited, and this version reads roles from the token."
     kept_back = sorted(set(facts.granted or ()) - set(facts.in_scope or ())) if facts.full_scope is False else []
     if kept_back:
         yield f"Full scope is off, and the scope of {client} does not let through: {', '.join(kept_back)}."

@@ -99,3 +99,38 @@ def test_on_versions_that_read_the_token_a_missing_mapper_is_in_the_way(monkeypa
 
 def test_an_inspector_that_sees_nothing_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _examined(monkeypatch, None) is None
+
+
+@pytest.mark.parametrize(
+    ("granted", "scope", "verdict"),
+    [
+        (("create-realm",), {"full_scope": True}, Verdict.YES),
+        (("create-realm",), {"full_scope": False, "realm_roles_in_scope": ()}, Verdict.NO),
+        (("default-roles-master",), {"full_scope": True}, Verdict.NO),
+    ],
+)
+def test_a_server_wide_call_is_judged_by_the_realm_role_that_opens_it(
+    monkeypatch: pytest.MonkeyPatch, granted: tuple[str, ...], scope: dict[str, object], verdict: Verdict
+) -> None:
+    facts = Facts(**{**HEALTHY, **scope}, granted=(), realm_roles_granted=granted)
+
+    async def look(settings: Settings, patient: Patient) -> Facts | None:
+        return facts
+
+    monkeypatch.setattr(examination, "look", look)
+    settings = Settings(upstream=UpstreamSettings(scheme="http", host="localhost", port=1))
+    patient = Patient(realm="master", client_id="app", call=asked(TABLE, "POST", "/admin/realms"))
+    found = examine(settings, TABLE, patient, version=None, asked=True, now=0)
+
+    assert found is not None
+    assert found.verdict is verdict
+
+
+def test_where_the_token_decides_a_mapper_that_writes_less_than_is_granted_is_an_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = Facts(**HEALTHY, granted=("view-users",), fresh_token_roles=())
+
+    found = _examined(monkeypatch, facts, table=OLD_TABLE)
+
+    assert found is not None
+    assert (found.verdict, found.counting) == (Verdict.NO, ())
+    assert any("would not name view-users" in line for line in found.obstacles)
