@@ -1,6 +1,7 @@
 """``kcproxy doctor``: the inspector's view of one client, and the commands that make an inspector."""
 
 import tomllib
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,13 @@ from kcproxy.settings import Settings, UpstreamSettings
 from tests.cli.running import run, run_json
 from tests.explain.stage import OLD_TABLE, TABLE
 
-HEALTHY = {"client_known": True, "client_enabled": True, "service_accounts_enabled": True, "full_scope": True, "role_mapper_attached": True}
+HEALTHY: dict[str, Any] = {
+    "client_known": True,
+    "client_enabled": True,
+    "service_accounts_enabled": True,
+    "full_scope": True,
+    "role_mapper_attached": True,
+}
 
 
 def test_the_inspectors_commands_give_it_its_least_roles_and_nothing_else() -> None:
@@ -110,7 +117,7 @@ def test_an_inspector_that_sees_nothing_is_no_answer(monkeypatch: pytest.MonkeyP
     ],
 )
 def test_a_server_wide_call_is_judged_by_the_realm_role_that_opens_it(
-    monkeypatch: pytest.MonkeyPatch, granted: tuple[str, ...], scope: dict[str, object], verdict: Verdict
+    monkeypatch: pytest.MonkeyPatch, granted: tuple[str, ...], scope: dict[str, Any], verdict: Verdict
 ) -> None:
     facts = Facts(**{**HEALTHY, **scope}, granted=(), realm_roles_granted=granted)
 
