@@ -76,7 +76,7 @@ def _remarks(entry: Entry) -> Iterator[str]:
     need = entry.requirement
     if entry.operation.features:
         yield f"feature {', '.join(code(name) for name in entry.operation.features)} has to be switched on"
-    if need.master_realm_roles and need.least is not None:
+    if need.master_realm_roles and need.least is not None and entry.master is None:
         yield f"also with the realm role {' or '.join(_roles(roles) for roles in need.master_realm_roles)} of master"
     if entry.master is not None and entry.master.any_of != need.any_of:
         yield f"callers of master: {least_text(entry.master)}"
