@@ -88,7 +88,7 @@ def _examined(monkeypatch: pytest.MonkeyPatch, facts: Facts | None, *, table: Ca
     ],
 )
 def test_what_is_in_the_way_is_named(monkeypatch: pytest.MonkeyPatch, facts: dict[str, object], verdict: Verdict, obstacle: str) -> None:
-    found = _examined(monkeypatch, Facts(**{**HEALTHY, **facts}))  # type: ignore[arg-type]
+    found = _examined(monkeypatch, Facts(**{**HEALTHY, **facts}))
 
     assert found is not None
     assert found.verdict is verdict
@@ -96,7 +96,7 @@ def test_what_is_in_the_way_is_named(monkeypatch: pytest.MonkeyPatch, facts: dic
 
 
 def test_on_versions_that_read_the_token_a_missing_mapper_is_in_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    facts = Facts(**{**HEALTHY, "granted": ("view-users",), "role_mapper_attached": False})  # type: ignore[arg-type]
+    facts = Facts(**{**HEALTHY, "granted": ("view-users",), "role_mapper_attached": False})
 
     old, new = _examined(monkeypatch, facts, table=OLD_TABLE), _examined(monkeypatch, facts)
     assert old is not None
