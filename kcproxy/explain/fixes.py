@@ -22,7 +22,7 @@ def fixes(situation: Situation, verdict: Verdict, console_base: str | None) -> t
 
 
 def _in_words(situation: Situation, verdict: Verdict) -> tuple[Fix, ...]:
-    values = named(situation, roles=list_of(verdict.missing) or "the role")
+    values = named(situation, roles=list_of(verdict.missing) or "the role in question")
     return tuple(
         Fix(
             summary=remedy.summary.format_map(values),
