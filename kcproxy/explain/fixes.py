@@ -22,7 +22,9 @@ def fixes(situation: Situation, verdict: Verdict, console_base: str | None) -> t
 
 
 def _in_words(situation: Situation, verdict: Verdict) -> tuple[Fix, ...]:
-    values = named(situation, roles=list_of(verdict.missing) or "the role in question")
+    requirement = situation.requirement
+    least = requirement.least if requirement is not None and verdict.cause is Cause.TOKEN_OF_OTHER_REALM else None
+    values = named(situation, roles=list_of(verdict.missing or least or ()) or "the role in question")
     return tuple(
         Fix(
             summary=remedy.summary.format_map(values),
