@@ -46,6 +46,10 @@ class Callers:
             self._tokens[key] = asyncio.ensure_future(makers[kind](roles))
         return await self._tokens[key]
 
+    def spent(self, roles: RoleSet, kind: Kind) -> None:
+        """Make a new caller the next time: this one's session has ended."""
+        self._tokens.pop((kind, roles), None)
+
     async def master_roles(self) -> "MasterRoles":
         """The roles of `{realm}-realm` in the master realm."""
         if self._master is None:

@@ -17,6 +17,8 @@ from tools.measure.stage import Realm, Scope
 
 ADMIN_PATHS = "/admin/"
 TRIES_AFTER_SERVER_ERROR = 2
+ENDS_OWN_SESSION = "/impersonation"
+"""A person who impersonates somebody of his own realm is logged out by it: his token gets 401 afterwards."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,9 +99,12 @@ class Workbench:
         async def by_caller(stand: Stand, request: Request) -> Answer:
             token = await stand.callers.token(roles, kind)
             server = stand.realm.server
-            return await server.call(
+            answer = await server.call(
                 request.method, request.path, token=token, query=request.query, body=request.body, accept=request.accept
             )
+            if kind is Kind.HUMAN and answer.succeeded and self.operation.path.endswith(ENDS_OWN_SESSION):
+                stand.callers.spent(roles, kind)
+            return answer
 
         return await self.attempt_by(by_caller)
 
