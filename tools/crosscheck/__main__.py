@@ -113,11 +113,13 @@ class Check:
         things = self._shared if reading and self._shared else Things(realm=self.realm)
         if cell.mapped and not cell.row["path"].endswith("/composites"):
             things = Things(realm=self.realm, given={"client": self.realm.management})
-        path, body = path_of(cell.row["method"], cell.row["path"], things), body_of(cell.operation, things)
-        data, media_type = body or (None, "")
+        path = path_of(cell.row["method"], cell.row["path"], things)
+        data: bytes | None
         if cell.mapped:
             mapped = {"id": self.realm.roles[cell.mapped], "name": cell.mapped, "clientRole": True, "containerId": self.realm.management}
-            data = json.dumps([mapped]).encode()
+            data, media_type = json.dumps([mapped]).encode(), "application/json"
+        else:
+            data, media_type = body_of(cell.operation, things) or (None, "")
         path += f"?{cell.query}" if cell.query else ""
         return self.realm.server.send(cell.row["method"], path, token=self._token(role), data=data, media_type=media_type)
 
