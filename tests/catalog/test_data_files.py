@@ -40,7 +40,9 @@ def test_what_no_role_of_a_realm_opens_names_the_role_of_master_that_does(versio
     assert rows["POST /admin/realms"]["anyOf"] == []
     assert rows["POST /admin/realms"]["masterRealmRoles"] == [["create-realm"]]
     closed_to_master = [name for name, row in rows.items() if row.get("master", {}).get("anyOf") == [] and "masterRealmRoles" not in row]
-    assert [name for name in closed_to_master if not name.endswith("/workflows/migrate")] == []
+    # 24.0 reads the console's token as one of the realm in the path: no role makes up for that.
+    of_the_realm_alone = ("/workflows/migrate", "/console/whoami")
+    assert [name for name in closed_to_master if not name.endswith(of_the_realm_alone)] == []
 
 
 @pytest.mark.parametrize("version", MEASURED)
