@@ -91,6 +91,20 @@ TOKENS = (
 ELSEWHERE = (
     Case(id="K-assertion", says="the client logs in by signed JWT, and a secret was sent", method="POST", path=_TOKEN,
          truth=Cause.CLIENT_CREDENTIALS_WRONG, ask=_asked(400, "invalid_client", "Parameter client_assertion_type is missing"), facts=Facts()),
+    *(
+        Case(id=f"K-assertion-{which}", says="a signed assertion that Keycloak does not take", method="POST", path=_TOKEN,
+             truth=Cause.CLIENT_CREDENTIALS_WRONG, ask=_asked(400, "invalid_client", description), facts=Facts())
+        for which, description in (
+            ("address", "Invalid token audience"),
+            ("two-addresses", "Multiple audiences not allowed"),
+            ("expired", "Token is not active"),
+            ("twice", "Token reuse detected"),
+            ("key", "Client authentication with signed JWT failed: Signature on JWT token failed validation"),
+            ("old", "Token was issued too far in the past to be used now"),
+            ("no-expiry", "Token exp claim is required"),
+            ("no-id", "Token jti claim is required"),
+        )
+    ),
     Case(id="K-basic", says="a per cent sign in the secret was not encoded for Basic", method="POST", path=_TOKEN,
          truth=Cause.CLIENT_CREDENTIALS_WRONG, ask=_asked(400, "unauthorized_client", "Unexpected error when authenticating client"),
          facts=Facts(), sure=_LIKELY),

@@ -24,6 +24,13 @@ _BY_DESCRIPTION: tuple[tuple[str, str, Cause, Confidence], ...] = (
     ("invalid_client", "Parameter client_assertion", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
     ("invalid_client", "client_assertion parameter missing", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
     ("invalid_client", "Client authentication with", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
+    ("invalid_client", "Invalid token audience", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
+    ("invalid_client", "Multiple audiences not allowed", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
+    ("invalid_client", "Token reuse detected", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
+    ("invalid_client", "Token is not active", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
+    ("invalid_client", "Token was issued too far in the past", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
+    ("invalid_client", "Token exp claim is required", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
+    ("invalid_client", "Token jti claim is required", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
     ("invalid_client", "Missing client_id parameter", Cause.TOKEN_REQUEST_INVALID, CERTAIN),
     ("invalid_client", "Bearer-only not allowed", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
     ("invalid_client", "", Cause.CLIENT_UNKNOWN, LIKELY),
@@ -88,19 +95,33 @@ def _finding(situation: Situation, settled: tuple[Cause, Confidence, str]) -> Fi
         confidence,
         *keycloak_says(situation),
         evidence,
-        summary=next((text for beginning, text in _BETTER.items() if (situation.answer.description or "").startswith(beginning)), None),
+        summary=_better(situation),
         feature="authorization services of the client that the request names as audience",
         grant_type=shown(situation.request.form.get("grant_type", "of the request"), 60),
     )
 
 
+def _better(situation: Situation) -> str | None:
+    said = f"{situation.answer.error}; {situation.answer.description}"
+    return next((text for beginning, text in _BETTER.items() if said.startswith(beginning)), None)
+
+
 _BETTER: Mapping[str, str] = {
-    "Parameter client_assertion": "Realm {realm} gives client {client} no token: this client proves itself by a signed assertion (client_assertion), "
+    "invalid_client; Parameter client_assertion": "Realm {realm} gives client {client} no token: this client proves itself by a signed assertion (client_assertion), "
     "and the request has none that fits.",
-    "Unexpected error when": "Realm {realm} gives client {client} no token: its id and secret could not be read from the Basic header; "
+    "invalid_client; Invalid token audience": "Realm {realm} gives client {client} no token: its signed assertion is made out to another address than Keycloak's own. "
+    "Programs sign for the address that they call: take the realm's issuer as aud, or set upstream.preserve_host in kcproxy.",
+    "invalid_client; Multiple audiences": "Realm {realm} gives client {client} no token: its signed assertion has several audiences (aud), and Keycloak takes one.",
+    "invalid_client; Token reuse detected": "Realm {realm} gives client {client} no token: this signed assertion was used before (jti); sign a new one for each request.",
+    "invalid_client; Token is not active": "Realm {realm} gives client {client} no token: its signed assertion has expired, or begins later; compare the clocks.",
+    "invalid_client; Token was issued": "Realm {realm} gives client {client} no token: its signed assertion is too old (iat); sign a new one for each request.",
+    "invalid_client; Token exp": "Realm {realm} gives client {client} no token: its signed assertion has no time of expiry (exp).",
+    "invalid_client; Token jti": "Realm {realm} gives client {client} no token: its signed assertion has no id (jti).",
+    "invalid_client; Client authentication with signed JWT failed: Signature": "Realm {realm} gives client {client} no token: the signature of its assertion is not by a key that the client has in Keycloak.",
+    "unauthorized_client; Unexpected error when": "Realm {realm} gives client {client} no token: its id and secret could not be read from the Basic header; "
     "in both, each per cent sign and the like has to be encoded (RFC 6749, section 2.3.1).",
 }
-"""Sentences that fit better than the cause's own, by the beginning of Keycloak's description."""
+"""Sentences that fit better than the cause's own, by Keycloak's error and the beginning of its description."""
 
 
 def open_causes(situation: Situation) -> list[Finding]:
