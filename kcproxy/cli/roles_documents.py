@@ -1,5 +1,6 @@
 """Answers of ``kcproxy roles`` as JSON-ready documents."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,13 +9,25 @@ from kcproxy.catalog import Catalog, Entry
 from kcproxy.catalog.calls import Call, CallList
 from kcproxy.catalog.documents import entry_document, table_head
 from kcproxy.catalog.queries import Change, Differences, Reach, least_cover
-from kcproxy.model import Requirement, RoleSet, TargetKind
+from kcproxy.model import Basis, Requirement, RoleSet, TargetKind
 
 
 def operations_document(catalog: Catalog, entries: Sequence[Entry]) -> dict[str, Any]:
-    """Operations of the table; ``count`` is how many these are, ``total`` how many the table has."""
+    """Operations of the table; ``count`` is how many these are, ``total`` how many the table has.
+
+    ``counts`` says how many of these were measured, are only documented, and could not be determined; ``undetermined`` names the last, each
+    with its reason.
+    """
     head = table_head(catalog) | {"count": len(entries), "total": len(catalog.operations)}
-    return head | {"operations": [entry_document(entry) for entry in entries]}
+    bases = Counter(entry.requirement.basis for entry in entries)
+    counts = {"measured": bases[Basis.MEASURED], "documented": bases[Basis.DOCUMENTED], "undetermined": bases[Basis.UNKNOWN]}
+    undetermined = [_undetermined(entry) for entry in entries if entry.requirement.undetermined is not None]
+    return head | {"counts": counts, "undetermined": undetermined, "operations": [entry_document(entry) for entry in entries]}
+
+
+def _undetermined(entry: Entry) -> dict[str, str | None]:
+    operation = entry.operation
+    return {"method": operation.method, "path": operation.path, "reason": entry.requirement.undetermined}
 
 
 def reach_document(catalog: Catalog, roles: RoleSet, reach: Reach) -> dict[str, Any]:
