@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -48,18 +49,26 @@ def _object(body: bytes | None) -> dict[str, Any]:
 
 
 async def settle_version(plane: Plane) -> bool:
-    """Give the plane the table that fits its server; whether that could be told. Settings that name a version are not overruled."""
+    """Give the plane the table that fits its server; whether that could be told. Settings that name a version are not overruled.
+
+    Another table than the one in use takes a second look with the same result: in the midst of an upgrade, some documents are the old server's and
+    some the new one's, which together look like a third version.
+    """
     settings = plane.settings
     if settings.explain.keycloak_version is not None:
         return True
     realm = next((account.token_realm for account in settings.accounts), "master")
+    look = partial(detect, plane.side, host=plane.upstream_host.decode(), base_path=plane.base_path, realm=realm)
     try:
-        found = await detect(plane.side, host=plane.upstream_host.decode(), base_path=plane.base_path, realm=realm)
+        found = await look()
+        if not found:
+            return False
+        catalog = catalog_for(found[-1])
+        if catalog.version != plane.catalog.version and await look() != found:
+            return False
     except KcproxyError:
         return False
-    if not found:
-        return False
-    plane.catalog = catalog_for(found[-1])
+    plane.catalog = catalog
     plane.version = found[0] if len(found) == 1 else None
     return True
 

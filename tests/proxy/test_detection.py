@@ -64,6 +64,7 @@ async def test_nothing_changes_while_the_server_is_down_or_says_nothing_usable(p
 
 async def test_an_upgrade_is_noticed_and_told_once(proxy: Running, upstream: RecordingUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kcproxy.proxy.detection.RECHECK_SECONDS", 0.02)
+    monkeypatch.setattr("kcproxy.proxy.detection.RETRY_SECONDS", 0.02)
     told: list[str] = []
 
     def tell(plane: Plane) -> None:
@@ -76,3 +77,25 @@ async def test_an_upgrade_is_noticed_and_told_once(proxy: Running, upstream: Rec
     await asyncio.sleep(0.3)
     watching.cancel()
     assert [version.rpartition(".")[0] for version in told] == ["24.0", "26.7"]
+
+
+@pytest.mark.parametrize("after", range(1, len(public_paths("master"))))
+async def test_an_upgrade_in_the_midst_of_a_look_is_no_third_version(proxy: Running, upstream: RecordingUpstream, after: int) -> None:
+    answer_as(upstream, "24.0.5")
+    old = upstream.react
+    answer_as(upstream, "26.7.4")
+    new = upstream.react
+    asked = 0
+
+    def react(request: Message) -> object:
+        nonlocal asked
+        asked += 1
+        return old(request) if asked <= after else new(request)
+
+    upstream.react = react
+    before = proxy.plane.catalog
+    settled = await settle_now(proxy.plane)
+    assert proxy.plane.catalog is before or proxy.plane.catalog.version.startswith("26.7")
+    assert settled or proxy.plane.catalog is before
+    assert await settle_now(proxy.plane)
+    assert proxy.plane.catalog.version.startswith("26.7")
