@@ -57,7 +57,7 @@ class Script:
         if name in _TIMES:
             return "(set)" if value else 0
         if name == "expires_in" and isinstance(value, int):
-            return math.ceil(value / 10) * 10  # a second may turn between issue and answer
+            return math.ceil(value / 2) * 2  # one second may turn between issue and answer; lifetimes here are even
         if name == "scope" and isinstance(value, str):
             return sorted(value.split())  # 24.0.5 gives them in any order
         return "(varies)" if name in _VOLATILE else self._normal(value)
