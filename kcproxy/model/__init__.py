@@ -1,0 +1,37 @@
+"""The frozen values that flow through kcproxy, in the order in which they arise.
+
+    request ─▶ Target ─▶ Requirement ─▶ Caller, Answer, Facts ─▶ Verdict ─▶ Fix, Explanation
+
+Nothing here knows of sockets, clocks or files. A value that exists is complete; what is not known is ``None`` and
+never a default that could be taken for a fact.
+"""
+
+from kcproxy.model.causes import Cause
+from kcproxy.model.explanations import Alternative, Explanation, Fix, Verdict
+from kcproxy.model.facts import Facts
+from kcproxy.model.requests import Answer, Caller, CallerKind, RequestFacts, Withheld
+from kcproxy.model.requirements import Operation, Requirement, Target, TargetKind
+from kcproxy.model.vocabulary import NOTHING, Basis, Confidence, Detail, RoleSet
+
+__all__ = [
+    "NOTHING",
+    "Alternative",
+    "Answer",
+    "Basis",
+    "Caller",
+    "CallerKind",
+    "Cause",
+    "Confidence",
+    "Detail",
+    "Explanation",
+    "Facts",
+    "Fix",
+    "Operation",
+    "RequestFacts",
+    "Requirement",
+    "RoleSet",
+    "Target",
+    "TargetKind",
+    "Verdict",
+    "Withheld",
+]

@@ -1,0 +1,59 @@
+"""What look-ups gave."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kcproxy.model.vocabulary import nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What look-ups with the inspector or public documents gave; None = not looked up, which is not the same as empty.
+
+    Roles are effective ones (composites and groups resolved) of the client that owns the admin roles. All of it concerns the
+    caller's own client, account and realm; nothing here is about anybody else.
+    """
+
+    keycloak: str | None = None
+    # the caller's account
+    granted: tuple[str, ...] | None = None
+    realm_roles_granted: tuple[str, ...] | None = None  # effective realm roles, where a server-wide operation asks for one
+    realm_roles_in_scope: tuple[str, ...] | None = None
+    fresh_token_roles: tuple[str, ...] | None = None  # what a token of this client and account would name if it were fetched now
+    fresh_token_realm_roles: tuple[str, ...] | None = None
+    granted_to_service_account: tuple[str, ...] | None = None  # of the same client, where the caller is a user
+    granted_elsewhere: tuple[str, ...] | None = None  # "realm role view-users", "role view-users of client my-api"
+    account_id: str | None = None  # of the token's session, where the token itself names no account (lightweight)
+    account_name: str | None = None
+    account_known: bool | None = None  # an account with the token's sub exists
+    account_enabled: bool | None = None
+    account_not_before_epoch_seconds: int | None = None  # signing a user out sets it
+    service_account_id: str | None = None  # of the caller's client as it is now
+    session_alive: bool | None = None
+    # the caller's client
+    client_uuid: str | None = None
+    client_known: bool | None = None
+    client_enabled: bool | None = None
+    client_bearer_only: bool | None = None
+    client_public: bool | None = None
+    service_accounts_enabled: bool | None = None
+    direct_grants_enabled: bool | None = None
+    lightweight: bool | None = None
+    full_scope: bool | None = None
+    in_scope: tuple[str, ...] | None = None
+    role_mapper_attached: bool | None = None
+    # the realm, and what is public about it
+    realm_known: bool | None = None
+    realm_enabled: bool | None = None
+    realm_not_before_epoch_seconds: int | None = None
+    client_not_before_epoch_seconds: int | None = None
+    admin_permissions_enabled: bool | None = None
+    organizations_enabled: bool | None = None
+    ssl_required: str | None = None
+    target_is_built_in: bool | None = None  # the client in the path, for callers who may see it anyhow
+    issuer: str | None = None
+    key_ids: tuple[str, ...] | None = None
+    signature_valid: bool | None = None
+    disabled_features: tuple[str, ...] | None = None
+    extra: Mapping[str, Any] = field(default_factory=nothing)
