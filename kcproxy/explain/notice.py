@@ -1,9 +1,9 @@
 """One line about a 2xx that is thinner than it could be; from catalog and claims alone, and cheap: it runs on every success."""
 
 from kcproxy.catalog import Catalog
-from kcproxy.explain.situation import MASTER, owner_of_roles, version_key
+from kcproxy.explain.situation import MASTER, grants_are_live, owner_of_roles, version_key
 from kcproxy.explain.text import list_of
-from kcproxy.model import Caller, RequestFacts, Requirement
+from kcproxy.model import Answer, Caller, Facts, RequestFacts, Requirement
 
 _SERVERINFO = "/admin/serverinfo"
 _SYSTEM_DATA_SINCE = (26, 4)
@@ -28,6 +28,11 @@ def notice(request: RequestFacts, caller: Caller, catalog: Catalog) -> str | Non
     if catalog.satisfies(held, requirement.any_of) or not catalog.satisfies(held, requirement.admits):
         return None
     return _ascii(_sentence(requirement, container, held, catalog))
+
+
+def is_by_token(caller: Caller, catalog: Catalog) -> bool:
+    """Whether what the caller gets to see depends on the roles in his token, so that a newer token may show more."""
+    return not grants_are_live(version_key(catalog.version), caller, Answer(status=200), Facts())
 
 
 def _sentence(requirement: Requirement, container: str, held: frozenset[str], catalog: Catalog) -> str:

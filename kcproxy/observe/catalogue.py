@@ -88,7 +88,9 @@ SPECS: tuple[Spec, ...] = (
     _histogram("kcproxy_token_fetch_duration_seconds", "Time until the token endpoint answered.", "account"),
     _counter("kcproxy_token_cache_reads_total", "Tokens wanted for injection, and whether the cache had one.", "account", "result"),
     _counter(
-        "kcproxy_token_replacements_total", "Refused injected tokens that were replaced at once, the request being repeated.", "account"
+        "kcproxy_token_replacements_total",
+        "Injected tokens that were replaced at once, the request being repeated: refused ones, and those too old for a grant in reads that got less.",
+        "account",
     ),
     _gauge("kcproxy_token_fetched_timestamp_seconds", "When the account's present token was fetched.", "account"),
     _gauge("kcproxy_token_expiry_timestamp_seconds", "When the account's present token expires.", "account"),

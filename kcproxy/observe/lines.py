@@ -29,7 +29,7 @@ REQUEST_FIELDS: Mapping[str, str] = MappingProxyType(
         "sent_bytes": "Size of the answer's body.",
         "account": "Client id of the service account whose token the proxy added. Left out where the caller brought his own.",
         "admitted": "Name of the API key, or client of the verified token, by which the caller was let in. Left out where none was asked for.",
-        "token_replaced": "`true` where a refused injected token was replaced and the request repeated.",
+        "token_replaced": "`true` where an injected token was replaced and the request repeated, because it was refused, or too old for a grant and the answer thinner for it.",
         "retried": "`true` where the request was sent a second time, the first not having been executed.",
         "error": "Kind of the error (`connect`, `timeout`, `broken`, `busy`, `token`, `refused`), where the proxy answered itself.",
         "trace_id": "The trace id of the request's `traceparent` (W3C Trace Context).",

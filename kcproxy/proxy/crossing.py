@@ -131,7 +131,7 @@ class Crossing(Passage):
         plane = self.plane
         if self.hub.draining or answer.status == 0 or needs_explaining(answer.status, self.target, explained=plane.refusals is not None):
             return False
-        if answer.length is None or answer.length > BUFFER_BYTES:
+        if answer.length is None or answer.length > BUFFER_BYTES or plane.renewal.may_be_outdated(self, answer.status):
             return False
         fields = read_answer(
             answer.headers, plane.upstream_origin, plane.public_origin(self.head, tls=self.protocol.ssl_context is not None)

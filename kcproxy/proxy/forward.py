@@ -1,4 +1,4 @@
-"""One request to Keycloak and back: with the caller's token or an account's, and once more where an account's was refused for its age."""
+"""One request to Keycloak and back: with the caller's token or an account's, and once more where an account's was too old for a grant."""
 
 import asyncio
 import time
@@ -12,13 +12,13 @@ from kcproxy.keycloak.tokens import TokenSource
 from kcproxy.keycloak.upstream import RawHeaders, Upstream, UpstreamAnswer
 from kcproxy.model import Target
 from kcproxy.observe.events import Observer
-from kcproxy.proxy.answer import REFUSED, Refusals
+from kcproxy.proxy.answer import Refusals
 from kcproxy.proxy.authorize import Accounts, brings_credentials_in_query
 from kcproxy.proxy.bodies import CallerGone, read_body
 from kcproxy.proxy.headers import RequestHead, addressed, read_request, unforwarded
 from kcproxy.proxy.inbound import Admission
 from kcproxy.proxy.passage import Passage
-from kcproxy.proxy.refused import Replacements
+from kcproxy.proxy.renewal import Renewal
 from kcproxy.proxy.successes import Successes
 from kcproxy.proxy.turn import Inbound
 from kcproxy.settings import AccountSettings, ForwardedFields, Settings
@@ -62,9 +62,8 @@ class Plane:
         self._drops_forwarded = settings.upstream.forwarded is ForwardedFields.DROP
         self._preserves_host = settings.upstream.preserve_host
         self.base_path = settings.upstream.base_path
-        self._observer = observer
         self.token_clock = token_clock
-        self._replacements = Replacements(token_clock)
+        self.renewal = Renewal(tokens, observer, successes, clock=token_clock)
         self._users = 0
         self._empty: asyncio.Event | None = None
 
@@ -125,9 +124,7 @@ class Plane:
         if inbound.protocol.transport is None and passage.begun is None:
             raise CallerGone
         answer = await self._send(passage)
-        if passage.held is None or answer.status not in REFUSED:
-            return answer
-        return await self._once_more(passage, answer, passage.arrived_at)
+        return answer if passage.held is None else await self.renewal.better(passage, answer, self._send)
 
     def account(self, target: Target, head: RequestHead, raw_target: str) -> AccountSettings | None:
         """The account whose token goes with a request; None where it goes as it came."""
@@ -158,33 +155,3 @@ class Plane:
             passage.upstream_seconds += self.clock() - began
         passage.retried = passage.retried or answer.retried
         return answer
-
-    def refusing(self, passage: Passage) -> None:
-        """A refusal is about to be told; of an injected token that tells later ones of the same burst apart from new questions."""
-        if passage.account is not None and passage.held is not None:
-            self._replacements.answering(passage.account.client_id, passage.operation)
-
-    async def _once_more(self, passage: Passage, answer: UpstreamAnswer, arrived_at: float) -> UpstreamAnswer:
-        """Repeat a refused request with a newer token: it has not been executed. Not where the token is newer than the request."""
-        account, held, body = passage.account, passage.held, passage.body
-        if account is None or held is None:
-            return answer
-        kind = (account.client_id, passage.operation)
-        if self._replacements.in_one_burst(*kind, arrived_at=arrived_at, token_arrived_at=held.arrived_at):
-            return answer
-        if not self._replacements.take(*kind):
-            return answer
-        if body is not None and not body.replayable:
-            self.tokens.forget(account, held.token)
-            return answer
-        token = await self.tokens.replace(account, held.token, since=arrived_at)
-        if token is None:
-            return answer
-        answer.release()
-        passage.token = token
-        passage.replaced = passage.retried = True
-        self._observer.token_replaced(account.client_id)
-        again = await self._send(passage)
-        if again.status not in REFUSED:
-            self._replacements.worked(*kind)
-        return again

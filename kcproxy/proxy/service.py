@@ -152,10 +152,10 @@ class ProxyService:
         passage.status = answer.status
         try:
             if answer.status in REFUSED:
-                plane.refusing(passage)
+                plane.renewal.refusing(passage)
             if plane.refusals is not None and needs_explaining(answer.status, passage.target, explained=True):
                 enriched = await plane.refusals.enrich(passage, answer, fields)
-                plane.refusing(passage)
+                plane.renewal.refusing(passage)
                 if enriched is not None:
                     await reply.write(answer.status, answer.reason, enriched.fields, enriched.body)
                     return

@@ -1,5 +1,7 @@
 """What is done about a 2xx of the Admin REST API: a word where it may be thinner than it could be, and who got it, where he was refused before.
 
+Where an account's token may be the reason, having been fetched before a grant, the answer may be asked for again with a newer one.
+
 Nothing, for nearly all requests: claims are read only for operations that let some callers in to less than all, and while a denial of the
 same operation waits for its end.
 """
@@ -9,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from kcproxy.catalog import Catalog
-from kcproxy.explain.notice import notice
+from kcproxy.explain.notice import is_by_token, notice
 from kcproxy.model import Caller, Target
 from kcproxy.observe.events import Observer
 from kcproxy.proxy.answer import authorization
@@ -20,6 +22,9 @@ from kcproxy.proxy.passage import Passage
 log = logging.getLogger("kcproxy.proxy")
 
 ReadCaller = Callable[..., Caller]
+
+READS = frozenset({"GET", "HEAD"})
+"""Methods of requests that may be repeated although they were executed (RFC 9110, section 9.2.1)."""
 
 
 class Successes:
@@ -39,6 +44,24 @@ class Successes:
         """Whether a success of this target is to be looked at."""
         operation = target.operation
         return operation is not None and (operation.key in self._thinnable() or self._observer.awaits(target))
+
+    def may_be_outdated(self, passage: Passage, status: int) -> bool:
+        """Whether a read got less than all for want of roles in the account's token, which may be older than a grant.
+
+        Never where Keycloak reads grants at the call: there another token shows no more.
+        """
+        operation = passage.target.operation
+        if passage.held is None or status >= 300 or operation is None or passage.target.method not in READS:
+            return False
+        if operation.key not in self._thinnable():
+            return False
+        caller = self._caller(authorization(passage), injected=True)
+        return is_by_token(caller, self._catalog()) and self._notice(passage, caller) is not None
+
+    def shows_as_much(self, token: str, as_token: str) -> bool:
+        """Whether two tokens of an account name the same roles."""
+        one, other = (self._caller(f"Bearer {each}", injected=True) for each in (token, as_token))
+        return (one.client_roles, one.realm_roles) == (other.client_roles, other.realm_roles)
 
     def _thinnable(self) -> frozenset[str]:
         catalog = self._catalog()
@@ -60,11 +83,13 @@ class Successes:
             log.exception("a success could not be looked at")
 
     def _announce(self, passage: Passage, caller: Caller, fields: AnswerFields) -> None:
-        request = request_facts(passage, base_path=self._base_path, public_url=self._public_url)
-        text = notice(request, caller, self._catalog())
+        text = self._notice(passage, caller)
         if text is not None:
             fields.lines.append(b"Kcproxy-Notice: %b\r\n" % text.encode("ascii"))
             self._observer.answer_reduced(passage.target, text)
+
+    def _notice(self, passage: Passage, caller: Caller) -> str | None:
+        return notice(request_facts(passage, base_path=self._base_path, public_url=self._public_url), caller, self._catalog())
 
 
 @lru_cache(maxsize=4)

@@ -142,6 +142,17 @@ async def test_a_grant_works_on_the_very_next_request(keycloak: Keycloak) -> Non
         assert isinstance(body, list)
 
 
+@pytest.mark.parametrize("keycloak", ["26.7.4", "26.4.7", "24.0.5"], indirect=True)
+async def test_an_empty_list_is_full_on_the_very_next_request_after_the_grant(keycloak: Keycloak) -> None:
+    async with proxied(keycloak) as proxy:
+        await proxy.realm.grant("query-users")
+        await proxy.realm.admin("POST", f"/admin/realms/{proxy.realm.name}/users", {"username": "john-doe", "enabled": True})
+        assert (await proxy.get("/users"))[::2] == (200, [])
+        await proxy.realm.grant("view-users")
+        status, _, found = await proxy.get("/users")
+        assert (status, [user["username"] for user in found]) == (200, ["john-doe"])
+
+
 @BOTH
 async def test_many_requests_at_once_on_a_cold_cache_fetch_one_token(keycloak: Keycloak) -> None:
     async with proxied(keycloak) as proxy:

@@ -10,7 +10,7 @@ import pytest
 from kcproxy.model import Target, TargetKind
 from kcproxy.proxy.authorize import Accounts
 from kcproxy.proxy.headers import RequestHead
-from kcproxy.proxy.refused import Replacements
+from kcproxy.proxy.replacements import Replacements
 from kcproxy.settings import AccountSettings
 from tests.proxy.servers import ACCOUNT, FORBIDDEN, OK, Message, RecordingUpstream, Running, running_proxy
 

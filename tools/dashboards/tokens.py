@@ -118,7 +118,7 @@ def _time() -> Row:
             ),
             series(
                 "Replaced after a refusal",
-                "Injected tokens that Keycloak refused and that were replaced at once. A steady line is a standing denial.",
+                "Injected tokens that were replaced at once, because Keycloak refused them or gave less than a newer one gets. A steady line is a standing denial.",
                 Query(expr=f"sum by (account) ({rate('kcproxy_token_replacements_total', ACCOUNT)}) * 60", legend="{{account}}"),
                 unit="opm",
                 width=8,

@@ -12,6 +12,7 @@ from kcproxy.observe.sink import Sink
 from kcproxy.observe.wiring import live_observer
 from kcproxy.proxy import admin
 from kcproxy.proxy.assembly import catalog_for, dismantle, plane_of
+from kcproxy.proxy.lane import Lane
 from kcproxy.proxy.protocol import ProxyServer
 from kcproxy.proxy.service import ProxyService
 from kcproxy.proxy.sockets import listening_socket
@@ -36,12 +37,13 @@ def settings_for(upstream_url: str, *, accounts: tuple[AccountSettings, ...], ve
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[tuple[str, str]]:
-    """The proxy from entering to leaving; its two addresses, for callers and for operators."""
+async def running(settings: Settings, *, lane: bool = True) -> AsyncIterator[tuple[str, str]]:
+    """The proxy from entering to leaving; its two addresses, for callers and for operators. ``lane``: whether there is a quick one."""
     catalog = catalog_for(settings.explain.keycloak_version)
     observer = live_observer(settings, catalog, log=Log(settings.log, sink=Sink(_STDERR)))
     service = ProxyService(plane_of(settings, observer, catalog), observer)
-    server = ProxyServer(service.handle, settings.limits, on_bad_request=service.bad_request)
+    quick = Lane(service) if lane else None
+    server = ProxyServer(service.handle, settings.limits, on_bad_request=service.bad_request, lane=quick)
     runner = web.AppRunner(admin.build(settings, observer, tuple), access_log=None, shutdown_timeout=1.0)
     main = listening_socket(settings.listen, name="listen")
     side = listening_socket(settings.admin_listen, name="admin_listen")
