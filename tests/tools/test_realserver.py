@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tools.realserver import MissingToolError, fetch_distribution, missing_tools
+from tools.realserver import MissingToolError, RealServerError, fetch_distribution, missing_tools
 from tools.realserver.__main__ import main
 from tools.realserver.distribution import version_numbers
 from tools.realserver.home import clone, prepared_home
+from tools.realserver.ports import held_port
 from tools.realserver.server import server_environment
 
 SUPERVISOR = Path(__file__).parents[2] / "tools" / "realserver" / "supervise.py"
@@ -82,6 +84,23 @@ def test_a_home_shares_the_jars_and_copies_the_rest(tmp_path: Path) -> None:
 def test_homes_are_prepared_for_each_version_and_set_of_options() -> None:
     kinds = [("26.7.4", ()), ("26.7.4", ("scripts",)), ("24.0.5", ())]
     assert len({prepared_home(version, build) for version, build in kinds}) == 3
+
+
+def test_a_port_that_is_held_for_a_server_is_nobody_elses_and_the_server_can_listen_on_it() -> None:
+    with held_port() as port:
+        with socket.socket() as another, pytest.raises(OSError, match="in use"):
+            another.bind(("127.0.0.1", port))
+        with socket.socket() as caller:
+            assert caller.connect_ex(("127.0.0.1", port)) != 0
+        with socket.create_server(("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)):
+            pass
+
+
+def test_a_wanted_port_that_somebody_listens_on_is_refused_by_name() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(RealServerError, match=f"port {port} of loopback cannot be had"), held_port(port):
+            pytest.fail("a server would have been started")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

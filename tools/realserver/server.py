@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from typing import Self
 
 from tools.realserver.distribution import STORE, RealServerError, fetch_distribution, locked, say, version_numbers
 from tools.realserver.home import clone, new_run_folder, prepared_home
+from tools.realserver.ports import held_port
 
 _SUPERVISOR = Path(__file__).with_name("supervise.py")
 _BOOT_SECONDS = 600.0
@@ -114,8 +114,9 @@ class RealServer:
         self._folder = new_run_folder(self.version)
         try:
             clone(source, self.home)
-            self._launch()
-            self._wait_until_ready()
+            with held_port(self._port) as port, held_port() as management_port:
+                self._launch(port, management_port)
+                self._wait_until_ready()
         except BaseException:
             folder = self._folder
             self.stop()
@@ -165,11 +166,10 @@ class RealServer:
         (folder / "home").rename(target)
         shutil.rmtree(folder)
 
-    def _launch(self) -> None:
-        self._port = self._port or _free_port()
-        self.base_url = f"http://localhost:{self._port}{_relative_path(self._options)}"
+    def _launch(self, port: int, management_port: int) -> None:
+        self.base_url = f"http://localhost:{port}{_relative_path(self._options)}"
         features = [f"--features={','.join(self.features)}"] if self.features else []
-        command = [str(self.home / "bin" / "kc.sh"), "start-dev", f"--http-port={self._port}", *features, *self._options]
+        command = [str(self.home / "bin" / "kc.sh"), "start-dev", f"--http-port={port}", *features, *self._options]
         remove = "" if self._keep else str(self.folder)
         lease = self.folder / "lease"
         os.mkfifo(lease)
@@ -177,7 +177,7 @@ class RealServer:
         self._lease = os.open(lease, os.O_RDWR | os.O_NONBLOCK)
         self._supervisor = subprocess.Popen(
             [sys.executable, str(_SUPERVISOR), str(lease), str(self.log), remove, "--", *command],
-            env=server_environment(self.version, os.environ, management_port=_free_port(), heap=self._heap),
+            env=server_environment(self.version, os.environ, management_port=management_port, heap=self._heap),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
@@ -231,13 +231,6 @@ def _wait_for(supervisor: subprocess.Popen[bytes]) -> None:
 def _relative_path(options: tuple[str, ...]) -> str:
     values = [option.partition("=")[2] for option in options if option.startswith("--http-relative-path=")]
     return values[-1].rstrip("/") if values else ""
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _answers(url: str) -> bool:
