@@ -43,7 +43,7 @@ _PICKED = frozenset(
 )
 _DROPPED = HOP_BY_HOP | {b"expect", b"kcproxy-key"}
 _NOTEWORTHY = _PICKED | _DROPPED
-_JOINED = frozenset({b"connection", b"transfer-encoding", b"upgrade"})
+_JOINED = frozenset({b"connection", b"traceparent", b"transfer-encoding", b"upgrade"})
 _PLAIN_CONNECTION = frozenset({b"keep-alive", b"close"})
 
 

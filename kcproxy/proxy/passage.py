@@ -75,12 +75,12 @@ class Passage:
 
 
 _UNTRACED: tuple[str | None, str | None, bool] = (None, None, False)
-_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+_TRACEPARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-[^,]*)?")
 
 
 def _trace(traceparent: bytes) -> tuple[str | None, str | None, bool]:
-    """Trace id, span id and the sampled flag of a traceparent field (W3C Trace Context, section 3.2)."""
+    """Trace id, span id and the sampled flag of a traceparent field (W3C Trace Context, section 3.2); nothing where there are two."""
     found = _TRACEPARENT.fullmatch(traceparent.strip())
-    if found is None:
+    if found is None or (found[1] == b"00" and found[5]):  # only later versions may have more than these four parts
         return _UNTRACED
-    return found[1].decode(), found[2].decode(), bool(int(found[3], 16) & 1)
+    return found[2].decode(), found[3].decode(), bool(int(found[4], 16) & 1)

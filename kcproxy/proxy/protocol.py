@@ -260,13 +260,13 @@ class ProxyProtocol(TurningProtocol):
         if exc is not None and status == 500:
             log.error("internal error", exc_info=exc)
         failure = _too_large() if isinstance(exc, LineTooLong) else _FAILURES.get(status, _FAILURES[500])
-        self.on_bad_request(failure)
+        self.on_bad_request(failure, self.peer)
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun already")
         return FailureResponse(failure)
 
     def _refuse(self, failure: Failure) -> None:
-        self.on_bad_request(failure)
+        self.on_bad_request(failure, self.peer)
         if self.transport is not None:
             self.transport.write(failure.as_bytes(keep_alive=False))
         self.force_close()
@@ -293,7 +293,7 @@ class ProxyServer(web.Server):
         handler: Callable[[Inbound], Awaitable[Sent]],
         limits: LimitSettings,
         *,
-        on_bad_request: Callable[[Failure], None],
+        on_bad_request: Callable[[Failure, str | None], None],
         lane: QuickLane | None = None,
     ) -> None:
         """Create it on a running event loop. Without a ``lane`` every request takes the ordinary way."""

@@ -46,7 +46,8 @@ class Reply:
 
     def write_raw(self, answer: bytes) -> None:
         """Write an answer that is complete in itself, head and all."""
-        self._write_all(answer, b"")
+        self._write(answer)
+        self.sent_bytes += len(answer.partition(b"\r\n\r\n")[2])
 
     def abort(self) -> None:
         """End the connection so that the caller notices: his answer is not complete."""

@@ -20,7 +20,7 @@ from kcproxy.proxy.crossing import Crossing
 from kcproxy.proxy.failures import Failure, failure_of
 from kcproxy.proxy.forward import Plane
 from kcproxy.proxy.gate import Gate
-from kcproxy.proxy.headers import read_answer
+from kcproxy.proxy.headers import RequestHead, read_answer
 from kcproxy.proxy.passage import CALLER_GONE, Passage
 from kcproxy.proxy.respond import Reply
 from kcproxy.proxy.turn import CLOSED, KEPT, Inbound, Sent
@@ -54,11 +54,14 @@ class ProxyService:
         self.gate.resize(limits.max_concurrent_requests, limits.max_queue_seconds)
         return old
 
-    def bad_request(self, failure: Failure) -> None:
+    def bad_request(self, failure: Failure, peer: str | None) -> None:
         """A request that could not even be parsed was refused."""
         self._observer.request_started()
+        sent_bytes = len(failure.body())
         self._observer.request_finished(
-            RequestRecord(target=_NOWHERE, status=failure.status, duration_seconds=0.0, error_kind=failure.kind)
+            RequestRecord(
+                target=_NOWHERE, status=failure.status, duration_seconds=0.0, sent_bytes=sent_bytes, error_kind=failure.kind, peer=peer
+            )
         )
 
     async def handle(self, inbound: Inbound) -> Sent:
@@ -80,17 +83,19 @@ class ProxyService:
         except CallerGone:
             self._gone(passage, reply)
         except KcproxyError as error:
+            passage = passage or _unread(inbound, started_at)
             self._fail(inbound, passage, reply, error)
         except asyncio.CancelledError:
             self._gone(passage, reply)
             raise
         except Exception:
             log.exception("a request could not be served")
+            passage = passage or _unread(inbound, started_at)
             self._fail(inbound, passage, reply, KcproxyError("The proxy failed on this request; its log says more."))
         finally:
             plane.leave()
             self._in_flight -= 1
-            self._finish(passage, reply, clock, started_at)
+            self._finish(passage or _unread(inbound, started_at), reply, clock)
         return KEPT if reply.keep_alive else CLOSED
 
     def began(self, plane: Plane) -> None:
@@ -117,6 +122,7 @@ class ProxyService:
         crossing.protocol.crossed()
 
     async def _serve(self, plane: Plane, inbound: Inbound, passage: Passage, reply: Reply) -> None:
+        _refuse_other_protocols(inbound.message, passage.head.picked.get(b"upgrade"))
         await plane.prepare(inbound, passage)
         await self.gate.enter()
         await self._exchange(plane, inbound, passage, reply)
@@ -165,14 +171,13 @@ class ProxyService:
         finally:
             passage.upstream_seconds += max(plane.clock() - began - passage.explaining_seconds, 0.0)
 
-    def _fail(self, inbound: Inbound, passage: Passage | None, reply: Reply, error: KcproxyError) -> None:
+    def _fail(self, inbound: Inbound, passage: Passage, reply: Reply, error: KcproxyError) -> None:
         """Say what went wrong; where the answer has begun, end the connection instead."""
         if isinstance(error, UpstreamError):
             self._observer.upstream_failed(error.kind)
         failure = failure_of(error)
-        if passage is not None:
-            passage.error_kind = failure.kind
-            passage.status = failure.status
+        passage.error_kind = failure.kind
+        passage.status = failure.status
         if reply.begun:
             reply.abort()
             return
@@ -188,15 +193,12 @@ class ProxyService:
         if passage is not None:
             passage.status = CALLER_GONE
 
-    def _finish(self, passage: Passage | None, reply: Reply, clock: Callable[[], float], started_at: float) -> None:
-        if passage is None:
-            record = RequestRecord(target=_NOWHERE, status=400, duration_seconds=clock() - started_at, error_kind="refused")
-        else:
-            passage.sent_bytes = reply.sent_bytes
-            record = passage.record(clock())
+    def _finish(self, passage: Passage, reply: Reply, clock: Callable[[], float]) -> None:
+        passage.sent_bytes = reply.sent_bytes
+        record = passage.record(clock())
         try:
             self._observer.request_finished(record)
-            if passage is not None and passage.explanation is not None:
+            if passage.explanation is not None:
                 self._observer.denied(passage.explanation, record)
         except Exception:
             log.exception("a request could not be recorded")  # its answer is out, and whatever follows is served
@@ -207,9 +209,16 @@ def _passage(inbound: Inbound, plane: Plane, started_at: float) -> Passage:
     raw_target = _origin_form(message.path)
     head = plane.read(message.raw_headers)
     target = plane.catalog.target(message.method, raw_target, base_path=plane.base_path, content_type=head.text(b"content-type"))
-    passage = Passage(target=target, raw_target=raw_target, head=head, started_at=started_at, peer=inbound.peer)
-    _refuse_other_protocols(message, head.picked.get(b"upgrade"))
-    return passage
+    return Passage(target=target, raw_target=raw_target, head=head, started_at=started_at, peer=inbound.peer)
+
+
+def _unread(inbound: Inbound, started_at: float) -> Passage:
+    """A request whose head cannot be used: only its first line counts, and the field by which it is found again."""
+    message = inbound.message
+    raw_target = _origin_form(message.path)
+    target = Target(kind=TargetKind.OTHER, method=message.method, raw_path=raw_target.partition("?")[0])
+    picked = {name.lower(): value for name, value in message.raw_headers if name.lower() == b"traceparent"}
+    return Passage(target=target, raw_target=raw_target, head=RequestHead([], picked), started_at=started_at, peer=inbound.peer)
 
 
 def _refuse_other_protocols(message: RawRequestMessage, upgrade: bytes | None) -> None:
