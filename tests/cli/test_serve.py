@@ -17,20 +17,11 @@ from kcproxy.errors import SettingsError
 from kcproxy.settings.fields import BY_KEY
 from kcproxy.settings.load import load
 from tests.cli.running import clean_environ, process
+from tests.ports import free_ports
 
 ACCOUNT = {"KCPROXY_ACCOUNT__REALM": "a", "KCPROXY_ACCOUNT__CLIENT_ID": "b", "KCPROXY_ACCOUNT__CLIENT_SECRET": "s3cr3t-s3cr3t"}
 KEYS = {"KCPROXY_INBOUND__API_KEYS_FILE": "keys.toml"}
 UPSTREAM = ("--upstream", "http://127.0.0.1:9")
-
-
-def free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def test_a_missing_upstream_ends_with_2_and_says_what_to_do() -> None:

@@ -14,7 +14,8 @@ import pytest
 from kcproxy.cli.exits import Exit
 from kcproxy.cli.started import started
 from tests.cli.running import clean_environ, process, run
-from tests.cli.test_serve import UPSTREAM, _wait_until_ready, free_ports
+from tests.cli.test_serve import UPSTREAM, _wait_until_ready
+from tests.ports import free_port
 
 WAYS = ("flag", "variable", "file by flag", "file by variable")
 
@@ -45,12 +46,12 @@ def serving(words: list[str], environ: dict[str, str], admin: int) -> Iterator[s
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_probe_asks_where_the_process_was_told_to_listen(way: str, tmp_path: Path) -> None:
-    (admin,) = free_ports(1)
+    admin = free_port()
     words, environ = given(way, tmp_path, admin)
     with serving(words, environ, admin) as running:
         probe = process("check", "--ready", "--of-process", str(running.pid))
         assert (probe.returncode, probe.stdout) == (Exit.OK, "ready\n")
-        assert process("check", "--ready", environ={"KCPROXY_ADMIN_LISTEN": f"127.0.0.1:{free_ports(1)[0]}"}).returncode == Exit.FAILED
+        assert process("check", "--ready", environ={"KCPROXY_ADMIN_LISTEN": f"127.0.0.1:{free_port()}"}).returncode == Exit.FAILED
 
 
 def test_another_process_is_a_usage_error() -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +12,8 @@ from typing import Any
 
 import aiohttp
 import yaml
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / "compose.yaml"
@@ -102,14 +103,8 @@ def composed(folder: Path, keycloak: str) -> Composed:
     """With folders where compose has volumes."""
     for name in ("proxy", "caller"):
         (folder / name).mkdir(parents=True)
-    return Composed(folder=folder, keycloak=keycloak, port=_free_port(), admin_port=_free_port())
+    return Composed(folder=folder, keycloak=keycloak, port=free_port(), admin_port=free_port())
 
 
 def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("KCPROXY_", "KEYCLOAK_"))}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -8,7 +8,6 @@ import http.client
 import json
 import os
 import re
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -19,6 +18,7 @@ from typing import Any
 import yaml
 
 from tests.deploy.mounted import Mounted
+from tests.ports import free_port
 from tools.deploy.kustomize import render
 
 KUBERNETES = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
@@ -200,7 +200,7 @@ async def pod(
     documents = list(yaml.safe_load_all(render(KUBERNETES / shape)))
     spec = next(d for d in documents if d["kind"] == "Deployment")["spec"]["template"]["spec"]
     text = next(d for d in documents if d["kind"] == "ConfigMap")["data"]["kcproxy.toml"]
-    ports = {8180: _free_port(), 9180: _free_port()}
+    ports = {8180: free_port(), 9180: free_port()}
     text = text.replace('realms = ["demo"]', f'realms = ["{realm}"]').replace('client_id = "demo-backend"', f'client_id = "{client_id}"')
     text = text.replace("http://keycloak.keycloak.svc:8080", keycloak)
     made = Pod(
@@ -243,9 +243,3 @@ def _succeeds(port: int, path: str) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

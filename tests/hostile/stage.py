@@ -20,6 +20,7 @@ from threading import Thread
 from typing import Any
 
 from tests.cli.running import clean_environ
+from tests.ports import free_port
 
 SECONDS = 10
 ANSWERS = {"users": 403, "roles": 401, "clients": 404, "groups": 500, "events": 200}
@@ -146,7 +147,7 @@ def stage(folder: Path) -> Iterator[Stage]:
     """All of it, running."""
     planted, arrived, spans = Planted(), [], []  # type: tuple[Planted, list[tuple[str, str, str]], list[bytes]]
     with _keycloak(planted, arrived, spans) as upstream:
-        port, admin_port = _free_port(), _free_port()
+        port, admin_port = free_port(), free_port()
         _write(folder, planted, {"port": port, "admin_port": admin_port, "upstream": upstream})
         environ = clean_environ({"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{upstream}"})
         with (folder / "log").open("wb") as log:
@@ -244,9 +245,3 @@ def resident_megabytes(process: int) -> float:
     """Memory of a process at this moment."""
     pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

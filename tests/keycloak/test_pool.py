@@ -13,6 +13,7 @@ from kcproxy.keycloak.pool import PoolUpstream
 from kcproxy.settings.values import UpstreamSettings
 from tests.keycloak.loops import on_every_loop
 from tests.keycloak.raw_upstream import Script, Visit, answering, ok, raw_upstream, saying
+from tests.ports import refusing_port
 
 HOST = [(b"Host", b"keycloak:8080")]
 
@@ -468,40 +469,35 @@ async def test_closing_the_pool_ends_whatever_is_under_way() -> None:
         await pool.close()
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def settings_for(port: int) -> UpstreamSettings:
     return UpstreamSettings(scheme="http", host="127.0.0.1", port=port, connect_timeout_seconds=2)
 
 
 @on_every_loop
 async def test_nobody_listens() -> None:
-    port = free_port()
-    pool = PoolUpstream(settings_for(port))
-    with pytest.raises(UpstreamUnreachable, match=f"127.0.0.1:{port}.*refused") as refused:
-        await get(pool, method="POST")
-    assert (refused.value.sent, refused.value.status_hint, pool.open_connections) == (False, 502, 0)
-    await pool.close()
+    with refusing_port() as port:
+        pool = PoolUpstream(settings_for(port))
+        with pytest.raises(UpstreamUnreachable, match=f"127.0.0.1:{port}.*refused") as refused:
+            await get(pool, method="POST")
+        assert (refused.value.sent, refused.value.status_hint, pool.open_connections) == (False, 502, 0)
+        await pool.close()
 
 
 @on_every_loop
 async def test_a_dead_upstream_fails_fast_and_is_found_again() -> None:
-    port = free_port()
-    pool = PoolUpstream(settings_for(port))
-    for _ in range(3):
-        with pytest.raises(UpstreamUnreachable, match="refused"):
-            await get(pool)
-    async with raw_upstream(answering(ok()), port=port) as upstream:
-        with pytest.raises(UpstreamUnreachable, match=r"not tried again so soon: .*refused"):
-            await get(pool)
-        assert upstream.visits == 0
-        await asyncio.sleep(1.05)
-        assert await get(pool) == b"{}"
-        assert await get(pool) == b"{}"
-        await pool.close()
+    with refusing_port() as port:
+        pool = PoolUpstream(settings_for(port))
+        for _ in range(3):
+            with pytest.raises(UpstreamUnreachable, match="refused"):
+                await get(pool)
+        async with raw_upstream(answering(ok()), port=port) as upstream:
+            with pytest.raises(UpstreamUnreachable, match=r"not tried again so soon: .*refused"):
+                await get(pool)
+            assert upstream.visits == 0
+            await asyncio.sleep(1.05)
+            assert await get(pool) == b"{}"
+            assert await get(pool) == b"{}"
+            await pool.close()
 
 
 @on_every_loop

@@ -12,6 +12,7 @@ from kcproxy.keycloak.upstream import UpstreamAnswer
 from kcproxy.settings import UpstreamSettings
 from tests.keycloak.raw_upstream import Visit, answering, ok, raw_upstream, saying
 from tests.keycloak.test_pool_answers import HOSTILE
+from tests.ports import refusing_port
 from tests.proxy.servers import OK, SERVER_CLOSES, Message, RecordingUpstream, recording_upstream, running_proxy
 
 HOST = (b"Host", b"kc.test")
@@ -198,12 +199,13 @@ async def test_a_slow_answer_that_keeps_coming_is_not_cut_off() -> None:
 
 
 async def test_nobody_there_is_unreachable_and_nothing_was_sent() -> None:
-    upstream = SessionUpstream(UpstreamSettings(scheme="http", host="127.0.0.1", port=18_298))
-    with pytest.raises(UpstreamUnreachable) as caught:
-        await upstream.exchange("GET", "/", [HOST], None)
-    assert not caught.value.sent
-    assert "127.0.0.1:18298" in str(caught.value)
-    await upstream.close()
+    with refusing_port() as port:
+        upstream = SessionUpstream(UpstreamSettings(scheme="http", host="127.0.0.1", port=port))
+        with pytest.raises(UpstreamUnreachable) as caught:
+            await upstream.exchange("GET", "/", [HOST], None)
+        assert not caught.value.sent
+        assert f"127.0.0.1:{port}" in str(caught.value)
+        await upstream.close()
 
 
 async def test_a_field_that_is_not_utf_8_is_refused_clearly(session: SessionUpstream) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,6 +18,7 @@ from tests.live import proving
 from tests.live.conftest import Keycloak
 from tests.live.proving import Place, Way
 from tests.live.test_proxy_grants import ROBOT, Realm
+from tests.ports import free_port
 from tools.realserver import RealServer
 
 pytestmark = pytest.mark.live
@@ -243,9 +243,3 @@ def _check_for_leaks(folder: Path) -> None:
     for file in (folder / "secret").glob("..[0-9]*/*"):
         for line in file.read_text().splitlines():
             assert len(line) < 20 or line.startswith("-----") or line not in log
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -8,11 +8,10 @@ import time
 import pytest
 
 from kcproxy.settings import LimitSettings
+from tests.ports import refusing_port
 from tests.proxy.servers import OK, SERVER_CLOSES, Message, RecordingUpstream, Running, read_answer, read_head, running_proxy
 
 pytestmark = pytest.mark.usefixtures("way")
-
-FREE_PORT = 18_299
 
 
 def check_failure(answer: Message, status: int, kind: str) -> str:
@@ -31,12 +30,13 @@ async def silent(_: Message) -> object:
 
 
 async def test_an_upstream_that_is_down_is_a_502_that_names_it() -> None:
-    async with running_proxy(FREE_PORT) as proxy:
-        for method in ("GET", "POST", "PUT"):
-            said = check_failure(await proxy.get("/admin/realms", method=method, body=b"{}"), 502, "connect")
-            assert f"localhost:{FREE_PORT}" in said
-        assert proxy.events.failures == ["connect"] * 3
-        assert {record.error_kind for record in await proxy.settled(3)} == {"connect"}
+    with refusing_port() as port:
+        async with running_proxy(port) as proxy:
+            for method in ("GET", "POST", "PUT"):
+                said = check_failure(await proxy.get("/admin/realms", method=method, body=b"{}"), 502, "connect")
+                assert f"localhost:{port}" in said
+            assert proxy.events.failures == ["connect"] * 3
+            assert {record.error_kind for record in await proxy.settled(3)} == {"connect"}
 
 
 async def test_an_upstream_that_comes_back_is_used_again(upstream: RecordingUpstream, proxy: Running) -> None:

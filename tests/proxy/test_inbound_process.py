@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.keycloak.certificates import Authority
+from tests.ports import free_port
 from tests.proxy.servers import Message, RecordingUpstream, read_answer
 from tests.proxy.test_inbound import Issuer, issuer  # noqa: F401 - a fixture
-from tests.proxy.test_lifecycle import Served, configuration, free_port, served, start
+from tests.proxy.test_lifecycle import Served, configuration, served, start
 
 USERS = "/admin/realms/demo/users"
 

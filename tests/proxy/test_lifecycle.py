@@ -19,15 +19,10 @@ import aiohttp
 import pytest
 
 from tests.keycloak.certificates import Authority, Pair
+from tests.ports import free_port
 from tests.proxy.servers import OK, Message, RecordingUpstream, read_answer, read_head
 
 START_SECONDS = 20
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
