@@ -92,17 +92,15 @@ class Body:
         return chunk
 
 
-async def read_body(inbound: Inbound, head: RequestHead, *, idle_seconds: float) -> Body | None:
-    """The body, gathered as far as it is small; None where the request has none. Asks for it where the caller waits to be asked."""
+def awaited_body(inbound: Inbound, head: RequestHead, *, idle_seconds: float) -> Body | None:
+    """The body, to be gathered; None where the request has none. Asks for it where the caller waits to be asked."""
     payload = inbound.payload
     expects = head.picked.get(b"expect")
     if expects is not None:
         _continue(inbound, expects)
     if payload.at_eof() and not head.chunked:
         return None
-    body = Body(payload, chunked=head.chunked, idle_seconds=idle_seconds)
-    await body.gather()
-    return body
+    return Body(payload, chunked=head.chunked, idle_seconds=idle_seconds)
 
 
 def _continue(inbound: Inbound, expects: bytes) -> None:

@@ -114,6 +114,7 @@ class Crossing(Passage):
     def caller_left(self) -> None:
         """His connection is gone. A read is given up; a write comes to its end, for stopping half-way helps nobody."""
         if self.target.method in _READS:
+            self.upstream_seconds = self.plane.clock() - self.sent_at
             self.connection.abandon()
             self.hub.ended(self)
 
@@ -162,6 +163,7 @@ class Crossing(Passage):
 
     def _orphaned(self, answer: PooledAnswer) -> None:
         failure = answer.failure
+        self.upstream_seconds = self.plane.clock() - self.sent_at
         answer.release()
         if isinstance(failure, UpstreamError):
             self.error_kind = failure.kind

@@ -14,7 +14,7 @@ from kcproxy.model import Target
 from kcproxy.observe.events import Observer
 from kcproxy.proxy.answer import Refusals
 from kcproxy.proxy.authorize import Accounts, brings_credentials_in_query
-from kcproxy.proxy.bodies import CallerGone, read_body
+from kcproxy.proxy.bodies import CallerGone, awaited_body
 from kcproxy.proxy.headers import RequestHead, addressed, read_request, unforwarded
 from kcproxy.proxy.inbound import Admission
 from kcproxy.proxy.passage import Passage
@@ -117,7 +117,9 @@ class Plane:
 
     async def gather(self, inbound: Inbound, passage: Passage) -> None:
         """The body, as far as it is small. RequestRefused, CallerGone."""
-        passage.body = await read_body(inbound, passage.head, idle_seconds=self.settings.limits.body_idle_timeout_seconds)
+        passage.body = awaited_body(inbound, passage.head, idle_seconds=self.settings.limits.body_idle_timeout_seconds)
+        if passage.body is not None:
+            await passage.body.gather()
 
     async def exchange(self, inbound: Inbound, passage: Passage) -> UpstreamAnswer:
         """Keycloak's answer to a prepared request, or to one that is under way. UpstreamError, RequestRefused, CallerGone."""

@@ -90,11 +90,11 @@ class Reply:
         return b"".join(parts)
 
     def _write_all(self, head: bytes, body: bytes) -> None:
-        self.sent_bytes += len(body)
         if body:
             self._write(head, body)
         else:
             self._write(head)
+        self.sent_bytes += len(body)
 
     def _write(self, *parts: bytes) -> None:
         transport = self._inbound.protocol.transport

@@ -1,5 +1,6 @@
 """What remains of a request in log and metrics is what happened on the wire, also where the proxy itself has answered."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from kcproxy.proxy.inbound import Admission
 from kcproxy.settings import LimitSettings
 from kcproxy.settings.api_keys import ApiKeys
-from tests.proxy.servers import ACCOUNT, RecordingUpstream, read_answer, running_proxy
+from tests.proxy.servers import ACCOUNT, OK, Message, RecordingUpstream, read_answer, running_proxy
 
 pytestmark = pytest.mark.usefixtures("way")
 
@@ -101,3 +102,28 @@ async def test_a_traceparent_is_understood_as_the_standard_says_and_passed_on_as
     assert arrived.values("traceparent") == [value.encode() for value in sent]
     assert arrived.values("tracestate") == [value.strip().encode() for value in states]
     assert arrived.raw.count(b"Traceparent: ") == len(sent)
+
+
+async def test_a_caller_who_leaves_is_recorded_with_what_he_sent_and_with_the_time_that_keycloak_took(upstream: RecordingUpstream) -> None:
+    gone = asyncio.Event()
+
+    async def hesitant(_: Message) -> bytes:
+        await gone.wait()
+        await asyncio.sleep(0.1)
+        return OK
+
+    upstream.react = hesitant
+    async with running_proxy(upstream.port) as proxy:
+        for method, body, sent in (("GET", b"", b""), ("POST", b"{}", b"{}"), ("POST", b"{}", b"{")):
+            gone.clear()
+            async with proxy.connect() as (_, writer):
+                writer.write(f"{method} /realms/demo HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode() + sent)
+                await asyncio.sleep(0.1)
+            gone.set()
+        read, write, unfinished = sorted(await proxy.settled(3), key=lambda record: (record.target.method, -record.received_bytes))
+    assert [(record.status, record.sent_bytes) for record in (read, write, unfinished)] == [(499, 0)] * 3
+    assert [record.received_bytes for record in (read, write, unfinished)] == [0, 2, 1]
+    assert read.upstream_seconds > 0.05
+    assert write.upstream_seconds > 0.15
+    assert unfinished.upstream_seconds == 0
+    assert all(record.upstream_seconds <= record.duration_seconds for record in (read, write, unfinished))
