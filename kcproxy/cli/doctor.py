@@ -12,9 +12,9 @@ import click
 from kcproxy.catalog import Catalog
 from kcproxy.cli.exits import Exit, epilog
 from kcproxy.cli.inspector_setup import setup_commands
-from kcproxy.cli.judgement import asked
 from kcproxy.cli.options import config_option, json_option, table, version_option
 from kcproxy.cli.terminal import bold, document, paint, result, talk
+from kcproxy.explain.offline import asked
 from kcproxy.explain.render import document as explanation_document
 from kcproxy.settings.kinds import METHODS
 from kcproxy.settings.load import load

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kcproxy.catalog import Catalog
-from kcproxy.cli.judgement import Asked
 from kcproxy.cli.unwatched import Unwatched
 from kcproxy.explain.explanation import explain
+from kcproxy.explain.offline import Asked
 from kcproxy.explain.situation import grants_are_live, owner_of_roles, version_key
 from kcproxy.keycloak.inspector import inspector_of
 from kcproxy.keycloak.session import SessionUpstream

@@ -12,11 +12,11 @@ from kcproxy.catalog import Catalog
 from kcproxy.catalog.documents import entry_document
 from kcproxy.cli.exits import Exit, epilog
 from kcproxy.cli.inputs import json_of, text_of
-from kcproxy.cli.judgement import Asked, Judgement, Outcome, asked, judge
 from kcproxy.cli.options import json_option, table, version_option
 from kcproxy.cli.roles_text import card, least_text, roles_text, thinner
 from kcproxy.cli.terminal import bold, document, paint, result, talk
 from kcproxy.explain.claims import read_caller
+from kcproxy.explain.offline import Asked, Judgement, Outcome, asked, judge
 from kcproxy.explain.render import document as explanation_document
 from kcproxy.model import Explanation, Fix, Requirement, TargetKind
 from kcproxy.settings.kinds import METHODS

@@ -10,7 +10,7 @@ from kcproxy.cli import examination
 from kcproxy.cli.examination import Patient, Verdict, examine
 from kcproxy.cli.exits import Exit
 from kcproxy.cli.inspector_setup import LEAST_ROLES, setup_commands
-from kcproxy.cli.judgement import asked
+from kcproxy.explain.offline import asked
 from kcproxy.keycloak import inspector
 from kcproxy.model import Facts
 from kcproxy.settings import Settings, UpstreamSettings

@@ -88,6 +88,13 @@ def test_an_expired_token_is_a_401() -> None:
     assert (document["status"], document["explanation"]["cause"]) == (401, "token-expired")
 
 
+def test_something_that_is_no_token_is_a_401_and_nothing_is_said_of_roles() -> None:
+    result = run(*CALL, "--token-file", "-", typed="garbage")
+    assert result.exit_code == Exit.DENIED
+    assert result.stdout.startswith("401 token-malformed")
+    assert "full scope" not in result.stdout
+
+
 def test_something_that_is_no_token_is_denied_without_repeating_it() -> None:
     result = run(*CALL, "--token-file", "-", "--status", "401", typed="s3cr3t-garbage")
     assert result.exit_code == Exit.DENIED

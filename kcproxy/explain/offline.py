@@ -80,7 +80,7 @@ def judge(catalog: Catalog, call: Asked, caller: Caller, *, status: int | None, 
         return Judgement(outcome=outcome, requirement=requirement, held=held, status=200, explanation=whole)
     if status is None and outcome is not Outcome.DENIED:
         return Judgement(outcome=outcome, requirement=requirement, held=held)
-    told = status or (401 if _expired(caller, now_epoch_seconds) else 403)
+    told = status or (401 if _is_refused(caller, now_epoch_seconds) else 403)
     explanation = explain(
         explanation_id=_EXPLANATION_ID,
         request=request,
@@ -106,7 +106,7 @@ def _outcome(catalog: Catalog, requirement: Requirement | None, caller: Caller, 
         return Outcome.UNKNOWN
     if caller.kind is CallerKind.ANONYMOUS:
         return Outcome.NEEDS
-    if caller.kind is CallerKind.UNREADABLE or _expired(caller, now_epoch_seconds):
+    if _is_refused(caller, now_epoch_seconds):
         return Outcome.DENIED
     of_master = caller.realm == _MASTER and any(set(roles) <= set(caller.realm_roles) for roles in requirement.master_realm_roles)
     if of_master or catalog.satisfies(held, requirement.any_of):
@@ -114,6 +114,9 @@ def _outcome(catalog: Catalog, requirement: Requirement | None, caller: Caller, 
     return Outcome.REDUCED if catalog.satisfies(held, requirement.admits) else Outcome.DENIED
 
 
-def _expired(caller: Caller, now_epoch_seconds: float) -> bool:
+def _is_refused(caller: Caller, now_epoch_seconds: float) -> bool:
+    """Whether the token itself is refused, with 401, whatever its roles."""
+    if caller.kind is CallerKind.UNREADABLE:
+        return True
     expiry = caller.expires_at_epoch_seconds
     return expiry is not None and expiry <= now_epoch_seconds
