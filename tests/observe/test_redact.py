@@ -1,0 +1,47 @@
+"""What is taken for a secret: every parameter and every scheme that is listed, each by itself, and nothing of what stands around it."""
+
+import pytest
+
+from kcproxy.observe.redact import redact_path, redact_text
+
+PARAMETERS = [
+    "client_secret",
+    "client_assertion",
+    "password",
+    "access_token",
+    "refresh_token",
+    "id_token",
+    "token",
+    "code",
+    "code_verifier",
+    "assertion",
+    "secret",
+]
+SCHEMES = ("Bearer", "Basic", "DPoP", "Negotiate")
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("sign", ["=", "%3D", "%3d"])
+def test_a_secret_parameter_loses_its_value_and_the_rest_stays(name: str, sign: str) -> None:
+    for spelled in (name, name.upper()):
+        assert redact_text(f"POST x=1&{spelled}{sign}abcdef012345&y=2") == f"POST x=1&{spelled}{sign}[redacted]&y=2"
+        assert redact_path(f"/p?{spelled}{sign}abcdef012345") == f"/p?{spelled}{sign}[redacted]"
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("gap", [" ", "  ", "\t", "%20", "+", "%20+"])
+def test_a_schemes_credentials_are_taken_out_and_the_scheme_stays(scheme: str, gap: str) -> None:
+    for spelled in (scheme, scheme.lower(), scheme.upper()):
+        assert redact_text(f"got {spelled}{gap}abcd-efgh then more") == f"got {spelled} [redacted] then more"
+
+
+def test_every_one_of_several_secrets_is_taken_out() -> None:
+    text = "bearer is a word; Bearer abcdef012345, Basic abcdef012345; code=abcdef012345 token=abcdef012345; eyJhbGciOiJub25lIn0.e30. and eyJhbGciOi"
+    assert redact_text(text) == (
+        "bearer is a word; Bearer [redacted], Basic [redacted]; code=[redacted] token=[redacted] [redacted] and [redacted]"
+    )
+
+
+@pytest.mark.parametrize("text", ["Bearer abc", "bearer: view-users", "zipcode=1&tokens=2", "a=b%20c+d e", "unsecret=1", "code:abcdef"])
+def test_what_only_looks_alike_stays(text: str) -> None:
+    assert redact_text(text) == redact_path(text) == text
