@@ -79,7 +79,7 @@ def _password(upstream: str | None, file: Path | None, environment: str | None) 
         return Secret(path=file)
     if environment:
         return Secret(environment)
-    raise SettingsError(["--upstream: the administrator's password is missing; give --admin-password-file or KEYCLOAK_ADMIN_PASSWORD"])
+    raise SettingsError(["--admin-password-file: --upstream needs the administrator's password; give its file, or KEYCLOAK_ADMIN_PASSWORD"])
 
 
 def _kcadm_of(home: Path | None) -> Path | None:

@@ -172,7 +172,7 @@ _Maker = Callable[[str, str, BaseException], UpstreamError]
 
 
 def _unreachable(where: str, _: str, error: BaseException) -> UpstreamError:
-    return UpstreamUnreachable(f"No connection to Keycloak at {where}: {_why(error)}.", sent=False)
+    return UpstreamUnreachable(f"No connection to Keycloak at {where}: {why(error)}.", sent=False)
 
 
 def _late(where: str, phase: str, _: BaseException) -> UpstreamError:
@@ -184,7 +184,7 @@ def _busy(where: str, _: str, __: BaseException) -> UpstreamError:
 
 
 def _broken(where: str, phase: str, error: BaseException) -> UpstreamError:
-    return UpstreamBroken(f"Keycloak at {where} broke off before {phase} was complete: {_why(error)}.")
+    return UpstreamBroken(f"Keycloak at {where} broke off before {phase} was complete: {why(error)}.")
 
 
 _TRANSLATIONS: tuple[tuple[Any, _Maker], ...] = (
@@ -203,8 +203,8 @@ def _translated(error: BaseException, where: str, *, phase: str) -> UpstreamErro
     return maker(where, phase, error)
 
 
-def _why(error: BaseException) -> str:
-    """The kind of failure in words; never the text of a bad answer, which could hold anything."""
+def why(error: BaseException) -> str:
+    """The kind of a failure to connect or to read, in words; never the text of a bad answer, which could hold anything."""
     if isinstance(error, aiohttp.ClientResponseError):
         return "what it sent is not HTTP"
     if isinstance(error, aiohttp.ConnectionTimeoutError):

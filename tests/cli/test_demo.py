@@ -1,6 +1,7 @@
 """`kcproxy demo`: the scenario against the simulator, what it shows, what it refuses to touch, and when it fails."""
 
 import asyncio
+import dataclasses
 import json
 import os
 import re
@@ -104,6 +105,13 @@ def test_the_simulator_can_play_a_version_that_reads_roles_from_the_token() -> N
     assert done.exit_code == 0, done.stdout + done.stderr
 
 
+async def test_a_keycloak_with_a_base_path_is_played_too() -> None:
+    async with SimulatedKeycloak(catalog.load(catalog.default_version()), base_path="/auth") as server:
+        audience = Collected()
+        await perform(request(server.url), audience)
+    assert audience.ok
+
+
 async def test_everything_is_removed_afterwards(keycloak: SimulatedKeycloak, admin: Admin) -> None:
     await perform(request(keycloak.url), Collected())
     assert (await admin.call("GET", f"/admin/realms/{REALM}")).status == 404
@@ -134,8 +142,20 @@ async def test_a_wrong_password_is_said_without_being_repeated(keycloak: Simulat
     assert "not-this-one" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("base_path", "called"), [("", "/auth"), ("/auth", "")])
+async def test_a_base_path_too_many_or_missing_is_said(base_path: str, called: str) -> None:
+    async with SimulatedKeycloak(catalog.load(catalog.default_version()), base_path=base_path) as server:
+        with pytest.raises(ScenarioError, match="with /auth at its end, or without"):
+            await perform(request(server.url.removesuffix("/auth") + called), Collected())
+
+
+async def test_an_admin_realm_that_is_not_there_is_said(keycloak: SimulatedKeycloak) -> None:
+    with pytest.raises(ScenarioError, match="cannot log in at .*: 404 Realm does not exist"):
+        await perform(dataclasses.replace(request(keycloak.url), admin_realm="mastr"), Collected())
+
+
 async def test_a_server_that_does_not_answer_is_said(unused_tcp_port: int) -> None:
-    with pytest.raises(ScenarioError, match="does not answer"):
+    with pytest.raises(ScenarioError, match=r"does not answer: Connect call failed"):
         await perform(request(f"http://127.0.0.1:{unused_tcp_port}"), Collected())
 
 

@@ -49,9 +49,17 @@ class Admin:
             exchange, self._bearer = await self.server.token(self._realm, form, self._username)
             self._fetched_at = self._clock()
             if self._bearer is None:
-                said = exchange.json.get("error_description") or exchange.json.get("error") or ""
-                raise ScenarioError(f"{self._username} cannot log in at {self.server.url}: {exchange.status} {said}".strip())
+                raise ScenarioError(f"{self._username} cannot log in at {self.server.url}: {_refusal(exchange)}")
         return self._bearer
+
+
+def _refusal(exchange: Exchange) -> str:
+    """Why there is no token. A 404 that is not about the realm is about the address: the base path is missing, or one too many."""
+    error, description = (str(exchange.json.get(name) or "") for name in ("error", "error_description"))
+    if exchange.status == 404 and not error.startswith("Realm"):
+        return "404, no Keycloak answers under this path; try it with /auth at its end, or without"
+    said = error if error.startswith("Realm") else description or error  # the description may say no more than to read the log
+    return f"{exchange.status} {said}".strip()
 
 
 def _succeeded(exchange: Exchange) -> Exchange:

@@ -38,7 +38,10 @@ def settings_for(upstream_url: str, *, accounts: tuple[AccountSettings, ...], ve
 
 @asynccontextmanager
 async def running(settings: Settings, *, lane: bool = True) -> AsyncIterator[tuple[str, str]]:
-    """The proxy from entering to leaving; its two addresses, for callers and for operators. ``lane``: whether there is a quick one."""
+    """The proxy from entering to leaving; its two addresses, for callers (with Keycloak's base path) and for operators.
+
+    ``lane``: whether there is a quick one.
+    """
     catalog = catalog_for(settings.explain.keycloak_version)
     observer = live_observer(settings, catalog, log=Log(settings.log, sink=Sink(_STDERR)))
     service = ProxyService(plane_of(settings, observer, catalog), observer)
@@ -51,7 +54,8 @@ async def running(settings: Settings, *, lane: bool = True) -> AsyncIterator[tup
     await web.SockSite(runner, side).start()
     listener = await asyncio.get_running_loop().create_server(server, sock=main)
     try:
-        yield f"http://127.0.0.1:{main.getsockname()[1]}", f"http://127.0.0.1:{side.getsockname()[1]}"
+        callers = f"http://127.0.0.1:{main.getsockname()[1]}{settings.upstream.base_path}"
+        yield callers, f"http://127.0.0.1:{side.getsockname()[1]}"
     finally:
         listener.close()
         await server.shutdown(1.0)

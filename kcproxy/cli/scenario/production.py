@@ -14,6 +14,7 @@ from kcproxy.cli.scenario.replay import Play
 from kcproxy.cli.scenario.request import Request
 from kcproxy.cli.scenario.stage import CLIENT_ID, REALM, stage
 from kcproxy.cli.scenario.steps import Audience, Check, ScenarioError, Step
+from kcproxy.keycloak.session import why
 from kcproxy.settings import AccountSettings, Secret
 from kcproxy.simulator import SimulatedKeycloak
 
@@ -26,7 +27,7 @@ async def perform(request: Request, audience: Audience) -> None:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session, AsyncExitStack() as stack:
             await _perform(request, audience, session, stack)
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise ScenarioError(f"{request.upstream or 'the simulator'} does not answer: {error or type(error).__name__}") from error
+        raise ScenarioError(f"{request.upstream or 'the simulator'} does not answer: {why(error)}") from error
 
 
 async def _perform(request: Request, audience: Audience, session: aiohttp.ClientSession, stack: AsyncExitStack) -> None:
