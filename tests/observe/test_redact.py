@@ -2,7 +2,7 @@
 
 import pytest
 
-from kcproxy.observe.redact import redact_path, redact_text
+from kcproxy.observe.redact import redact_path, redact_text, redact_value
 
 PARAMETERS = [
     "client_secret",
@@ -45,3 +45,28 @@ def test_every_one_of_several_secrets_is_taken_out() -> None:
 @pytest.mark.parametrize("text", ["Bearer abc", "bearer: view-users", "zipcode=1&tokens=2", "a=b%20c+d e", "unsecret=1", "code:abcdef"])
 def test_what_only_looks_alike_stays(text: str) -> None:
     assert redact_text(text) == redact_path(text) == text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/realms/x/eyJhbGciOiJub25lIn0.e30.",
+        "/p?code=abcdef012345",
+        "/p/code%3Dabcdef012345",
+        "/p/bearer%20abcdef012345",
+        "/p/bearer+abcdef012345",
+        "/p/bearer abcdef012345",
+    ],
+)
+def test_a_path_is_read_like_any_other_text(path: str) -> None:
+    assert redact_path(path) == redact_text(path) != path
+
+
+def test_whether_there_is_a_secret_may_be_known() -> None:
+    assert [redact_value("client_secret", value) for value in (None, True, False)] == [None, True, False]
+    assert [redact_value("client_secret", value) for value in ("", 0, 1.5, [True], {"a": None})] == ["[redacted]"] * 5
+
+
+def test_anything_else_is_written_as_text_without_secrets() -> None:
+    assert redact_value("error", ValueError("password=abcdef012345 in use")) == "password=[redacted] in use"
+    assert redact_value("seen", {b"Bearer abcdef012345"}) == ["b'Bearer [redacted]'"]
