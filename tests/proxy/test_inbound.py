@@ -42,11 +42,13 @@ class TestKeys:
             ("GET", USERS, "first-key", 200, None),
             ("POST", USERS, "first-key", 200, None),
             ("GET", "/admin/realms/demo/not-in-the-table", "Bearer first-key", 200, None),
+            ("GET", USERS, "bearer   first-key", 200, None),
             ("GET", USERS, "second-key", 200, None),
             ("POST", USERS, "second-key", 403, b"key-insufficient"),
             ("GET", "/admin/realms/demo/not-in-the-table", "second-key", 403, b"key-insufficient"),
             ("GET", USERS, "wrong", 401, b"key-unknown"),
             ("GET", USERS, "", 401, b"key-unknown"),
+            ("GET", USERS, "of.three.parts", 401, b"key-unknown"),
             ("GET", USERS, None, 401, b"key-required"),
         ],
     )
@@ -62,6 +64,7 @@ class TestKeys:
             if kind is not None:
                 assert "The proxy, not Keycloak, refused" in json.loads(answer.body)["message"]
                 assert (answer.value("www-authenticate") is not None) == (status == 401)
+                assert ("the key of audit" in json.loads(answer.body)["message"]) == (kind == b"key-insufficient")
 
     async def test_a_realm_that_is_not_the_keys_is_not_opened(self, upstream: RecordingUpstream, tmp_path: Path) -> None:
         answering(upstream, lambda _: OK)
@@ -147,6 +150,12 @@ class TestHosts:
             assert len(forwarded(upstream)) == let_in
             assert (await proxy.send(f"GET /realms/x HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())).status == 200
 
+    async def test_a_program_that_names_no_host_is_no_web_page(self, upstream: RecordingUpstream) -> None:
+        answering(upstream, lambda _: OK)
+        admission = Admission(own_names=frozenset({"sso.example.com"}))
+        async with running_proxy(upstream.port, accounts=(ACCOUNT,), admission=admission) as proxy:
+            assert (await proxy.send(f"GET {USERS} HTTP/1.0\r\n\r\n".encode())).status == 200
+
     @pytest.mark.parametrize(
         ("listen", "inbound", "guarded"),
         [
@@ -216,6 +225,37 @@ class TestTokens:
             assert "it has expired" in json.loads(refused.body)["message"]
         assert forwarded(upstream) == [(USERS.encode(), b"Bearer t1")] * 3
         assert issuer.fetches == 1
+
+    @pytest.mark.parametrize(
+        ("claims", "named"), [({}, "shop"), ({"azp": None, "sub": "42"}, "42"), ({"azp": None}, "unnamed"), ({"sub": "42"}, "shop")]
+    )
+    async def test_the_log_names_the_client_of_a_verified_token(
+        self, upstream: RecordingUpstream, issuer: Issuer, claims: dict[str, Any], named: str
+    ) -> None:
+        answering(upstream, lambda _: OK)
+        admission = Admission(issuers=Issuers((issuer.url,), "kcproxy"))
+        async with running_proxy(upstream.port, accounts=(ACCOUNT,), admission=admission) as proxy:
+            assert (await proxy.get(USERS, f"Kcproxy-Key: {issuer.token(**claims)}")).status == 200
+            assert [record.admitted for record in await proxy.settled(1)] == [named]
+
+    async def test_where_keys_and_tokens_are_asked_for_either_opens_and_nothing_else(
+        self, upstream: RecordingUpstream, issuer: Issuer, tmp_path: Path
+    ) -> None:
+        answering(upstream, lambda _: OK)
+        admission = Admission(keys=read_keys(key_file(tmp_path)), issuers=Issuers((issuer.url,), "kcproxy"))
+        async with running_proxy(upstream.port, accounts=(ACCOUNT,), admission=admission) as proxy:
+            shown = {"first-key": 200, issuer.token(): 200, "wrong": 401, "of.three.parts": 401, issuer.token(exp=1): 401}
+            for key, status in shown.items():
+                assert (await proxy.get(USERS, f"Kcproxy-Key: {key}")).status == status
+            assert (await proxy.get(USERS)).value("kcproxy-error") == b"key-required"
+
+    async def test_where_only_tokens_are_asked_for_no_word_is_a_key(self, upstream: RecordingUpstream, issuer: Issuer) -> None:
+        answering(upstream, lambda _: OK)
+        async with running_proxy(
+            upstream.port, accounts=(ACCOUNT,), admission=Admission(issuers=Issuers((issuer.url,), "kcproxy"))
+        ) as proxy:
+            assert (await proxy.get(USERS, "Kcproxy-Key: first-key")).value("kcproxy-error") == b"key-unknown"
+        assert forwarded(upstream) == []
 
     @pytest.mark.parametrize(
         ("claims", "said"),
