@@ -16,6 +16,9 @@ Builder = Callable[[Situation, Verdict, str | None], tuple[Fix, ...]]
 
 def fixes(situation: Situation, verdict: Verdict, console_base: str | None) -> tuple[Fix, ...]:
     """What to do about a verdict. ``console_base`` is the URL under which operators open Keycloak."""
+    remedy = verdict.facts.get("remedy")
+    if isinstance(remedy, str):
+        return (Fix(summary=remedy),)  # the rule has a better one for just this answer
     builder = _BUILDERS.get(verdict.cause)
     built = builder(situation, verdict, console_base) if builder else ()
     return built or _in_words(situation, verdict)

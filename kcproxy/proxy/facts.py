@@ -15,7 +15,17 @@ from kcproxy.proxy.passage import Passage
 _TELLING = frozenset({"accept", "host", "origin", "content-type", "user-agent", "dpop", "accept-language"})
 _TELLING_PREFIXES = ("x-forwarded-", "forwarded")
 _FORM_FIELDS = frozenset(
-    {"grant_type", "client_id", "username", "scope", "audience", "requested_issuer", "requested_subject", "subject_token_type"}
+    {
+        "grant_type",
+        "client_id",
+        "username",
+        "scope",
+        "audience",
+        "requested_issuer",
+        "requested_subject",
+        "subject_token_type",
+        "client_assertion_type",
+    }
 )
 _MAX_PARAMETERS = 200
 _GZIP_OR_ZLIB = 47  # zlib's window bits that recognise either header

@@ -1,0 +1,166 @@
+"""Refusals of the token endpoint in Keycloak's own words: each means what it says, and nothing that another grant would mean by it."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from kcproxy.explain.claims import read_caller
+from kcproxy.model import Cause, Confidence, Explanation
+from tests.explain.stage import refused
+
+_TOKEN = "/realms/demo/protocol/openid-connect/token"
+_CERTAIN, _LIKELY, _POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE
+_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+_UMA = "urn:ietf:params:oauth:grant-type:uma-ticket"
+
+
+def _answered(status: int, error: str, description: str, form: Mapping[str, str], authorization: str | None = None) -> Explanation:
+    body = {"error": error, "error_description": description}
+    return refused("POST", _TOKEN, status=status, caller=read_caller(authorization), body=body, form=form)
+
+
+@pytest.mark.parametrize(
+    ("answer", "form", "expected", "cure"),
+    [
+        (
+            (400, "invalid_client", "Audience not found"),
+            {"grant_type": _EXCHANGE, "audience": "nobody"},
+            (Cause.TOKEN_REQUEST_INVALID, _CERTAIN, "no client nobody"),
+            "audience",
+        ),
+        (
+            (403, "access_denied", "Client is not within the token audience"),
+            {"grant_type": _EXCHANGE},
+            (Cause.TOKEN_REQUEST_INVALID, _CERTAIN, "aud does not name it"),
+            "audience mapper",
+        ),
+        (
+            (400, "invalid_request", "Invalid token"),
+            {"grant_type": _EXCHANGE},
+            (Cause.TOKEN_REQUEST_INVALID, _CERTAIN, "subject_token"),
+            "subject_token",
+        ),
+        (
+            (400, "invalid_client", "Client requires user consent"),
+            {"grant_type": "password"},
+            (Cause.GRANT_NOT_ALLOWED, _CERTAIN, "consent"),
+            "consent",
+        ),
+        ((400, "invalid_client", "Something new"), {}, (Cause.CLIENT_CREDENTIALS_WRONG, _LIKELY, "Something new"), "app"),
+        (
+            (400, "invalid_client", "Bearer-only not allowed"),
+            {},
+            (Cause.CLIENT_CREDENTIALS_WRONG, _CERTAIN, "bearer-only"),
+            "client of its own",
+        ),
+        (
+            (400, "invalid_grant", "resource owner password credentials grant is prohibited."),
+            {"grant_type": "password"},
+            (Cause.GRANT_NOT_ALLOWED, _CERTAIN, "client policy"),
+            "client_credentials",
+        ),
+        (
+            (400, "invalid_grant", "Client not allowed OAuth 2.0 Device Authorization Grant"),
+            {"grant_type": "device"},
+            (Cause.GRANT_NOT_ALLOWED, _CERTAIN, "not allowed"),
+            "Capability config",
+        ),
+        (
+            (400, "invalid_grant", "Client not allowed OIDC CIBA Grant"),
+            {"grant_type": "ciba"},
+            (Cause.GRANT_NOT_ALLOWED, _CERTAIN, "not allowed"),
+            "",
+        ),
+        (
+            (400, "invalid_grant", "The provided assertion is not a valid JWT"),
+            {"grant_type": "jwt-bearer"},
+            (Cause.TOKEN_REQUEST_INVALID, _LIKELY, "The provided assertion is not a valid JWT"),
+            "",
+        ),
+        (
+            (400, "invalid_grant", "Something new"),
+            {"grant_type": "password"},
+            (Cause.USER_CREDENTIALS_WRONG, _LIKELY, "user name or password"),
+            "",
+        ),
+        (
+            (400, "invalid_grant", "Something new"),
+            {"grant_type": "refresh_token"},
+            (Cause.REFRESH_TOKEN_INVALID, _LIKELY, "refresh token"),
+            "",
+        ),
+        (
+            (400, "invalid_grant", "Account disabled"),
+            {"grant_type": "password", "username": "jane"},
+            (Cause.ACCOUNT_DISABLED, _CERTAIN, "Realm demo gives no token: the account jane is disabled"),
+            "jane",
+        ),
+        ((400, "invalid_request", "Request not allowed"), {}, (Cause.GRANT_NOT_ALLOWED, _LIKELY, "client policy"), "client policies"),
+        (
+            (400, "invalid_request", "Configured client authentication method not allowed for client"),
+            {},
+            (Cause.CLIENT_CREDENTIALS_WRONG, _CERTAIN, "client policy"),
+            "Client Authenticator",
+        ),
+        (
+            (400, "invalid_request", "Client Certification missing for MTLS HoK Token Binding"),
+            {},
+            (Cause.TOKEN_REQUEST_INVALID, _CERTAIN, "certificate"),
+            "certificate",
+        ),
+        (
+            (400, "invalid_request", "Missing parameter: code"),
+            {"grant_type": "authorization_code"},
+            (Cause.TOKEN_REQUEST_INVALID, _CERTAIN, "Missing parameter: code"),
+            "",
+        ),
+        (
+            (403, "invalid_ticket", "Ticket verification failed"),
+            {"grant_type": _UMA},
+            (Cause.TOKEN_REQUEST_INVALID, _CERTAIN, "ticket"),
+            "ticket",
+        ),
+        (
+            (403, "access_denied", "not_authorized"),
+            {"grant_type": _UMA, "audience": "shop"},
+            (Cause.OTHER_ENDPOINT, _CERTAIN, "policies"),
+            "",
+        ),
+        ((403, "access_denied", "Something new"), {}, (Cause.UNEXPLAINED, _POSSIBLE, "Something new"), ""),
+    ],
+)
+def test_keycloaks_words_mean_what_they_say(
+    answer: tuple[int, str, str], form: dict[str, str], expected: tuple[Cause, Confidence, str], cure: str
+) -> None:
+    cause, sure, says = expected
+
+    explanation = _answered(*answer, {"grant_type": "client_credentials", "client_id": "app", **form})
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (cause, sure)
+    assert says in explanation.summary
+    assert cure in " ".join(text for fix in explanation.fixes for text in (fix.summary, *fix.console))
+
+
+_SAME = "Invalid client or Invalid client credentials"
+
+
+def test_a_request_that_names_no_client_is_told_so() -> None:
+    explanation = _answered(401, "invalid_client", _SAME, {"grant_type": "client_credentials"})
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.TOKEN_REQUEST_INVALID, _CERTAIN)
+    assert "client_id" in explanation.summary
+
+
+def test_a_signed_assertion_names_the_client_itself() -> None:
+    form = {"grant_type": "client_credentials", "client_assertion_type": "jwt-bearer"}
+
+    explanation = _answered(401, "invalid_client", _SAME, form)
+
+    assert explanation.verdict.cause is Cause.CLIENT_UNKNOWN
+
+
+@pytest.mark.parametrize("authorization", ["Basic !!!", "Bearer xyz"])
+def test_where_a_header_may_name_the_client_nothing_is_said_of_a_missing_name(authorization: str) -> None:
+    explanation = _answered(401, "invalid_client", _SAME, {"grant_type": "client_credentials"}, authorization)
+
+    assert explanation.verdict.confidence is not _CERTAIN
