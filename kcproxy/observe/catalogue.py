@@ -112,7 +112,9 @@ SPECS: tuple[Spec, ...] = (
     _gauge("kcproxy_denials_stored", "Denials that the page can show."),
     _gauge("kcproxy_page_subscribers", "Browsers that follow the page live."),
     _counter("kcproxy_history_dropped_total", "Denials that did not reach the history file, because it was slow or could not be written."),
-    _counter("kcproxy_log_dropped_total", "Log lines that were dropped, because standard output was not being read."),
+    _counter(
+        "kcproxy_log_dropped_total", "Log lines that were dropped, because standard output was not being read or could not be written."
+    ),
     _counter("kcproxy_label_overflow_total", 'Values shown as "other", because the cap of their label was reached.', "label"),
     Spec(
         name="kcproxy_build_info",

@@ -184,7 +184,7 @@ Generated from `kcproxy/observe/lines.py` by `python -m tools.dashboards`; do no
 One line on standard output for each request, and one more for each refusal that was explained: JSON (`log.format = "json"`) or for people
 (`"console"`). `log.level` is the lowest level that is written; what is below it is not even formatted, so `log.level = "warning"` leaves
 denials and errors. A thread of its own writes the lines up to 0.2 seconds later; where nobody reads standard output, lines beyond 8 MiB are
-dropped and counted (`kcproxy_log_dropped_total`), requests go on.
+dropped, and where it cannot be written (the disk is full), all are; they are counted (`kcproxy_log_dropped_total`), requests go on.
 
 Fields whose names mean secrets, and values that look like tokens, passwords or authorization headers, are replaced by `[redacted]` in every
 line, also in those of the libraries. The query of a request is never written. Paths, client ids and user names are what callers sent: treat them as data.

@@ -1,12 +1,14 @@
 """Where log lines go: collected in memory, written by a thread of its own, so that a slow reader never stops the event loop."""
 
 import os
+import select
 import threading
 from collections.abc import Callable, Sequence
 
 MAX_PENDING_BYTES = 8 * 1024 * 1024
 FLUSH_SECONDS = 0.2
 EARLY_FLUSH_BYTES = 256 * 1024
+_LINE_BREAK = ord("\n")
 
 
 class Sink:
@@ -27,6 +29,7 @@ class Sink:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._hurried = False
+        self._torn = False
 
     def write(self, line: str) -> None:
         """Take one line, without its line break."""
@@ -89,9 +92,10 @@ class Sink:
                 lines, self._lines = self._lines, []
                 self._hurried = False
             if lines:
-                written = self._emit("\n".join(lines) + "\n")
+                text = "\n".join(lines) + "\n"
+                self._emit(text.encode("utf-8", "backslashreplace"))
                 with self._wake:
-                    self._pending -= written
+                    self._pending -= len(text)
 
     def _collect(self) -> None:
         if self.on_collect is None:
@@ -101,12 +105,27 @@ class Sink:
         except Exception:  # noqa: BLE001 - a line that cannot be written is a dropped one; the thread has others to write
             self._drop()
 
-    def _emit(self, text: str) -> int:
-        data = memoryview(text.encode("utf-8", "backslashreplace"))
+    def _emit(self, data: bytes) -> None:
+        ends_another = self._torn
+        if ends_another:
+            data = b"\n" + data  # a line that was cut off ends here, and spoils no other
+        rest = memoryview(data)
         try:
-            while data:
-                data = data[os.write(self._descriptor, data) :]
+            while rest:
+                rest = rest[self._written(rest) :]
         except OSError:
-            # The reader is gone: nobody is left to tell, except the counter.
-            self._drop()
-        return len(text)
+            # The reader is gone, or the disk is full: nobody is left to tell, except the counter.
+            for _ in range(data.count(b"\n", max(len(data) - len(rest), int(ends_another)))):
+                self._drop()
+        if len(rest) < len(data):
+            self._torn = data[len(data) - len(rest) - 1] != _LINE_BREAK
+
+    def _written(self, data: memoryview) -> int:
+        """How many bytes were written; where the descriptor does not block by itself, as soon as it takes some."""
+        while True:
+            try:
+                return os.write(self._descriptor, data)
+            except BlockingIOError:
+                poll = select.poll()
+                poll.register(self._descriptor, select.POLLOUT)
+                poll.poll()

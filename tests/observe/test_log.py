@@ -1,11 +1,14 @@
 """The log: fields as documented, nothing secret, nothing formatted in vain, nothing that stops the loop."""
 
+import errno
 import json
 import logging
 import os
 import re
+import select
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -257,6 +260,60 @@ def test_a_reader_that_stopped_reading_stops_nobody_and_the_loss_is_counted() ->
     os.close(reading)  # now the blocked write ends with an error, which is counted too
     sink.close()
     os.close(writing)
+
+
+def test_lines_that_cannot_be_written_are_counted_each() -> None:
+    counted: list[None] = []
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        sink = Sink(full.fileno())
+        sink.on_drop = lambda: counted.append(None)
+        for _ in range(10):
+            sink.write_all(["x" * 100] * 100)
+        sink.close()
+    assert sink.dropped == len(counted) == 1000
+
+
+def test_what_follows_a_line_that_was_cut_off_begins_a_line_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "log"
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY)
+    room = [12]
+    really = os.write
+
+    def nearly_full(descriptor: int, data: bytes) -> int:
+        if not room[0]:
+            raise OSError(errno.ENOSPC, "no space left on device")
+        written = really(descriptor, data[: room[0]])
+        room[0] -= written
+        return written
+
+    monkeypatch.setattr("kcproxy.observe.sink.os.write", nearly_full)
+    sink = Sink(descriptor)
+    sink.write_all(["first", "second", "third"])
+    sink.close()
+    sink.write("fourth")
+    sink.close()
+    room[0] = 100
+    sink.write("fifth")
+    sink.close()
+    os.close(descriptor)
+    assert path.read_text(encoding="utf-8").split("\n") == ["first", "second", "fifth", ""]
+    assert sink.dropped == 3
+
+
+def test_a_descriptor_that_does_not_block_loses_nothing_as_long_as_somebody_reads() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    sink = Sink(writing)
+    for number in range(2000):
+        sink.write(f"{number:0500}")
+    found = b""
+    while found.count(b"\n") < 2000 and select.select((reading,), (), (), 5)[0]:
+        found += os.read(reading, 4096)
+    sink.close()
+    os.close(writing)
+    os.close(reading)
+    assert [int(line) for line in found.split()] == list(range(2000))
+    assert sink.dropped == 0
 
 
 def test_the_line_of_a_request_costs_some_microseconds() -> None:
