@@ -130,8 +130,8 @@ class Log:
 
     def _for_people(self, event: Event, stamp: str) -> str:
         rendered = self._console(None, "", {"timestamp": stamp, **event})
-        # Control characters from outside could rewrite what a terminal has shown before.
-        return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in str(rendered))
+        # Control characters from outside could rewrite what a terminal has shown before, a line break could forge a line.
+        return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(rendered))
 
 
 class _LibraryHandler(logging.Handler):
