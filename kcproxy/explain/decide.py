@@ -7,7 +7,7 @@ from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, RANK, Finding, fo
 from kcproxy.explain.rules import addresses, answers, endpoint, guards, paths, realms, roles, scopes, tokens, withdrawn
 from kcproxy.explain.situation import Situation
 from kcproxy.explain.text import shown
-from kcproxy.model import Basis, Cause, Confidence, TargetKind, Verdict
+from kcproxy.model import Basis, Cause, Confidence, Requirement, TargetKind, Verdict
 
 Rule = Callable[[Situation], Finding | None]
 
@@ -120,7 +120,7 @@ def _token_endpoint(early: list[Finding], situation: Situation) -> list[Finding]
 
 
 def _refused(situation: Situation) -> list[Finding]:
-    if not _is_known(situation):
+    if not is_known(situation.requirement):
         other_realm = realms.token_of_other_realm(situation)
         return [other_realm] if other_realm else [_unknown_operation(situation)]
     return _apply(REFUSED, situation) or _last_resort(situation)
@@ -130,8 +130,8 @@ def _unauthenticated(situation: Situation) -> list[Finding]:
     return _apply(UNAUTHENTICATED, situation) + withdrawn.open_causes(situation)
 
 
-def _is_known(situation: Situation) -> bool:
-    requirement = situation.requirement
+def is_known(requirement: Requirement | None) -> bool:
+    """Whether the table says which roles the operation needs."""
     return requirement is not None and requirement.undetermined is None and requirement.basis is not Basis.UNKNOWN
 
 
@@ -186,4 +186,4 @@ def _verdict(situation: Situation, first: Finding, others: list[Finding]) -> Ver
     )
 
 
-__all__ = ["ADDRESSES", "REFUSED", "UNAUTHENTICATED", "decide"]
+__all__ = ["ADDRESSES", "REFUSED", "UNAUTHENTICATED", "decide", "is_known"]

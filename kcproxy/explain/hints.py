@@ -1,7 +1,10 @@
 """What is worth knowing beside the cause: hidden second calls of libraries, narrower endpoints, doubts about ids and versions."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from kcproxy.explain.rules import guards
-from kcproxy.explain.rules.addresses import name_used_as_id
+from kcproxy.explain.rules.addresses import id_hint
 from kcproxy.explain.situation import Situation
 from kcproxy.explain.text import either, list_of
 from kcproxy.model import Cause, RoleSet, Verdict
@@ -46,19 +49,29 @@ _BY_OPERATION: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def hints(situation: Situation, verdict: Verdict) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hints:
+    """The sentences in their order, with a place among them for the one about the form of the ids in the path, where there may be one."""
+
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    about_ids: bool = False
+
+    def about(self, parameters: Mapping[str, str]) -> tuple[str, ...]:
+        """All sentences for a request whose path has these values."""
+        return (*self.before, *(id_hint(parameters) if self.about_ids else ()), *self.after)
+
+
+def hints(situation: Situation, verdict: Verdict) -> Hints:
     """Short sentences, for refusals of the Admin REST API only."""
     if situation.answer.status != 403 or situation.requirement is None:
-        return ()
-    found = [text for method, path, text in _BY_OPERATION if (method, path) == (situation.method, situation.template)]
-    found += [*_id_hint(situation), *_version_hint(situation), *_organizations_hint(situation), *_creator_hint(situation, verdict)]
+        return Hints()
+    if verdict.cause not in _ROLE_CAUSES:
+        return Hints(before=tuple(_version_hint(situation)))
+    found = [*_version_hint(situation), *_organizations_hint(situation), *_creator_hint(situation, verdict)]
     found += [*_target_hints(situation, verdict), *_less_power_hints(situation, verdict)]
-    return tuple(found) if verdict.cause in _ROLE_CAUSES else tuple(_version_hint(situation))
-
-
-def _id_hint(situation: Situation) -> list[str]:
-    finding = name_used_as_id(situation)
-    return [finding.summary] if finding else []
+    of_operation = tuple(text for method, path, text in _BY_OPERATION if path == situation.template and method == situation.method)
+    return Hints(before=of_operation, after=tuple(found), about_ids=True)
 
 
 def _target_hints(situation: Situation, verdict: Verdict) -> list[str]:

@@ -4,9 +4,11 @@ Header values are printable ASCII (RFC 9110, section 5.5), bounded in length; qu
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from kcproxy.explain.rules.answers import is_boilerplate
+from kcproxy.explain.template import compact, mark, template_of
 from kcproxy.explain.text import without_tokens
 from kcproxy.model import Alternative, Caller, Detail, Explanation, Fix, Requirement, RoleSet, TargetKind
 
@@ -38,6 +40,26 @@ def body(explanation: Explanation, original: Mapping[str, Any] | None, detail: D
             merged[field] = sentence
     merged["explanation"] = document(explanation, detail)
     return merged
+
+
+def body_json(explanation: Explanation, original: Mapping[str, Any] | None, detail: Detail = Detail.FULL) -> str:
+    """``body`` as JSON: filled into what was kept of an earlier one, where there is such."""
+    kept = explanation.kept
+    if kept is None:
+        return compact(body(explanation, original, detail))
+    values = {"id": compact(explanation.id), "hints": compact(explanation.hints)}
+    key = f"body-{detail.value}"
+    if key not in kept:
+        text = compact(body(explanation, original, detail))
+        kept[key] = template_of(body(marked(explanation), original, detail), compact, text=text, values=values)
+        return text
+    template = kept[key]
+    return compact(body(explanation, original, detail)) if template is None else template.filled(values)
+
+
+def marked(explanation: Explanation) -> Explanation:
+    """The explanation with marks for a template in the place of what no other has: its id, and the hints, of which one may be about its path."""
+    return replace(explanation, id=mark("id"), hints=(mark("hints"),))
 
 
 def problem(explanation: Explanation, original: Mapping[str, Any] | None, detail: Detail = Detail.FULL) -> dict[str, Any]:
@@ -89,10 +111,20 @@ _ORDER = (
 
 def headers(explanation: Explanation, detail: Detail = Detail.FULL) -> list[tuple[str, str]]:
     """The headers that go with an explained answer; for other statuses than 401 and 403 only cause, notice and id."""
-    fields = [("Kcproxy-Denial-Id", _value(explanation.id))]
+    own, kept = ("Kcproxy-Denial-Id", _value(explanation.id)), explanation.kept
+    if kept is None:
+        return [own, *_common_headers(explanation, detail)]
+    key = f"headers-{detail.value}"
+    if key not in kept:
+        kept[key] = _common_headers(explanation, detail)
+    return [own, *kept[key]]
+
+
+def _common_headers(explanation: Explanation, detail: Detail) -> list[tuple[str, str]]:
+    """Those that are the same for whatever is kept together."""
     if detail is Detail.REFERENCE:
-        return fields
-    fields.append(("Kcproxy-Cause", explanation.verdict.cause.value))
+        return []
+    fields = [("Kcproxy-Cause", explanation.verdict.cause.value)]
     if explanation.answer.status not in {401, 403}:
         return [*fields, ("Kcproxy-Notice", _value(explanation.summary))]
     fields += _role_headers(explanation, detail)

@@ -15,6 +15,7 @@ LIVE_GRANTS_SINCE = (26, 7)
 """From this version the grants decide, as they are at the call; before it the token's claims do (MgmtPermissions.initIdentity)."""
 LIVE_FOR_LIGHTWEIGHT_SINCE = (26, 0)
 _BODY_OF_OLD_VERSIONS = "unknown_error"
+_FRESH_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +192,12 @@ def grants_are_live(version: tuple[int, ...], caller: Caller, answer: Answer, fa
     without = caller.subject is None or (caller.session_id is None and not caller.has_roles_claims)
     lightweight = bool(facts.lightweight) if caller.lightweight is None else caller.lightweight
     return version >= LIVE_GRANTS_SINCE or lightweight or is_lightweight(caller) or without
+
+
+def is_fresh(caller: Caller, now_epoch_seconds: float) -> bool:
+    """Whether the proxy has only just fetched this token for the caller: it cannot be older than a grant. All of the clock that a 403 depends on."""
+    issued = caller.issued_at_epoch_seconds
+    return caller.injected and issued is not None and now_epoch_seconds - issued < _FRESH_SECONDS
 
 
 def is_lightweight(caller: Caller) -> bool:

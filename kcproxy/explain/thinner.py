@@ -1,9 +1,9 @@
 """A call that is let in and answered with less than there is: no refusal, so nobody is told off, but what makes it whole can be asked for."""
 
 from kcproxy.catalog import Catalog
-from kcproxy.explain.explanation import page
 from kcproxy.explain.finding import LIKELY
 from kcproxy.explain.fixes import grant
+from kcproxy.explain.judgement import page
 from kcproxy.explain.rules.roles import token_evidence
 from kcproxy.explain.situation import Situation, named, situation
 from kcproxy.explain.text import SENTENCES, list_of

@@ -72,3 +72,5 @@ class Explanation:
     """What is worth knowing besides: a hidden second call of a client library, a role that would do less."""
     looked_up: Facts | None = None
     """What look-ups gave, for the page of the operator; how much of it the caller sees is decided elsewhere."""
+    kept: dict[str, Any] | None = field(default=None, repr=False, compare=False)
+    """Where several explanations differ in id, request and hints about it alone: what renders them keeps here what they have in common."""

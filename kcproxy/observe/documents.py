@@ -3,9 +3,11 @@
 import hashlib
 import json
 from datetime import UTC, datetime
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
 from kcproxy.explain import render
+from kcproxy.explain.template import Template, compact_ascii, mark, template_of
 from kcproxy.model import Caller, Explanation
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.labels import operation_label
@@ -21,11 +23,43 @@ Document = dict[str, Any]
 
 def stored(explanation: Explanation, record: RequestRecord, at_epoch_seconds: float) -> bytes:
     """The document as JSON, at most 64 KiB and without secrets. Nearly all are short and clean, and pay for the looking only."""
+    text = _filled(explanation, record, at_epoch_seconds) if explanation.kept is not None else None
+    if text is not None:
+        return text
     whole = _whole(explanation, record, at_epoch_seconds)
     text = encoded(whole)
     if len(text) <= PLAIN_BYTES and is_clean(text.decode("ascii")):
         return text
     return fitting(bounded(whole))
+
+
+def _filled(explanation: Explanation, record: RequestRecord, at_epoch_seconds: float) -> bytes | None:
+    """The document made of what was kept of an earlier one; None where that cannot be, or where what is new in it has to be looked at closely."""
+    kept = explanation.kept if explanation.kept is not None else {}
+    values = {
+        "id": quoted(explanation.id),
+        "at": quoted(iso(at_epoch_seconds)),
+        "atEpochSeconds": repr(round(at_epoch_seconds, 3)),
+        "path": quoted(explanation.request.target.raw_path),
+        "account": compact_ascii(record.injected_account),
+        "traceId": compact_ascii(record.trace_id),
+        "durationMs": repr(round(record.duration_seconds * 1e3, 2)),
+        "hints": compact_ascii(explanation.hints),
+    }
+    if "stored" not in kept:
+        kept["stored"] = _template(explanation, record, at_epoch_seconds, values)
+    template: Template | None = kept["stored"]
+    if template is None or not is_clean(values["path"] + values["hints"] + values["account"]):
+        return None
+    text = template.filled(values)
+    return text.encode("ascii") if len(text) <= PLAIN_BYTES else None
+
+
+def _template(explanation: Explanation, record: RequestRecord, at_epoch_seconds: float, values: dict[str, str]) -> Template | None:
+    marks = {name: mark(name) for name in ("at", "atEpochSeconds", "path", "account", "traceId", "durationMs")}
+    whole = _whole(render.marked(explanation), record, at_epoch_seconds) | marks
+    text = encoded(_whole(explanation, record, at_epoch_seconds)).decode("ascii")
+    return template_of(whole, compact_ascii, text=text, values=values) if is_clean(compact_ascii(whole)) else None
 
 
 def document(explanation: Explanation, record: RequestRecord, at_epoch_seconds: float) -> Document:
@@ -72,6 +106,15 @@ def four_sets(explanation: Explanation) -> Document:
 
 def fingerprint(explanation: Explanation) -> str:
     """Who, what and why, as 16 hexadecimal digits: equal for what an operator would call the same denial."""
+    if explanation.kept is None:
+        return _fingerprint(explanation)
+    if "fingerprint" not in explanation.kept:
+        explanation.kept["fingerprint"] = _fingerprint(explanation)
+    found: str = explanation.kept["fingerprint"]
+    return found
+
+
+def _fingerprint(explanation: Explanation) -> str:
     caller, target, verdict = explanation.caller, explanation.request.target, explanation.verdict
     parts = (caller.realm, caller.client_id, caller.username, operation_label(target), target.method, target.realm, verdict.cause.value)
     text = json.dumps([*parts, *verdict.missing])
@@ -104,7 +147,7 @@ def bounded(value: Any, max_characters: int = MAX_TEXT_CHARACTERS, max_items: in
 
 def encoded(value: Document) -> bytes:
     """As JSON, with what cannot be encoded (lone surrogates of a hostile path) escaped."""
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"), default=str).encode("ascii")
+    return compact_ascii(value).encode("ascii")
 
 
 def fitting(value: Document) -> bytes:

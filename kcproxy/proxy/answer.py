@@ -3,7 +3,6 @@
 A bug in an explanation never breaks an answer: the original goes on, and the failure is logged and counted.
 """
 
-import json
 import logging
 import re
 import time
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from kcproxy.explain.template import compact
 from kcproxy.keycloak.upstream import UpstreamAnswer
 from kcproxy.model import Answer, Explanation, RequestFacts, Target, TargetKind
 from kcproxy.proxy.authorize import Accounts
@@ -60,6 +60,10 @@ class Explainer(Protocol):
 
     def body(self, explanation: Explanation, original: dict[str, Any] | None) -> dict[str, Any]:
         """The JSON body: the original's members, and the explanation."""
+        ...
+
+    def body_json(self, explanation: Explanation, original: dict[str, Any] | None) -> str:
+        """The same as text."""
         ...
 
     def problem(self, explanation: Explanation, original: dict[str, Any] | None) -> dict[str, Any]:
@@ -139,12 +143,12 @@ class Refusals:
     def _rendered(self, passage: Passage, explanation: Explanation, facts: Answer) -> tuple[bytes, bytes]:
         original = dict(facts.json) if facts.json is not None else None
         if _PROBLEM in (passage.head.text(b"accept") or ""):
-            return _dumped(self._explainer.problem(explanation, original)), _PROBLEM.encode()
-        return _dumped(self._explainer.body(explanation, original)), b"application/json"
+            return _encoded(compact(self._explainer.problem(explanation, original))), _PROBLEM.encode()
+        return _encoded(self._explainer.body_json(explanation, original)), b"application/json"
 
 
-def _dumped(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
 
 
 def authorization(passage: Passage) -> str | None:

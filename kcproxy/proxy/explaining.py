@@ -11,9 +11,11 @@ from cachetools import LRUCache
 from kcproxy.catalog import Catalog
 from kcproxy.explain import render
 from kcproxy.explain.claims import read_caller
-from kcproxy.explain.explanation import explain
+from kcproxy.explain.judgement import judge
+from kcproxy.explain.template import compact
 from kcproxy.model import Answer, Caller, Explanation, Facts, RequestFacts
 from kcproxy.observe.events import Observer
+from kcproxy.proxy.recall import Recall, key_of
 from kcproxy.settings import ExplainSettings
 
 _MAX_CALLERS = 512
@@ -51,24 +53,32 @@ class LiveExplainer:
         self._budget_seconds = budget_seconds
         self._now = now
         self._callers: LRUCache[str, Caller] = LRUCache(_MAX_CALLERS)
+        self._recall = Recall()
 
     async def explain(self, request: RequestFacts, authorization: str | None, answer: Answer, *, injected: bool) -> Explanation | None:
         """Why; None where the rules know nothing of it."""
         caller = self.caller(authorization, injected=injected)
-        settings = self._settings
-        return explain(
-            explanation_id=secrets.token_hex(_ID_BYTES),
-            request=request,
-            caller=caller,
-            answer=answer,
-            catalog=self._catalog(),
-            facts=await self._facts(request, caller, answer, authorization),
-            now_epoch_seconds=self._now(),
-            keycloak_version=self._version(),
-            require_audience=settings.require_audience,
-            console_base_url=settings.console_url,
-            docs_url=settings.docs_url,
-        )
+        facts = await self._facts(request, caller, answer, authorization)
+        catalog, version, now, settings = self._catalog(), self._version(), self._now(), self._settings
+        key = key_of(request, answer, authorization=authorization, caller=caller, catalog=catalog, now_epoch_seconds=now)
+        judgement = known = self._recall.find(key, facts, catalog, version)
+        if judgement is None:
+            judgement = judge(
+                request=request,
+                caller=caller,
+                answer=answer,
+                catalog=catalog,
+                facts=facts,
+                now_epoch_seconds=now,
+                keycloak_version=version,
+                require_audience=settings.require_audience,
+                console_base_url=settings.console_url,
+                docs_url=settings.docs_url,
+            )
+            if judgement is None:
+                return None
+            self._recall.keep(key, judgement, facts)
+        return judgement.explanation(secrets.token_hex(_ID_BYTES), request, answer, facts, again=known is not None)
 
     def caller(self, authorization: str | None, *, injected: bool) -> Caller:
         """The caller by his claims, read once for a token."""
@@ -85,6 +95,12 @@ class LiveExplainer:
     def body(self, explanation: Explanation, original: Mapping[str, Any] | None) -> dict[str, Any]:
         """The JSON body."""
         return render.body(explanation, original, self._settings.detail)
+
+    def body_json(self, explanation: Explanation, original: Mapping[str, Any] | None) -> str:
+        """The JSON body as text."""
+        if explanation.kept is None:
+            return compact(self.body(explanation, original))
+        return render.body_json(explanation, original, self._settings.detail)
 
     def problem(self, explanation: Explanation, original: Mapping[str, Any] | None) -> dict[str, Any]:
         """The RFC 9457 body."""

@@ -1,10 +1,11 @@
 """404, 400, 431, 500, 501: the address, the path's form, an id, or a feature. Never whether an id exists."""
 
 import re
+from collections.abc import Mapping
 
 from kcproxy.explain.finding import CERTAIN, LIKELY, Finding, found
 from kcproxy.explain.situation import MASTER, Situation
-from kcproxy.explain.text import shown
+from kcproxy.explain.text import SENTENCES, shown
 from kcproxy.model import Cause
 
 _ID = re.compile(r"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|f:.+)\Z", re.IGNORECASE)
@@ -61,11 +62,25 @@ def name_used_as_id(situation: Situation) -> Finding | None:
     """A segment that should be an id has no id's form. Ids of imported objects can be anything, so this is never certain."""
     if situation.answer.status not in {404, 403}:
         return None
-    for parameter, lookup in _LOOKUPS.items():
-        value = situation.request.target.parameters.get(parameter)
+    name = _name_in_place_of_id(situation.request.target.parameters)
+    return _name_found(situation, *name, _LOOKUPS[name[0]]) if name else None
+
+
+def _name_in_place_of_id(parameters: Mapping[str, str]) -> tuple[str, str] | None:
+    for parameter in _LOOKUPS:
+        value = parameters.get(parameter)
         if value is not None and not _ID.match(value):
-            return _name_found(situation, parameter, value, lookup)
+            return parameter, value
     return None
+
+
+def id_hint(parameters: Mapping[str, str]) -> tuple[str, ...]:
+    """The sentence of ``name_used_as_id`` alone, for a refusal of which it is not the cause."""
+    name = _name_in_place_of_id(parameters)
+    if name is None:
+        return ()
+    parameter, value = name
+    return (SENTENCES[Cause.NAME_USED_AS_ID].summary.format(parameter=parameter, value=shown(value)),)
 
 
 def _name_found(situation: Situation, parameter: str, value: str, lookup: str) -> Finding:

@@ -24,6 +24,10 @@ _GATEWAY_HEADERS = (
 )
 
 
+READ_HEADERS = frozenset({"www-authenticate", *_GATEWAY_HEADERS})
+"""The header fields of answers that any rule looks at."""
+
+
 def not_keycloak(situation: Situation) -> Finding | None:
     """Keycloak answers a refused admin call with JSON that has ``error``; anything else is another layer's.
 

@@ -1,7 +1,7 @@
 """Needed, granted, in the token: rules about the role itself."""
 
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
-from kcproxy.explain.situation import BUILT_IN_ADMIN_CLIENTS, Situation, is_own_service_account, roles_to_add, version_key
+from kcproxy.explain.situation import BUILT_IN_ADMIN_CLIENTS, Situation, is_fresh, is_own_service_account, roles_to_add, version_key
 from kcproxy.explain.text import list_of, roles_phrase, shown
 from kcproxy.model import CallerKind, Cause, Confidence, RoleSet
 
@@ -191,11 +191,9 @@ def token_older_than_grant(situation: Situation) -> Finding | None:
         return None
     if situation.fresh_token_suffices is False:
         return None  # a new token would be refused as well
-    issued = situation.caller.issued_at_epoch_seconds
-    # The proxy has just replaced its own token: it cannot be older than the grant.
-    young = situation.caller.injected and issued is not None and situation.now_epoch_seconds - issued < 5
     if situation.granted_suffices is None:
-        return None if young else found(situation, Cause.TOKEN_OLDER_THAN_GRANT, POSSIBLE, missing=situation.missing)
+        fresh = is_fresh(situation.caller, situation.now_epoch_seconds)  # the proxy has just replaced its own
+        return None if fresh else found(situation, Cause.TOKEN_OLDER_THAN_GRANT, POSSIBLE, missing=situation.missing)
     missing = roles_to_add(situation.catalog, situation.requirement, situation.held)
     return found(
         situation,
