@@ -7,6 +7,7 @@ a token ever stands in a ``problem``.
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -24,6 +25,10 @@ _CONTEXT = re.compile(r"(?P<session>on|of|tr)(?P<form>rt|lt)(?P<grant>[a-z]{2}):
 """How newer versions begin a token's id: kind of session, regular or lightweight token, grant (cc: client credentials)."""
 _BEARER_SCHEMES = frozenset({"bearer", "dpop"})
 _ISSUER_REALM = re.compile(r"/realms/([^/?#]+)/?$")
+_ONE_BLANK = "where exactly one blank belongs"
+_COLON = f"the word Bearer has a colon after it, {_ONE_BLANK}"
+_TAB = f"the word Bearer has a tab after it, {_ONE_BLANK}"
+_TWO_BLANKS = f"the word Bearer has several blanks after it, {_ONE_BLANK}"
 _PLACEHOLDERS = frozenset({"null", "undefined", "none", "nil", "true", "false", "[object object]", "<token>", "token"})
 
 
@@ -37,7 +42,8 @@ def read_caller(authorization: str | None, *, injected: bool = False) -> Caller:
         return _without_scheme(scheme, token, injected)
     if not token:
         return Caller(kind=CallerKind.ANONYMOUS, scheme=scheme, problem="the header holds the word Bearer and no token", injected=injected)
-    return _read(token, scheme, injected)
+    caller = _read(token, scheme, injected)
+    return replace(caller, problem=_TWO_BLANKS) if rest[0] == " " and caller.problem is None else caller
 
 
 def read_claims(token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
@@ -68,6 +74,10 @@ def realm_roles_of(claims: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _without_scheme(scheme: str, token: str, injected: bool) -> Caller:
+    after_bearer = scheme[len("Bearer") :] if scheme.lower().startswith("bearer") else ""
+    if after_bearer[:1] in {":", "\t"}:
+        problem = _COLON if after_bearer[0] == ":" else _TAB
+        return Caller(kind=CallerKind.UNREADABLE, scheme="Bearer", problem=problem, injected=injected)
     if not token and scheme.count(".") == 2:
         problem = "the header holds a token without the word Bearer before it"
         return Caller(kind=CallerKind.UNREADABLE, problem=problem, injected=injected)

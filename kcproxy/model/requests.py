@@ -60,7 +60,7 @@ class Caller:
     bound_to_key: bool = False  # cnf.jkt or cnf.x5t#S256
     allowed_origins: tuple[str, ...] = ()
     scheme: str | None = None  # Bearer, DPoP, Basic …
-    problem: str | None = None  # why the token could not be read
+    problem: str | None = None  # why the token could not be read, or what Keycloak may not like about how it was sent
     injected: bool = False
     token_bytes: int = 0
 

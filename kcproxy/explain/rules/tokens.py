@@ -72,11 +72,25 @@ def token_withheld(situation: Situation) -> Finding | None:
 
 
 def scheme_wrong(situation: Situation) -> Finding | None:
-    """Basic and other schemes: the Admin REST API takes Bearer (RFC 6750) or DPoP (RFC 9449) only."""
+    """Basic and other schemes: the Admin REST API takes Bearer (RFC 6750) or DPoP (RFC 9449) only, and DPoP for tokens with a key only."""
     caller = situation.caller
+    if is_readable(situation) and (caller.scheme or "").lower() == "dpop" and not caller.bound_to_key:
+        return _dpop_without_key(situation)
     if caller.kind is not CallerKind.UNREADABLE or caller.scheme in {None, "Bearer", "DPoP"} or _is_bearer(caller):
         return None
     return found(situation, Cause.SCHEME_WRONG, CERTAIN, caller.problem or "", scheme=shown(caller.scheme or "", 40))
+
+
+def _dpop_without_key(situation: Situation) -> Finding:
+    return found(
+        situation,
+        Cause.SCHEME_WRONG,
+        LIKELY,
+        "the header is of the scheme DPoP, and the token has no claim cnf",
+        summary="The Authorization header is of the scheme DPoP, and the token of {who} is bound to no key: such a token goes with Bearer.",
+        facts={"remedy": "Send the same token as Authorization: Bearer, or fetch one that is bound to a key (DPoP at the token endpoint)"},
+        scheme="DPoP",
+    )
 
 
 def _is_bearer(caller: Caller) -> bool:
@@ -84,12 +98,18 @@ def _is_bearer(caller: Caller) -> bool:
 
 
 def token_malformed(situation: Situation) -> Finding | None:
-    """Something that does not decode as a JWT."""
+    """Something that does not decode as a JWT, or is not separated from its scheme as Keycloak wants it."""
     caller = situation.caller
+    if is_readable(situation) and caller.problem is not None:
+        return found(situation, Cause.TOKEN_MALFORMED, LIKELY, caller.problem, summary=_HEADER_UNREADABLE, problem=caller.problem)
     if caller.kind is not CallerKind.UNREADABLE or not (caller.scheme is None or _is_bearer(caller)):
         return None
     problem = caller.problem or "it does not decode"
-    return found(situation, Cause.TOKEN_MALFORMED, CERTAIN, problem, problem=problem)
+    summary = _HEADER_UNREADABLE if problem.startswith(("the header ", "the word ")) else None
+    return found(situation, Cause.TOKEN_MALFORMED, CERTAIN, problem, summary=summary, problem=problem)
+
+
+_HEADER_UNREADABLE = "Keycloak finds no access token in the Authorization header: {problem}."
 
 
 def token_kind_wrong(situation: Situation) -> Finding | None:

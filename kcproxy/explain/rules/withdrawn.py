@@ -2,7 +2,7 @@
 
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.rules.tokens import expected_issuer, is_readable
-from kcproxy.explain.situation import Situation
+from kcproxy.explain.situation import Situation, is_own_service_account
 from kcproxy.explain.text import shown
 from kcproxy.model import Cause
 
@@ -38,8 +38,42 @@ def account_disabled(situation: Situation) -> Finding | None:
     facts = situation.facts
     if not is_readable(situation) or (facts.account_known is not False and facts.account_enabled is not False):
         return None
-    state = "does not exist" if facts.account_known is False else "is disabled"
-    return found(situation, Cause.ACCOUNT_DISABLED, CERTAIN, f"looked up: the account of the token's sub {state}")
+    if facts.account_known is False:
+        summary, remedy = _account_gone(situation)
+        gone = {"remedy": remedy.format_map(situation.words)}
+        return found(
+            situation,
+            Cause.ACCOUNT_DISABLED,
+            CERTAIN,
+            "looked up: the account of the token's sub does not exist",
+            summary=summary,
+            facts=gone,
+        )
+    return found(
+        situation,
+        Cause.ACCOUNT_DISABLED,
+        CERTAIN,
+        "looked up: the account of the token's sub is disabled",
+        summary="The account behind this token ({who}) is disabled, so its tokens count no more.",
+    )
+
+
+def _account_gone(situation: Situation) -> tuple[str, str]:
+    """The sentence and the cure: whoever is gone cannot be enabled again."""
+    if not is_own_service_account(situation.caller) or situation.facts.client_known is not True:
+        return (
+            "The account behind this token ({who}) no longer exists, so its tokens count no more.",
+            "Fetch a new token of an account that exists; this one was deleted, or deleted and created anew",
+        )
+    if situation.facts.service_accounts_enabled is False:
+        return (
+            "The service account of client {client} no longer exists, for service accounts were switched off for the client: its tokens count no more.",
+            "Tick Service accounts roles for client {client} again, if it was switched off by mistake; the account is then a new one, with no role yet",
+        )
+    return (
+        "The service account of client {client} was deleted and created anew, so tokens of the old one count no more.",
+        "Fetch a new token for client {client} from realm {caller_realm}; the new account may have to be granted its roles anew",
+    )
 
 
 def client_disabled(situation: Situation) -> Finding | None:
@@ -47,8 +81,20 @@ def client_disabled(situation: Situation) -> Finding | None:
     facts = situation.facts
     if not is_readable(situation) or (facts.client_known is not False and facts.client_enabled is not False):
         return None
-    state = "does not exist" if facts.client_known is False else "is disabled"
-    return found(situation, Cause.CLIENT_DISABLED, CERTAIN, f"looked up: client {situation.words['client']} {state}")
+    client = situation.words["client"]
+    if facts.client_known is False:
+        return found(
+            situation,
+            Cause.CLIENT_DISABLED,
+            CERTAIN,
+            f"looked up: client {client} does not exist",
+            summary="There is no client {client} in realm {caller_realm} any more: it was deleted or renamed, and the tokens of that name count no more.",
+            facts={
+                "remedy": "Fetch a new token with the client's present Client ID; where the client was deleted, make one anew with just the roles that it needs"
+            },
+        )
+    summary = "Client {client} is disabled, so its tokens count no more."
+    return found(situation, Cause.CLIENT_DISABLED, CERTAIN, f"looked up: client {client} is disabled", summary=summary)
 
 
 def token_revoked(situation: Situation) -> Finding | None:
