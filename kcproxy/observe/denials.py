@@ -52,6 +52,7 @@ class Group:
             "lastAt": iso(self.last_at),
             "resolvedAt": None if self.resolved_at is None else iso(self.resolved_at),
             **{name: newest[name] for name in ("who", "what", "why", "status", "method", "path", "realm")},
+            "client": explanation["caller"]["clientId"],
             "confidence": explanation["confidence"],
             "missing": explanation["missing"],
             "summary": explanation["summary"],

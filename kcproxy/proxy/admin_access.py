@@ -1,31 +1,37 @@
 """Who may see the admin port's page and API: everybody on loopback, elsewhere who knows the admin key; health and metrics are open.
 
-A browser gets a session by the login form (a signed cookie that no script can read and no other site can send), a program sends
+A browser gets a session by the login form (a random cookie that no script can read and no other site can send), a program sends
 ``Authorization: Bearer <admin key>``. On loopback, names other than the machine's own are refused, so that no page from elsewhere can
 read this one by pointing its own name at 127.0.0.1 (DNS rebinding).
 """
 
 import asyncio
-import hashlib
 import hmac
 import ipaddress
-import secrets
+import json
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from yarl import URL
 
 from kcproxy.observe.page.render import login_page
+from kcproxy.proxy.admin_forms import FormUnusable, text_fields
+from kcproxy.proxy.admin_sessions import SESSION_SECONDS, Sessions
 from kcproxy.settings.values import AddressSettings, Secret
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/login"})
 COOKIE = "kcproxy_session"
-SESSION_SECONDS = 12 * 3600
+SIGNED_IN = web.RequestKey("signed_in", bool)
+"""Whether the request belongs to a session, so that the page offers to end it."""
+STILL_ALLOWED: web.RequestKey[Callable[[], bool]] = web.RequestKey("still_allowed")
+"""Whether what let the request in still holds: a stream outlives many a session."""
 FAILURE_DELAY_SECONDS = 0.5
 MAX_WAITING_FAILURES = 20
+MAX_WAITING_FAILURES_OF_ONE = 5
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -48,6 +54,8 @@ async def security_headers(request: web.Request, handler: Handler) -> web.Stream
     try:
         response = await handler(request)
     except web.HTTPException as error:
+        if request.path.startswith("/api/"):
+            error.text, error.content_type = json.dumps({"error": (error.text or error.reason).strip()}), "application/json"
         error.headers.update(HEADERS)
         raise
     if not response.prepared:
@@ -63,9 +71,8 @@ class Access:
         """``key`` is read anew at each check, so that a rotated one counts at once. ``now`` gives seconds since the epoch."""
         self._local = is_local(address)
         self._key = key
-        self._now = now
-        self._signing_key = secrets.token_bytes(32)  # sessions end with the process
-        self._failures = asyncio.Semaphore(MAX_WAITING_FAILURES)
+        self._sessions = Sessions(now=now)
+        self._failing: Counter[str] = Counter()  # wrong keys that wait for their answer, by address
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """The login form and its target."""
@@ -84,13 +91,18 @@ class Access:
             return web.Response(status=403, text="On loopback the page answers to localhost, 127.0.0.1 and [::1] only.\n")
         if request.method == "POST" and _is_cross_site(request):
             return web.Response(status=403, text="A form of another site may not post here.\n")
-        if self._key is None or self._session_holds(request.cookies.get(COOKIE)):
+        if self._key is None:
             return await handler(request)
-        return await self._without_session(request, handler)
+        return await self._with_key(request, handler)
 
-    async def _without_session(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and await self._is_key(given.strip()):
+    async def _with_key(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if self._session_holds(cookie := request.cookies.get(COOKIE, "")):
+            request[SIGNED_IN] = True
+            request[STILL_ALLOWED] = lambda: self._session_holds(cookie)
+            return await handler(request)
+        scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and await self._is_key(given := rest.strip(), request.remote):
+            request[STILL_ALLOWED] = lambda: self._equals_key(given)
             return await handler(request)
         if request.path.startswith("/api/"):
             return web.json_response(
@@ -102,29 +114,48 @@ class Access:
         return web.Response(text=login_page(problem=None), content_type="text/html")
 
     async def _login(self, request: web.Request) -> web.Response:
-        given = (await request.post()).get("key")
-        if _is_cross_site(request) or not isinstance(given, str) or not await self._is_key(given):
-            return web.Response(status=401, text=login_page(problem="That is not the admin key."), content_type="text/html")
+        try:
+            given = (await text_fields(request)).get("key", "")
+        except FormUnusable as error:
+            return _login_again(str(error), error.status)
+        if _is_cross_site(request) or not await self._is_key(given, request.remote):
+            return _login_again("That is not the admin key.", 401)
         response = web.Response(status=303, headers={"Location": "/"})
         response.set_cookie(
-            COOKIE, self._new_session(), max_age=SESSION_SECONDS, httponly=True, samesite="Strict", secure=request.secure, path="/"
+            COOKIE,
+            self._sessions.begin(given),
+            max_age=SESSION_SECONDS,
+            httponly=True,
+            samesite="Strict",
+            secure=request.secure,
+            path="/",
         )
         return response
 
-    async def _logout(self, _request: web.Request) -> web.Response:
-        response = web.Response(status=303, headers={"Location": "/login"})
+    async def _logout(self, request: web.Request) -> web.Response:
+        self._sessions.end(request.cookies.get(COOKIE, ""))
+        response = web.Response(status=303, headers={"Location": "/login" if self._key is not None else "/"})
         response.del_cookie(COOKIE, path="/")
         return response
 
-    async def _is_key(self, given: str) -> bool:
-        expected = self._revealed()
-        if expected and hmac.compare_digest(given.encode(), expected.encode()):
+    async def _is_key(self, given: str, address: str | None) -> bool:
+        """A guess costs time, and only so many are looked at at once: while others wait, not even the right key is compared."""
+        address = address or ""
+        if self._failing[address] >= MAX_WAITING_FAILURES_OF_ONE or self._failing.total() >= MAX_WAITING_FAILURES:
+            raise web.HTTPTooManyRequests(text="too many wrong keys; wait a moment\n", headers={"Retry-After": "1"})
+        if self._equals_key(given):
             return True
-        if self._failures.locked():
-            raise web.HTTPTooManyRequests(text="too many wrong keys; wait a moment\n")
-        async with self._failures:  # a guess costs time, and only so many at once
+        self._failing[address] += 1
+        try:
             await asyncio.sleep(FAILURE_DELAY_SECONDS)
+        finally:
+            self._failing[address] -= 1
+            self._failing += Counter()  # forgets addresses without any
         return False
+
+    def _equals_key(self, given: str) -> bool:
+        expected = self._revealed()
+        return bool(expected) and hmac.compare_digest(_bytes(given), _bytes(expected))
 
     def _revealed(self) -> str:
         try:
@@ -132,19 +163,16 @@ class Access:
         except OSError as error:
             raise web.HTTPServiceUnavailable(text=f"the file of admin_key cannot be read: {error.strerror}\n") from error
 
-    def _new_session(self) -> str:
-        expiry = str(int(self._now()) + SESSION_SECONDS)
-        return f"{expiry}.{self._signature(expiry)}"
+    def _session_holds(self, cookie: str) -> bool:
+        return bool(cookie) and self._sessions.holds(cookie, self._revealed())
 
-    def _session_holds(self, cookie: str | None) -> bool:
-        expiry, _, signature = (cookie or "").partition(".")
-        if len(expiry) > 12 or not expiry.isascii() or not expiry.isdigit() or int(expiry) < self._now():
-            return False
-        return hmac.compare_digest(signature.encode(), self._signature(expiry).encode())
 
-    def _signature(self, expiry: str) -> str:
-        # The key goes in, so that sessions end when it is changed.
-        return hmac.new(self._signing_key, f"{expiry}\n{self._revealed()}".encode(), hashlib.sha256).hexdigest()
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogateescape")  # headers may hold bytes that are no UTF-8
+
+
+def _login_again(problem: str, status: int) -> web.Response:
+    return web.Response(status=status, text=login_page(problem=problem), content_type="text/html")
 
 
 def is_local(address: AddressSettings) -> bool:
@@ -170,4 +198,4 @@ def _is_cross_site(request: web.Request) -> bool:
     if site is not None:
         return site not in {"same-origin", "none"}
     origin = request.headers.get("Origin")
-    return origin is not None and URL(origin).authority != request.host
+    return origin is not None and origin.rpartition("://")[2].lower() != request.host.lower()

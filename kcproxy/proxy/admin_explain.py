@@ -9,18 +9,22 @@ from typing import Any
 from aiohttp import web
 
 from kcproxy.catalog import Catalog
+from kcproxy.catalog.documents import entry_document
 from kcproxy.explain.claims import read_caller
-from kcproxy.explain.explanation import explain
-from kcproxy.model import Answer, Explanation, RequestFacts
+from kcproxy.explain.offline import Asked, Judgement, Outcome, asked, judge
+from kcproxy.model import CallerKind
 from kcproxy.observe.documents import Document, document, encoded
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.observe.page import render
+from kcproxy.observe.page import offline, render
+from kcproxy.proxy.admin_access import SIGNED_IN
+from kcproxy.proxy.admin_forms import FormUnusable, text_fields
+from kcproxy.proxy.admin_tokens import TokenUnusable, authorization
 
 OBSERVER: web.AppKey[LiveObserver] = web.AppKey("observer", LiveObserver)
-OFFLINE_ID = "offline"
 MAX_PATH_CHARACTERS = 4000
-_REASONS = {"401": "Unauthorized", "403": "Forbidden"}
+STATUSES = ("401", "403")
+_NOT_JSON = "the body must be a JSON object: method, path, and perhaps token and status"
 
 
 class QuestionUnusable(Exception):
@@ -29,12 +33,12 @@ class QuestionUnusable(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A method on a path (query and all), the token of whoever calls, and the status that he got."""
+    """A method on a path or URL (query and all), the value of the caller's ``Authorization``, and the status that he got, where told."""
 
     method: str
-    path: str
-    token: str | None
-    status: str
+    place: str
+    authorization: str | None
+    status: int | None
 
 
 def add_routes(app: web.Application) -> None:
@@ -51,99 +55,111 @@ def html(text: str, status: int = 200) -> web.Response:
 
 def question(given: Mapping[str, Any]) -> Question:
     """What is asked, checked. QuestionUnusable where it cannot be answered."""
-    method, path, token, status = (given.get(name) for name in ("method", "path", "token", "status"))
-    path = _path_of(path) if isinstance(path, str) else ""
-    if not path.startswith("/") or len(path) > MAX_PATH_CHARACTERS:
+    method, place, token, status = (given.get(name) for name in ("method", "path", "token", "status"))
+    place = place.strip() if isinstance(place, str) else ""
+    if not place.startswith(("/", "http://", "https://")) or len(place) > MAX_PATH_CHARACTERS:
         raise QuestionUnusable('"path" must be the path of the request, as /admin/realms/my-realm/users')
     if method not in render.METHODS:
         raise QuestionUnusable(f'"method" must be one of {", ".join(render.METHODS)}')
-    if str(status or "403") not in _REASONS:
-        raise QuestionUnusable('"status" must be 401 or 403')
+    if status not in {None, "", 401, 403, *STATUSES}:
+        raise QuestionUnusable('"status" must be 401 or 403, or be left out')
     if token is not None and not isinstance(token, str):
         raise QuestionUnusable('"token" must be a text')
-    return Question(method=method, path=path, token=(token or "").strip() or None, status=str(status or "403"))
+    try:
+        header = authorization(token or "")
+    except TokenUnusable as error:
+        raise QuestionUnusable(f'"token" must be an access token: {error}') from error
+    return Question(method=method, place=place, authorization=header, status=int(status) if status else None)
 
 
-def explained(asked: Question, catalog: Catalog, now_epoch_seconds: float) -> Document | None:
-    """The document of the explanation, as a denial's; None where there is nothing to explain."""
-    path, _, query = asked.path.partition("?")
-    base_path = path[: max(path.find("/admin/realms"), 0)]
-    target = catalog.target(asked.method, path, base_path=base_path)
-    request = RequestFacts(target=target, query=_query(query), base_path=base_path)
-    answer = Answer(
-        status=int(asked.status),
-        headers={"content-type": "application/json"},
-        json={"error": f"HTTP {asked.status} {_REASONS[asked.status]}"},
-    )
-    found = explain(
-        explanation_id=OFFLINE_ID,
-        request=request,
-        caller=read_caller(_authorization(asked.token)),
-        answer=answer,
-        catalog=catalog,
-        facts=None,
-        now_epoch_seconds=now_epoch_seconds,
-    )
-    return None if found is None else _document(found, now_epoch_seconds)
+def judged(question: Question, catalog: Catalog, now_epoch_seconds: float) -> tuple[Asked, Judgement]:
+    """What can be said of the call without asking anybody."""
+    try:
+        call = asked(catalog, question.method, question.place)
+    except ValueError as error:
+        raise QuestionUnusable('"path" must be a path or a URL that can be read') from error
+    caller, status = read_caller(question.authorization), question.status
+    if caller.kind is CallerKind.ANONYMOUS and status == 403:
+        status = None  # whose roles were too few is not known: what can be told is the need
+    if caller.kind is CallerKind.UNREADABLE and status == 403:
+        raise QuestionUnusable(f'"token" must be an access token, as Keycloak has read one where it answers 403: {caller.problem}')
+    return call, judge(catalog, call, caller, status=status, version=None, now_epoch_seconds=now_epoch_seconds)
 
 
-def _document(found: Explanation, now_epoch_seconds: float) -> Document:
+def _document(judgement: Judgement, now_epoch_seconds: float) -> Document | None:
+    """The explanation as the document of a denial; None where nothing was refused, or nothing is known of it."""
+    found = judgement.explanation
+    if found is None:
+        return None
     record = RequestRecord(target=found.request.target, status=found.answer.status, duration_seconds=0.0)
     return document(found, record, now_epoch_seconds)
 
 
-def _authorization(token: str | None) -> str | None:
-    if token is None:
-        return None
-    return token if token.lower().startswith(("bearer ", "dpop ")) else f"Bearer {token}"
-
-
-def _path_of(pasted: str) -> str:
-    """The path and query of what was pasted: a path, or a whole URL."""
-    if not pasted.startswith(("http://", "https://")):
-        return pasted.strip()
-    return "/" + pasted.strip().split("://", 1)[1].partition("#")[0].partition("/")[2]
-
-
-def _query(text: str) -> dict[str, tuple[str, ...]]:
-    pairs = [part.partition("=") for part in text.split("&") if part]
-    return {name: tuple(value for other, _, value in pairs if other == name) for name, _, _ in pairs}
-
-
 async def _form(request: web.Request) -> web.Response:
     query = request.query
-    method = query.get("method", "GET")
-    return html(render.explain_page(method=method, path=query.get("path", ""), status="403", document=None, problem=None))
+    return html(
+        render.explain_page(
+            method=query.get("method", "GET"),
+            path=query.get("path", ""),
+            status="",
+            answer=None,
+            problem=None,
+            signed_in=SIGNED_IN in request,
+        )
+    )
 
 
 async def _answer_form(request: web.Request) -> web.Response:
-    given = await request.post()
-    shown = {name: str(given.get(name, "")) for name in ("method", "path", "status")}
+    shown = {"method": "GET", "path": "", "status": ""}
     try:
-        found = _find(request, given)
+        given = await text_fields(request)
+        shown = {name: given.get(name, "") for name in shown}
+        answer, status, problem = _answer(request, given), 200, None
+    except FormUnusable as error:
+        answer, status, problem = None, error.status, str(error)
     except QuestionUnusable as error:
-        return html(render.explain_page(**shown, document=None, problem=str(error)), 400)
-    problem = None if found is not None else "Nothing is known that could be said about this request."
-    return html(render.explain_page(**shown, document=found, problem=problem))
+        answer, status, problem = None, 400, str(error)
+    return html(render.explain_page(**shown, answer=answer, problem=problem, signed_in=SIGNED_IN in request), status)
+
+
+def _answer(request: web.Request, given: Mapping[str, Any]) -> Document:
+    """What the page shows: a sentence, the explanation where there is one, else the line of the role table."""
+    now = time.time()
+    catalog = _catalog(request)
+    call, judgement = judged(question(given), catalog, now)
+    entry = catalog.entry(call.target) if judgement.outcome is Outcome.NEEDS else None
+    return {
+        "sentence": offline.sentence(catalog, call, judgement),
+        "document": _document(judgement, now),
+        "row": None if entry is None else offline.row(entry, judgement),
+    }
 
 
 async def _answer_json(request: web.Request) -> web.Response:
     try:
-        given = await request.json()
-        found = _find(request, given if isinstance(given, dict) else {})
-    except (QuestionUnusable, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        words = (
-            str(error)
-            if isinstance(error, QuestionUnusable)
-            else "the body must be a JSON object: method, path, and perhaps token and status"
-        )
-        return web.json_response({"error": words}, status=400)
-    explanation = None if found is None else found["explanation"]
-    return web.Response(body=encoded({"explanation": explanation}), content_type="application/json")
+        given = json.loads(await request.read())
+        now = time.time()
+        catalog = _catalog(request)
+        call, judgement = judged(question(given if isinstance(given, dict) else {}), catalog, now)
+    except QuestionUnusable as error:
+        return web.json_response({"error": str(error)}, status=400)
+    except (ValueError, RecursionError):
+        return web.json_response({"error": _NOT_JSON}, status=400)
+    found, need, entry = _document(judgement, now), judgement.requirement, catalog.entry(call.target)
+    answer = {
+        "keycloak": catalog.version,
+        "outcome": judgement.outcome.value,
+        "status": judgement.status,
+        "roles": list(judgement.held),
+        "least": list(need.least) if need is not None and need.least is not None else None,
+        "operation": None if entry is None else entry_document(entry),
+        "explanation": None if found is None else found["explanation"],
+    }
+    return web.Response(body=encoded(answer), content_type="application/json")
 
 
-def _find(request: web.Request, given: Mapping[str, Any]) -> Document | None:
+def _catalog(request: web.Request) -> Catalog:
     catalog = request.app[OBSERVER].catalog
     if catalog is None:
         raise QuestionUnusable("this process has no role table loaded")
-    return explained(question(given), catalog, time.time())
+    return catalog

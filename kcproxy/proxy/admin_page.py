@@ -2,17 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from aiohttp import web
+from yarl import URL
 
 from kcproxy.observe.documents import Document, encoded, iso
 from kcproxy.observe.live import Follower
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.page import render
 from kcproxy.proxy import admin_explain
-from kcproxy.proxy.admin_access import HEADERS
+from kcproxy.proxy.admin_access import HEADERS, SIGNED_IN, STILL_ALLOWED
 from kcproxy.proxy.admin_explain import OBSERVER, html
 
 MAX_LISTED = 200
@@ -27,7 +28,7 @@ def add_routes(app: web.Application, observer: LiveObserver) -> None:
     app.router.add_get("/denials/{id}", _one)
     admin_explain.add_routes(app)
     app.router.add_get("/roles", _roles)
-    app.router.add_get("/events", _events)
+    app.router.add_get("/events", _events, allow_head=False)
     app.router.add_get("/assets/{name}", _asset)
     app.router.add_get("/api/denials", _api_list)
     app.router.add_get("/api/denials/{id}", _api_one)
@@ -43,26 +44,32 @@ def _listed(observer: LiveObserver, limit: int = MAX_LISTED) -> list[Document]:
 
 
 async def _list(request: web.Request) -> web.Response:
-    query = request.query
-    groups = _listed(request.app[OBSERVER])
-    return html(render.denials_page(groups, q=query.get("q", ""), why=query.get("why", ""), only_open="open" in query))
+    query, observer = request.query, request.app[OBSERVER]
+    q = query.get("q", "")
+    if observer.denials.find(q.strip()) is not None:  # an id from a header or a log line: of this one, not of the newest of its kind
+        raise web.HTTPSeeOther(URL.build(path=f"/denials/{q.strip()}"))
+    return html(
+        render.denials_page(_listed(observer), q=q, why=query.get("why", ""), only_open="open" in query, signed_in=SIGNED_IN in request)
+    )
 
 
 async def _one(request: web.Request) -> web.Response:
     store = request.app[OBSERVER].denials
     found = store.find(request.match_info["id"])
     if found is None:
-        return html(render.message_page("Not here any more", "Only recent denials are kept, and this one is not among them."), 404)
+        text = "Only recent denials are kept, and this one is not among them."
+        return html(render.message_page("Not here any more", text, signed_in=SIGNED_IN in request), 404)
     group = store.group(found["group"])
     resolved_at = iso(group.resolved_at) if group is not None and group.resolved_at is not None else None
-    return html(render.denial_page(found, count=group.count if group is not None else 1, resolved_at=resolved_at))
+    count = group.count if group is not None else 1
+    return html(render.denial_page(found, count=count, resolved_at=resolved_at, signed_in=SIGNED_IN in request))
 
 
 async def _roles(request: web.Request) -> web.Response:
     catalog = request.app[OBSERVER].catalog
     if catalog is None:
-        return html(render.message_page("No role table", "This process has none loaded."), 404)
-    return html(render.roles_page(catalog, request.query.get("q", "")))
+        return html(render.message_page("No role table", "This process has none loaded.", signed_in=SIGNED_IN in request), 404)
+    return html(render.roles_page(catalog, request.query.get("q", ""), signed_in=SIGNED_IN in request))
 
 
 async def _asset(request: web.Request) -> web.Response:
@@ -97,17 +104,30 @@ async def _events(request: web.Request) -> web.StreamResponse:
             return web.Response(status=503, text="too many browsers follow already\n", headers={"Retry-After": "30"})
         await response.prepare(request)
         with suppress(ConnectionResetError):  # the browser went away
-            await _stream(response, follower, observer)
+            await _stream(response, follower, observer, request.get(STILL_ALLOWED, _always))
     return response
 
 
-async def _stream(response: web.StreamResponse, follower: Follower, observer: LiveObserver) -> None:
+def _always() -> bool:
+    return True
+
+
+def _holds(still_allowed: Callable[[], bool]) -> bool:
+    try:
+        return still_allowed()
+    except web.HTTPException:  # the key cannot be read just now
+        return False
+
+
+async def _stream(response: web.StreamResponse, follower: Follower, observer: LiveObserver, still_allowed: Callable[[], bool]) -> None:
     await response.write(b"retry: 2000\n\n")
     while not follower.closed:
         try:
             changed: Sequence[str] = await asyncio.wait_for(follower.changes(), HEARTBEAT_SECONDS)
         except TimeoutError:
             changed = ()
+        if not _holds(still_allowed):
+            return
         await response.write(_event(observer, changed))
         await asyncio.sleep(COALESCE_SECONDS)
 

@@ -1,61 +1,17 @@
-"""The admin port over a real socket: health, metrics, the API, the page, who is let in, and the headers on everything."""
+"""The admin port over a real socket: health, metrics, the API, the page, and the stream that it follows."""
 
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
-from typing import Any, TypeAlias
+from dataclasses import replace
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient
 
-from kcproxy import catalog
-from kcproxy.observe.denials import DenialStore
-from kcproxy.observe.log import Log
-from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.observe.sink import Sink
-from kcproxy.proxy import admin
-from kcproxy.settings.values import AddressSettings, LogSettings, Secret, Settings, UpstreamSettings
-from tests.catalog.conftest import DOCUMENT
-from tests.observe.samples import explanation, record, target
+from tests.observe.samples import caller, fix, record, target
+from tests.proxy.admin_stage import Open, deny, observer, opened, problems
 
-Client: TypeAlias = TestClient[web.Request, web.Application]
-Open: TypeAlias = Callable[..., Awaitable[Client]]
-LOOPBACK = AddressSettings(host="127.0.0.1", port=0)
-EVERYWHERE = AddressSettings(host="0.0.0.0", port=0)
-KEY = "correct horse"
-OPEN = ["/healthz", "/readyz", "/metrics", "/login", "/assets/page.css"]
-GUARDED = ["/", "/denials/d-1", "/roles", "/explain", "/events", "/api/denials", "/api/denials/d-1"]
-
-
-@pytest.fixture
-def observer() -> Iterator[LiveObserver]:
-    made = LiveObserver(Metrics(), Log(LogSettings(level="critical"), sink=Sink()), DenialStore(), catalog=catalog.parse(DOCUMENT))
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def problems() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def opened(aiohttp_client: Any, observer: LiveObserver, problems: list[str]) -> Open:
-    async def start(address: AddressSettings = LOOPBACK, key: Secret | None = None) -> Client:
-        upstream = UpstreamSettings(scheme="http", host="localhost", port=8080)
-        app = admin.build(Settings(upstream=upstream, admin_listen=address, admin_key=key), observer, lambda: problems)
-        client: Client = await aiohttp_client(app)
-        return client
-
-    return start
-
-
-def deny(observer: LiveObserver, denial_id: str = "d-1", **changes: Any) -> None:
-    observer.denied(explanation(denial_id, **changes), record(status=403))
+__all__ = ["observer", "opened", "problems"]  # fixtures that pytest finds by their names
 
 
 async def test_it_is_alive_and_ready_or_says_why_not(opened: Open, problems: list[str]) -> None:
@@ -210,54 +166,6 @@ async def test_a_browser_that_goes_away_leaves_no_word_in_the_log_and_no_followe
     assert caplog.records == []
 
 
-QUESTION = {"method": "GET", "path": "/admin/realms/403-forbidden-fix/users/42"}
-
-
-async def test_any_request_is_explained_offline(opened: Open) -> None:
-    client = await opened()
-    answer = await (await client.post("/api/explain", json=QUESTION)).json()
-    assert answer["explanation"]["required"]["least"] == ["view-users"]
-    text = await (await client.post("/explain", data=QUESTION)).text()
-    assert "view-users" in text
-
-
-@pytest.mark.parametrize(
-    "path",
-    ["http://localhost:8080/admin/realms/r/users/42?x=1#y", "/auth/admin/realms/r/users/42", "https://h/auth/admin/realms/r/users/42"],
-)
-async def test_a_whole_url_and_a_base_path_are_understood(opened: Open, path: str) -> None:
-    answer = await (await (await opened()).post("/api/explain", json={**QUESTION, "path": path})).json()
-    assert answer["explanation"]["operation"]["path"] == "/admin/realms/{realm}/users/{user-id}"
-
-
-@pytest.mark.parametrize(
-    "change", [{"path": "no-slash"}, {"path": None}, {"method": "BREW"}, {"status": "200"}, {"token": ["x"]}, {"path": "/" + "a" * 5000}]
-)
-async def test_a_question_that_cannot_be_answered_is_told_so(opened: Open, change: dict[str, Any]) -> None:
-    answer = await (await opened()).post("/api/explain", json={**QUESTION, **change})
-    assert answer.status == 400
-    assert "must be" in (await answer.json())["error"]
-
-
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"[" * 100_000])
-async def test_a_body_that_is_no_question_is_told_so(opened: Open, body: bytes) -> None:
-    answer = await (await opened()).post("/api/explain", data=body, headers={"Content-Type": "application/json"})
-    assert answer.status == 400
-
-
-async def test_a_pasted_token_is_neither_stored_nor_shown_nor_logged(
-    opened: Open, observer: LiveObserver, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("DEBUG")
-    token = "eyJhbGciOiJub25lIn0.eyJhenAiOiJteS1jbGllbnQiLCJwcmVmZXJyZWRfdXNlcm5hbWUiOiJqb2huIn0.c2lnbmF0dXJl"
-    client = await opened()
-    text = await (await client.post("/explain", data={**QUESTION, "token": token})).text()
-    assert "john" in text
-    shown = text + await (await client.get("/api/denials")).text() + await (await client.get("/metrics")).text() + caplog.text
-    assert "c2lnbmF0dXJl" not in shown
-    assert len(observer.denials) == 0
-
-
 async def test_streams_end_with_the_process(opened: Open, observer: LiveObserver) -> None:
     client = await opened()
     async with client.get("/events") as stream:
@@ -266,89 +174,38 @@ async def test_streams_end_with_the_process(opened: Open, observer: LiveObserver
     assert len(observer.denials.live) == 0
 
 
-@pytest.mark.parametrize("path", [*OPEN, *GUARDED, "/nowhere", "/assets/nothing.js"])
-async def test_every_answer_has_the_strict_headers(opened: Open, observer: LiveObserver, path: str) -> None:
-    deny(observer)
-    answer = await (await opened()).get(path)
-    policy = answer.headers["Content-Security-Policy"]
-    assert "default-src 'none'" in policy
-    assert "unsafe" not in policy
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
-    answer.close()
+async def test_only_get_opens_a_stream(opened: Open) -> None:
+    assert (await (await opened()).head("/events")).status == 405
 
 
-async def test_off_loopback_without_a_key_only_health_and_metrics_are_open(opened: Open) -> None:
-    client = await opened(EVERYWHERE)
-    for path in OPEN:
-        assert (await client.get(path)).status == 200
-    for path in GUARDED:
-        answer = await client.get(path)
-        assert (answer.status, "set admin_key" in await answer.text()) == (403, True)
+async def test_a_search_for_an_id_opens_that_denial(opened: Open, observer: LiveObserver) -> None:
+    for denial_id in ("d-1", "d-2"):
+        deny(observer, denial_id)
+    answer = await (await opened()).get("/?q=d-1", allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (303, "/denials/d-1")
 
 
-async def test_with_a_key_the_page_sends_to_the_login_and_the_api_says_401(opened: Open) -> None:
-    client = await opened(EVERYWHERE, Secret(KEY))
-    for path in GUARDED:
-        answer = await client.get(path, allow_redirects=False)
-        assert answer.status == (401 if path.startswith("/api/") else 303)
+@pytest.mark.parametrize("what", ["path", "client"])
+async def test_path_and_client_can_be_searched_though_the_line_does_not_show_them(opened: Open, observer: LiveObserver, what: str) -> None:
+    deny(
+        observer,
+        target=target(raw_path="/admin/realms/r/users/0815-path"),
+        caller=replace(caller("a"), client_id="0815-client", username="x"),
+    )
+    assert 'href="/denials/d-1"' in await (await (await opened()).get(f"/?q=0815-{what}")).text()
 
 
-async def test_the_right_key_opens_a_session_that_no_script_can_read(opened: Open) -> None:
-    client = await opened(EVERYWHERE, Secret(KEY))
-    answer = await client.post("/login", data={"key": KEY}, allow_redirects=False)
-    cookie = answer.headers["Set-Cookie"]
-    assert answer.status == 303
-    assert "HttpOnly" in cookie
-    assert "SameSite=Strict" in cookie
-    assert KEY not in cookie
-    session = {"Cookie": cookie.split(";")[0]}
-    assert (await client.get("/", headers=session)).status == 200
-    client.session.cookie_jar.clear()
-    forged = {"Cookie": "kcproxy_session=99999999999." + "0" * 64}
-    assert (await client.get("/", headers=forged, allow_redirects=False)).status == 303
+async def test_errors_of_the_api_are_json(opened: Open) -> None:
+    client = await opened()
+    for answer in (await client.get("/api/nothing"), await client.get("/api/explain"), await client.get("/api/denials/nothing")):
+        assert (answer.content_type, list(await answer.json())) == ("application/json", ["error"])
 
 
-async def test_a_program_sends_the_key_as_a_bearer(opened: Open) -> None:
-    client = await opened(EVERYWHERE, Secret(KEY))
-    assert (await client.get("/api/denials", headers={"Authorization": f"Bearer {KEY}"})).status == 200
-    assert (await client.get("/api/denials", headers={"Authorization": "Bearer wrong"})).status == 401
-
-
-async def test_wrong_keys_take_time_and_many_at_once_are_turned_away(opened: Open) -> None:
-    client = await opened(EVERYWHERE, Secret(KEY))
-    answers = await asyncio.gather(*(client.post("/login", data={"key": "x"}) for _ in range(60)))
-    assert {answer.status for answer in answers} == {401, 429}
-
-
-async def test_a_changed_key_ends_the_sessions(opened: Open, tmp_path: Path) -> None:
-    file = tmp_path / "key"
-    file.write_text(KEY)
-    client = await opened(EVERYWHERE, Secret(path=file))
-    answer = await client.post("/login", data={"key": KEY}, allow_redirects=False)
-    session = {"Cookie": answer.headers["Set-Cookie"].split(";")[0]}
-    file.write_text("another")
-    assert (await client.get("/", headers=session, allow_redirects=False)).status == 303
-
-
-@pytest.mark.parametrize("content", ["", None])
-async def test_an_empty_or_missing_key_file_lets_nobody_in(opened: Open, tmp_path: Path, content: str | None) -> None:
-    file = tmp_path / "key"
-    if content is not None:
-        file.write_text(content)
-    client = await opened(EVERYWHERE, Secret(path=file))
-    assert (await client.post("/login", data={"key": ""})).status in {401, 503}
-    assert (await client.get("/api/denials", headers={"Authorization": "Bearer "})).status in {401, 503}
-
-
-@pytest.mark.parametrize(
-    ("host", "status"), [("localhost:1", 200), ("127.0.0.1", 200), ("[::1]:9", 200), ("evil.example", 403), ("127.0.0.1.evil.example", 403)]
-)
-async def test_on_loopback_no_other_name_reaches_the_page(opened: Open, host: str, status: int) -> None:
-    assert (await (await opened()).get("/", headers={"Host": host})).status == status
-
-
-@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}])
-async def test_a_form_of_another_site_may_not_post(opened: Open, headers: dict[str, str]) -> None:
-    assert (await (await opened()).post("/explain", data={"path": "/"}, headers=headers)).status == 403
-    keyed = await opened(EVERYWHERE, Secret(KEY))
-    assert (await keyed.post("/login", data={"key": KEY}, headers=headers, allow_redirects=False)).status == 401
+async def test_a_name_that_turns_the_text_round_is_seen_as_one_and_copied_as_it_is(opened: Open, observer: LiveObserver) -> None:
+    hidden = "ev\u202eli\r"
+    deny(observer, caller=caller(hidden), fixes=(replace(fix(), kcadm=(f"kcadm.sh --uusername '{hidden}'",)),))
+    client = await opened()
+    assert hidden[:4] not in re.sub('data-text="[^"]*"', "", await (await client.get("/")).text())
+    text = await (await client.get("/denials/d-1")).text()
+    assert '<span class="unseen" data-code="U+202E">\u202e</span>' in text
+    assert "ev\u202eli&#13;" in text  # what the button copies

@@ -1,7 +1,10 @@
 """From documents to what the templates show. Pure: no request, no clock."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from markupsafe import Markup, escape
 
 from kcproxy.catalog import Catalog, Entry
 from kcproxy.model import CallerKind
@@ -10,19 +13,45 @@ from kcproxy.observe.documents import Document
 MAX_ROWS = 40
 BLANK: Mapping[str, Any] = {
     "group": "", "id": "", "count": 0, "firstAt": "", "lastAt": "", "resolvedAt": None, "who": "", "what": "", "why": "", "status": "",
-    "method": "", "path": "", "realm": None, "confidence": "", "missing": [], "summary": "",
+    "method": "", "path": "", "realm": None, "client": None, "confidence": "", "missing": [], "summary": "",
 }  # fmt: skip
 """The item from which the script makes new ones."""
 
 
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+"""Characters that are not seen themselves, and may turn round or hide what stands next to them (U+202E and its like)."""
+
+
+def plain(text: Any) -> str:
+    """A text in which what cannot be seen is a replacement character, so that the eye is not misled."""
+    return _UNSEEN.sub("\ufffd", str(text))
+
+
+def marked(text: str) -> Markup:
+    """A text with each unseen character shown by its number and kept from turning what follows. Its text content stays the same."""
+    return Markup("").join(
+        Markup('<span class="unseen" data-code="U+{:04X}">{}</span>').format(ord(part), part) if _UNSEEN.fullmatch(part) else escape(part)
+        for part in re.split(f"({_UNSEEN.pattern})", text)
+    )
+
+
+def attribute(text: str) -> Markup:
+    """A text as the value of an attribute that scripts read: HTML would make line feeds of carriage returns."""
+    return escape(text).replace("\r", Markup("&#13;"))
+
+
 def matching(groups: Iterable[Document], q: str, why: str, *, only_open: bool) -> list[Document]:
-    """The groups that a filter leaves: all its words somewhere in what is shown, the cause, not resolved."""
+    """The groups that a filter leaves: all its words somewhere in what is known of them, the cause, not resolved."""
     words = q.lower().split()
-    return [g for g in groups if all(w in _text(g) for w in words) and why in {"", g["why"]} and not (only_open and g["resolvedAt"])]
+    return [g for g in groups if all(w in search_text(g) for w in words) and why in {"", g["why"]} and not (only_open and g["resolvedAt"])]
 
 
-def _text(group: Document) -> str:
-    parts = [group[name] for name in ("summary", "what", "who", "why", "realm", "path", "confidence", "status")]
+SEARCHED = ("id", "summary", "what", "who", "client", "why", "realm", "path", "confidence", "status")
+
+
+def search_text(group: Document) -> str:
+    """What a search looks at; the script of the page makes the same."""
+    parts = [group.get(name) for name in SEARCHED]
     return " ".join(str(part) for part in [*parts, *group["missing"]] if part).lower()
 
 
@@ -32,11 +61,15 @@ def causes(groups: Iterable[Document]) -> list[str]:
 
 
 def sets_view(document: Document) -> Document:
-    """The four sets as the rows of one table: the needed roles first, then what else the caller has."""
+    """The four sets as the rows of one table: the needed roles first, then what else the caller has.
+
+    ``unused``: roles that the scope would let through and that are neither needed nor held; with full scope these are all others.
+    ``more``: how many rows did not fit.
+    """
     sets, explanation = document["sets"], document["explanation"]
     required = explanation["required"]
     least, suffices = required["least"] or [], [role for roles in sets["needed"] or [] for role in roles]
-    has = [role for name in ("granted", "inScope", "inToken") for role in sets[name] or []]
+    has = {role for name in ("granted", "inToken") for role in sets[name] or []}
     rows = list(dict.fromkeys([*least, *explanation["missing"], *suffices, *sorted(has)]))
     return {
         **sets,
@@ -45,16 +78,17 @@ def sets_view(document: Document) -> Document:
         "missing": explanation["missing"],
         "container": required["client"],
         "rows": rows[:MAX_ROWS],
+        "more": max(len(rows) - MAX_ROWS, 0),
+        "unused": sorted(set(sets["inScope"] or []).difference(rows)),
     }
 
 
 def request_facts(document: Document) -> list[tuple[str, str]]:
-    """Name and value of what is known of the request; what is not known is left out."""
+    """Name and value of what is known of the request; what is not known is left out. The path, which may be long, is the last."""
     caller = document["explanation"]["caller"]
     facts = (
         ("Time", document["at"]),
         ("Method", document["method"]),
-        ("Path", document["path"]),
         ("Realm", document["realm"]),
         ("Status", document["status"]),
         ("Caller", None if caller["kind"] == CallerKind.UNKNOWN.value else caller["kind"]),
@@ -65,6 +99,7 @@ def request_facts(document: Document) -> list[tuple[str, str]]:
         ("Duration", f"{document['durationMs']} ms"),
         ("Trace", document["traceId"]),
         ("Denial", document["id"]),
+        ("Path", document["path"]),
     )
     return [(name, str(value)) for name, value in facts if value is not None]
 
@@ -72,11 +107,12 @@ def request_facts(document: Document) -> list[tuple[str, str]]:
 def role_rows(catalog: Catalog, q: str) -> list[Document]:
     """Lines of the role table that hold all words of a search."""
     words = q.lower().split()
-    rows = [_role_row(entry) for entry in catalog.operations]
+    rows = [role_row(entry) for entry in catalog.operations]
     return [row for row in rows if all(word in row["text"] for word in words)]
 
 
-def _role_row(entry: Entry) -> Document:
+def role_row(entry: Entry) -> Document:
+    """One line of the role table."""
     operation, requirement = entry.operation, entry.requirement
     roles = [role for together in requirement.any_of for role in together]
     return {

@@ -10,17 +10,27 @@
   const form = document.getElementById("filter");
   const { q, why, open } = form.elements;
   const MAX_ITEMS = 500;
+  const LISTED = 200; // as many does the proxy list; where it lists less, it has no others
+  const STREAMS = 4; // a browser has six connections to a server, for all its windows
+  const ASK_MILLISECONDS = 3000;
+  const UNSEEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+  const SEARCHED = ["id", "summary", "what", "who", "client", "why", "realm", "path", "confidence", "status"];
+  const NONE = "Nothing has been refused yet. As soon as Keycloak answers 401 or 403 through this proxy, it appears here.";
   let announced = 0;
+  let said = 0;
 
-  function set(item, field, text) {
+  function set(item, field, value) {
     const element = item.querySelector(`[data-field="${field}"]`);
+    const text = String(value).replace(UNSEEN, "\ufffd");
     if (element.textContent !== text) element.textContent = text;
     return element;
   }
 
   function fill(item, group) {
     item.dataset.group = group.group;
-    for (const name of ["status", "why", "confidence", "summary", "what", "who", "count"]) set(item, name, String(group[name]));
+    item.dataset.at = group.lastAt;
+    item.dataset.text = [...SEARCHED.map((name) => group[name]), ...group.missing].filter(Boolean).join(" ").toLowerCase();
+    for (const name of ["status", "why", "confidence", "summary", "what", "who", "count"]) set(item, name, group[name]);
     set(item, "times", group.count === 1 ? "time" : "times");
     set(item, "realm", group.realm ?? "");
     set(item, "missing", group.missing.join(" + "));
@@ -34,10 +44,9 @@
   }
 
   function matches(item) {
-    const text = item.textContent.toLowerCase();
     const words = q.value.toLowerCase().split(/\s+/).filter(Boolean);
     const cause = item.querySelector('[data-field="why"]').textContent;
-    return words.every((word) => text.includes(word)) && (!why.value || cause === why.value) && !(open.checked && item.classList.contains("resolved"));
+    return words.every((word) => item.dataset.text.includes(word)) && (!why.value || cause === why.value) && !(open.checked && item.classList.contains("resolved"));
   }
 
   function filter() {
@@ -48,7 +57,8 @@
     }
     shown.textContent = `${visible} of ${list.children.length} kinds of denial`;
     empty.hidden = visible > 0;
-    if (!visible && list.children.length) empty.textContent = "Nothing matches this filter.";
+    empty.textContent = list.children.length ? "Nothing matches this filter." : NONE;
+    return visible;
   }
 
   function offer(cause) {
@@ -58,11 +68,15 @@
   function take(group) {
     let item = [...list.children].find((one) => one.dataset.group === group.group);
     const isNew = !item;
+    const moves = isNew || item.dataset.at < group.lastAt;
     if (isNew) item = template.content.firstElementChild.cloneNode(true);
     fill(item, group);
     offer(group.why);
     // An item that somebody is in stays where it is: moving it would take the focus away.
-    if (list.firstElementChild !== item && !item.contains(document.activeElement)) list.prepend(item);
+    if (moves && !item.contains(document.activeElement)) {
+      const older = [...list.children].find((one) => one !== item && one.dataset.at <= group.lastAt);
+      list.insertBefore(item, older ?? null);
+    }
     while (list.children.length > MAX_ITEMS) list.lastElementChild.remove();
     return isNew;
   }
@@ -80,7 +94,7 @@
 
   function state(text, on) {
     live.hidden = false;
-    live.textContent = text;
+    if (live.textContent !== text) live.textContent = text;
     live.classList.toggle("on", on);
   }
 
@@ -93,24 +107,111 @@
   }
 
   form.querySelector("button").hidden = true;
-  form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("input", () => { filter(); address(); });
+  form.addEventListener("submit", (event) => {
+    if (filter()) event.preventDefault(); // else the proxy is asked: it knows the ids of older ones, too
+  });
+  form.addEventListener("input", () => {
+    filter();
+    address();
+    clearTimeout(said);
+    said = setTimeout(() => { news.textContent = shown.textContent; }, 800);
+  });
 
-  const events = new EventSource("/events");
-  events.addEventListener("open", async () => {
-    state("live", true);
-    // What happened while nobody was connected; also what the first page left out because of its filter.
-    const answer = await fetch("/api/denials");
-    if (!answer.ok) return;
-    const { denials } = await answer.json();
-    denials.reverse().forEach(take);
+  // --- following ---
+  let events = null;
+  let leaveSeat = null;
+  let timer = 0;
+  let busy = false;
+  let fresh = new Set(); // groups that came live since the list was last asked for: what was asked for is older
+
+  // All that the proxy has: what happened while nobody was connected, and what the page left out because of its filter.
+  async function ask(text) {
+    const live = (fresh = new Set());
+    let answer;
+    try {
+      answer = await fetch("/api/denials", { signal: AbortSignal.timeout(10000) });
+      if (answer.status === 401) return ended();
+      if (!answer.ok) throw new Error(String(answer.status));
+      const { denials } = await answer.json();
+      const known = new Set(denials.map((group) => group.group));
+      denials.reverse().filter((group) => !live.has(group.group)).forEach(take);
+      if (known.size < LISTED) for (const item of [...list.children]) if (!known.has(item.dataset.group) && !live.has(item.dataset.group)) item.remove();
+    } catch {
+      return state("connection lost, trying again", false);
+    }
     refresh();
-  });
-  events.addEventListener("error", () => state("connection lost, trying again", false));
-  events.addEventListener("denials", (event) => {
-    const groups = JSON.parse(event.data);
-    const fresh = groups.filter(take);
-    refresh();
-    if (fresh.length) announce(fresh.at(-1));
-  });
+    state(text, true);
+  }
+
+  function ended() {
+    leave();
+    live.replaceChildren("logged out: ", Object.assign(document.createElement("a"), { href: "/login", textContent: "log in" }));
+    live.hidden = false;
+    live.classList.remove("on");
+    busy = true; // nothing more is asked
+  }
+
+  function claim(number) {
+    return new Promise((done) => {
+      const take = (lock) => (lock ? new Promise((release) => { done(release); }) : done(null));
+      navigator.locks.request(`kcproxy-live-${number}`, { ifAvailable: true }, take).catch(() => done(null));
+    });
+  }
+
+  async function seat() {
+    if (!navigator.locks) return () => {}; // not a secure origin
+    for (let number = 0; number < STREAMS; number += 1) {
+      const release = await claim(number);
+      if (release) return release;
+    }
+    return null;
+  }
+
+  async function follow() {
+    clearTimeout(timer);
+    if (busy || events || document.hidden) return;
+    busy = true;
+    const release = await seat();
+    busy = false;
+    if (document.hidden) return release?.();
+    if (!release) return later(`live, every ${ASK_MILLISECONDS / 1000} s`);
+    leaveSeat = release;
+    events = new EventSource("/events");
+    events.addEventListener("open", () => ask("live"));
+    events.addEventListener("error", lost);
+    events.addEventListener("denials", (event) => {
+      const groups = JSON.parse(event.data);
+      for (const group of groups) fresh.add(group.group);
+      const unknown = groups.filter(take);
+      refresh();
+      if (unknown.length) announce(unknown.at(-1));
+    });
+  }
+
+  // A stream that was refused is not tried again by the browser itself.
+  function lost() {
+    state("connection lost, trying again", false);
+    if (events.readyState !== EventSource.CLOSED) return;
+    leave();
+    later(`live, every ${ASK_MILLISECONDS / 1000} s`);
+  }
+
+  async function later(text) {
+    await ask(text);
+    if (!busy) timer = setTimeout(follow, ASK_MILLISECONDS);
+  }
+
+  function leave() {
+    clearTimeout(timer);
+    events?.close();
+    events = null;
+    leaveSeat?.();
+    leaveSeat = null;
+  }
+
+  // A tab that nobody sees leaves its connection to those that are looked at.
+  document.addEventListener("visibilitychange", () => (document.hidden ? leave() : follow()));
+  window.addEventListener("pagehide", leave);
+  window.addEventListener("pageshow", follow);
+  follow();
 })();

@@ -16,5 +16,6 @@
       visible += !row.hidden;
     }
     shown.textContent = `${visible} of ${rows.length} operations`;
+    history.replaceState(null, "", q.value ? `/roles?${new URLSearchParams({ q: q.value })}` : "/roles");
   });
 })();
