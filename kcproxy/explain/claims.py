@@ -36,14 +36,16 @@ def read_caller(authorization: str | None, *, injected: bool = False) -> Caller:
     """Who calls, from the value of an ``Authorization`` header. ``injected``: the token is the proxy's own. Never raises."""
     if authorization is None or not authorization.strip():
         return Caller(kind=CallerKind.ANONYMOUS, injected=injected)
-    scheme, _, rest = authorization.strip().partition(" ")
-    token = rest.strip()
+    text = authorization.strip()
+    scheme = text.split(maxsplit=1)[0]
+    token = text[len(scheme) :].lstrip()
+    gap = text[len(scheme) : len(text) - len(token)]
     if scheme.lower() not in _BEARER_SCHEMES:
         return _without_scheme(scheme, token, injected)
     if not token:
         return Caller(kind=CallerKind.ANONYMOUS, scheme=scheme, problem="the header holds the word Bearer and no token", injected=injected)
     caller = _read(token, scheme, injected)
-    return replace(caller, problem=_TWO_BLANKS) if rest[0] == " " and caller.problem is None else caller
+    return caller if gap == " " or caller.problem is not None else replace(caller, problem=_TAB if "\t" in gap else _TWO_BLANKS)
 
 
 def read_claims(token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
@@ -74,10 +76,8 @@ def realm_roles_of(claims: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _without_scheme(scheme: str, token: str, injected: bool) -> Caller:
-    after_bearer = scheme[len("Bearer") :] if scheme.lower().startswith("bearer") else ""
-    if after_bearer[:1] in {":", "\t"}:
-        problem = _COLON if after_bearer[0] == ":" else _TAB
-        return Caller(kind=CallerKind.UNREADABLE, scheme="Bearer", problem=problem, injected=injected)
+    if scheme.lower().startswith("bearer:"):
+        return Caller(kind=CallerKind.UNREADABLE, scheme="Bearer", problem=_COLON, injected=injected)
     if not token and scheme.count(".") == 2:
         problem = "the header holds a token without the word Bearer before it"
         return Caller(kind=CallerKind.UNREADABLE, problem=problem, injected=injected)

@@ -16,6 +16,8 @@ from kcproxy.model import Caller, CallerKind, Cause, Withheld
 CLOCK_DOUBT_SECONDS = 10  # two hosts' clocks may differ so much that a smaller age proves nothing
 AUDIENCE_SINCE = (26, 8, 2)
 PROOF_SINCE = (26, 4)
+ONE_BLANK_SINCE = (26,)
+"""From there on exactly one blank may stand between scheme and token; 24.0.5 takes any white space (AppAuthManager)."""
 _ACCESS_TOKEN_KINDS = frozenset({"Bearer", "DPoP"})
 _KIND_NAMES: Mapping[str, str] = {
     "ID": "an ID token",
@@ -100,7 +102,7 @@ def _is_bearer(caller: Caller) -> bool:
 def token_malformed(situation: Situation) -> Finding | None:
     """Something that does not decode as a JWT, or is not separated from its scheme as Keycloak wants it."""
     caller = situation.caller
-    if is_readable(situation) and caller.problem is not None:
+    if is_readable(situation) and caller.problem is not None and situation.version >= ONE_BLANK_SINCE:
         return found(situation, Cause.TOKEN_MALFORMED, LIKELY, caller.problem, summary=_HEADER_UNREADABLE, problem=caller.problem)
     if caller.kind is not CallerKind.UNREADABLE or not (caller.scheme is None or _is_bearer(caller)):
         return None
