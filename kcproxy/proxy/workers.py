@@ -46,6 +46,7 @@ class Worker:
     link: Link | None = None
     problems: list[str] = field(default_factory=lambda: ["starting"])
     page: asyncio.Future[str] | None = None
+    last_page: str | None = None
     exit_code: int | None = None
 
 
@@ -144,11 +145,12 @@ class Supervisor:
             worker.problems = payload.decode().splitlines()
         elif kind is Kind.DENIAL:
             observer.denials.add(*unpacked(payload))
-            observer.metrics.gauge("kcproxy_denials_stored").set(len(observer.denials))
         elif kind is Kind.RESOLVED:
             observer.denials.resolved(payload.decode())
-        elif kind is Kind.METRICS and worker.page is not None and not worker.page.done():
-            worker.page.set_result(payload.decode())
+        elif kind is Kind.METRICS:
+            worker.last_page = payload.decode()
+            if worker.page is not None and not worker.page.done():
+                worker.page.set_result(worker.last_page)
 
     def _readiness(self) -> list[str]:
         return sorted({problem for worker in self._workers for problem in worker.problems})
@@ -176,9 +178,9 @@ class Supervisor:
         return middleware
 
     async def _page(self, worker: Worker) -> str | None:
-        """A worker's page; None where it does not answer in time."""
+        """A worker's page; the last one where it does not answer in time, for a sum that falls looks like a restart to whoever scrapes."""
         if worker.link is None or worker.exit_code is not None:
-            return None
+            return worker.last_page
         if worker.page is None or worker.page.done():
             worker.page = asyncio.get_running_loop().create_future()
             worker.link.send(Kind.WANT_METRICS)
@@ -186,4 +188,4 @@ class Supervisor:
             async with asyncio.timeout(_METRICS_SECONDS):
                 return await asyncio.shield(worker.page)
         except TimeoutError:
-            return None
+            return worker.last_page

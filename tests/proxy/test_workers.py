@@ -58,6 +58,29 @@ async def test_requests_denials_and_metrics_add_up(upstream: RecordingUpstream, 
         assert await running.ended() == 0
 
 
+async def test_a_worker_that_does_not_answer_takes_nothing_off_the_counts(upstream: RecordingUpstream, tmp_path: Path) -> None:
+    upstream.react = lambda _: OK
+    async with served(upstream, tmp_path, WORKERS) as running:
+        await all_ready(running)
+        for _ in range(30):
+            await ask(running, "/realms/demo/account")
+        assert requests_in((await running.admin("/metrics"))[1]) == 30
+        stopped = sorted(process_ids(running))
+        for worker in stopped:
+            os.kill(worker, signal.SIGSTOP)
+        try:
+            assert requests_in((await running.admin("/metrics"))[1]) == 30
+        finally:
+            for worker in stopped:
+                os.kill(worker, signal.SIGCONT)
+        running.process.send_signal(signal.SIGTERM)
+        assert await running.ended() == 0
+
+
+def requests_in(page: str) -> float:
+    return sum(float(number) for number in re.findall(r"^kcproxy_requests_total\{.*\} (.*)$", page, re.MULTILINE))
+
+
 async def test_sigterm_and_reload_under_load_lose_no_request(upstream: RecordingUpstream, tmp_path: Path) -> None:
     async with served(upstream, tmp_path, WORKERS) as running:
         await all_ready(running)
