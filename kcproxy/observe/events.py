@@ -20,6 +20,7 @@ class RequestRecord:
     status: int  # 499 where the caller went away
     duration_seconds: float
     upstream_seconds: float = 0.0  # from sending to the last byte of the answer, token fetches left out
+    waited_seconds: float = 0.0  # for the caller's body, before anything was sent
     received_bytes: int = 0
     sent_bytes: int = 0
     injected_account: str | None = None  # client id of the account whose token was added

@@ -118,8 +118,13 @@ class Plane:
     async def gather(self, inbound: Inbound, passage: Passage) -> None:
         """The body, as far as it is small. RequestRefused, CallerGone."""
         passage.body = awaited_body(inbound, passage.head, idle_seconds=self.settings.limits.body_idle_timeout_seconds)
-        if passage.body is not None:
+        if passage.body is None:
+            return
+        began = self.clock()
+        try:
             await passage.body.gather()
+        finally:
+            passage.waited_seconds = self.clock() - began
 
     async def exchange(self, inbound: Inbound, passage: Passage) -> UpstreamAnswer:
         """Keycloak's answer to a prepared request, or to one that is under way. UpstreamError, RequestRefused, CallerGone."""

@@ -33,6 +33,7 @@ class Passage:
     received_bytes = 0
     sent_bytes = 0
     upstream_seconds = 0.0
+    waited_seconds = 0.0  # for the caller's body
     explaining_seconds = 0.0  # our own time, look-ups included, in the midst of the upstream's
 
     def __init__(self, *, target: Target, raw_target: str, head: RequestHead, started_at: float, peer: str | None) -> None:
@@ -58,6 +59,7 @@ class Passage:
             status=self.status,
             duration_seconds=now - self.started_at,
             upstream_seconds=self.upstream_seconds,
+            waited_seconds=self.waited_seconds,
             received_bytes=self.received_bytes if self.body is None else self.body.received_bytes,
             sent_bytes=self.sent_bytes,
             injected_account=self.account.client_id if self.account is not None and self.token is not None else None,

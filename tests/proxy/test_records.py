@@ -72,6 +72,16 @@ async def test_a_body_is_counted_as_far_as_it_was_read(upstream: RecordingUpstre
     assert (record.received_bytes, record.sent_bytes) == (5, len(answer.body))
 
 
+async def test_the_wait_for_a_callers_body_is_told_apart_from_the_proxys_own_time(upstream: RecordingUpstream) -> None:
+    async with running_proxy(upstream.port) as proxy, proxy.connect() as (reader, writer):
+        writer.write(b"POST /realms/demo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\na")
+        await asyncio.sleep(0.3)
+        writer.write(b"b")
+        await read_answer(reader)
+        (record,) = await proxy.settled(1)
+    assert 0.25 < record.waited_seconds <= record.duration_seconds - record.upstream_seconds
+
+
 SPAN = "00f067aa0ba902b7"
 TRACES = {
     "sampled": ([f"00-{TRACE}-{SPAN}-01"], (TRACE, SPAN, True)),
