@@ -100,6 +100,10 @@ class Reader:
             flight = self._take_off(key, what, public=public, cache=cache)
         return await asyncio.shield(flight)
 
+    def given_up(self, after_seconds: float) -> None:
+        """Whoever asked has stopped waiting for what he does not know yet."""
+        self._observer.looked_up("facts", "late", after_seconds)
+
     async def close(self) -> None:
         """End the readings under way."""
         flights = list(self._flights.values())

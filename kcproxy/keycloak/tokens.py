@@ -9,7 +9,7 @@ token ─ in the cache? ── yes, fresh ────────────�
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from cachetools import TTLCache
@@ -58,11 +58,17 @@ class TokenSource:
         upstream: Upstream,
         observer: Observer,
         *,
+        injected: Iterable[AccountSettings] = (),
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        """``clock`` is monotonic, ``now`` seconds since the epoch, ``jitter`` a number from 0 to 1."""
+        """``clock`` is monotonic, ``now`` seconds since the epoch, ``jitter`` a number from 0 to 1.
+
+        ``injected`` are the accounts whose tokens are added to requests: of theirs alone it is told which roles they hold, to be compared with
+        those that requests need.
+        """
+        self._injected = frozenset(map(_key, injected))
         self._grants = GrantClient(settings, upstream, now=now)
         self._observer = observer
         self._clock = clock
@@ -178,7 +184,8 @@ class TokenSource:
         )
         self._held[key] = held
         self._observer.token_fetched(account.client_id, "ok", self._clock() - began, lifetime)
-        self._observer.token_roles(account.client_id, _admin_roles(granted.token))
+        if key in self._injected:
+            self._observer.token_roles(account.client_id, _admin_roles(granted.token))
         return held
 
 

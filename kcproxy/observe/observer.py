@@ -39,6 +39,7 @@ class LiveObserver:
         self._spans = spans
         self._standing: OrderedDict[StandingKey, dict[str, DenialKey]] = OrderedDict()
         self._awaited: Counter[tuple[str, str | None]] = Counter()
+        metrics.gauge("kcproxy_denials_stored").set_function(lambda: len(self.denials))
         log.sink.on_drop = metrics.counter("kcproxy_log_dropped_total").inc
 
     def request_started(self) -> None:
@@ -66,7 +67,6 @@ class LiveObserver:
         except (TypeError, ValueError, RecursionError) as error:  # a value of a shape that nobody thought of: the answer is out already
             self.log.error("denial_not_kept", denial_id=explanation.id, error=type(error).__name__)  # noqa: TRY400 - this log has no tracebacks
             return
-        self.metrics.gauge("kcproxy_denials_stored").set(len(self.denials))
         place = _standing_key(record, explanation.caller)
         if place is not None:
             self._stand(place, fingerprint, key)

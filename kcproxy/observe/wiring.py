@@ -18,10 +18,11 @@ from kcproxy.settings.values import HistorySettings, Settings
 
 def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = None) -> LiveObserver:
     """The observer of one process. SettingsError where the history file cannot be used."""
+    inspectors = () if settings.inspector is None else (settings.inspector.account,)
     metrics = Metrics(
         settings.metrics,
         roles=ADMIN_ROLES.union(catalog.roles),
-        accounts=tuple(account.client_id for account in settings.accounts),
+        accounts=tuple(account.client_id for account in (*settings.accounts, *inspectors)),
         realms=[realm for account in settings.accounts for realm in (*account.realms, account.token_realm)],
         catalog_version=catalog.version,
     )

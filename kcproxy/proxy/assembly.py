@@ -29,7 +29,7 @@ def plane_of(settings: Settings, observer: Observer, catalog: Catalog | None = N
     """A plane on a running event loop; ``dismantle`` closes it."""
     admission = admission_of(settings)
     side = SessionUpstream(settings.upstream, max_connections=_TOKEN_CONNECTIONS)
-    tokens = TokenSource(settings.upstream, side, observer)
+    tokens = TokenSource(settings.upstream, side, observer, injected=settings.accounts)
     inspector = inspector_of(settings, side, tokens, observer)
     explainer = LiveExplainer(
         settings.explain,

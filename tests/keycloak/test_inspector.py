@@ -132,6 +132,7 @@ async def test_a_hanging_server_costs_no_more_than_the_budget() -> None:
 
         assert time.monotonic() - began < 0.5
         assert facts is None
+    assert ("facts", "late") in stage.events.lookups
 
 
 async def test_what_was_found_in_time_is_kept_when_the_rest_hangs() -> None:

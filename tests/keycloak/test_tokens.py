@@ -52,7 +52,7 @@ async def _bench() -> AsyncIterator[Bench]:
         granting(endpoint)
         settings = UpstreamSettings(scheme="http", host="127.0.0.1", port=endpoint.port, base_path="/auth", response_timeout_seconds=2)
         upstream, events, clock = SessionUpstream(settings), Events(), Clock()
-        source = TokenSource(settings, upstream, events, clock=clock, now=lambda: 1_700_000_000.0, jitter=lambda: 0.0)
+        source = TokenSource(settings, upstream, events, injected=[ACCOUNT], clock=clock, now=lambda: 1_700_000_000.0, jitter=lambda: 0.0)
         try:
             yield Bench(source, endpoint, clock, events)
         finally:
@@ -89,6 +89,12 @@ async def test_a_waiter_who_leaves_ends_nobodys_fetch(bench: Bench) -> None:
     assert await asyncio.gather(*waiters[1:]) == ["t1", "t1"]
     assert waiters[0].cancelled()
     assert len(bench.endpoint.requests) == 1
+
+
+async def test_roles_are_told_of_accounts_whose_tokens_are_added_not_of_the_inspectors(bench: Bench) -> None:
+    for account in (ACCOUNT, replace(ACCOUNT, client_id="inspector")):
+        await bench.source.token(account)
+    assert bench.events.told_roles == ["robot"]
 
 
 async def test_accounts_do_not_share_tokens(bench: Bench) -> None:

@@ -7,7 +7,7 @@ import pytest
 from kcproxy import catalog
 from kcproxy.errors import SettingsError
 from kcproxy.observe.wiring import live_observer
-from kcproxy.settings.values import AccountSettings, HistorySettings, Settings, UpstreamSettings
+from kcproxy.settings.values import AccountSettings, HistorySettings, InspectorSettings, Settings, UpstreamSettings
 from tests.catalog.conftest import DOCUMENT
 from tests.observe.samples import REALM, explanation, record, target
 
@@ -29,6 +29,23 @@ def test_configured_realms_and_accounts_have_their_labels(table: catalog.Catalog
     samples = observer.metrics.registry.get_sample_value
     assert samples("kcproxy_token_fetches_total", {"account": "app", "outcome": "ok"}) == 0
     assert observer.metrics.denied(explanation(target=target(realm="two"), status=401))[1] == "two"
+    observer.close()
+
+
+def test_denials_that_a_history_kept_are_counted_as_stored(table: catalog.Catalog, tmp_path: Path) -> None:
+    with_history = settings(history=HistorySettings(path=tmp_path / "history.sqlite"))
+    first = live_observer(with_history, table)
+    first.denied(explanation(), record(status=403))
+    first.close()
+    again = live_observer(with_history, table)
+    assert again.metrics.registry.get_sample_value("kcproxy_denials_stored") == 1
+    again.close()
+
+
+def test_the_inspectors_account_has_its_labels_too(table: catalog.Catalog) -> None:
+    inspector = InspectorSettings(account=AccountSettings(realms=("one",), token_realm="one", client_id="inspector"))
+    observer = live_observer(settings(inspector=inspector), table)
+    assert observer.metrics.registry.get_sample_value("kcproxy_token_fetches_total", {"account": "inspector", "outcome": "ok"}) == 0
     observer.close()
 
 

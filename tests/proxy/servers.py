@@ -152,6 +152,8 @@ class Events:
     cache_reads: list[bool] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
     reduced: list[str] = field(default_factory=list)
+    told_roles: list[str] = field(default_factory=list)
+    lookups: list[tuple[str, str]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     started: int = 0
 
@@ -180,13 +182,13 @@ class Events:
         self.replaced.append(account)
 
     def token_roles(self, account: str, roles: tuple[str, ...]) -> None:
-        """Not looked at here."""
+        self.told_roles.append(account)
 
     def upstream_failed(self, kind: str) -> None:
         self.failures.append(kind)
 
     def looked_up(self, what: str, outcome: str, seconds: float) -> None:
-        """Not looked at here."""
+        self.lookups.append((what, outcome))
 
     def settings_reloaded(self, *, successful: bool) -> None:
         """Not looked at here."""
