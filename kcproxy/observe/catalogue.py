@@ -65,7 +65,7 @@ SPECS: tuple[Spec, ...] = (
     ),
     _histogram(
         "kcproxy_overhead_duration_seconds",
-        "Of that, time spent by the proxy itself: all but the upstream's part (waiting for a token or a look-up included).",
+        "Of that, time spent by the proxy itself: all but the upstream's part and the wait for the caller's body (waiting for a token or a look-up included).",
         buckets=OVERHEAD_BUCKETS_SECONDS,
     ),
     _gauge("kcproxy_requests_in_flight", "Requests whose head has been read and whose answer is not finished."),
@@ -96,12 +96,18 @@ SPECS: tuple[Spec, ...] = (
     _gauge("kcproxy_token_expiry_timestamp_seconds", "When the account's present token expires.", "account"),
     _gauge(
         "kcproxy_role_granted",
-        "1 for each admin role that the account's present token carries, those left out that another of them contains; 0 once it is gone.",
+        "1 for each admin role that the present token of an account carries whose token is added, those left out that another of them contains; 0 once it is gone.",
         "account",
         "role",
     ),
     _counter(
         "kcproxy_role_uses_total", "Successful requests with the account's token, by the least role that they need.", "account", "role"
+    ),
+    _gauge(
+        "kcproxy_role_first_use_timestamp_seconds",
+        "When the account's role was first the least that a successful request needed, as far as this process knows.",
+        "account",
+        "role",
     ),
     _counter("kcproxy_lookups_total", "Look-ups for the sake of an explanation.", "what", "outcome"),
     _histogram("kcproxy_lookup_duration_seconds", "Time that a look-up took.", "what"),
@@ -131,7 +137,10 @@ LABELS: Mapping[str, str] = MappingProxyType(
             " or `other` for the rest. In denials at most 2000 combinations of labels get a series of their own; beyond them it is `overflow`."
         ),
         "code": "Closed: the HTTP status, 100 to 599; anything else is `other`. 499: the caller went away.",
-        "kind": "Closed: `connect`, `timeout`, `broken`, `busy`, `token`, `refused`, `internal`, …: the kinds of `kcproxy.errors`.",
+        "kind": (
+            "Closed: `connect`, `timeout`, `broken`, `busy`, `upstream`; of requests that the proxy answered itself also `token`, `internal` and the reason"
+            " for which it refused one, as `bad-request` or `foreign-host`: the words of the header `Kcproxy-Error`."
+        ),
         "realm": (
             "Capped at `metrics.max_realms`: those of `metrics.realms` and of the configured accounts always, others first come, first served;"
             " names that Keycloak has not proven to exist get a quarter of the places at most. Beyond: `other`; without a realm: `none`."
@@ -140,7 +149,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "role": "Closed: the admin roles that the catalog knows, joined by `+` where several are needed together; `none`, else `other`.",
         "client": "Empty unless `metrics.clients` is on; then capped at `metrics.max_clients` in the same way as realms.",
         "confidence": "Closed: `certain`, `likely`, `possible`.",
-        "account": "Closed: client ids of the configured service accounts.",
+        "account": "Closed: client ids of the configured service accounts, the inspector's among them.",
         "outcome": (
             "Capped at 32. Token fetches: `ok`, Keycloak's OAuth error or the error's kind. Look-ups: `ok`, `cached`, `late`, `refused`, `limited`, `failed`. Reloads: `ok`,"
             " `refused`."

@@ -13,10 +13,10 @@ from prometheus_client.process_collector import ProcessCollector
 
 import kcproxy
 from kcproxy.errors import SettingsError
-from kcproxy.model import Cause, Confidence, Explanation, RoleSet, Target
+from kcproxy.model import Confidence, Explanation, RoleSet, Target
 from kcproxy.observe.catalogue import SPECS, Kind, Spec
 from kcproxy.observe.events import RequestRecord
-from kcproxy.observe.labels import ADMIN_ROLES, NONE, OTHER, CappedNames, client_of, operation_label, proven, role_label
+from kcproxy.observe.labels import ADMIN_ROLES, OTHER, CappedNames, client_of, operation_label, proven, role_label
 from kcproxy.observe.tallies import Distributions, Tallies, Tally
 from kcproxy.settings.values import MetricSettings
 
@@ -27,7 +27,14 @@ M = TypeVar("M", Counter, Gauge, Histogram)
 MAX_DENIAL_SERIES = 2000
 MAX_KEPT = 2000  # children that are found without a look at labels
 MAX_OPERATIONS = 2000  # the catalog has about 400; a second loaded version adds few
-ERROR_KINDS = ("connect", "timeout", "broken", "busy", "token", "refused", "internal", "upstream", "unreachable")
+UPSTREAM_KINDS = ("connect", "timeout", "broken", "busy", "upstream")
+ERROR_KINDS = (*UPSTREAM_KINDS, "token", "internal")
+"""What the proxy answers for; the reasons for which it refuses a request come besides, as they occur."""
+MAX_REASONS = 24
+FETCH_OUTCOMES = (
+    "ok", "connect", "timeout", "broken", "busy",
+    "invalid_client", "unauthorized_client", "invalid_grant", "invalid_request", "invalid_scope", "unsupported_grant_type",
+)  # fmt: skip
 LOOKUP_OUTCOMES = ("ok", "cached", "late", "refused", "limited", "failed")
 _CODES = tuple(str(code) for code in range(600))
 _SPECS = {spec.name: spec for spec in SPECS}
@@ -102,13 +109,14 @@ class Metrics:
         self._realm = self._capped("realm", settings.max_realms, {*settings.realms, *realms} - {"*"})
         self._client = self._capped("client", settings.max_clients, ())
         self._what = self._capped("what", 32, ())
-        self._kind = self._capped("kind", 16, ERROR_KINDS)
+        self._kind = self._capped("kind", MAX_REASONS, ERROR_KINDS)
         self._account = self._capped("account", 100, accounts)
-        self._outcome = self._capped("outcome", 32, ("ok", *ERROR_KINDS, *LOOKUP_OUTCOMES))
+        self._outcome = self._capped("outcome", 32, (*FETCH_OUTCOMES, *LOOKUP_OUTCOMES))
         self._operations: dict[str, _Operation] = {}
         self._denials: dict[DenialKey, tuple[Counter, Gauge]] = {}
         self._granted: dict[str, set[str]] = {}
         self._uses: dict[tuple[str, RoleSet], tuple[Tally, ...]] = {}
+        self._used: set[tuple[str, str]] = set()
         self._reads: dict[tuple[str, bool], Tally] = {}
         self._prepare(tuple(accounts), catalog_version)
 
@@ -141,7 +149,8 @@ class Metrics:
         operation.duration.observe(duration, exemplar)
         if upstream:
             operation.upstream.observe(upstream, exemplar)
-        hot.overhead.observe(duration - upstream if duration > upstream else 0.0, exemplar)
+        own = duration - upstream - record.waited_seconds
+        hot.overhead.observe(max(0.0, own), exemplar)
         if record.received_bytes:
             hot.received.value += record.received_bytes
         if record.sent_bytes:
@@ -231,7 +240,12 @@ class Metrics:
 
     def _new_uses(self, account: str, roles: RoleSet) -> tuple[Tally, ...]:
         name = self._account(account, proven=True)
-        uses = tuple(self._hot.role_uses.labels(name, role if role in self._roles else OTHER) for role in roles)
+        shown = [role if role in self._roles else OTHER for role in roles]
+        uses = tuple(self._hot.role_uses.labels(name, role) for role in shown)
+        for role in shown:
+            if (name, role) not in self._used:
+                self._used.add((name, role))
+                self.gauge("kcproxy_role_first_use_timestamp_seconds").labels(name, role).set(self._now())
         if len(self._uses) < MAX_KEPT:
             self._uses[account, roles] = uses
         return uses
@@ -292,13 +306,12 @@ class Metrics:
         # Children of closed sets exist from the start, so that the first event already makes a rate.
         for confidence in Confidence:
             self.counter("kcproxy_explanations_total").labels(confidence.value)
-        for kind in ERROR_KINDS:
+        for kind in UPSTREAM_KINDS:
             self.counter("kcproxy_upstream_errors_total").labels(kind)
+        for kind in ERROR_KINDS:
             self.counter("kcproxy_errors_total").labels(kind)
         for outcome in ("ok", "refused"):
             self.counter("kcproxy_config_reloads_total").labels(outcome)
-        for cause in Cause:
-            self.counter("kcproxy_denials_total").labels(OTHER, NONE, cause.value, NONE, "")
         for account in accounts:
             self._prepare_account(account)
         self.gauge("kcproxy_config_last_reload_successful").set(1)  # who starts at all has read good settings
@@ -306,7 +319,7 @@ class Metrics:
         self.catalog(catalog_version)
 
     def _prepare_account(self, account: str) -> None:
-        for outcome in ("ok", "invalid_client", "connect", "timeout"):
+        for outcome in FETCH_OUTCOMES:
             self.counter("kcproxy_token_fetches_total").labels(account, outcome)
         for result in ("hit", "miss"):
             self._hot.token_reads.labels(account, result)

@@ -11,6 +11,7 @@ _MERGES: Mapping[str, Callable[[float, float], float]] = {
     "kcproxy_denial_first_timestamp_seconds": min,
     "kcproxy_token_expiry_timestamp_seconds": min,
     "kcproxy_role_granted": max,
+    "kcproxy_role_first_use_timestamp_seconds": min,
     "kcproxy_config_last_reload_successful": min,
     "process_start_time_seconds": min,
 }

@@ -12,6 +12,7 @@ OF_9_2_AND_5 = {
     "kcproxy_token_fetched_timestamp_seconds": 9.0,
     "kcproxy_token_expiry_timestamp_seconds": 2.0,  # the one that ends first
     "kcproxy_role_granted": 9.0,  # whichever token carries it
+    "kcproxy_role_first_use_timestamp_seconds": 2.0,
     "kcproxy_config_last_reload_successful": 2.0,  # the worst
     "kcproxy_config_last_reload_success_timestamp_seconds": 9.0,
     "kcproxy_ready": 9.0,  # what only the process with the admin port knows

@@ -7,8 +7,8 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics
 
-from kcproxy.errors import SettingsError
-from kcproxy.model import Cause, TargetKind
+from kcproxy.errors import KcproxyError, SettingsError, UpstreamError
+from kcproxy.model import TargetKind
 from kcproxy.observe import catalogue
 from kcproxy.observe.catalogue import LABELS, SPECS, Kind
 from kcproxy.observe.metrics import MAX_DENIAL_SERIES, Metrics
@@ -38,6 +38,12 @@ def test_the_proxys_own_time_is_told_apart_from_the_upstreams() -> None:
     metrics.request_finished(record(duration_seconds=0.5, upstream_seconds=0.4))
     assert value(metrics, "kcproxy_request_duration_seconds_sum", operation=OPERATION) == pytest.approx(0.5)
     assert value(metrics, "kcproxy_upstream_duration_seconds_sum", operation=OPERATION) == pytest.approx(0.4)
+    assert value(metrics, "kcproxy_overhead_duration_seconds_sum") == pytest.approx(0.1)
+
+
+def test_a_caller_who_takes_his_time_with_a_body_does_not_make_the_proxy_slow() -> None:
+    metrics = Metrics()
+    metrics.request_finished(record(duration_seconds=2.0, upstream_seconds=0.4, waited_seconds=1.5))
     assert value(metrics, "kcproxy_overhead_duration_seconds_sum") == pytest.approx(0.1)
 
 
@@ -125,10 +131,29 @@ def test_a_fetched_token_shows_when_it_came_and_when_it_ends() -> None:
 def test_series_of_closed_sets_exist_before_their_first_event() -> None:
     metrics = Metrics(accounts=["app"])
     assert value(metrics, "kcproxy_token_fetches_total", account="app", outcome="ok") == 0
+    assert value(metrics, "kcproxy_token_fetches_total", account="app", outcome="unauthorized_client") == 0
     assert value(metrics, "kcproxy_upstream_errors_total", kind="timeout") == 0
-    for cause in Cause:
-        labels = {"operation": "other", "realm": "none", "cause": cause.value, "role": "none", "client": ""}
-        assert value(metrics, "kcproxy_denials_total", **labels) == 0
+    assert value(metrics, "kcproxy_errors_total", kind="token") == 0
+
+
+def test_no_series_exists_that_can_never_move() -> None:
+    metrics = Metrics()
+    for name, kinds in (("kcproxy_upstream_errors_total", kinds_below(UpstreamError)), ("kcproxy_errors_total", kinds_below(KcproxyError))):
+        shown = {sample.labels["kind"] for family in metrics.registry.collect() for sample in family.samples if sample.name == name}
+        assert shown <= kinds
+    assert value(metrics, "kcproxy_denials_total", operation="other", realm="none", cause="role-missing", role="none", client="") is None
+
+
+def kinds_below(error: type[KcproxyError]) -> set[str]:
+    return {error.kind}.union(*(kinds_below(narrower) for narrower in error.__subclasses__()))
+
+
+def test_the_first_need_of_a_role_is_dated_because_no_increase_shows_it() -> None:
+    clock = iter((1000.0, 1000.0, 2000.0, 2000.0)).__next__
+    metrics = Metrics(accounts=["app"], now=clock)
+    for _ in range(2):
+        metrics.role_used("app", ("view-users",))
+    assert value(metrics, "kcproxy_role_first_use_timestamp_seconds", account="app", role="view-users") == 1000
 
 
 def test_a_request_with_a_trace_leaves_an_exemplar_in_openmetrics() -> None:
