@@ -53,6 +53,7 @@ def filled(expr: str, *, window_seconds: int = 300) -> str:
         "$__range_s": str(window_seconds),
         "$__range": f"{window_seconds}s",
         "$__interval_ms": str(window_seconds * 1000),
+        "$__interval": f"{window_seconds}s",
         "$job": ".+",
         "$instance": ".+",
         "$realm": ".+",

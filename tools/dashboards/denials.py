@@ -9,8 +9,9 @@ from tools.dashboards.panels import (
     Json,
     Panel,
     Query,
-    born,
     column,
+    counted,
+    counted_per_minute,
     increase,
     of,
     rate,
@@ -24,20 +25,18 @@ KIND = "operation, realm, cause, role, client"
 DENIALS, RESOLVED = "kcproxy_denials_total", "kcproxy_denials_resolved_total"
 
 
-FIRST, LAST = (of(f"kcproxy_denial_{which}_timestamp_seconds", REALM) for which in ("first", "last"))
+FIRST_SEEN, LAST_SEEN = "kcproxy_denial_first_timestamp_seconds", "kcproxy_denial_last_timestamp_seconds"
+FIRST, LAST = of(FIRST_SEEN, REALM), of(LAST_SEEN, REALM)
 
 
 def count(by: str = "") -> str:
-    """Denials in the range shown, the first of each kind included."""
-    group = f" by ({by})" if by else ""
-    return f"(sum{group} ({increase(DENIALS, REALM)}) or sum{group} ({FIRST}) * 0) + sum{group} ({born(FIRST)})"
+    """Denials in the range shown."""
+    return counted(DENIALS, FIRST_SEEN, REALM, by)
 
 
 def per_minute(by: str = "") -> str:
-    """Denials a minute over time, the first of each kind included."""
-    group = f" by ({by})" if by else ""
-    begun = f"sum{group} ((time() - {FIRST}) * 1000 < bool $__interval_ms) * 60000 / $__interval_ms"
-    return f"(sum{group} ({rate(DENIALS, REALM)}) * 60 or sum{group} ({FIRST}) * 0) + {begun}"
+    """Denials a minute over time."""
+    return counted_per_minute(DENIALS, FIRST_SEEN, REALM, by)
 
 
 def build() -> Json:
@@ -74,7 +73,7 @@ def _now() -> Row:
                 thresholds=((None, GREEN), (0.001, AMBER), (0.05, RED)),
             ),
             stat(
-                "Kinds that still fail",
+                "Kinds in the last hour",
                 "Combinations of operation, realm, cause and role that were refused in the last hour.",
                 f"count(max by ({KIND}) (time() - {LAST}) < 3600) or vector(0)",
                 thresholds=GOOD_WHEN_ZERO,

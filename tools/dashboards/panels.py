@@ -34,9 +34,32 @@ def increase(metric: str, more: str = "") -> str:
     return f"increase({of(metric, more)}[{RANGE}])"
 
 
-def born(selector: str) -> str:
-    """1 for each series that began in the range shown: ``increase`` cannot see the step from nothing to the first value."""
-    return f"((time() - {selector}) < bool {RANGE}_s)"
+def counted(total: str, first: str, more: str = "", by: str = "") -> str:
+    """Events in the range shown, those in series that began in it included: ``increase`` cannot see the step from nothing to the first value.
+
+    ``first`` is the gauge with the time of a series' first event. A series that began in the range has nothing in it but events of the range,
+    so that its value is their number; where the process was restarted meanwhile, ``increase`` knows of more.
+    """
+    grown = increase(total, more)
+    begun = f"(last_over_time({of(total, more)}[{RANGE}]) and last_over_time({of(first, more)}[{RANGE}]) > time() - {RANGE}_s)"
+    return f"sum{_by(by)} (({grown} > {begun}) or {begun} or {grown})"
+
+
+def counted_per_minute(total: str, first: str, more: str = "", by: str = "") -> str:
+    """The same over time, a minute: what a new series begins with counts for the step in which it appears.
+
+    After a gap in the scrapes series reappear; only those whose first event is at most five minutes old are taken for new.
+    """
+    known = f"last_over_time({of(total, more)}[{RATE}] offset $__interval)"
+    young = f"(time() - {of(first, more)}) * 1000 < $__interval_ms + 300000"
+    begun = f"({of(total, more)} unless {known} and {young})"
+    grown = f"{rate(total, more)} * 60"
+    step = "60000 / $__interval_ms"
+    return f"sum{_by(by)} (({grown} + {begun} * {step}) or {begun} * {step} or {grown})"
+
+
+def _by(labels: str) -> str:
+    return f" by ({labels})" if labels else ""
 
 
 def quantile(share: float, metric: str, by: str = "") -> str:
@@ -119,6 +142,11 @@ def stat(title: str, description: str, expr: str, *, unit: str = "short", width:
         "colorMode": "background",
         "graphMode": "none",
         "textMode": "value",
+        "orientation": "auto",
+        "justifyMode": "auto",
+        "wideLayout": True,
+        "showPercentChange": False,
+        "percentChangeColorMode": "standard",
     }
     instant = RANGE in expr
     query = Query(expr=expr, instant=False) if not instant else Query(expr=expr, instant=True)
@@ -136,7 +164,7 @@ def series(title: str, description: str, *queries: Query, unit: str, stacked: bo
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
     }
     options = {
-        "legend": {"displayMode": "table", "placement": "bottom", "calcs": ["mean", "lastNotNull"]},
+        "legend": {"showLegend": True, "displayMode": "table", "placement": "bottom", "calcs": ["mean", "lastNotNull"]},
         "tooltip": {"mode": "multi", "sort": "desc"},
     }
     return Panel(
@@ -164,8 +192,8 @@ def table(
         unit=unit,
         width=more.pop("width", 24),
         height=more.pop("height", 10),
-        options={"showHeader": True, "sortBy": [{"displayName": sort_by, "desc": True}]},
-        custom={"filterable": True, "align": "auto"},
+        options={"showHeader": True, "frameIndex": 0, "sortBy": [{"displayName": sort_by, "desc": True}]},
+        custom={"filterable": True, "align": "auto", "inspect": False, "cellOptions": {"type": "auto"}},
         transformations=[{"id": "merge", "options": {}}, organise],
         **more,
     )

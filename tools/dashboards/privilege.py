@@ -1,10 +1,10 @@
 """Dashboard *Least privilege*: which roles do the proxy's service accounts hold, and which of them did a request ever need?"""
 
 from tools.dashboards.frame import PAGE, Row, dashboard, label_variable
-from tools.dashboards.panels import AMBER, GREEN, Json, Query, increase, of, rate, series, stat, table
+from tools.dashboards.panels import AMBER, GREEN, Json, Query, counted, of, rate, series, stat, table
 
 ACCOUNT = 'account=~"$account"'
-GRANTED, USES = "kcproxy_role_granted", "kcproxy_role_uses_total"
+GRANTED, USES, FIRST_USE = "kcproxy_role_granted", "kcproxy_role_uses_total", "kcproxy_role_first_use_timestamp_seconds"
 
 
 def _held() -> str:
@@ -12,7 +12,7 @@ def _held() -> str:
 
 
 def _used() -> str:
-    return f"sum by (account, role) ({increase(USES, ACCOUNT)}) > 0"
+    return f"{counted(USES, FIRST_USE, ACCOUNT, 'account, role')} > 0"
 
 
 def build() -> Json:
@@ -71,7 +71,7 @@ def _tables() -> Row:
             table(
                 "Needed",
                 "Successful requests by the least role that each of them needs; a role that is not held is contained in one that is.",
-                Query(expr=f"sum by (account, role) ({increase(USES, ACCOUNT)}) > 0", instant=True),
+                Query(expr=_used(), instant=True),
                 columns={"account": "Account", "role": "Least role", "Value": "Requests"},
                 sort_by="Requests",
                 decimals=0,

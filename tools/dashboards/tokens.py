@@ -29,14 +29,19 @@ def _hits() -> str:
     return f"sum({hits}) / (sum({rate(reads, ACCOUNT)}) > 0)"
 
 
+def _wanted() -> str:
+    """Accounts whose tokens are being asked for: that of an account at rest may expire, the next request gets a new one."""
+    return f"sum by (job, instance, account) ({rate('kcproxy_token_cache_reads_total', ACCOUNT)}) > 0"
+
+
 def _now() -> Row:
     return Row(
         title="Does every account have a token?",
         panels=[
             stat(
                 "Next expiry",
-                "How long the token that expires first is still valid; below zero it has expired.",
-                f"min({of(EXPIRY, ACCOUNT)} - time())",
+                "How long the token that expires first is still valid, of accounts in use now; below zero none was to be had in time.",
+                f"min({of(EXPIRY, ACCOUNT)} - time() and on (job, instance, account) ({_wanted()}))",
                 unit="s",
                 thresholds=((None, RED), (5, AMBER), (20, GREEN)),
                 width=6,
@@ -61,7 +66,7 @@ def _accounts() -> Row:
         panels=[
             table(
                 "Accounts",
-                "Each account and instance: age of its token, time left, fetches and failures in the range shown.",
+                "Each account and instance: age of its token, time left (of an account at rest below zero), fetches and failures in the range shown.",
                 Query(expr=f"max by (account, instance) (time() - {of(FETCHED, ACCOUNT)})", instant=True),
                 Query(expr=f"min by (account, instance) ({of(EXPIRY, ACCOUNT)} - time())", instant=True),
                 Query(expr=f"sum by (account, instance) ({increase(FETCHES, ACCOUNT)})", instant=True),
@@ -90,7 +95,7 @@ def _time() -> Row:
         panels=[
             series(
                 "Time left",
-                "A saw-tooth: each fetch lifts it. A line that goes on falling is an account that gets no new token.",
+                "A saw-tooth: each fetch lifts it. A line that falls below zero is an account that gets no new token, or that nobody uses: tokens are fetched when they are wanted.",
                 Query(expr=f"min by (account) ({of(EXPIRY, ACCOUNT)} - time())", legend="{{account}}"),
                 unit="s",
             ),
