@@ -122,7 +122,7 @@ def _token_endpoint(early: list[Finding], situation: Situation) -> list[Finding]
 def _refused(situation: Situation) -> list[Finding]:
     if not is_known(situation.requirement):
         other_realm = realms.token_of_other_realm(situation)
-        return [other_realm] if other_realm else [_unknown_operation(situation)]
+        return [other_realm or paths.method_unknown(situation) or _unknown_operation(situation)]
     return _apply(REFUSED, situation) or _last_resort(situation)
 
 

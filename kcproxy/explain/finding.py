@@ -47,6 +47,8 @@ def found(
         situation,
         roles=list_of(missing) or "an admin role",
         roles_phrase=roles_phrase(missing, situation.words["container"]),
+        are="are" if len(missing) > 1 else "is",
+        were="were" if len(missing) > 1 else "was",
         **(names or {}),
         **words,
     )

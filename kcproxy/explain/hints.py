@@ -69,6 +69,7 @@ def hints(situation: Situation, verdict: Verdict) -> Hints:
     if verdict.cause not in _ROLE_CAUSES:
         return Hints(before=tuple(_version_hint(situation)))
     found = [*_version_hint(situation), *_organizations_hint(situation), *_creator_hint(situation, verdict)]
+    found += _realms_hint(situation)
     found += [*_target_hints(situation, verdict), *_less_power_hints(situation, verdict)]
     of_operation = tuple(text for method, path, text in _BY_OPERATION if path == situation.template and method == situation.method)
     return Hints(before=of_operation, after=tuple(found), about_ids=True)
@@ -90,8 +91,10 @@ def _target_hints(situation: Situation, verdict: Verdict) -> list[str]:
 def _less_power_hints(situation: Situation, verdict: Verdict) -> list[str]:
     """Where the set that unlocks the fewest operations can change things and another only reads; and what is let in to a thinner answer."""
     requirement, catalog = situation.requirement, situation.catalog
-    if requirement is None or situation.method != "GET" or not verdict.missing or _only_reads(verdict.missing):
+    if requirement is None or situation.method != "GET" or not verdict.missing:
         return []
+    if _only_reads(verdict.missing):
+        return _part_is_enough(situation, verdict.missing)
     reading = catalog.least([roles for roles in requirement.any_of if roles and _only_reads(roles)])
     if reading:
         return [f"{list_of(reading)} of {situation.container} does it as well, and can only read."]
@@ -100,6 +103,18 @@ def _less_power_hints(situation: Situation, verdict: Verdict) -> list[str]:
         return []
     what = requirement.reduced.get("+".join(thinner))
     return [f"{list_of(thinner)} of {situation.container} is let in as well, to a thinner answer" + (f" ({what})." if what else ".")]
+
+
+def _part_is_enough(situation: Situation, missing: RoleSet) -> list[str]:
+    """Where a part of what the fix grants is let in, to a thinner answer: the rest may reveal more than the caller wants to know."""
+    if situation.requirement is None:
+        return []
+    parts = [roles for roles in situation.requirement.admits if roles and set(roles) < set(missing)]
+    part = situation.catalog.least(parts)
+    if not part:
+        return []
+    what = situation.requirement.reduced.get("+".join(part))
+    return [f"{list_of(part)} of {situation.container} alone is let in, to a thinner answer" + (f" ({what})." if what else ".")]
 
 
 def _only_reads(roles: RoleSet) -> bool:
@@ -116,6 +131,14 @@ def _version_hint(situation: Situation) -> list[str]:
 def _organizations_hint(situation: Situation) -> list[str]:
     off = situation.facts.organizations_enabled is False and "/organizations" in situation.template
     return ["Organizations are switched off in this realm: with the role the answer will be 404 until they are on."] if off else []
+
+
+def _realms_hint(situation: Situation) -> list[str]:
+    listed = situation.from_master and (situation.method, situation.template) == ("GET", "/admin/realms")
+    return [_REALMS_HINT] if listed else []
+
+
+_REALMS_HINT = "The list has each realm of which the account holds an admin role: for realms other than master, grant it roles of their clients {realm}-realm instead."
 
 
 def _creator_hint(situation: Situation, verdict: Verdict) -> list[str]:

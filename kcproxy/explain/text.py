@@ -1,7 +1,7 @@
 """The sentences: one line for each cause, as data. Placeholders are filled with names from the request; rules add their own.
 
 Words that every sentence may use: who, client, realm, where, caller_realm, container, container_realm, operation, version, roles,
-roles_phrase. A sentence says who may not do what, and why; a check says how to tell this cause from the others.
+roles_phrase; are and were are the verbs for roles. A sentence says who may not do what, and why; a check says how to tell this cause from the others.
 """
 
 import re
@@ -70,7 +70,7 @@ def shown(value: str, limit: int = 200) -> str:
 
 _TABLE: dict[Cause, Sentence] = {
     Cause.ROLE_MISSING: Sentence(
-        "{who} may not {operation}{where}: {roles_phrase} is missing.",
+        "{who} may not {operation}{where}: {roles_phrase} {are} missing.",
         "Look at the role mappings of {who} in realm {container_realm}, filtered by client {container}: is {roles} among the assigned or inherited ones?",
     ),
     Cause.MASTER_ROLE_MISSING: Sentence(
@@ -82,7 +82,7 @@ _TABLE: dict[Cause, Sentence] = {
         "Look at the role mappings of {who}: is {roles} of {container} still assigned? The admin events of the realm show when it was taken away.",
     ),
     Cause.ROLE_OF_OTHER_CLIENT: Sentence(
-        "{who} may not {operation}{where}: what it holds is {elsewhere}, which only has the name of an admin role; {roles_phrase} is missing.",
+        "{who} may not {operation}{where}: what it holds is {elsewhere}, which only has the name of an admin role; {roles_phrase} {are} missing.",
         "In the role mappings of {who}, read which client each role belongs to: only roles of {container} open the admin API.",
     ),
     Cause.ROLE_GRANTED_TO_OTHER_ACCOUNT: Sentence(
@@ -90,12 +90,12 @@ _TABLE: dict[Cause, Sentence] = {
         "Compare the account that holds {roles} with the one in the token: {who}.",
     ),
     Cause.SCOPE_MAPPING_IS_NO_GRANT: Sentence(
-        "{who} may not {operation}{where}: {roles_phrase} is in the scope of client {client}, which only lets the role through; "
+        "{who} may not {operation}{where}: {roles_phrase} {are} in the scope of client {client}, which only lets the role through; "
         "it is not granted to {who}.",
         "Compare the client's Scope tab (what may pass) with the Service accounts roles tab (what is granted).",
     ),
     Cause.USER_TOKEN_USED: Sentence(
-        "{who} may not {operation}{where}: the token is a user's, and {roles} is granted to the service account of client {client}, not to that user.",
+        "{who} may not {operation}{where}: the token is a user's, and {roles} {are} granted to the service account of client {client}, not to that user.",
         "Which grant type fetched the token? client_credentials gives the service account's token, password and authorization_code a user's.",
     ),
     Cause.SERVICE_ACCOUNT_RECREATED: Sentence(
@@ -103,7 +103,7 @@ _TABLE: dict[Cause, Sentence] = {
         "Does the sub of a fresh token differ from the old one's? Switching service accounts off and on creates a new account without grants.",
     ),
     Cause.SCOPE_EXCLUDES_ROLE: Sentence(
-        "{who} may not {operation}{where}: client {client} has full scope off, and {roles_phrase} is not in its scope, so that a grant does not count.",
+        "{who} may not {operation}{where}: client {client} has full scope off, and {roles_phrase} {are} not in its scope, so that a grant does not count.",
         "Client {client}, tab Client scopes, {client}-dedicated, tab Scope: is Full scope allowed off, and {roles} missing in the list below it?",
     ),
     Cause.ROLES_NOT_IN_TOKEN: Sentence(
@@ -113,7 +113,7 @@ _TABLE: dict[Cause, Sentence] = {
         "and is its mapper client roles there, for the access token and for all clients?",
     ),
     Cause.TOKEN_OLDER_THAN_GRANT: Sentence(
-        "{who} may not {operation}{where} with this token: it was issued before {roles} was granted, and Keycloak {version} reads roles from the token.",
+        "{who} may not {operation}{where} with this token: it was issued before {roles} {were} granted, and Keycloak {version} reads roles from the token.",
         "Fetch a new token and repeat the request: if it passes, the old token was the reason.",
     ),
     Cause.TOKEN_OLDER_THAN_REALM: Sentence(

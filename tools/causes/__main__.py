@@ -17,7 +17,14 @@ from tests.explain.stage import refused
 from tools.causes.meanings import MEANINGS
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "causes"
-_WORDS = {"where": " in realm *realm*", "operation": "*method and path*", "who": "*caller*", "roles_phrase": "*role of client*"}
+_WORDS = {
+    "where": " in realm *realm*",
+    "operation": "*method and path*",
+    "who": "*caller*",
+    "roles_phrase": "*role of client*",
+    "are": "is",
+    "were": "was",
+}
 _GRANTED = (
     "Grant exactly the missing role to exactly the account that calls. The explanation has the steps for the Admin console and the commands for kcadm.sh, curl "
     "and Terraform, with the real names in them; below is the one of the example."

@@ -106,7 +106,17 @@ def path_not_normalised(situation: Situation) -> Finding | None:
     words = " ".join(str(body.get(name, "")) for name in ("error", "error_description", "errorMessage")) + situation.answer.text[:300]
     if situation.answer.status != 400 or not any(word in words for word in ("missingNormalization", "invalidCharacter")):
         return None
-    return found(situation, Cause.PATH_NOT_NORMALISED, CERTAIN, f"the path is {shown(situation.request.target.raw_path)}")
+    said = situation.answer.description or ""
+    return found(
+        situation,
+        Cause.PATH_NOT_NORMALISED,
+        CERTAIN,
+        f"the path is {shown(situation.request.target.raw_path)}",
+        summary="Keycloak refuses this path because of a character in it; it says: {said}."
+        if "invalidCharacter" in words and said
+        else None,
+        said=shown(said),
+    )
 
 
 def headers_too_large(situation: Situation) -> Finding | None:

@@ -30,16 +30,27 @@ def escalation_guard(situation: Situation) -> Finding | None:
     if not _passes_plainly(situation) or (by_body and _suffices(situation)):
         return None
     evidence = f"the body names the admin role {list_of(roles)}" if roles else "the roles at hand open this call for an ordinary user"
+    nobody = _NOBODY if not by_body and _may_be_nobody(situation) else ""
     return found(
         situation,
         Cause.ESCALATION_GUARD,
         CERTAIN if by_body and situation.facts.granted is not None else LIKELY,
         evidence,
+        nobody,
         f"in the table of Keycloak {situation.catalog.version}, {_variant_says(situation)} takes more" if by_body else "",
         *token_evidence(situation),
         *grant_evidence(situation),
         missing=situation.missing if by_body else (),
     )
+
+
+_NOBODY = "it may also be an id that is no user's: Keycloak refuses it just so to callers who may not look users up, and tells only others that there is none"
+_LOOK_USERS_UP = frozenset({"query-users", "view-users", "manage-users"})
+
+
+def _may_be_nobody(situation: Situation) -> bool:
+    """Whether Keycloak keeps from this caller that a user does not exist (UsersResource.user)."""
+    return "/users/{user-id}" in situation.template and not _LOOK_USERS_UP & set(_known_roles(situation))
 
 
 def target_needs_other_role(situation: Situation) -> Finding | None:
@@ -64,7 +75,7 @@ def target_needs_other_role(situation: Situation) -> Finding | None:
             *token_evidence(situation),
             *grant_evidence(situation),
             missing=roles_to_add(situation.catalog, need, known),
-            summary="{who} may not {operation}{where} {says}: {roles_phrase} is missing.",
+            summary="{who} may not {operation}{where} {says}: {roles_phrase} {are} missing.",
             says=variant.says,
         )
     return None

@@ -16,6 +16,18 @@ _NEAR = 0.8  # as difflib measures likeness: user and users, realm and realms
 _MAX_SEGMENTS = 20
 
 
+def method_unknown(situation: Situation) -> Finding | None:
+    """403 for a method that the path does not take: before it looks at the method, Keycloak finds the thing in the path, and checks who asks."""
+    target = situation.request.target
+    if target.kind is not TargetKind.ADMIN_UNKNOWN:
+        return None
+    methods = [method for method in _METHODS if _is_operation(situation.catalog, method, target.raw_path, situation.request.base_path)]
+    if not methods or situation.method in methods:
+        return None
+    evidence = f"{situation.method} {shown(target.raw_path)} is not in the table, other methods at this path are"
+    return found(situation, Cause.PATH_WRONG, LIKELY, evidence, summary=_OTHER_METHOD, methods=list_of(methods), asked=situation.method)
+
+
 def operation_misspelt(situation: Situation) -> Finding | None:
     """Keycloak has nothing there, and neither has the table. Never certain: an extension may define a path of its own."""
     if situation.request.target.kind is not TargetKind.ADMIN_UNKNOWN or not no_such_path(situation):

@@ -31,7 +31,7 @@ def refused_otherwise(situation: Situation) -> Finding | None:
         *token_evidence(situation),
         *grant_evidence(situation),
         missing=situation.missing,
-        summary="{who} may not {operation}{where}: {roles_phrase} is missing; this operation is refused with {status} instead of 403.",
+        summary="{who} may not {operation}{where}: {roles_phrase} {are} missing; this operation is refused with {status} instead of 403.",
         status=requirement.refusal_status,
     )
 
@@ -113,7 +113,8 @@ def role_of_other_client(situation: Situation) -> Finding | None:
     """A realm role, or a role of another client, that only has the name of the needed one."""
     if situation.token_suffices or situation.granted_suffices or not situation.missing:
         return None
-    elsewhere = same_named(situation)
+    looked_up = same_named(situation)
+    elsewhere = looked_up or named_by_token(situation)  # what came by a group is in the token, and not among the account's own grants
     if not elsewhere:
         return None
     certain = situation.granted_suffices is False
@@ -121,20 +122,26 @@ def role_of_other_client(situation: Situation) -> Finding | None:
         situation,
         Cause.ROLE_OF_OTHER_CLIENT,
         CERTAIN if certain else LIKELY,
-        f"{'the look-up shows' if situation.facts.granted_elsewhere else 'the token names'} {list_of(elsewhere)}",
+        f"{'the look-up shows' if looked_up else 'the token names'} {list_of(elsewhere)}",
         *grant_evidence(situation),
         missing=situation.missing,
+        summary=_NAMED_ONLY if not looked_up and situation.facts.granted_elsewhere is not None else None,
         elsewhere=list_of(elsewhere),
     )
 
 
+_NAMED_ONLY = "{who} may not {operation}{where}: what its token names is {elsewhere}, which only has the name of an admin role; {roles_phrase} {are} missing."
+
+
 def same_named(situation: Situation) -> tuple[str, ...]:
-    """Where else the missing roles' names occur: in the looked-up grants, or in the token."""
+    """Where else the missing roles' names occur among the looked-up grants."""
+    wanted, granted = _names_that_would_do(situation), situation.facts.granted_elsewhere or ()
+    return tuple(words for words in granted if _names_one_of(words, wanted, from_master=situation.from_master))[:4]
+
+
+def named_by_token(situation: Situation) -> tuple[str, ...]:
+    """Where else the token has those names."""
     wanted = _names_that_would_do(situation)
-    if situation.facts.granted_elsewhere is not None:
-        return tuple(
-            words for words in situation.facts.granted_elsewhere if _names_one_of(words, wanted, from_master=situation.from_master)
-        )[:4]
     realm_roles = [f"realm role {role}" for role in situation.caller.realm_roles if role in wanted]
     client_roles = [
         f"role {role} of client {shown(client)}"

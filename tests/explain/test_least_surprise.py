@@ -1,0 +1,70 @@
+"""Answers that were true and misled: grammar, a role in a group, a thinner answer that is enough, ids of nobody, methods that are not there."""
+
+import pytest
+
+from kcproxy import catalog as catalogs
+from kcproxy.model import Cause, Confidence, Facts
+from tests.explain.cases import held, master
+from tests.explain.stage import CLIENT_UUID, USER_ID, caller_of, refused
+
+_R = "/admin/realms/demo"
+_TABLE = catalogs.load("26.7.4")
+
+
+def test_several_roles_are_missing_and_one_is() -> None:
+    several = refused("GET", f"{_R}/groups/{USER_ID}/role-mappings")
+    one = refused("GET", f"{_R}/users")
+
+    assert "the roles view-clients, view-realm and view-users of the client realm-management are missing" in several.summary
+    assert "the role view-users of the client realm-management is missing" in one.summary
+
+
+def test_a_role_of_another_client_that_came_by_a_group_is_seen_in_the_token() -> None:
+    caller = caller_of(roles={"shop": ["view-users"]})
+
+    explanation = refused("GET", f"{_R}/users", caller=caller, facts=Facts(granted=(), full_scope=True, granted_elsewhere=()))
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.ROLE_OF_OTHER_CLIENT, Confidence.CERTAIN)
+    assert "what its token names is role view-users of client shop" in explanation.summary
+
+
+def test_who_needs_less_of_the_answer_is_told_which_role_is_enough() -> None:
+    explanation = refused("GET", f"{_R}/groups/{USER_ID}", catalog=_TABLE, facts=Facts(granted=(), full_scope=True))
+
+    assert explanation.verdict.missing == ("view-clients", "view-users")
+    assert "view-users of realm-management alone is let in, to a thinner answer (without fields: clientRoles)." in explanation.hints
+
+
+@pytest.mark.parametrize(("also", "told"), [((), True), (("query-users",), False)])
+def test_an_id_of_nobody_looks_like_a_guard_to_whoever_may_not_look_users_up(also: tuple[str, ...], told: bool) -> None:
+    roles = ("impersonation", *also)
+
+    explanation = refused("POST", f"{_R}/users/{USER_ID}/impersonation", caller=held(*roles), facts=Facts(granted=roles, full_scope=True))
+
+    assert explanation.verdict.cause is Cause.ESCALATION_GUARD
+    assert any("id that is no user's" in line for line in explanation.verdict.evidence) is told
+
+
+def test_the_list_of_realms_shows_each_realm_that_a_master_account_has_a_role_of() -> None:
+    of_master = refused("GET", "/admin/realms", caller=master(), catalog=_TABLE)
+    of_realm = refused("GET", "/admin/realms", caller=held(), catalog=_TABLE)
+
+    assert any("{realm}-realm" in hint for hint in of_master.hints)
+    assert not any("{realm}-realm" in hint for hint in of_realm.hints)
+
+
+@pytest.mark.parametrize("path", [f"{_R}/users/{USER_ID}", f"{_R}/clients/{CLIENT_UUID}"])
+def test_a_method_that_the_path_does_not_take_is_no_matter_of_roles(path: str) -> None:
+    explanation = refused("PATCH", path)
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.PATH_WRONG, Confidence.LIKELY)
+    assert "no PATCH at this path: it takes" in explanation.summary
+
+
+def test_a_character_that_paths_may_not_have_is_named() -> None:
+    body = {"error": "invalidCharacter", "error_description": "Request path contains invalid character ';'"}
+
+    explanation = refused("GET", f"{_R}/users;x=y", status=400, body=body)
+
+    assert explanation.verdict.cause is Cause.PATH_NOT_NORMALISED
+    assert "invalid character ';'" in explanation.summary
