@@ -105,12 +105,11 @@ class Refusals:
 
     async def enrich(self, passage: Passage, answer: UpstreamAnswer, fields: AnswerFields) -> Enriched | None:
         """The enriched answer; None where the original passes as it is (its body is then still to be read). UpstreamError as the body's."""
-        if passage.target.method == "HEAD":
-            return None
-        raw = await answer.read(self._max_body_bytes)
+        bodiless = passage.target.method == "HEAD"
+        raw = b"" if bodiless else await answer.read(self._max_body_bytes)
         if raw is None:
             return None
-        plain = decoded(raw, _coding(answer), self._max_body_bytes)
+        plain = raw if bodiless else decoded(raw, _coding(answer), self._max_body_bytes)
         if plain is None:
             return Enriched(fields, raw)
         began = time.perf_counter()
@@ -120,19 +119,23 @@ class Refusals:
             log.exception("a refusal could not be explained")
             self._explainer.failed(error)
             passage.explanation = None
-            return Enriched(_sized(fields, raw), raw)
+            return None if bodiless else Enriched(_sized(fields, raw), raw)
         finally:
             passage.explaining_seconds = time.perf_counter() - began
 
-    async def _enriched(self, passage: Passage, answer: UpstreamAnswer, fields: AnswerFields, raw: bytes, plain: bytes) -> Enriched:
+    async def _enriched(self, passage: Passage, answer: UpstreamAnswer, fields: AnswerFields, raw: bytes, plain: bytes) -> Enriched | None:
         facts = answer_facts(answer.status, answer.headers, plain)
         withheld = self._accounts.withheld(passage.target, passage.head) if answer.status == 401 and passage.token is None else None
         request = request_facts(passage, base_path=self._base_path, public_url=self._public_url, withheld=withheld)
         explanation = await self._explainer.explain(request, authorization(passage), facts, injected=passage.token is not None)
+        bodiless = passage.target.method == "HEAD"
         if explanation is None:
-            return Enriched(_sized(fields, raw), raw)
+            return None if bodiless else Enriched(_sized(fields, raw), raw)
         passage.caller = explanation.caller
         headers = _new_headers(fields, self._explainer.headers(explanation))
+        if bodiless:  # whatever lengths the fields name are those of a body that nobody sends
+            passage.explanation = explanation
+            return Enriched(AnswerFields([*fields.lines, *headers], fields.length, chunked=False), raw)
         if not self._explainer.rewrites(explanation):
             passage.explanation = explanation
             return Enriched(_sized(fields, raw, headers), raw)

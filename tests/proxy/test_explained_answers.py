@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from kcproxy.catalog import default_version, load
-from kcproxy.model import Answer, Detail, Explanation, RequestFacts
+from kcproxy.model import Answer, Cause, Detail, Explanation, RequestFacts
 from kcproxy.proxy.explaining import LiveExplainer
 from kcproxy.proxy.facts import decoded
 from kcproxy.settings import ExplainSettings
@@ -154,10 +154,24 @@ async def test_odd_bodies_break_nothing(explaining: Running, upstream: Recording
         assert answer.body == body
 
 
-async def test_head_has_no_body_and_nothing_is_added(explaining: Running, upstream: RecordingUpstream) -> None:
-    refusing(upstream)
+@pytest.mark.parametrize("framing", ["Content-Length: 30", "Transfer-Encoding: chunked", "Vary: Origin"])
+async def test_the_refusal_of_a_head_is_explained_by_fields_alone(explaining: Running, upstream: RecordingUpstream, framing: str) -> None:
+    upstream.react = lambda _: f"HTTP/1.1 403 Refused\r\nContent-Type: application/json\r\n{framing}\r\n\r\n".encode()
     answer = await explaining.get(USERS, bearer(), method="HEAD")
-    assert answer.raw == b"HTTP/1.1 403 Refused\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n"
+    assert answer.start == b"HTTP/1.1 403 Refused"
+    assert answer.body == b""
+    assert answer.values("content-length") == ([b"30"] if framing.endswith("30") else [])
+    assert answer.values("content-type") == [b"application/json"]
+    assert answer.value("kcproxy-cause") == b"role-missing"
+    assert answer.value("kcproxy-required-role") == b"view-users"
+    assert (answer.value("www-authenticate") or b"").startswith(b'Bearer error="insufficient_scope"')
+    assert [denial.verdict.cause for denial in explaining.events.denials] == [Cause.ROLE_MISSING]
+
+
+async def test_a_head_that_finds_nothing_passes_as_it_is(explaining: Running, upstream: RecordingUpstream) -> None:
+    refusing(upstream, 404)
+    answer = await explaining.get(f"{USERS}/{uuid4()}", bearer(), method="HEAD")
+    assert answer.raw == b"HTTP/1.1 404 Refused\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n"
 
 
 @pytest.mark.parametrize("status", [200, 201, 302, 304, 409, 429, 503])
