@@ -49,6 +49,7 @@ class HistoryFile:
         self._store = DenialStore(_MAX_DENIALS)
         try:
             with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
+                history.check_format(connection, path)
                 self._store.restore(history.read(connection, _MAX_DENIALS), history.kinds(connection))
         except sqlite3.Error as error:
             raise DenialsUnreadable(f"{path} cannot be read as a history of denials: {error}") from error

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii as quoted
+from types import MappingProxyType
 from typing import Any
 
 from kcproxy.explain import render
@@ -116,7 +118,8 @@ def fingerprint(explanation: Explanation) -> str:
 
 def _fingerprint(explanation: Explanation) -> str:
     caller, target, verdict = explanation.caller, explanation.request.target, explanation.verdict
-    parts = (caller.realm, caller.client_id, caller.username, operation_label(target), target.method, target.realm, verdict.cause.value)
+    said = (verdict.cause.value, explanation.answer.status)
+    parts = (caller.realm, caller.client_id, caller.username, operation_label(target), target.method, target.realm, *said)
     text = json.dumps([*parts, *verdict.missing])
     return hashlib.blake2b(text.encode("utf-8"), digest_size=8).hexdigest()
 
@@ -132,6 +135,36 @@ def what(explanation: Explanation) -> str:
     """The operation, by its template where the catalog knows it."""
     target = explanation.request.target
     return target.operation.key if target.operation is not None else f"{target.method} ({operation_label(target)})"
+
+
+def is_whole(document: bytes) -> bool:
+    """Whether it is a denial's document, as far as who shows it relies on that."""
+    try:
+        found = json.loads(document)
+    except (ValueError, RecursionError):
+        return False
+    return _has(found, _PARTS) and _has(found["explanation"], _EXPLANATION_PARTS)
+
+
+def _has(found: Any, parts: Mapping[str, type]) -> bool:
+    return isinstance(found, dict) and all(isinstance(found.get(name), kind) for name, kind in parts.items())
+
+
+_PARTS: Mapping[str, type] = MappingProxyType(
+    {
+        **dict.fromkeys(("id", "at", "group", "who", "what", "why", "method", "path"), str),
+        "status": int,
+        "sets": dict,
+        "explanation": dict,
+    }
+)
+_EXPLANATION_PARTS: Mapping[str, type] = MappingProxyType(
+    {
+        **dict.fromkeys(("cause", "confidence", "summary"), str),
+        **dict.fromkeys(("caller", "required"), dict),
+        **dict.fromkeys(("missing", "evidence", "fixes", "alternatives", "hints"), list),
+    }
+)
 
 
 def bounded(value: Any, max_characters: int = MAX_TEXT_CHARACTERS, max_items: int = MAX_ITEMS) -> Any:

@@ -3,11 +3,13 @@
 import asyncio
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Self
 
@@ -157,6 +159,13 @@ def test_what_is_refused_from_now_on_is_followed_until_the_proxy_ends(tmp_path: 
             following.kill()  # where it went wrong; a process that has ended is none the worse for it
     observer.close()
     assert first == ["d-2", "d-3"]
+
+
+def test_a_history_of_a_format_that_comes_later_is_not_guessed_at(history: Path) -> None:
+    with closing(sqlite3.connect(history)) as connection, connection:
+        connection.execute("PRAGMA user_version = 7")
+    shown = run("--history", str(history))
+    assert (shown.exit_code, "format 7" in shown.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("arguments", [("--history", __file__), ("d-1",)])
