@@ -49,11 +49,7 @@ def template_of(marked: Mapping[str, Any], dumps: Dumps, *, text: str, values: M
         return None
 
 
-def compact(value: Any) -> str:
-    """As JSON without white space, letters as they are."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def compact_ascii(value: Any) -> str:
-    """The same in ASCII alone, with whatever JSON does not know as its words."""
-    return json.dumps(value, ensure_ascii=True, separators=(",", ":"), default=str)
+compact: Dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""A value as JSON without white space, letters as they are."""
+compact_ascii: Dumps = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=str).encode
+"""The same in ASCII alone, with whatever JSON does not know as its words."""

@@ -45,9 +45,13 @@ class Log:
         self._infos = level <= LEVELS["info"]
         self._warnings = level <= LEVELS["warning"]
         self._console = structlog.dev.ConsoleRenderer(colors=False, sort_keys=False)
-        wrapper = structlog.make_filtering_bound_logger(level)
-        self._denials = self._logger(wrapper, [structlog.processors.add_log_level, self._denial_line])
-        self._events = self._logger(wrapper, [structlog.processors.add_log_level, redact, self._line])
+        # bind() makes the final logger now, so that no lazy proxy is in the way of every call.
+        self._events = structlog.wrap_logger(
+            self.sink,
+            processors=[structlog.processors.add_log_level, redact, self._line],
+            wrapper_class=structlog.make_filtering_bound_logger(level),
+            context_class=dict,
+        ).bind()
 
     def request(self, record: RequestRecord) -> None:
         """The canonical line of a finished request."""
@@ -73,7 +77,8 @@ class Log:
     def denial(self, explanation: Explanation, record: RequestRecord) -> None:
         """The canonical line of a denial."""
         if self._warnings:
-            self._denials.warning("denial", **denial_fields(explanation, record))
+            line = self._line(None, "warning", {**denial_fields(explanation, record), "event": "denial", "level": "warning"})
+            self.sink.write(redact_text(line))  # none of its fields is a secret by name; so it is enough to look at the finished line
 
     def debug(self, event: str, **fields: Any) -> None:
         """Something that only who debugs wants to know."""
@@ -109,16 +114,8 @@ class Log:
         self._catch_up()
         self.sink.close()
 
-    def _logger(self, wrapper: Any, processors: list[Any]) -> Any:
-        # bind() makes the final logger now, so that no lazy proxy is in the way of every call.
-        return structlog.wrap_logger(self.sink, processors=processors, wrapper_class=wrapper, context_class=dict).bind()
-
     def _request_line(self, record: RequestRecord, stamp: str) -> str:
         return self._for_people({"level": request_level(record), "event": "request", **request_fields(record)}, stamp)
-
-    def _denial_line(self, logger: Any, method: str, event: Event) -> str:
-        # None of its fields is a secret by name; so it is enough to look at the finished line.
-        return redact_text(self._line(logger, method, event))
 
     def _line(self, _logger: Any, _method: str, event: Event) -> str:
         self._catch_up()  # lines stand in the order in which things happened
