@@ -141,6 +141,46 @@ def test_keycloaks_words_mean_what_they_say(
     assert cure in " ".join(text for fix in explanation.fixes for text in (fix.summary, *fix.console))
 
 
+_PREFIX = "Client authentication with signed JWT failed: "
+
+
+@pytest.mark.parametrize(
+    ("error", "description", "says", "cure"),
+    [
+        ("invalid_client", _PREFIX + "Token audience doesn't match domain. Expected audiences are any of [x]", "another address", "issuer"),
+        ("invalid_client", _PREFIX + "Token is not active", "has expired", "clocks"),
+        ("invalid_client", _PREFIX + "Missing ID on the token", "jti", "jti"),
+        ("invalid_client", _PREFIX + "Token reuse detected", "used before", "each request"),
+        ("invalid_client", _PREFIX + "Issuer mismatch. The issuer should match the subject", "iss and sub", "Client ID"),
+        ("invalid_client", _PREFIX + "Signature on JWT token failed validation", "signature", "key"),
+        ("invalid_client", _PREFIX + "java.lang.IllegalArgumentException: Parsing error", "Parsing error", "client_assertion"),
+        ("invalid_client", _PREFIX + "null", "null", "client_assertion"),
+        ("invalid_client", "Token was issued in the future", "in the future", "clocks"),
+        ("invalid_client", "Invalid signature algorithm", "alg", "algorithm"),
+        ("invalid_client", "client_assertion parameter missing", "no client_assertion", "client_assertion"),
+        ("unauthorized_client", "Client authentication with client secret signed JWT failed: Signature on JWT token by client secret  failed validation",
+         "signature", "key"),
+    ],
+)  # fmt: skip
+def test_a_signed_assertion_is_never_called_a_wrong_secret(error: str, description: str, says: str, cure: str) -> None:
+    explanation = _answered(
+        400, error, description, {"grant_type": "client_credentials", "client_id": "app", "client_assertion_type": "jwt"}
+    )
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.CLIENT_CREDENTIALS_WRONG, _CERTAIN)
+    assert says in explanation.summary
+    assert "secret is wrong" not in explanation.summary
+    assert cure in explanation.fixes[0].summary
+    assert "Take the secret anew" not in explanation.fixes[0].summary
+
+
+def test_what_looks_like_an_unknown_client_may_be_one_without_its_certificate() -> None:
+    explanation = _answered(401, "invalid_client", _SAME, {"grant_type": "client_credentials", "client_id": "app"})
+
+    assert explanation.verdict.cause is Cause.CLIENT_UNKNOWN
+    assert Cause.CLIENT_CREDENTIALS_WRONG in {item.cause for item in explanation.verdict.alternatives}
+
+
 _SAME = "Invalid client or Invalid client credentials"
 
 
@@ -159,7 +199,7 @@ def test_a_signed_assertion_names_the_client_itself() -> None:
     assert explanation.verdict.cause is Cause.CLIENT_UNKNOWN
 
 
-@pytest.mark.parametrize("authorization", ["Basic !!!", "Bearer xyz"])
+@pytest.mark.parametrize("authorization", ["Basic !!!", "Basic eA=="])
 def test_where_a_header_may_name_the_client_nothing_is_said_of_a_missing_name(authorization: str) -> None:
     explanation = _answered(401, "invalid_client", _SAME, {"grant_type": "client_credentials"}, authorization)
 

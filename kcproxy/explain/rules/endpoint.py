@@ -1,32 +1,56 @@
 """The token endpoint's refusals (RFC 6749, section 5.2), for callers who fetch their token through the proxy and for its own accounts."""
 
+import re
+
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.rules.answers import keycloak_says
-from kcproxy.explain.rules.endpoint_words import BETTER, BY_DESCRIPTION, BY_GRANT, NO_CLIENT, NO_PROOF, NOT_KNOWN, UNDISTINGUISHED, Wording
+from kcproxy.explain.rules.endpoint_words import (
+    BETTER,
+    BY_DESCRIPTION,
+    BY_GRANT,
+    NO_ASSERTION,
+    NO_CLIENT,
+    NO_PROOF,
+    NOT_KNOWN,
+    UNDISTINGUISHED,
+    Wording,
+)
 from kcproxy.explain.situation import Situation, named
 from kcproxy.explain.text import shown
-from kcproxy.model import CallerKind, Cause, Confidence, TargetKind
+from kcproxy.model import Cause, Confidence, TargetKind
 
 
 def token_refused(situation: Situation) -> Finding | None:
     """By Keycloak's error and description; where it keeps two causes apart from nobody, the look-ups may."""
     if situation.request.target.kind is not TargetKind.TOKEN:
         return None
-    error, description = situation.answer.error or "", situation.answer.description or ""
+    error, description = _said(situation)
     if error == "unsupported_grant_type" and not situation.request.form.get("grant_type"):
         return _finding(situation, (Cause.TOKEN_REQUEST_INVALID, CERTAIN, "the form has no grant_type, or an empty one"))
     if description == UNDISTINGUISHED and _names_no_client(situation):
-        evidence = "the form has no client_id, and the request no Authorization header"
+        evidence = "the form has no client_id, and the request no Basic authentication"
         return _finding(situation, (Cause.TOKEN_REQUEST_INVALID, CERTAIN, evidence), NO_CLIENT)
     for known, beginning, cause, confidence in BY_DESCRIPTION:
         if error == known and description.startswith(beginning):
             return _finding(situation, _settled(situation, cause, confidence))
+    if _ASSERTION_FAILED.match(situation.answer.description or ""):
+        return _finding(situation, (Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN, ""), NO_ASSERTION)
     return _by_error(situation, error, description)
+
+
+_ASSERTION_FAILED = re.compile(r"Client authentication with (?:client secret )?signed JWT failed: ")
+
+
+def _said(situation: Situation) -> tuple[str, str]:
+    """Error and description; some versions put the same words before every reason why an assertion is refused, others before a few only."""
+    error, description = situation.answer.error or "", situation.answer.description or ""
+    reason = _ASSERTION_FAILED.sub("", description, count=1)
+    return ("invalid_client" if reason != description else error), reason
 
 
 def _names_no_client(situation: Situation) -> bool:
     form = situation.request.form
-    if situation.caller.kind is not CallerKind.ANONYMOUS or not form.get("grant_type"):
+    if (situation.caller.scheme or "").lower() == "basic" or not form.get("grant_type"):
         return False
     return not form.get("client_id") and "client_assertion_type" not in form
 
@@ -80,13 +104,13 @@ def _words(situation: Situation) -> dict[str, str]:
         "feature": "authorization services of the client that the request names as audience",
         "grant_type": shown(form.get("grant_type", "of the request"), 60),
         "audience": shown(form.get("audience", "of the request"), 80),
-        "description": shown(situation.answer.description or "nothing").rstrip("."),
+        "description": shown(_said(situation)[1] or "nothing").rstrip("."),
         "reason": "what permissions a token gets, authorization policies decide",
     }
 
 
 def _better(situation: Situation) -> Wording | None:
-    said = f"{situation.answer.error}; {situation.answer.description}"
+    said = "; ".join(_said(situation))
     return next((wording for beginning, wording in BETTER.items() if said.startswith(beginning)), None)
 
 
@@ -99,5 +123,14 @@ def open_causes(situation: Situation) -> list[Finding]:
         and facts.client_known is None
         and facts.client_enabled is None
     ):
-        return [found(situation, Cause.CLIENT_DISABLED, POSSIBLE)]
+        return [
+            found(situation, Cause.CLIENT_DISABLED, POSSIBLE),
+            found(situation, Cause.CLIENT_CREDENTIALS_WRONG, POSSIBLE, summary=_NO_CERTIFICATE),
+        ]
     return []
+
+
+_NO_CERTIFICATE = (
+    "Realm {realm} gives client {client} no token: perhaps the client logs in by a certificate (mTLS), and none reached Keycloak, "
+    "or its signed assertion names another client in iss or sub."
+)

@@ -33,12 +33,16 @@ BY_DESCRIPTION: tuple[tuple[str, str, Cause, Confidence], ...] = (
     ("invalid_client", UNDISTINGUISHED, Cause.CLIENT_UNKNOWN, LIKELY),
     ("invalid_client", "Parameter client_assertion", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
     ("invalid_client", "client_assertion parameter missing", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
-    ("invalid_client", "Client authentication with", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
+    ("invalid_client", "Signature", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
+    ("invalid_client", "Invalid signature algorithm", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
+    ("invalid_client", "Issuer mismatch", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
+    ("invalid_client", "Missing ID on the token", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
+    ("invalid_client", "Token audience", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
     ("invalid_client", "Invalid token audience", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
     ("invalid_client", "Multiple audiences not allowed", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
     ("invalid_client", "Token reuse detected", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
     ("invalid_client", "Token is not active", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
-    ("invalid_client", "Token was issued too far in the past", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
+    ("invalid_client", "Token was issued", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
     ("invalid_client", "Token exp claim is required", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
     ("invalid_client", "Token jti claim is required", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
     ("invalid_client", "Missing client_id parameter", Cause.TOKEN_REQUEST_INVALID, CERTAIN),
@@ -89,6 +93,11 @@ NO_CLIENT = Wording(
     "Realm {realm} gives no token: the request names no client: it has neither client_id nor Basic authentication.",
     "Send client_id and client_secret in the form, or both as Basic authentication",
 )
+NO_ASSERTION = Wording(
+    "Realm {realm} gives client {client} no token: Keycloak cannot use its signed assertion; it says: {description}.",
+    "Send a JWT with iss and sub = the Client ID, aud = the realm's issuer, jti, iat and exp, signed with the client's key, as client_assertion",
+)
+"""For assertions that are refused in words that are not known here."""
 NO_PROOF = Wording(
     "Realm {realm} gives client {client} no token: Keycloak does not accept how the client proves itself; it says: {description}.",
     "Compare what the program sends with what Clients, {client}, Credentials, Client Authenticator asks for",
@@ -122,8 +131,33 @@ BETTER: Mapping[str, Wording] = {
         "Realm {realm} gives client {client} no token: its signed assertion has expired, or begins later; compare the clocks.",
         "Sign a new assertion for each request, and set the clocks right (NTP) where they differ",
     ),
-    "invalid_client; Token was issued": Wording(
+    "invalid_client; Token was issued too far in the past": Wording(
         "Realm {realm} gives client {client} no token: its signed assertion is too old (iat); sign a new one for each request.",
+        "Sign a new assertion for each request, with a jti of its own, iat of now and an exp some seconds ahead",
+    ),
+    "invalid_client; Token was issued in the future": Wording(
+        "Realm {realm} gives client {client} no token: its signed assertion was made in the future (iat); compare the clocks.",
+        "Set the clocks right (NTP) on the program's host and on Keycloak's",
+    ),
+    "invalid_client; client_assertion parameter": Wording(
+        "Realm {realm} gives client {client} no token: this client proves itself by a signed assertion, and the request has no client_assertion.",
+        "Send client_assertion besides client_assertion_type: a JWT made with the client's key",
+    ),
+    "invalid_client; Invalid signature algorithm": Wording(
+        "Realm {realm} gives client {client} no token: its signed assertion is made with an algorithm (alg) that Keycloak does not take from this client.",
+        "Sign with the algorithm that Clients, {client}, Credentials names, with the client's private key, not with its secret",
+    ),
+    "invalid_client; Issuer mismatch": Wording(
+        "Realm {realm} gives client {client} no token: iss and sub of its signed assertion differ, and both have to be the Client ID.",
+        "Put the Client ID {client} into iss and into sub of the assertion",
+    ),
+    "invalid_client; Token audience": Wording(
+        "Realm {realm} gives client {client} no token: its signed assertion is made out to another address than Keycloak's own. "
+        "Programs sign for the address that they call: take the realm's issuer as aud, or set upstream.preserve_host in kcproxy.",
+        "Make the assertion out to the issuer of realm {realm} (aud), as its discovery document writes it",
+    ),
+    "invalid_client; Missing ID": Wording(
+        "Realm {realm} gives client {client} no token: its signed assertion has no id (jti).",
         "Sign a new assertion for each request, with a jti of its own, iat of now and an exp some seconds ahead",
     ),
     "invalid_client; Token exp": Wording(
@@ -134,7 +168,7 @@ BETTER: Mapping[str, Wording] = {
         "Realm {realm} gives client {client} no token: its signed assertion has no id (jti).",
         "Sign a new assertion for each request, with a jti of its own, iat of now and an exp some seconds ahead",
     ),
-    "invalid_client; Client authentication with signed JWT failed: Signature": Wording(
+    "invalid_client; Signature": Wording(
         "Realm {realm} gives client {client} no token: the signature of its assertion is not by a key that the client has in Keycloak.",
         "Sign with the key that Clients, {client}, Keys shows, or register the program's own public key (or its JWKS URL) there",
     ),
