@@ -21,7 +21,7 @@ def key_ids(document: Mapping[str, Any]) -> tuple[str, ...] | None:
 def is_signed_by(token: str, document: Mapping[str, Any]) -> bool | None:
     """True or False by the key that the token's header names; None where that key or its algorithm is not in the set."""
     try:
-        header = jwt.get_unverified_header(token)
+        header = jwt.get_unverified_header(f"{token.rpartition('.')[0]}.")  # without the signature, which may be unreadable
     except (jwt.PyJWTError, ValueError, RecursionError):
         return None
     key = next((key for key in _keys(document) if key.get("kid") == header.get("kid")), None)
@@ -29,7 +29,7 @@ def is_signed_by(token: str, document: Mapping[str, Any]) -> bool | None:
         return None
     try:
         jwt.decode(token, PyJWK.from_dict(key).key, algorithms=[str(header["alg"])], options=_SIGNATURE_ONLY)
-    except jwt.InvalidSignatureError:
+    except jwt.DecodeError:  # it does not fit, or it is cut off and no longer base64
         return False
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
         return None

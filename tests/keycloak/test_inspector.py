@@ -229,4 +229,9 @@ def test_signatures_are_judged_by_the_key_that_the_token_names() -> None:
     assert is_signed_by(signed(OTHER_KEY).removeprefix("Bearer "), _keys()) is False
     assert is_signed_by(signed().removeprefix("Bearer "), {"keys": []}) is None
     assert is_signed_by("no token", _keys()) is None
+
+
+@pytest.mark.parametrize("missing", range(1, 9))
+def test_a_token_that_is_cut_off_at_its_end_is_signed_by_nobody(missing: int) -> None:
+    assert is_signed_by(signed().removeprefix("Bearer ")[:-missing], _keys()) is False
     assert key_ids({"keys": "x"}) is None
