@@ -93,6 +93,7 @@ SPECS: tuple[Spec, ...] = (
         "account",
     ),
     _gauge("kcproxy_token_fetched_timestamp_seconds", "When the account's present token was fetched.", "account"),
+    _gauge("kcproxy_token_failed_timestamp_seconds", "When a token request of the account last failed.", "account"),
     _gauge("kcproxy_token_expiry_timestamp_seconds", "When the account's present token expires.", "account"),
     _gauge(
         "kcproxy_role_granted",
@@ -183,7 +184,9 @@ _INTRODUCTION = """# Metrics
 Generated from `kcproxy/observe/catalogue.py` by `python -m tools.dashboards`; do not edit.
 
 `GET /metrics` on the admin port, in Prometheus' text format, or in OpenMetrics where `Accept` asks for it (then with exemplars: label
-`trace_id`, the W3C trace id of a request that fell into the bucket). The metrics of the process (`process_*`) are there too.
+`trace_id`, the W3C trace id of a request that fell into the bucket). The metrics of the process (`process_*`) are there too. With several
+`workers` the page is the sum of all, always in the text format and without exemplars; what each worker does for itself (a reload, a kind of
+denial that is over) counts once for each.
 
 | Metric | Kind | Labels | Meaning |
 | --- | --- | --- | --- |"""

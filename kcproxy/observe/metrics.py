@@ -182,8 +182,10 @@ class Metrics:
         name = self._account(account, proven=True)
         self.counter("kcproxy_token_fetches_total").labels(name, self._outcome(outcome, proven=True)).inc()
         self.histogram("kcproxy_token_fetch_duration_seconds").labels(name).observe(seconds)
-        if outcome == "ok":
-            now = self._now()
+        now = self._now()
+        if outcome != "ok":
+            self.gauge("kcproxy_token_failed_timestamp_seconds").labels(name).set(now)
+        else:
             self.gauge("kcproxy_token_fetched_timestamp_seconds").labels(name).set(now)
             if expires_in_seconds is not None:
                 self.gauge("kcproxy_token_expiry_timestamp_seconds").labels(name).set(now + expires_in_seconds)

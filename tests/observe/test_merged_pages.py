@@ -10,6 +10,7 @@ OF_9_2_AND_5 = {
     "kcproxy_denial_first_timestamp_seconds": 2.0,  # the earliest
     "kcproxy_denial_last_timestamp_seconds": 9.0,  # the latest
     "kcproxy_token_fetched_timestamp_seconds": 9.0,
+    "kcproxy_token_failed_timestamp_seconds": 9.0,
     "kcproxy_token_expiry_timestamp_seconds": 2.0,  # the one that ends first
     "kcproxy_role_granted": 9.0,  # whichever token carries it
     "kcproxy_role_first_use_timestamp_seconds": 2.0,

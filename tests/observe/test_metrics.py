@@ -126,6 +126,18 @@ def test_a_fetched_token_shows_when_it_came_and_when_it_ends() -> None:
     metrics.token_fetched("app", "ok", 0.02, 300)
     assert value(metrics, "kcproxy_token_fetched_timestamp_seconds", account="app") == 5000
     assert value(metrics, "kcproxy_token_expiry_timestamp_seconds", account="app") == 5300
+    assert value(metrics, "kcproxy_token_failed_timestamp_seconds", account="app") is None
+
+
+def test_a_failed_fetch_is_dated_and_leaves_the_present_token_as_it_is() -> None:
+    clock = iter((100.0, 5000.0, 5000.0, 5200.0)).__next__
+    metrics = Metrics(accounts=["app"], now=clock)
+    metrics.token_fetched("app", "ok", 0.02, 300)
+    metrics.token_fetched("app", "invalid_client", 0.02, None)
+    fetched, failed = (value(metrics, f"kcproxy_token_{name}_timestamp_seconds", account="app") for name in ("fetched", "failed"))
+    assert fetched is not None
+    assert failed is not None
+    assert fetched < failed
 
 
 def test_series_of_closed_sets_exist_before_their_first_event() -> None:
