@@ -96,7 +96,7 @@ def _addresses() -> tuple[Field, ...]:
             unit="processes",
             default=_default(own, "workers"),
             flag="--workers",
-            doc="Processes that share the port. This version serves with one: serve refuses more.",
+            doc="Processes that share the port, for more than one core can do; metrics and page are those of all.",
         ),
         Field(
             key="drain_seconds",
