@@ -130,14 +130,13 @@ def test_a_fetched_token_shows_when_it_came_and_when_it_ends() -> None:
 
 
 def test_a_failed_fetch_is_dated_and_leaves_the_present_token_as_it_is() -> None:
-    clock = iter((100.0, 5000.0, 5000.0, 5200.0)).__next__
-    metrics = Metrics(accounts=["app"], now=clock)
+    times = [5000.0]
+    metrics = Metrics(accounts=["app"], now=lambda: times[-1])
     metrics.token_fetched("app", "ok", 0.02, 300)
+    times.append(5200.0)
     metrics.token_fetched("app", "invalid_client", 0.02, None)
-    fetched, failed = (value(metrics, f"kcproxy_token_{name}_timestamp_seconds", account="app") for name in ("fetched", "failed"))
-    assert fetched is not None
-    assert failed is not None
-    assert fetched < failed
+    dated = [value(metrics, f"kcproxy_token_{name}_timestamp_seconds", account="app") for name in ("fetched", "expiry", "failed")]
+    assert dated == [5000, 5300, 5200]
 
 
 def test_series_of_closed_sets_exist_before_their_first_event() -> None:
@@ -161,10 +160,11 @@ def kinds_below(error: type[KcproxyError]) -> set[str]:
 
 
 def test_the_first_need_of_a_role_is_dated_because_no_increase_shows_it() -> None:
-    clock = iter((1000.0, 1000.0, 2000.0, 2000.0)).__next__
-    metrics = Metrics(accounts=["app"], now=clock)
-    for _ in range(2):
-        metrics.role_used("app", ("view-users",))
+    times = [1000.0]
+    metrics = Metrics(accounts=["app"], now=lambda: times[-1])
+    metrics.role_used("app", ("view-users",))
+    times.append(2000.0)
+    metrics.role_used("app", ("view-users",))
     assert value(metrics, "kcproxy_role_first_use_timestamp_seconds", account="app", role="view-users") == 1000
 
 
