@@ -5,7 +5,7 @@ import pytest
 from kcproxy import catalog as catalogs
 from kcproxy.model import Cause, Confidence, Facts
 from tests.explain.cases import held, master
-from tests.explain.stage import CLIENT_UUID, USER_ID, caller_of, refused
+from tests.explain.stage import CLIENT_UUID, OLD_TABLE, USER_ID, caller_of, refused
 
 _R = "/admin/realms/demo"
 _TABLE = catalogs.load("26.7.4")
@@ -68,3 +68,32 @@ def test_a_character_that_paths_may_not_have_is_named() -> None:
 
     assert explanation.verdict.cause is Cause.PATH_NOT_NORMALISED
     assert "invalid character ';'" in explanation.summary
+
+
+def test_where_everything_speaks_for_the_call_the_id_may_be_nobodys() -> None:
+    roles = ("impersonation",)
+    facts = Facts(granted=roles, full_scope=True)
+
+    explanation = refused("POST", f"{_R}/users/{USER_ID}/impersonation", caller=held(*roles), catalog=catalogs.load("24.0.5"), facts=facts)
+
+    assert explanation.verdict.cause is Cause.UNEXPLAINED
+    assert any("id that is no user's" in line for line in explanation.verdict.evidence)
+
+
+def test_an_operation_of_another_version_is_no_slip_of_the_pen() -> None:
+    body = {"error": "HTTP 404 Not Found"}
+
+    other = refused("GET", f"{_R}/client-types", status=404, body=body, catalog=catalogs.load("24.0.5"))
+    slip = refused("GET", f"{_R}/user", status=404, body=body, catalog=catalogs.load("24.0.5"))
+
+    assert "probably meant" not in other.summary
+    assert "/users was probably meant" in slip.summary
+
+
+def test_a_master_token_from_before_the_realm_was_renamed() -> None:
+    facts = Facts(granted=("view-users",), full_scope=True, fresh_token_roles=("view-users",))
+
+    explanation = refused("GET", f"{_R}/users", caller=master("view-users", of="shop"), catalog=OLD_TABLE, facts=facts)
+
+    assert explanation.verdict.cause is Cause.TOKEN_OLDER_THAN_GRANT
+    assert "before the realm got this name" in explanation.summary

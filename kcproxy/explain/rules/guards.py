@@ -218,6 +218,9 @@ def _borrowed_table(situation: Situation) -> tuple[str, ...]:
 
 def unexplained(situation: Situation) -> Finding | None:
     """Everything known speaks for the call, and it was refused: say so instead of inventing."""
-    evidence = (*token_evidence(situation), *grant_evidence(situation), *_borrowed_table(situation)) if situation.requirement else ()
+    nobody = (_NOBODY,) if _may_be_nobody(situation) else ()
+    evidence = (
+        (*token_evidence(situation), *grant_evidence(situation), *_borrowed_table(situation), *nobody) if situation.requirement else ()
+    )
     certain = situation.granted_suffices and situation.scope_suffices
     return found(situation, Cause.UNEXPLAINED, POSSIBLE if not certain else LIKELY, *evidence)

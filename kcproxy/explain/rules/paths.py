@@ -1,7 +1,7 @@
 """404 and 405 below /admin/realms: a path or method that no operation of this version has, and what was probably meant."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from functools import lru_cache
 
 from kcproxy.catalog import Catalog
@@ -13,6 +13,7 @@ from kcproxy.model import Cause, TargetKind
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _NEAR = 0.8  # as difflib measures likeness: user and users, realm and realms
+_SLIP = 3  # letters too many and too few; a wrong one counts as both
 _MAX_SEGMENTS = 20
 
 
@@ -62,8 +63,14 @@ def _corrections(catalog: Catalog, path: str) -> Iterator[tuple[str, str, str]]:
     for position, segment in enumerate(segments[:_MAX_SEGMENTS]):
         same_start = [word for word in words if word[:1] == segment[:1].lower() and abs(len(word) - len(segment)) <= 2]
         near = get_close_matches(segment.lower(), same_start, 1, _NEAR) if segment and segment not in words else []
-        if near:
+        if near and _is_slip(segment.lower(), near[0]):
             yield segment, near[0], "/".join([*segments[:position], near[0], *segments[position + 1 :]])
+
+
+def _is_slip(one: str, other: str) -> bool:
+    """Whether two words differ by a letter or two; client-types is not client-scopes, but something of another version."""
+    same = sum(block.size for block in SequenceMatcher(None, one, other).get_matching_blocks())
+    return len(one) + len(other) - 2 * same <= _SLIP
 
 
 @lru_cache(maxsize=4)

@@ -153,14 +153,12 @@ def named_by_token(situation: Situation) -> tuple[str, ...]:
     return tuple((realm_roles + client_roles)[:4])
 
 
-def _names_that_would_do(situation: Situation) -> set[str]:
+def _names_that_would_do(situation: Situation) -> frozenset[str]:
     """The needed roles, and those that contain them: a ``realm-admin`` of another client has been taken for the real one too."""
-    catalog = situation.catalog
-    above = {role for role in catalog.roles if situation.need and catalog.satisfies(catalog.closure((role,)), situation.need)}
-    return above | {role for roles in situation.need for role in roles} | set(situation.missing)
+    return situation.catalog.sufficient(situation.need).union(situation.missing, *situation.need)
 
 
-def _names_one_of(words: str, wanted: set[str], *, from_master: bool) -> bool:
+def _names_one_of(words: str, wanted: frozenset[str], *, from_master: bool) -> bool:
     """Whether ``realm role x`` or ``role x of client y`` is about a wanted name; another realm's admin client is no mistake of that kind."""
     name, _, client = words.removeprefix("realm ").removeprefix("role ").partition(" of client ")
     return name in wanted and not (from_master and client.endswith("-realm"))
@@ -212,7 +210,22 @@ def token_older_than_grant(situation: Situation) -> Finding | None:
         if situation.fresh_token_suffices
         else "",
         missing=missing,
+        summary=_OLDER_THAN_THE_NAME if _names_others_of_master(situation) else None,
     )
+
+
+_OLDER_THAN_THE_NAME = (
+    "{who} may not {operation}{where} with this token: it was issued before {roles} of {container} {were} granted, or before the realm got this name, "
+    "and Keycloak {version} reads roles from the token."
+)
+
+
+def _names_others_of_master(situation: Situation) -> bool:
+    """Whether a master token names what is missing of another realm's client only: it may be the same realm under its name of then."""
+    if not situation.from_master or situation.caller.client_roles.get(situation.container):
+        return False
+    others = [roles for client, roles in situation.caller.client_roles.items() if client.endswith("-realm")]
+    return any(situation.catalog.satisfies(situation.catalog.closure(roles), situation.need) for roles in others)
 
 
 def token_evidence(situation: Situation) -> tuple[str, ...]:
