@@ -18,6 +18,7 @@ class RoleAlgebra:
         self._contained = {role: frozenset((role, *contained)) for role, contained in composites.items()}
         self._closures: dict[RoleSet | frozenset[str], frozenset[str]] = {}
         self._unlocked: dict[RoleSet, int] = {}
+        self._sufficient: dict[tuple[RoleSet, ...], frozenset[str]] = {}
         self._demands: list[tuple[int, ...]] = []
 
     def _mask(self, roles: Iterable[str]) -> int:
@@ -38,6 +39,16 @@ class RoleAlgebra:
             if len(self._closures) >= _MAX_CLOSURES:
                 self._closures.clear()  # callers' tokens name what they like
             known = self._closures[key] = frozenset().union(*(self.contains(role) for role in key))
+        return known
+
+    def sufficient(self, sets: tuple[RoleSet, ...]) -> frozenset[str]:
+        """The roles that cover one of the sets each by itself, composites resolved."""
+        known = self._sufficient.get(sets)
+        if known is None:
+            if len(self._sufficient) >= _MAX_CLOSURES:
+                self._sufficient.clear()
+            found = (role for role in self.names if any(self.contains(role).issuperset(roles) for roles in sets))
+            known = self._sufficient[sets] = frozenset(found)
         return known
 
     def learn(self, demands: Iterable[tuple[RoleSet, ...]]) -> None:

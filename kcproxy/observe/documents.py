@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 from types import MappingProxyType
 from typing import Any
@@ -194,4 +195,9 @@ def fitting(value: Document) -> bytes:
 
 def iso(epoch_seconds: float) -> str:
     """``2026-11-23T17:48:33Z``."""
-    return datetime.fromtimestamp(epoch_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _iso(int(epoch_seconds))
+
+
+@lru_cache(maxsize=16)
+def _iso(epoch_second: int) -> str:
+    return datetime.fromtimestamp(epoch_second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

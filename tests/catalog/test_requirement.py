@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from kcproxy import catalog as catalogs
 from kcproxy.catalog import Catalog
 from kcproxy.model import Basis, Requirement
 
@@ -90,3 +91,10 @@ def test_holding_is_judged_with_composites_resolved(table: Catalog) -> None:
 def test_a_power_is_found_through_the_composite_that_holds_it(table: Catalog) -> None:
     assert [power.power for power in table.powers("realm-admin")] == ["make-administrator"]
     assert table.powers("view-users") == ()
+
+
+def test_roles_that_suffice_alone_are_those_that_satisfy_alone() -> None:
+    table = catalogs.load(catalogs.default_version())
+    for entry in table.operations:
+        for sets in (entry.requirement.admits, entry.requirement.any_of):
+            assert table.sufficient(sets) == {role for role in table.roles if table.satisfies((role,), sets)}
