@@ -91,7 +91,7 @@ def request_json(record: RequestRecord, stamp: str) -> str:
     target = record.target
     line = (
         f'{{"time":"{stamp}","level":"{request_level(record)}","event":"request","method":{quoted(target.method)}'
-        f',"path":{quoted(_path(target.raw_path))},"operation":{quoted(operation_label(target))}'
+        f',"path":{quoted(shown_path(target.raw_path))},"operation":{quoted(operation_label(target))}'
     )
     if target.realm is not None:
         line += f',"realm":{quoted(target.realm)}'
@@ -118,7 +118,8 @@ def request_json(record: RequestRecord, stamp: str) -> str:
     return redact_text(line) if "eyJ" in line else line
 
 
-def _path(raw_path: str) -> str:
+def shown_path(raw_path: str) -> str:
+    """A path as it may be shown: cut to a bounded length, and without secrets."""
     return redact_path(raw_path if len(raw_path) <= MAX_PATH_CHARACTERS else raw_path[:MAX_PATH_CHARACTERS] + "…")
 
 
@@ -127,7 +128,7 @@ def request_fields(record: RequestRecord) -> dict[str, Any]:
     target = record.target
     fields = {
         "method": target.method,
-        "path": _path(target.raw_path),
+        "path": shown_path(target.raw_path),
         "operation": operation_label(target),
         "realm": target.realm,
         "status": record.status,

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 import kcproxy
 from kcproxy.errors import SettingsError
+from kcproxy.model import Target
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.labels import operation_label
+from kcproxy.observe.lines import shown_path
 from kcproxy.observe.redact import redact_text
 
 if TYPE_CHECKING:
@@ -21,29 +23,33 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
 CLOSE_SECONDS = 3.0
+MAX_NAME_CHARACTERS = 200
+METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
+"""Those that have a name of their own in the conventions; every other is ``_OTHER``."""
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
 class Spans:
     """Makes spans in a provider of its own; nothing global is touched."""
 
-    def __init__(self, provider: "TracerProvider", *, now_nanoseconds: Callable[[], int] = time.time_ns) -> None:
-        """``provider`` has its exporter; ``now_nanoseconds`` is the time since the epoch."""
+    def __init__(self, provider: "TracerProvider", *, scheme: str = "http", now_nanoseconds: Callable[[], int] = time.time_ns) -> None:
+        """``provider`` has its exporter; ``scheme`` is how callers reach the proxy; ``now_nanoseconds`` is the time since the epoch."""
         self._provider = provider
+        self._scheme = scheme
         self._tracer = provider.get_tracer("kcproxy", kcproxy.__version__)
         self._now = now_nanoseconds
 
     def request(self, record: RequestRecord) -> None:
-        """The span of a finished request, names as in OpenTelemetry's semantic conventions for HTTP."""
+        """The span of a finished request, names as in OpenTelemetry's semantic conventions for HTTP servers; the query is left out."""
         from opentelemetry.trace import SpanKind, Status, StatusCode  # noqa: PLC0415 - only where the extra is installed
 
         ended = self._now()
         span = self._tracer.start_span(
-            operation_label(record.target),
+            _name(record.target),
             context=_parent(record),
             kind=SpanKind.SERVER,
             start_time=ended - int(record.duration_seconds * 1e9),
-            attributes=_attributes(record),
+            attributes=_attributes(record, self._scheme),
         )
         if record.status >= 500:
             span.set_status(Status(StatusCode.ERROR))
@@ -56,19 +62,36 @@ class Spans:
         ending.join(CLOSE_SECONDS)
 
 
-def _attributes(record: RequestRecord) -> dict[str, str | int | float | bool]:
+def _name(target: Target) -> str:
+    method = target.method if target.method in METHODS else "HTTP"
+    return f"{method} {target.operation.path}" if target.operation is not None else method
+
+
+def _attributes(record: RequestRecord, scheme: str) -> dict[str, str | int | float | bool]:
+    """Every one bounded: spans wait in memory where the endpoint is slow."""
     target = record.target
+    known = target.method in METHODS
     named: dict[str, str | int | float | bool | None] = {
-        "http.request.method": redact_text(target.method),
+        "http.request.method": target.method if known else "_OTHER",
+        "http.request.method_original": None if known or not target.method else _short(target.method),
         "http.route": target.operation.path if target.operation is not None else None,
+        "url.scheme": scheme,
+        "url.path": shown_path(target.raw_path),
         "http.response.status_code": record.status,
-        "error.type": record.error_kind,
-        "kcproxy.realm": redact_text(target.realm) if target.realm is not None else None,
+        "error.type": (record.error_kind or str(record.status)) if record.status >= 500 else None,
+        "kcproxy.operation": operation_label(target),
+        "kcproxy.error": record.error_kind,
+        "kcproxy.realm": _short(target.realm) if target.realm is not None else None,
         "kcproxy.upstream_seconds": record.upstream_seconds,
         "kcproxy.account": record.injected_account,
         "kcproxy.denial_id": record.denial_id,
     }
     return {name: value for name, value in named.items() if value is not None}
+
+
+def _short(text: str) -> str:
+    # Cut after a secret is gone: the rest of one would not be recognised any more.
+    return redact_text(text[: 10 * MAX_NAME_CHARACTERS])[:MAX_NAME_CHARACTERS]
 
 
 def _parent(record: RequestRecord) -> "Context | None":
@@ -85,16 +108,16 @@ def _parent(record: RequestRecord) -> "Context | None":
     return set_span_in_context(NonRecordingSpan(context))
 
 
-def spans_from_environment(environ: Mapping[str, str]) -> Spans | None:
+def spans_from_environment(environ: Mapping[str, str], *, scheme: str = "http") -> Spans | None:
     """Spans to the OTLP endpoint that OpenTelemetry's variables name; None where they name none. SettingsError without the extra."""
     if not any(environ.get(name) for name in ENDPOINTS) or environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return None
     if importlib.util.find_spec("opentelemetry") is None:
         raise SettingsError([f"environment {' or '.join(ENDPOINTS)}: spans need the extra; pip install 'kcproxy[tracing]', or unset it"])
-    return _exporting()
+    return _exporting(scheme)
 
 
-def _exporting() -> Spans:
+def _exporting(scheme: str) -> Spans:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - see above
     from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
@@ -103,4 +126,4 @@ def _exporting() -> Spans:
     resource = Resource.create({"service.name": "kcproxy", "service.version": kcproxy.__version__})
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return Spans(provider)
+    return Spans(provider, scheme=scheme)

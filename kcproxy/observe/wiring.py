@@ -29,7 +29,8 @@ def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = Non
     dropped = metrics.counter("kcproxy_history_dropped_total")
     history = _history(settings.history, dropped.inc)
     store = DenialStore(settings.history.max_denials, history=history)
-    return LiveObserver(metrics, log or configure(settings.log), store, catalog=catalog, spans=spans_from_environment(os.environ))
+    spans = spans_from_environment(os.environ, scheme="http" if settings.inbound.tls_certificate_file is None else "https")
+    return LiveObserver(metrics, log or configure(settings.log), store, catalog=catalog, spans=spans)
 
 
 def _history(settings: HistorySettings, on_drop: Callable[[int], None]) -> History | None:

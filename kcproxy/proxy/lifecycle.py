@@ -98,8 +98,8 @@ class Process:
         try:
             await self._serve(observer, catalog, main, front)
         finally:
-            undo_capture()
             observer.close()
+            undo_capture()  # last, for what libraries say of the end belongs into the log too
         return 0
 
     def stop(self) -> None:

@@ -1,7 +1,12 @@
 """Spans: children of the caller's, with the measured times, sampled as the caller says, and sent over OTLP to a real socket."""
 
 import asyncio
+import http.client
+import json
+import subprocess
 import sys
+import time
+from contextlib import closing
 
 import pytest
 from aiohttp import web
@@ -13,7 +18,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from kcproxy.errors import SettingsError
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.tracing import Spans, spans_from_environment
+from tests.cli.running import clean_environ
 from tests.observe.samples import record, target
+from tests.ports import free_ports, refusing_port
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 NOW = 1_700_000_000_000_000_000
@@ -56,6 +63,34 @@ def test_an_answer_of_500_is_an_error() -> None:
     assert span.attributes["error.type"] == "connect"
 
 
+def test_the_names_are_those_of_the_conventions() -> None:
+    known, unknown, unread, form = spans_of(
+        record(trace_id=TRACE, parent_span_id=PARENT, trace_sampled=True),
+        record(target(method="BREW", template=None, raw_path="/admin/x")),
+        record(target(method="", template=None, raw_path="/"), status=400, error_kind="bad-request"),
+        record(status=500),
+    )
+    names = [span.name for span in (known, unknown, unread, form)]
+    assert names == ["GET /admin/realms/{realm}/users/{user-id}", "HTTP", "HTTP", "GET /admin/realms/{realm}/users/{user-id}"]
+    assert known.attributes is not None
+    assert known.attributes["http.route"] == "/admin/realms/{realm}/users/{user-id}"
+    assert (known.attributes["url.scheme"], known.attributes["url.path"]) == ("http", target().raw_path)
+    assert unknown.attributes is not None
+    assert (unknown.attributes["http.request.method"], unknown.attributes["http.request.method_original"]) == ("_OTHER", "BREW")
+    assert unknown.attributes["kcproxy.operation"] == "admin-unknown"
+    assert unread.attributes is not None
+    assert (unread.attributes["http.request.method"], unread.attributes["kcproxy.error"]) == ("_OTHER", "bad-request")
+    assert "error.type" not in unread.attributes  # to the conventions, what a caller does wrong is no error of the server
+    assert unread.status.is_unset
+    assert form.attributes is not None
+    assert form.attributes["error.type"] == "500"
+
+
+def test_what_a_caller_makes_up_takes_bounded_room_in_a_span() -> None:
+    (span,) = spans_of(record(target(method="M" * 100_000, realm="r" * 100_000, raw_path="/" + "p" * 100_000, template=None)))
+    assert len(span.to_json()) < 4000
+
+
 def test_no_token_is_in_a_span() -> None:
     token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI0MiJ9.c2lnbmF0dXJl"
     (span,) = spans_of(record(target(method=token, realm=token, raw_path=f"/{token}", template=None)))
@@ -95,3 +130,25 @@ async def test_spans_reach_an_endpoint_over_otlp(monkeypatch: pytest.MonkeyPatch
     await server.close()
     assert bytes.fromhex(TRACE) in b"".join(received)
     assert "opentelemetry" in sys.modules
+
+
+def test_what_the_exporter_says_at_the_end_is_in_the_log_like_everything_else() -> None:
+    port, admin_port = free_ports(2)
+    words = ("serve", "--upstream", "http://127.0.0.1:9", "--listen", f"127.0.0.1:{port}", "--admin-listen", f"127.0.0.1:{admin_port}")
+    with refusing_port() as nobody:
+        environ = clean_environ({"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{nobody}"})
+        command = [sys.executable, "-m", "kcproxy", *words]
+        with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            ends_at = time.monotonic() + 30
+            while time.monotonic() < ends_at:
+                try:
+                    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+                        connection.request("GET", "/realms/demo")
+                        connection.getresponse().read()
+                    break
+                except OSError:
+                    time.sleep(0.05)
+            process.terminate()
+            log, errors = process.communicate(timeout=20)
+    assert errors == b""
+    assert any("opentelemetry" in json.loads(line).get("logger", "") for line in log.splitlines())
