@@ -20,6 +20,7 @@ RANGE_SECONDS = 1800
 CASES: dict[str, tuple[tuple[tuple[str, str], ...], float]] = {
     "one single event": (((("_x50 1x10"), "_x50 2990x10"),), 1),
     "a burst before the first scrape": ((("_x50 7x10", "_x50 2990x10"),), 7),
+    "a steady stream of which every event is counted once": ((("_x50 1+30x10", "_x50 3000x10"),), 301),
     "a burst, and more later": ((("_x50 7x4 9x6", "_x50 2990x10"),), 9),
     "an event in the last minute": ((("_x60 3", "_x60 3590"),), 3),
     "two instances": ((("_x50 7x10", "_x50 2990x10"), ("_x40 1x20", "_x40 2390x20")), 8),

@@ -103,7 +103,7 @@ def test_every_selector_matches_job_and_instance(target: Target) -> None:
 def test_rates_are_over_grafanas_own_interval(target: Target) -> None:
     for function, window in re.findall(r"\b(\w+)\([^\[()]*\[([^\]]+)\]", target.expr):
         if window == "$__range":
-            assert function in {"increase", "last_over_time"}
+            assert function in {"increase", "last_over_time", "resets"}
             assert target.kind in WHOLE_RANGE
         else:
             assert window == "$__rate_interval"

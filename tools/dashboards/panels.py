@@ -38,11 +38,12 @@ def counted(total: str, first: str, more: str = "", by: str = "") -> str:
     """Events in the range shown, those in series that began in it included: ``increase`` cannot see the step from nothing to the first value.
 
     ``first`` is the gauge with the time of a series' first event. A series that began in the range has nothing in it but events of the range,
-    so that its value is their number; where the process was restarted meanwhile, ``increase`` knows of more.
+    so that its value is their number; but where the process was restarted meanwhile, ``increase`` knows of more.
     """
     grown = increase(total, more)
     begun = f"(last_over_time({of(total, more)}[{RANGE}]) and last_over_time({of(first, more)}[{RANGE}]) > time() - {RANGE}_s)"
-    return f"sum{_by(by)} (({grown} > {begun}) or {begun} or {grown})"
+    restarted = f"resets({of(total, more)}[{RANGE}]) > 0"
+    return f"sum{_by(by)} (({grown} and {restarted}) or {begun} or {grown})"
 
 
 def counted_per_minute(total: str, first: str, more: str = "", by: str = "") -> str:
