@@ -16,6 +16,7 @@ from kcproxy.settings import AccountSettings, UpstreamSettings
 _MAX_ANSWER_BYTES = 1 << 20
 _DEFAULT_LIFETIME_SECONDS = 60.0
 _LONGEST_WORDS = 300
+_FOREIGN = "an answer that no token endpoint gives; is upstream.url Keycloak's address, and does nothing in between answer in its place?"
 _TOKEN = re.compile(r"[!-~]+")  # one word that cannot break out of its header field
 
 
@@ -105,9 +106,11 @@ def _granted(account: AccountSettings, status: int, answer: dict[str, Any] | Non
         usable = isinstance(lifetime, int | float) and lifetime > 0
         return Granted(token=token, lifetime_seconds=float(lifetime) if usable and lifetime else _DEFAULT_LIFETIME_SECONDS)
     error, description = _words(answer, "error"), _words(answer, "error_description")
-    said = " ".join(filter(None, (error, f"({description})" if description else None))) or "nothing that could be read"
+    said = " ".join(filter(None, (error, f"({description})" if description else None)))
     why = why_no_token(realm=account.token_realm, client_id=account.client_id, status=status, error=error, description=description)
-    plain = f"Keycloak gives the account {account.client_id} of realm {account.token_realm} no token: {status} {said}."
+    plain = f"Keycloak gives the account {account.client_id} of realm {account.token_realm} no token: " + (
+        f"{status} {said}." if said else f"{status}, {_FOREIGN}"
+    )
     raise TokenFetchError(
         f"{plain} {why}" if why else plain,
         error=error or "unreadable",

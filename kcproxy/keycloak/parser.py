@@ -15,6 +15,7 @@ MAX_HEAD_BYTES = 262_144
 
 _UNFRAMED = AnswerFraming(BodyEnd.CLOSE, 0, keep_alive=False)
 _END_OF_HEAD = b"\r\n\r\n"
+_NOT_HTTP = "it is not HTTP; are scheme and port of upstream.url Keycloak's?"
 
 
 class AnswerParser:
@@ -159,7 +160,7 @@ class AnswerParser:
         if self._message_done or (self.head_done and self._framing.end is BodyEnd.NONE):
             self._excess = True
         elif self._refusal is None:
-            self._refusal = str(error)
+            self._refusal = _NOT_HTTP if "Expected HTTP/" in str(error) else str(error)
 
     def _count(self, data: bytes) -> bool:
         missing = self._framing.length - self._body_bytes

@@ -209,6 +209,10 @@ def why(error: BaseException) -> str:
         return "what it sent is not HTTP"
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return "no answer to the connection attempt in time"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the connection was closed without an answer"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "the connection was closed half-way"
     os_error = getattr(error, "os_error", error)
     if isinstance(os_error, OSError) and os_error.strerror:
         return os_error.strerror

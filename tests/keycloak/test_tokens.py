@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -173,6 +174,8 @@ async def test_whatever_the_token_endpoint_says_ends_in_a_clear_error(bench: Ben
         await bench.source.token(ACCOUNT)
     assert caught.value.error == error
     assert bench.events.fetches == [("robot", error)]
+    assert re.search(r"Error\b", str(caught.value)) is None, "the name of an exception tells nobody anything"
+    assert ("upstream.url" in str(caught.value)) == (error == "unreadable")
 
 
 async def test_a_silent_token_endpoint_ends_in_a_clear_error(bench: Bench) -> None:

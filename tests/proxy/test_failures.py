@@ -74,6 +74,14 @@ async def test_what_is_not_http_is_a_502(upstream: RecordingUpstream, answer: ob
         assert proxy.events.failures == ["broken"]
 
 
+@pytest.mark.parametrize("greeting", [b"220 mail.example.com ESMTP\r\n", b"\x15\x03\x03\x00\x02\x02\x16", b"SSH-2.0-OpenSSH_9.6\r\n"])
+async def test_another_protocol_is_named_as_that_with_the_setting_to_look_at(upstream: RecordingUpstream, greeting: bytes) -> None:
+    upstream.react = lambda _: greeting
+    async with running_proxy(upstream.port, response_timeout_seconds=0.5) as proxy:
+        answer = await proxy.get("/admin/realms")
+    assert b"it is not HTTP; are scheme and port of upstream.url Keycloak's?" in answer.body
+
+
 @pytest.mark.parametrize(
     "begun",
     [
