@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from kcproxy.explain.rules.answers import is_boilerplate
-from kcproxy.explain.template import compact, mark, template_of
+from kcproxy.explain.template import compact, is_short, mark, template_of
 from kcproxy.explain.text import without_tokens
 from kcproxy.model import Alternative, Caller, Detail, Explanation, Fix, Requirement, RoleSet, TargetKind
 
@@ -51,7 +51,8 @@ def body_json(explanation: Explanation, original: Mapping[str, Any] | None, deta
     key = f"body-{detail.value}"
     if key not in kept:
         text = compact(body(explanation, original, detail))
-        kept[key] = template_of(body(marked(explanation), original, detail), compact, text=text, values=values)
+        template = template_of(body(marked(explanation), original, detail), compact, text=text, values=values) if is_short(text) else None
+        kept[key] = template
         return text
     template = kept[key]
     return compact(body(explanation, original, detail)) if template is None else template.filled(values)

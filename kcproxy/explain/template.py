@@ -40,13 +40,18 @@ class Template:
 
 def template_of(marked: Mapping[str, Any], dumps: Dumps, *, text: str, values: Mapping[str, str]) -> Template | None:
     """The template of a document; None where, filled with ``values``, it is not exactly ``text``: a mark stands where none was set, or too much changes."""
-    if len(text) * (1 if text.isascii() else 4) > MAX_TEXT_BYTES:
+    if not is_short(text):
         return None
     template = Template(dumps(marked))
     try:
         return template if template.filled(values) == text else None
     except KeyError:  # somebody gave a thing a name that looks like a mark
         return None
+
+
+def is_short(text: str) -> bool:
+    """Whether it takes little enough memory to be kept."""
+    return len(text) * (1 if text.isascii() else 4) <= MAX_TEXT_BYTES
 
 
 compact: Dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

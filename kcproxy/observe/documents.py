@@ -26,20 +26,28 @@ Document = dict[str, Any]
 
 def stored(explanation: Explanation, record: RequestRecord, at_epoch_seconds: float) -> bytes:
     """The document as JSON, at most 64 KiB and without secrets. Nearly all are short and clean, and pay for the looking only."""
-    text = _filled(explanation, record, at_epoch_seconds) if explanation.kept is not None else None
-    if text is not None:
-        return text
+    kept = explanation.kept
+    values = None if kept is None else _values(explanation, record, at_epoch_seconds)
+    if kept is not None and values is not None and "stored" in kept:
+        filled = _filled(kept["stored"], values)
+        if filled is not None:
+            return filled
     whole = _whole(explanation, record, at_epoch_seconds)
     text = encoded(whole)
-    if len(text) <= PLAIN_BYTES and is_clean(text.decode("ascii")):
-        return text
-    return fitting(bounded(whole))
+    if len(text) > PLAIN_BYTES or not is_clean(text.decode("ascii")):
+        return fitting(bounded(whole))
+    if kept is not None and values is not None and "stored" not in kept:
+        marked = _whole(render.marked(explanation), record, at_epoch_seconds) | _MARKS
+        kept["stored"] = template_of(marked, compact_ascii, text=text.decode("ascii"), values=values)
+    return text
 
 
-def _filled(explanation: Explanation, record: RequestRecord, at_epoch_seconds: float) -> bytes | None:
-    """The document made of what was kept of an earlier one; None where that cannot be, or where what is new in it has to be looked at closely."""
-    kept = explanation.kept if explanation.kept is not None else {}
-    values = {
+_MARKS = MappingProxyType({name: mark(name) for name in ("at", "atEpochSeconds", "path", "account", "traceId", "durationMs")})
+
+
+def _values(explanation: Explanation, record: RequestRecord, at_epoch_seconds: float) -> dict[str, str]:
+    """What is not the same in the documents of explanations that are kept together, as JSON."""
+    return {
         "id": quoted(explanation.id),
         "at": quoted(iso(at_epoch_seconds)),
         "atEpochSeconds": repr(round(at_epoch_seconds, 3)),
@@ -49,20 +57,14 @@ def _filled(explanation: Explanation, record: RequestRecord, at_epoch_seconds: f
         "durationMs": repr(round(record.duration_seconds * 1e3, 2)),
         "hints": compact_ascii(explanation.hints),
     }
-    if "stored" not in kept:
-        kept["stored"] = _template(explanation, record, at_epoch_seconds, values)
-    template: Template | None = kept["stored"]
+
+
+def _filled(template: Template | None, values: dict[str, str]) -> bytes | None:
+    """The document by the template of an earlier one, which was clean; None where what is new in it is not, or is long."""
     if template is None or not is_clean(values["path"] + values["hints"] + values["account"]):
         return None
     text = template.filled(values)
     return text.encode("ascii") if len(text) <= PLAIN_BYTES else None
-
-
-def _template(explanation: Explanation, record: RequestRecord, at_epoch_seconds: float, values: dict[str, str]) -> Template | None:
-    marks = {name: mark(name) for name in ("at", "atEpochSeconds", "path", "account", "traceId", "durationMs")}
-    whole = _whole(render.marked(explanation), record, at_epoch_seconds) | marks
-    text = encoded(_whole(explanation, record, at_epoch_seconds)).decode("ascii")
-    return template_of(whole, compact_ascii, text=text, values=values) if is_clean(compact_ascii(whole)) else None
 
 
 def document(explanation: Explanation, record: RequestRecord, at_epoch_seconds: float) -> Document:
