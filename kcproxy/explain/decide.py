@@ -34,6 +34,7 @@ REFUSED: tuple[Rule, ...] = (
     guards.escalation_guard,
     guards.protected_object,
     guards.fine_grained_permission_missing,
+    guards.permissions_client,
     guards.target_needs_other_role,
     roles.role_revoked,
     roles.role_missing,

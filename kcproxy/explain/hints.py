@@ -69,7 +69,7 @@ def hints(situation: Situation, verdict: Verdict) -> Hints:
     if verdict.cause not in _ROLE_CAUSES:
         return Hints(before=tuple(_version_hint(situation)))
     found = [*_version_hint(situation), *_organizations_hint(situation), *_creator_hint(situation, verdict)]
-    found += _realms_hint(situation)
+    found += [*_realms_hint(situation), *_permissions_hint(situation, verdict)]
     found += [*_target_hints(situation, verdict), *_less_power_hints(situation, verdict)]
     of_operation = tuple(text for method, path, text in _BY_OPERATION if path == situation.template and method == situation.method)
     return Hints(before=of_operation, after=tuple(found), about_ids=True)
@@ -131,6 +131,14 @@ def _version_hint(situation: Situation) -> list[str]:
 def _organizations_hint(situation: Situation) -> list[str]:
     off = situation.facts.organizations_enabled is False and "/organizations" in situation.template
     return ["Organizations are switched off in this realm: with the role the answer will be 404 until they are on."] if off else []
+
+
+def _permissions_hint(situation: Situation, verdict: Verdict) -> list[str]:
+    need = guards.need_of_permissions_client(situation)
+    if need is None or set(need) <= {*situation.held, *(situation.facts.granted or ()), *verdict.missing}:
+        return []
+    where = "Where the client is admin-permissions, which holds the realm's fine-grained permissions"
+    return [f"{where}, the call takes {list_of(need)} of {situation.container} instead."]
 
 
 def _realms_hint(situation: Situation) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from kcproxy.explain.claims import realm_roles_of, roles_of_client
+from kcproxy.explain.rules import guards
 from kcproxy.explain.rules.answers import is_boilerplate
 from kcproxy.explain.situation import is_own_service_account, owner_of_roles
 from kcproxy.keycloak.documents import (
@@ -198,13 +199,17 @@ class Inspector:
         await self._target(request, known)
 
     async def _target(self, request: RequestFacts, known: dict[str, Any]) -> None:
-        """Whether the client in the path is realm-management: asked only for a caller who can see every client himself."""
+        """Whether the client in the path is a built-in one: asked only for a caller who can see every client himself."""
         uuid, realm = request.target.parameters.get("client-uuid"), request.target.realm
         if uuid is None or realm is None or not {"view-clients", "manage-clients"} & set(known.get("granted") or ()):
             return
         built_in = await self._find_client(f"/admin/realms/{segment(realm)}", "realm-management")
         if built_in is not None:
             known["target_is_built_in"] = built_in == uuid
+        operation = request.target.operation
+        if known.get("admin_permissions_enabled") and operation is not None and guards.AUTHORIZATION in operation.path:
+            permissions = await self._find_client(f"/admin/realms/{segment(realm)}", "admin-permissions")
+            known["target_is_permissions"] = permissions == uuid
 
     async def _grants(self, where: _Where, caller: Caller, client: Mapping[str, Any], known: dict[str, Any]) -> None:
         base, owner = where.base, where.owner

@@ -52,6 +52,9 @@ class Facts:
     organizations_enabled: bool | None = None
     ssl_required: str | None = None
     target_is_built_in: bool | None = None  # the client in the path, for callers who may see it anyhow
+    target_is_permissions: bool | None = (
+        None  # that client is admin-permissions, which holds the fine-grained permissions of the realm; likewise
+    )
     issuer: str | None = None
     key_ids: tuple[str, ...] | None = None
     signature_valid: bool | None = None

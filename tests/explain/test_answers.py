@@ -2,9 +2,9 @@
 
 import pytest
 
-from kcproxy.model import Confidence
-from tests.explain.cases import HTML
-from tests.explain.stage import USER_ID, causes, refused
+from kcproxy.model import Cause, Confidence
+from tests.explain.cases import HTML, held
+from tests.explain.stage import USER_ID, ask, causes, refused
 
 USER = f"/admin/realms/demo/users/{USER_ID}"
 OWN_PAGE = '<!DOCTYPE html><html class="login-pf"><head><link href="/resources/x/login/style.css"></head><div id="kc-content"></div></html>'
@@ -42,3 +42,28 @@ def test_the_headers_of_the_other_layer_are_evidence() -> None:
     explanation = refused("GET", USER, text=HTML, answer_headers={"server": "cloudflare"})
 
     assert "the answer has the header server: cloudflare" in explanation.verdict.evidence
+
+
+def test_the_management_port_is_recognised_by_its_page() -> None:
+    page = "<html><body><h1>Resource not found</h1></body></html>"
+
+    explanation = refused("GET", "/admin/realms/demo/users", status=404, text=page)
+
+    assert explanation.verdict.cause is Cause.NOT_KEYCLOAK
+    assert "management port" in explanation.summary
+    assert "main port" in explanation.fixes[0].summary
+
+
+@pytest.mark.parametrize(
+    ("body", "cause"),
+    [
+        ({"message": "no Route matched with those values"}, Cause.NOT_KEYCLOAK),
+        ({"error": "User not found"}, None),
+        ({"errors": [{"field": "email"}], "message": "x"}, None),
+        ({"things": []}, None),
+    ],
+)
+def test_a_router_that_has_no_such_route_is_not_keycloak(body: dict[str, object], cause: Cause | None) -> None:
+    explanation = ask("GET", f"/admin/realms/demo/users/{USER_ID}", status=404, body=body, caller=held("view-users"))
+
+    assert (explanation.verdict.cause if explanation else None) is cause

@@ -97,3 +97,47 @@ def test_a_master_token_from_before_the_realm_was_renamed() -> None:
 
     assert explanation.verdict.cause is Cause.TOKEN_OLDER_THAN_GRANT
     assert "before the realm got this name" in explanation.summary
+
+
+_AUTHZ = f"{_R}/clients/{CLIENT_UUID}/authz/resource-server/policy"
+
+
+def test_who_may_read_every_clients_policies_may_not_read_the_realms_own_permissions() -> None:
+    facts = Facts(granted=("manage-clients",), full_scope=True, admin_permissions_enabled=True, target_is_permissions=True)
+
+    explanation = refused("GET", _AUTHZ, caller=held("manage-clients"), catalog=_TABLE, facts=facts)
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.ROLE_MISSING, Confidence.CERTAIN)
+    assert explanation.verdict.missing == explanation.fixes[0].roles == ("view-realm",)
+    assert "admin-permissions" in explanation.summary
+
+
+def test_to_change_them_takes_manage_realm() -> None:
+    facts = Facts(granted=("manage-clients",), full_scope=True, admin_permissions_enabled=True, target_is_permissions=True)
+
+    explanation = refused("POST", f"{_AUTHZ}/user", caller=held("manage-clients"), catalog=_TABLE, facts=facts)
+
+    assert explanation.fixes[0].roles == ("manage-realm",)
+
+
+def test_without_look_ups_it_is_likely_for_whoever_may_do_it_to_other_clients() -> None:
+    explanation = refused("GET", _AUTHZ, caller=held("manage-clients"), catalog=_TABLE)
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.ROLE_MISSING, Confidence.LIKELY)
+    assert explanation.verdict.missing == ("view-realm",)
+
+
+def test_before_26_7_that_client_was_one_like_others() -> None:
+    explanation = refused("GET", _AUTHZ, caller=held("manage-clients"), catalog=catalogs.load("26.4.7"))
+
+    assert explanation.verdict.missing != ("view-realm",)
+
+
+@pytest.mark.parametrize(("on", "told"), [(None, True), (True, True), (False, False)])
+def test_whoever_lacks_the_ordinary_role_is_told_of_the_other_one(on: bool | None, told: bool) -> None:
+    explanation = refused(
+        "GET", _AUTHZ, caller=held(), catalog=_TABLE, facts=Facts(granted=(), full_scope=True, admin_permissions_enabled=on)
+    )
+
+    assert explanation.verdict.missing == ("view-authorization",)
+    assert any("admin-permissions" in hint and "view-realm" in hint for hint in explanation.hints) is told

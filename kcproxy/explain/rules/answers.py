@@ -13,6 +13,7 @@ BOILERPLATE_ERRORS = frozenset({"unknown_error"})
 BOILERPLATE_DESCRIPTIONS = frozenset({"for more on this error consult the server log at the debug level."})
 _OWN_PAGE = ("login-pf", 'id="kc-', "/resources/")
 """What every page of Keycloak's own login themes has in it."""
+_MANAGEMENT_PAGE = "<body><h1>Resource not found</h1></body>"
 _GATEWAY_HEADERS = (
     "server",
     "via",
@@ -39,17 +40,47 @@ def not_keycloak(situation: Situation) -> Finding | None:
     found_reason = (_foreign_json(answer.json) or _foreign_words(situation)) if answer.json is not None else _foreign_text(situation)
     if found_reason is None:
         return None
+    if _MANAGEMENT_PAGE in answer.text:
+        return _management_port(situation)
     reason, confidence = found_reason
     evidence = (f"the body of the {answer.status} {reason}", *_traces(situation))
     return found(situation, Cause.NOT_KEYCLOAK, confidence, *evidence, reason=f"its body {reason}", status=answer.status)
 
 
+def _management_port(situation: Situation) -> Finding:
+    return found(
+        situation,
+        Cause.NOT_KEYCLOAK,
+        LIKELY,
+        "the body is the page that Keycloak's management port shows for all that it has not",
+        *_traces(situation),
+        summary="This {status} seems to be of Keycloak's management port (health and metrics), which has no Admin REST API: the address has the wrong port.",
+        facts={
+            "remedy": "Put Keycloak's main port (8080, or 8443 with TLS, unless it was changed) into the address, not the management port (9000)"
+        },
+        status=situation.answer.status,
+    )
+
+
 def miss_not_keycloak(situation: Situation) -> Finding | None:
     """404 and the like for an operation that there is, in words or pages that Keycloak does not write: a gateway that hides /admin, a wrong port."""
     target, answer = situation.request.target, situation.answer
-    if target.kind not in {TargetKind.ADMIN, TargetKind.TOKEN} or answer.json is not None or not answer.text.strip():
+    if target.kind not in {TargetKind.ADMIN, TargetKind.TOKEN}:
         return None
-    return not_keycloak(situation)
+    if answer.json is not None:
+        return _json_of_a_router(situation) if answer.status in {404, 405} else None
+    return not_keycloak(situation) if answer.text.strip() else None
+
+
+def _json_of_a_router(situation: Situation) -> Finding | None:
+    """``{"message": "no Route matched …"}``: Keycloak's own misses have a field of its own, and an extension's answer is not about a known operation."""
+    answer = situation.answer
+    body = answer.json or {}
+    if not isinstance(body.get("message"), str) or KEYCLOAK_FIELDS & body.keys():
+        return None
+    evidence = (f"the body of the {answer.status} is JSON without Keycloak's field error", *_traces(situation))
+    says = f"its body says {shown(body['message'], 80)}, in a form that Keycloak does not write"
+    return found(situation, Cause.NOT_KEYCLOAK, LIKELY, *evidence, reason=says, status=answer.status)
 
 
 def _foreign_json(body: Mapping[str, Any]) -> tuple[str, Confidence] | None:

@@ -7,7 +7,7 @@ from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.rules.roles import grant_evidence, permissions_could_open, token_evidence
 from kcproxy.explain.situation import Situation, roles_to_add
 from kcproxy.explain.text import either, list_of, shown
-from kcproxy.model import Cause
+from kcproxy.model import Cause, RoleSet
 
 _GUARD_VARIANTS = ("admin-role-", "administrator")
 _PROTECTED_VARIANT = "protected-client"
@@ -79,6 +79,39 @@ def target_needs_other_role(situation: Situation) -> Finding | None:
             says=variant.says,
         )
     return None
+
+
+AUTHORIZATION = "/clients/{client-uuid}/authz/"
+_PERMISSIONS_CLIENT_SINCE = (26, 7)
+
+
+def need_of_permissions_client(situation: Situation) -> RoleSet | None:
+    """What the call takes if its client is admin-permissions: the realm's roles, and none for authorization or clients (measured on 26.7.4, not so on 26.4.7)."""
+    facts = situation.facts
+    if AUTHORIZATION not in situation.template or situation.version < _PERMISSIONS_CLIENT_SINCE or not situation.need:
+        return None
+    if facts.admin_permissions_enabled is False or facts.target_is_permissions is False:
+        return None
+    return ("view-realm",) if ("view-authorization",) in situation.need else ("manage-realm",)
+
+
+def permissions_client(situation: Situation) -> Finding | None:
+    """The client that holds a realm's fine-grained permissions is no client like others: who may see or change them, the realm's roles say."""
+    need, known = need_of_permissions_client(situation), situation.facts.target_is_permissions
+    if need is None or situation.catalog.satisfies(_known_roles(situation), (need,)) or not (known or _suffices(situation)):
+        return None
+    certain = known and situation.facts.granted is not None
+    return found(
+        situation,
+        Cause.MASTER_ROLE_MISSING if situation.from_master else Cause.ROLE_MISSING,
+        CERTAIN if certain else LIKELY,
+        "looked up: the client in the path is admin-permissions" if known else "the roles at hand open this call for other clients",
+        *token_evidence(situation),
+        *grant_evidence(situation),
+        missing=need,
+        summary="{who} may not {operation}{where}: for the client admin-permissions, which holds the realm's fine-grained permissions, "
+        "it takes {roles_phrase}, and that is missing.",
+    )
 
 
 def _known_roles(situation: Situation) -> frozenset[str]:
