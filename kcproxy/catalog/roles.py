@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from kcproxy.model import RoleSet
 
 _MAX_CLOSURES = 1024
+_MAX_KEPT_ROLES = 64
+"""Whoever has more of one client than any version of Keycloak has to give has them of his own making, and is not worth remembering."""
 
 
 class RoleAlgebra:
@@ -36,9 +38,11 @@ class RoleAlgebra:
         key = roles if isinstance(roles, tuple | frozenset) else tuple(roles)
         known = self._closures.get(key)
         if known is None:
-            if len(self._closures) >= _MAX_CLOSURES:
-                self._closures.clear()  # callers' tokens name what they like
-            known = self._closures[key] = frozenset().union(*(self.contains(role) for role in key))
+            known = frozenset().union(*(self.contains(role) for role in key))
+            if len(key) <= _MAX_KEPT_ROLES:
+                if len(self._closures) >= _MAX_CLOSURES:
+                    self._closures.clear()  # callers' tokens name what they like
+                self._closures[key] = known
         return known
 
     def sufficient(self, sets: tuple[RoleSet, ...]) -> frozenset[str]:

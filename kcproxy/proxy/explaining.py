@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, Protocol
 
 from cachetools import LRUCache
@@ -18,7 +19,10 @@ from kcproxy.observe.events import Observer
 from kcproxy.proxy.recall import Recall, key_of
 from kcproxy.settings import ExplainSettings
 
-_MAX_CALLERS = 512
+_MAX_CALLERS_BYTES = 16 * 1024 * 1024
+_CALLER_BYTES = 2048
+_BYTES_READ = 8
+"""What a byte of an Authorization field takes in memory at most, with the names that were read out of it."""
 _ID_BYTES = 8
 
 
@@ -52,7 +56,7 @@ class LiveExplainer:
         self._lookups = lookups
         self._budget_seconds = budget_seconds
         self._now = now
-        self._callers: LRUCache[str, Caller] = LRUCache(_MAX_CALLERS)
+        self._callers: LRUCache[str, tuple[Caller, int]] = LRUCache(_MAX_CALLERS_BYTES, getsizeof=itemgetter(1))
         self._recall = Recall()
 
     async def explain(self, request: RequestFacts, authorization: str | None, answer: Answer, *, injected: bool) -> Explanation | None:
@@ -83,9 +87,11 @@ class LiveExplainer:
     def caller(self, authorization: str | None, *, injected: bool) -> Caller:
         """The caller by his claims, read once for a token."""
         key = authorization or ""
-        caller = self._callers.get(key)
-        if caller is None or caller.injected != injected:
-            caller = self._callers[key] = read_caller(authorization, injected=injected)
+        known = self._callers.get(key)
+        if known is not None and known[0].injected == injected:
+            return known[0]
+        caller = read_caller(authorization, injected=injected)
+        self._callers[key] = (caller, _CALLER_BYTES + _BYTES_READ * len(key))
         return caller
 
     def rewrites(self, explanation: Explanation) -> bool:
