@@ -1,5 +1,6 @@
 """Everything that one refusal can be judged by, in one frozen value, with the few conclusions that all rules share."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +17,7 @@ LIVE_GRANTS_SINCE = (26, 7)
 LIVE_FOR_LIGHTWEIGHT_SINCE = (26, 0)
 _BODY_OF_OLD_VERSIONS = "unknown_error"
 _FRESH_SECONDS = 5
+_EXCHANGED = re.compile(r"(?:on|of|tr)(?:rt|lt)te:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +155,11 @@ def is_own_service_account(caller: Caller) -> bool:
     """
     named = caller.client_id is not None and caller.username in {None, f"service-account-{caller.client_id.lower()}"}
     return caller.kind is CallerKind.SERVICE_ACCOUNT and named
+
+
+def is_exchanged(caller: Caller) -> bool:
+    """Whether the token came by token exchange, as newer versions say in its id; with an audience it names roles of that audience's clients only."""
+    return _EXCHANGED.match(caller.token_id or "") is not None
 
 
 def recognised(caller: Caller, facts: Facts) -> Caller:

@@ -141,3 +141,19 @@ def test_whoever_lacks_the_ordinary_role_is_told_of_the_other_one(on: bool | Non
 
     assert explanation.verdict.missing == ("view-authorization",)
     assert any("admin-permissions" in hint and "view-realm" in hint for hint in explanation.hints) is told
+
+
+@pytest.mark.parametrize("looked_up", [True, False])
+def test_an_exchanged_token_that_was_meant_for_others_is_not_older_than_the_grant_for_certain(looked_up: bool) -> None:
+    facts = Facts(granted=("view-users",), full_scope=True, role_mapper_attached=True, fresh_token_roles=("view-users",))
+    caller = caller_of(jti="trrtte:9f0d", aud="account", roles={"account": ["view-profile"]})
+
+    explanation = refused("GET", f"{_R}/users", caller=caller, catalog=catalogs.load("26.4.7"), facts=facts if looked_up else None)
+
+    causes = [explanation.verdict.cause, *(item.cause for item in explanation.verdict.alternatives)]
+    assert explanation.verdict.confidence is not Confidence.CERTAIN
+    assert Cause.ROLES_NOT_IN_TOKEN in causes
+    if looked_up:
+        assert causes[0] is Cause.ROLES_NOT_IN_TOKEN
+        assert "exchanged for one for account" in explanation.summary
+        assert "without the parameter audience" in explanation.fixes[0].summary

@@ -204,3 +204,13 @@ def test_where_a_header_may_name_the_client_nothing_is_said_of_a_missing_name(au
     explanation = _answered(401, "invalid_client", _SAME, {"grant_type": "client_credentials"}, authorization)
 
     assert explanation.verdict.confidence is not _CERTAIN
+
+
+@pytest.mark.parametrize(("authorization", "says"), [("Basic YXBwOng=", "Basic header"), (None, "how the client proves itself")])
+def test_where_keycloak_stumbles_basic_is_blamed_only_where_it_was_used(authorization: str | None, says: str) -> None:
+    form = {"grant_type": "client_credentials", "client_id": "app", "client_assertion_type": "jwt"}
+
+    explanation = _answered(400, "unauthorized_client", "Unexpected error when authenticating client", form, authorization)
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.CLIENT_CREDENTIALS_WRONG, _LIKELY)
+    assert says in explanation.summary

@@ -25,11 +25,9 @@ def token_refused(situation: Situation) -> Finding | None:
     if situation.request.target.kind is not TargetKind.TOKEN:
         return None
     error, description = _said(situation)
-    if error == "unsupported_grant_type" and not situation.request.form.get("grant_type"):
-        return _finding(situation, (Cause.TOKEN_REQUEST_INVALID, CERTAIN, "the form has no grant_type, or an empty one"))
-    if description == UNDISTINGUISHED and _names_no_client(situation):
-        evidence = "the form has no client_id, and the request no Basic authentication"
-        return _finding(situation, (Cause.TOKEN_REQUEST_INVALID, CERTAIN, evidence), NO_CLIENT)
+    special = _by_request(situation, error, description)
+    if special is not None:
+        return special
     for known, beginning, cause, confidence in BY_DESCRIPTION:
         if error == known and description.startswith(beginning):
             return _finding(situation, _settled(situation, cause, confidence))
@@ -38,6 +36,19 @@ def token_refused(situation: Situation) -> Finding | None:
     return _by_error(situation, error, description)
 
 
+def _by_request(situation: Situation, error: str, description: str) -> Finding | None:
+    """What only shows together with the request: a client or grant that is not named at all."""
+    if error == "unsupported_grant_type" and not situation.request.form.get("grant_type"):
+        return _finding(situation, (Cause.TOKEN_REQUEST_INVALID, CERTAIN, "the form has no grant_type, or an empty one"))
+    if description == UNDISTINGUISHED and _names_no_client(situation):
+        evidence = "the form has no client_id, and the request no Basic authentication"
+        return _finding(situation, (Cause.TOKEN_REQUEST_INVALID, CERTAIN, evidence), NO_CLIENT)
+    if description.startswith(_STUMBLED) and (situation.caller.scheme or "").lower() != "basic":
+        return _finding(situation, (Cause.CLIENT_CREDENTIALS_WRONG, LIKELY, ""), NO_PROOF)
+    return None
+
+
+_STUMBLED = "Unexpected error when authenticating client"
 _ASSERTION_FAILED = re.compile(r"Client authentication with (?:client secret )?signed JWT failed: ")
 
 

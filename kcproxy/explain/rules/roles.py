@@ -1,7 +1,15 @@
 """Needed, granted, in the token: rules about the role itself."""
 
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
-from kcproxy.explain.situation import BUILT_IN_ADMIN_CLIENTS, Situation, is_fresh, is_own_service_account, roles_to_add, version_key
+from kcproxy.explain.situation import (
+    BUILT_IN_ADMIN_CLIENTS,
+    Situation,
+    is_exchanged,
+    is_fresh,
+    is_own_service_account,
+    roles_to_add,
+    version_key,
+)
 from kcproxy.explain.text import list_of, roles_phrase, shown
 from kcproxy.model import CallerKind, Cause, Confidence, RoleSet
 
@@ -203,7 +211,7 @@ def token_older_than_grant(situation: Situation) -> Finding | None:
     return found(
         situation,
         Cause.TOKEN_OLDER_THAN_GRANT,
-        CERTAIN if situation.fresh_token_suffices else LIKELY,
+        CERTAIN if situation.fresh_token_suffices and not is_exchanged(situation.caller) else LIKELY,
         *token_evidence(situation),
         *grant_evidence(situation),
         f"looked up: a token fetched now would name {_listed(situation.facts.fresh_token_roles or ())}"

@@ -2,7 +2,8 @@
 
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.rules.roles import grant_evidence, token_evidence
-from kcproxy.explain.situation import BUILT_IN_ADMIN_CLIENTS, LIVE_FOR_LIGHTWEIGHT_SINCE, Situation, roles_to_add
+from kcproxy.explain.situation import BUILT_IN_ADMIN_CLIENTS, LIVE_FOR_LIGHTWEIGHT_SINCE, Situation, is_exchanged, roles_to_add
+from kcproxy.explain.text import list_of, shown
 from kcproxy.model import Cause, Confidence, RoleSet
 
 
@@ -72,7 +73,11 @@ def roles_not_in_token(situation: Situation) -> Finding | None:
     """Versions that read the token: roles get into it by a mapper, as a rule that of the client scope ``roles``. Never the cause on live grants."""
     if situation.grants_live or situation.token_suffices or situation.caller.client_id in BUILT_IN_ADMIN_CLIENTS or not situation.need:
         return None
-    if situation.granted_suffices is False or situation.scope_suffices is False or situation.fresh_token_suffices:
+    if situation.granted_suffices is False or situation.scope_suffices is False:
+        return None
+    if is_exchanged(situation.caller) and situation.container not in situation.caller.audiences:
+        return _left_out_by_exchange(situation)
+    if situation.fresh_token_suffices:
         return None
     facts = situation.facts
     confidence = _sure_of_the_mapper(situation)
@@ -80,6 +85,28 @@ def roles_not_in_token(situation: Situation) -> Finding | None:
     lookup = "looked up: no mapper of client roles applies to the client" if facts.role_mapper_attached is False else ""
     fresh = "looked up: a token fetched now would not name it either" if situation.fresh_token_suffices is False else ""
     return found(situation, Cause.ROLES_NOT_IN_TOKEN, confidence, *evidence, lookup, fresh, missing=situation.missing)
+
+
+def _left_out_by_exchange(situation: Situation) -> Finding:
+    """Standard token exchange with an audience leaves out the roles of all other clients; the token may be older than the grant besides."""
+    audience = list_of([shown(name, 80) for name in situation.caller.audiences[:4]]) or "nobody"
+    remedy = (
+        "Exchange it without the parameter audience, or for {container} too (scope and audience permitting), "
+        "or fetch a token for client {client} with grant_type=client_credentials"
+    )
+    return found(
+        situation,
+        Cause.ROLES_NOT_IN_TOKEN,
+        LIKELY if situation.granted_suffices else POSSIBLE,
+        f"the token was exchanged (its id says so), and its aud is {audience}",
+        *token_evidence(situation),
+        *grant_evidence(situation),
+        missing=situation.missing,
+        summary="{who} may not {operation}{where}: the token was exchanged for one for {audience}, which leaves out the roles of {container}, "
+        "and Keycloak {version} reads roles from the token.",
+        facts={"remedy": remedy.format_map(situation.words)},
+        audience=audience,
+    )
 
 
 def _sure_of_the_mapper(situation: Situation) -> Confidence:

@@ -16,8 +16,8 @@ from kcproxy.model import Caller, CallerKind, Cause, Withheld
 CLOCK_DOUBT_SECONDS = 10  # two hosts' clocks may differ so much that a smaller age proves nothing
 AUDIENCE_SINCE = (26, 8, 2)
 PROOF_SINCE = (26, 4)
-ONE_BLANK_SINCE = (26,)
-"""From there on exactly one blank may stand between scheme and token; 24.0.5 takes any white space (AppAuthManager)."""
+ONE_BLANK_SINCE = (26, 5)
+"""From about there on exactly one blank may stand between scheme and token: 26.7.4 wants it, 26.4.7 takes any white space (AppAuthManager)."""
 _ACCESS_TOKEN_KINDS = frozenset({"Bearer", "DPoP"})
 _KIND_NAMES: Mapping[str, str] = {
     "ID": "an ID token",
