@@ -89,6 +89,11 @@ def test_a_panel_says_what_it_shows(name: str, panel: dict[str, Any]) -> None:
     assert all(target["datasource"]["uid"] == "${datasource}" for target in panel["targets"])
 
 
+@pytest.mark.parametrize(("name", "panel"), PANELS)
+def test_a_single_number_is_of_now_and_does_not_outlive_its_process(name: str, panel: dict[str, Any]) -> None:
+    assert all(target["instant"] is (panel["type"] in WHOLE_RANGE) for target in panel["targets"])
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_selector_matches_job_and_instance(target: Target) -> None:
     names = re.findall(r"\b(?:kcproxy|process|python)_\w+", target.expr)

@@ -41,8 +41,8 @@ def _now() -> Row:
         panels=[
             stat(
                 "Ready",
-                "Share of instances that take requests.",
-                f"avg({of('kcproxy_ready')})",
+                "Share of instances that take requests; one that cannot be scraped does not.",
+                f"(sum({of('kcproxy_ready')}) or vector(0)) / count({of('up')})",
                 unit="percentunit",
                 thresholds=GOOD_WHEN_ONE,
             ),

@@ -137,7 +137,7 @@ def _target(query: Query, name: str) -> Json:
 
 
 def stat(title: str, description: str, expr: str, *, unit: str = "short", width: int = 4, **more: Any) -> Panel:
-    """One number, its background in the colour of its threshold."""
+    """One number, its background in the colour of its threshold. As it is now: the last one of the range would outlive its process."""
     options = {
         "reduceOptions": {"calcs": ["lastNotNull"], "values": False},
         "colorMode": "background",
@@ -149,10 +149,9 @@ def stat(title: str, description: str, expr: str, *, unit: str = "short", width:
         "showPercentChange": False,
         "percentChangeColorMode": "standard",
     }
-    instant = RANGE in expr
-    query = Query(expr=expr, instant=False) if not instant else Query(expr=expr, instant=True)
+    queries = [Query(expr=expr, instant=True)]
     return Panel(
-        title=title, description=description, kind="stat", queries=[query], unit=unit, width=width, height=4, options=options, **more
+        title=title, description=description, kind="stat", queries=queries, unit=unit, width=width, height=4, options=options, **more
     )
 
 
