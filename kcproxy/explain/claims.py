@@ -58,10 +58,19 @@ def read_claims(token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]] | Non
         return None
     first, second, _ = token.split(".")
     try:
-        header, claims = json.loads(base64url_decode(first)), json.loads(base64url_decode(second))
+        header, claims = _json(base64url_decode(first)), _json(base64url_decode(second))
     except (ValueError, RecursionError):
         return None
     return (header, claims) if isinstance(header, dict) and isinstance(claims, dict) else None
+
+
+def _json(part: bytes) -> Any:
+    """A token's part. Half a character (a lone surrogate, which JSON can escape and UTF-8 cannot hold) becomes a question mark."""
+    text = part.decode("utf-8")
+    found = json.loads(text)
+    if "\\ud" not in text.lower():
+        return found
+    return json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def roles_of_client(claims: Mapping[str, Any], client: str) -> tuple[str, ...]:

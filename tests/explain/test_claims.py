@@ -138,3 +138,27 @@ def test_the_id_of_a_lightweight_token_tells_what_its_claims_do_not(token_id: st
     caller = read_caller("Bearer " + jwt_of({"azp": "app", "jti": token_id, "iss": "http://localhost:8080/realms/demo"}))
 
     assert (caller.kind, caller.lightweight) == (kind, is_lightweight)
+
+
+@pytest.mark.parametrize("half", ["\\ud800", "\\uDFFF"])
+def test_half_a_character_in_a_claim_is_replaced_for_nobody_could_write_it_down(half: str) -> None:
+    """JSON allows a lone surrogate, UTF-8 does not: names with one in them could go neither into an address nor into an answer."""
+    payload = json.dumps(claims_of(roles={"realm-management": ["view-users"]})).replace('"app"', f'"app{half}\u00e9"')
+    caller = read_caller(f"Bearer {signed(payload.encode())}")
+
+    assert caller.client_id == "app?\u00e9"
+    assert caller.client_roles["realm-management"] == ("view-users",)
+
+
+def test_a_whole_character_written_as_two_halves_is_itself() -> None:
+    caller = read_caller("Bearer " + signed(b'{"azp": "app-\\ud83d\\ude00", "iss": "http://localhost/realms/demo"}'))
+
+    assert caller.client_id == "app-\U0001f600"
+
+
+def test_claims_that_are_no_utf_8_are_unreadable() -> None:
+    assert read_caller("Bearer " + signed(b'{"azp": "\xed\xa0\x80"}')).kind is CallerKind.UNREADABLE
+
+
+def signed(payload: bytes) -> str:
+    return ".".join([jwt_of({}).split(".")[0], base64.urlsafe_b64encode(payload).rstrip(b"=").decode(), "sig"])
