@@ -63,7 +63,7 @@ class Recall:
         """Remember a judgement, if it is one that may be given again."""
         if key is None or not judgement.general:
             return
-        size = ENTRY_BYTES + 4 * judgement.caller.token_bytes
+        size = ENTRY_BYTES + 4 * len(str(key[0]))
         if size <= self._max_bytes // 8:
             self._entries[key] = _Entry(judgement, facts, size)
 
@@ -71,7 +71,7 @@ class Recall:
 def key_of(
     request: RequestFacts, answer: Answer, *, authorization: str | None, caller: Caller, catalog: Catalog, now_epoch_seconds: float
 ) -> Key | None:
-    """All that a 403 is judged by beside facts and table; None where it is not one that may be judged like another."""
+    """All that a 403 is judged by beside facts and table, the token first; None where it is not one that may be judged like another."""
     target = request.target
     if answer.status != 403 or target.operation is None or request.body is not None or request.form:
         return None
