@@ -40,7 +40,7 @@ _ANSWERS = {
 
 
 @click.command(name="doctor", epilog=EXAMPLES + epilog())
-@click.argument("method", type=click.Choice(METHODS, case_sensitive=False), required=False)
+@click.argument("method", type=click.Choice(METHODS, case_sensitive=False), required=False, metavar="[METHOD]")
 @click.argument("path", required=False)
 @click.option("--realm", required=True, help="The realm in which the client lives.")
 @click.option("--client", "client_id", metavar="CLIENT_ID", help="The client in question.")

@@ -18,6 +18,7 @@ from kcproxy.cli.terminal import bold, document, paint, result, talk
 from kcproxy.explain.claims import read_caller
 from kcproxy.explain.offline import Asked, Judgement, Outcome, asked, judge
 from kcproxy.explain.render import document as explanation_document
+from kcproxy.explain.rules.paths import corrected
 from kcproxy.model import Explanation, Fix, Requirement, TargetKind
 from kcproxy.settings.kinds import METHODS
 
@@ -34,7 +35,7 @@ Examples:
 
 
 @click.command(name="explain", epilog=EXAMPLES + epilog())
-@click.argument("method", type=click.Choice(METHODS, case_sensitive=False))
+@click.argument("method", type=click.Choice(METHODS, case_sensitive=False), metavar="METHOD")
 @click.argument("path")
 @click.option(
     "--token-file",
@@ -134,7 +135,9 @@ def _unknown(catalog: Catalog, call: Asked, judgement: Judgement) -> str:
     if judgement.requirement is not None:
         return f"{name}: what it needs on Keycloak {catalog.version} could not be determined ({judgement.requirement.undetermined})."
     if call.target.kind is TargetKind.ADMIN_UNKNOWN:
-        return f"{name} is not in the table of Keycloak {catalog.version}; what it needs is not known here."
+        mended = corrected(catalog, call.target.raw_path)
+        hint = f" Did you mean {mended[2]}?" if mended else ""
+        return f"{name} is not in the table of Keycloak {catalog.version}; what it needs is not known here.{hint}"
     return f"{name} is no call of the Admin REST API, and needs no role of realm-management."
 
 

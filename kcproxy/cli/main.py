@@ -1,5 +1,6 @@
 """``kcproxy``: the group of commands. A command's module is imported when it is asked for, so that each starts quickly."""
 
+import difflib
 import importlib
 import importlib.util
 import sys
@@ -29,6 +30,16 @@ class Program(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"kcproxy.cli.{cmd_name}.command is no command")
         return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, with the name that was probably meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = difflib.get_close_matches(args[0].lower(), COMMANDS, n=1)
+            if not near:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean '{near[0]}'?", ctx) from error
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; errors of our own go to standard error, without a traceback."""

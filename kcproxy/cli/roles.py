@@ -16,6 +16,7 @@ from kcproxy.cli.exits import Exit, epilog
 from kcproxy.cli.inputs import text_of
 from kcproxy.cli.options import json_option, table, version_option
 from kcproxy.cli.terminal import document, result, talk
+from kcproxy.explain.rules.paths import corrected
 from kcproxy.settings.kinds import METHODS
 
 EXAMPLES = """\b
@@ -85,7 +86,11 @@ def _method_and_path(words: tuple[str, ...]) -> tuple[str | None, str | None]:
 
 def _not_there(catalog: Catalog, method: str, path: str) -> NoReturn:
     others = sorted({e.operation.method for other in METHODS for e in operations_at(catalog, other, path)})
-    hint = f"; on this path there {'is' if len(others) == 1 else 'are'} {', '.join(others)}" if others else ""
+    if others:
+        hint = f"; on this path there {'is' if len(others) == 1 else 'are'} {', '.join(others)}"
+    else:
+        mended = corrected(catalog, path)
+        hint = f"; did you mean {mended[2]}?" if mended else ""
     _unknown(f"{method} {path} is not in the table of Keycloak {catalog.version}{hint}")
 
 

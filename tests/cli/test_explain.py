@@ -159,3 +159,16 @@ def test_query_and_body_change_what_a_call_needs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", [("--body", "-"), ("--body", "/no/such/file"), ("--body", "-", "--token-file", "-")])
 def test_a_body_that_cannot_be_read_is_a_usage_error(words: tuple[str, ...]) -> None:
     assert run(*MAPPING, *words, typed="no json").exit_code == Exit.USAGE
+
+
+def test_a_misspelt_path_gets_the_one_that_was_probably_meant() -> None:
+    done = run("explain", "GET", "/admin/realms/shop/usres/42")
+    assert done.exit_code == 4
+    assert "Did you mean /admin/realms/shop/users/42?" in done.stdout
+
+
+def test_what_has_to_be_given_is_named_as_in_the_help() -> None:
+    assert "explain [OPTIONS] METHOD PATH" in run("explain", "--help").stdout
+    done = run("explain", "FETCH", "/admin/realms/shop/users")
+    assert done.exit_code == 2
+    assert "'METHOD': 'FETCH' is not one of" in done.stderr

@@ -64,3 +64,14 @@ def test_no_option_takes_a_token_or_a_secret() -> None:
             for option in options
             if ("token" in option or "secret" in option or "password" in option) and not option.endswith("-file")
         ]
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("expalin", "explain"), ("Check", "check"), ("role", "roles"), ("server", "serve")])
+def test_a_command_that_is_none_gets_the_one_that_was_probably_meant(typed: str, meant: str) -> None:
+    done = run(typed)
+    assert done.exit_code == 2
+    assert f"No such command '{typed}'. Did you mean '{meant}'?" in done.stderr
+
+
+def test_a_command_like_no_other_gets_no_suggestion() -> None:
+    assert "Did you mean" not in run("xyzzy").stderr

@@ -171,3 +171,9 @@ def test_what_changed_is_told_in_a_few_words(old: str, new: str, path: str, says
     found = differences(catalog.load(old), catalog.load(new))
     texts = {change_text(change) for change in found.changed if change.entry.operation.path == f"/admin/realms/{{realm}}{path}"}
     assert says in texts
+
+
+def test_a_misspelt_path_gets_the_one_that_was_probably_meant() -> None:
+    done = run("roles", "GET", "/admin/realms/{realm}/usres/{user-id}")
+    assert done.exit_code == 4
+    assert "did you mean /admin/realms/{realm}/users/{user-id}?" in done.stderr

@@ -44,11 +44,19 @@ def operation_misspelt(situation: Situation) -> Finding | None:
 _OTHER_METHOD = "Keycloak has no {asked} at this path: it takes {methods}."
 
 
+def corrected(catalog: Catalog, path: str, base_path: str = "") -> tuple[str, str, str] | None:
+    """A word of the path, the word that was probably meant, and the path with it, which some method is an operation of; None for no such word."""
+    for was, near, mended in _corrections(catalog, path):
+        if any(_is_operation(catalog, method, mended, base_path) for method in _METHODS):
+            return was, near, mended
+    return None
+
+
 def _reason(situation: Situation) -> str:
     path, base, catalog = situation.request.target.raw_path, situation.request.base_path, situation.catalog
-    for was, near, corrected in _corrections(catalog, path):
-        if any(_is_operation(catalog, method, corrected, base) for method in _METHODS):
-            return f"no operation has /{shown(was, 60)} at that place; /{near} was probably meant"
+    if found_word := corrected(catalog, path, base):
+        was, near, _ = found_word
+        return f"no operation has /{shown(was, 60)} at that place; /{near} was probably meant"
     return f"no operation of the Admin REST API of Keycloak {situation.words['version']} has such a path (a name with a slash in it has to be encoded, as %2F)"
 
 
