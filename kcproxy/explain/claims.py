@@ -214,4 +214,4 @@ def _seconds(value: Any) -> int | None:
 
 
 def _bound(value: Any) -> bool:
-    return isinstance(value, dict) and any(isinstance(value.get(name), str) for name in ("jkt", "x5t#S256"))
+    return isinstance(value, dict) and isinstance(value.get("jkt"), str)

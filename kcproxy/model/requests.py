@@ -57,7 +57,7 @@ class Caller:
     session_id: str | None = None
     has_roles_claims: bool = False
     lightweight: bool | None = None  # as the token's id says it from 26.2 on; None where it does not
-    bound_to_key: bool = False  # cnf.jkt or cnf.x5t#S256
+    bound_to_key: bool = False  # cnf.jkt (DPoP); a certificate's cnf.x5t#S256 the Admin REST API does not look at (measured on 26.7.4)
     allowed_origins: tuple[str, ...] = ()
     scheme: str | None = None  # Bearer, DPoP, Basic …
     problem: str | None = None  # why the token could not be read, or what Keycloak may not like about how it was sent

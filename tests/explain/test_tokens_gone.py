@@ -87,3 +87,16 @@ def test_a_client_that_is_gone_may_have_another_id_now() -> None:
     assert explanation.verdict.cause is Cause.CLIENT_DISABLED
     assert "renamed" in explanation.summary
     assert "switch Enabled" not in _cures(explanation)
+
+
+def test_a_token_that_is_bound_to_a_certificate_is_not_refused_for_that() -> None:
+    caller = read_caller("Bearer " + jwt_of(claims_of(cnf={"x5t#S256": "kxJMzzRpVbvw"})))
+
+    explanation = refused("GET", _PATH, status=401, caller=caller)
+
+    assert Cause.PROOF_MISSING not in causes_of(explanation)
+    assert Cause.PROOF_MISSING in causes_of(refused("GET", _PATH, status=401, caller=caller_of(cnf={"jkt": "x"})))
+
+
+def causes_of(explanation: Explanation) -> list[Cause]:
+    return [explanation.verdict.cause, *(item.cause for item in explanation.verdict.alternatives)]

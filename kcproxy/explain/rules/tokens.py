@@ -88,7 +88,7 @@ def _dpop_without_key(situation: Situation) -> Finding:
         situation,
         Cause.SCHEME_WRONG,
         LIKELY,
-        "the header is of the scheme DPoP, and the token has no claim cnf",
+        "the header is of the scheme DPoP, and the token has no claim cnf.jkt",
         summary="The Authorization header is of the scheme DPoP, and the token of {who} is bound to no key: such a token goes with Bearer.",
         facts={"remedy": "Send the same token as Authorization: Bearer, or fetch one that is bound to a key (DPoP at the token endpoint)"},
         scheme="DPoP",
@@ -246,7 +246,7 @@ def audience_missing(situation: Situation) -> Finding | None:
 
 
 def proof_missing(situation: Situation) -> Finding | None:
-    """A key-bound token without proof (RFC 9449, RFC 8705). A mapper can write cnf too; typ DPoP in a token that is the realm's own settles it."""
+    """A key-bound token without proof (RFC 9449). A mapper can write cnf too; typ DPoP in a token that is the realm's own settles it."""
     caller = situation.caller
     if not is_readable(situation) or not caller.bound_to_key or situation.version < PROOF_SINCE:
         return None
