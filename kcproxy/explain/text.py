@@ -49,12 +49,14 @@ def age(seconds: float) -> str:
     return f"{whole} s"
 
 
-_TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)*")
+_ENCODABLE = r"(?:[A-Za-z0-9_-]|%[0-9A-Fa-f]{2})"
+_TOKEN = re.compile(rf"(?:e|%(?:25)*65)(?:y|%(?:25)*79)(?:J|%(?:25)*4[Aa]){_ENCODABLE}{{5,}}(?:\.|{_ENCODABLE})*")
+_ENCODED = ("%65", "%79", "%4A", "%4a", "%25")
 
 
 def without_tokens(text: str) -> str:
-    """The text with nothing in it that looks like a token: somebody may have put one into a path, where a name was wanted."""
-    return _TOKEN.sub("[token]", text) if "eyJ" in text else text
+    """The text with nothing in it that looks like a token, percent-encoded or not: somebody may have put one into a path for a name."""
+    return _TOKEN.sub("[token]", text) if "eyJ" in text or ("%" in text and any(mark in text for mark in _ENCODED)) else text
 
 
 def shown(value: str, limit: int = 200) -> str:

@@ -10,7 +10,11 @@ _SECRET_KEY = re.compile(
     r"secret|passw|authorization|cookie|assertion|credential|api[-_]?key|admin[-_]?key|private|^(access_|refresh_|id_)?token$",
     re.IGNORECASE,
 )
-_JWT = re.compile(r"eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)*")
+_ENCODABLE = r"(?:[A-Za-z0-9_-]|%[0-9A-Fa-f]{2})"
+_JWT = re.compile(rf"(?:e|%(?:25)*65)(?:y|%(?:25)*79)(?:J|%(?:25)*4[Aa]){_ENCODABLE}{{5,}}(?:\.|{_ENCODABLE})*")
+"""Also where a path has any of its characters percent-encoded, once or several times."""
+_USERINFO = re.compile(r"(//[^/?#\s@:\"]*:)[^/?#\s@\"]+(?=@)")
+_AUTHORITY = re.compile(r"\A([^/?#\s@:]*:)[^/?#\s@]+(?=@)")
 _SCHEME = re.compile(r"\b(bearer|basic|dpop|negotiate)(?:\s|%20|\+)+[A-Za-z0-9._~+/=-]{4,}", re.IGNORECASE)
 _PARAMETER = re.compile(
     r"\b(client_secret|client_assertion|password|access_token|refresh_token|id_token|token|code|code_verifier|assertion|secret)"
@@ -21,14 +25,17 @@ _PARAMETER = re.compile(
 
 # Plain searches come first: they are an order of magnitude quicker than the expressions, and most texts hold none of these.
 _SCHEMES = ("bearer", "basic", "dpop", "negotiate")
+_ENCODED = ("%65", "%79", "%4A", "%4a", "%25")
 _MANY = 64
 _PARAMETERS = ("secret", "assertion", "password", "token", "code", "code_verifier")
 
 
 def redact_text(text: str) -> str:
     """The text with tokens, authorization values and secret parameters replaced; a shell variable in their place stays."""
-    if "eyJ" in text:
+    if "eyJ" in text or ("%" in text and any(mark in text for mark in _ENCODED)):
         text = _JWT.sub(STARS, text)
+    if "@" in text:
+        text = _USERINFO.sub(rf"\1{STARS}", text)
     lower = text.lower()
     if any(scheme in lower for scheme in _SCHEMES) and _has_credentials(text, lower):
         text = _SCHEME.sub(rf"\1 {STARS}", text)
@@ -66,8 +73,8 @@ def _has_credentials(text: str, lower: str) -> bool:
 
 def redact_path(path: str) -> str:
     """As ``redact_text``, quicker: a path without any of these characters holds nothing that could be recognised as a secret."""
-    if "eyJ" in path or "=" in path or "%" in path or "+" in path or " " in path:
-        return redact_text(path)
+    if "eyJ" in path or "=" in path or "%" in path or "+" in path or " " in path or "@" in path:
+        return redact_text(_AUTHORITY.sub(rf"\1{STARS}", path) if path[:1] != "/" else path)  # the target of a CONNECT begins with a host
     return path
 
 

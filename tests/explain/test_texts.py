@@ -1,13 +1,13 @@
 """Every text that can be printed: complete, plain, and never the bad advice of the web."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from kcproxy.explain.hints import _BY_OPERATION
 from kcproxy.explain.remedies import REMEDIES
-from kcproxy.explain.text import SENTENCES
+from kcproxy.explain.text import SENTENCES, shown
 from kcproxy.model import Cause, Fix
 from tests.explain.cases import CASES
 from tests.explain.stage import refused
@@ -104,3 +104,24 @@ def test_printed_texts_hold_no_placeholder_and_no_control_character() -> None:
     for place, text in _printed():
         assert not re.search(r"\{(who|client|roles|container|operation|caller|where|age|reason)\}", text), (place, text)
         assert all(character.isprintable() or character == "\n" for character in text), (place, text)
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        lambda token: token,
+        lambda token: token.replace(".", "%2E"),
+        lambda token: token.replace(".", "%252e"),
+        lambda token: token.replace("eyJ", "%65%79%4A"),
+        lambda token: "".join(f"%{ord(character):02X}" for character in token),
+    ],
+    ids=["plain", "dots", "dots twice", "beginnings", "all"],
+)
+def test_a_token_in_the_place_of_a_name_is_not_shown_however_it_is_encoded(encoded: Callable[[str], str]) -> None:
+    token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI0MiJ9.c2lnbmF0dXJl"
+
+    assert shown(f"/admin/realms/demo/users/{encoded(token)}/groups") == "/admin/realms/demo/users/[token]/groups"
+
+
+def test_what_is_only_encoded_stays() -> None:
+    assert shown("/admin/realms/d%65mo/users/%65%79x") == "/admin/realms/d%65mo/users/%65%79x"

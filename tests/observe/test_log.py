@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given, settings
@@ -187,14 +188,42 @@ def test_whatever_stands_under_a_secret_name_is_stars_at_any_depth(key: str, val
         "İİİ bearer abcdef012345",
         "CLIENT_SECRET=abcdef012345",
         "dpop+abcdef012345",
+        JWT.replace(".", "%2E"),
+        JWT.replace(".", "%2e"),
+        JWT.replace(".", "%252E"),
+        JWT.replace("eyJ", "%65%79%4a"),
+        JWT.replace("eyJ", "%2565yJ"),
+        "/realms/" + "".join(f"%{ord(character):02X}" for character in JWT),
+        "eyJhbGciOiJkaXIifQ..aXY%2EY2lwaGVydGV4dA%2Ec2lnbmF0dXJl",
+        "e%79JhbGciOiJkaXIifQ%2Eabcdef012345",
+        "http://admin:abcdef012345@localhost:8080/realms",
+        "//admin:abcdef012345@localhost/x",
     ],
 )
 def test_secrets_inside_a_text_are_found(text: str) -> None:
-    assert not re.search(r"abcdef012345|Y2xpZW50OnNlY3JldA|c2lnbmF0dXJl", redact_text(text))
+    assert not re.search(r"abcdef012345|Y2xpZW50OnNlY3JldA|c2lnbmF0dXJl", unquote(redact_text(text)))
+
+
+def test_the_password_of_a_target_that_names_an_authority_is_not_written() -> None:
+    for form in LogFormat:
+        log, written = log_of(form)
+        log.request(record(target(method="CONNECT", raw_path="admin:abcdef012345@localhost:443", template=None)))
+        log.request(record(target(raw_path="//admin:abcdef012345@localhost/x", template=None)))
+        assert "abcdef012345" not in "".join(written)
+        assert "@localhost" in written[0]
+        assert "@localhost/x" in written[1]
 
 
 @pytest.mark.parametrize(
-    "text", ["/admin/realms/{realm}/users", "view-users of realm-management", "token of the service account", "kcadm.sh get realms/x/keys"]
+    "text",
+    [
+        "/admin/realms/{realm}/users",
+        "view-users of realm-management",
+        "token of the service account",
+        "kcadm.sh get realms/x/keys",
+        "/users/a:b@example.com/%65%79x",
+        "http://localhost:8080/users?email=a@b",
+    ],
 )
 def test_plain_words_stay(text: str) -> None:
     assert redact_text(text) == text
