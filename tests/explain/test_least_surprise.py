@@ -157,3 +157,14 @@ def test_an_exchanged_token_that_was_meant_for_others_is_not_older_than_the_gran
         assert causes[0] is Cause.ROLES_NOT_IN_TOKEN
         assert "exchanged for one for account" in explanation.summary
         assert "without the parameter audience" in explanation.fixes[0].summary
+
+
+def test_a_user_is_not_told_what_else_the_service_account_may_do() -> None:
+    caller = caller_of(username="jane", sid="s-1")
+    facts = Facts(granted=(), full_scope=True, granted_to_service_account=("manage-clients", "manage-realm", "view-users"))
+
+    explanation = refused("GET", f"{_R}/users", caller=caller, facts=facts)
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.USER_TOKEN_USED, Confidence.CERTAIN)
+    assert "manage-clients" not in str(explanation.verdict.evidence)
+    assert "manage-realm" not in str(explanation.verdict.evidence)
