@@ -113,7 +113,7 @@ def let_through(situation: Situation, verdict: Verdict, console_base: str | None
     to, roles = grantee(situation), verdict.missing
     if to is None or not roles or to.client_id is None:
         return ()
-    if situation.facts.realm_roles_granted is not None and situation.requirement is not None and not situation.requirement.any_of:
+    if situation.facts.realm_roles_granted is not None and _are_realm_roles(situation, roles):
         return (_let_realm_role_through(situation, to, roles, console_base),)
     if situation.facts.granted is None:
         return grant(situation, verdict, console_base)
@@ -129,6 +129,14 @@ def let_through(situation: Situation, verdict: Verdict, console_base: str | None
         warning=warning(situation, roles),
     )
     return (fix,)
+
+
+def _are_realm_roles(situation: Situation, roles: RoleSet) -> bool:
+    """Whether these are realm roles of master, and not roles of one of its clients: server-wide operations are opened by either."""
+    requirement = situation.requirement
+    if requirement is None or requirement.any_of or requirement.admits:
+        return False
+    return bool(set(roles) & {role for wanted in requirement.master_realm_roles for role in wanted})
 
 
 def _let_realm_role_through(situation: Situation, to: Grantee, roles: RoleSet, console_base: str | None) -> Fix:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kcproxy import catalog as catalogs
 from kcproxy.explain import render
 from kcproxy.explain.claims import read_caller
 from kcproxy.explain.shell import option, quoted, realm_option
@@ -126,3 +127,13 @@ def test_an_account_that_no_command_can_name_is_left_to_the_console() -> None:
     assert (fix.kcadm, fix.curl) == ((), ())
     assert "does not name" in fix.summary
     assert fix.console
+
+
+def test_a_client_role_that_opens_a_server_wide_operation_is_let_through_as_one() -> None:
+    facts = Facts(granted=("query-realms",), full_scope=False, in_scope=(), realm_roles_granted=("admin",), realm_roles_in_scope=())
+
+    told = refused("GET", "/admin/serverinfo", caller=caller_of(realm="master"), catalog=catalogs.load("26.7.4"), facts=facts)
+
+    assert told.verdict.cause is Cause.SCOPE_EXCLUDES_ROLE
+    assert "scope-mappings/clients/" in told.fixes[0].kcadm[0]
+    assert "realm role" not in told.fixes[0].summary

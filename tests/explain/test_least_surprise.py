@@ -168,3 +168,14 @@ def test_a_user_is_not_told_what_else_the_service_account_may_do() -> None:
     assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.USER_TOKEN_USED, Confidence.CERTAIN)
     assert "manage-clients" not in str(explanation.verdict.evidence)
     assert "manage-realm" not in str(explanation.verdict.evidence)
+
+
+@pytest.mark.parametrize(("contained", "cause"), [("realm-admin", Cause.ESCALATION_GUARD), ("my-own", Cause.UNEXPLAINED)])
+def test_a_new_role_that_contains_an_admin_role_hands_it_out(contained: str, cause: Cause) -> None:
+    sent = {"name": "x", "composite": True, "composites": {"client": {"realm-management": [contained]}}}
+    facts = Facts(granted=("manage-clients",), full_scope=True)
+
+    explanation = refused("POST", f"{_R}/clients/{CLIENT_UUID}/roles", caller=held("manage-clients"), facts=facts, sent=sent)
+
+    assert explanation.verdict.cause is cause
+    assert explanation.verdict.missing == ()

@@ -5,7 +5,7 @@ from typing import Any
 from kcproxy.catalog import Variant
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.rules.roles import grant_evidence, permissions_could_open, token_evidence
-from kcproxy.explain.situation import Situation, roles_to_add
+from kcproxy.explain.situation import REALM_MANAGEMENT, Situation, roles_to_add
 from kcproxy.explain.text import either, list_of, shown
 from kcproxy.model import Cause, RoleSet
 
@@ -25,6 +25,9 @@ def escalation_guard(situation: Situation) -> Finding | None:
     by_body = (situation.requirement.variant or "").startswith(_GUARD_VARIANTS) if situation.requirement else False
     by_target = any(name.startswith(_GUARD_VARIANTS) for name in _hidden_variants(situation))
     roles = admin_roles_in(situation)
+    contained = composites_in(situation.request.body)
+    if contained & {*situation.catalog.roles} and _suffices(situation) and situation.scope_suffices is not False:
+        return _contains_power(situation, tuple(sorted(contained)))
     if not (by_body or by_target) or (situation.scope_suffices is False and not by_body):
         return None
     if not _passes_plainly(situation) or (by_body and _suffices(situation)):
@@ -46,6 +49,26 @@ def escalation_guard(situation: Situation) -> Finding | None:
 
 _NOBODY = "it may also be an id that is no user's: Keycloak refuses it just so to callers who may not look users up, and tells only others that there is none"
 _LOOK_USERS_UP = frozenset({"query-users", "view-users", "manage-users"})
+
+
+def composites_in(body: Any) -> frozenset[str]:
+    """Names of admin roles that a new role is to contain: ``composites.client.realm-management`` of its representation."""
+    composites = body.get("composites") if isinstance(body, dict) else None
+    clients = composites.get("client") if isinstance(composites, dict) else None
+    names = [roles for client, roles in clients.items() if _owns_admin_roles(client)] if isinstance(clients, dict) else []
+    return frozenset(name for roles in names if isinstance(roles, list) for name in roles if isinstance(name, str))
+
+
+def _owns_admin_roles(client: str) -> bool:
+    return client == REALM_MANAGEMENT or client.endswith("-realm")
+
+
+def _contains_power(situation: Situation, roles: tuple[str, ...]) -> Finding:
+    """Whoever makes a role that contains admin roles hands them out as well."""
+    names = list_of([shown(role, 60) for role in roles[:6]])
+    remedy = f"Let somebody make this role who holds {names} himself, once; do not give the calling account more for it"
+    evidence = (f"the new role is to contain {names}", *token_evidence(situation), *grant_evidence(situation))
+    return found(situation, Cause.ESCALATION_GUARD, LIKELY, *evidence, facts={"remedy": remedy})
 
 
 def _may_be_nobody(situation: Situation) -> bool:
