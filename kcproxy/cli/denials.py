@@ -16,7 +16,7 @@ import click
 from kcproxy.cli.denials_source import Document, HistoryFile, RunningProxy, Source
 from kcproxy.cli.exits import Exit, epilog
 from kcproxy.cli.options import config_option, json_option
-from kcproxy.cli.terminal import bold, document, paint, result, talk
+from kcproxy.cli.terminal import bold, document, paint, result, talk, wrapped
 from kcproxy.observe.page.views import matching
 from kcproxy.settings import AddressSettings, Secret
 from kcproxy.settings.load import admin_address
@@ -126,36 +126,39 @@ def _lines(groups: Sequence[Document], now_epoch_seconds: float) -> Iterator[str
         state = paint(" passes now", "green") if group["resolvedAt"] else ""
         times = "once" if group["count"] == 1 else f"{group['count']} times"
         yield f"{paint(p('status'), 'red')} {bold(p('why'))} ({p('confidence')}) {times}, last {ago(group['lastAt'], now_epoch_seconds)}{state}"
-        yield f"    {p('summary')}"
-        yield f"    {p('who')} · {p('what')} · realm {p('realm')} · id {p('id')}"
+        yield from wrapped(p("summary"), "    ")
+        yield from wrapped(f"{p('who')} · {p('what')} · realm {p('realm')} · id {p('id')}", "    ")
 
 
 def _detail(found: Document) -> Iterator[str]:
     explanation = found["explanation"]
     p = _printables({**found, **explanation})
     yield f"{paint(p('status'), 'red')} {bold(p('cause'))} ({p('confidence')}), {p('at')}"
-    yield p("summary")
-    yield f"{p('method')} {p('path')}"
+    yield from wrapped(p("summary"))
+    yield from wrapped(f"{p('method')} {p('path')}")
     yield from _list("Evidence", explanation["evidence"])
     yield from _sets(found["sets"])
     for fix in explanation["fixes"]:
-        yield from ("", bold(f"Fix: {printable(fix['summary'])}"))
+        yield from ("", *map(bold, wrapped(f"Fix: {printable(fix['summary'])}")))
         yield from (f"  {printable(line)}" for line in fix["kcadm"])
     yield from _list("What else it could be", [f"{other['summary']} Check: {other['check']}" for other in explanation["alternatives"]])
 
 
 def _list(title: str, lines: Sequence[str]) -> Iterator[str]:
     if lines:
-        yield from ("", bold(title), *(f"  - {printable(line)}" for line in lines))
+        yield from ("", bold(title))
+        for line in lines:
+            yield from wrapped(printable(line), "    ", first="  - ")
 
 
 def _sets(sets: Document) -> Iterator[str]:
     yield from ("", bold("Roles"))
     needed = None if sets["needed"] is None else " or ".join(" + ".join(roles) or "any token" for roles in sets["needed"])
-    yield f"  needed    {printable(needed or 'not known')}"
+    yield from wrapped(printable(needed or "not known"), " " * 12, first="  needed    ")
     for name, title in (("granted", "granted"), ("inScope", "in scope"), ("inToken", "in token")):
         roles = sets[name]
-        yield f"  {title:<9} {'not known' if roles is None else printable(', '.join(roles)) or 'none'}"
+        names = "not known" if roles is None else printable(", ".join(roles)) or "none"
+        yield from wrapped(names, " " * 12, first=f"  {title:<9} ")
 
 
 def _printables(found: Document) -> Callable[[str], str]:

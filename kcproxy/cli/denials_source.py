@@ -12,6 +12,7 @@ from urllib.parse import quote
 from kcproxy.errors import KcproxyError
 from kcproxy.observe import history
 from kcproxy.observe.denials import DenialStore
+from kcproxy.observe.documents import is_whole
 from kcproxy.settings import AddressSettings, Secret
 
 Document = dict[str, Any]
@@ -20,6 +21,10 @@ _SECONDS = 5.0
 _FOLLOW_SECONDS = 30.0  # the proxy says something every five
 _MAX_BYTES = 64 * 1024 * 1024
 _MAX_DENIALS = 100_000
+_SHOWN = frozenset(
+    {"id", "count", "lastAt", "resolvedAt", "who", "what", "why", "status", "path", "realm", "confidence", "missing", "summary"}
+)
+"""What is relied on of a kind in the list."""
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
@@ -73,13 +78,21 @@ class RunningProxy:
 
     def groups(self) -> list[Document]:
         """All kinds, the newest first."""
-        found: list[Document] = self._get("/api/denials")["denials"]
+        answer = self._get("/api/denials")
+        found = answer.get("denials") if isinstance(answer, dict) else None
+        if not isinstance(found, list) or not all(isinstance(group, dict) and group.keys() >= _SHOWN for group in found):
+            raise self._stranger("an answer of another kind")
         return found
 
     def denial(self, denial_id: str) -> Document | None:
         """One denial, whole."""
-        found: Document | None = self._get(f"/api/denials/{quote(denial_id, safe='')}")
-        return found
+        found = self._get(f"/api/denials/{quote(denial_id, safe='')}")
+        if isinstance(found, dict) and "error" in found:
+            return None
+        if not is_whole(json.dumps(found).encode()):
+            raise self._stranger("an answer of another kind")
+        denial: Document = found
+        return denial
 
     def follow(self) -> Iterator[Document]:
         """Kinds as they change, until the proxy ends."""
@@ -88,7 +101,7 @@ class RunningProxy:
             connection.request("GET", "/events", headers=self._headers())
             answer = connection.getresponse()
             if answer.status != 200:
-                self._read(answer.status, answer.read(_MAX_BYTES))
+                raise self._refused(answer.status)
             for line in answer:
                 if line.startswith(b"data: "):
                     yield from json.loads(line.removeprefix(b"data: "))
@@ -122,13 +135,22 @@ class RunningProxy:
         return {"Authorization": f"Bearer {self._key.reveal()}"} if self._key else {}
 
     def _read(self, status: int, body: bytes) -> Any:
-        if status == 404:
-            return None
-        if status in {401, 403}:
-            raise DenialsUnreadable(f"the admin port {self._address} wants the admin key: give --key-file")
+        """The JSON of an answer; 404 has one too, where there is no such denial."""
+        if status not in {200, 404}:
+            raise self._refused(status)
         try:
-            if status == 200:
-                return json.loads(body)
-        except ValueError:
-            pass  # said below: another program listens there
-        raise DenialsUnreadable(f"what listens at {self._address} is no kcproxy (status {status})")
+            return json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise self._stranger(f"status {status}") from error
+
+    def _refused(self, status: int) -> DenialsUnreadable:
+        if status not in {401, 403}:
+            return self._stranger(f"status {status}")
+        if self._key is None:
+            return DenialsUnreadable(f"the admin port {self._address} wants the admin key: give --key-file")
+        return DenialsUnreadable(
+            f"the admin port {self._address} does not take this admin key: --key-file has to name the file with its own"
+        )
+
+    def _stranger(self, what: str) -> DenialsUnreadable:
+        return DenialsUnreadable(f"what listens at {self._address} is no kcproxy ({what})")

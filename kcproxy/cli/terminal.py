@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,6 +48,12 @@ def talk(text: str) -> None:
 def document(value: Any) -> None:
     """The result as one JSON document."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def wrapped(text: str, indent: str = "", *, first: str | None = None) -> list[str]:
+    """A text in lines that fit the terminal, each with the indent; the first one with its own where it has one. Long words stay in pieces."""
+    begin = indent if first is None else first
+    return textwrap.wrap(text, width(), initial_indent=begin, subsequent_indent=indent, break_on_hyphens=False) or [begin.rstrip()]
 
 
 def columns(rows: Sequence[Sequence[str]], *, indent: str = "") -> list[str]:

@@ -168,6 +168,59 @@ def test_a_history_of_a_format_that_comes_later_is_not_guessed_at(history: Path)
     assert (shown.exit_code, "format 7" in shown.stderr) == (1, True)
 
 
+@pytest.mark.parametrize("words", [(), ("d-1",), ("--follow",)], ids=["list", "one", "follow"])
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, b"not found"),
+        (200, b"<html>"),
+        (200, b"[]"),
+        (200, b"{}"),
+        (200, b'"text"'),
+        (200, b'{"denials": null}'),
+        (200, b'{"denials": [1]}'),
+        (200, b'{"denials": [{}]}'),
+        (302, b""),
+        (500, b'{"denials": []}'),
+    ],
+)
+def test_another_program_on_the_port_is_told_apart_from_a_proxy(words: tuple[str, ...], status: int, body: bytes) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status, body=body)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    with Served(app) as served:
+        shown = run("--admin", served.address, *words)
+    assert (shown.exit_code, "is no kcproxy" in shown.output) == (1, True), shown.output
+    assert shown.exception is None or isinstance(shown.exception, SystemExit)
+
+
+def test_a_denial_that_a_running_proxy_does_not_keep_is_told_so(address: str, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("s")
+    shown = run("nowhere", "--admin", address, "--key-file", str(tmp_path / "key"))
+    assert (shown.exit_code, "there is no denial nowhere" in shown.stderr) == (1, True)
+
+
+def test_a_key_that_is_not_the_right_one_is_told_so(address: str, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("another")
+    shown = run("--admin", address, "--key-file", str(tmp_path / "key"))
+    assert (shown.exit_code, "does not take this admin key" in shown.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("columns", [40, 72])
+def test_sentences_fit_into_a_narrow_terminal_and_commands_stay_whole(history: Path, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    listed = run("--history", str(history)).output.splitlines()
+    assert all(line.startswith(("403 ", "    ")) for line in listed)
+    assert max(len(line) for line in listed if not line.startswith("403 ")) <= columns
+    one = run("d-1", "--history", str(history)).output.splitlines()
+    commands = [line for line in one if line.startswith("  kcadm.sh")]
+    assert commands
+    assert max(len(line) for line in one[1:] if line not in commands) <= columns
+    assert " ".join(run("--history", str(history)).output.split()).count("it lacks the role view-users") == 1
+
+
 @pytest.mark.parametrize("arguments", [("--history", __file__), ("d-1",)])
 def test_only_a_running_proxy_can_be_followed(arguments: tuple[str, ...]) -> None:
     shown = run("--follow", *arguments)
