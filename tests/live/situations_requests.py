@@ -170,6 +170,13 @@ async def _(lab: Lab) -> Attempt:
     return Attempt(method="GET", path=path, token=await lab.token(caller), client=caller)
 
 
+@situation("H-contains", "a new role is to contain an admin role", Cause.ESCALATION_GUARD, sure="likely", versions=(NEW,))
+async def _(lab: Lab) -> Attempt:
+    shop = await lab.make_client()
+    role = {"name": "boss", "composite": True, "composites": {"client": {"realm-management": ["realm-admin"]}}}
+    return await holding(lab, "manage-clients", method="POST", path=f"/clients/{shop.uuid}/roles", json=role)
+
+
 # master
 
 
@@ -177,6 +184,13 @@ async def _(lab: Lab) -> Attempt:
 async def _(lab: Lab) -> Attempt:
     caller = await lab.make_client("master")
     return Attempt(method="GET", path="/admin/realms", token=await lab.token(caller), client=caller)
+
+
+@situation("G-serverinfo-scope", "serverinfo, granted by a role of master-realm, and full scope off", Cause.SCOPE_EXCLUDES_ROLE, cured=True)
+async def _(lab: Lab) -> Attempt:
+    caller = await lab.make_client("master", fullScopeAllowed=False)
+    await lab.grant(caller, "query-realms", owner="master-realm")
+    return Attempt(method="GET", path="/admin/serverinfo", token=await lab.token(caller), client=caller)
 
 
 @situation("F-renamed", "a master token is older than the realm's name", Cause.TOKEN_OLDER_THAN_GRANT, versions=READ_FROM_TOKEN)
