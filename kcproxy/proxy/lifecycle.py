@@ -11,8 +11,9 @@ import socket
 import ssl
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from kcproxy.catalog import Catalog
 from kcproxy.errors import KcproxyError, SettingsError
@@ -31,6 +32,15 @@ from kcproxy.proxy.workers import Supervisor, fork_workers
 from kcproxy.settings import Settings
 
 Reload = Callable[[], Settings]
+
+_AT_START = (
+    *("listen", "admin_listen", "workers", "admin_key.path", "log.format", "log.level", "history.max_denials"),
+    *("metrics.realms", "metrics.max_realms", "metrics.clients", "metrics.max_clients"),
+    *("limits.max_header_bytes", "limits.head_timeout_seconds", "limits.keepalive_seconds", "limits.max_connections"),
+    *("inbound.tls_certificate_file", "inbound.tls_key_file", "inbound.tls_client_ca_file"),
+)
+"""Settings that take effect with the start only: what is open, or counts, since then."""
+_OF_THE_ONLY_PROCESS = ("history.path",)  # of several, the supervisor has it
 
 _FAREWELL_SECONDS = 0.5
 """How long idle connections stay when a drain begins: who sends in this moment is served, and told that it was the last time."""
@@ -81,7 +91,7 @@ class Process:
         inherited: socket.socket | None = None,
     ) -> None:
         """Nothing is opened yet. A worker of several has its ``end`` of the link instead of an admin port."""
-        self.settings = settings
+        self.settings = self._started = settings
         self._end = end
         self._inherited = inherited
         self._reload = reload
@@ -180,7 +190,8 @@ class Process:
             problems = list(error.problems) if isinstance(error, SettingsError) else [str(error)]
             self.observer.log.error("reload_refused", problems=problems)  # noqa: TRY400 - the problems say it all
             return
-        needs_restart = [name for name in ("listen", "admin_listen", "workers") if getattr(settings, name) != getattr(self.settings, name)]
+        names = _AT_START if self._end is not None else _AT_START + _OF_THE_ONLY_PROCESS
+        needs_restart = [_outside(name) for name in names if _value(settings, name) != _value(self._started, name)]
         old = self.service.swap(plane)
         self._start(settle_now(plane))
         self.settings = settings
@@ -220,8 +231,18 @@ class Process:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await dismantle(self.service.plane, patience_seconds=0)
-        if self.settings.listen.unix_path is not None and self._inherited is None:
-            self.settings.listen.unix_path.unlink(missing_ok=True)
+        if self._started.listen.unix_path is not None and self._inherited is None:
+            self._started.listen.unix_path.unlink(missing_ok=True)
+
+
+def _value(settings: Settings, name: str) -> object:
+    """A setting by its name in dots; None where a part of it is not set."""
+    return reduce(lambda found, part: None if found is None else getattr(found, part), name.split("."), cast("Any", settings))
+
+
+def _outside(name: str) -> str:
+    """A setting's name as the operator writes it."""
+    return "admin_key_file" if name == "admin_key.path" else name
 
 
 def _settle_memory() -> None:

@@ -252,6 +252,22 @@ async def test_a_changed_file_is_taken_and_a_bad_one_refused(upstream: Recording
         assert "kcproxy_config_last_reload_successful 0.0" in metrics
 
 
+async def test_a_reload_names_every_setting_that_only_a_restart_takes_until_it_has_its_old_value_again(
+    upstream: RecordingUpstream, tmp_path: Path
+) -> None:
+    async with served(upstream, tmp_path) as running:
+        before = running.config.read_text()
+        changes = (
+            '[log]\nlevel = "warning"\n[history]\nmax_denials = 5\n[limits]\nmax_concurrent_requests = 100\nhead_timeout_seconds = 3\n'
+        )
+        running.config.write_text(before + changes)
+        assert (await running.logged("reloaded", 1))["needs_restart"] == ["log.level", "history.max_denials", "limits.head_timeout_seconds"]
+        running.config.write_text(before + changes.replace("100", "101"))
+        assert (await running.logged("reloaded", 2))["needs_restart"] == ["log.level", "history.max_denials", "limits.head_timeout_seconds"]
+        running.config.write_text(before)
+        assert (await running.logged("reloaded", 3))["needs_restart"] == []
+
+
 async def test_a_unix_socket_serves_and_is_removed_at_the_end(upstream: RecordingUpstream, tmp_path: Path) -> None:
     path = tmp_path / "kcproxy.sock"
     config, log = tmp_path / "kcproxy.toml", tmp_path / "log"
