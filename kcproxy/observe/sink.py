@@ -14,8 +14,12 @@ _LINE_BREAK = ord("\n")
 class Sink:
     """A bounded buffer in front of a file descriptor. What does not fit is dropped and counted, never waited for."""
 
-    def __init__(self, descriptor: int = 1, *, max_pending_bytes: int = MAX_PENDING_BYTES) -> None:
-        """The thread is started with the first line, so that a forked worker has its own."""
+    def __init__(self, descriptor: int = 1, *, max_pending_bytes: int = MAX_PENDING_BYTES, shared: bool = False) -> None:
+        """The thread is started with the first line, so that a forked worker has its own.
+
+        ``shared``: other processes write to the descriptor too, so that no more goes out at once than what a pipe takes as one.
+        """
+        self.shared = shared
         self.dropped = 0
         self.on_drop: Callable[[], None] | None = None
         self.on_collect: Callable[[], None] | None = None
@@ -109,16 +113,22 @@ class Sink:
         ends_another = self._torn
         if ends_another:
             data = b"\n" + data  # a line that was cut off ends here, and spoils no other
-        rest = memoryview(data)
+        view, done = memoryview(data), 0
         try:
-            while rest:
-                rest = rest[self._written(rest) :]
+            while done < len(data):
+                done += self._written(view[done : self._end_of_portion(data, done)])
         except OSError:
             # The reader is gone, or the disk is full: nobody is left to tell, except the counter.
-            for _ in range(data.count(b"\n", max(len(data) - len(rest), int(ends_another)))):
+            for _ in range(data.count(b"\n", max(done, int(ends_another)))):
                 self._drop()
-        if len(rest) < len(data):
-            self._torn = data[len(data) - len(rest) - 1] != _LINE_BREAK
+        if done:
+            self._torn = data[done - 1] != _LINE_BREAK
+
+    def _end_of_portion(self, data: bytes, begin: int) -> int:
+        """Up to where to write at once: all, or as many whole lines as a pipe takes without anything of others in between."""
+        if not self.shared:
+            return len(data)
+        return (data.rfind(b"\n", begin, begin + select.PIPE_BUF) + 1) or (data.find(b"\n", begin) + 1)
 
     def _written(self, data: memoryview) -> int:
         """How many bytes were written; where the descriptor does not block by itself, as soon as it takes some."""

@@ -104,6 +104,7 @@ class Process:
         catalog = catalog_for(self.settings.explain.keycloak_version)
         main, front = self._bind()
         observer = live_observer(self.settings, catalog)
+        observer.log.sink.shared = self._end is not None
         undo_capture = observer.log.capture_libraries()
         try:
             await self._serve(observer, catalog, main, front)

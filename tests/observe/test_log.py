@@ -346,6 +346,34 @@ def test_a_descriptor_that_does_not_block_loses_nothing_as_long_as_somebody_read
     assert sink.dropped == 0
 
 
+def test_processes_that_share_a_pipe_do_not_write_into_each_others_lines() -> None:
+    """A pipe takes as one what is not longer than PIPE_BUF (POSIX, write): so what is written at once are whole lines up to that."""
+    reading, writing = os.pipe()
+    sinks = [Sink(writing, shared=True) for _ in range(4)]
+    for number in range(3000):
+        for name, sink in zip("abcd", sinks, strict=True):
+            sink.write(f"{name * 300}{number}")
+    found = b""
+    while found.count(b"\n") < 12_000 and select.select((reading,), (), (), 5)[0]:
+        found += os.read(reading, 3000)
+    for sink in sinks:
+        sink.close()
+    os.close(writing)
+    os.close(reading)
+    assert len(found.splitlines()) == 12_000
+    assert all(re.fullmatch(rb"(a{300}|b{300}|c{300}|d{300})\d+", line) for line in found.splitlines())
+
+
+def test_a_line_longer_than_a_pipe_takes_at_once_is_written_all_the_same() -> None:
+    reading, writing = os.pipe()
+    sink = Sink(writing, shared=True)
+    sink.write_all(["short", "x" * 10_000, "short again"])
+    sink.close()
+    os.close(writing)
+    with os.fdopen(reading) as text:
+        assert text.read().splitlines() == ["short", "x" * 10_000, "short again"]
+
+
 def test_the_line_of_a_request_costs_some_microseconds() -> None:
     log, _ = log_of()
     one = record(injected_account="app", peer="127.0.0.1")
