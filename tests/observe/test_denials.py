@@ -3,11 +3,12 @@
 import asyncio
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from kcproxy.model import Caller, CallerKind, Cause
+from kcproxy.model import Answer, Caller, CallerKind, Cause
 from kcproxy.observe.denials import MAX_EXAMPLES, DenialStore
 from kcproxy.observe.history import History, read
 from kcproxy.observe.live import MAX_AT_ONCE, MAX_CHANGED, MAX_FOLLOWERS, Live
@@ -70,6 +71,15 @@ def test_the_same_who_what_and_why_is_one_group() -> None:
 def test_another_caller_operation_realm_cause_or_role_is_another_group(change: dict[str, object]) -> None:
     found_in = store()
     assert add(found_in, "d-1") != add(found_in, "d-2", **change)
+
+
+def test_the_same_with_401_and_with_403_are_two_groups_that_can_be_told_apart() -> None:
+    """They have separate room, so that one name for both would show one of them twice and the other never."""
+    found_in = store()
+    both = (replace(explanation(f"d-{status}"), answer=Answer(status=status)) for status in (401, 403))
+    names = {found_in.add(one, record(status=one.answer.status)) for one in both}
+    assert len(names) == 2
+    assert sorted(found_in.group(name).summary()["status"] for name in names) == [401, 403]  # type: ignore[union-attr]
 
 
 def test_the_newest_comes_first() -> None:

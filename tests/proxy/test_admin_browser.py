@@ -1,93 +1,28 @@
 """The page in a real Chromium: live, filtered, copied from, without scripts, with hostile names, and without an axe violation."""
 
 import asyncio
-import shutil
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from importlib.resources import files
 from itertools import product
-from typing import Any, Literal, TypeAlias
+from typing import Literal
 
 import pytest
-from aiohttp import web
 from aiohttp.test_utils import TestServer
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, async_playwright
 
-from kcproxy import catalog
 from kcproxy.model import Cause, Confidence
-from kcproxy.observe.denials import DenialStore
-from kcproxy.observe.log import Log
-from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.observe.sink import Sink
 from kcproxy.proxy import admin
-from kcproxy.settings.values import AddressSettings, LogSettings, Secret, Settings, UpstreamSettings
-from tests.catalog.conftest import DOCUMENT
-from tests.observe.samples import caller, explanation, fix, record, target
+from kcproxy.settings.values import AddressSettings, Secret, Settings
+from tests.observe.samples import caller, fix, record, target
+from tests.proxy.admin_browser import CHROMIUM, UPSTREAM, NewPage, address, app_of, browser, live, needs_chromium, new_page
+from tests.proxy.admin_stage import deny, observer
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium (Debian package chromium) is not installed")
+__all__ = ["address", "browser", "new_page", "observer"]  # fixtures that pytest finds by their names
 
-NewPage: TypeAlias = Callable[..., Awaitable[Page]]
+pytestmark = needs_chromium
 HOSTILE = "<img src=x onerror=\"document.title='hacked'\">"
-UPSTREAM = UpstreamSettings(scheme="http", host="localhost", port=8080)
 AXE = files("axe_playwright_python").joinpath("axe.min.js")
-
-
-@pytest.fixture
-def observer() -> Iterator[LiveObserver]:
-    made = LiveObserver(Metrics(), Log(LogSettings(level="critical"), sink=Sink()), DenialStore(), catalog=catalog.parse(DOCUMENT))
-    yield made
-    made.close()
-
-
-@pytest.fixture
-async def address(observer: LiveObserver) -> AsyncIterator[str]:
-    server = TestServer(_app(observer))
-    await server.start_server()
-    yield str(server.make_url("/")).rstrip("/")
-    await server.close()
-
-
-def _app(observer: LiveObserver, key: Secret | None = None) -> web.Application:
-    return admin.build(Settings(upstream=UPSTREAM, admin_listen=AddressSettings(host="127.0.0.1", port=0), admin_key=key), observer, list)
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        await started.close()
-
-
-@pytest.fixture
-async def new_page(browser: Browser) -> AsyncIterator[NewPage]:
-    complaints: list[str] = []
-    contexts: list[BrowserContext] = []
-
-    async def make(**options: Any) -> Page:
-        context = await browser.new_context(**options)
-        contexts.append(context)
-        page = await context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("request", lambda request: None if request.url.startswith("http://127.0.0.1") else complaints.append(request.url))
-        return page
-
-    yield make
-    for context in contexts:
-        await context.close()
-    assert complaints == []  # no error, nothing that the policy had to block, no request to anywhere else
-
-
-def deny(observer: LiveObserver, denial_id: str = "d-1", **changes: Any) -> None:
-    observer.denied(explanation(denial_id, **changes), record(status=403))
-
-
-async def live(page: Page, address: str) -> None:
-    await page.goto(address + "/")
-    await page.locator("#live.on").wait_for()
 
 
 async def test_a_denial_appears_within_a_second_without_reloading(address: str, observer: LiveObserver, new_page: NewPage) -> None:
@@ -236,7 +171,7 @@ async def test_what_is_shown_is_what_is_copied(address: str, observer: LiveObser
 
 async def test_off_loopback_the_login_form_opens_the_page(observer: LiveObserver, new_page: NewPage) -> None:
     deny(observer)
-    server = TestServer(_app(observer, Secret("correct horse")))
+    server = TestServer(app_of(observer, Secret("correct horse")))
     await server.start_server()
     page = await new_page()
     await page.goto(str(server.make_url("/")))
