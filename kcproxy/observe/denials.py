@@ -66,7 +66,7 @@ class _Room:
         self.groups: OrderedDict[str, Group] = OrderedDict()
         self.by_id: dict[str, Stored] = {}
         self.bytes = 0
-        self._max_denials = max(max_denials, 1)
+        self._max_denials = max_denials
         self._max_bytes = max_bytes
 
     def add(self, stored: Stored) -> Group:
@@ -101,8 +101,9 @@ class DenialStore:
         self, max_denials: int = 1000, *, max_bytes: int = MAX_BYTES, history: History | None = None, now: Callable[[], float] = time.time
     ) -> None:
         """What the history holds is loaded at once. ``now`` gives seconds since the epoch."""
-        self._verified = _Room(max_denials - max_denials // UNVERIFIED_SHARE, max_bytes)
-        self._unverified = _Room(max_denials // UNVERIFIED_SHARE, max_bytes // UNVERIFIED_SHARE)
+        of_strangers = max_denials // UNVERIFIED_SHARE
+        self._verified = _Room(max_denials - of_strangers, max_bytes)
+        self._unverified = _Room(of_strangers or min(max_denials, 1), max_bytes // UNVERIFIED_SHARE)
         self._history = history
         self._now = now
         self.live = Live()

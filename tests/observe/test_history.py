@@ -128,3 +128,21 @@ def test_room_that_has_been_written_is_free_again(tmp_path: Path, monkeypatch: p
             time.sleep(0.01)
     found.close()
     assert lost == []
+
+
+def test_who_wants_no_denials_kept_gets_none(tmp_path: Path) -> None:
+    path = tmp_path / "h.sqlite"
+    store = DenialStore(0, history=History(path, 0))
+    fingerprints = {store.add(explanation(f"d-{status}", status=status), record()) for status in (401, 403)}
+    assert (len(store), store.bytes, list(store.groups()), [store.group(name) for name in fingerprints]) == (0, 0, [], [None, None])
+    store.close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert read(connection, 10) == []
+
+
+@pytest.mark.parametrize("max_denials", [1, 2, 3])
+def test_of_very_few_a_stranger_gets_one(max_denials: int) -> None:
+    store = DenialStore(max_denials)
+    for number in range(5):
+        store.add(explanation(f"a-{number}", status=401), record())
+    assert len(store) == 1
