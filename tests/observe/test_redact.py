@@ -1,8 +1,14 @@
 """What is taken for a secret: every parameter and every scheme that is listed, each by itself, and nothing of what stands around it."""
 
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
-from kcproxy.observe.redact import redact_path, redact_text, redact_value
+from kcproxy import explain
+from kcproxy.observe.redact import is_clean, redact_path, redact_text, redact_value
 
 PARAMETERS = [
     "client_secret",
@@ -70,3 +76,20 @@ def test_whether_there_is_a_secret_may_be_known() -> None:
 def test_anything_else_is_written_as_text_without_secrets() -> None:
     assert redact_value("error", ValueError("password=abcdef012345 in use")) == "password=[redacted] in use"
     assert redact_value("seen", {b"Bearer abcdef012345"}) == ["b'Bearer [redacted]'"]
+
+
+def _sentences() -> Iterator[str]:
+    for path in Path(explain.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and not node.value.startswith("Bearer error="):
+                yield node.value
+
+
+def test_our_own_sentences_about_schemes_keep_their_words() -> None:
+    changed = {text: redact_text(text) for text in _sentences() if not is_clean(text) or not is_clean(json.dumps(text))}
+    assert changed == {}
+
+
+@pytest.mark.parametrize("credential", ["header0123", "cannot-be-guessed", "proof.of.it", "headers", "with+sign", "before="])
+def test_a_credential_that_begins_like_a_word_is_no_word(credential: str) -> None:
+    assert redact_text(f"Bearer {credential}") == "Bearer [redacted]"
