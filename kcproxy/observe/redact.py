@@ -15,7 +15,7 @@ _JWT = re.compile(rf"(?:e|%(?:25)*65)(?:y|%(?:25)*79)(?:J|%(?:25)*4[Aa]){_ENCODA
 """Also where a path has any of its characters percent-encoded, once or several times."""
 _USERINFO = re.compile(r"(//[^/?#\s@:\"]*:)[^/?#\s@\"]+(?=@)")
 _AUTHORITY = re.compile(r"\A([^/?#\s@:]*:)[^/?#\s@]+(?=@)")
-_WORDS = r"(?:before|cannot|credentials|followed|header|instead|proof|sent|stands|with)[.,;:]?(?:[\s\"'\\)]|\Z)"
+_WORDS = r"(?:authentication|before|cannot|followed|header|instead|proof|sent|stands|with)[.,;:]?(?:[\s\"'\\)]|\Z)"
 """What follows the name of a scheme in our own sentences; they would lose their meaning."""
 _SCHEME = re.compile(rf"\b(bearer|basic|dpop|negotiate)(?:\s|%20|\+)+(?!{_WORDS})[A-Za-z0-9._~+/=-]{{4,}}", re.IGNORECASE)
 _PARAMETER = re.compile(
