@@ -86,11 +86,11 @@ class Access:
         if request.path in OPEN_PATHS or request.path.startswith("/assets/"):
             return await handler(request)
         if self._key is None and not self._local:
-            return web.Response(status=403, text="This port is not loopback, so the page needs a login: set admin_key.\n")
+            raise web.HTTPForbidden(text="This port is not loopback, so the page needs a login: set admin_key.\n")
         if self._local and not _names_this_machine(request.host):
-            return web.Response(status=403, text="On loopback the page answers to localhost, 127.0.0.1 and [::1] only.\n")
+            raise web.HTTPForbidden(text="On loopback the page answers to localhost, 127.0.0.1 and [::1] only.\n")
         if request.method == "POST" and _is_cross_site(request):
-            return web.Response(status=403, text="A form of another site may not post here.\n")
+            raise web.HTTPForbidden(text="A form of another site may not post here.\n")
         if self._key is None:
             return await handler(request)
         return await self._with_key(request, handler)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +64,15 @@ async def test_denials_are_listed_and_opened_as_json(opened: Open, observer: Liv
     assert one["explanation"]["required"]["least"] == ["view-users"]
     assert (await client.get("/api/denials/unknown")).status == 404
     assert (await client.get("/denials/unknown")).status == 404
+
+
+async def test_every_field_of_the_api_is_documented(opened: Open, observer: LiveObserver) -> None:
+    documented = set(re.findall(r"`(\w+)`", (Path(__file__).parents[2] / "docs" / "monitoring.md").read_text(encoding="utf-8")))
+    deny(observer)
+    client = await opened()
+    listed, one = await (await client.get("/api/denials")).json(), await (await client.get("/api/denials/d-1")).json()
+    explained = await (await client.post("/api/explain", json={"method": "GET", "path": "/admin/realms/r/users/42"})).json()
+    assert {*listed, *listed["denials"][0], *one, *one["sets"], *explained} - documented == set()
 
 
 async def test_the_list_reads_without_scripts(opened: Open, observer: LiveObserver) -> None:
@@ -197,7 +207,8 @@ async def test_path_and_client_can_be_searched_though_the_line_does_not_show_the
 
 async def test_errors_of_the_api_are_json(opened: Open) -> None:
     client = await opened()
-    for answer in (await client.get("/api/nothing"), await client.get("/api/explain"), await client.get("/api/denials/nothing")):
+    elsewhere = await client.get("/api/denials", headers={"Host": "evil.example"})
+    for answer in (await client.get("/api/nothing"), await client.get("/api/explain"), await client.get("/api/denials/nothing"), elsewhere):
         assert (answer.content_type, list(await answer.json())) == ("application/json", ["error"])
 
 

@@ -58,7 +58,7 @@ def denials(catalog: Catalog) -> Iterator[tuple[Explanation, RequestRecord]]:
     """What a day may bring."""
     scenario = "403-forbidden-fix-client"
     user = f"/admin/realms/{REALM}/users/5d5b7b1a-0d7c-4f7e-a6a2-8f1f5a0b7c11"
-    looked_up = Facts(keycloak="26.7.4", granted=(), in_scope=("query-groups", "query-users", "view-users"), full_scope=True)
+    looked_up = Facts(keycloak="26.7.4", granted=(), in_scope=tuple(sorted(catalog.roles)), full_scope=True)
     cases: tuple[tuple[str, str, str | None, int, Facts | None], ...] = (
         ("POST", f"/admin/realms/{REALM}/clients", token("provisioner", ("view-clients", "query-clients")), 403, None),
         ("GET", f"/admin/realms/{REALM}/users", None, 401, None),
