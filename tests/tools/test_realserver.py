@@ -14,7 +14,7 @@ import pytest
 
 from tools.realserver import MissingToolError, RealServerError, fetch_distribution, missing_tools
 from tools.realserver.__main__ import main
-from tools.realserver.distribution import version_numbers
+from tools.realserver.distribution import require_java, version_numbers
 from tools.realserver.home import clone, prepared_home
 from tools.realserver.ports import held_port
 from tools.realserver.server import server_environment
@@ -55,6 +55,12 @@ def test_missing_tools_are_named_with_what_to_install(monkeypatch: pytest.Monkey
     assert [advice.split()[0] for advice in missing_tools()] == ["Java", "Maven"]
     with pytest.raises(MissingToolError, match=r"needs Java .* and Maven"):
         fetch_distribution("0.0.0")
+
+
+def test_java_is_asked_for_where_the_distribution_is_there_already(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingToolError, match="needs Java 17"):
+        require_java()
 
 
 def test_the_command_line_says_what_is_missing_and_fails(

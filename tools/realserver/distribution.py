@@ -64,6 +64,12 @@ def fetch_distribution(version: str) -> Path:
     return home
 
 
+def require_java() -> None:
+    """MissingToolError where a server could be unpacked, but not started."""
+    if shutil.which("java") is None:
+        raise MissingToolError(f"a real Keycloak needs {_NEEDED['java']}")
+
+
 def _require_tools() -> None:
     if missing := missing_tools():
         raise MissingToolError(f"a real Keycloak needs {' and '.join(missing)}")

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tools.realserver.distribution import STORE, RealServerError, fetch_distribution, locked, say, version_numbers
+from tools.realserver.distribution import STORE, RealServerError, fetch_distribution, locked, require_java, say, version_numbers
 from tools.realserver.home import clone, new_run_folder, prepared_home
 from tools.realserver.ports import held_port
 
@@ -111,6 +111,7 @@ class RealServer:
     def start(self) -> None:
         """Start and wait until the server answers; progress on stderr. Raises RealServerError with the log's end when it dies."""
         source = self._source()
+        require_java()  # a distribution of an earlier day is no sign of it
         self._folder = new_run_folder(self.version)
         try:
             clone(source, self.home)
