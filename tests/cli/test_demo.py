@@ -150,7 +150,7 @@ async def test_a_base_path_too_many_or_missing_is_said(base_path: str, called: s
 
 
 async def test_an_admin_realm_that_is_not_there_is_said(keycloak: SimulatedKeycloak) -> None:
-    with pytest.raises(ScenarioError, match="cannot log in at .*: 404 Realm does not exist"):
+    with pytest.raises(ScenarioError, match=r"cannot log in at .*: 404 Realm does not exist"):
         await perform(dataclasses.replace(request(keycloak.url), admin_realm="mastr"), Collected())
 
 
