@@ -112,10 +112,10 @@ class _Reader:
         )
 
     def _requirement(self, row: Mapping[str, Any]) -> Requirement:
-        any_of = _sets(row.get("anyOf", []))
+        any_of, admits = self._needs(row)
         return Requirement(
             any_of=any_of,
-            admits=_sets(row.get("admits", row.get("anyOf", []))),
+            admits=admits,
             least=self._algebra.least(any_of),
             basis=Basis.UNKNOWN if "undetermined" in row else Basis(row.get("basis", self._basis)),
             keycloak=self._version,
@@ -130,9 +130,13 @@ class _Reader:
         own = row.get("master")
         if own is None:
             return None
-        any_of = _sets(own.get("anyOf", []))
-        admits = _sets(own.get("admits", own.get("anyOf", [])))
+        any_of, admits = self._needs(own)
         return replace(plain, any_of=any_of, admits=admits, least=self._algebra.least(any_of), reduced=own.get("reduced", plain.reduced))
+
+    def _needs(self, row: Mapping[str, Any]) -> tuple[tuple[RoleSet, ...], tuple[RoleSet, ...]]:
+        any_of = _sets(row.get("anyOf", []))
+        admits = _sets(row["admits"]) if "admits" in row else any_of
+        return self._algebra.ranked(any_of), self._algebra.ranked(admits)
 
     def _variant(self, row: Mapping[str, Any]) -> Variant:
         unknown = set(row["when"]) - CONDITION_KEYS

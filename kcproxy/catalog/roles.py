@@ -75,6 +75,10 @@ class RoleAlgebra:
         """The set that unlocks the fewest operations; of equals the smaller one, then a reading one, then by name."""
         return min(sets, key=self._power, default=None)
 
+    def ranked(self, sets: Sequence[RoleSet]) -> tuple[RoleSet, ...]:
+        """The sets by what they unlock, the least first."""
+        return tuple(sorted(sets, key=self._power))
+
     def _power(self, roles: RoleSet) -> tuple[int, int, int, RoleSet]:
         writing = sum(not role.startswith(("view-", "query-")) for role in roles)
         return self.unlocked(roles), len(roles), writing, roles

@@ -42,9 +42,9 @@ class Requirement:
     """Which roles an operation needs, on one Keycloak version.
 
     ``any_of``: minimal sets that get the full answer; ``admits``: minimal sets that are let in at all, perhaps to a
-    thinner answer. ``((),)`` where any token will do; ``()`` where not even realm-admin suffices. ``least`` is the set
-    of ``any_of`` that unlocks the fewest operations of the whole table, or None. ``keycloak`` is the version whose
-    table this is; ``asked_keycloak`` the version that was asked for, where it had no table of its own.
+    thinner answer; in both, the set that unlocks the fewest operations of the whole table comes first. ``((),)`` where any
+    token will do; ``()`` where not even realm-admin suffices. ``least`` is the first of ``any_of``, or None. ``keycloak`` is
+    the version whose table this is; ``asked_keycloak`` the version that was asked for, where it had no table of its own.
     """
 
     any_of: tuple[RoleSet, ...]
