@@ -91,8 +91,15 @@ class Situation:
         return bool(self.need) and self.catalog.satisfies(counting, self.need)
 
     @property
+    def token_is_unread(self) -> bool:
+        """Whether there is no token, or none that can be read. Keycloak answers that with 401, so that a 403 is about another one."""
+        return self.caller.kind in {CallerKind.ANONYMOUS, CallerKind.UNREADABLE}
+
+    @property
     def roles_are_hidden(self) -> bool:
-        """Whether the token was made not to show roles, so that their absence says nothing."""
+        """Whether the token was made not to show roles, or none could be read, so that their absence says nothing."""
+        if self.token_is_unread:
+            return True
         if self.facts.lightweight is not None:
             return self.facts.lightweight and not self.caller.has_roles_claims
         return self.facts.account_id is not None or is_lightweight(self.caller)

@@ -3,6 +3,7 @@
 import pytest
 
 from kcproxy import catalog as catalogs
+from kcproxy.explain.claims import read_caller
 from kcproxy.model import Cause, Confidence, Facts
 from tests.explain.cases import held, master
 from tests.explain.stage import CLIENT_UUID, OLD_TABLE, USER_ID, caller_of, refused
@@ -179,3 +180,16 @@ def test_a_new_role_that_contains_an_admin_role_hands_it_out(contained: str, cau
 
     assert explanation.verdict.cause is cause
     assert explanation.verdict.missing == ()
+
+
+@pytest.mark.parametrize("table", ["26.7.4", "24.0.5"])
+@pytest.mark.parametrize("authorization", [None, "Bearer x", "Bearer abc.def.ghi", "Basic Zm9v"])
+def test_of_a_caller_who_showed_no_readable_token_nothing_is_concluded(table: str, authorization: str | None) -> None:
+    explanation = refused("GET", f"{_R}/users", catalog=catalogs.load(table), caller=read_caller(authorization))
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.ROLE_MISSING, Confidence.POSSIBLE)
+    assert (
+        "it takes the role view-users of the client realm-management, and the request came with no token that shows" in explanation.summary
+    )
+    assert any("Keycloak answers such a request with 401" in line for line in explanation.verdict.evidence)
+    assert "(unknown)" not in str(explanation.verdict)

@@ -21,7 +21,13 @@ def role_missing(situation: Situation) -> Finding | None:
     if confidence is None or not missing or _is_guarded(situation):
         return None
     cause = Cause.MASTER_ROLE_MISSING if situation.from_master and situation.request.target.realm else Cause.ROLE_MISSING
-    return found(situation, cause, confidence, *token_evidence(situation), *grant_evidence(situation), missing=missing)
+    summary = _TAKES if situation.token_is_unread else None
+    return found(situation, cause, confidence, *token_evidence(situation), *grant_evidence(situation), missing=missing, summary=summary)
+
+
+_TAKES = (
+    "{who} may not {operation}{where}: it takes {roles_phrase}, and the request came with no token that shows whether the caller has that."
+)
 
 
 def refused_otherwise(situation: Situation) -> Finding | None:
@@ -61,6 +67,8 @@ def _missing_confidence(situation: Situation) -> Confidence | None:
         return None if granted else LIKELY if doubt else CERTAIN
     if situation.token_suffices:
         return None
+    if situation.token_is_unread:
+        return POSSIBLE
     return LIKELY if _shows_roles(situation) else POSSIBLE if _scope_is_suspect(situation) else LIKELY
 
 
@@ -237,6 +245,12 @@ def _names_others_of_master(situation: Situation) -> bool:
     return any(situation.catalog.satisfies(situation.catalog.closure(roles), situation.need) for roles in others)
 
 
+_UNREAD = (
+    "the request came with no token that can be read, so nothing is known of the roles of whoever was refused",
+    "Keycloak answers such a request with 401: what is in between may have added a token of its own",
+)
+
+
 def token_evidence(situation: Situation) -> tuple[str, ...]:
     """What the token shows of the owning client's roles, and what that is worth on this version."""
     caller, container = situation.caller, situation.container
@@ -244,6 +258,8 @@ def token_evidence(situation: Situation) -> tuple[str, ...]:
     roles = caller.client_roles.get(container, ())
     if roles:
         line = f"the token of {who} names {_listed(roles)} of {container}"
+    elif situation.token_is_unread:
+        return _UNREAD
     elif situation.roles_are_hidden:
         line = f"the token of {who} is a lightweight one: it shows no roles, so nothing follows from their absence"
     elif not caller.has_roles_claims:

@@ -9,7 +9,7 @@ from kcproxy.model import Cause, Confidence, RoleSet
 
 def scope_excludes_role(situation: Situation) -> Finding | None:
     """Full scope off and the role not in the scope mappings: the grant does not count, live or in the token."""
-    if situation.scope_suffices is True or not _scope_can_matter(situation):
+    if situation.scope_suffices is True or situation.token_is_unread or not _scope_can_matter(situation):
         return None
     missing = _roles_to_let_through(situation)
     if not missing:
@@ -72,6 +72,8 @@ def scope_mapping_is_no_grant(situation: Situation) -> Finding | None:
 def roles_not_in_token(situation: Situation) -> Finding | None:
     """Versions that read the token: roles get into it by a mapper, as a rule that of the client scope ``roles``. Never the cause on live grants."""
     if situation.grants_live or situation.token_suffices or situation.caller.client_id in BUILT_IN_ADMIN_CLIENTS or not situation.need:
+        return None
+    if situation.token_is_unread:
         return None
     if situation.granted_suffices is False or situation.scope_suffices is False:
         return None
