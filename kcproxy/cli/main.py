@@ -1,9 +1,11 @@
 """``kcproxy``: the group of commands. A command's module is imported when it is asked for, so that each starts quickly."""
 
 import difflib
+import errno
 import importlib
 import importlib.util
 import sys
+from typing import Any
 
 import click
 
@@ -15,8 +17,21 @@ COMMANDS = ("serve", "demo", "check", "explain", "roles", "doctor", "denials", "
 """Names of commands in the order of the help; each is the module ``kcproxy.cli.NAME`` and in it the value ``command``."""
 
 
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
 class Program(click.Group):
     """A group that finds its commands by module, and turns the program's own errors into exit codes."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """As click runs it; a result that finds no room (``kcproxy roles > FILE`` on a full disk) is no bug of ours."""
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise  # a closed pipe is click's own affair, anything else is a bug
+            click.echo(f"kcproxy: the result could not be written: {error.strerror}", err=True)
+            sys.exit(Exit.FAILED)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names, as far as their modules are there."""

@@ -1,5 +1,9 @@
 """The program as a whole: version, help, exit codes, errors without traceback."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 import kcproxy
@@ -75,3 +79,12 @@ def test_a_command_that_is_none_gets_the_one_that_was_probably_meant(typed: str,
 
 def test_a_command_like_no_other_gets_no_suggestion() -> None:
     assert "Did you mean" not in run("xyzzy").stderr
+
+
+@pytest.mark.parametrize("words", [("roles", "--json"), ("roles", "GET", "/admin/realms/x/users"), ("--version",)])
+def test_a_result_that_finds_no_room_is_said_in_one_line(words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "kcproxy.cli.main", *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (result.returncode, result.stderr) == (Exit.FAILED, "kcproxy: the result could not be written: No space left on device\n")
