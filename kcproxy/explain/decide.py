@@ -116,7 +116,7 @@ def _doubted(finding: Finding) -> Finding:
 
 
 def _token_endpoint(early: list[Finding], situation: Situation) -> list[Finding]:
-    findings = early + _apply((endpoint.token_refused,), situation) + endpoint.open_causes(situation)
+    findings = early + _apply((endpoint.token_refused, addresses.base_path_wrong), situation) + endpoint.open_causes(situation)
     return findings or (_last_resort(situation) if situation.answer.status in {401, 403} else [])
 
 

@@ -31,7 +31,9 @@ _REPLACED = frozenset(
 )
 
 
-_MEANT_FOR_THE_API = re.compile(r"//|/+(?:auth|admin)/|/(?:realms/)?[^/]+/(?:users|clients|groups|roles)(?:/|$)")
+_MEANT_FOR_THE_API = re.compile(
+    r"//|/+(?:auth|admin)/|/realms/[^/]+/protocol/openid-connect/token|/(?:realms/)?[^/]+/(?:users|clients|groups|roles)(?:/|$)"
+)
 """How paths begin that were meant for the Admin REST API and missed it: /auth before it, /admin twice or not at all, a doubled slash."""
 
 

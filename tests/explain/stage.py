@@ -208,6 +208,7 @@ def ask(
     answer_headers: Mapping[str, str] | None = None,
     form: Mapping[str, str] | None = None,
     base_path: str = "",
+    public_url: str = BASE,
     withheld: Withheld | None = None,
     **settings: Any,
 ) -> Explanation | None:
@@ -221,7 +222,7 @@ def ask(
             headers=headers or {},
             body=sent,
             form=form or {},
-            public_url=BASE,
+            public_url=public_url,
             base_path=base_path,
             withheld=withheld,
         ),

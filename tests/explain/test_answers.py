@@ -44,14 +44,18 @@ def test_the_headers_of_the_other_layer_are_evidence() -> None:
     assert "the answer has the header server: cloudflare" in explanation.verdict.evidence
 
 
-def test_the_management_port_is_recognised_by_its_page() -> None:
+@pytest.mark.parametrize("path", ["/admin/realms/demo/users", "/realms/demo/protocol/openid-connect/token"])
+@pytest.mark.parametrize(("port", "causes_found"), [(9000, ["not-keycloak"]), (8080, ["base-path-wrong", "not-keycloak"])])
+def test_the_page_of_keycloaks_server_for_nothing_speaks_for_a_base_path_or_the_management_port(
+    port: int, causes_found: list[str], path: str
+) -> None:
     page = "<html><body><h1>Resource not found</h1></body></html>"
 
-    explanation = refused("GET", "/admin/realms/demo/users", status=404, text=page)
+    explanation = refused("GET", path, status=404, text=page, public_url=f"http://localhost:{port}")
 
-    assert explanation.verdict.cause is Cause.NOT_KEYCLOAK
-    assert "management port" in explanation.summary
-    assert "main port" in explanation.fixes[0].summary
+    assert causes(explanation) == causes_found
+    assert "main port" in explanation.fixes[0].summary if port == 9000 else "upstream.url" in explanation.fixes[0].summary
+    assert ("management port" in explanation.summary) == (port == 9000)
 
 
 @pytest.mark.parametrize(
@@ -67,3 +71,21 @@ def test_a_router_that_has_no_such_route_is_not_keycloak(body: dict[str, object]
     explanation = ask("GET", f"/admin/realms/demo/users/{USER_ID}", status=404, body=body, caller=held("view-users"))
 
     assert (explanation.verdict.cause if explanation else None) is cause
+
+
+@pytest.mark.parametrize("path", ["/admin/realms/demo/users", "/realms/demo/protocol/openid-connect/token"])
+def test_a_path_without_the_servers_base_path_is_told_to_take_it(path: str) -> None:
+    page = "<html><body><h1>Resource not found</h1></body></html>"
+
+    explanation = refused("GET", path, status=404, text=page, base_path="/auth")
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.BASE_PATH_WRONG, Confidence.LIKELY)
+    assert "all paths of this server begin with /auth, as upstream.url says, and this one does not" in explanation.summary
+    assert explanation.fixes[0].summary.startswith("Put /auth before the path")
+
+
+@pytest.mark.parametrize("path", ["/auth/admin/realms/demo/users/42", "/authors/list"])
+def test_a_path_below_the_base_path_or_of_something_else_is_no_wrong_base_path(path: str) -> None:
+    explanation = ask("GET", path, status=404, body={"error": "User not found"}, base_path="/auth")
+
+    assert explanation is None or explanation.verdict.cause is not Cause.BASE_PATH_WRONG

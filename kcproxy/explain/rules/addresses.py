@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from kcproxy.explain.finding import CERTAIN, LIKELY, Finding, found
+from kcproxy.explain.rules.answers import PAGE_OF_NOTHING, is_management_port
 from kcproxy.explain.situation import MASTER, Situation
 from kcproxy.explain.text import SENTENCES, shown
 from kcproxy.model import Cause
@@ -31,7 +32,20 @@ def realm_unknown(situation: Situation) -> Finding | None:
 
 
 def base_path_wrong(situation: Situation) -> Finding | None:
-    """/auth is the default base path up to version 16 and none from 17 on."""
+    """/auth is the default base path up to version 16 and none from 17 on; where a server has one, callers through the proxy need it too."""
+    if _is_outside_of_the_base_path(situation):
+        base, path = shown(situation.request.base_path), shown(situation.request.target.raw_path)
+        reason = f"all paths of this server begin with {base}, as upstream.url says, and this one does not"
+        remedy = {"remedy": f"Put {base} before the path: the proxy changes no path, so callers keep the server's base path"}
+        return found(situation, Cause.BASE_PATH_WRONG, LIKELY, f"the path is {path}", reason=reason, facts=remedy)
+    if PAGE_OF_NOTHING in situation.answer.text and not situation.request.base_path and not is_management_port(situation):
+        reason = (
+            "the page is the one that its server shows outside of the base path, so it seems to have one (http-relative-path, often /auth)"
+        )
+        remedy = {"remedy": "Put the server's base path at the end of upstream.url, and before the paths of the callers"}
+        return found(
+            situation, Cause.BASE_PATH_WRONG, LIKELY, "the body is Keycloak's page for paths outside of it", reason=reason, facts=remedy
+        )
     if not no_such_path(situation):
         return None
     segments = _segments(situation)
@@ -39,6 +53,12 @@ def base_path_wrong(situation: Situation) -> Finding | None:
         reason = "it begins with /auth, which versions from 17 on do not have unless http-relative-path says so"
         return found(situation, Cause.BASE_PATH_WRONG, LIKELY, f"the path is {shown(situation.request.target.raw_path)}", reason=reason)
     return None
+
+
+def _is_outside_of_the_base_path(situation: Situation) -> bool:
+    request, path = situation.request, situation.request.target.raw_path
+    outside = bool(request.base_path) and not f"{path}/".startswith(f"{request.base_path}/")
+    return outside and situation.answer.status == 404 and path.startswith(("/admin/", "/realms/"))
 
 
 def path_wrong(situation: Situation) -> Finding | None:

@@ -13,7 +13,8 @@ BOILERPLATE_ERRORS = frozenset({"unknown_error"})
 BOILERPLATE_DESCRIPTIONS = frozenset({"for more on this error consult the server log at the debug level."})
 _OWN_PAGE = ("login-pf", 'id="kc-', "/resources/")
 """What every page of Keycloak's own login themes has in it."""
-_MANAGEMENT_PAGE = "<body><h1>Resource not found</h1></body>"
+PAGE_OF_NOTHING = "<body><h1>Resource not found</h1></body>"
+"""What Keycloak's server shows, outside of all that is Keycloak: beside its base path, and on the management port."""
 _GATEWAY_HEADERS = (
     "server",
     "via",
@@ -40,18 +41,23 @@ def not_keycloak(situation: Situation) -> Finding | None:
     found_reason = (_foreign_json(answer.json) or _foreign_words(situation)) if answer.json is not None else _foreign_text(situation)
     if found_reason is None:
         return None
-    if _MANAGEMENT_PAGE in answer.text:
+    if PAGE_OF_NOTHING in answer.text:
         return _management_port(situation)
     reason, confidence = found_reason
     evidence = (f"the body of the {answer.status} {reason}", *_traces(situation))
     return found(situation, Cause.NOT_KEYCLOAK, confidence, *evidence, reason=f"its body {reason}", status=answer.status)
 
 
+def is_management_port(situation: Situation) -> bool:
+    """Whether the address has the port that the management interface has by default."""
+    return (situation.request.public_url or "").endswith(":9000")
+
+
 def _management_port(situation: Situation) -> Finding:
     return found(
         situation,
         Cause.NOT_KEYCLOAK,
-        LIKELY,
+        LIKELY if is_management_port(situation) else POSSIBLE,
         "the body is the page that Keycloak's management port shows for all that it has not",
         *_traces(situation),
         summary="This {status} seems to be of Keycloak's management port (health and metrics), which has no Admin REST API: the address has the wrong port.",
