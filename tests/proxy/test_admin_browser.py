@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from importlib.resources import files
 from itertools import product
 from typing import Literal
@@ -207,3 +208,44 @@ async def test_copying_works_where_the_browser_offers_no_clipboard(observer: Liv
         assert await page.get_by_label("Path").input_value() == fix().kcadm[0]
         await browser.close()
     await server.close()
+
+
+LONG = "n" * 1000
+
+
+@pytest.mark.parametrize("path", ["/", "/denials/d-1"])
+async def test_names_of_any_length_scroll_nothing_sideways_on_a_phone(
+    address: str, observer: LiveObserver, new_page: NewPage, path: str
+) -> None:
+    deny(
+        observer,
+        target=target(realm=LONG, raw_path=f"/{LONG}"),
+        caller=caller(LONG),
+        summary=LONG,
+        missing=(LONG,),
+        evidence=(LONG,),
+        fixes=(replace(fix(), summary=f"Grant it to {LONG}", console=(LONG,), kcadm=(f"kcadm.sh {LONG}",)),),
+    )
+    page = await new_page(viewport={"width": 360, "height": 740})
+    await page.goto(address + path)
+    assert await page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+@pytest.mark.parametrize("token", ["", "garbage"])
+async def test_the_answer_of_the_form_is_in_sight_and_without_an_axe_violation(address: str, new_page: NewPage, token: str) -> None:
+    page = await new_page(viewport={"width": 360, "height": 740})
+    await page.goto(address + "/explain")
+    await page.get_by_label("Path").fill("/admin/realms/r/users/42")
+    await page.get_by_label("Access token").fill(token)
+    await page.get_by_role("button", name="Explain").click()
+    await page.locator("#answer").wait_for()
+    assert page.url == address + "/explain#answer"
+    assert await page.get_by_label("Access token").input_value() == ""
+    seen = await page.evaluate(
+        "(({top, bottom}) => ({top, bottom, room: innerHeight}))(document.getElementById('answer').getBoundingClientRect())"
+    )
+    assert 0 <= seen["top"] < seen["bottom"] <= seen["room"]
+    await page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    assert [violation["id"] for violation in found["violations"]] == []
+    assert await page.evaluate("document.documentElement.scrollWidth") == 360
