@@ -96,7 +96,14 @@ def key_of(
         *[headers.get(name) for name in READ_HEADERS],
         *words,
     )
-    return key if sum(len(part) for part in key[1:] if isinstance(part, str)) <= MAX_WORDS_CHARACTERS else None
+    return key if sum(map(_characters, key[1:])) <= MAX_WORDS_CHARACTERS else None
+
+
+def _characters(part: Hashable) -> int:
+    """How long a part of a key is, with all that is in it: a query is in pairs of a name and its values."""
+    if isinstance(part, tuple):
+        return sum(map(_characters, part))
+    return len(part) if isinstance(part, str) else 0
 
 
 def _words(answer: Answer) -> tuple[str, ...] | None:

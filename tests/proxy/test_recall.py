@@ -274,6 +274,17 @@ def test_what_is_no_common_refusal_is_not_remembered(request_facts: dict[str, An
     assert key_of(request, answer, authorization="Bearer x", caller=caller_of(), catalog=TABLE, now_epoch_seconds=NOW) is None
 
 
+@pytest.mark.parametrize(("value", "remembered"), [("true", True), ("x" * 3000, False)])
+def test_an_enormous_query_is_not_remembered_where_the_query_counts(value: str, remembered: bool) -> None:
+    catalog = load(default_version())
+    target = catalog.target("POST", "/admin/realms/demo/partial-export")
+    request, answer = RequestFacts(target=target, query={"exportClients": (value,)}), Answer(status=403, json=BARE_403)
+
+    key = key_of(request, answer, authorization="Bearer x", caller=caller_of(), catalog=catalog, now_epoch_seconds=NOW)
+
+    assert (key is not None) is remembered
+
+
 def _judged(request: RequestFacts, caller: Caller, answer: Answer) -> Judgement:
     judgement = judge(request=request, caller=caller, answer=answer, catalog=TABLE, facts=None, now_epoch_seconds=NOW)
     assert judgement is not None
