@@ -4,7 +4,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from kcproxy.cli.exits import epilog
-from kcproxy.cli.terminal import result
+from kcproxy.cli.terminal import program
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -23,4 +23,4 @@ def command(ctx: click.Context, shell: str) -> None:
     found = get_completion_class(shell)
     if found is None:
         raise click.UsageError(f"there is no completion for {shell}")
-    result(found(ctx.find_root().command, {}, "kcproxy", "_KCPROXY_COMPLETE").source())
+    program(found(ctx.find_root().command, {}, "kcproxy", "_KCPROXY_COMPLETE").source())

@@ -1,6 +1,5 @@
 """``kcproxy denials``: the recent denials in the terminal, from a running proxy or from its history file."""
 
-import json
 import os
 import sys
 import time
@@ -9,14 +8,13 @@ from contextlib import suppress
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import click
 
 from kcproxy.cli.denials_source import Document, HistoryFile, RunningProxy, Source
 from kcproxy.cli.exits import Exit, epilog
 from kcproxy.cli.options import config_option, json_option
-from kcproxy.cli.terminal import bold, document, paint, result, talk, wrapped
+from kcproxy.cli.terminal import bold, document, document_line, paint, result, talk, wrapped
 from kcproxy.observe.page.views import matching
 from kcproxy.settings import AddressSettings, Secret
 from kcproxy.settings.load import admin_address
@@ -95,7 +93,7 @@ def _follow(
         if not chosen([group]):
             continue
         if as_json:
-            result(json.dumps(group, ensure_ascii=False))
+            document_line(group)
         else:
             _show(_lines([group], time.time()))
         sys.stdout.flush()
@@ -107,7 +105,7 @@ def _address(admin: str | None, config: Path | None) -> AddressSettings:
 
 def _show_one(found: Document | None, denial_id: str, *, as_json: bool) -> None:
     if found is None:
-        talk(f"kcproxy: there is no denial {printable(denial_id)}; only recent ones are kept")
+        talk(f"kcproxy: there is no denial {denial_id}; only recent ones are kept")
         sys.exit(Exit.FAILED)
     if as_json:
         document({"schema": SCHEMA, "denial": found})
@@ -122,7 +120,7 @@ def _show(lines: Iterator[str]) -> None:
 
 def _lines(groups: Sequence[Document], now_epoch_seconds: float) -> Iterator[str]:
     for group in groups:
-        p = _printables(group)
+        p = _texts(group)
         state = paint(" passes now", "green") if group["resolvedAt"] else ""
         times = "once" if group["count"] == 1 else f"{group['count']} times"
         yield f"{paint(p('status'), 'red')} {bold(p('why'))} ({p('confidence')}) {times}, last {ago(group['lastAt'], now_epoch_seconds)}{state}"
@@ -132,15 +130,15 @@ def _lines(groups: Sequence[Document], now_epoch_seconds: float) -> Iterator[str
 
 def _detail(found: Document) -> Iterator[str]:
     explanation = found["explanation"]
-    p = _printables({**found, **explanation})
+    p = _texts({**found, **explanation})
     yield f"{paint(p('status'), 'red')} {bold(p('cause'))} ({p('confidence')}), {p('at')}"
     yield from wrapped(p("summary"))
     yield from wrapped(f"{p('method')} {p('path')}")
     yield from _list("Evidence", explanation["evidence"])
     yield from _sets(found["sets"])
     for fix in explanation["fixes"]:
-        yield from ("", *map(bold, wrapped(f"Fix: {printable(fix['summary'])}")))
-        yield from (f"  {printable(line)}" for line in fix["kcadm"])
+        yield from ("", *map(bold, wrapped(f"Fix: {fix['summary']}")))
+        yield from (f"  {line}" for line in fix["kcadm"])
     yield from _list("What else it could be", [f"{other['summary']} Check: {other['check']}" for other in explanation["alternatives"]])
 
 
@@ -148,26 +146,21 @@ def _list(title: str, lines: Sequence[str]) -> Iterator[str]:
     if lines:
         yield from ("", bold(title))
         for line in lines:
-            yield from wrapped(printable(line), "    ", first="  - ")
+            yield from wrapped(line, "    ", first="  - ")
 
 
 def _sets(sets: Document) -> Iterator[str]:
     yield from ("", bold("Roles"))
     needed = None if sets["needed"] is None else " or ".join(" + ".join(roles) or "any token" for roles in sets["needed"])
-    yield from wrapped(printable(needed or "not known"), " " * 12, first="  needed    ")
+    yield from wrapped(needed or "not known", " " * 12, first="  needed    ")
     for name, title in (("granted", "granted"), ("inScope", "in scope"), ("inToken", "in token")):
         roles = sets[name]
-        names = "not known" if roles is None else printable(", ".join(roles)) or "none"
+        names = "not known" if roles is None else ", ".join(roles) or "none"
         yield from wrapped(names, " " * 12, first=f"  {title:<9} ")
 
 
-def _printables(found: Document) -> Callable[[str], str]:
-    return lambda name: printable("-" if found[name] is None else str(found[name]))
-
-
-def printable(text: Any) -> str:
-    """A text from outside, without what could move a terminal's cursor."""
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(text))
+def _texts(found: Document) -> Callable[[str], str]:
+    return lambda name: "-" if found[name] is None else str(found[name])
 
 
 def ago(iso: str, now_epoch_seconds: float) -> str:

@@ -86,7 +86,7 @@ class RunningProxy:
 
     def denial(self, denial_id: str) -> Document | None:
         """One denial, whole."""
-        found = self._get(f"/api/denials/{quote(denial_id, safe='')}")
+        found = self._get(f"/api/denials/{quote(denial_id, safe='', errors='replace')}")
         if isinstance(found, dict) and "error" in found:
             return None
         if not is_whole(json.dumps(found).encode()):

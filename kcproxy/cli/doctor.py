@@ -16,6 +16,7 @@ from kcproxy.cli.options import config_option, json_option, table, version_optio
 from kcproxy.cli.terminal import bold, document, paint, result, talk
 from kcproxy.explain.offline import asked
 from kcproxy.explain.render import document as explanation_document
+from kcproxy.explain.unwritable import Unwritable
 from kcproxy.settings.kinds import METHODS
 from kcproxy.settings.load import load
 
@@ -98,14 +99,18 @@ def command(
 
 
 def _print_setup(realm: str, *, as_json: bool) -> None:
-    setup = setup_commands(realm)
+    try:
+        setup = setup_commands(realm)
+    except Unwritable as error:
+        raise click.BadParameter("no command can name this realm", param_hint="--realm") from error
     if as_json:
         document({"schema": SCHEMA, "commands": list(setup.commands), "config": setup.config, "warning": setup.warning})
         return
     for line in setup.commands:
         result(line)
     result()
-    result(setup.config)
+    for line in setup.config.split("\n"):
+        result(line)
     talk(f"Mind: {setup.warning}")
 
 

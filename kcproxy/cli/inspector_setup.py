@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from kcproxy.explain.shell import command, option, options, quoted, realm_option
+from kcproxy.explain.commands import kcadm_client_id
+from kcproxy.explain.shell import line, option, path, realm_option, repeated_option, word
+from kcproxy.settings.resolve import toml_value
 
 CLIENT_ID = "kcproxy-inspector"
 SECRET_FILE = "kcproxy-inspector-secret"  # noqa: S105 - a file's name
@@ -19,30 +21,30 @@ class Setup:
 
 
 def setup_commands(realm: str) -> Setup:
-    """For an inspector that lives in the realm into which it looks."""
+    """For an inspector that lives in the realm into which it looks. Unwritable where no command can name the realm."""
     here = realm_option(realm)
-    flows = "-s publicClient=false -s serviceAccountsEnabled=true -s standardFlowEnabled=false -s directAccessGrantsEnabled=false"
-    client = f"$(kcadm.sh get clients {here} -q clientId={CLIENT_ID} --fields id --format csv --noquotes)"
+    secret = path("clients/{client}/client-secret", client=kcadm_client_id(realm, CLIENT_ID))
     return Setup(
         commands=(
-            command("kcadm.sh create clients", here, f"-s clientId={CLIENT_ID}", flows),
-            command(
-                "kcadm.sh add-roles",
-                here,
-                option("--uusername", f"service-account-{CLIENT_ID}"),
-                "--cclientid realm-management",
-                options("--rolename", LEAST_ROLES),
+            line(
+                "kcadm.sh create clients {here} -s {client} -s publicClient=false -s serviceAccountsEnabled=true"
+                " -s standardFlowEnabled=false -s directAccessGrantsEnabled=false",
+                here=here,
+                client=word(f"clientId={CLIENT_ID}"),
             ),
-            f"(umask 077; kcadm.sh get clients/{client}/client-secret {here} --fields value --format csv --noquotes > {quoted(SECRET_FILE)})",
+            line(
+                "kcadm.sh add-roles {here} {account} --cclientid realm-management {roles}",
+                here=here,
+                account=option("--uusername", f"service-account-{CLIENT_ID}"),
+                roles=repeated_option("--rolename", LEAST_ROLES),
+            ),
+            line(
+                "(umask 077; kcadm.sh get {secret} {here} --fields value --format csv --noquotes > {file})",
+                secret=secret,
+                here=here,
+                file=word(SECRET_FILE),
+            ),
         ),
-        config=f'[inspector]\nrealm = {_toml(realm)}\nclient_id = "{CLIENT_ID}"\nclient_secret_file = "{SECRET_FILE}"',
+        config=f'[inspector]\nrealm = {toml_value(realm)}\nclient_id = "{CLIENT_ID}"\nclient_secret_file = "{SECRET_FILE}"',
         warning="before Keycloak 26.8 view-clients also reveals the secrets of all clients of the realm, so guard this account's secret like theirs",
     )
-
-
-def _toml(text: str) -> str:
-    escaped = "".join(
-        f"\\u{ord(character):04X}" if ord(character) < 32 or ord(character) == 127 else character
-        for character in text.replace("\\", "\\\\").replace('"', '\\"')
-    )
-    return f'"{escaped}"'

@@ -5,13 +5,17 @@ import errno
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 import kcproxy
 from kcproxy.cli.exits import Exit, epilog
+from kcproxy.cli.terminal import talk
 from kcproxy.errors import KcproxyError, SettingsError
+from kcproxy.visible import is_visible, visible
 
 COMMANDS = ("serve", "demo", "check", "explain", "roles", "doctor", "denials", "completion")
 """Names of commands in the order of the help; each is the module ``kcproxy.cli.NAME`` and in it the value ``command``."""
@@ -30,8 +34,13 @@ class Program(click.Group):
         except OSError as error:
             if error.errno not in _FULL:
                 raise  # a closed pipe is click's own affair, anything else is a bug
-            click.echo(f"kcproxy: the result could not be written: {error.strerror}", err=True)
+            talk(f"kcproxy: the result could not be written: {error.strerror}")
             sys.exit(Exit.FAILED)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """As click does it; what is wrong with the words is told in words that can be seen."""
+        with _told_visibly():
+            return super().make_context(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names, as far as their modules are there."""
@@ -59,22 +68,39 @@ class Program(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; errors of our own go to standard error, without a traceback."""
         try:
-            result: object = super().invoke(ctx)
+            with _told_visibly():
+                result: object = super().invoke(ctx)
         except SettingsError as error:
             report(error)
             sys.exit(Exit.USAGE)
         except KcproxyError as error:
-            click.echo(f"kcproxy: {error}", err=True)
+            talk(f"kcproxy: {error}")
             sys.exit(Exit.FAILED)
         return result
+
+
+@contextmanager
+def _told_visibly() -> Iterator[None]:
+    """Click repeats words of the command line in its errors as they came."""
+    try:
+        yield
+    except (click.MissingParameter, click.exceptions.NoArgsIsHelpError):
+        raise  # these repeat nothing, and are longer than a line
+    except click.ClickException as error:
+        message = error.format_message()
+        if is_visible(message):
+            raise
+        if isinstance(error, click.UsageError):
+            raise click.UsageError(visible(message), error.ctx) from error
+        raise click.ClickException(visible(message)) from error
 
 
 def report(error: SettingsError) -> None:
     """Every problem on standard error, one a line."""
     count = len(error.problems)
-    click.echo(f"kcproxy: {count} problem{'s' if count > 1 else ''} in the settings", err=True)
+    talk(f"kcproxy: {count} problem{'s' if count > 1 else ''} in the settings")
     for problem in error.problems:
-        click.echo(f"  {problem}", err=True)
+        talk(f"  {problem}")
 
 
 @click.group(cls=Program, epilog=epilog(), context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Any
-from urllib.parse import quote
 
 from kcproxy.catalog import Catalog, versions
 from kcproxy.catalog.versions import key
 from kcproxy.cli.unwatched import Unwatched
 from kcproxy.errors import KcproxyError, TokenFetchError, UpstreamError
 from kcproxy.explain.claims import read_caller
+from kcproxy.keycloak.documents import segment
 from kcproxy.keycloak.session import SessionUpstream
 from kcproxy.keycloak.tokens import TokenSource
 from kcproxy.keycloak.upstream import Upstream
@@ -85,7 +85,7 @@ async def _realm(settings: UpstreamSettings, upstream: Upstream, realm: str) -> 
     except UpstreamError as error:
         return Finding(what=what, ok=False, says=str(error), remedy=f"start Keycloak, or correct upstream.url ({settings.url})")
     issuer = str(answer.get("issuer", ""))
-    if status == 200 and issuer.endswith(f"/realms/{quote(realm, safe='')}") and "token_endpoint" in answer:
+    if status == 200 and issuer.endswith(f"/realms/{segment(realm)}") and "token_endpoint" in answer:
         says = f"Keycloak answers at {settings.url}; tokens of this realm are issued by {issuer}"
         return Finding(what=what, ok=True, says=says)
     if status == 404 and "realm" in str(answer.get("error", "")).lower():
@@ -123,7 +123,7 @@ async def _not_keycloak(settings: UpstreamSettings, upstream: Upstream, realm: s
 
 
 def _discovery(realm: str) -> str:
-    return f"/realms/{quote(realm, safe='')}/.well-known/openid-configuration"
+    return f"/realms/{segment(realm)}/.well-known/openid-configuration"
 
 
 async def _get(settings: UpstreamSettings, upstream: Upstream, path: str) -> tuple[int, dict[str, Any]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kcproxy.explain.situation import Situation, named
-from kcproxy.explain.text import SENTENCES, list_of, roles_phrase
+from kcproxy.explain.text import SENTENCES, list_of, roles_phrase, sentence
 from kcproxy.model import Alternative, Cause, Confidence, RoleSet
 
 CERTAIN, LIKELY, POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE
@@ -42,7 +42,7 @@ def found(
     **words: Any,
 ) -> Finding:
     """A finding with its sentences filled in. ``summary`` is a template that fits better than the table's."""
-    sentence = SENTENCES[cause]
+    table = SENTENCES[cause]
     values = named(
         situation,
         roles=list_of(missing) or "an admin role",
@@ -55,9 +55,9 @@ def found(
     return Finding(
         cause=cause,
         confidence=confidence,
-        summary=(summary or sentence.summary).format_map(values),
-        check=sentence.check.format_map(values),
-        evidence=tuple(line for line in evidence if line),
+        summary=sentence((summary or table.summary).format_map(values)),
+        check=sentence(table.check.format_map(values)),
+        evidence=tuple(sentence(line) for line in evidence if line),
         missing=missing,
         facts=dict(facts or {}),
     )

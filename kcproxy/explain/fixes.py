@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 
 from kcproxy.explain import commands
 from kcproxy.explain.commands import Grantee
+from kcproxy.explain.forms import LEFT_OUT, Forms, grant_forms, realm_role_grant_forms, realm_role_scope_forms, scope_forms
 from kcproxy.explain.remedies import REMEDIES
 from kcproxy.explain.rules.tokens import expected_issuer
-from kcproxy.explain.shell import quoted
 from kcproxy.explain.situation import MASTER, Situation, is_own_service_account, named, roles_to_add
-from kcproxy.explain.text import list_of, shown
+from kcproxy.explain.text import list_of, sentence, shown
 from kcproxy.model import CallerKind, Cause, Fix, RoleSet, Verdict, Withheld
 
 Builder = Callable[[Situation, Verdict, str | None], tuple[Fix, ...]]
@@ -18,7 +18,7 @@ def fixes(situation: Situation, verdict: Verdict, console_base: str | None) -> t
     """What to do about a verdict. ``console_base`` is the URL under which operators open Keycloak."""
     remedy = verdict.facts.get("remedy")
     if isinstance(remedy, str):
-        return (Fix(summary=remedy),)  # the rule has a better one for just this answer
+        return (Fix(summary=sentence(remedy)),)  # the rule has a better one for just this answer
     builder = _BUILDERS.get(verdict.cause)
     built = builder(situation, verdict, console_base) if builder else ()
     return built or _in_words(situation, verdict)
@@ -30,17 +30,12 @@ def _in_words(situation: Situation, verdict: Verdict) -> tuple[Fix, ...]:
     values = named(situation, roles=list_of(verdict.missing or least or ()) or "the role in question")
     return tuple(
         Fix(
-            summary=remedy.summary.format_map(values),
-            console=tuple(step.format_map(values) for step in remedy.steps),
-            kcadm=tuple(line.format_map(_quoted(values)) for line in remedy.kcadm),
+            summary=sentence(remedy.summary.format_map(values)),
+            console=tuple(sentence(step.format_map(values)) for step in remedy.steps),
             warning=remedy.warning,
         )
         for remedy in REMEDIES.get(verdict.cause, ())
     )
-
-
-def _quoted(values: Mapping[str, str]) -> dict[str, str]:
-    return {name: quoted(value) for name, value in values.items()}
 
 
 def grantee(situation: Situation) -> Grantee | None:
@@ -67,29 +62,30 @@ def grant(situation: Situation, verdict: Verdict, console_base: str | None) -> t
     to, roles = grantee(situation), _roles_to_grant(situation, verdict)
     if to is None or not roles:
         return ()
-    container = situation.container
-    kcadm = [commands.kcadm_grant(to, container, roles)]
-    curl = list(commands.curl_grant(to, container, roles))
-    console = list(commands.console_grant(to, container, roles, version=situation.version))
+    container, with_scope = situation.container, _scope_holds_back(situation, verdict)
+    forms = grant_forms(to, container, roles, with_scope=with_scope)
+    console = commands.console_grant(to, container, roles, version=situation.version)
     summary = f"Grant {_roles_of(roles, container)} to {_account(to)}"
-    if not to.is_named:
-        kcadm, curl = [], []
-    if _scope_holds_back(situation, verdict):
-        kcadm += commands.kcadm_scope(to, container, roles)
-        curl += commands.curl_scope(to, container, roles)
+    if with_scope:
         console += commands.console_scope(to, container, roles, version=situation.version)
         summary += f", and let it through the scope of client {shown(to.client_id or '')}"
-    fix = Fix(
-        summary=summary + new_token_clause(situation),
+    url = commands.console_url(console_base, to)
+    return (_fix(situation, summary, roles, forms, console=console, console_url=url),)
+
+
+def _fix(situation: Situation, summary: str, roles: RoleSet, forms: Forms, *, console: tuple[str, ...], console_url: str | None) -> Fix:
+    """The fix in all its forms, with what has to happen besides, and what to mind."""
+    left_out = LEFT_OUT if forms.left_out else None
+    return Fix(
+        summary=sentence(summary + new_token_clause(situation)),
         roles=roles,
-        console=tuple(console),
-        console_url=commands.console_url(console_base, to),
-        kcadm=tuple(kcadm),
-        curl=tuple(curl),
-        terraform=commands.terraform_grant(to, container, roles, with_scope=_scope_holds_back(situation, verdict)),
-        warning=warning(situation, roles),
+        console=tuple(map(sentence, console)),
+        console_url=console_url,
+        kcadm=forms.kcadm,
+        curl=forms.curl,
+        terraform=forms.terraform,
+        warning=". ".join(filter(None, (warning(situation, roles), left_out))) or None,
     )
-    return (fix,)
 
 
 def _roles_to_grant(situation: Situation, verdict: Verdict) -> RoleSet:
@@ -118,17 +114,10 @@ def let_through(situation: Situation, verdict: Verdict, console_base: str | None
     if situation.facts.granted is None:
         return grant(situation, verdict, console_base)
     container = situation.container
-    fix = Fix(
-        summary=f"Let {_roles_of(roles, container)} through the scope of client {shown(to.client_id)}" + new_token_clause(situation),
-        roles=roles,
-        console=commands.console_scope(to, container, roles, version=situation.version),
-        console_url=commands.console_scope_url(console_base, to),
-        kcadm=commands.kcadm_scope(to, container, roles),
-        curl=commands.curl_scope(to, container, roles),
-        terraform=commands.terraform_scope(to, container, roles),
-        warning=warning(situation, roles),
-    )
-    return (fix,)
+    summary = f"Let {_roles_of(roles, container)} through the scope of client {shown(to.client_id)}"
+    console = commands.console_scope(to, container, roles, version=situation.version)
+    url = commands.console_scope_url(console_base, to)
+    return (_fix(situation, summary, roles, scope_forms(to, container, roles), console=console, console_url=url),)
 
 
 def _are_realm_roles(situation: Situation, roles: RoleSet) -> bool:
@@ -140,15 +129,10 @@ def _are_realm_roles(situation: Situation, roles: RoleSet) -> bool:
 
 
 def _let_realm_role_through(situation: Situation, to: Grantee, roles: RoleSet, console_base: str | None) -> Fix:
-    return Fix(
-        summary=f"Let the realm role {list_of(roles)} of master through the scope of client {shown(to.client_id or '')}"
-        + new_token_clause(situation),
-        roles=roles,
-        console=commands.console_scope(to, None, roles, version=situation.version),
-        console_url=commands.console_scope_url(console_base, to),
-        kcadm=commands.kcadm_scope(to, None, roles),
-        warning=warning(situation, roles),
-    )
+    summary = f"Let the realm role {list_of(roles)} of master through the scope of client {shown(to.client_id or '')}"
+    console = commands.console_scope(to, None, roles, version=situation.version)
+    url = commands.console_scope_url(console_base, to)
+    return _fix(situation, summary, roles, realm_role_scope_forms(to, roles), console=console, console_url=url)
 
 
 def grant_realm_role(situation: Situation, verdict: Verdict, console_base: str | None) -> tuple[Fix, ...]:
@@ -161,15 +145,10 @@ def grant_realm_role(situation: Situation, verdict: Verdict, console_base: str |
     roles = min(requirement.master_realm_roles, key=len)
     if situation.request.target.realm is not None:
         return (_from_within_the_realm(situation, roles),)
-    fix = Fix(
-        summary=f"Grant the realm role {list_of(roles)} of master to {_account(to)}" + new_token_clause(situation),
-        roles=roles,
-        console=commands.console_grant(to, None, roles, version=situation.version),
-        console_url=commands.console_url(console_base, to),
-        kcadm=(commands.kcadm_grant(to, None, roles),) if to.is_named else (),
-        warning=warning(situation, roles),
-    )
-    return (fix,)
+    summary = f"Grant the realm role {list_of(roles)} of master to {_account(to)}"
+    console = commands.console_grant(to, None, roles, version=situation.version)
+    url = commands.console_url(console_base, to)
+    return (_fix(situation, summary, roles, realm_role_grant_forms(to, roles), console=console, console_url=url),)
 
 
 def _from_within_the_realm(situation: Situation, roles: RoleSet) -> Fix:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from kcproxy.explain.rules import guards
 from kcproxy.explain.rules.addresses import id_hint
 from kcproxy.explain.situation import Situation
-from kcproxy.explain.text import either, list_of
+from kcproxy.explain.text import either, list_of, sentence, shown
 from kcproxy.model import Cause, RoleSet, Verdict
 
 _ROLE_CAUSES = frozenset({Cause.ROLE_MISSING, Cause.MASTER_ROLE_MISSING, Cause.ROLE_OF_OTHER_CLIENT, Cause.ROLE_REVOKED})
@@ -59,7 +59,7 @@ class Hints:
 
     def about(self, parameters: Mapping[str, str]) -> tuple[str, ...]:
         """All sentences for a request whose path has these values."""
-        return (*self.before, *(id_hint(parameters) if self.about_ids else ()), *self.after)
+        return tuple(map(sentence, (*self.before, *(id_hint(parameters) if self.about_ids else ()), *self.after)))
 
 
 def hints(situation: Situation, verdict: Verdict) -> Hints:
@@ -84,7 +84,9 @@ def _target_hints(situation: Situation, verdict: Verdict) -> list[str]:
     for variant in guards.hidden(situation):
         need = (variant.master if situation.from_master else None) or variant.requirement
         if need.any_of and not guards.is_guard(variant) and not situation.catalog.satisfies(cured, need.any_of):
-            hints.append(f"{variant.says[:1].upper()}{variant.says[1:]}, the call takes {either(need.any_of)} of {situation.container}.")
+            hints.append(
+                f"{variant.says[:1].upper()}{variant.says[1:]}, the call takes {either(need.any_of)} of {situation.words['container']}."
+            )
     return hints
 
 
@@ -97,12 +99,14 @@ def _less_power_hints(situation: Situation, verdict: Verdict) -> list[str]:
         return _part_is_enough(situation, verdict.missing)
     reading = catalog.least([roles for roles in requirement.any_of if roles and _only_reads(roles)])
     if reading:
-        return [f"{list_of(reading)} of {situation.container} does it as well, and can only read."]
+        return [f"{list_of(reading)} of {situation.words['container']} does it as well, and can only read."]
     thinner = catalog.least([roles for roles in requirement.admits if roles and _only_reads(roles)])
     if not thinner:
         return []
     what = requirement.reduced.get("+".join(thinner))
-    return [f"{list_of(thinner)} of {situation.container} is let in as well, to a thinner answer" + (f" ({what})." if what else ".")]
+    return [
+        f"{list_of(thinner)} of {situation.words['container']} is let in as well, to a thinner answer" + (f" ({what})." if what else ".")
+    ]
 
 
 def _part_is_enough(situation: Situation, missing: RoleSet) -> list[str]:
@@ -114,7 +118,7 @@ def _part_is_enough(situation: Situation, missing: RoleSet) -> list[str]:
     if not part:
         return []
     what = situation.requirement.reduced.get("+".join(part))
-    return [f"{list_of(part)} of {situation.container} alone is let in, to a thinner answer" + (f" ({what})." if what else ".")]
+    return [f"{list_of(part)} of {situation.words['container']} alone is let in, to a thinner answer" + (f" ({what})." if what else ".")]
 
 
 def _only_reads(roles: RoleSet) -> bool:
@@ -125,7 +129,7 @@ def _version_hint(situation: Situation) -> list[str]:
     requirement = situation.requirement
     if requirement is None or requirement.asked_keycloak is None:
         return []
-    return [f"Keycloak {requirement.asked_keycloak} has no table of its own; the one of {requirement.keycloak} was used."]
+    return [f"Keycloak {shown(requirement.asked_keycloak, 60)} has no table of its own; the one of {requirement.keycloak} was used."]
 
 
 def _organizations_hint(situation: Situation) -> list[str]:
@@ -138,7 +142,7 @@ def _permissions_hint(situation: Situation, verdict: Verdict) -> list[str]:
     if need is None or set(need) <= {*situation.held, *(situation.facts.granted or ()), *verdict.missing}:
         return []
     where = "Where the client is admin-permissions, which holds the realm's fine-grained permissions"
-    return [f"{where}, the call takes {list_of(need)} of {situation.container} instead."]
+    return [f"{where}, the call takes {list_of(need)} of {situation.words['container']} instead."]
 
 
 def _realms_hint(situation: Situation) -> list[str]:

@@ -9,11 +9,10 @@ from kcproxy.model import Cause
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
-    """One cure: a sentence, and steps in the order in which they are done. ``kcadm`` templates get quoted words."""
+    """One cure: a sentence, and steps in the order in which they are done."""
 
     summary: str
     steps: tuple[str, ...] = ()
-    kcadm: tuple[str, ...] = ()
     warning: str | None = None
 
 

@@ -239,7 +239,7 @@ def _trusted_roles(catalog: Catalog, facts: Facts, held: frozenset[str]) -> froz
 
 def _words(request: RequestFacts, caller: Caller, container: str, container_realm: str | None, version: str) -> dict[str, str]:
     target = request.target
-    operation = f"{target.method} {target.operation.path}" if target.operation else f"{target.method} {shown(target.raw_path)}"
+    operation = f"{shown(target.method, 40)} {target.operation.path if target.operation else shown(target.raw_path)}"
     client, owner = caller.client_id, caller.realm
     if target.kind is TargetKind.TOKEN:  # no token yet: the form says who asks
         client, owner = request.form.get("client_id") or client, target.realm
@@ -252,7 +252,7 @@ def _words(request: RequestFacts, caller: Caller, container: str, container_real
         "container": shown(container),
         "container_realm": shown(container_realm) if container_realm else "(unknown)",
         "operation": operation,
-        "version": version,
+        "version": shown(version, 60),
     }
 
 

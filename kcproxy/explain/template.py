@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kcproxy.visible import visible_json
+
 _MARK = re.compile(r'\["\\u0000([a-zA-Z]+)\\u0000"\]|"\\u0000([a-zA-Z]+)\\u0000"')
 MAX_TEXT_BYTES = 24 * 1024
 """In memory; longer texts are made anew each time."""
@@ -54,7 +56,13 @@ def is_short(text: str) -> bool:
     return len(text) * (1 if text.isascii() else 4) <= MAX_TEXT_BYTES
 
 
-compact: Dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-"""A value as JSON without white space, letters as they are."""
+_encode: Dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def compact(value: Any) -> str:
+    """A value as JSON without white space, letters as they are; what cannot be seen is an escape, for callers look at it in terminals."""
+    return visible_json(_encode(value))
+
+
 compact_ascii: Dumps = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=str).encode
 """The same in ASCII alone, with whatever JSON does not know as its words."""

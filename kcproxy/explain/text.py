@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from kcproxy.model import Cause
+from kcproxy.visible import visible_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +22,16 @@ class Sentence:
 
 
 def list_of(names: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    if len(names) < 2:
-        return "".join(names)
-    return ", ".join(names[:-1]) + " and " + names[-1]
+    """``a``, ``a and b``, ``a, b and c``; each name as ``shown``."""
+    clean = [shown(name) for name in names]
+    return ", ".join(clean[:-1]) + " and " + clean[-1] if len(clean) > 1 else "".join(clean)
 
 
 def roles_phrase(roles: Sequence[str], container: str) -> str:
     """``the role view-users of the client realm-management``."""
     if not roles:
-        return f"a role of the client {container}"
-    return f"the role{'s' if len(roles) > 1 else ''} {list_of(roles)} of the client {container}"
+        return f"a role of the client {shown(container)}"
+    return f"the role{'s' if len(roles) > 1 else ''} {list_of(roles)} of the client {shown(container)}"
 
 
 def either(sets: Iterable[Sequence[str]]) -> str:
@@ -60,14 +60,16 @@ def without_tokens(text: str) -> str:
 
 
 def shown(value: str, limit: int = 200) -> str:
-    """A name from outside, fit for a sentence: no token, no control characters, no line breaks, of bounded length."""
-    value = without_tokens(value)
-    clean = (
-        value
-        if value.isprintable()
-        else "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in value)
-    )
-    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+    """A name from outside, fit for a sentence: no token, no character that cannot be seen, no line break, of bounded length."""
+    return visible_start(without_tokens(value), limit)
+
+
+def sentence(text: str) -> str:
+    """A whole sentence, names and all, with the same assurance: the last look at what is printed, should a name have come in raw."""
+    return visible_start(without_tokens(text), MAX_SENTENCE_CHARACTERS)
+
+
+MAX_SENTENCE_CHARACTERS = 2000
 
 
 _TABLE: dict[Cause, Sentence] = {

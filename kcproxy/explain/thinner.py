@@ -6,7 +6,7 @@ from kcproxy.explain.fixes import grant
 from kcproxy.explain.judgement import page
 from kcproxy.explain.rules.roles import token_evidence
 from kcproxy.explain.situation import Situation, named, situation
-from kcproxy.explain.text import SENTENCES, list_of
+from kcproxy.explain.text import SENTENCES, list_of, sentence
 from kcproxy.model import Answer, Caller, Cause, Explanation, RequestFacts, Verdict
 
 _OK = Answer(status=200, headers={"content-type": "application/json"})
@@ -50,12 +50,12 @@ def thinner(
 
 
 def _verdict(judged: Situation) -> Verdict:
-    reason = _lack(judged) or f"all of it takes {list_of(judged.missing)} of {judged.container}"
-    summary = SENTENCES[Cause.ANSWER_REDUCED].summary.format_map(named(judged, reason=reason))
+    reason = _lack(judged) or f"all of it takes {list_of(judged.missing)} of {judged.words['container']}"
+    summary = sentence(SENTENCES[Cause.ANSWER_REDUCED].summary.format_map(named(judged, reason=reason)))
     return Verdict(
         cause=Cause.ANSWER_REDUCED,
         confidence=LIKELY,
-        evidence=token_evidence(judged),
+        evidence=tuple(map(sentence, token_evidence(judged))),
         missing=judged.missing,
         container=judged.container,
         container_realm=judged.container_realm,

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from kcproxy.explain import url
+from kcproxy.explain.unwritable import Unwritable
 from kcproxy.keycloak.reader import NONE, Fields, Reading
 from kcproxy.keycloak.signatures import key_ids
-from kcproxy.model import Caller, CallerKind, RequestFacts
+from kcproxy.model import Caller, CallerKind, RequestFacts, RoleElsewhere
 
 _PAIRWISE, _SUB = "oidc-sha256-pairwise-sub-mapper", "oidc-sub-mapper"
 _NO_REALM = "Realm does not exist"
@@ -47,18 +49,18 @@ def role_names(items: list[Any] | None) -> tuple[str, ...] | None:
     return tuple(sorted(item["name"] for item in items if isinstance(item, dict) and isinstance(item.get("name"), str)))
 
 
-def roles_elsewhere(mappings: Mapping[str, Any], container: str) -> tuple[str, ...]:
-    """Every directly mapped role that is not the owning client's, as words; the diagnosis keeps those of a needed name."""
-    realm = [f"realm role {item.get('name')}" for item in mappings.get("realmMappings") or [] if isinstance(item, dict)]
-    clients = mappings.get("clientMappings") or {}
-    own = [
-        f"role {item.get('name')} of client {client}"
-        for client, mapping in clients.items()
-        if client != container and isinstance(mapping, dict)
-        for item in mapping.get("mappings") or []
-        if isinstance(item, dict)
-    ]
-    return tuple(realm + own)
+def roles_elsewhere(mappings: Mapping[str, Any], container: str) -> tuple[RoleElsewhere, ...]:
+    """Every directly mapped role that is not the owning client's; the diagnosis keeps those of a needed name."""
+    clients = mappings.get("clientMappings")
+    found = [RoleElsewhere(name=name) for name in _names(mappings.get("realmMappings"))]
+    for client, mapping in clients.items() if isinstance(clients, dict) else ():
+        if client != container and isinstance(mapping, dict):
+            found += [RoleElsewhere(name=name, client=client) for name in _names(mapping.get("mappings"))]
+    return tuple(found)
+
+
+def _names(items: Any) -> tuple[str, ...]:
+    return role_names(items if isinstance(items, list) else []) or ()
 
 
 def writes_sub(mapper: Any) -> bool:
@@ -85,8 +87,19 @@ def is_offline(caller: Caller) -> bool:
 
 
 def segment(value: str) -> str:
-    """A name as one segment of a path."""
-    return quote(value, safe="")
+    """A name as one segment of a path. What no path can name (nothing, dot segments, half characters) becomes a name that nothing has."""
+    try:
+        return url.segment(value)
+    except Unwritable:
+        return _NOTHING
+
+
+_NOTHING = quote("\N{REPLACEMENT CHARACTER}")
+
+
+def query_value(value: str) -> str:
+    """A value of a query; half characters, which no URL holds, become question marks."""
+    return quote(value, safe="", errors="replace")
 
 
 def is_readable(caller: Caller) -> bool:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from kcproxy.explain.claims import realm_roles_of, roles_of_client
 from kcproxy.explain.rules import guards
@@ -20,6 +19,7 @@ from kcproxy.keycloak.documents import (
     is_offline,
     is_readable,
     public_facts,
+    query_value,
     role_names,
     roles_elsewhere,
     segment,
@@ -250,7 +250,7 @@ class Inspector:
         """What a token of this client and account would name of the owning client's roles: Keycloak's own example (nothing is issued)."""
         if not isinstance(client.get("id"), str):
             return
-        query = f"scope={quote(' '.join(caller.scopes), safe='')}&userId={segment(account)}"
+        query = f"scope={query_value(' '.join(caller.scopes))}&userId={segment(account)}"
         path = f"{where.base}/clients/{segment(client['id'])}/evaluate-scopes/generate-example-access-token?{query}"
         token = await self._reader.get(path, "example token", volatile=True)
         if token.status != 200 or not isinstance(token.json, dict):
@@ -266,7 +266,7 @@ class Inspector:
             known["realm_roles_granted"] = granted
         if client.get("fullScopeAllowed") is not False or not isinstance(client.get("id"), str):
             return
-        scope = quote(" ".join(caller.scopes), safe="")
+        scope = query_value(" ".join(caller.scopes))
         path = f"{base}/clients/{segment(client['id'])}/evaluate-scopes/scope-mappings/master/granted?scope={scope}"
         in_scope = role_names((await self._reader.get(path, "scope", volatile=True)).items)
         if in_scope is not None:
@@ -286,7 +286,7 @@ class Inspector:
     async def _scope(self, base: str, caller: Caller, owner: str, client: Mapping[str, Any], known: dict[str, Any]) -> None:
         if not isinstance(client.get("id"), str):
             return
-        scope = quote(" ".join(caller.scopes), safe="")
+        scope = query_value(" ".join(caller.scopes))
         path = f"{base}/clients/{segment(client['id'])}/evaluate-scopes/scope-mappings/{segment(owner)}/granted?scope={scope}"
         found = role_names((await self._reader.get(path, "scope", volatile=True)).items)
         if found is not None:
@@ -295,14 +295,14 @@ class Inspector:
     async def _mappers(self, base: str, caller: Caller, client: Mapping[str, Any], known: dict[str, Any]) -> None:
         mappers = await self._mappers_of(base, caller, client)
         if mappers is not None:
-            kinds = {item.get("protocolMapper") for item in mappers if isinstance(item, dict)}
+            kinds = [item.get("protocolMapper") for item in mappers if isinstance(item, dict)]
             known["role_mapper_attached"] = "oidc-usermodel-client-role-mapper" in kinds
 
     async def _mappers_of(self, base: str, caller: Caller, client: Mapping[str, Any]) -> list[Any] | None:
         """Every mapper that applies to a token of this client: its own, and those of its client scopes."""
         if not isinstance(client.get("id"), str):
             return None
-        scope = quote(" ".join(caller.scopes), safe="")
+        scope = query_value(" ".join(caller.scopes))
         path = f"{base}/clients/{segment(client['id'])}/evaluate-scopes/protocol-mappers?scope={scope}"
         mappers = (await self._reader.get(path, "mappers", volatile=True)).items
         if mappers is None:
@@ -325,7 +325,7 @@ class Inspector:
     async def _client(self, realm: str, client_id: str | None, known: dict[str, Any]) -> Mapping[str, Any]:
         if client_id is None:
             return {}
-        path = f"/admin/realms/{segment(realm)}/clients?clientId={quote(client_id, safe='')}"
+        path = f"/admin/realms/{segment(realm)}/clients?clientId={query_value(client_id)}"
         items = (await self._reader.get(path, "client", volatile=True)).items
         if items is None:
             return {}
@@ -342,8 +342,9 @@ class Inspector:
         take(found, known, "fullScopeAllowed", "full_scope", bool)
         take(found, known, "notBefore", "client_not_before_epoch_seconds", int)
         if found:
-            attributes = found.get("attributes") or {}
-            known["lightweight"] = attributes.get("client.use.lightweight.access.token.enabled") == "true"
+            attributes = found.get("attributes")
+            lightweight = attributes.get("client.use.lightweight.access.token.enabled") if isinstance(attributes, dict) else None
+            known["lightweight"] = lightweight == "true"
         return found
 
     async def _sees_clients(self, realm: str) -> bool:
@@ -352,7 +353,7 @@ class Inspector:
         return await self._find_client(f"/admin/realms/{segment(realm)}", built_in) is not None
 
     async def _find_client(self, base: str, client_id: str) -> str | None:
-        items = (await self._reader.get(f"{base}/clients?clientId={quote(client_id, safe='')}", "client")).items
+        items = (await self._reader.get(f"{base}/clients?clientId={query_value(client_id)}", "client")).items
         found = next((item for item in items or [] if isinstance(item, dict) and item.get("clientId") == client_id), {})
         uuid = found.get("id")
         return uuid if isinstance(uuid, str) else None

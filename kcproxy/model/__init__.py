@@ -8,7 +8,7 @@ never a default that could be taken for a fact.
 
 from kcproxy.model.causes import Cause
 from kcproxy.model.explanations import Alternative, Explanation, Fix, Verdict
-from kcproxy.model.facts import Facts
+from kcproxy.model.facts import Facts, RoleElsewhere
 from kcproxy.model.requests import Answer, Caller, CallerKind, RequestFacts, Withheld
 from kcproxy.model.requirements import Operation, Requirement, Target, TargetKind
 from kcproxy.model.vocabulary import NOTHING, Basis, Confidence, Detail, RoleSet
@@ -29,6 +29,7 @@ __all__ = [
     "Operation",
     "RequestFacts",
     "Requirement",
+    "RoleElsewhere",
     "RoleSet",
     "Target",
     "TargetKind",

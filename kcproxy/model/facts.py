@@ -8,6 +8,14 @@ from kcproxy.model.vocabulary import nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoleElsewhere:
+    """A role of another client than the one that owns the admin roles, or, without a client, of the realm."""
+
+    name: str
+    client: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What look-ups with the inspector or public documents gave; None = not looked up, which is not the same as empty.
 
@@ -23,7 +31,7 @@ class Facts:
     fresh_token_roles: tuple[str, ...] | None = None  # what a token of this client and account would name if it were fetched now
     fresh_token_realm_roles: tuple[str, ...] | None = None
     granted_to_service_account: tuple[str, ...] | None = None  # of the same client, where the caller is a user
-    granted_elsewhere: tuple[str, ...] | None = None  # "realm role view-users", "role view-users of client my-api"
+    granted_elsewhere: tuple[RoleElsewhere, ...] | None = None  # every other role that is mapped to the account itself
     account_id: str | None = None  # of the token's session, where the token itself names no account (lightweight)
     account_name: str | None = None
     account_known: bool | None = None  # an account with the token's sub exists

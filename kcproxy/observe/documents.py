@@ -171,14 +171,28 @@ _EXPLANATION_PARTS: Mapping[str, type] = MappingProxyType(
 
 
 def bounded(value: Any, max_characters: int = MAX_TEXT_CHARACTERS, max_items: int = MAX_ITEMS) -> Any:
-    """A copy in which texts and lists have an end and secrets are stars."""
+    """A copy in which texts and lists have an end and secrets are stars. Commands are there as they are, or not at all."""
     if isinstance(value, str):
         return redact_text(value if len(value) <= max_characters else value[:max_characters] + "…")
     if isinstance(value, dict):
-        return {key: bounded(item, max_characters, max_items) for key, item in value.items()}
+        return {
+            key: _commands(item, max_characters) if key in _COMMANDS else bounded(item, max_characters, max_items)
+            for key, item in value.items()
+        }
     if isinstance(value, list):
         return [bounded(item, max_characters, max_items) for item in value[:max_items]]
     return value
+
+
+def _commands(value: Any, max_characters: int) -> Any:
+    """Commands of one form: one that is cut, or has stars in it, would do something else than what was meant."""
+    lines = value if isinstance(value, list) else [value or ""]
+    whole = all(isinstance(line, str) and is_clean(line) for line in lines) and sum(map(len, lines)) <= max_characters * _LINES
+    return value if whole else [] if isinstance(value, list) else None
+
+
+_COMMANDS = frozenset({"kcadm", "curl", "terraform"})
+_LINES = 5  # so many texts' room for all lines of a form
 
 
 def encoded(value: Document) -> bytes:

@@ -18,6 +18,7 @@ from kcproxy.observe.lines import Clock, denial_fields, request_fields, request_
 from kcproxy.observe.redact import redact, redact_text
 from kcproxy.observe.sink import Sink
 from kcproxy.settings.values import LogFormat, LogSettings
+from kcproxy.visible import visible
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 BATCH = 64
@@ -127,8 +128,7 @@ class Log:
 
     def _for_people(self, event: Event, stamp: str) -> str:
         rendered = self._console(None, "", {"timestamp": stamp, **event})
-        # Control characters from outside could rewrite what a terminal has shown before, a line break could forge a line.
-        return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(rendered))
+        return visible(str(rendered))  # a line break from outside could forge a line
 
 
 class _LibraryHandler(logging.Handler):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from kcproxy.errors import KcproxyError, RequestRefused, TokenFetchError
+from kcproxy.visible import visible
 
 KIND_HEADER = "Kcproxy-Error"
 
@@ -26,11 +27,12 @@ class Failure:
 
     def body(self) -> bytes:
         """The JSON body: ``error`` for programs, the sentence wherever a client may look for one."""
+        message = visible(self.message)  # clients print it as it is
         fields = {
             "error": f"kcproxy_{self.kind.replace('-', '_')}",
-            "error_description": self.message,
-            "errorMessage": self.message,
-            "message": self.message,
+            "error_description": message,
+            "errorMessage": message,
+            "message": message,
         }
         return json.dumps(fields, ensure_ascii=False).encode()
 

@@ -30,6 +30,7 @@ from kcproxy.proxy.link import Kind, Link, unpacked
 from kcproxy.proxy.merged import CONTENT_TYPE, merged
 from kcproxy.proxy.sockets import listening_socket
 from kcproxy.settings import Settings
+from kcproxy.visible import visible
 
 Serve = Callable[[socket.socket, socket.socket | None], int]
 """A worker's life: its end of the link, and the listening socket where it is inherited; gives the exit code."""
@@ -78,7 +79,7 @@ def _live_as_worker(serve: Serve, end: socket.socket, inherited: socket.socket |
     try:
         code = serve(end, inherited)
     except SettingsError as error:
-        print(f"kcproxy: {error}", file=sys.stderr)  # noqa: T201 - the command line of this process is the parent's
+        print("kcproxy:", *map(visible, error.problems), sep="\n  ", file=sys.stderr)  # noqa: T201 - the command line of this process is the parent's
         code = 2
     except BaseException:  # noqa: BLE001 - whatever it is, it is told, and this process ends
         traceback.print_exc()

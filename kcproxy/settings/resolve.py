@@ -10,6 +10,7 @@ from kcproxy.settings.environment import CONFIG_VARIABLE, SINGLE, read_environme
 from kcproxy.settings.fields import BY_KEY, Field
 from kcproxy.settings.file import read_file
 from kcproxy.settings.given import Findings, Flat, Given, Layer
+from kcproxy.visible import is_visible
 
 EXCLUSIVE = (
     ("realm", "realms"),
@@ -145,5 +146,13 @@ def toml_value(value: object) -> str:
         return f"{value:g}" if isinstance(value, float) else str(value)
     if isinstance(value, tuple | list):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
-    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}"'
+    return '"' + "".join(map(_toml_character, str(value))) + '"'
+
+
+def _toml_character(character: str) -> str:
+    """A character of a basic string (TOML 1.0, section String), escaped where it cannot be seen."""
+    if character in '"\\':
+        return f"\\{character}"
+    if is_visible(character):
+        return character
+    return f"\\u{ord(character):04X}" if ord(character) <= 0xFFFF else f"\\U{ord(character):08X}"

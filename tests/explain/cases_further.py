@@ -3,7 +3,7 @@
 from typing import Any
 
 from kcproxy.explain.claims import read_caller
-from kcproxy.model import Caller, Cause, Confidence, Facts, Withheld
+from kcproxy.model import Caller, Cause, Confidence, Facts, RoleElsewhere, Withheld
 from tests.explain.case import Case
 from tests.explain.stage import NOW, OLD_TABLE, USER_ID, caller_of, claims_of, jwt_of, table
 
@@ -57,7 +57,7 @@ ROLES = (
          facts=Facts(granted=(), full_scope=True, lightweight=True, account_id=USER_ID, account_name="jane"), missing=("view-users",)),
     Case(id="B-above", says="a client of one's own has a role realm-admin", method="GET", path=f"{_R}/users", truth=Cause.ROLE_OF_OTHER_CLIENT,
          ask={"caller": caller_of(roles={"app": ["realm-admin"]})},
-         facts=Facts(granted=(), full_scope=True, granted_elsewhere=("role realm-admin of client app",)), missing=("view-users",)),
+         facts=Facts(granted=(), full_scope=True, granted_elsewhere=(RoleElsewhere(name="realm-admin", client="app"),)), missing=("view-users",)),
     Case(id="C-mapper", says="the mapper of client roles is limited to another client", method="GET", path=f"{_R}/users",
          truth=Cause.ROLES_NOT_IN_TOKEN, ask={"catalog": OLD_TABLE}, facts=_LIMITED_MAPPER),
     Case(id="C-mapper-26", says="the same on 26.4.7", method="GET", path=f"{_R}/users",

@@ -1,39 +1,15 @@
 """Fixes: exactly the roles that are missing, for exactly the account that calls, in words that a shell reads as they are meant."""
 
-import shlex
 from dataclasses import replace
-
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from kcproxy import catalog as catalogs
 from kcproxy.explain import render
 from kcproxy.explain.claims import read_caller
-from kcproxy.explain.shell import option, quoted, realm_option
 from kcproxy.model import Caller, Cause, Facts
 from tests.explain.cases import held, master
 from tests.explain.stage import CLIENT_UUID, OLD_TABLE, TABLE, USER_ID, caller_of, jwt_of, refused
 
 USER = f"/admin/realms/demo/users/{USER_ID}"
-
-
-@given(st.text(min_size=1, max_size=40))
-def test_a_quoted_word_is_read_back_as_it_was(word: str) -> None:
-    assert shlex.split(quoted(word)) == [word.replace("\0", "")]
-
-
-@pytest.mark.parametrize("hostile", ["$(touch x)", "`id`", "a;b", "a'b\"c", "a\nb", "*", "~", "", "-r", "--help", "{a,b}", "!x"])
-def test_hostile_names_stay_one_word(hostile: str) -> None:
-    assert shlex.split(option("--uusername", hostile))[-1].removeprefix("--uusername=") == hostile
-
-
-@pytest.mark.parametrize(
-    ("realm", "written"),
-    [("demo", "-r demo"), ("my realm", "-r my%20realm"), ("-x", "--target-realm='-x'"), ("a/b", "-r a%2Fb"), ("d'q", "-r d%27q")],
-)
-def test_a_realm_is_encoded_because_kcadm_puts_it_into_the_url_as_it_is(realm: str, written: str) -> None:
-    assert realm_option(realm) == written
 
 
 def test_a_master_callers_fix_is_in_realm_master() -> None:

@@ -29,7 +29,7 @@ def _static() -> Iterator[tuple[str, str]]:
         yield f"{cause.value}: check", sentence.check
     for cause, remedies in REMEDIES.items():
         for remedy in remedies:
-            yield from ((f"{cause.value}: remedy", text) for text in (remedy.summary, *remedy.steps, *remedy.kcadm, remedy.warning or ""))
+            yield from ((f"{cause.value}: remedy", text) for text in (remedy.summary, *remedy.steps, remedy.warning or ""))
     yield from (("hint", text) for _, _, text in _BY_OPERATION)
     yield from ((f"{cause.value}: meaning", text) for cause, text in MEANINGS.items())
     yield from pages().items()

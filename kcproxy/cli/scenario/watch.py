@@ -1,13 +1,12 @@
 """How the scenario is shown: drawn for people as it goes, or collected into one JSON document."""
 
 import json
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kcproxy.cli.scenario.exchange import Exchange
 from kcproxy.cli.scenario.steps import Check, CommandRun, Step
-from kcproxy.cli.terminal import bold, coloured, document, paint, result, width
+from kcproxy.cli.terminal import bold, coloured, document, folded, paint, result, width
 
 _WIDEST = 100
 _MARGIN = "   "
@@ -38,7 +37,7 @@ class Terminal:
         """The step's title."""
         self._number += 1
         result()
-        for position, line in enumerate(textwrap.wrap(title, _columns(), break_on_hyphens=False)):
+        for position, line in enumerate(folded(title, _columns())):
             result(bold(f"{self._number:2} {line}" if position == 0 else _MARGIN + line))
 
     def ended(self, step: Step) -> None:
@@ -52,7 +51,7 @@ class Terminal:
         if step.command is not None:
             self._lines(drawn_command(step.command))
         if step.note is not None:
-            self._lines(textwrap.wrap(step.note, _columns()))
+            self._lines(folded(step.note, _columns()))
         self._lines([drawn_check(check) for check in step.checks])
         self._failed += sum(not check.ok for check in step.checks)
 
@@ -125,7 +124,7 @@ def drawn_exchange(exchange: Exchange, *, whole: bool) -> list[str]:
     token = f"Bearer (the token of {exchange.bearer})" if exchange.bearer else "none"
     lines = [paint("> ", "cyan") + line, paint("> ", "cyan") + f"Authorization: {token}", paint("< ", "cyan") + status]
     lines += [paint("< ", "cyan") + f"{name}: {_cut(value)}" for name, value in exchange.telling_headers if value]
-    body = textwrap.wrap(_shortened(exchange), _columns() - 2, break_on_hyphens=False)
+    body = folded(_shortened(exchange), _columns() - 2)
     return [*lines, *(paint("< ", "cyan") + line for line in body)]
 
 
@@ -153,7 +152,7 @@ def drawn_explanation(explanation: Mapping[str, Any], *, again: bool = False) ->
     bar = paint("┃", "yellow")
     cause = f"{explanation.get('cause')}, {explanation.get('confidence')}"
     lines = ["", f"{bar} {bold('403 explained')}  ({cause})", bar]
-    lines += [f"{bar} {bold(line)}" for line in textwrap.wrap(str(explanation.get("summary", "")), _columns() - 2, break_on_hyphens=False)]
+    lines += [f"{bar} {bold(line)}" for line in folded(str(explanation.get("summary", "")), _columns() - 2)]
     if again:
         return [*lines, ""]
     lines.append(bar)
@@ -170,24 +169,24 @@ def drawn_explanation(explanation: Mapping[str, Any], *, again: bool = False) ->
 def _labelled(label: str, items: Sequence[str]) -> list[str]:
     lines: list[str] = []
     for item in items:
-        for line in textwrap.wrap(item, _columns() - 2 - _LABEL, break_on_hyphens=False) or [""]:
+        for line in folded(item, _columns() - 2 - _LABEL) or [""]:
             lines.append((label if not lines else "").ljust(_LABEL) + line)
     return lines
 
 
 def _drawn_fix(fix: Mapping[str, Any]) -> list[str]:
-    first, *rest = textwrap.wrap(f"Fix: {fix.get('summary', '')}", _columns(), break_on_hyphens=False)
+    first, *rest = folded(f"Fix: {fix.get('summary', '')}", _columns())
     lines = [first.replace("Fix:", bold("Fix:"), 1), *(f"     {line}" for line in rest)]
     for command in fix.get("kcadm") or ():
         lines += [paint(f"  {line}", "green") for line in continued(command)]
     if fix.get("warning"):
-        lines += textwrap.wrap(f"Warning: {fix['warning']}", _columns())
+        lines += folded(f"Warning: {fix['warning']}", _columns())
     return lines
 
 
 def continued(command: str) -> list[str]:
-    """A long command over several lines that a shell reads as one; broken only before options."""
-    if len(command) <= _columns() - 4:
+    """A long command over several lines that a shell reads as one; broken only before options, and not at all where something is quoted."""
+    if len(command) <= _columns() - 4 or any(quote in command for quote in "'\""):
         return [command]
     lines = [""]
     for position, part in enumerate(command.split(" --")):

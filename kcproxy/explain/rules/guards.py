@@ -212,7 +212,7 @@ def mapping_defect(situation: Situation) -> Finding | None:
         situation,
         Cause.KNOWN_DEFECT,
         LIKELY,
-        f"the token of {situation.words['who']} names {list_of(roles)} of {situation.container}, which the body hands out",
+        f"the token of {situation.words['who']} names {list_of(roles)} of {situation.words['container']}, which the body hands out",
         f"this is Keycloak {situation.words['version']}",
         defect="it refuses administrators of realm master to assign admin roles, even those they hold",
         repaired="26.4.8, 26.5.1",
@@ -239,7 +239,7 @@ def fine_grained_permission_missing(situation: Situation) -> Finding | None:
         return None
     evidence = (
         "looked up: fine-grained admin permissions are on in the realm" if enabled else "",
-        f"{situation.words['who']} has only {list_of(sorted(roles))} of {situation.container}, as is usual with them"
+        f"{situation.words['who']} has only {list_of(sorted(roles))} of {situation.words['container']}, as is usual with them"
         if only_queries
         else "",
     )
@@ -268,7 +268,7 @@ def _borrowed_table(situation: Situation) -> tuple[str, ...]:
     if requirement is None or requirement.asked_keycloak is None:
         return ()
     return (
-        f"the table is that of Keycloak {requirement.keycloak}, for {requirement.asked_keycloak} has none of its own: it may need another role",
+        f"the table is that of Keycloak {requirement.keycloak}, for {shown(requirement.asked_keycloak, 60)} has none of its own: it may need another role",
     )
 
 

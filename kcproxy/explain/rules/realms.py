@@ -2,7 +2,7 @@
 
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.situation import MASTER, Situation
-from kcproxy.explain.text import list_of
+from kcproxy.explain.text import list_of, shown
 from kcproxy.model import Cause, RoleSet
 
 
@@ -15,8 +15,8 @@ def token_of_other_realm(situation: Situation) -> Finding | None:
         situation,
         Cause.TOKEN_OF_OTHER_REALM,
         CERTAIN,
-        f"the token's iss is {situation.caller.issuer}",
-        f"the path names realm {target}",
+        f"the token's iss is {shown(situation.caller.issuer or '')}",
+        f"the path names realm {shown(target)}",
     )
 
 
@@ -31,7 +31,7 @@ def server_wide_operation(situation: Situation) -> Finding | None:
         situation,
         Cause.SERVER_WIDE_OPERATION,
         CERTAIN if requirement.master_realm_roles else LIKELY,
-        f"the token's iss is {situation.caller.issuer}",
+        f"the token's iss is {shown(situation.caller.issuer or '')}",
         "the path names no realm: the call is about the whole server",
     )
 
@@ -122,7 +122,7 @@ def token_older_than_realm(situation: Situation) -> Finding | None:
     rank = " and ".join(sorted({"admin", "create-realm"} & set(caller.realm_roles)))
     evidence = (
         f"the token names realm role {rank} of master, which brings the roles of each realm",
-        f"it names no role of {situation.container}",
+        f"it names no role of {situation.words['container']}",
     )
     granted = situation.granted_suffices
     if granted is False or situation.fresh_token_suffices is False or situation.scope_suffices is False:
@@ -130,7 +130,7 @@ def token_older_than_realm(situation: Situation) -> Finding | None:
     proven = granted and situation.fresh_token_suffices
     confidence = CERTAIN if proven else LIKELY if "admin" in caller.realm_roles else POSSIBLE
     lookup = (
-        (f"looked up: {situation.words['who']} holds roles of {situation.container} now, and a new token would name them",)
+        (f"looked up: {situation.words['who']} holds roles of {situation.words['container']} now, and a new token would name them",)
         if proven
         else ()
     )

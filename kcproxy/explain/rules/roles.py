@@ -11,7 +11,7 @@ from kcproxy.explain.situation import (
     version_key,
 )
 from kcproxy.explain.text import list_of, roles_phrase, shown
-from kcproxy.model import CallerKind, Cause, Confidence, RoleSet
+from kcproxy.model import CallerKind, Cause, Confidence, RoleElsewhere, RoleSet
 
 
 def role_missing(situation: Situation) -> Finding | None:
@@ -152,32 +152,34 @@ _NAMED_ONLY = "{who} may not {operation}{where}: what its token names is {elsewh
 def same_named(situation: Situation) -> tuple[str, ...]:
     """Where else the missing roles' names occur among the looked-up grants."""
     wanted, granted = _names_that_would_do(situation), situation.facts.granted_elsewhere or ()
-    return tuple(words for words in granted if _names_one_of(words, wanted, from_master=situation.from_master))[:4]
+    # For a master token, another realm's admin client is no mistake of that kind.
+    named = [role for role in granted if role.name in wanted and not (situation.from_master and (role.client or "").endswith("-realm"))]
+    return tuple(_words_of(role) for role in named[:4])
+
+
+def _words_of(role: RoleElsewhere) -> str:
+    if role.client is None:
+        return f"realm role {shown(role.name)}"
+    return f"role {shown(role.name)} of client {shown(role.client)}"
 
 
 def named_by_token(situation: Situation) -> tuple[str, ...]:
     """Where else the token has those names."""
     wanted = _names_that_would_do(situation)
-    realm_roles = [f"realm role {role}" for role in situation.caller.realm_roles if role in wanted]
+    realm_roles = [RoleElsewhere(name=role) for role in situation.caller.realm_roles if role in wanted]
     client_roles = [
-        f"role {role} of client {shown(client)}"
+        RoleElsewhere(name=role, client=client)
         for client, roles in situation.caller.client_roles.items()
         if client != situation.container and not (situation.from_master and client.endswith("-realm"))
         for role in roles
         if role in wanted
     ]
-    return tuple((realm_roles + client_roles)[:4])
+    return tuple(map(_words_of, [*realm_roles, *client_roles][:4]))
 
 
 def _names_that_would_do(situation: Situation) -> frozenset[str]:
     """The needed roles, and those that contain them: a ``realm-admin`` of another client has been taken for the real one too."""
     return situation.catalog.sufficient(situation.need).union(situation.missing, *situation.need)
-
-
-def _names_one_of(words: str, wanted: frozenset[str], *, from_master: bool) -> bool:
-    """Whether ``realm role x`` or ``role x of client y`` is about a wanted name; another realm's admin client is no mistake of that kind."""
-    name, _, client = words.removeprefix("realm ").removeprefix("role ").partition(" of client ")
-    return name in wanted and not (from_master and client.endswith("-realm"))
 
 
 def role_granted_to_other_account(situation: Situation) -> Finding | None:
@@ -294,12 +296,12 @@ def grant_evidence(situation: Situation) -> tuple[str, ...]:
     facts, lines = situation.facts, []
     if facts.granted is not None:
         granted = f"holds {_listed(facts.granted)}" if facts.granted else "holds no role"
-        lines.append(f"looked up: {situation.words['who']} {granted} of {situation.container}")
+        lines.append(f"looked up: {situation.words['who']} {granted} of {situation.words['container']}")
     if facts.full_scope is not None:
         lines.append(f"looked up: client {situation.words['client']} has full scope {'on' if facts.full_scope else 'off'}")
     if facts.in_scope is not None and not facts.full_scope:
         lets = _listed(facts.in_scope) if facts.in_scope else "no role"
-        lines.append(f"looked up: the scope of client {situation.words['client']} lets through {lets} of {situation.container}")
+        lines.append(f"looked up: the scope of client {situation.words['client']} lets through {lets} of {situation.words['container']}")
     return tuple(lines)
 
 

@@ -1,4 +1,4 @@
-"""Templates to text. Autoescaping is on for all of them; values come from outside and are never markup."""
+"""Templates to text. Autoescaping is on for all of them; values come from outside, are never markup, and hold nothing that cannot be seen."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -23,9 +23,11 @@ MAX_ITEMS = 200
 @cache
 def _environment() -> Environment:
     loader = PackageLoader("kcproxy.observe.page")
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=loader, autoescape=True, finalize=views.seen, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.tests["is_web_url"] = environment.filters["is_web_url"] = views.is_web_url
-    environment.filters.update(plain=views.plain, marked=views.marked, attribute=views.attribute, search_text=views.search_text)
+    environment.filters.update(marked=views.marked, attribute=views.attribute, search_text=views.search_text)
     return environment
 
 

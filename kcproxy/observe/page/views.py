@@ -1,7 +1,7 @@
 """From documents to what the templates show. Pure: no request, no clock."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 from kcproxy.catalog import Catalog, Entry
 from kcproxy.model import CallerKind
 from kcproxy.observe.documents import Document
+from kcproxy.visible import is_visible, visible
 
 MAX_ROWS = 40
 BLANK: Mapping[str, Any] = {
@@ -18,25 +19,28 @@ BLANK: Mapping[str, Any] = {
 """The item from which the script makes new ones."""
 
 
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-"""Characters that are not seen themselves, and may turn round or hide what stands next to them (U+202E and its like)."""
-
-
-def plain(text: Any) -> str:
-    """A text in which what cannot be seen is a replacement character, so that the eye is not misled."""
-    return _UNSEEN.sub("\ufffd", str(text))
-
-
 def marked(text: str) -> Markup:
-    """A text with each unseen character shown by its number and kept from turning what follows. Its text content stays the same."""
-    return Markup("").join(
-        Markup('<span class="unseen" data-code="U+{:04X}">{}</span>').format(ord(part), part) if _UNSEEN.fullmatch(part) else escape(part)
-        for part in re.split(f"({_UNSEEN.pattern})", text)
-    )
+    """A text with each character that cannot be seen shown by its number and kept from turning what follows. Its text content stays the same."""
+    return Markup("").join(escape(run) if plain else Markup("").join(map(_number, run)) for plain, run in _runs(text))
+
+
+def _runs(text: str) -> Iterator[tuple[bool, str]]:
+    """The text in runs that can be seen, line feeds included, and runs that cannot."""
+    for plain, run in groupby(text, lambda character: character == "\n" or is_visible(character)):
+        yield plain, "".join(run)
+
+
+def _number(character: str) -> Markup:
+    return Markup('<span class="unseen" data-code="U+{:04X}">{}</span>').format(ord(character), character)
+
+
+def seen(value: Any) -> Any:
+    """What a template writes, unless it is markup already: a text in which all can be seen, so that the eye is not misled."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def attribute(text: str) -> Markup:
-    """A text as the value of an attribute that scripts read: HTML would make line feeds of carriage returns."""
+    """A text, exactly, as the value of an attribute: HTML would make line feeds of carriage returns."""
     return escape(text).replace("\r", Markup("&#13;"))
 
 

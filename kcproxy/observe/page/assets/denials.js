@@ -13,15 +13,19 @@
   const LISTED = 200; // as many does the proxy list; where it lists less, it has no others
   const STREAMS = 4; // a browser has six connections to a server, for all its windows
   const ASK_MILLISECONDS = 3000;
-  const UNSEEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+  const UNSEEN = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu; // as kcproxy/visible.py
   const SEARCHED = ["id", "summary", "what", "who", "client", "why", "realm", "path", "confidence", "status"];
   const NONE = "Nothing has been refused yet. As soon as Keycloak answers 401 or 403 through this proxy, it appears here.";
   let announced = 0;
   let said = 0;
 
+  function number(character) {
+    return `\u27e8U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}\u27e9`;
+  }
+
   function set(item, field, value) {
     const element = item.querySelector(`[data-field="${field}"]`);
-    const text = String(value).replace(UNSEEN, "\ufffd");
+    const text = String(value).replace(UNSEEN, number);
     if (element.textContent !== text) element.textContent = text;
     return element;
   }

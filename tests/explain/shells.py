@@ -1,0 +1,105 @@
+"""Printed commands, run as they would be pasted: in real shells, with programs that write down exactly which words they were given."""
+
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SHELLS = ("bash", "dash", "zsh")
+PROGRAMS = ("kcadm.sh", "curl", "jq", "touch")
+"""``touch`` is what hostile names try to run."""
+OUTPUT = "an id * ?[a] $(touch pwned) \\ ' \" ~ {a,b}"
+"""What each of these programs prints: no shell may take it for more than one word of text."""
+_STUB = """#!{dash}
+{{ printf '%s\\0' "$#" "${{0##*/}}" "$@"; }} >> "$RECORD/$$"
+printf '%s\\n' "$OUTPUT"
+"""
+Call = tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """What happened: every call of a program, in no order, what was said on standard error, and files that came into being."""
+
+    calls: tuple[Call, ...]
+    said: str
+    left: tuple[str, ...]
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether nothing happened but calls of the programs that commands are for."""
+        return not self.said and not self.left and not any(call[0] == "touch" for call in self.calls)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """A folder with the programs, and nothing else on the path."""
+
+    folder: Path
+
+    @property
+    def programs(self) -> Path:
+        """The one folder of the path."""
+        return self.folder / "programs"
+
+    def run(self, shell: str, scripts: Sequence[Sequence[str]]) -> tuple[Ran, ...]:
+        """Each list of lines in a shell of its own, one after the other."""
+        return tuple(self._one(shell, lines, number) for number, lines in enumerate(scripts))
+
+    def _one(self, shell: str, lines: Sequence[str], number: int) -> Ran:
+        place = self.folder / f"{shell}-{number}-{len(list(self.folder.iterdir()))}"
+        record, work = place / "record", place / "work"
+        record.mkdir(parents=True)
+        work.mkdir()
+        script = place / "script"
+        script.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        said = subprocess.run(
+            [program(shell), *(("-f",) if shell == "zsh" else ()), str(script)],
+            cwd=work, env=self.environment(record), stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False,
+        )  # fmt: skip
+        left = tuple(sorted(file.name for file in work.iterdir()))
+        return Ran(calls=recorded(record), said=said.stderr.decode(errors="replace"), left=left)
+
+    def environment(self, record: Path) -> Mapping[str, str]:
+        """What the operator's shell has: the server and the login for curl, and the programs."""
+        return {
+            "PATH": str(self.programs),
+            "HOME": str(self.folder),
+            "RECORD": str(record),
+            "OUTPUT": OUTPUT,
+            "KEYCLOAK_URL": "http://kc.test/auth",
+            "ADMIN_TOKEN": "token",
+            "LC_ALL": "C.UTF-8",
+        }
+
+
+def bench(folder: Path) -> Bench:
+    """The bench in an empty folder."""
+    made = Bench(folder=folder)
+    made.programs.mkdir()
+    for name in PROGRAMS:
+        file = made.programs / name
+        file.write_text(_STUB.format(dash=program("dash")), encoding="utf-8")
+        file.chmod(0o755)
+    return made
+
+
+def program(name: str) -> str:
+    """Where a shell is; a test without it fails, for skipped it would look green."""
+    found = shutil.which(name)
+    assert found is not None, f"{name} is missing: install the Debian package {name}"
+    return found
+
+
+def recorded(folder: Path) -> tuple[Call, ...]:
+    """Every call that was written down, each with the program's name first."""
+    return tuple(call for file in sorted(folder.iterdir()) for call in _calls(file.read_bytes()))
+
+
+def _calls(raw: bytes) -> Iterable[Call]:
+    words = raw.decode("utf-8").split("\0")[:-1]
+    while words:
+        count = int(words[0])
+        yield tuple(words[1 : count + 2])
+        words = words[count + 2 :]
