@@ -81,9 +81,7 @@ def _kcadm_client(to: Grantee) -> Part:
 def kcadm_client_id(realm: str, client_id: str) -> Part:
     """A client's internal id, looked up: a part of a path."""
     query = word("clientId=" + client_id)
-    return output_of(
-        "kcadm.sh get clients {realm} -q {query} --fields id | jq -r '.[0].id|@uri'", realm=realm_option(realm), query=query
-    )
+    return output_of("kcadm.sh get clients {realm} -q {query} --fields id | jq -r '.[0].id|@uri'", realm=realm_option(realm), query=query)
 
 
 _FIND_CLIENT = (

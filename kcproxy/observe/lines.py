@@ -189,6 +189,7 @@ dropped, and where it cannot be written (the disk is full), all are; they are co
 
 Fields whose names mean secrets, and values that look like tokens, passwords or authorization headers, are replaced by `[redacted]` in every
 line, also in those of the libraries. The query of a request is never written. Paths, client ids and user names are what callers sent: treat them as data.
+In JSON all that is not ASCII is an escape, so that a value is exact and a line is one line; for people, what cannot be seen is shown by its code point (`⟨U+001B⟩`).
 
 ## A request
 

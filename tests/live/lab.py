@@ -136,7 +136,7 @@ class Lab:
             self._masters.append(uuid)
         account = None
         if wanted["serviceAccountsEnabled"]:
-            account = (await self.admin("GET", f"{base}/clients/{uuid}/service-account-user"))["id"]
+            account = (await self.admin("GET", f"{base}/clients/{quote(uuid, safe='')}/service-account-user"))["id"]
         return Client(realm=realm, client_id=client_id, uuid=uuid, account=account)
 
     async def make_user(self, name: str, realm: str | None = None, **settings: Any) -> str:

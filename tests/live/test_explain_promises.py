@@ -96,6 +96,37 @@ async def test_names_that_a_shell_could_misread_are_granted_to_whom_they_belong(
             assert (await lab.send(proxy, attempt)).status == 200
 
 
+HOSTILE_CLIENTS = {
+    "substitution": ('it\'s $(touch pwned) "x" !y', "$(touch pwned)"),
+    "control and blank": ("esc\x1b[2J\u202e", "a b;touch pwned&{x}[y]"),
+    "options": ("-x --server=http://evil.test", "-f"),
+}
+
+
+def _left_behind(folder: Path) -> list[Path]:
+    """What the names would have made, here or in the folder of the test."""
+    return [*folder.rglob("pwned"), *(place for place in (Path("pwned"),) if place.exists())]
+
+
+@pytest.mark.parametrize("looked_up", [False, True], ids=["alone", "looked up"])
+@pytest.mark.parametrize("by_curl", [False, True], ids=["kcadm", "curl"])
+@pytest.mark.parametrize("name", HOSTILE_CLIENTS)
+async def test_a_client_whose_name_and_id_are_hostile_is_granted_its_role_and_nothing_else_happens(
+    keycloak: Keycloak, tmp_path: Path, name: str, by_curl: bool, looked_up: bool
+) -> None:
+    client_id, internal_id = HOSTILE_CLIENTS[name]
+    async with laboratory(keycloak, tmp_path) as lab:
+        client = await lab.make_client(clientId=client_id, id=internal_id, fullScopeAllowed=False)
+        async with lab.proxy(await lab.make_inspector() if looked_up else None) as proxy:
+            attempt = Attempt(method="GET", path=f"/admin/realms/{lab.realm}/users", token=await lab.token(client))
+            fix = (await lab.send(proxy, attempt)).explanation["fixes"][0]
+            assert len(fix["kcadm"]) == 2
+            await (lab.carry_out_by_curl(fix["curl"]) if by_curl else lab.carry_out(fix["kcadm"]))
+            attempt.token = await lab.token(client)
+            assert (await lab.send(proxy, attempt)).status == 200
+    assert _left_behind(tmp_path) == []
+
+
 async def test_the_fix_by_curl_works_as_well(keycloak: Keycloak, tmp_path: Path) -> None:
     async with laboratory(keycloak, tmp_path) as lab:
         client = await lab.make_client(fullScopeAllowed=False)

@@ -43,6 +43,31 @@ def test_a_denial_can_be_opened_by_its_id_with_all_that_is_known() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["kcadm.sh " + "x" * 20_000, f"kcadm.sh --uusername {'password=abcdef'}", "kcadm.sh --uid eyJhbGciOiJub25lIn0.eyJhIjoxfQ."],
+    ids=["long", "like a password", "like a token"],
+)
+def test_a_command_is_kept_whole_or_not_at_all(line: str) -> None:
+    found_in = store()
+    cured = replace(explanation().fixes[0], kcadm=("kcadm.sh a", line), curl=("curl a",), terraform=line)
+    add(found_in, "d-1", fixes=(cured,))
+    found = found_in.find("d-1")
+    assert found is not None
+    (kept,) = found["explanation"]["fixes"]
+    assert (kept["kcadm"], kept["curl"], kept["terraform"]) == ([], ["curl a"], None)
+
+
+def test_the_commands_of_several_roles_are_kept() -> None:
+    lines = tuple(f"curl {'x' * 900}" for _ in range(10))
+    text = "\n".join(lines)
+    found_in = store()
+    add(found_in, "d-1", fixes=(replace(explanation().fixes[0], curl=lines, terraform=text),), evidence=("password=abcdef",))
+    found = found_in.find("d-1")
+    assert found is not None
+    assert (found["explanation"]["fixes"][0]["curl"], found["explanation"]["fixes"][0]["terraform"]) == (list(lines), text)
+
+
 def test_what_was_not_looked_up_is_unknown_and_not_empty() -> None:
     found_in = store()
     add(found_in, "d-1", looked_up=None, requirement=None, caller=Caller(kind=CallerKind.UNREADABLE))

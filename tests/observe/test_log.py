@@ -22,7 +22,8 @@ from kcproxy.observe.log import Log
 from kcproxy.observe.redact import redact_text, redact_value
 from kcproxy.observe.sink import Sink
 from kcproxy.settings.values import LogFormat, LogSettings
-from tests.observe.samples import USERNAME, explanation, record, target
+from tests.hostile_text import ALL_AT_ONCE, unseen
+from tests.observe.samples import USERNAME, caller, explanation, record, target
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI0MiJ9.c2lnbmF0dXJl"
 Written = Callable[[], list[str]]
@@ -113,8 +114,9 @@ def test_a_path_cannot_move_the_cursor_of_a_terminal_nor_start_a_line_of_its_own
     for form in LogFormat:
         log, written = log_of(form)
         log.request(record(target(raw_path='/admin/\x1b[2J\n{"event":"forged"}', realm='x"\r\n')))
-        log.warning("a library\nquotes\u2028 what it got\x1b[2J", answer="\x00\r\nforged")
-        assert all(c.isprintable() for c in "".join(written))
+        log.warning("a library\nquotes\u2028 what it got\x1b[2J", answer="\x00\r\nforged", **{ALL_AT_ONCE: ALL_AT_ONCE})
+        log.denial(explanation(summary=ALL_AT_ONCE, caller=caller(ALL_AT_ONCE)), record(target(realm=ALL_AT_ONCE, raw_path=ALL_AT_ONCE)))
+        assert unseen("".join(written)) == []
 
 
 def test_a_line_that_json_cannot_encode_otherwise_is_still_json() -> None:

@@ -5,10 +5,12 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from kcproxy.observe.observer import LiveObserver
+from tests.hostile_text import ALL_AT_ONCE, unseen
 from tests.observe.samples import caller, fix, record, target
 from tests.proxy.admin_stage import Open, deny, observer, opened, problems
 
@@ -137,6 +139,27 @@ async def test_hostile_names_stay_text(opened: Open, observer: LiveObserver) -> 
         text = await (await client.get(path)).text()
         assert "<script>alert" not in text
         assert "javascript:" not in text
+
+
+_ON_PURPOSE = re.compile(r'<span class="unseen" data-code="U\+[0-9A-F]+">[^<]*</span>|(?:data-text|value)="[^"]*"')
+"""Where a character that cannot be seen is marked as one, or kept for what is copied and sent again."""
+
+
+async def test_no_page_shows_a_character_that_cannot_be_seen(opened: Open, observer: LiveObserver) -> None:
+    name = ALL_AT_ONCE
+    commands = replace(fix(), summary=name, console=(name,), kcadm=(name,), curl=(name,), terraform=name, warning=name)
+    deny(
+        observer, target=target(realm=name, raw_path=f"/{name}"), caller=caller(name, roles={"realm-management": (name,)}, realm=name),
+        summary=name, evidence=(name,), missing=(name,), hints=(name,), fixes=(commands,),
+    )  # fmt: skip
+    client = await opened()
+    asked = {"path": f"/admin/realms/{name}", "method": "GET", "token": "", "status": ""}
+    answers = [await client.get(path) for path in ("/", "/denials/d-1", f"/?q={quote(name)}", f"/roles?q={quote(name)}")]
+    for answer in (*answers, await client.post("/explain", data=asked, headers={"Origin": str(client.make_url("/")).rstrip("/")})):
+        assert answer.status < 500
+        assert unseen(_ON_PURPOSE.sub("", await answer.text()).replace("\n", "")) == [], answer.url
+    for path in ("/api/denials", "/api/denials/d-1"):
+        assert (await (await client.get(path)).read()).isascii()
 
 
 async def test_what_cannot_be_encoded_breaks_no_page(opened: Open, observer: LiveObserver) -> None:

@@ -15,6 +15,7 @@ from kcproxy.model import Cause, Confidence
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.proxy import admin
 from kcproxy.settings.values import AddressSettings, Secret, Settings
+from tests.hostile_text import unseen
 from tests.observe.samples import caller, fix, record, target
 from tests.proxy.admin_browser import CHROMIUM, UPSTREAM, NewPage, address, app_of, browser, live, needs_chromium, new_page
 from tests.proxy.admin_stage import deny, observer
@@ -127,6 +128,22 @@ async def test_hostile_names_stay_text_live_too(address: str, observer: LiveObse
     assert HOSTILE in await page.locator("h1").inner_text()
     assert await page.locator("img").count() == 0
     assert (await page.title()).endswith("· kcproxy")
+
+
+async def test_what_cannot_be_seen_is_shown_live_as_on_a_page_that_was_just_opened(
+    address: str, observer: LiveObserver, new_page: NewPage
+) -> None:
+    page = await new_page()
+    await live(page, address)
+    everything = "".join(chr(point) for point in (*range(0x300), *range(0x2000, 0x2070), 0x3000, 0xFE0F, 0xFEFF, 0xE0041, 0xE0101))
+    deny(observer, caller=caller(everything), target=target(realm=everything))
+    await page.locator("[data-group]:visible").first.wait_for()
+    shown = [await page.locator(f'[data-field="{field}"]').first.text_content() for field in ("who", "realm", "summary")]
+    await page.reload()
+
+    assert shown == [await page.locator(f'[data-field="{field}"]').first.text_content() for field in ("who", "realm", "summary")]
+    assert "⟨U+202E⟩" in (shown[0] or "")
+    assert unseen("".join(text or "" for text in shown)) == []
 
 
 async def test_it_works_by_keyboard_alone(address: str, observer: LiveObserver, new_page: NewPage) -> None:

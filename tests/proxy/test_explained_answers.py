@@ -14,6 +14,7 @@ from kcproxy.model import Answer, Cause, Detail, Explanation, RequestFacts
 from kcproxy.proxy.explaining import LiveExplainer
 from kcproxy.proxy.facts import decoded
 from kcproxy.settings import ExplainSettings
+from tests.hostile_text import ALL_AT_ONCE, unseen
 from tests.proxy.servers import Events, Message, RecordingUpstream, Running, running_proxy
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -70,6 +71,18 @@ async def test_a_403_says_which_role_is_missing(explaining: Running, upstream: R
     assert (answer.value("www-authenticate") or b"").startswith(b'Bearer error="insufficient_scope"')
     explanation = explaining.events.denials[0]
     assert (await explaining.settled(1))[0].denial_id == explanation.id
+
+
+async def test_names_that_cannot_be_seen_are_escapes_in_the_body_and_exact_in_its_values(
+    explaining: Running, upstream: RecordingUpstream
+) -> None:
+    name = ALL_AT_ONCE
+    refusing(upstream, body=json.dumps({"error": "HTTP 403 Forbidden", "own": "\ud800\u202e\x9b"}).encode())
+    for accept in ((), ("Accept: application/problem+json",)):
+        answer = await explaining.get(USERS, bearer(azp=name, preferred_username=name), *accept)
+        body = json.loads(answer.body)
+        assert unseen(answer.body.decode()) == []
+        assert (body["explanation"]["caller"]["clientId"], body["own"]) == (name, "\ud800\u202e\x9b")
 
 
 async def test_every_header_and_field_of_keycloaks_own_stays(explaining: Running, upstream: RecordingUpstream) -> None:

@@ -18,6 +18,9 @@ Standard output is the result and nothing else; everything that is said about it
 JSON document. Colour is used only on a terminal, and not with `NO_COLOR`. Tokens and secrets are never arguments: they come from
 files, from standard input (`-`) or from the environment. `kcproxy COMMAND --help` shows what stands here.
 
+Names come from tokens, from Keycloak and from the command line. What cannot be seen in them is shown by its code point, as `⟨U+001B⟩`; in JSON it is an
+escape, and the value is exact. Printed commands hold no such character: `"$(printf '\\033')"` stands for it.
+
 `kcproxy completion SHELL` prints a completion script for bash, zsh or fish.
 
 ## Exit codes
