@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from kcproxy.explain.unwritable import Unwritable, has_lone_surrogate
 from kcproxy.visible import is_visible
 
+_PLAIN = re.compile(r"[A-Za-z0-9 ._-]*\Z")
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
 """All that HCL has but ``\\uNNNN`` and ``\\UNNNNNNNN``; JSON's ``\\b``, ``\\f`` and surrogate pairs are none."""
 
 
 def string(value: str) -> str:
     """A literal, in quotes, that HCL reads as exactly this text. Unwritable for lone surrogates. Terraform itself normalises texts to NFC."""
+    if _PLAIN.match(value):
+        return f'"{value}"'
     if has_lone_surrogate(value):
         raise Unwritable("half a character cannot stand in a string of HCL")
     literal = "".join(map(_character, value))

@@ -38,10 +38,10 @@ class Part:
 
 def word(value: str) -> Part:
     """A word that a shell reads as exactly this text. Unwritable for U+0000, which no argument can hold, and lone surrogates."""
-    if "\0" in value or has_lone_surrogate(value):
-        raise Unwritable("no argument of a command can hold this")
     if _PLAIN.match(value):
         return Part(value)
+    if "\0" in value or has_lone_surrogate(value):
+        raise Unwritable("no argument of a command can hold this")
     # `!` is expanded by interactive shells between double quotes, in which this word may come to stand.
     if is_visible(value) and "!" not in value:
         return Part("'" + value.replace("'", "'\"'\"'") + "'")

@@ -7,6 +7,7 @@ from kcproxy.explain.unwritable import Unwritable, has_lone_surrogate
 
 _WEB_ADDRESS = re.compile(r"https?://[A-Za-z0-9._~%!$&'()*+,;=:@/?#\[\]-]+\Z")
 """What may be the beginning of a link: a web address, in the characters of a URL alone."""
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]+\Z")
 _DOT_SEGMENTS = frozenset({"", ".", ".."})
 
 
@@ -18,6 +19,8 @@ def segment(value: str) -> str:
     """
     if value in _DOT_SEGMENTS:
         raise Unwritable(f"{value!r} cannot be one segment of a path")
+    if _UNRESERVED.match(value):
+        return value
     if has_lone_surrogate(value):
         raise Unwritable("half a character cannot stand in a URL")
     return quote(value, safe="")
