@@ -96,9 +96,9 @@ async def test_names_that_a_shell_could_misread_are_granted_to_whom_they_belong(
             assert (await lab.send(proxy, attempt)).status == 200
 
 
-HOSTILE_CLIENTS = {
+HOSTILE_CLIENTS = {  # control characters are left to the stub programs: 26.7 takes none in a query
     "substitution": ('it\'s $(touch pwned) "x" !y', "$(touch pwned)"),
-    "control and blank": ("esc\x1b[2J\u202e", "a b;touch pwned&{x}[y]"),
+    "unseen and blank": ("x\u202ey\u200b\u00a0!z", "a b;touch pwned&[y]"),
     "options": ("-x --server=http://evil.test", "-f"),
 }
 
@@ -108,9 +108,17 @@ def _left_behind(folder: Path) -> list[Path]:
     return [*folder.rglob("pwned"), *(place for place in (Path("pwned"),) if place.exists())]
 
 
-@pytest.mark.parametrize("looked_up", [False, True], ids=["alone", "looked up"])
-@pytest.mark.parametrize("by_curl", [False, True], ids=["kcadm", "curl"])
-@pytest.mark.parametrize("name", HOSTILE_CLIENTS)
+@pytest.mark.parametrize(
+    ("name", "by_curl", "looked_up"),
+    [
+        ("substitution", False, True),
+        ("substitution", False, False),
+        ("substitution", True, False),
+        ("unseen and blank", False, True),
+        ("unseen and blank", True, False),
+        ("options", False, True),
+    ],
+)
 async def test_a_client_whose_name_and_id_are_hostile_is_granted_its_role_and_nothing_else_happens(
     keycloak: Keycloak, tmp_path: Path, name: str, by_curl: bool, looked_up: bool
 ) -> None:
