@@ -38,8 +38,8 @@ class Program(click.Group):
             sys.exit(Exit.FAILED)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """As click does it; what is wrong with the words is told in words that can be seen."""
-        with _told_visibly():
+        """As click does it; its errors hold only characters that can be seen."""
+        with _visible_errors():
             return super().make_context(*args, **kwargs)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -68,7 +68,7 @@ class Program(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; errors of our own go to standard error, without a traceback."""
         try:
-            with _told_visibly():
+            with _visible_errors():
                 result: object = super().invoke(ctx)
         except SettingsError as error:
             report(error)
@@ -80,7 +80,7 @@ class Program(click.Group):
 
 
 @contextmanager
-def _told_visibly() -> Iterator[None]:
+def _visible_errors() -> Iterator[None]:
     """Click repeats words of the command line in its errors as they came."""
     try:
         yield

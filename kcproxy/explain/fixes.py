@@ -74,7 +74,7 @@ def grant(situation: Situation, verdict: Verdict, console_base: str | None) -> t
 
 
 def _fix(situation: Situation, summary: str, roles: RoleSet, forms: Forms, *, console: tuple[str, ...], console_url: str | None) -> Fix:
-    """The fix in all its forms, with what has to happen besides, and what to mind."""
+    """The fix in all its forms, with what else has to happen, and its warning."""
     left_out = LEFT_OUT if forms.left_out else None
     return Fix(
         summary=sentence(summary + new_token_clause(situation)),

@@ -15,7 +15,7 @@ from kcproxy.visible import is_visible
 MAX_LINE_BYTES = 4000
 """A terminal without line editing takes no longer line than 4096 bytes (N_TTY of Linux), and would cut a longer one."""
 
-# No first `=`, which zsh takes for a command's path, and no first `-`, so that options are told apart at a glance.
+# No first `=`, which zsh takes for a command's path, and no first `-`, so that no value looks like an option.
 _PLAIN = re.compile(r"[A-Za-z0-9_@%+:,./][A-Za-z0-9_@%+=:,./-]*\Z")
 _PLAIN_INSIDE = re.compile(r"[A-Za-z0-9_.%/-]+\Z")
 _PRINTED = re.compile(r"[A-Za-z0-9 _@+=:,./#()*;<>?\[\]^{|}~&-]|[^\x00-\x7f]")

@@ -78,10 +78,10 @@ def test_explain_with_a_hostile_token(token: str, path: str, status: tuple[str, 
 def test_explain_gives_a_hostile_name_exactly_as_json(token: str) -> None:
     done = clean(run("explain", "GET", PATHS[0], "--token-file", token, "--json"))
 
-    told = json.loads(done.stdout)["explanation"]
-    assert told["caller"]["clientId"] == WILD
-    assert WILD in told["caller"]["roles"]
-    assert visible(WILD)[:150] in told["summary"]
+    found = json.loads(done.stdout)["explanation"]
+    assert found["caller"]["clientId"] == WILD
+    assert WILD in found["caller"]["roles"]
+    assert visible(WILD)[:150] in found["summary"]
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_check_of_hostile_settings_with_a_hostile_server(tmp_path: Path, strange
         assert SERVED in [item["value"] for item in json.loads(done.stdout)["settings"]]
 
 
-def test_problems_of_settings_are_told_one_a_line(tmp_path: Path) -> None:
+def test_each_problem_of_the_settings_has_a_line_of_its_own(tmp_path: Path) -> None:
     file = tmp_path / "kcproxy.toml"
     file.write_text(
         'upstream.url = "http://x"\nlisten = "a\\u001b\\nb"\n"c\\u202e\\nd" = 1\n[log]\nlevel = "e\\u0085f"\n', encoding="utf-8"
@@ -288,10 +288,10 @@ def hostile_step() -> Step:
         server=WILD, method="GET", path=f"/{SHORT}", bearer=WILD, status=403, reason=SHORT, headers={"Location": SHORT, "Kcproxy-Cause": SHORT}, body=body
     )  # fmt: skip
     fix = {"summary": WILD, "kcadm": [f"kcadm.sh --x '{WILD}' --y {'y' * 200}"], "warning": WILD}
-    told = {"cause": SHORT, "summary": WILD, "required": {"client": WILD}, "missing": [WILD], "evidence": [WILD], "fixes": [fix]}
+    found = {"cause": SHORT, "summary": WILD, "required": {"client": WILD}, "missing": [WILD], "evidence": [WILD], "fixes": [fix]}
     ran = CommandRun(line=f"kcadm.sh {WILD}", program=WILD, exit_code=1, output=WILD)
     checks = [Check(ok=False, says=WILD), Check(ok=True, says=SHORT)]
-    return Step(title=WILD, exchanges=[exchange], explanation=told, command=ran, note=WILD, checks=checks, attempt=True)
+    return Step(title=WILD, exchanges=[exchange], explanation=found, command=ran, note=WILD, checks=checks, attempt=True)
 
 
 @pytest.mark.parametrize("audience", [Terminal, Collected])
@@ -308,7 +308,7 @@ def test_demo_shows_hostile_answers_visibly(audience: type[Terminal | Collected]
         assert json.loads(shown)["steps"][0]["command"]["output"] == WILD
 
 
-def test_serve_tells_problems_and_notes_visibly(tmp_path: Path) -> None:
+def test_serve_shows_problems_and_notes_visibly(tmp_path: Path) -> None:
     file = tmp_path / "x\x1b[2J\u202e.toml"
     file.write_text('listen = "\\u001b"\n', encoding="utf-8")
     done = process("serve", "--config", str(file), "--workers", "2")

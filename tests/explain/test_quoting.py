@@ -154,7 +154,7 @@ def test_a_string_of_hcl_is_parsed_as_what_it_was(value: str) -> None:
     except Unwritable:
         assert any("\ud800" <= character <= "\udfff" for character in value)
         return
-    # HCL's own strings are in NFC, whatever is written.
+    # HCL normalises every string to NFC.
     assert pygohcl.loads(f"v = {literal}\n")["v"] == unicodedata.normalize("NFC", value)
     assert is_visible(literal)
 

@@ -66,11 +66,11 @@ async def found(documents: dict[str, Any], caller: Caller, answer: Answer, token
 
 
 def explained(caller: Caller, answer: Answer, facts: Facts | None) -> Explanation:
-    told = explain(
+    shown = explain(
         explanation_id="1", request=refusal(), caller=caller, answer=answer, catalog=TABLE, facts=facts, now_epoch_seconds=NOW
     )  # fmt: skip
-    assert told is not None
-    return told
+    assert shown is not None
+    return shown
 
 
 def changed(documents: dict[str, Any], wrong: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -105,8 +105,12 @@ async def test_no_field_of_any_answer_can_break_a_look_up(wrong: Any) -> None:
     for where, documents in changed(WHOLE, wrong):
         for caller, answer, token in ((caller_of(), FORBIDDEN, None), (caller_of(), UNAUTHORIZED, signed())):
             facts, asked = await found(documents, caller, answer, token)
-            told = explained(caller, answer, facts)
-            texts = [told.summary, *told.verdict.evidence, *(text for fix in told.fixes for text in (*fix.kcadm, *fix.curl, *fix.console))]
+            shown = explained(caller, answer, facts)
+            texts = [
+                shown.summary,
+                *shown.verdict.evidence,
+                *(text for fix in shown.fixes for text in (*fix.kcadm, *fix.curl, *fix.console)),
+            ]
             assert [text for text in texts if unseen(text)] == [], where
             assert [path for path in asked if not path.startswith((_DEMO, "/realms/demo/")) or "/../" in path or path.endswith("/..")] == []
 
@@ -123,8 +127,8 @@ async def test_what_is_printed_of_hostile_look_ups_runs_nothing_but_what_it_says
         for caller in (caller_of(bare=True), caller_of(username="jane", sid="s-1", bare=True), caller_of(sub=None, sid="s-1", bare=True)):
             facts, _ = await found(named(name), caller, FORBIDDEN)
             assert facts is not None, name
-            told = explained(caller, FORBIDDEN, facts)
-            scripts |= {lines: name for fix in told.fixes for lines in (fix.kcadm, fix.curl) if lines}
+            shown = explained(caller, FORBIDDEN, facts)
+            scripts |= {lines: name for fix in shown.fixes for lines in (fix.kcadm, fix.curl) if lines}
     ran = dict(zip(scripts.items(), shells.run(shell, list(scripts)), strict=True))
 
     assert [(where, done) for where, done in ran.items() if not done.is_harmless] == []
