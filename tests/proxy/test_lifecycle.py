@@ -71,12 +71,15 @@ async def start(config: Path, log: Path) -> asyncio.subprocess.Process:
 
 @asynccontextmanager
 async def served(
-    upstream: RecordingUpstream, folder: Path, more: str = "", *, tail: str = "", carrier: str = "pool"
+    upstream: RecordingUpstream, folder: Path, more: str = "", *, tail: str = "", carrier: str = "pool", https: str = ""
 ) -> AsyncIterator[Served]:
+    """``https``: settings of an upstream with TLS on the same port."""
     port, admin_port = free_port(), free_port()
     config, log = folder / "kcproxy.toml", folder / "log"
     document = configuration(upstream.port, port, admin_port, more) + tail
-    config.write_text(document.replace("[upstream]\n", f'[upstream]\ncarrier = "{carrier}"\n'))
+    if https:
+        document = document.replace(f"http://127.0.0.1:{upstream.port}", f"https://127.0.0.1:{upstream.port}")
+    config.write_text(document.replace("[upstream]\n", f'[upstream]\ncarrier = "{carrier}"\n{https}'))
     process = await start(config, log)
     running = Served(process, port, admin_port, config, log)
     try:
@@ -252,6 +255,19 @@ async def test_a_changed_file_is_taken_and_a_bad_one_refused(upstream: Recording
         assert "kcproxy_config_last_reload_successful 0.0" in metrics
 
 
+async def test_one_edit_is_one_refusal_also_where_a_signal_comes_with_it(upstream: RecordingUpstream, tmp_path: Path) -> None:
+    async with served(upstream, tmp_path) as running:
+        before = running.config.read_text()
+        for number, told_by_signal in enumerate((False, True), start=1):
+            running.config.write_text(before + f"nonsense{number} = true\n")
+            if told_by_signal:
+                running.process.send_signal(signal.SIGHUP)
+            await running.logged("reload_refused", number)
+            await asyncio.sleep(2.5)
+            assert len(running.events("reload_refused")) == number
+        assert 'kcproxy_config_reloads_total{outcome="refused"} 2.0' in (await running.admin("/metrics"))[1]
+
+
 async def test_a_reload_names_every_setting_that_only_a_restart_takes_until_it_has_its_old_value_again(
     upstream: RecordingUpstream, tmp_path: Path
 ) -> None:
@@ -305,6 +321,16 @@ async def test_a_port_in_use_is_exit_code_2_and_says_what_to_do(upstream: Record
     assert f"127.0.0.1:{port}" in said
     assert "in use" in said
     assert "Traceback" not in said
+
+
+async def test_files_that_a_reload_names_are_watched_from_then_on(upstream: RecordingUpstream, tmp_path: Path) -> None:
+    keys = f'[[keys]]\nname = "shop"\nsha256 = "{"0" * 64}"\n'
+    (tmp_path / "keys.toml").write_text(keys)
+    async with served(upstream, tmp_path) as running:
+        running.config.write_text(running.config.read_text() + f'[inbound]\napi_keys_file = "{tmp_path}/keys.toml"\n')
+        await running.logged("reloaded")
+        (tmp_path / "keys.toml").write_text(keys + keys.replace("0", "1"))
+        await running.logged("reloaded", 2)
 
 
 async def test_api_keys_are_read_anew_when_their_file_changes(upstream: RecordingUpstream, tmp_path: Path) -> None:
