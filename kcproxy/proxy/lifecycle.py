@@ -22,6 +22,7 @@ from kcproxy.proxy.assembly import catalog_for, dismantle, plane_of
 from kcproxy.proxy.detection import keep_version, settle_now
 from kcproxy.proxy.forward import Plane
 from kcproxy.proxy.fronts import AdminPort, Front, SupervisorLink
+from kcproxy.proxy.handover import hand_over, keeps_version
 from kcproxy.proxy.inbound_tls import InboundTls, read_tls
 from kcproxy.proxy.lane import Lane
 from kcproxy.proxy.listener import Listener
@@ -222,12 +223,10 @@ class Process:
         return [_outside(name) for name in names if _value(settings, name) != _value(self._started, name)]
 
     def _plane_after(self, settings: Settings) -> Plane:
-        """A plane by new settings. What was found out about the server stays, where it is the same server, and is looked into again."""
-        old = self.service.plane
-        same = settings.upstream.url == old.settings.upstream.url and settings.explain.keycloak_version is None
-        plane = plane_of(settings, self.observer, old.catalog if same else None)
-        if same:
-            plane.version = old.version
+        """A plane by new settings, with what is kept of the one in use. What is known about the server is looked into again."""
+        before = self.service.plane
+        plane = plane_of(settings, self.observer, before.catalog if keeps_version(before.settings, settings) else None)
+        hand_over(before, plane)
         return plane
 
     async def _drain(self, listener: Listener, server: ProxyServer) -> None:
