@@ -7,6 +7,7 @@ bind ─▶ listen ─▶ ready ─▶ SIGHUP or changed file: new plane, old on
 import asyncio
 import gc
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator
@@ -55,6 +56,7 @@ def run(settings: Settings, *, reload: Reload | None = None, watched: WatchedFil
 
     ``reload`` reads the settings again (SettingsError: the old ones stay); it is called on SIGHUP and when one of ``watched`` changes.
     """
+    os.umask(0o077)  # whatever is written is for this user; a Unix socket has a mode of its own
     if settings.workers > 1:
         return _run_workers(settings, reload, watched)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -150,6 +152,8 @@ class Process:
             self._listen_to_signals()
             front.tell(())
             observer.log.info("listening", **self._whereabouts(catalog))
+            if self._end is None:
+                observer.noted(self.settings.notes)
             _settle_memory()
             self._start(keep_version(lambda: self.service.plane, self._tell_version))
             await self._stop.wait()
@@ -200,6 +204,8 @@ class Process:
         self._listener.use(tls)
         old = self.service.swap(plane)
         self._start(settle_now(plane))
+        if self._end is None:
+            self.observer.noted([note for note in settings.notes if note not in self.settings.notes])
         self.settings = settings
         if self._watched is not None:
             self._watched.follow(settings)

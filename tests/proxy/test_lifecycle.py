@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -282,6 +283,44 @@ async def test_a_reload_names_every_setting_that_only_a_restart_takes_until_it_h
         assert (await running.logged("reloaded", 2))["needs_restart"] == ["log.level", "history.max_denials", "limits.head_timeout_seconds"]
         running.config.write_text(before)
         assert (await running.logged("reloaded", 3))["needs_restart"] == []
+
+
+async def test_files_that_others_can_change_are_in_the_log_and_the_own_ones_are_tightened(
+    upstream: RecordingUpstream, tmp_path: Path
+) -> None:
+    secret, history = tmp_path / "secret", tmp_path / "history"
+    for file, mode in ((secret, 0o602), (history, 0o644)):
+        file.write_text("s3cret" if file is secret else "")
+        file.chmod(mode)
+    tail = f'[[accounts]]\nrealms = ["demo"]\nclient_id = "a"\nclient_secret_file = "{secret}"\n[history]\npath = "{history}"\n'
+    async with served(upstream, tmp_path, tail=tail) as running:
+        await running.logged("settings_note", 2)
+        notes = [event["note"] for event in running.events("settings_note")]
+        assert [f"can write to {secret} (mode 0602); chmod go-w" in notes[0], f"others can read {history}" in notes[1]] == [True, True]
+        assert (await running.logged("history_tightened"))["files"] == [str(history)]
+        assert [file.stat().st_mode & 0o777 for file in (history, tmp_path / "history-wal")] == [0o600] * 2
+        running.process.send_signal(signal.SIGHUP)
+        await running.logged("reloaded")
+        secret.chmod(0o622)
+        running.process.send_signal(signal.SIGHUP)
+        await running.logged("reloaded", 2)
+        await running.logged("settings_note", 3)
+        assert len(running.events("settings_note")) == 3, "a note is told once"
+
+
+@pytest.mark.parametrize("where", ["history", "listen"])
+async def test_a_link_in_place_of_a_file_of_its_own_is_exit_code_2(upstream: RecordingUpstream, tmp_path: Path, where: str) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("precious")
+    link.symlink_to(target)
+    config, log = tmp_path / "kcproxy.toml", tmp_path / "log"
+    document = configuration(upstream.port, free_port(), free_port()) + (f'[history]\npath = "{link}"\n' if where == "history" else "")
+    config.write_text(re.sub('listen = "[^"]*"', f'listen = "unix:{link}"', document, count=1) if where == "listen" else document)
+    process = await start(config, log)
+    assert await asyncio.wait_for(process.wait(), START_SECONDS) == 2
+    assert f"{link} is a symbolic link" in log.read_text()
+    assert "Traceback" not in log.read_text()
+    assert target.read_text() == "precious"
 
 
 async def test_a_unix_socket_serves_and_is_removed_at_the_end(upstream: RecordingUpstream, tmp_path: Path) -> None:
