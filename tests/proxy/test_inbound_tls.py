@@ -245,3 +245,23 @@ async def test_several_workers_all_take_it(upstream: RecordingUpstream, pki: Pki
         pki.mounted.swap(pki.files(pki.staying))
         await running.logged("reloaded", 2)
         assert [await refused(running, leaving) for _ in range(12)] == [True] * 12
+
+
+async def test_other_files_are_taken_too_and_switching_tls_off_takes_a_restart(upstream: RecordingUpstream, pki: Pki) -> None:
+    """Without accounts: with them, a change of these settings is refused as a whole."""
+    staying, leaving = (pki.client(authority.sign(f"client-{number}")) for number, authority in enumerate((pki.staying, pki.leaving)))
+    upstream.react = react
+    async with served(upstream, pki.folder, tail=pki.settings) as running, connected(running, leaving) as old:
+        document = running.config.read_text()
+        other = Mounted(pki.folder / "other", pki.files(pki.staying))
+        running.config.write_text(document.replace(str(pki.mounted.folder), str(other.folder)))
+        assert (await running.logged("reloaded"))["needs_restart"] == []
+        assert await old.ended()
+        assert [await refused(running, staying), await refused(running, leaving)] == [False, True]
+        other.swap(pki.files(pki.staying, pki.leaving))
+        await running.logged("reloaded", 2)
+        assert not await refused(running, leaving)
+        running.config.write_text(document.replace(pki.settings, ""))
+        names = ["tls_certificate_file", "tls_key_file", "tls_client_ca_file"]
+        assert (await running.logged("reloaded", 3))["needs_restart"] == [f"inbound.{name}" for name in names]
+        assert not await refused(running, staying)
