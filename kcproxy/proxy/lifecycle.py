@@ -6,13 +6,14 @@ bind ─▶ listen ─▶ ready ─▶ SIGHUP or changed file: new plane, old on
 
 import asyncio
 import gc
-import logging
 import os
 import signal
 import socket
+import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from functools import reduce
+from pathlib import Path
 from typing import Any, cast
 
 from kcproxy.catalog import Catalog
@@ -33,8 +34,6 @@ from kcproxy.proxy.service import ProxyService
 from kcproxy.proxy.sockets import listening_socket
 from kcproxy.proxy.workers import Supervisor, fork_workers
 from kcproxy.settings import Settings
-
-log = logging.getLogger("kcproxy.proxy")
 
 Reload = Callable[[], Settings]
 
@@ -195,17 +194,14 @@ class Process:
         """Read the settings again and serve by them; where they cannot be used, say so and go on as before."""
         try:
             settings, tls, plane = self._read_again()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - also a bug must not end the watching of files
             self.observer.settings_reloaded(successful=False)
             self.observer.log.error("reload_refused", problems=list(_problems(error)))  # noqa: TRY400 - the problems say it all
-            if not isinstance(error, KcproxyError | OSError):
-                log.exception("settings could not be read again")  # a bug; what is watched goes on being watched
             return
         self._listener.use(tls)
         old = self.service.swap(plane)
         self._start(settle_now(plane))
-        if self._end is None:
-            self.observer.noted([note for note in settings.notes if note not in self.settings.notes])
+        self.observer.noted([note for note in settings.notes if note not in self.settings.notes])
         self.settings = settings
         if self._watched is not None:
             self._watched.follow(settings)
@@ -287,10 +283,12 @@ async def _until(done: Callable[[], bool], deadline: float) -> None:
 
 
 def _problems(error: Exception) -> Iterator[str]:
-    """Why a reload was refused. Of an unexpected error only its kind: its text could be anything."""
+    """Why a reload was refused. Of an unexpected error only its kind and its place: its text could be what stands in a file of secrets."""
     if isinstance(error, SettingsError):
         yield from error.problems
     elif isinstance(error, KcproxyError | OSError):
         yield str(error)
     else:
-        yield f"the settings could not be read again ({type(error).__name__}); the log says more"
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(frame.filename).name}:{frame.lineno}"
+        yield f"the settings could not be read again: {type(error).__name__} at {place}; this is a bug of kcproxy's, please report it"

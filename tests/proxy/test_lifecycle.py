@@ -14,11 +14,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import aiohttp
 import pytest
 
+from kcproxy.observe.observer import LiveObserver
+from kcproxy.proxy.lifecycle import Process
+from kcproxy.settings import Settings, UpstreamSettings
 from tests.keycloak.certificates import Authority, Pair
 from tests.ports import free_port
 from tests.proxy.servers import OK, Message, RecordingUpstream, read_answer, read_head
@@ -267,6 +271,21 @@ async def test_one_edit_is_one_refusal_also_where_a_signal_comes_with_it(upstrea
             await asyncio.sleep(2.5)
             assert len(running.events("reload_refused")) == number
         assert 'kcproxy_config_reloads_total{outcome="refused"} 2.0' in (await running.admin("/metrics"))[1]
+
+
+def test_a_bug_in_reading_is_a_refusal_that_ends_nothing_and_quotes_nothing() -> None:
+    def broken() -> Settings:
+        raise ValueError("s3cret-s3cret")
+
+    told: list[Any] = []
+    process = Process(Settings(upstream=UpstreamSettings(scheme="http", host="localhost", port=8080)), reload=broken)
+    log = SimpleNamespace(error=lambda event, problems: told.append((event, problems)))
+    process.observer = cast("LiveObserver", SimpleNamespace(log=log, settings_reloaded=lambda *, successful: told.append(successful)))
+    process.reload()
+    outcome, (event, (problem,)) = told
+    assert (outcome, event) == (False, "reload_refused")
+    assert problem.startswith("the settings could not be read again: ValueError at test_lifecycle.py:")
+    assert "s3cret" not in problem
 
 
 async def test_a_reload_names_every_setting_that_only_a_restart_takes_until_it_has_its_old_value_again(
