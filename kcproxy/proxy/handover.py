@@ -1,6 +1,6 @@
 """What a reload keeps of the plane before, and what it forgets.
 
-The table of all that lives longer than a request, and what becomes of it, stands in docs/reload.md.
+docs/reload.md has the table of all state that outlasts a request, and what a reload does with it.
 
 A kept token serves until shortly before it expires, or until Keycloak refuses it. Where the content of the account's secret, key or assertion
 changed, a new token is fetched beside it, at once; if that fails, nothing is lost but that request to the token endpoint. An account that is

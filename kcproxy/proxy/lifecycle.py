@@ -55,7 +55,7 @@ def run(settings: Settings, *, reload: Reload | None = None, watched: WatchedFil
 
     ``reload`` reads the settings again (SettingsError: the old ones stay); it is called on SIGHUP and when one of ``watched`` changes.
     """
-    os.umask(0o077)  # whatever is written is for this user; a Unix socket has a mode of its own
+    os.umask(0o077)  # files that are written are for this user; a Unix socket has a mode of its own
     if settings.workers > 1:
         return _run_workers(settings, reload, watched)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:

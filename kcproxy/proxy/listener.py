@@ -109,4 +109,4 @@ class Listener:
         try:
             await loop.connect_accepted_socket(self._server, connection, ssl=self.context, ssl_handshake_timeout=seconds)
         except (OSError, EOFError):
-            return  # whoever breaks off, is too slow or shows no certificate that counts; TLS has told them as far as it can
+            return  # the client broke off, was too slow or has no certificate that counts; TLS has sent its alert

@@ -22,7 +22,7 @@ class WatchedFiles:
         self._known = stamps(files(settings))
 
     def reading(self) -> None:
-        """They are about to be read, whatever the reason: what they hold now is no change any more."""
+        """They are about to be read, for any reason: what they hold now is no change any more."""
         self._known = stamps(tuple(self._known))
 
     def follow(self, settings: Settings) -> None:

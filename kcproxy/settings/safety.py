@@ -1,4 +1,4 @@
-"""Who besides the operator can change a file: by the modes and owners of the file, and of every directory and link on the way to it."""
+"""Who other than the operator can change a file: by the modes and owners of the file, and of every directory and link on the way to it."""
 
 import os
 import pwd

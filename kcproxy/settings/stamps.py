@@ -1,10 +1,10 @@
-"""Whether the content of a file is still the one that was read: told by the file's stamp, without reading it again."""
+"""Whether the content of a file is still the one that was read: by the file's stamp, without reading it again."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 Stamp = tuple[int, ...] | None
-"""What tells one content of a file from the next; None where there is no such file."""
+"""What distinguishes one content of a file from the next; None where there is no such file."""
 
 
 def stamp(file: Path) -> Stamp:

@@ -32,7 +32,7 @@ class Secret:
         return self._literal or ""
 
     def __eq__(self, other: object) -> bool:
-        """Whether both come from the same place: the same file, whatever it holds, or the same literal."""
+        """Whether both come from the same place: the same file, with any content, or the same literal."""
         if not isinstance(other, Secret):
             return NotImplemented
         return self.path == other.path and hmac.compare_digest((self._literal or "").encode(), (other._literal or "").encode())

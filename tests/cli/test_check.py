@@ -198,7 +198,7 @@ async def test_the_health_probe_asks_the_admin_port(unused_port: int) -> None:
     assert (code, document["reason"]) == (Exit.FAILED, "503: draining")
 
 
-def test_files_that_others_can_change_or_read_are_told_without_asking_anybody(tmp_path: Path) -> None:
+def test_files_that_others_can_change_or_read_are_reported_offline(tmp_path: Path) -> None:
     secret, history = tmp_path / "secret", tmp_path / "history"
     for file, mode in ((secret, 0o622), (history, 0o644), (tmp_path / "history-wal", 0o640)):
         file.write_text("s3cret")

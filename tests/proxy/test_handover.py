@@ -23,7 +23,7 @@ UNUSABLE_SECONDS = TOKEN_SECONDS * 0.8
 
 
 class Granting:
-    """Tokens ``t1``, ``t2``, … for whoever shows the right secret; users for whoever brings one of them."""
+    """Tokens ``t1``, ``t2``, … for the right secret; users for a request with one of them."""
 
     def __init__(self, right: str = "right") -> None:
         self.right = right
@@ -187,7 +187,7 @@ def test_secrets_are_equal_by_where_they_come_from() -> None:
     assert literal == Secret("s3cret")
     assert file == Secret(path=Path("/a"))
     assert len({literal, Secret("s3cret"), Secret("other"), file, Secret(path=Path("/a")), Secret(path=Path("/b"))}) == 4
-    assert hash(literal) == hash(Secret("other")), "the hash tells something of the secret"
+    assert hash(literal) == hash(Secret("other")), "the hash depends on the secret"
     assert literal != "s3cret"
 
 

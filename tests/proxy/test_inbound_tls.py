@@ -15,7 +15,8 @@ import pytest
 from tests.deploy.mounted import Mounted
 from tests.keycloak.certificates import Authority, Pair
 from tests.proxy.servers import OK, Message, RecordingUpstream, read_answer
-from tests.proxy.test_inbound_process import account, authorizations, react, told
+from tests.proxy.test_inbound_process import account, authorizations, react
+from tests.proxy.test_inbound_process import told as outcome
 from tests.proxy.test_lifecycle import Served, served
 
 USERS = "/admin/realms/demo/users"
@@ -114,13 +115,13 @@ async def refused(running: Served, context: ssl.SSLContext) -> bool:
 async def test_a_withdrawn_authority_opens_neither_a_new_connection_nor_an_old_one(upstream: RecordingUpstream, pki: Pki) -> None:
     leaving, staying = pki.client(pki.leaving.sign("leaving-client")), pki.client(pki.staying.sign("staying-client"))
     async with serving(upstream, pki) as running, connected(running, leaving) as old:
-        assert told(await old.ask()) == (200, None)
+        assert outcome(await old.ask()) == (200, None)
         pki.mounted.swap(pki.files(pki.staying))
         assert (await running.logged("reloaded"))["needs_restart"] == []
         assert await old.ended()
         assert await refused(running, leaving)
         async with connected(running, staying) as new:
-            assert told(await new.ask()) == (200, None)
+            assert outcome(await new.ask()) == (200, None)
         assert running.events("reload_refused") == []
     assert authorizations(upstream) == [INJECTED] * 2
 
@@ -156,7 +157,7 @@ async def test_a_request_in_progress_is_answered_and_then_its_connection_ends(up
         return OK
 
     async with serving(upstream, pki) as running, connected(running, pki.client(pki.leaving.sign("leaving-client"))) as old:
-        assert told(await old.ask()) == (200, None)
+        assert outcome(await old.ask()) == (200, None)
         upstream.react = lambda request: react(request) if request.target.endswith(b"/token") else held(request)
         old.writer.write(REQUEST)
         await asyncio.wait_for(arrived.wait(), 10)
@@ -178,7 +179,7 @@ async def test_a_request_whose_body_is_still_coming_gets_no_token_any_more(upstr
         pki.mounted.swap(pki.files(pki.staying))
         await running.logged("reloaded")
         old.writer.write(b"}")
-        assert told(await asyncio.wait_for(read_answer(old.reader), 10)) == (401, b"certificate-withdrawn")
+        assert outcome(await asyncio.wait_for(read_answer(old.reader), 10)) == (401, b"certificate-withdrawn")
         assert await old.ended()
     assert authorizations(upstream) == []
 
@@ -186,29 +187,29 @@ async def test_a_request_whose_body_is_still_coming_gets_no_token_any_more(upstr
 async def test_a_renewed_certificate_is_shown_to_new_connections_and_the_old_ones_stay(upstream: RecordingUpstream, pki: Pki) -> None:
     client = pki.client(pki.staying.sign("staying-client"))
     async with serving(upstream, pki) as running, connected(running, client) as old:
-        assert told(await old.ask()) == (200, None)
+        assert outcome(await old.ask()) == (200, None)
         first = old.certificate
         pki.mounted.swap(pki.files(pki.leaving, pki.staying))
         await running.logged("reloaded")
         running.process.send_signal(signal.SIGHUP)
         await running.logged("reloaded", 2)
         async with connected(running, client) as new:
-            assert told(await new.ask()) == (200, None)
+            assert outcome(await new.ask()) == (200, None)
             assert new.certificate != first
-        assert told(await old.ask()) == (200, None)
+        assert outcome(await old.ask()) == (200, None)
 
 
 async def test_an_added_authority_opens_the_port_and_closes_no_connection(upstream: RecordingUpstream, pki: Pki) -> None:
     added = Authority(pki.folder, "added")
     async with serving(upstream, pki) as running, connected(running, pki.client(pki.staying.sign("staying-client"))) as old:
         newcomer = pki.client(added.sign("newcomer"))
-        assert told(await old.ask()) == (200, None)
+        assert outcome(await old.ask()) == (200, None)
         assert await refused(running, newcomer)
         pki.mounted.swap(pki.files(pki.staying, pki.leaving, added))
         await running.logged("reloaded")
         async with connected(running, newcomer) as new:
-            assert told(await new.ask()) == (200, None)
-        assert told(await old.ask()) == (200, None)
+            assert outcome(await new.ask()) == (200, None)
+        assert outcome(await old.ask()) == (200, None)
 
 
 @pytest.mark.parametrize(
@@ -225,13 +226,13 @@ async def test_a_broken_file_is_refused_with_the_reason_and_the_old_one_stays(
 ) -> None:
     client = pki.client(pki.leaving.sign("leaving-client"))
     async with serving(upstream, pki) as running, connected(running, client) as old:
-        assert told(await old.ask()) == (200, None)
+        assert outcome(await old.ask()) == (200, None)
         pki.mounted.swap(pki.files(pki.staying) | broken)
         problems = (await running.logged("reload_refused"))["problems"]
         assert any(said.format(pki.mounted / "ca.crt") in problem for problem in problems), problems
         async with connected(running, client) as new:
-            assert told(await new.ask()) == (200, None)
-        assert told(await old.ask()) == (200, None)
+            assert outcome(await new.ask()) == (200, None)
+        assert outcome(await old.ask()) == (200, None)
         pki.mounted.swap(pki.files(pki.staying))
         await running.logged("reloaded")
         assert await refused(running, client)

@@ -263,9 +263,9 @@ async def test_a_changed_file_is_taken_and_a_bad_one_refused(upstream: Recording
 async def test_one_edit_is_one_refusal_also_where_a_signal_comes_with_it(upstream: RecordingUpstream, tmp_path: Path) -> None:
     async with served(upstream, tmp_path) as running:
         before = running.config.read_text()
-        for number, told_by_signal in enumerate((False, True), start=1):
+        for number, with_signal in enumerate((False, True), start=1):
             running.config.write_text(before + f"nonsense{number} = true\n")
-            if told_by_signal:
+            if with_signal:
                 running.process.send_signal(signal.SIGHUP)
             await running.logged("reload_refused", number)
             await asyncio.sleep(2.5)
@@ -277,12 +277,12 @@ def test_a_bug_in_reading_is_a_refusal_that_ends_nothing_and_quotes_nothing() ->
     def broken() -> Settings:
         raise ValueError("s3cret-s3cret")
 
-    told: list[Any] = []
+    events: list[Any] = []
     process = Process(Settings(upstream=UpstreamSettings(scheme="http", host="localhost", port=8080)), reload=broken)
-    log = SimpleNamespace(error=lambda event, problems: told.append((event, problems)))
-    process.observer = cast("LiveObserver", SimpleNamespace(log=log, settings_reloaded=lambda *, successful: told.append(successful)))
+    log = SimpleNamespace(error=lambda event, problems: events.append((event, problems)))
+    process.observer = cast("LiveObserver", SimpleNamespace(log=log, settings_reloaded=lambda *, successful: events.append(successful)))
     process.reload()
-    outcome, (event, (problem,)) = told
+    outcome, (event, (problem,)) = events
     assert (outcome, event) == (False, "reload_refused")
     assert problem.startswith("the settings could not be read again: ValueError at test_lifecycle.py:")
     assert "s3cret" not in problem
@@ -324,7 +324,7 @@ async def test_files_that_others_can_change_are_in_the_log_and_the_own_ones_are_
         running.process.send_signal(signal.SIGHUP)
         await running.logged("reloaded", 2)
         await running.logged("settings_note", 3)
-        assert len(running.events("settings_note")) == 3, "a note is told once"
+        assert len(running.events("settings_note")) == 3, "a note is logged once"
 
 
 @pytest.mark.parametrize("where", ["history", "listen"])

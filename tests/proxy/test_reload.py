@@ -1,4 +1,4 @@
-"""When a change of files is a change: once for each, when they have come to rest, whatever way they are written."""
+"""When a change of files is a change: once for each, when they have come to rest, however they are written."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ SETTINGS = Settings(upstream=UpstreamSettings(scheme="http", host="localhost", p
 
 @dataclass
 class Watching:
-    """What is watched, and how often a change was told."""
+    """What is watched, and how often a change was reported."""
 
     watched: WatchedFiles
     changes: list[int] = field(default_factory=list)
@@ -28,8 +28,8 @@ class Watching:
     def changed(self) -> None:
         self.changes.append(1)
 
-    async def told(self, seconds: float = 10 * LOOK_SECONDS) -> int:
-        """How many changes were told within a while."""
+    async def reported(self, seconds: float = 10 * LOOK_SECONDS) -> int:
+        """How many changes were reported within a while."""
         await asyncio.sleep(seconds)
         count = len(self.changes)
         self.changes.clear()
@@ -78,24 +78,24 @@ def removed(file: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [rewritten, renamed, moved_away_and_written, same_size_and_time, removed])
-async def test_each_way_to_change_a_file_is_told_once(tmp_path: Path, change: Callable[[Path], None]) -> None:
+async def test_each_way_to_change_a_file_is_reported_once(tmp_path: Path, change: Callable[[Path], None]) -> None:
     file = tmp_path / "file"
     file.write_text("first")
     async with watching(file) as here:
-        assert await here.told() == 0
+        assert await here.reported() == 0
         change(file)
-        assert await here.told() == 1
-        assert await here.told() == 0
+        assert await here.reported() == 1
+        assert await here.reported() == 0
 
 
-async def test_a_swapped_folder_of_kubernetes_is_told_once_for_all_its_files(tmp_path: Path) -> None:
+async def test_a_swapped_folder_of_kubernetes_is_reported_once_for_all_its_files(tmp_path: Path) -> None:
     mounted = Mounted(tmp_path / "mounted", {"a": "1", "b": "1"})
     async with watching(mounted / "a", mounted / "b") as here:
         mounted.swap({"a": "1", "b": "1"})
-        assert await here.told() == 1
+        assert await here.reported() == 1
 
 
-async def test_a_file_that_is_written_in_pieces_is_told_when_it_is_whole(tmp_path: Path) -> None:
+async def test_a_file_that_is_written_in_pieces_is_reported_when_it_is_whole(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("first")
     seen: list[str] = []
@@ -105,7 +105,7 @@ async def test_a_file_that_is_written_in_pieces_is_told_when_it_is_whole(tmp_pat
                 out.write(f"{piece}")
                 out.flush()
                 await asyncio.sleep(LOOK_SECONDS * 0.8)
-        assert await here.told() == 1
+        assert await here.reported() == 1
     assert seen == ["01234567"]
 
 
@@ -117,7 +117,7 @@ async def test_a_file_that_never_rests_is_read_nevertheless(tmp_path: Path, monk
         for number in range(40):
             file.write_text(f"{number}")
             await asyncio.sleep(LOOK_SECONDS / 2)
-        assert await here.told(0) >= 2
+        assert await here.reported(0) >= 2
 
 
 async def test_what_was_read_for_another_reason_is_no_change_any_more(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ async def test_what_was_read_for_another_reason_is_no_change_any_more(tmp_path: 
     async with watching(file) as here:
         file.write_text("other")
         here.watched.reading()  # SIGHUP comes with the edit
-        assert await here.told() == 0
+        assert await here.reported() == 0
 
 
 async def test_other_settings_have_other_files(tmp_path: Path) -> None:
@@ -137,9 +137,9 @@ async def test_other_settings_have_other_files(tmp_path: Path) -> None:
     files[:] = [other]
     here.watched.follow(SETTINGS)
     one.write_text("x")
-    assert await here.told() == 0
+    assert await here.reported() == 0
     other.write_text("x")
-    assert await here.told() == 1
+    assert await here.reported() == 1
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

@@ -184,7 +184,7 @@ class TestHistory:
         (problem,) = problems(config(tmp_path, f'[history]\npath = "{path}"\n'), UPSTREAM)
         assert f"history.path: {path}{ending} is a symbolic link, and would lead the proxy to write elsewhere; remove it" in problem
 
-    def test_one_that_is_both_is_told_as_both(self, tmp_path: Path) -> None:
+    def test_two_problems_of_two_files_are_both_reported(self, tmp_path: Path) -> None:
         path = tmp_path / "history"
         secret_file(tmp_path, "", name="history", mode=0o644)
         (tmp_path / "history-wal").symlink_to("/etc/hostname")
