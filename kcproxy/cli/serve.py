@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,7 +11,9 @@ from kcproxy.cli.exits import epilog
 from kcproxy.cli.options import config_option
 from kcproxy.cli.terminal import talk
 from kcproxy.errors import SettingsError
+from kcproxy.proxy.reload import WatchedFiles
 from kcproxy.settings import Settings
+from kcproxy.settings.contents import watched
 from kcproxy.settings.environment import CONFIG_VARIABLE
 from kcproxy.settings.load import load
 
@@ -49,9 +52,10 @@ def command(config: Path | None, **flags: str | None) -> None:
     def again() -> Settings:
         return takeable(settings, load(config, os.environ, chosen))
 
+    watching = WatchedFiles(partial(watched_files, config), settings)
     from kcproxy.proxy.lifecycle import run  # noqa: PLC0415 - aiohttp is imported only where the proxy runs
 
-    sys.exit(run(settings, reload=again, watched=watched_files(config, settings)))
+    sys.exit(run(settings, reload=again, watched=watching))
 
 
 def takeable(started: Settings, read: Settings) -> Settings:
@@ -67,13 +71,7 @@ def takeable(started: Settings, read: Settings) -> Settings:
 
 
 def watched_files(config: Path | None, settings: Settings) -> tuple[Path, ...]:
-    """Files whose change has the settings read anew. Secrets of accounts are not among them: they are read at each use."""
+    """Files whose change has the settings read again: the configuration file, and those that ``settings.contents`` lists as watched."""
     named = os.environ.get(CONFIG_VARIABLE)
-    candidates = (
-        config or (Path(named) if named else None),
-        settings.upstream.ca_file,
-        settings.upstream.client_certificate_file,
-        settings.upstream.client_key_file,
-        settings.inbound.api_keys_file,
-    )
-    return tuple(path for path in candidates if path is not None)
+    own = config or (Path(named) if named else None)
+    return watched(settings) if own is None else (own, *watched(settings))

@@ -7,6 +7,7 @@ import base64
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from kcproxy.errors import TokenFetchError
-from kcproxy.settings import AccountSettings, ClientAuthMethod
+from kcproxy.settings import AccountSettings, ClientAuthMethod, UpstreamSettings
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_SECONDS = 60
@@ -36,6 +37,13 @@ class Proof:
 def prove(account: AccountSettings, *, audience: str, now_epoch_seconds: float) -> Proof:
     """The proof of one token request. TokenFetchError where the secret's file or key cannot be used."""
     return _METHODS[account.auth](account, audience, now_epoch_seconds)
+
+
+def proof_files(account: AccountSettings, upstream: UpstreamSettings) -> tuple[Path, ...]:
+    """The files whose content proves the client; empty where its secret is a literal."""
+    if account.auth is ClientAuthMethod.TLS_CLIENT_AUTH:
+        return tuple(file for file in (upstream.client_certificate_file, upstream.client_key_file) if file is not None)
+    return () if account.secret is None or account.secret.path is None else (account.secret.path,)
 
 
 def _secret(account: AccountSettings) -> str:

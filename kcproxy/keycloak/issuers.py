@@ -35,6 +35,10 @@ class Issuers:
         self._audience = audience
         self._sets = {issuer: _KeySet(issuer, clock) for issuer in issuers}
 
+    def take_over(self, before: "Issuers") -> None:
+        """Go on with the keys that another one has fetched of the same issuers, with their age."""
+        self._sets.update({issuer: keys for issuer, keys in before._sets.items() if issuer in self._sets})  # noqa: SLF001 - of its own kind
+
     async def verify(self, token: str) -> Mapping[str, Any]:
         """The token's claims. TokenUnacceptable where anything is wrong with it."""
         if len(token) > _MAX_TOKEN_CHARACTERS:

@@ -9,17 +9,20 @@ token ─ in the cache? ── yes, fresh ────────────�
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from cachetools import TTLCache
 
 from kcproxy.errors import TokenFetchError
 from kcproxy.explain.claims import read_caller
+from kcproxy.keycloak.client_auth import proof_files
 from kcproxy.keycloak.grant import GrantClient
 from kcproxy.keycloak.upstream import Upstream
 from kcproxy.observe.events import Observer
 from kcproxy.settings import AccountSettings, UpstreamSettings
+from kcproxy.settings.stamps import Stamp, stamps
 
 AccountKey = tuple[str, str, tuple[str, ...]]
 """Realm, client id and scopes: what a token depends on."""
@@ -41,6 +44,8 @@ class HeldToken:
     arrived_at: float
     refresh_at: float
     unusable_at: float
+    proof: Mapping[Path, Stamp] = field(default_factory=dict, repr=False, compare=False)
+    """The files that proved the client to the token endpoint, as they were then."""
     line: bytes = field(init=False, repr=False, compare=False)
     """The field line that ends a request's head with this token, the empty line behind it."""
 
@@ -68,7 +73,8 @@ class TokenSource:
         ``injected`` are the accounts whose tokens are added to requests: of theirs alone it is told which roles they hold, to be compared with
         those that requests need.
         """
-        self._injected = frozenset(map(_key, injected))
+        self._injected = frozenset(map(token_key, injected))
+        self._settings = settings
         self._grants = GrantClient(settings, upstream, now=now)
         self._observer = observer
         self._clock = clock
@@ -84,7 +90,7 @@ class TokenSource:
 
     async def hold(self, account: AccountSettings) -> HeldToken:
         """The same, with its times."""
-        key = _key(account)
+        key = token_key(account)
         now = self._clock()
         held = self._usable(key, now)
         if held is None:
@@ -97,7 +103,7 @@ class TokenSource:
 
     def at_once(self, account: AccountSettings, now: float) -> HeldToken | None:
         """The token in the cache where it is fresh and needs nothing done about it; ``now`` by the clock of the tokens."""
-        held = self._held.get(_key(account))
+        held = self._held.get(token_key(account))
         return held if held is not None and now < held.refresh_at and now < held.unusable_at else None
 
     def taken(self, account: AccountSettings) -> None:
@@ -109,7 +115,7 @@ class TokenSource:
 
         Whoever was refused later gets the token that the first one fetched. None where no token can be had: the refusal stands.
         """
-        key = _key(account)
+        key = token_key(account)
 
         def acceptable(held: HeldToken | None) -> bool:
             return held is not None and held.token != refused_token and (since is None or held.asked_at >= since)
@@ -126,10 +132,28 @@ class TokenSource:
 
     def forget(self, account: AccountSettings, refused_token: str) -> None:
         """Drop a refused token, so that the next request asks for a new one."""
-        key = _key(account)
+        key = token_key(account)
         held = self._held.get(key)
         if held is not None and held.token == refused_token:
             del self._held[key]
+
+    def held(self, account: AccountSettings) -> HeldToken | None:
+        """The token in the cache, where it may still be used."""
+        return self._usable(token_key(account), self._clock())
+
+    def take_over(self, before: "TokenSource", accounts: Iterable[AccountSettings]) -> None:
+        """Go on with the tokens that another source holds for these accounts, until they expire or are refused.
+
+        Where a file that proves the client has changed since its token was fetched, another token is fetched meanwhile. Both sources have
+        the same clock.
+        """
+        for account in accounts:
+            key, held = token_key(account), before.held(account)
+            if held is None or key in self._held:
+                continue
+            self._held[key] = held
+            if held.proof != self._proof(account):
+                self._take_off(key, account)
 
     async def close(self) -> None:
         """End the fetches under way."""
@@ -166,7 +190,7 @@ class TokenSource:
             flight.exception()  # looked at here, for nobody may be waiting for a refresh
 
     async def _fetch(self, key: AccountKey, account: AccountSettings) -> HeldToken:
-        began = self._clock()
+        began, proof = self._clock(), self._proof(account)
         try:
             granted = await self._grants.grant(account)
         except TokenFetchError as error:
@@ -181,12 +205,16 @@ class TokenSource:
             arrived_at=self._clock(),
             refresh_at=began + lifetime * (_REFRESH_SHARE - _JITTER_SHARE * self._jitter()),
             unusable_at=began + lifetime - min(_MARGIN_SECONDS, lifetime * _MARGIN_SHARE),
+            proof=proof,
         )
         self._held[key] = held
         self._observer.token_fetched(account.client_id, "ok", self._clock() - began, lifetime)
         if key in self._injected:
             self._observer.token_roles(account.client_id, _admin_roles(granted.token))
         return held
+
+    def _proof(self, account: AccountSettings) -> Mapping[Path, Stamp]:
+        return stamps(proof_files(account, self._settings))
 
 
 def _admin_roles(token: str) -> tuple[str, ...]:
@@ -197,5 +225,6 @@ def _admin_roles(token: str) -> tuple[str, ...]:
     )
 
 
-def _key(account: AccountSettings) -> AccountKey:
+def token_key(account: AccountSettings) -> AccountKey:
+    """What a token of the account is kept by."""
     return account.token_realm, account.client_id, account.scopes

@@ -1,6 +1,6 @@
 """Recent denials in an SQLite file, written by a thread of its own in batches; bounded like what is in memory."""
 
-import os
+import errno
 import queue
 import sqlite3
 import threading
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from kcproxy.observe.documents import is_whole
+from kcproxy.observe.private_files import is_same, make_private
+from kcproxy.settings.safety import BESIDE_SQLITE
 
 MAX_WAITING = 10_000
 MAX_WAITING_BYTES = 16 * 1024 * 1024
@@ -78,7 +80,10 @@ class History:
     """The file. ``add`` never waits: what the disk is too slow for is dropped and counted."""
 
     def __init__(self, path: Path, max_denials: int = 1000, *, on_drop: Callable[[int], None] | None = None) -> None:
-        """Make the file where there is none, readable by its owner only. OSError or sqlite3.Error where that cannot be."""
+        """Make the file where there is none, readable by its owner only. OSError or sqlite3.Error where that cannot be.
+
+        An own file that others could read loses those rights, with what SQLite keeps beside it; ``tightened`` names them.
+        """
         self._path = path
         self._max_denials = max_denials
         self._on_drop = on_drop
@@ -86,10 +91,17 @@ class History:
         self._given_bytes = 0  # changed by who adds only, as the next is by the thread only: so neither needs a lock
         self._taken_bytes = 0
         self._room = _Room(max_denials)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        with closing(self._open()) as connection:
+        files = [path, *(path.with_name(path.name + ending) for ending in BESIDE_SQLITE)]
+        found = [make_private(file, create=file is path) for file in files]
+        self._identity = found[0][0]
+        self.tightened = tuple(file for file, (_, wide) in zip(files, found, strict=True) if wide)
+        connection = self._open()
+        try:
             _prepare(connection, path)
-        self._thread = threading.Thread(target=self._run, name="kcproxy-history", daemon=True)
+        except sqlite3.Error:
+            connection.close()
+            raise
+        self._thread = threading.Thread(target=self._run, args=(connection,), name="kcproxy-history", daemon=True)
         self._thread.start()
 
     @property
@@ -132,14 +144,17 @@ class History:
             self._thread.join(max(ends_at - time.monotonic(), 0.0))
 
     def _open(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._path, timeout=5)
+        # SQLite follows links; by then the path must not have become one.
+        if self._identity is None or not is_same(self._path, self._identity):
+            raise OSError(errno.ESTALE, "another file has been put in its place", str(self._path))
+        return sqlite3.connect(self._path, timeout=5, check_same_thread=False)  # opened here, used by the thread that writes
 
     def _dropped(self, count: int) -> None:
         if self._on_drop is not None:
             self._on_drop(count)
 
-    def _run(self) -> None:
-        with closing(self._open()) as connection:
+    def _run(self, opened: sqlite3.Connection) -> None:
+        with closing(opened) as connection:
             for batch in self._batches():
                 try:
                     with connection:

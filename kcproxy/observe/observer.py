@@ -112,6 +112,11 @@ class LiveObserver:
         """Settings were read anew, and taken or refused."""
         self.metrics.reloaded(successful=successful)
 
+    def noted(self, notes: Iterable[str]) -> None:
+        """Settings and files that work, but should be known: a line for each."""
+        for note in notes:
+            self.log.warning("settings_note", note=note)
+
     def use_catalog(self, catalog: Catalog) -> None:
         """Another table, because the server's version has been found out or has changed."""
         self.catalog = catalog

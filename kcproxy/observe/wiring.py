@@ -30,7 +30,10 @@ def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = Non
     history = _history(settings.history, dropped.inc)
     store = DenialStore(settings.history.max_denials, history=history)
     spans = spans_from_environment(os.environ, scheme="http" if settings.inbound.tls_certificate_file is None else "https")
-    return LiveObserver(metrics, log or configure(settings.log), store, catalog=catalog, spans=spans)
+    log = log or configure(settings.log)
+    if history is not None and history.tightened:
+        log.warning("history_tightened", files=[str(file) for file in history.tightened], what="others could read them until now")
+    return LiveObserver(metrics, log, store, catalog=catalog, spans=spans)
 
 
 def _history(settings: HistorySettings, on_drop: Callable[[int], None]) -> History | None:
@@ -38,7 +41,11 @@ def _history(settings: HistorySettings, on_drop: Callable[[int], None]) -> Histo
         return None
     try:
         return History(settings.path, settings.max_denials, on_drop=on_drop)
-    except (OSError, sqlite3.Error) as error:
-        raise SettingsError(
-            [f"history.path = {str(settings.path)!r}: {error}; name a file that can be written, or leave it out"]
-        ) from error
+    except OSError as error:
+        raise _unusable(error.filename or settings.path, error.strerror or type(error).__name__) from error
+    except sqlite3.Error as error:
+        raise _unusable(settings.path, str(error)) from error
+
+
+def _unusable(file: object, why: str) -> SettingsError:
+    return SettingsError([f"history.path = {str(file)!r}: {why}; name a file that can be written, or leave it out"])

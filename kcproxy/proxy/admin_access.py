@@ -160,8 +160,9 @@ class Access:
     def _revealed(self) -> str:
         try:
             return self._key.reveal() if self._key is not None else ""
-        except OSError as error:
-            raise web.HTTPServiceUnavailable(text=f"the file of admin_key cannot be read: {error.strerror}\n") from error
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise web.HTTPServiceUnavailable(text=f"the file of admin_key cannot be read: {why}\n") from error
 
     def _session_holds(self, cookie: str) -> bool:
         return bool(cookie) and self._sessions.holds(cookie, self._revealed())

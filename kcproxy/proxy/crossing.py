@@ -1,7 +1,7 @@
 """A request in the quick lane: begun without a task, and finished when its answer comes, or handed over to the ordinary way with all it has.
 
 sent ─▶ answer as a whole, nothing to be said about it ─▶ written, recorded
-   └──▶ refusal, large or in pieces, failed, draining ──▶ ``Hub.carry_on``: the ordinary handling goes on from the begun answer
+   └──▶ refusal, large or in pieces, failed, to be closed ──▶ ``Hub.carry_on``: the ordinary handling goes on from the begun answer
    └──▶ caller gone: a read is given up; a write comes to its end
 """
 
@@ -74,7 +74,7 @@ class Crossing(Passage):
 
     def accepts(self, known: KnownHead) -> bool:
         """Whether an answer of this head is written as it is: nothing to be explained, announced or closed."""
-        if self.hub.draining or self.protocol.transport is None:
+        if self.hub.draining or self.protocol.last or self.protocol.transport is None:
             return False
         plane = self.plane
         if known.status < 300:
@@ -130,7 +130,12 @@ class Crossing(Passage):
 
     def _written(self, answer: PooledAnswer) -> bool:
         plane = self.plane
-        if self.hub.draining or answer.status == 0 or needs_explaining(answer.status, self.target, explained=plane.refusals is not None):
+        if (
+            self.hub.draining
+            or self.protocol.last
+            or answer.status == 0
+            or needs_explaining(answer.status, self.target, explained=plane.refusals is not None)
+        ):
             return False
         if answer.length is None or answer.length > BUFFER_BYTES or plane.renewal.may_be_outdated(self, answer.status):
             return False

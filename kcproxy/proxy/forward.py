@@ -16,7 +16,7 @@ from kcproxy.proxy.answer import Refusals
 from kcproxy.proxy.authorize import Accounts, brings_credentials_in_query
 from kcproxy.proxy.bodies import CallerGone, awaited_body
 from kcproxy.proxy.headers import RequestHead, addressed, read_request, unforwarded
-from kcproxy.proxy.inbound import Admission
+from kcproxy.proxy.inbound import Admission, withdrawn
 from kcproxy.proxy.passage import Passage
 from kcproxy.proxy.renewal import Renewal
 from kcproxy.proxy.successes import Successes
@@ -130,6 +130,8 @@ class Plane:
         """Keycloak's answer to a prepared request, or to one that is under way. UpstreamError, RequestRefused, CallerGone."""
         if inbound.protocol.transport is None and passage.begun is None:
             raise CallerGone
+        if inbound.protocol.withdrawn and passage.account is not None and passage.begun is None:
+            raise withdrawn()
         answer = await self._send(passage)
         return answer if passage.held is None else await self.renewal.better(passage, answer, self._send)
 

@@ -123,6 +123,11 @@ async def _verified(issuers: Issuers, shown: bytes) -> str:
     return str(claims.get("azp") or claims.get("sub") or "unnamed")
 
 
+def withdrawn() -> RequestRefused:
+    """The refusal of a request on a connection whose client certificate is not trusted any more."""
+    return _refusal(401, "certificate-withdrawn", "the authority of its client certificate may have been withdrawn; connect again")
+
+
 def _refusal(status: int, reason: str, why: str) -> RequestRefused:
     return RequestRefused(
         f"The proxy, not Keycloak, refused to add its account's token to this request: {why}.", status=status, reason=reason

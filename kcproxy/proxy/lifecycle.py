@@ -6,10 +6,11 @@ bind ─▶ listen ─▶ ready ─▶ SIGHUP or changed file: new plane, old on
 
 import asyncio
 import gc
+import os
 import signal
 import socket
-import ssl
-from collections.abc import Callable, Coroutine, Sequence
+import traceback
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
@@ -23,46 +24,50 @@ from kcproxy.proxy.assembly import catalog_for, dismantle, plane_of
 from kcproxy.proxy.detection import keep_version, settle_now
 from kcproxy.proxy.forward import Plane
 from kcproxy.proxy.fronts import AdminPort, Front, SupervisorLink
+from kcproxy.proxy.handover import hand_over, keeps_version
+from kcproxy.proxy.inbound_tls import InboundTls, read_tls
 from kcproxy.proxy.lane import Lane
+from kcproxy.proxy.listener import Listener
 from kcproxy.proxy.protocol import ProxyServer
-from kcproxy.proxy.reload import watch
+from kcproxy.proxy.reload import WatchedFiles
 from kcproxy.proxy.service import ProxyService
-from kcproxy.proxy.sockets import BACKLOG, listening_socket
+from kcproxy.proxy.sockets import listening_socket
 from kcproxy.proxy.workers import Supervisor, fork_workers
 from kcproxy.settings import Settings
 
 Reload = Callable[[], Settings]
 
 _AT_START = (
-    *("listen", "admin_listen", "workers", "admin_key.path", "log.format", "log.level", "history.max_denials"),
+    *("listen", "admin_listen", "workers", "admin_key.path", "log.format", "log.level", "history.max_denials", "history.path"),
     *("metrics.realms", "metrics.max_realms", "metrics.clients", "metrics.max_clients"),
     *("limits.max_header_bytes", "limits.head_timeout_seconds", "limits.keepalive_seconds", "limits.max_connections"),
-    *("inbound.tls_certificate_file", "inbound.tls_key_file", "inbound.tls_client_ca_file"),
 )
 """Settings that take effect with the start only: what is open, or counts, since then."""
-_OF_THE_ONLY_PROCESS = ("history.path",)  # of several, the supervisor has it
+_TLS = ("inbound.tls_certificate_file", "inbound.tls_key_file", "inbound.tls_client_ca_file")
+"""These too where a reload would switch TLS on or off; other files, and other contents, are taken."""
 
 _FAREWELL_SECONDS = 0.5
 """How long idle connections stay when a drain begins: who sends in this moment is served, and told that it was the last time."""
 
 
-def run(settings: Settings, *, reload: Reload | None = None, watched: Sequence[Path] = ()) -> int:
+def run(settings: Settings, *, reload: Reload | None = None, watched: WatchedFiles | None = None) -> int:
     """Serve until SIGTERM or SIGINT; the exit code. SettingsError where a listener cannot be opened.
 
-    ``reload`` reads the settings anew (SettingsError: the old ones stay); it is called on SIGHUP and when one of ``watched`` changes.
+    ``reload`` reads the settings again (SettingsError: the old ones stay); it is called on SIGHUP and when one of ``watched`` changes.
     """
+    os.umask(0o077)  # files that are written are for this user; a Unix socket has a mode of its own
     if settings.workers > 1:
         return _run_workers(settings, reload, watched)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(Process(settings, reload=reload, watched=watched).live())
 
 
-def _run_workers(settings: Settings, reload: Reload | None, watched: Sequence[Path]) -> int:
+def _run_workers(settings: Settings, reload: Reload | None, watched: WatchedFiles | None) -> int:
     alone = replace(settings, history=replace(settings.history, path=None))  # the supervisor alone writes the history
 
     def serve(end: socket.socket, inherited: socket.socket | None) -> int:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(Process(alone, reload=reload, watched=watched, end=end, inherited=inherited).live())
+            return runner.run(Process(alone, started=settings, reload=reload, watched=watched, end=end, inherited=inherited).live())
 
     workers = fork_workers(settings, serve)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -85,17 +90,22 @@ class Process:
         self,
         settings: Settings,
         *,
+        started: Settings | None = None,
         reload: Reload | None = None,
-        watched: Sequence[Path] = (),
+        watched: WatchedFiles | None = None,
         end: socket.socket | None = None,
         inherited: socket.socket | None = None,
     ) -> None:
-        """Nothing is opened yet. A worker of several has its ``end`` of the link instead of an admin port."""
-        self.settings = self._started = settings
+        """Nothing is opened yet. A worker of several has its ``end`` of the link instead of an admin port.
+
+        ``started``: the settings of the start, where this process has only a part of them.
+        """
+        self.settings = settings
+        self._started = started or settings
         self._end = end
         self._inherited = inherited
         self._reload = reload
-        self._watched = tuple(watched)
+        self._watched = watched
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[object]] = set()
 
@@ -135,17 +145,19 @@ class Process:
         lane = Lane(self.service)
         server = ProxyServer(self.service.handle, self.settings.limits, on_bad_request=self.service.bad_request, lane=lane)
         await front.open(self.settings, observer)
-        tls = _server_tls(self.settings)
-        listener = await _listen(server, main, tls)
+        self._listener = listener = Listener(server, main, read_tls(self.settings.inbound))
+        await listener.open()
         try:
             self._listen_to_signals()
             front.tell(())
             observer.log.info("listening", **self._whereabouts(catalog))
+            if self._end is None:
+                observer.noted(self.settings.notes)
             _settle_memory()
             self._start(keep_version(lambda: self.service.plane, self._tell_version))
             await self._stop.wait()
             front.tell(("draining",))
-            await self._drain(listener, server, main, tls)
+            await self._drain(listener, server)
         finally:
             listener.close()
             await self._tidy()
@@ -170,8 +182,8 @@ class Process:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
-        if self._reload is not None and self._watched:
-            self._start(watch(self._watched, self.reload))
+        if self._reload is not None and self._watched is not None:
+            self._start(self._watched.watch(self.reload))
 
     def _start(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -179,43 +191,54 @@ class Process:
         task.add_done_callback(self._tasks.discard)
 
     def reload(self) -> None:
-        """Read the settings anew and serve by them; where they cannot be used, say so and go on as before."""
-        if self._reload is None:
-            self.observer.log.warning("reload_refused", problems=["this process was started without a way to read its settings again"])
-            return
+        """Read the settings again and serve by them; where they cannot be used, say so and go on as before."""
         try:
-            settings = self._reload()
-            plane = self._plane_after(settings)
-        except (KcproxyError, OSError, ssl.SSLError) as error:
+            settings, tls, plane = self._read_again()
+        except Exception as error:  # noqa: BLE001 - also a bug must not end the watching of files
             self.observer.settings_reloaded(successful=False)
-            problems = list(error.problems) if isinstance(error, SettingsError) else [str(error)]
-            self.observer.log.error("reload_refused", problems=problems)  # noqa: TRY400 - the problems say it all
+            self.observer.log.error("reload_refused", problems=list(_problems(error)))  # noqa: TRY400 - the problems say it all
             return
-        names = _AT_START if self._end is not None else _AT_START + _OF_THE_ONLY_PROCESS
-        needs_restart = [_outside(name) for name in names if _value(settings, name) != _value(self._started, name)]
+        self._listener.use(tls)
         old = self.service.swap(plane)
         self._start(settle_now(plane))
+        self.observer.noted([note for note in settings.notes if note not in self.settings.notes])
         self.settings = settings
+        if self._watched is not None:
+            self._watched.follow(settings)
         self.observer.settings_reloaded(successful=True)
-        self.observer.log.info("reloaded", needs_restart=needs_restart)
+        self.observer.log.info("reloaded", needs_restart=self._needs_restart(settings))
         self._start(dismantle(old, patience_seconds=settings.drain_seconds))
 
+    def _read_again(self) -> tuple[Settings, InboundTls | None, Plane]:
+        """All that a reload needs, read and made before anything is changed."""
+        if self._reload is None:
+            raise SettingsError(["this process was started without a way to read its settings again"])
+        if self._watched is not None:
+            self._watched.reading()
+        settings = self._reload()
+        return settings, read_tls(settings.inbound), self._plane_after(settings)
+
+    def _needs_restart(self, settings: Settings) -> list[str]:
+        """The names of settings that differ from those of the start, and that the start alone takes."""
+        switched = (settings.inbound.tls_certificate_file is None) != (self._started.inbound.tls_certificate_file is None)
+        names = (*_AT_START, *(_TLS if switched else ()))
+        return [_outside(name) for name in names if _value(settings, name) != _value(self._started, name)]
+
     def _plane_after(self, settings: Settings) -> Plane:
-        """A plane by new settings. What was found out about the server stays, where it is the same server, and is looked into again."""
-        old = self.service.plane
-        same = settings.upstream.url == old.settings.upstream.url and settings.explain.keycloak_version is None
-        plane = plane_of(settings, self.observer, old.catalog if same else None)
-        if same:
-            plane.version = old.version
+        """A plane by new settings, with what is kept of the one in use. What is known about the server is looked into again."""
+        before = self.service.plane
+        plane = plane_of(settings, self.observer, before.catalog if keeps_version(before.settings, settings) else None)
+        hand_over(before, plane)
         return plane
 
-    async def _drain(self, listener: asyncio.Server, server: ProxyServer, main: socket.socket, tls: ssl.SSLContext | None) -> None:
+    async def _drain(self, listener: Listener, server: ProxyServer) -> None:
         """Finish what is under way, within the settings' time; what is left then is cut off."""
         self.service.draining = True
         self.observer.log.info("draining", in_flight=self.service.in_flight)
         loop = asyncio.get_running_loop()
-        accepted = _accept_the_rest(main)
+        accepted = listener.accept_waiting()
         listener.close()
+        tls = listener.context
         handshake: dict[str, Any] = {} if tls is None else {"ssl": tls, "ssl_handshake_timeout": _FAREWELL_SECONDS}
         arrivals = (loop.connect_accepted_socket(server, connection, **handshake) for connection in accepted)
         await asyncio.gather(*arrivals, return_exceptions=True)  # a caller who breaks off concerns nobody else
@@ -252,18 +275,6 @@ def _settle_memory() -> None:
     gc.freeze()
 
 
-def _accept_the_rest(listening: socket.socket) -> list[socket.socket]:
-    """The connections that wait to be accepted: closing the socket would reset them, with what their callers have sent already."""
-    accepted: list[socket.socket] = []
-    while True:
-        try:
-            connection, _ = listening.accept()
-        except OSError:
-            return accepted  # none left (or, as a file that another closed, none to be had)
-        connection.setblocking(False)
-        accepted.append(connection)
-
-
 async def _until(done: Callable[[], bool], deadline: float) -> None:
     """Wait for something that happens seldom enough that asking now and then is simpler than being told."""
     loop = asyncio.get_running_loop()
@@ -271,24 +282,13 @@ async def _until(done: Callable[[], bool], deadline: float) -> None:
         await asyncio.sleep(0.01)
 
 
-async def _listen(server: ProxyServer, bound: socket.socket, tls: ssl.SSLContext | None) -> asyncio.Server:
-    loop = asyncio.get_running_loop()
-    if bound.family == socket.AF_UNIX:
-        return await loop.create_unix_server(server, sock=bound, ssl=tls, backlog=BACKLOG)
-    return await loop.create_server(server, sock=bound, ssl=tls, backlog=BACKLOG)
-
-
-def _server_tls(settings: Settings) -> ssl.SSLContext | None:
-    """TLS of the inbound listener: its certificate, and the authority whose client certificates are let in."""
-    inbound = settings.inbound
-    if inbound.tls_certificate_file is None:
-        return None
-    try:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(inbound.tls_certificate_file, inbound.tls_key_file)
-        if inbound.tls_client_ca_file is not None:
-            context.load_verify_locations(inbound.tls_client_ca_file)
-            context.verify_mode = ssl.CERT_REQUIRED
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError([f"inbound: the TLS files cannot be used: {error.strerror or type(error).__name__}"]) from error
-    return context
+def _problems(error: Exception) -> Iterator[str]:
+    """Why a reload was refused. Of an unexpected error only its kind and its place: its text could be what stands in a file of secrets."""
+    if isinstance(error, SettingsError):
+        yield from error.problems
+    elif isinstance(error, KcproxyError | OSError):
+        yield str(error)
+    else:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(frame.filename).name}:{frame.lineno}"
+        yield f"the settings could not be read again: {type(error).__name__} at {place}; this is a bug of kcproxy's, please report it"

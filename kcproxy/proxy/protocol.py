@@ -5,8 +5,10 @@ What aiohttp would say and log about a bad request is replaced, because it quote
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
+from weakref import WeakSet
 
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
@@ -68,6 +70,7 @@ class ProxyProtocol(TurningProtocol):
         "head_since",
         "limits",
         "on_bad_request",
+        "withdrawn",
     )
 
     def __init__(self, server: "ProxyServer", **options: Any) -> None:
@@ -83,6 +86,8 @@ class ProxyProtocol(TurningProtocol):
         self._crossing: Any = None
         self._carried: Any = None
         self._early = b""
+        self.withdrawn = False
+        """Whether the client certificate of this connection may be one that is not trusted any more."""
 
     @property
     def peer(self) -> str | None:
@@ -97,7 +102,9 @@ class ProxyProtocol(TurningProtocol):
         server = self._manager
         super().connection_made(transport)
         self.head_since = self._loop.time()
-        if isinstance(server, ProxyServer) and server.open_connections > self.limits.max_connections:
+        if isinstance(server, ProxyServer) and not server.trusts(self.ssl_context):
+            self.withdraw()
+        elif isinstance(server, ProxyServer) and server.open_connections > self.limits.max_connections:
             self._refuse(Failure.of(503, "busy", "The proxy has all the connections open that its settings allow.", retry_after_seconds=1))
 
     def data_received(self, data: bytes) -> None:
@@ -155,6 +162,9 @@ class ProxyProtocol(TurningProtocol):
             if self._parser is not None:
                 self._parser.message_consumed()
         if self.transport is None:
+            return
+        if self.last:
+            self.force_close()
             return
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         if self._keepalive_handle is None:
@@ -227,6 +237,13 @@ class ProxyProtocol(TurningProtocol):
             crossing.caller_left()
         if task is not None and isinstance(request, Inbound) and request.is_read:
             task.cancel()
+
+    def withdraw(self) -> None:
+        """Close an idle connection, and any other after the response in progress; no injected token goes with a further request."""
+        self.withdrawn = self.last = True
+        self._lane = None
+        if self.idle:
+            self.force_close()
 
     @property
     def idle(self) -> bool:
@@ -302,6 +319,7 @@ class ProxyServer(web.Server):
         self.on_bad_request = on_bad_request
         self.lane = lane
         self._sweep: asyncio.TimerHandle | None = None
+        self._trusted: WeakSet[ssl.SSLContext] | None = None  # None: all
 
     @property
     def open_connections(self) -> int:
@@ -323,6 +341,20 @@ class ProxyServer(web.Server):
             auto_decompress=False,
             logger=log,
         )
+
+    def trusts(self, context: ssl.SSLContext | None) -> bool:
+        """Whether a client certificate that was accepted by this TLS context still counts."""
+        return self._trusted is None or (context is not None and context in self._trusted)
+
+    def trust(self, context: ssl.SSLContext, *, only: bool) -> None:
+        """A new TLS context is in use. ``only``: client certificates that others accepted do not count any more, see ``withdraw``."""
+        if only:
+            self._trusted = WeakSet()
+        if self._trusted is not None:
+            self._trusted.add(context)
+        for connection in self.connections:
+            if isinstance(connection, ProxyProtocol) and not self.trusts(connection.ssl_context):
+                connection.withdraw()
 
     def close_idle(self) -> None:
         """Close the connections that wait for a request. aiohttp's own ``pre_shutdown`` would drop the rest of bodies under way."""

@@ -1,5 +1,6 @@
 """Listening sockets: TCP, or a Unix socket that only its owner and group may use."""
 
+import errno
 import os
 import socket
 from pathlib import Path
@@ -40,6 +41,8 @@ def _tcp(address: AddressSettings, *, shared: bool) -> socket.socket:
 
 
 def _unix(path: Path) -> socket.socket:
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a symbolic link, which the proxy does not follow")
     _remove_stale(path)
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o777 & ~_UNIX_MODE)

@@ -121,6 +121,7 @@ class Supervisor:
             loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGHUP, lambda: self._signal(signal.SIGHUP))
         observer.log.info("supervising", workers=len(self._workers), admin_listen=str(self._settings.admin_listen))
+        observer.noted(self._settings.notes)
         try:
             await asyncio.gather(*(self._watch(worker, observer) for worker in self._workers))
         finally:

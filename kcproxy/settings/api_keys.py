@@ -75,6 +75,8 @@ def read_keys(file: Path) -> ApiKeys:
         raise SettingsError([f"{file}: cannot be read ({error.strerror}); name a file of API keys that is there"]) from error
     except UnicodeDecodeError as error:
         raise SettingsError([f"{file}: is not UTF-8; save it as UTF-8, as TOML wants it"]) from error
+    except RecursionError as error:
+        raise SettingsError([f"{file}: its values are nested too deeply; {_EXAMPLE}"]) from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError([f"{file}: cannot be read as TOML{_place_in(str(error))}; {_EXAMPLE}"]) from error
     tables = document.get("keys")

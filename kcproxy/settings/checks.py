@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 from kcproxy.errors import SettingsError
 from kcproxy.settings.accounts import check_accounts
 from kcproxy.settings.api_keys import read_keys
-from kcproxy.settings.files import check_file, check_parent
+from kcproxy.settings.files import check_file, check_own_file, check_socket, note_dangers
 from kcproxy.settings.given import Findings
 from kcproxy.settings.resolve import Resolved
+from kcproxy.settings.safety import BESIDE_SQLITE
 from kcproxy.settings.values import AddressSettings
 
 _PAIRS = (
@@ -86,7 +87,7 @@ def _check_addresses(resolved: Resolved, findings: Findings) -> None:
     if listen.unix_path is None and listen.port == admin.port != 0 and _overlap(listen, admin):
         place = resolved.place("admin_listen") if resolved.has("admin_listen") else resolved.place("listen")
         findings.problem(place, f"listen and admin_listen are both on port {listen.port}", "give them different ports")
-    check_parent(resolved, "listen", listen.unix_path, findings)
+    check_socket(resolved, "listen", listen.unix_path, findings)
     if not is_loopback(admin.host) and not (resolved.has("admin_key") or resolved.has("admin_key_file")):
         remedy = "set admin_key_file to open the page of denials to those who know the key; health and metrics need none"
         findings.note(resolved.place("admin_listen"), f"admin_listen {admin} can be reached from outside, and there is no key", remedy)
@@ -141,7 +142,9 @@ def _check_named_files(resolved: Resolved, findings: Findings) -> None:
     _check_api_keys(resolved, findings)
     for certificate, key in _PAIRS:
         _check_pair(resolved, certificate, key, findings)
-    check_parent(resolved, "history.path", resolved.values.get("history.path"), findings)
+    check_own_file(resolved, "history.path", findings, beside=BESIDE_SQLITE)
+    if resolved.file is not None:
+        note_dangers(str(resolved.file), "", resolved.file, findings)
     if resolved.has("admin_key") and resolved.has("admin_key_file"):
         findings.problem(resolved.place("admin_key"), "admin_key and admin_key_file are both given", "keep one of them")
 

@@ -23,6 +23,10 @@ def read_file(path: Path, findings: Findings) -> Flat:
         findings.problem(str(path), f"the file cannot be read ({error.strerror})", "give its path with --config or KCPROXY_CONFIG")
     except UnicodeDecodeError:
         findings.problem(str(path), "the file is not UTF-8", "save it as UTF-8, as TOML wants it")
+    except RecursionError:
+        findings.problem(
+            str(path), "not valid settings: its values are nested too deeply", "write lists and tables as docs/settings.md has them"
+        )
     except tomllib.TOMLDecodeError as error:
         findings.problem(str(path), f"not valid TOML: {error}", "mend that line; texts stand in double quotes")
     else:

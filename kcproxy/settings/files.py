@@ -1,4 +1,4 @@
-"""Checks of the files that settings name: there, readable, not empty, not open to everybody where they are secret."""
+"""Checks of the files that settings name: there, readable, not empty, not open to everybody where they are secret, changed by nobody else."""
 
 import json
 import stat
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kcproxy.settings.given import Findings
 from kcproxy.settings.resolve import Resolved
+from kcproxy.settings.safety import FOR_OTHERS, dangers, mode_of
 
 _HEAD_BYTES = 65536
 
@@ -40,6 +41,34 @@ def check_file(resolved: Resolved, key: str, findings: Findings, *, pem: str = "
         findings.problem(place, f"{key}: the key in {shown(path)} is encrypted", "give one without a pass phrase, in a file of mode 600")
     if secret and mode & stat.S_IROTH:
         findings.note(place, f"{key}: everybody on this machine can read {shown(path)}", "chmod 600; in Kubernetes defaultMode: 0440")
+    note_dangers(place, key, path, findings)
+
+
+def note_dangers(place: str, key: str, path: Path, findings: Findings) -> None:
+    """Note every way in which others could change what the file holds, or put another in its place."""
+    for danger in dangers(path, shown(path)):
+        findings.note(place, f"{key}: {danger.what}" if key else danger.what, danger.remedy)
+
+
+def check_own_file(resolved: Resolved, key: str, findings: Findings, *, beside: tuple[str, ...]) -> None:
+    """Report a file that the program writes, and those ``beside`` it (by what their names end with), where others can read or move them."""
+    path = resolved.values.get(key)
+    if path is None:
+        return
+    place = resolved.place(key)
+    check_parent(resolved, key, path, findings)
+    for file in (path, *(path.with_name(path.name + ending) for ending in beside)):
+        try:
+            status = file.lstat()
+        except OSError:
+            continue  # it is not there yet
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a symbolic link, and would lead the proxy to write elsewhere" if stat.S_ISLNK(status.st_mode) else "no regular file"
+            findings.problem(place, f"{key}: {shown(file)} is {kind}", "remove it, or name another file")
+        elif status.st_mode & FOR_OTHERS:
+            what = f"{key}: others can read {shown(file)} (mode {mode_of(status)})"
+            findings.note(place, what, "chmod 600; serve does so at its start, where the file belongs to its user")
+    note_dangers(place, key, path, findings)
 
 
 def _check_jwk(place: str, what: str, document: bytes, findings: Findings) -> None:
@@ -59,6 +88,17 @@ def _remedy_of(error: OSError, *, secret: bool) -> str:
     if isinstance(error, IsADirectoryError):
         return "name the file in that directory"
     return "name a file that is there, with the secret in it" if secret else "name a file that is there"
+
+
+def check_socket(resolved: Resolved, key: str, path: Path | None, findings: Findings) -> None:
+    """Report a Unix socket that cannot be made, or that others could put another in the place of: its callers would talk to that one."""
+    if path is None:
+        return
+    place = resolved.place(key)
+    check_parent(resolved, key, path, findings)
+    if path.is_symlink():
+        findings.problem(place, f"{key}: {shown(path)} is a symbolic link", "remove it, or name another path")
+    note_dangers(place, key, path, findings)
 
 
 def check_parent(resolved: Resolved, key: str, path: Path | None, findings: Findings) -> None:

@@ -24,9 +24,13 @@ _ACCOUNT = re.compile(r"accounts\[(\d+)\]\.")
 
 @dataclass(slots=True)
 class Resolved:
-    """What was given, by key, and what was read of it. ``broken`` are keys that were given and could not be read."""
+    """What was given, by key, and what was read of it. ``broken`` are keys that were given and could not be read.
+
+    ``file`` is the configuration file, where there is one.
+    """
 
     given: Flat
+    file: Path | None = None
     values: dict[str, Any] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
 
@@ -60,7 +64,7 @@ def resolve(file: Path | None, environ: Mapping[str, str], flags: Mapping[str, A
     given |= _placed(read_environment(environ, findings), given, findings)
     given |= _flags(flags)
     given = _displaced(given)
-    resolved = Resolved(given=given)
+    resolved = Resolved(given=given, file=path)
     for key, item in given.items():
         _read(key, item, resolved, findings)
     return resolved

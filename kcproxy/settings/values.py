@@ -1,5 +1,6 @@
 """The settings as frozen values: what the rest of the program sees. How they are read is ``load``'s business."""
 
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -29,6 +30,16 @@ class Secret:
         if self.path is not None:
             return self.path.read_text(encoding="utf-8").rstrip("\r\n")
         return self._literal or ""
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both come from the same place: the same file, with any content, or the same literal."""
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return self.path == other.path and hmac.compare_digest((self._literal or "").encode(), (other._literal or "").encode())
+
+    def __hash__(self) -> int:
+        """By the file alone: a hash of the literal would tell something of it."""
+        return hash(self.path)
 
     def __repr__(self) -> str:
         """Stars, and the file's name where there is one."""

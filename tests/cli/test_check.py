@@ -196,3 +196,30 @@ async def test_the_health_probe_asks_the_admin_port(unused_port: int) -> None:
     finally:
         await runner.cleanup()
     assert (code, document["reason"]) == (Exit.FAILED, "503: draining")
+
+
+def test_files_that_others_can_change_or_read_are_reported_offline(tmp_path: Path) -> None:
+    secret, history = tmp_path / "secret", tmp_path / "history"
+    for file, mode in ((secret, 0o622), (history, 0o644), (tmp_path / "history-wal", 0o640)):
+        file.write_text("s3cret")
+        file.chmod(mode)
+    environ = {
+        "KCPROXY_UPSTREAM": "http://localhost:8080",
+        "KCPROXY_ACCOUNT__REALM": "a",
+        "KCPROXY_ACCOUNT__CLIENT_ID": "b",
+        "KCPROXY_ACCOUNT__CLIENT_SECRET_FILE": str(secret),
+        "KCPROXY_HISTORY__PATH": str(history),
+    }
+    notes = json.loads(run("check", "--offline", "--json", environ=environ).stdout)["notes"]
+    assert [note.partition(": ")[2].partition(";")[0] for note in notes] == [
+        f"accounts[0].client_secret_file: everybody on this machine can write to {secret} (mode 0622)",
+        f"history.path: others can read {history} (mode 0644)",
+        f"history.path: others can read {history}-wal (mode 0640)",
+    ]
+    assert "note: KCPROXY_ACCOUNT__CLIENT_SECRET_FILE: " in run("check", "--offline", environ=environ).output
+    history.unlink()
+    history.symlink_to(secret)
+    refused = run("check", "--offline", "--json", environ=environ)
+    assert refused.exit_code == Exit.USAGE
+    (problem,) = json.loads(refused.stdout)["problems"]
+    assert f"{history} is a symbolic link" in problem

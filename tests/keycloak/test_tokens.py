@@ -14,7 +14,7 @@ import pytest
 from kcproxy.errors import TokenFetchError
 from kcproxy.keycloak.session import SessionUpstream
 from kcproxy.keycloak.tokens import TokenSource
-from kcproxy.settings import Secret, UpstreamSettings
+from kcproxy.settings import AccountSettings, Secret, UpstreamSettings
 from tests.proxy.servers import ACCOUNT, SERVER_CLOSES, Events, Message, RecordingUpstream, recording_upstream
 
 
@@ -236,6 +236,82 @@ class TestReplacing:
         assert await bench.source.token(ACCOUNT) == old
         bench.source.forget(ACCOUNT, old)
         assert await bench.source.token(ACCOUNT) == "t2"
+
+
+class TestTakingOver:
+    """What a reload does: another source goes on with the tokens of the one before."""
+
+    @asynccontextmanager
+    async def after(self, bench: Bench, *accounts: AccountSettings) -> AsyncIterator[TokenSource]:
+        settings = UpstreamSettings(scheme="http", host="127.0.0.1", port=bench.endpoint.port)
+        upstream = SessionUpstream(settings)
+        source = TokenSource(settings, upstream, bench.events, clock=bench.clock, jitter=lambda: 0.0)
+        source.take_over(bench.source, accounts)
+        try:
+            yield source
+        finally:
+            await source.close()
+            await upstream.close()
+
+    async def test_a_token_is_kept_with_its_age_and_no_other_is_fetched(self, bench: Bench) -> None:
+        held = await bench.source.hold(ACCOUNT)
+        bench.clock.now += 200
+        async with self.after(bench, ACCOUNT) as source:
+            assert await source.hold(ACCOUNT) is held
+            assert source.at_once(ACCOUNT, bench.clock.now) is held
+            bench.clock.now += 91
+            assert await source.token(ACCOUNT) == "t2"
+        assert len(bench.endpoint.requests) == 2
+
+    async def test_of_accounts_that_are_not_named_and_of_expired_tokens_nothing_is_kept(self, bench: Bench) -> None:
+        other = replace(ACCOUNT, client_id="other")
+        for account in (ACCOUNT, other):
+            await bench.source.token(account)
+        async with self.after(bench, ACCOUNT) as source:
+            assert [await source.token(account) for account in (ACCOUNT, other)] == ["t1", "t3"]
+        bench.clock.now += 291
+        async with self.after(bench, ACCOUNT) as source:
+            assert source.held(ACCOUNT) is None
+
+    async def test_with_another_secret_in_the_file_a_new_token_is_fetched_beside_it(self, bench: Bench, tmp_path: Path) -> None:
+        file = tmp_path / "secret"
+        file.write_text("old")
+        account = replace(ACCOUNT, secret=Secret(path=file))
+        await bench.source.token(account)
+        async with self.after(bench, account):
+            await asyncio.sleep(0.05)
+        assert len(bench.endpoint.requests) == 1
+        file.write_text("new")
+        async with self.after(bench, account) as source:
+            assert await source.token(account) == "t1"
+            await asyncio.sleep(0.05)
+            assert await source.token(account) == "t2"
+        assert bench.form(1)["client_secret"] == "new"
+
+    async def test_a_new_secret_that_is_wrong_leaves_the_token_in_use_until_it_expires(self, bench: Bench, tmp_path: Path) -> None:
+        file = tmp_path / "secret"
+        file.write_text("right")
+        account = replace(ACCOUNT, secret=Secret(path=file))
+        await bench.source.token(account)
+        file.write_text("wrong")
+        bench.endpoint.react = lambda _: json_answer(401, {"error": "unauthorized_client"})
+        async with self.after(bench, account) as source:
+            for _ in range(5):
+                assert await source.token(account) == "t1"
+                await asyncio.sleep(0.02)
+            bench.clock.now += 289
+            assert await source.token(account) == "t1"
+            await asyncio.sleep(0.05)
+            bench.clock.now += 2
+            with pytest.raises(TokenFetchError):
+                await source.token(account)
+        assert bench.events.fetches == [("robot", "ok"), *[("robot", "unauthorized_client")] * 3]
+
+    async def test_a_token_that_is_refused_is_replaced_as_any(self, bench: Bench) -> None:
+        old = await bench.source.token(ACCOUNT)
+        async with self.after(bench, ACCOUNT) as source:
+            assert await source.replace(ACCOUNT, old) == "t2"
+            assert await source.token(ACCOUNT) == "t2"
 
 
 class TestSecretFiles:

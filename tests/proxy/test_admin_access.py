@@ -79,11 +79,11 @@ async def test_a_changed_key_ends_the_sessions(opened: Open, tmp_path: Path) -> 
     assert (await client.get("/", headers=session, allow_redirects=False)).status == 303
 
 
-@pytest.mark.parametrize("content", ["", None])
-async def test_an_empty_or_missing_key_file_lets_nobody_in(opened: Open, tmp_path: Path, content: str | None) -> None:
+@pytest.mark.parametrize("content", [b"", None, b"\xff\xfe"])
+async def test_an_empty_missing_or_unreadable_key_file_lets_nobody_in(opened: Open, tmp_path: Path, content: bytes | None) -> None:
     file = tmp_path / "key"
     if content is not None:
-        file.write_text(content)
+        file.write_bytes(content)
     client = await opened(EVERYWHERE, Secret(path=file))
     assert (await client.post("/login", data={"key": ""})).status in {401, 503}
     assert (await client.get("/api/denials", headers={"Authorization": "Bearer "})).status in {401, 503}

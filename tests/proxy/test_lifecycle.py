@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -13,11 +14,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import aiohttp
 import pytest
 
+from kcproxy.observe.observer import LiveObserver
+from kcproxy.proxy.lifecycle import Process
+from kcproxy.settings import Settings, UpstreamSettings
 from tests.keycloak.certificates import Authority, Pair
 from tests.ports import free_port
 from tests.proxy.servers import OK, Message, RecordingUpstream, read_answer, read_head
@@ -71,12 +76,15 @@ async def start(config: Path, log: Path) -> asyncio.subprocess.Process:
 
 @asynccontextmanager
 async def served(
-    upstream: RecordingUpstream, folder: Path, more: str = "", *, tail: str = "", carrier: str = "pool"
+    upstream: RecordingUpstream, folder: Path, more: str = "", *, tail: str = "", carrier: str = "pool", https: str = ""
 ) -> AsyncIterator[Served]:
+    """``https``: settings of an upstream with TLS on the same port."""
     port, admin_port = free_port(), free_port()
     config, log = folder / "kcproxy.toml", folder / "log"
     document = configuration(upstream.port, port, admin_port, more) + tail
-    config.write_text(document.replace("[upstream]\n", f'[upstream]\ncarrier = "{carrier}"\n'))
+    if https:
+        document = document.replace(f"http://127.0.0.1:{upstream.port}", f"https://127.0.0.1:{upstream.port}")
+    config.write_text(document.replace("[upstream]\n", f'[upstream]\ncarrier = "{carrier}"\n{https}'))
     process = await start(config, log)
     running = Served(process, port, admin_port, config, log)
     try:
@@ -252,6 +260,34 @@ async def test_a_changed_file_is_taken_and_a_bad_one_refused(upstream: Recording
         assert "kcproxy_config_last_reload_successful 0.0" in metrics
 
 
+async def test_one_edit_is_one_refusal_also_where_a_signal_comes_with_it(upstream: RecordingUpstream, tmp_path: Path) -> None:
+    async with served(upstream, tmp_path) as running:
+        before = running.config.read_text()
+        for number, with_signal in enumerate((False, True), start=1):
+            running.config.write_text(before + f"nonsense{number} = true\n")
+            if with_signal:
+                running.process.send_signal(signal.SIGHUP)
+            await running.logged("reload_refused", number)
+            await asyncio.sleep(2.5)
+            assert len(running.events("reload_refused")) == number
+        assert 'kcproxy_config_reloads_total{outcome="refused"} 2.0' in (await running.admin("/metrics"))[1]
+
+
+def test_a_bug_in_reading_is_a_refusal_that_ends_nothing_and_quotes_nothing() -> None:
+    def broken() -> Settings:
+        raise ValueError("s3cret-s3cret")
+
+    events: list[Any] = []
+    process = Process(Settings(upstream=UpstreamSettings(scheme="http", host="localhost", port=8080)), reload=broken)
+    log = SimpleNamespace(error=lambda event, problems: events.append((event, problems)))
+    process.observer = cast("LiveObserver", SimpleNamespace(log=log, settings_reloaded=lambda *, successful: events.append(successful)))
+    process.reload()
+    outcome, (event, (problem,)) = events
+    assert (outcome, event) == (False, "reload_refused")
+    assert problem.startswith("the settings could not be read again: ValueError at test_lifecycle.py:")
+    assert "s3cret" not in problem
+
+
 async def test_a_reload_names_every_setting_that_only_a_restart_takes_until_it_has_its_old_value_again(
     upstream: RecordingUpstream, tmp_path: Path
 ) -> None:
@@ -266,6 +302,44 @@ async def test_a_reload_names_every_setting_that_only_a_restart_takes_until_it_h
         assert (await running.logged("reloaded", 2))["needs_restart"] == ["log.level", "history.max_denials", "limits.head_timeout_seconds"]
         running.config.write_text(before)
         assert (await running.logged("reloaded", 3))["needs_restart"] == []
+
+
+async def test_files_that_others_can_change_are_in_the_log_and_the_own_ones_are_tightened(
+    upstream: RecordingUpstream, tmp_path: Path
+) -> None:
+    secret, history = tmp_path / "secret", tmp_path / "history"
+    for file, mode in ((secret, 0o602), (history, 0o644)):
+        file.write_text("s3cret" if file is secret else "")
+        file.chmod(mode)
+    tail = f'[[accounts]]\nrealms = ["demo"]\nclient_id = "a"\nclient_secret_file = "{secret}"\n[history]\npath = "{history}"\n'
+    async with served(upstream, tmp_path, tail=tail) as running:
+        await running.logged("settings_note", 2)
+        notes = [event["note"] for event in running.events("settings_note")]
+        assert [f"can write to {secret} (mode 0602); chmod go-w" in notes[0], f"others can read {history}" in notes[1]] == [True, True]
+        assert (await running.logged("history_tightened"))["files"] == [str(history)]
+        assert [file.stat().st_mode & 0o777 for file in (history, tmp_path / "history-wal")] == [0o600] * 2
+        running.process.send_signal(signal.SIGHUP)
+        await running.logged("reloaded")
+        secret.chmod(0o622)
+        running.process.send_signal(signal.SIGHUP)
+        await running.logged("reloaded", 2)
+        await running.logged("settings_note", 3)
+        assert len(running.events("settings_note")) == 3, "a note is logged once"
+
+
+@pytest.mark.parametrize("where", ["history", "listen"])
+async def test_a_link_in_place_of_a_file_of_its_own_is_exit_code_2(upstream: RecordingUpstream, tmp_path: Path, where: str) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_text("precious")
+    link.symlink_to(target)
+    config, log = tmp_path / "kcproxy.toml", tmp_path / "log"
+    document = configuration(upstream.port, free_port(), free_port()) + (f'[history]\npath = "{link}"\n' if where == "history" else "")
+    config.write_text(re.sub('listen = "[^"]*"', f'listen = "unix:{link}"', document, count=1) if where == "listen" else document)
+    process = await start(config, log)
+    assert await asyncio.wait_for(process.wait(), START_SECONDS) == 2
+    assert f"{link} is a symbolic link" in log.read_text()
+    assert "Traceback" not in log.read_text()
+    assert target.read_text() == "precious"
 
 
 async def test_a_unix_socket_serves_and_is_removed_at_the_end(upstream: RecordingUpstream, tmp_path: Path) -> None:
@@ -305,6 +379,16 @@ async def test_a_port_in_use_is_exit_code_2_and_says_what_to_do(upstream: Record
     assert f"127.0.0.1:{port}" in said
     assert "in use" in said
     assert "Traceback" not in said
+
+
+async def test_files_that_a_reload_names_are_watched_from_then_on(upstream: RecordingUpstream, tmp_path: Path) -> None:
+    keys = f'[[keys]]\nname = "shop"\nsha256 = "{"0" * 64}"\n'
+    (tmp_path / "keys.toml").write_text(keys)
+    async with served(upstream, tmp_path) as running:
+        running.config.write_text(running.config.read_text() + f'[inbound]\napi_keys_file = "{tmp_path}/keys.toml"\n')
+        await running.logged("reloaded")
+        (tmp_path / "keys.toml").write_text(keys + keys.replace("0", "1"))
+        await running.logged("reloaded", 2)
 
 
 async def test_api_keys_are_read_anew_when_their_file_changes(upstream: RecordingUpstream, tmp_path: Path) -> None:

@@ -96,6 +96,19 @@ async def test_sigterm_and_reload_under_load_lose_no_request(upstream: Recording
         assert tally.good == len(upstream.requests) > 50
 
 
+async def test_workers_name_a_changed_history_as_a_matter_of_a_restart_and_an_unchanged_one_not(
+    upstream: RecordingUpstream, tmp_path: Path
+) -> None:
+    async with served(upstream, tmp_path, WORKERS, tail=f'[history]\npath = "{tmp_path}/history"\n') as running:
+        await all_ready(running)
+        running.process.send_signal(signal.SIGHUP)
+        await running.logged("reloaded", 3)
+        assert [event["needs_restart"] for event in running.events("reloaded")] == [[]] * 3
+        running.config.write_text(running.config.read_text().replace("/history", "/other"))
+        await running.logged("reloaded", 6)
+        assert [event["needs_restart"] for event in running.events("reloaded")[3:]] == [["history.path"]] * 3
+
+
 async def test_a_worker_that_dies_ends_all_with_an_error(upstream: RecordingUpstream, tmp_path: Path) -> None:
     async with served(upstream, tmp_path, WORKERS) as running:
         await all_ready(running)

@@ -96,6 +96,7 @@ def test_a_bad_value_is_reported_with_its_variable_and_a_remedy(environ: Environ
         ("[upstream]\nurl = 3", "kcproxy.toml:2: upstream.url: is not a URL such as http://localhost:8080"),
         ("workers = ", "not valid TOML"),
         ('[x\ny = "', "not valid TOML"),
+        ("x = " + "[" * 5000, "its values are nested too deeply; write lists and tables as docs/settings.md has them"),
         ("text = '''\nworkers = 1\n'''\nworkers = 0", "kcproxy.toml:4: workers: 0 is not"),
     ],
 )

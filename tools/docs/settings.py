@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from kcproxy.settings.contents import FILES
 from kcproxy.settings.fields import FIELDS, SECTION_DOCS, Field
 from kcproxy.settings.resolve import toml_value
 from tools.docs.markdown import GENERATED, code, table
@@ -47,10 +48,26 @@ kcproxy serve
 have to prove themselves (`[inbound]`); otherwise whoever reaches the port acts with the account's roles.
 """
 
+_FILES = """\
+## Files and their content
+
+What takes effect when the *content* of a file changes, without a change of settings. *Watched*: within about a second of the change, as on SIGHUP,
+and all files together or none; files that cannot be used are refused with the reason, and the old ones stay ([reload.md](reload.md)). Changes are seen
+behind symbolic links too, so mount whole folders of Kubernetes Secrets and ConfigMaps, never with `subPath`. The configuration file itself is
+watched as well; the system's own authorities, where no `ca_file` is given, are read with each reload.
+"""
+
 
 def documents() -> dict[str, str]:
     """The one document."""
-    return {FILE: "\n".join([_INTRODUCTION, *(line for section in SECTION_DOCS for line in _section(section))])}
+    sections = (line for section in SECTION_DOCS for line in _section(section))
+    return {FILE: "\n".join([_INTRODUCTION, *sections, *_files()])}
+
+
+def _files() -> Iterator[str]:
+    yield from _FILES.splitlines()
+    yield from table(("Setting", "Its content", "A change"), [(code(key), use.content.value, use.effect) for key, use in FILES.items()])
+    yield ""
 
 
 def _section(section: str) -> Iterator[str]:

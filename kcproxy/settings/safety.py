@@ -1,0 +1,90 @@
+"""Who other than the operator can change a file: by the modes and owners of the file, and of every directory and link on the way to it."""
+
+import os
+import pwd
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_MAX_LINKS = 40  # as Linux follows at most
+ROOT_USER = 0
+FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+BESIDE_SQLITE = ("-wal", "-shm", "-journal")
+"""What the names of files end with that SQLite keeps beside a database (https://www.sqlite.org/tempfiles.html)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Danger:
+    """One way in which others could change a file. ``what`` and ``remedy`` complete a note."""
+
+    what: str
+    remedy: str
+
+
+def mode_of(status: os.stat_result) -> str:
+    """Permission bits as ``chmod`` takes them: ``0640``."""
+    return f"{stat.S_IMODE(status.st_mode):04o}"
+
+
+def trail(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Every directory and symbolic link on the way to a file, each with its own status, and the file last. Ends at what is not there."""
+    here, links = Path("/"), 0
+    pending = [part for part in reversed(path.absolute().parts) if part != "/"]
+    try:
+        yield here, here.lstat()
+        while pending:
+            name = pending.pop()
+            entry = here.parent if name == ".." else here / name
+            status = entry.lstat()
+            yield entry, status
+            if not stat.S_ISLNK(status.st_mode):
+                here = entry
+                continue
+            target, links = entry.readlink(), links + 1
+            if links > _MAX_LINKS:
+                return
+            here = Path("/") if target.is_absolute() else here
+            pending += [part for part in reversed(target.parts) if part != "/"]
+    except OSError:
+        return
+
+
+def dangers(path: Path, shown: str, *, user: int | None = None) -> Iterator[Danger]:
+    """How others than root and ``user`` (the process's own, where it is None) could change the file, or put another in its place.
+
+    ``shown`` is how messages call it. A file that is not there yet is judged by the directories that lead to it. A directory that everybody
+    can write to is safe with the sticky bit, by which only the owner of a file may replace it (Linux, inode(7)); the volumes of
+    Kubernetes are so.
+    """
+    trusted = {ROOT_USER, os.geteuid() if user is None else user}
+    seen: set[Path] = set()
+    for entry, status in trail(path):
+        if entry in seen:
+            continue
+        seen.add(entry)
+        mode = status.st_mode
+        if stat.S_ISDIR(mode):
+            yield from _of_directory(entry, status, shown, trusted)
+        elif status.st_uid not in trusted:
+            what = f"{shown} is reached by the link {entry}, which belongs to" if stat.S_ISLNK(mode) else f"{shown} belongs to"
+            yield Danger(what=f"{what} {_name(status.st_uid)}, who can change it", remedy="chown it to root or to the proxy's own user")
+        if stat.S_ISREG(mode) and mode & (stat.S_IWGRP | stat.S_IWOTH):
+            who = "everybody on this machine" if mode & stat.S_IWOTH else "its group"
+            yield Danger(what=f"{who} can write to {shown} (mode {mode_of(status)})", remedy="chmod go-w; in Kubernetes defaultMode: 0440")
+
+
+def _of_directory(directory: Path, status: os.stat_result, shown: str, trusted: set[int]) -> Iterator[Danger]:
+    if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
+        what = f"everybody on this machine can replace {shown}: {directory} is writable by others (mode {mode_of(status)}, no sticky bit)"
+        yield Danger(what=what, remedy=f"chmod o-w {directory}")
+    if status.st_uid not in trusted:
+        what = f"{_name(status.st_uid)} can replace {shown}: {directory} belongs to them"
+        yield Danger(what=what, remedy="keep it in a directory that belongs to root or to the proxy's own user")
+
+
+def _name(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"user {user}"
