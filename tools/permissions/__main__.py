@@ -1,0 +1,68 @@
+"""Measure which fine-grained admin permissions (version 2) open each operation of Keycloak's Admin REST API.
+
+`python -m tools.permissions VERSION [--only PATTERN] [--resume] [--out FILE]`: the measurement; writes the table of permissions.
+"""
+
+import argparse
+import asyncio
+import re
+import sys
+from pathlib import Path
+
+from tools.measure.http import Server
+from tools.measure.mail import mail_sink
+from tools.measure.run import Journal, Task
+from tools.measure.stage import Version
+from tools.permissions.run import Run, tasks_of
+from tools.realserver import RealServer
+from tools.realserver.distribution import STORE
+
+
+def main() -> int:
+    """Exit code 0 when the file was written."""
+    given = _parser().parse_args()
+    version = Version(text=given.version)
+    journal = Journal(path=given.journal or STORE / "permissions" / f"{version.text}.jsonl")
+    if not (given.resume or given.again):
+        journal.path.unlink(missing_ok=True)
+    journal.load()
+    tasks = tasks_of(version)
+    chosen = [task for task in tasks if re.search(given.only, task.key)]
+    if given.again:
+        for task in chosen:
+            journal.done.pop(task.key, None)
+    if given.url:
+        asyncio.run(measured(given.url, version, journal, chosen, singles=given.singles))
+    elif any(task.key not in journal.done for task in chosen):
+        with RealServer(version.text, heap="-Xms256m -Xmx1200m") as server:
+            asyncio.run(measured(server.base_url, version, journal, chosen, singles=given.singles))
+    return 0
+
+
+async def measured(base_url: str, version: Version, journal: Journal, tasks: list[Task], *, singles: bool) -> None:
+    """Do on a running server what the journal lacks."""
+    async with mail_sink() as mail_port, Server(base_url) as server:
+        try:
+            await server.login("admin", "admin")
+            await Run(server=server, version=version, mail_port=mail_port, journal=journal, singles=singles).all(tasks)
+        finally:  # calls of a run that is broken off count, too
+            journal.note("calls", journal.facts.get("calls", 0) + server.calls)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.permissions", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("version")
+    parser.add_argument("--only", default="", help="only operations whose key (method, path, body, handler) this expression finds")
+    parser.add_argument("--resume", action="store_true", help="keep what the journal holds, do the rest")
+    parser.add_argument("--again", action="store_true", help="measure what --only finds once more, keep the rest of the journal")
+    parser.add_argument("--singles", action="store_true", help="try every single term of every operation, too")
+    parser.add_argument("--out", type=Path, help="the data file (default: the catalog's)")
+    parser.add_argument("--journal", type=Path)
+    parser.add_argument("--url", help="measure on this running server (admin/admin) instead of a new one")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""Attempts at one operation by a caller who has permissions instead of roles."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tools.measure.callers import Kind
+from tools.measure.http import Answer
+from tools.measure.judge import Seen
+from tools.measure.sets import RoleSet
+from tools.measure.spec import Operation, Place, Spec
+from tools.measure.stage import Realm, Scope
+from tools.measure.trial import REALM_ADMIN
+from tools.measure.workbench import Request, Stage, Stand, Workbench
+from tools.permissions.granted import Granted, caller_and_permissions
+
+
+class PermissionBench(Workbench):
+    """A workbench whose attempts take terms (see terms.py) where the one for roles takes roles.
+
+    `elsewhere` names objects of which the permissions mean another one than the request does.
+    """
+
+    def __init__(self, *, operation: Operation, spec: Spec, stage: Stage, granted: dict[str, Granted]) -> None:
+        """Keep the permissions of each realm, by its name."""
+        super().__init__(operation=operation, spec=spec, stage=stage)
+        self._granted = granted
+        self._in_hand: Scope | None = None
+        self._control: dict[str, Scope] = {}
+        self.elsewhere: frozenset[str] = frozenset()
+
+    async def _prepared(self) -> Any:
+        bench = await Workbench._prepared(self)  # noqa: SLF001 - the base class's step, which says whose fixtures are used
+        self._in_hand = bench.scope
+        return bench
+
+    async def _once(self, roles: RoleSet, kind: Kind) -> Seen:
+        if REALM_ADMIN in roles:
+            return await Workbench._once(self, roles, kind)  # noqa: SLF001 - the base class's step
+
+        async def send(stand: Stand, request: Request) -> Answer:
+            granted = await self._of(stand)
+            token = await caller_and_permissions(granted, roles, self._object)
+            server = stand.realm.server
+            answer = await server.call(request.method, request.path, token=token, query=request.query, body=request.body, accept=request.accept)
+            if answer.succeeded and self.place is not Place.READ:
+                granted.forget()
+            return answer
+
+        return await self.attempt_by(send)
+
+    async def _of(self, stand: Stand) -> Granted:
+        name = stand.realm.name
+        if name not in self._granted:
+            self._granted[name] = Granted(stand=stand)
+            await self._granted[name].switch_on()
+        return self._granted[name]
+
+    async def _object(self, key: str) -> str:
+        if self._in_hand is None:
+            raise RuntimeError("an object is asked for before there are fixtures")
+        scope = self.control(self._in_hand.realm) if key in self.elsewhere else self._in_hand
+        return await scope.get(key)
+
+    def control(self, realm: Realm) -> Scope:
+        """The fixtures that the request does not name."""
+        if realm.name not in self._control:
+            self._control[realm.name] = Scope(realm=realm, suffix=realm.names.next())
+        return self._control[realm.name]
+
+    async def make_controls(self, objects: Mapping[str, str]) -> None:
+        """Make the other objects before anything is read: they are in the same lists."""
+        realm = (self.stage.read if self.place is Place.READ else self.stage.objects).realm
+        for key in objects:
+            await self.control(realm).get(key)
