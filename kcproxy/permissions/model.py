@@ -150,7 +150,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
-    """Scopes of a resource type, on some objects or (with no objects named) on all, for callers on whom all its policies agree."""
+    """Scopes of a resource type, on some objects or (with no objects named) on all, for callers on whom its policies agree."""
 
     id: str
     name: str
@@ -158,6 +158,7 @@ class Permission:
     scopes: frozenset[str]
     objects: frozenset[str] = frozenset()
     policies: tuple[str, ...] = ()
+    strategy: Strategy = Strategy.UNANIMOUS  # newer versions take no other one for a permission; older ones did
 
     @property
     def type_wide(self) -> bool:

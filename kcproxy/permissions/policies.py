@@ -5,8 +5,8 @@ in `Rules`. A condition first permits or denies, then the policy's logic turns t
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -63,8 +63,10 @@ class Situation:
 
     identity: Identity
     permissions: PermissionSet
-    rules: Rules = Rules()
+    rules: Rules = field(default_factory=Rules)
     now: datetime | None = None
+    given: frozenset[str] = frozenset()
+    """Policies that are taken to permit: for asking what an addition would do."""
 
 
 def unknown(why: str) -> Judgement:
@@ -74,6 +76,8 @@ def unknown(why: str) -> Judgement:
 
 def judge(policy_id: str, situation: Situation, depth: int = 0) -> Judgement:
     """What a policy, by its id, says to the caller."""
+    if policy_id in situation.given:
+        return PERMIT
     policy = situation.permissions.policies.get(policy_id)
     if policy is None:
         return unknown(f"the policy {policy_id} could not be read")
@@ -94,25 +98,9 @@ def _turned(judged: Judgement) -> Judgement:
 
 
 def _holds(condition: Condition, situation: Situation, depth: int) -> Judgement:
-    match condition:
-        case UserCondition():
-            return _user(condition, situation.identity)
-        case RoleCondition():
-            return _role(condition, situation)
-        case GroupCondition():
-            return _group(condition, situation)
-        case ClientCondition():
-            return _of(_among(situation.identity.client_id, condition.clients), "which client the token was issued to")
-        case ClientScopeCondition():
-            return _client_scope(condition, situation)
-        case TimeCondition():
-            return unknown("the server's time") if situation.now is None else _of(_in_time(condition, situation.now), "")
-        case RegexCondition():
-            return _regex(condition, situation.identity)
-        case AggregatedCondition():
-            return _aggregated(condition, situation, depth)
-        case OpenCondition():
-            return unknown(condition.why)
+    if isinstance(condition, AggregatedCondition):
+        return _aggregated(condition, situation, depth)
+    return _CONDITIONS[type(condition)](condition, situation)
 
 
 def _of(holds: bool | None, missing: str) -> Judgement:
@@ -123,7 +111,8 @@ def _among(value: str | None, accepted: frozenset[str]) -> bool | None:
     return None if value is None else value in accepted
 
 
-def _user(condition: UserCondition, identity: Identity) -> Judgement:
+def _user(condition: UserCondition, situation: Situation) -> Judgement:
+    identity = situation.identity
     if identity.acts_as_client:
         return _of(_among(identity.client_id, condition.users), "the caller's client")
     holds = _among(identity.account_id, condition.users)
@@ -201,6 +190,18 @@ def _client_scope(condition: ClientScopeCondition, situation: Situation) -> Judg
     return _required(scopes, "the name of a client scope")
 
 
+def _client(condition: ClientCondition, situation: Situation) -> Judgement:
+    return _of(_among(situation.identity.client_id, condition.clients), "which client the token was issued to")
+
+
+def _time(condition: TimeCondition, situation: Situation) -> Judgement:
+    return unknown("the server's time") if situation.now is None else _of(_in_time(condition, situation.now), "")
+
+
+def _open(condition: OpenCondition, _: Situation) -> Judgement:
+    return unknown(condition.why)
+
+
 def _in_time(condition: TimeCondition, now: datetime) -> bool:
     now = now.replace(microsecond=0)
     if condition.not_before is not None and now < condition.not_before:
@@ -221,7 +222,8 @@ def _within(span: Span | None, value: int) -> bool:
     return span is None or span[0] <= value <= span[1]
 
 
-def _regex(condition: RegexCondition, identity: Identity) -> Judgement:
+def _regex(condition: RegexCondition, situation: Situation) -> Judgement:
+    identity = situation.identity
     if condition.context or condition.claim.startswith("kc."):
         return unknown(f"the request's context, of which {condition.claim} is a part")
     if identity.claims is None:
@@ -274,3 +276,15 @@ def _agrees(strategy: Strategy, permits: int, of: int) -> bool:
     if strategy is Strategy.AFFIRMATIVE:
         return permits > 0
     return permits * 2 > of if strategy is Strategy.CONSENSUS else permits == of
+
+
+_CONDITIONS: Mapping[type, Callable[[Any, Situation], Judgement]] = {
+    UserCondition: _user,
+    RoleCondition: _role,
+    GroupCondition: _group,
+    ClientCondition: _client,
+    ClientScopeCondition: _client_scope,
+    TimeCondition: _time,
+    RegexCondition: _regex,
+    OpenCondition: _open,
+}

@@ -9,8 +9,16 @@ MOST_PATTERN, MOST_VALUE = 200, 200
 MOST_UNBOUNDED = 3
 """Pattern and value are short, and at most this many parts of a pattern repeat without limit: the worst is some million steps."""
 
-_ESCAPED = frozenset("dDwWsSbB.-/\\[](){}*+?^$|@:,_ ")
+_ESCAPE = r"\\[dDwWsSbB.\-/\\\[\](){}*+?^$|@:,_ ]"
 """What may follow a backslash: the classes mean the same for ASCII in both languages, the others mean themselves."""
+_TOKEN = re.compile(
+    rf"(?P<escape>{_ESCAPE})"
+    rf"|(?P<characters>\[\^?(?:{_ESCAPE}|[^\[\]\\&~|])+\])"
+    r"|(?P<open>\((?:\?:)?(?!\?))"
+    r"|(?P<close>\))"
+    r"|(?P<times>[*+?]|\{\d{1,2}(?:,\d{1,2})?\})"
+    r"|(?P<plain>[^\\\[\](){}*+?])"
+)
 
 
 def matches(pattern: str, value: str) -> bool | None:
@@ -24,41 +32,17 @@ def matches(pattern: str, value: str) -> bool | None:
 
 
 def is_plain(pattern: str) -> bool:
-    """Whether both languages read the pattern alike and no repetition stands inside another."""
-    at, unbounded, in_class, after_group = 0, 0, False, False
+    """Whether both languages read the pattern alike, and it repeats neither a repetition nor a group."""
+    if not (pattern.isascii() and pattern.isprintable()):
+        return False
+    at, unbounded, before = 0, 0, "times"
     while at < len(pattern):
-        character = pattern[at]
-        if character == "\\":
-            if at + 1 == len(pattern) or pattern[at + 1] not in _ESCAPED:
-                return False
-            at += 2
-            after_group = False
-            continue
-        if in_class:
-            if character in "[&~|" or not character.isascii():
-                return False
-            in_class = character != "]"
-        elif character == "[":
-            in_class = True
-            at += pattern.startswith("^", at + 1)
-            if pattern.startswith("]", at + 1):
-                return False
-        elif character == "(":
-            if pattern.startswith("?", at + 1) and not pattern.startswith("?:", at + 1):
-                return False
-            at += 2 * pattern.startswith("?:", at + 1)
-        elif character in "*+{":
-            if after_group or pattern[at + 1 : at + 2] in ("+", "?", "*") or (character == "{" and not _bounded(pattern, at)):
-                return False
-            unbounded += character in "*+"
-        elif not (character.isascii() and character.isprintable()):
+        token = _TOKEN.match(pattern, at)
+        if token is None:
             return False
-        after_group = character == ")"
-        at += 1
-    return not in_class and unbounded <= MOST_UNBOUNDED
-
-
-def _bounded(pattern: str, at: int) -> bool:
-    """Whether a repetition is `{n}` or `{n,m}` with a small limit, and nothing follows that would change its kind."""
-    found = re.match(r"\{(\d{1,2})(?:,(\d{1,2}))?\}(?![+?*{])", pattern[at:])
-    return found is not None
+        kind, text = str(token.lastgroup), token[0]
+        if kind == "times" and (before in ("times", "open") or (before == "close" and text != "?")):
+            return False
+        unbounded += kind == "times" and text in "*+"
+        at, before = token.end(), kind
+    return unbounded <= MOST_UNBOUNDED

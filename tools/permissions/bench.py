@@ -41,7 +41,9 @@ class PermissionBench(Workbench):
             granted = await self._of(stand)
             token = await caller_and_permissions(granted, roles, self._object)
             server = stand.realm.server
-            answer = await server.call(request.method, request.path, token=token, query=request.query, body=request.body, accept=request.accept)
+            answer = await server.call(
+                request.method, request.path, token=token, query=request.query, body=request.body, accept=request.accept
+            )
             if answer.succeeded and self.place is not Place.READ:
                 granted.forget()
             return answer

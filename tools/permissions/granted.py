@@ -64,7 +64,9 @@ class Granted:
 
     def forget(self) -> None:
         """Objects were deleted, and with them their permissions: what stands has to be made again."""
-        self._standing = {key: ((frozenset(), permission) if key[1] else (scopes, permission)) for key, (scopes, permission) in self._standing.items()}
+        self._standing = {
+            key: ((frozenset(), permission) if key[1] else (scopes, permission)) for key, (scopes, permission) in self._standing.items()
+        }
 
     async def _permission(self, type_name: str, target: str, scopes: frozenset[str]) -> str:
         self._count += 1

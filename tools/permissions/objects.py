@@ -49,7 +49,9 @@ LISTED: dict[str, tuple[str, ...]] = {
     r"^~/clients$|^~/client-session-stats$|^~/ui-ext/sessions$": ("client",),
     r"^~/organizations(/count)?$|/members/\{[^}]+\}/organizations$": ("organization",),
     r"^~/organizations/\{[^}]+\}/members(/count)?$": ("member",),
-    r"/role-mappings(/realm)?(/available|/composite)?$|/scope-mappings(/realm)?(/available|/composite)?$|^~/ui-ext/(available|effective)-roles/": ("role",),
+    r"/role-mappings(/realm)?(/available|/composite)?$|/scope-mappings(/realm)?(/available|/composite)?$|^~/ui-ext/(available|effective)-roles/": (
+        "role",
+    ),
     r"/clients/\{[^}]+\}(/available|/composite)?$": ("client-role",),
 }
 """Readings by path, and what of the shared fixtures their answer lists."""

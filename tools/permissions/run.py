@@ -23,6 +23,7 @@ from tools.measure.variants import ADMIN_ROLE_VARIANT
 from tools.measure.workbench import Stage, Stand
 from tools.permissions.bench import PermissionBench
 from tools.permissions.granted import Granted
+from tools.permissions.members import tasks_on_members
 from tools.permissions.objects import TYPES, objects_of
 from tools.permissions.terms import QUERY
 from tools.permissions.trial import Ground, Trial
@@ -36,7 +37,8 @@ REPRESENTATIVE = f"{ADMIN_ROLE_VARIANT}view-users"
 
 def tasks_of(version: Version) -> list[Task]:
     """The trials: every operation that needs no feature switched on, plainly and in its variants."""
-    return [task for task in roles_run.tasks_of(version) if not task.spec.features and _is_tried(task.spec.variant)]
+    tried = [task for task in roles_run.tasks_of(version) if not task.spec.features and _is_tried(task.spec.variant)]
+    return [*tried, *tasks_on_members(tried)]
 
 
 def _is_tried(variant: str) -> bool:

@@ -97,7 +97,9 @@ class Trial:
             "reduced": _reduced(bar, every),
             "refusals": sorted({judged.status for judged in bar.judged.values() if judged.outcome is Outcome.REFUSED}),
             "notes": [_backward(less, more) for less, more in bar.backward()],
-            "cells": {"+".join(sorted(held)) or "-": [judged.outcome, judged.status, judged.missing] for held, judged in bar.judged.items()},
+            "cells": {
+                "+".join(sorted(held)) or "-": [judged.outcome, judged.status, judged.missing] for held, judged in bar.judged.items()
+            },
             "closed": not levels["admits"],
         }
         return self.entry | {"control": await self._controls(base, every)}

@@ -1,0 +1,101 @@
+"""Compare the evaluator of kcproxy.permissions with a real server: `python -m tools.permissions.differential VERSION [--count N]`.
+
+Exit code 1 where the evaluator was sure and the server did otherwise.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from tools.measure.http import Server
+from tools.measure.run import say
+from tools.measure.stage import Version
+from tools.permissions.differential.ask import Answered, Asker
+from tools.permissions.differential.generate import configuration
+from tools.permissions.differential.realm import SmallRealm
+from tools.permissions.differential.record import case, head, lines
+from tools.realserver import RealServer
+
+REFUSED = 403
+
+
+def main() -> int:
+    """The program."""
+    parser = argparse.ArgumentParser(prog="python -m tools.permissions.differential", description=__doc__)
+    parser.add_argument("version")
+    parser.add_argument("--count", type=int, default=100, help="how many configurations")
+    parser.add_argument("--seed", type=int, default=1, help="the first one's seed")
+    parser.add_argument("--url", help="a running server (admin/admin) instead of a new one")
+    parser.add_argument("--record", type=Path, help="write what was asked and answered to this file")
+    given = parser.parse_args()
+    seeds = range(given.seed, given.seed + given.count)
+    if given.url:
+        return finished(asyncio.run(compared(given.url, given.version, seeds)), given.version, given.record)
+    with RealServer(given.version) as server:
+        return finished(asyncio.run(compared(server.base_url, given.version, seeds)), given.version, given.record)
+
+
+def finished(outcome: tuple[list[str], Counter[str]], version: str, record: Path | None) -> int:
+    """Write the record and the counts; the exit code."""
+    kept, counts = outcome
+    if record:
+        record.write_text("\n".join(kept) + "\n")
+    print(f"{version}: {len(kept) - 1} configurations, {dict(sorted(counts.items()))}")
+    return 1 if counts["differs"] else 0
+
+
+async def compared(base_url: str, version: str, seeds: Sequence[int]) -> tuple[list[str], Counter[str]]:
+    """Ask about every seed's configuration: the record's lines and the counts; each difference is printed at once."""
+    counts: Counter[str] = Counter()
+    kept = []
+    async with Server(base_url) as server:
+        await server.login("admin", "admin")
+        realm = SmallRealm(server=server, version=Version(text=version), name=f"differential-{seeds[0]}")
+        await realm.build()
+        kept.append(head(realm))
+        for seed in seeds:
+            asker = Asker(realm=realm, now=datetime.now())  # noqa: DTZ005 - the server is on this machine, in its time zone
+            read, answers = await asker.ask(configuration(seed, realm.types))
+            kept.append(case(seed, realm, read, answers))
+            for each in answers:
+                counts.update(_judged(seed, each))
+        await server.ask("DELETE", realm.path)
+    return list(lines(kept, realm.ids)), counts
+
+
+def _judged(seed: int, each: Answered) -> list[str]:
+    found = [f"status {each.status}"]
+    if each.expected is None:
+        found.append("open")
+    elif each.expected == each.allowed and (each.allowed or each.status == REFUSED):
+        found.append("agrees")
+    else:
+        found.append("differs")
+        say(
+            f"seed {seed}: {each.caller} {each.question.probe} {each.question.needs}: status {each.status}, expected {each.expected}: {_why(each)}"
+        )
+    if None not in each.evaluated:
+        agrees = all(each.evaluated) == each.allowed
+        found.append(f"policy/evaluate {'agrees' if agrees else 'differs'} with the call")
+        if each.expected is not None and not agrees:
+            found.append("policy/evaluate differs, the evaluator agrees" if each.expected == each.allowed else "both differ")
+    return found
+
+
+def _why(each: Answered) -> str:
+    return "; ".join(
+        f"{decision.scope}: {decision.outcome} "
+        + ", ".join(
+            f"{one.permission.name}[{one.permission.type} {sorted(one.permission.scopes)} {len(one.permission.objects)}]={one.effect}"
+            for one in decision.considered
+        )
+        for decision in each.decisions
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
