@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from kcproxy.catalog.versions import ordered
 from kcproxy.errors import CatalogError
 from kcproxy.model import NOTHING
+from kcproxy.model.vocabulary import nothing
 
 SCHEMA = 1
 
@@ -78,8 +79,8 @@ class PermissionNeed:
 
     levels: Levels = Levels()
     with_query_role: Levels | None = None
-    objects: Mapping[str, ObjectPlace] = NOTHING
-    reduced: Mapping[str, str] = NOTHING
+    objects: Mapping[str, ObjectPlace] = field(default_factory=nothing)
+    reduced: Mapping[str, str] = field(default_factory=nothing)
     refusals: tuple[int, ...] = (403,)
     closed: bool = False
     undetermined: str | None = None
