@@ -1,4 +1,4 @@
-"""The measured tables of fine-grained admin permissions (version 2): `data/permissions/{version}.json`, docs/permissions/format.md."""
+"""The measured tables of fine-grained admin permissions (version 2): `data/permissions/{version}.json`, docs/permissions-format.md."""
 
 import json
 from collections.abc import Mapping, Sequence

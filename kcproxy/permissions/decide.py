@@ -1,7 +1,7 @@
 """The decision: may the caller do this (a scope) with that (an object)? Which permission grants it, which denies it, which is missing.
 
 The order of evaluation follows `FGAPPolicyEvaluator`, `UserResourceTypePolicyEvaluator`, `FGAPEvaluation` and
-`DecisionPermissionCollector` of Keycloak 26.2 to 26.7, and was compared with real servers (docs/permissions/evaluation.md):
+`DecisionPermissionCollector` of Keycloak 26.2 to 26.7, and was compared with real servers (docs/permissions-evaluation.md):
 
 1. Permissions on the object itself; for a user then those on each group of theirs and the groups above it, then those on all groups;
    last those on all objects of the type. A permission without policies is passed over.

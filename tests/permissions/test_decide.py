@@ -1,4 +1,4 @@
-"""The order in which Keycloak evaluates permissions: each rule was measured on real servers (docs/permissions/evaluation.md)."""
+"""The order in which Keycloak evaluates permissions: each rule was measured on real servers (docs/permissions-evaluation.md)."""
 
 import pytest
 from hypothesis import given

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -95,6 +95,8 @@ class Run:
     journal: Journal
     hints: list[RoleSet] = field(default_factory=list)
     singles: bool = False
+    elsewhere: Mapping[str, Sequence[RoleSet]] = field(default_factory=dict)
+    """What opened the operations of another version: tried first."""
     started: float = field(default_factory=time.monotonic)
     done: int = 0
 
@@ -130,6 +132,7 @@ class Run:
             ground=worker.ground,
             objects=objects,
             hints=self.hints,
+            own_hints=self.elsewhere.get(_name_of(task), ()),
             role_sets=role_sets(self.version.text, task.operation),
             singles=self.singles,
         )
@@ -139,6 +142,20 @@ class Run:
         except (Undetermined, Unexpected, KeyError, TimeoutError) as error:
             found = {"undetermined": why(error, bench.last)}
         return {"key": task.key, **found, "attempts": bench.attempts}
+
+
+def _name_of(task: Task) -> str:
+    """What names a trial in every version."""
+    return f"{task.operation.method} {task.operation.path} {task.operation.body} #{task.spec.variant}"
+
+
+def opened(version: Version, journal: Journal) -> dict[str, list[RoleSet]]:
+    """The sets that opened the operations of a version, from its journal."""
+    return {
+        _name_of(task): [frozenset(terms) for level in ("admits", "shows", "anyOf") for terms in journal.done[task.key][level]]
+        for task in tasks_of(version)
+        if not journal.done.get(task.key, {"closed": True}).get("closed", True)
+    }
 
 
 async def _exists(worker: Worker, key: str) -> bool:

@@ -18,6 +18,8 @@ from tools.permissions.terms import containment, for_objects, is_role, term_of, 
 EMPTY = frozenset({"no items", "no content"})
 HINTS = 4
 """How many sets that opened earlier operations are tried first."""
+ONLY_ONE = ("management",)
+"""Objects of which a realm has no other one."""
 CLOSED_TO_ALL = (401, 403)
 
 
@@ -42,6 +44,8 @@ class Trial:
     ground: Ground
     objects: Mapping[str, Where]
     hints: list[RoleSet]
+    own_hints: Sequence[RoleSet] = ()
+    """What opens this operation in another version, as far as it is known."""
     role_sets: Sequence[frozenset[str]] = ()
     """Sets of several roles that open the operation: one part of a set may be had by permissions."""
     singles: bool = False
@@ -86,7 +90,7 @@ class Trial:
         bar = Bar(bench=self.bench, base=base, kind=Kind.SERVICE_ACCOUNT, contains=contains)
         levels, queried = {}, {}
         for level, passes in (("admits", bar.admitted), ("shows", _shows(bar)), ("anyOf", bar.satisfied)):
-            search = MinimalSets(roles=terms, contains=contains, passes=passes, hints=self.hints[:HINTS])
+            search = MinimalSets(roles=terms, contains=contains, passes=passes, hints=[*self.own_hints, *self.hints[:HINTS]])
             levels[level] = in_order(await (search.with_singles() if self.singles else search.all_minimal()))
             self._remember(levels[level])
             queried[level] = await self._with_query_roles(levels[level], search)
@@ -135,7 +139,7 @@ class Trial:
         """With each permission of a set for another object of the same kind, the one that is asked for stays closed."""
         checked, still_open = 0, []
         for terms in sets:
-            for target in sorted({term_of(text).target for text in terms if not is_role(text)} - {""}):
+            for target in sorted({term_of(text).target for text in terms if not is_role(text)} - {"", *ONLY_ONE}):
                 self.bench.elsewhere = frozenset({target})
                 seen = await self.bench.attempt(terms)
                 self.bench.elsewhere = frozenset()

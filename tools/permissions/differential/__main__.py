@@ -7,7 +7,7 @@ import argparse
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from tools.permissions.differential.ask import Answered, Asker
 from tools.permissions.differential.generate import configuration
 from tools.permissions.differential.realm import SmallRealm
 from tools.permissions.differential.record import case, head, lines
+from tools.permissions.differential.rules import RULES, Rule
 from tools.realserver import RealServer
 
 REFUSED = 403
@@ -29,14 +30,45 @@ def main() -> int:
     parser.add_argument("version")
     parser.add_argument("--count", type=int, default=100, help="how many configurations")
     parser.add_argument("--seed", type=int, default=1, help="the first one's seed")
+    parser.add_argument("--rules", action="store_true", help="the rules of evaluation, made by hand, instead of random configurations")
     parser.add_argument("--url", help="a running server (admin/admin) instead of a new one")
     parser.add_argument("--record", type=Path, help="write what was asked and answered to this file")
     given = parser.parse_args()
     seeds = range(given.seed, given.seed + given.count)
+    if given.rules and given.url:
+        return asyncio.run(rules_hold(given.url, given.version))
+    if given.rules:
+        with RealServer(given.version) as server:
+            return asyncio.run(rules_hold(server.base_url, given.version))
     if given.url:
         return finished(asyncio.run(compared(given.url, given.version, seeds)), given.version, given.record)
     with RealServer(given.version) as server:
         return finished(asyncio.run(compared(server.base_url, given.version, seeds)), given.version, given.record)
+
+
+async def rules_hold(base_url: str, version: str) -> int:
+    """Print each rule with what the server, the evaluator and `policy/evaluate` say; 1 where server or evaluator break one."""
+    broken = 0
+    async with Server(base_url) as server:
+        await server.login("admin", "admin")
+        async for rule, answer in rules_asked(server, Version(text=version)):
+            expected = rule.expected(Version(text=version).numbers)
+            broken += not answer.allowed == answer.expected == expected
+            print(f"{rule.says}: {answer.status}, expected {expected}, evaluator {answer.expected}, policy/evaluate {answer.evaluated}")
+    print(f"{version}: {broken} rules broken")
+    return 1 if broken else 0
+
+
+async def rules_asked(server: Server, version: Version) -> AsyncIterator[tuple[Rule, Answered]]:
+    """Every rule that the version has the scopes for, asked in a realm of its own."""
+    realm = SmallRealm(server=server, version=version, name="rules-of-evaluation")
+    await realm.build()
+    asker = Asker(realm=realm, now=datetime.now())  # noqa: DTZ005 - the server is on this machine, in its time zone
+    for rule in RULES:
+        if version.numbers >= rule.needs:
+            _, (answer,) = await asker.ask(rule.configuration)
+            yield rule, answer
+    await server.ask("DELETE", realm.path)
 
 
 def finished(outcome: tuple[list[str], Counter[str]], version: str, record: Path | None) -> int:
