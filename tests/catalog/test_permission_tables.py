@@ -145,7 +145,7 @@ def test_a_file_of_another_schema_is_refused() -> None:
 def test_a_row_that_breaks_the_format_is_named(row: dict[str, object]) -> None:
     document = {"schema": 1, "keycloak": "26.7.5", "types": {}, "throughGroups": {}, "queryRoles": [], "operations": [row]}
 
-    with pytest.raises(CatalogError, match="permissions of Keycloak 26.7.5, GET /x"):
+    with pytest.raises(CatalogError, match=r"permissions of Keycloak 26\.7\.5, GET /x"):
         parse_permissions(document)
 
 

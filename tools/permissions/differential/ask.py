@@ -157,19 +157,27 @@ class Asker:
             return {key: self._with_ids(item) for key, item in value.items()}
         return [self._with_ids(item) for item in value] if isinstance(value, list | tuple) else value
 
+    def situation(self, caller: str, known: PermissionSet) -> Situation:
+        """What the evaluator knows about a caller."""
+        identity = self.realm.identities[caller]
+        return Situation(identity=identity, permissions=known, rules=rules_for(self.realm.version.numbers), now=self.now)
+
+    def decided(self, caller: str, question: Question, known: PermissionSet) -> tuple[Decision, ...]:
+        """What the evaluator says of each side of a question."""
+        situation = self.situation(caller, known)
+        return tuple(decide(self.realm.asked(type_name, label), scope, situation) for type_name, label, scope in question.needs)
+
     async def _answered(self, caller: str, question: Question, known: PermissionSet) -> Answered:
-        situation = Situation(
-            identity=self.realm.identities[caller], permissions=known, rules=rules_for(self.realm.version.numbers), now=self.now
-        )
         return Answered(
             caller=caller,
             question=question,
-            status=await self._probe(caller, question),
-            decisions=tuple(decide(self.realm.asked(type_name, label), scope, situation) for type_name, label, scope in question.needs),
+            status=await self.probe(caller, question),
+            decisions=self.decided(caller, question, known),
             evaluated=tuple([await self._evaluated(caller, *need) for need in question.needs]),
         )
 
-    async def _probe(self, caller: str, question: Question) -> int:
+    async def probe(self, caller: str, question: Question) -> int:
+        """The status of the call itself; what it changed is changed back."""
         method, below, value = PROBES[question.probe](self.realm, question.names)
         server, path = self.realm.server, self.realm.path
         body = json_body(value) if value is not None else None
