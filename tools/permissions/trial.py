@@ -16,6 +16,9 @@ from tools.permissions.objects import types_of
 from tools.permissions.terms import containment, for_objects, is_role, term_of, type_wide
 
 EMPTY = frozenset({"no items", "no content"})
+SEEING = frozenset({"view", "view-members"})
+MOST_SETS = 40
+"""More minimal sets than these are a sign that something else decides."""
 HINTS = 4
 """How many sets that opened earlier operations are tried first."""
 ONLY_ONE = ("management",)
@@ -109,7 +112,8 @@ class Trial:
     async def _with_query_roles(self, sets: Sequence[Sequence[str]], search: SetSearch) -> list[list[str]] | None:
         """What is needed by callers who may query, where that is more: what they may not see is then hidden from them.
 
-        None where a role that lets query takes nothing away. The sets found do not name the roles.
+        None where a role that lets query takes nothing away. The sets found do not name the roles. Looked for among the scopes that open
+        the call otherwise and those that let see.
         """
         roles = frozenset(self.ground.query_roles)
         less = [found for found in map(frozenset, sets) if not await search.passes(found | roles)]
@@ -119,7 +123,8 @@ class Trial:
         async def passes(terms: RoleSet) -> bool:
             return await search.passes(terms | roles)
 
-        scopes = [text for text in search.roles if text not in roles]
+        opening = {term_of(text).scope for found in sets for text in found if not is_role(text)}
+        scopes = [text for text in search.roles if not is_role(text) and term_of(text).scope in opening | SEEING]
         return in_order(await MinimalSets(roles=scopes, contains=search.contains, passes=passes).all_minimal())
 
     def _scopes(self, terms: Iterable[str], types: Mapping[str, str]) -> list[str]:
@@ -179,6 +184,11 @@ class MinimalSets(SetSearch):
             return [frozenset()]
         await self._walk(frozenset(), set())
         return list(self._found)
+
+    async def _walk(self, removed: RoleSet, visited: set[RoleSet]) -> None:
+        if len(self._found) > MOST_SETS:
+            raise Undetermined(f"more than {MOST_SETS} minimal sets")
+        await SetSearch._walk(self, removed, visited)  # noqa: SLF001 - the base class's step
 
     async def with_singles(self) -> list[RoleSet]:
         """The same, after every single term was tried."""
