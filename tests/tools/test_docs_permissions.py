@@ -17,7 +17,7 @@ def table(*rows: dict[str, Any]) -> PermissionTable:
         {
             "schema": 1,
             "keycloak": "26.7.5",
-            "provenance": {"date": "2026-11-30", "calls": 1234},
+            "provenance": {"date": "2026-11-30", "attempts": 1234},
             "types": {"Users": ["view"], "Groups": ["manage-membership", "view"]},
             "throughGroups": {"Users.view": ["Groups.view-members"]},
             "queryRoles": ["query-users"],
@@ -53,7 +53,7 @@ TABLE = table(LIST, JOIN, CLOSED, UNKNOWN)
 @pytest.mark.parametrize(
     "line",
     [
-        "4 operations, measured on 2026-11-30 by 1,234 calls: 2 are opened by",
+        "4 operations, measured on 2026-11-30 by 1,234 attempts: 2 are opened by",
         "permissions, 1 are not, 1 were not measured. [All versions, and how to read this](index.md).",
         "| Groups | `manage-membership`, `view` |",
         "| `Users.view` | `Groups.view-members` |",

@@ -90,7 +90,7 @@ def page(each: PermissionTable) -> Iterator[str]:
     yield f"# Keycloak {each.version}: the permission that each Admin REST API call takes"
     yield GENERATED
     yield ""
-    yield f"{total} operations, measured on {each.provenance.get('date')} by {each.provenance.get('calls', 0):,} calls: {opened} are opened by"
+    yield f"{total} operations, measured on {each.provenance.get('date')} by {each.provenance.get('attempts', 0):,} attempts: {opened} are opened by"
     yield f"permissions, {closed} are not, {unknown} were not measured. [All versions, and how to read this](index.md)."
     yield ""
     yield from _schema(each)

@@ -19,6 +19,8 @@ EMPTY = frozenset({"no items", "no content"})
 SEEING = frozenset({"view", "view-members"})
 MOST_SETS = 40
 """More minimal sets than these are a sign that something else decides."""
+LARGEST_SET = 6
+"""No operation was seen to need more terms together."""
 HINTS = 4
 """How many sets that opened earlier operations are tried first."""
 ONLY_ONE = ("management",)
@@ -189,6 +191,12 @@ class MinimalSets(SetSearch):
         if len(self._found) > MOST_SETS:
             raise Undetermined(f"more than {MOST_SETS} minimal sets")
         await SetSearch._walk(self, removed, visited)  # noqa: SLF001 - the base class's step
+
+    async def _minimal_within(self, passing: RoleSet) -> RoleSet:
+        minimal = await SetSearch._minimal_within(self, passing)  # noqa: SLF001 - the base class's step
+        if len(minimal) > LARGEST_SET:
+            raise Undetermined(f"answers contradict each other: {len(minimal)} terms open it together and no part of them does")
+        return minimal
 
     async def with_singles(self) -> list[RoleSet]:
         """The same, after every single term was tried."""

@@ -167,7 +167,7 @@ def document(version: str, *, date: str, facts: Mapping[str, Any], operations: S
         "schema": 1,
         "keycloak": version,
         "basis": "measured",
-        "provenance": {"date": date, "program": revision(), "calls": facts["calls"]},
+        "provenance": {"date": date, "program": revision(), "attempts": facts["attempts"]},
         "types": facts["types"],
         "throughGroups": facts.get("throughGroups", {}),
         "queryRoles": facts["queryRoles"],
