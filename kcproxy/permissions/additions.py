@@ -94,7 +94,7 @@ def _names_only_caller(policy: Policy | None, situation: Situation) -> bool:
         return False
     if isinstance(policy.condition, UserCondition):
         return len(policy.condition.users) == 1
-    return isinstance(policy.condition, ClientCondition) and bool(situation.identity.acts_as_client) and len(policy.condition.clients) == 1
+    return isinstance(policy.condition, ClientCondition) and bool(situation.identity.service_account) and len(policy.condition.clients) == 1
 
 
 def _new(decision: Decision, situation: Situation) -> Addition:

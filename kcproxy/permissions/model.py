@@ -190,8 +190,9 @@ class Identity:
 
     `held`: the account's roles. `in_scope`: those that the client of the token may see (all of them with full scope). `in_token`: those
     that the token names. `groups`: paths of the groups that the account is a direct member of. `claims`: the token's, as parsed JSON.
-    `acts_as_client`: the account is the service account of a client that has authorization services: Keycloak then takes the client's
-    internal id for the caller's id (`KeycloakIdentity`), and a user policy that names the account fails.
+    `service_account`: the account is that of the token's client. `authorization_services`: that client has authorization services. For
+    such a service account, and before 26.7 for every one, Keycloak takes the client's internal id for the caller's id
+    (`KeycloakIdentity`), and a user policy that names the account has no effect.
     """
 
     account_id: str | None = None
@@ -202,7 +203,8 @@ class Identity:
     in_token: frozenset[str] | None = None
     groups: tuple[str, ...] | None = None
     claims: Mapping[str, Any] | None = None
-    acts_as_client: bool | None = False
+    service_account: bool | None = False
+    authorization_services: bool | None = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,6 +236,8 @@ class Rules:
     """Scopes of a user that a scope of one of their groups gives as well."""
     roles_are_live: bool = True
     """Whether a role policy asks for the account's roles within the client's scope; before 26.7 it reads the token alone."""
+    service_accounts_are_clients: bool = False
+    """Whether policies take every service account for its client (before 26.7), and not only those with authorization services."""
     group_denial_closes_all: bool = False
     """Whether a permission on a group that denies closes every scope of its members, and not only its own (before 26.4)."""
     child_groups_by_prefix: bool = False
@@ -250,6 +254,7 @@ def rules_for(version: tuple[int, ...]) -> Rules:
     return Rules(
         aliases=MappingProxyType(aliases),
         roles_are_live=version >= (26, 7),
+        service_accounts_are_clients=version < (26, 7),
         group_denial_closes_all=version < (26, 4),
         child_groups_by_prefix=version < (26, 6),
         reset_password=version >= (26, 4),

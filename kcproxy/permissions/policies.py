@@ -112,13 +112,22 @@ def _among(value: str | None, accepted: frozenset[str]) -> bool | None:
 
 
 def _user(condition: UserCondition, situation: Situation) -> Judgement:
-    identity = situation.identity
-    if identity.acts_as_client:
+    identity, as_client = situation.identity, acts_as_client(situation.identity, situation.rules)
+    if as_client:
         return _of(_among(identity.client_id, condition.users), "the caller's client")
     holds = _among(identity.account_id, condition.users)
-    if holds and identity.acts_as_client is None:
-        return unknown("whether the caller's client has authorization services")
+    if holds and as_client is None:
+        return unknown("whether the caller counts as the account or as its client")
     return _of(holds, "the caller's account")
+
+
+def acts_as_client(identity: Identity, rules: Rules) -> bool | None:
+    """Whether policies take the caller for a client instead of an account; None where that is not known."""
+    if identity.service_account is False:
+        return False
+    if identity.service_account is None:
+        return None if rules.service_accounts_are_clients or identity.authorization_services is not False else False
+    return True if rules.service_accounts_are_clients else identity.authorization_services
 
 
 def _required(items: Iterable[tuple[Required, bool | None]], missing: str) -> Judgement:

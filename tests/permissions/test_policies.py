@@ -62,14 +62,31 @@ USERS = UserCondition(users=frozenset({"caller", "eve"}))
         (CALLER, PERMIT),
         (caller(account_id="bob"), DENY),
         (caller(account_id=None), OPEN),
-        (caller(acts_as_client=True), DENY),
-        (caller(acts_as_client=True, client_id="eve"), PERMIT),
-        (caller(acts_as_client=None), OPEN),
-        (caller(acts_as_client=None, account_id="bob"), DENY),
+        (caller(service_account=True), PERMIT),
+        (caller(service_account=True, authorization_services=True), DENY),
+        (caller(service_account=True, authorization_services=True, client_id="eve"), PERMIT),
+        (caller(service_account=True, authorization_services=None), OPEN),
+        (caller(service_account=None, authorization_services=None), OPEN),
+        (caller(service_account=None), PERMIT),
+        (caller(service_account=None, authorization_services=None, account_id="bob"), DENY),
+        (caller(authorization_services=True), PERMIT),
     ],
 )
 def test_a_user_policy_compares_the_account_or_the_client_with_authorization_services(who: Identity, effect: Effect) -> None:
     assert judged(USERS, who).effect is effect
+
+
+@pytest.mark.parametrize(
+    ("who", "effect"),
+    [
+        (CALLER, PERMIT),
+        (caller(service_account=True), DENY),
+        (caller(service_account=True, client_id="eve"), PERMIT),
+        (caller(service_account=None), OPEN),
+    ],
+)
+def test_before_26_7_every_service_account_is_its_client(who: Identity, effect: Effect) -> None:
+    assert judged(USERS, who, rules=Rules(service_accounts_are_clients=True)).effect is effect
 
 
 ANY, BOTH = (

@@ -29,6 +29,7 @@ class Granted:
     types: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Resource types with their scopes, as the server lists them."""
     _policy: str = ""
+    _group: str = ""
     _accounts: list[str] = field(default_factory=list)
     _callers: dict[RoleSet, str] = field(default_factory=dict)
     _standing: dict[tuple[str, str], tuple[frozenset[str], str]] = field(default_factory=dict)
@@ -41,13 +42,16 @@ class Granted:
         client = (await realm.admin("GET", "")).body["adminPermissionsClient"]["id"]
         self.server_path = f"/clients/{client}/authz/resource-server"
         self.types = await schema_of(self._ask)
+        if not realm.version.since(26, 7):
+            self._group = await realm.created("/groups", {"name": "permitted-callers"})
+            body = {"name": "callers", "groups": [{"id": self._group, "extendChildren": False}]}
+            self._policy = str((await self._must("POST", "/policy/group", body))["id"])
 
     async def token(self, roles: RoleSet) -> str:
         """The token of the caller with exactly these roles, whom the permissions name."""
         if roles not in self._callers:
             token = await self.stand.callers.token(roles, Kind.SERVICE_ACCOUNT)
-            self._accounts.append(subject_of(token))
-            await self._name_callers()
+            await self._name_caller(subject_of(token))
             self._callers[roles] = token
         return self._callers[roles]
 
@@ -74,7 +78,12 @@ class Granted:
         answer = await self._must("POST", "/permission/scope", body | ({"resources": [target]} if target else {}))
         return str(answer["id"])
 
-    async def _name_callers(self) -> None:
+    async def _name_caller(self, account: str) -> None:
+        """Before 26.7 policies take a service account for its client: there the callers are members of a group that one policy names."""
+        if self._group:
+            await self.stand.realm.admin("PUT", f"/users/{account}/groups/{self._group}", {})
+            return
+        self._accounts.append(account)
         body = {"name": "callers", "users": self._accounts}
         if self._policy:
             await self._must("PUT", f"/policy/user/{self._policy}", body | {"id": self._policy})

@@ -84,9 +84,9 @@ async def _put_in_force(asker: Asker, addition: Addition, caller: str) -> None:
 
 
 async def _own_policy(asker: Asker, caller: str) -> str:
-    """A policy for this caller alone: by account, or by client where Keycloak takes the client for the caller."""
+    """A policy for this caller alone: by account, or by client for a service account, which some versions take for the client."""
     realm = asker.realm
-    by_client = realm.identities[caller].acts_as_client
+    by_client = realm.identities[caller].service_account
     kind, body = (
         ("client", {"clients": [realm.ids[f"client-of:{caller}"]]}) if by_client else ("user", {"users": [realm.ids[f"account:{caller}"]]})
     )

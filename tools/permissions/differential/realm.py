@@ -168,7 +168,8 @@ class SmallRealm:
             in_token=frozenset(self.ids[role] for role in (held if name == "light" else held & named)),
             groups=tuple(PATHS[group] for group in CALLERS_GROUPS.get(name, ())),
             claims=claims,
-            acts_as_client=name == "resource-server",
+            service_account=name not in ("person", "light"),
+            authorization_services=name == "resource-server",
         )
 
     @property

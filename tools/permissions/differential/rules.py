@@ -9,7 +9,8 @@ from typing import Any
 
 from tools.permissions.differential.generate import Configuration, questions
 
-YES, NO = ("user", {"name": "yes", "users": ["account:service"]}), ("user", {"name": "no", "users": ["account:person"]})
+YES, NO = ("client", {"name": "yes", "clients": ["client-of:service"]}), ("client", {"name": "no", "clients": ["client-of:person"]})
+"""Policies on clients: before 26.7 a service account cannot be named by its account."""
 YES_POLICY, NO_POLICY = "policy:0", "policy:1"
 
 
@@ -70,6 +71,7 @@ _every_scope = _Every()
 _ROLE: tuple[str, Mapping[str, Any]] = ("role", {"name": "role", "roles": [{"id": "role-0", "required": True}]})
 _FETCHED: tuple[str, Mapping[str, Any]] = ("role", {**_ROLE[1], "fetchRoles": True})
 _COUSINS: tuple[str, Mapping[str, Any]] = ("group", {"name": "group", "groups": [{"id": "group-0", "extendChildren": True}]})
+_ACCOUNT: tuple[str, Mapping[str, Any]] = ("user", {"name": "account", "users": ["account:service", "account:person"]})
 _SERVER: tuple[str, Mapping[str, Any]] = ("user", {"name": "account", "users": ["account:resource-server"]})
 _EMAIL: tuple[str, Mapping[str, Any]] = ("regex", {"name": "regex", "targetClaim": "email", "pattern": ".*@example\\.org"})
 U, G = "Users", "Groups"
@@ -108,6 +110,8 @@ RULES: tuple[Rule, ...] = (
     _case("a lightweight token's roles count", "get-user", ["user-0"], [_granting(U, "view", "user-0")], allowed=True, caller="light", policies=(_ROLE,)),
     _case("and its e-mail does not", "get-user", ["user-0"], [_granting(U, "view", "user-0")], allowed=False, caller="light", policies=(_EMAIL,)),
     _case("a group whose path begins alike is no child", "get-user", ["user-0"], [_granting(U, "view", "user-0")], allowed=False, caller="narrow", policies=(_COUSINS,), since=(26, 6), earlier=True),
+    _case("a person is named by their account", "get-user", ["user-0"], [_granting(U, "view", "user-0")], allowed=True, caller="person", policies=(_ACCOUNT,)),
+    _case("a service account is named by its account", "get-user", ["user-0"], [_granting(U, "view", "user-0")], allowed=True, policies=(_ACCOUNT,), since=(26, 7), earlier=False),
     _case("an account whose client has authorization services is not named by its id", "get-user", ["user-0"], [_granting(U, "view", "user-0")], allowed=False, caller="resource-server", policies=(_SERVER,)),
 )
 # fmt: on
