@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import islice
 
 from kcproxy.permissions.decide import Decision, Outcome, decide
 from kcproxy.permissions.model import ClientCondition, Object, Permission, Policy, UserCondition
 from kcproxy.permissions.policies import Effect, Situation, judge
 
 _NEW = "new"
+MOST = 20
+"""How many permissions to change are proposed at most: each proposal is decided again."""
 
 
 class AdditionKind(StrEnum):
@@ -44,7 +47,7 @@ def additions(decision: Decision, situation: Situation) -> tuple[Addition, ...]:
     """
     if decision.outcome not in (Outcome.MISSING, Outcome.DENIED):
         return ()
-    proposals = [*_changed(decision, situation), _new(decision, situation)]
+    proposals = [*islice(_changed(decision, situation), MOST), _new(decision, situation)]
     working = [addition for addition in proposals if _grants(addition, situation)]
     if working:
         return tuple(sorted(working, key=lambda addition: (addition.opens_more, addition.for_others)))

@@ -70,7 +70,8 @@ def decide(asked: Object, scope: str, situation: Situation) -> Decision:
 
 
 def _decided(asked: Object, scope: str, situation: Situation) -> Decision:
-    levels = [_considered(level, situation) for level in applicable(asked, situation)]
+    known: dict[str, Judgement] = {}
+    levels = [_considered(level, situation, known) for level in applicable(asked, situation)]
     considered = tuple(each for level in levels for each in level)
     decision = Decision(asked=asked, scope=scope, outcome=Outcome.OPEN, considered=considered)
     unknown = tuple(_unknown(asked, scope, situation))
@@ -122,13 +123,13 @@ def _unknown(asked: Object, scope: str, situation: Situation) -> Iterator[str]:
             yield "the groups of the user"
 
 
-def _considered(level: Sequence[Permission], situation: Situation) -> list[Considered]:
-    return [_effect(permission, situation) for permission in level if permission.policies]
+def _considered(level: Sequence[Permission], situation: Situation, known: dict[str, Judgement]) -> list[Considered]:
+    return [_effect(permission, situation, known) for permission in level if permission.policies]
 
 
-def _effect(permission: Permission, situation: Situation) -> Considered:
+def _effect(permission: Permission, situation: Situation, known: dict[str, Judgement]) -> Considered:
     """What a permission's policies say together."""
-    parts = [(policy, judge(policy, situation)) for policy in permission.policies]
+    parts = [(policy, judge(policy, situation, known)) for policy in permission.policies]
     permits = sum(part.effect is Effect.PERMIT for _, part in parts)
     maybe = sum(part.effect is Effect.OPEN for _, part in parts)
     least, most = (_agree(permission.strategy, count, len(parts)) for count in (permits, permits + maybe))

@@ -36,6 +36,8 @@ from kcproxy.permissions.regex import matches
 
 DEPTH = 8
 """How deep aggregated policies are followed."""
+MOST_REASONS = 8
+"""How many reasons for being open are kept."""
 
 
 class Effect(StrEnum):
@@ -74,8 +76,15 @@ def unknown(why: str) -> Judgement:
     return Judgement(effect=Effect.OPEN, why=(why,))
 
 
-def judge(policy_id: str, situation: Situation, depth: int = 0) -> Judgement:
-    """What a policy, by its id, says to the caller."""
+def judge(policy_id: str, situation: Situation, known: dict[str, Judgement] | None = None, depth: int = 0) -> Judgement:
+    """What a policy, by its id, says to the caller. `known` keeps what was judged already, so that each policy is judged once."""
+    known = {} if known is None else known
+    if policy_id not in known:
+        known[policy_id] = _judged(policy_id, situation, known, depth)
+    return known[policy_id]
+
+
+def _judged(policy_id: str, situation: Situation, known: dict[str, Judgement], depth: int) -> Judgement:
     if policy_id in situation.given:
         return PERMIT
     policy = situation.permissions.policies.get(policy_id)
@@ -83,9 +92,9 @@ def judge(policy_id: str, situation: Situation, depth: int = 0) -> Judgement:
         return unknown(f"the policy {policy_id} could not be read")
     if depth > DEPTH:
         return unknown(f"policy {policy.name}: policies are nested too deeply")
-    judged = _holds(policy.condition, situation, depth)
+    judged = _holds(policy.condition, situation, known, depth)
     if judged.effect is Effect.OPEN:
-        return Judgement(effect=Effect.OPEN, why=tuple(_named(policy, why) for why in judged.why))
+        return Judgement(effect=Effect.OPEN, why=tuple(_named(policy, why) for why in judged.why[:MOST_REASONS]))
     return _turned(judged) if policy.logic is Logic.NEGATIVE else judged
 
 
@@ -97,9 +106,9 @@ def _turned(judged: Judgement) -> Judgement:
     return DENY if judged.effect is Effect.PERMIT else PERMIT
 
 
-def _holds(condition: Condition, situation: Situation, depth: int) -> Judgement:
+def _holds(condition: Condition, situation: Situation, known: dict[str, Judgement], depth: int) -> Judgement:
     if isinstance(condition, AggregatedCondition):
-        return _aggregated(condition, situation, depth)
+        return _aggregated(condition, situation, known, depth)
     return _CONDITIONS[type(condition)](condition, situation)
 
 
@@ -269,10 +278,10 @@ def _texts(value: Any) -> list[str]:
     return [item if isinstance(item, str) else json.dumps(item, separators=(",", ":")) for item in items]
 
 
-def _aggregated(condition: AggregatedCondition, situation: Situation, depth: int) -> Judgement:
+def _aggregated(condition: AggregatedCondition, situation: Situation, known: dict[str, Judgement], depth: int) -> Judgement:
     if not condition.policies:
         return DENY
-    parts = [judge(policy, situation, depth + 1) for policy in condition.policies]
+    parts = [judge(policy, situation, known, depth + 1) for policy in condition.policies]
     permits = sum(part.effect is Effect.PERMIT for part in parts)
     maybe = sum(part.effect is Effect.OPEN for part in parts)
     least, most = (_agrees(condition.strategy, count, len(parts)) for count in (permits, permits + maybe))

@@ -22,6 +22,7 @@ from kcproxy.permissions.model import (
     TimeCondition,
     UserCondition,
 )
+from kcproxy.permissions.policies import MOST_REASONS
 from tests.permissions.building import CALLER, POLICIES, policy_of
 
 
@@ -257,3 +258,16 @@ def test_policies_that_contain_each_other_are_open() -> None:
 def test_an_open_result_says_which_policy_lacks_what() -> None:
     assert judged(USERS, caller(account_id=None)).why == ("policy Policy: the caller's account",)
     assert judged(aggregated(Strategy.UNANIMOUS, "script")).why == ("policy Script: it is a script, which only the server can run",)
+
+
+def test_policies_that_share_their_parts_are_judged_once_each() -> None:
+    names = [f"layer-{layer}" for layer in range(7)]
+    layers = [
+        Policy(id=name, name=name, condition=aggregated(Strategy.UNANIMOUS, *([names[layer + 1]] * 200 if layer < 6 else ["script"] * 200)))
+        for layer, name in enumerate(names)
+    ]
+
+    result = judged(aggregated(Strategy.UNANIMOUS, *["layer-0"] * 200), others=tuple(layers))
+
+    assert result.effect is OPEN
+    assert len(result.why) <= MOST_REASONS
