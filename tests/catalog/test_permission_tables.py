@@ -115,7 +115,9 @@ def test_lists_show_something_only_with_a_role_that_lets_query(table: Permission
     entry = table.find("GET", f"{R}/users")
 
     assert entry is not None
-    assert [[str(term) for term in terms] for terms in entry.need.levels.shows] == [["Users.view"], ["Users.view@user", "query-users"]]
+    shows = [[str(term) for term in terms] for terms in entry.need.levels.shows]
+    by_group = [["Groups.view", "query-users"]] if table.version.startswith("26.4.") else []  # view of a group lists its members there
+    assert sorted(shows) == sorted([["Users.view"], ["Users.view@user", "query-users"], *by_group])
     assert ("query-users",) in [tuple(str(term) for term in terms) for terms in entry.need.levels.admits]
 
 
