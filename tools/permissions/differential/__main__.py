@@ -14,6 +14,7 @@ from pathlib import Path
 from tools.measure.http import Server
 from tools.measure.run import say
 from tools.measure.stage import Version
+from tools.permissions.differential.additions import Tried, additions_tried
 from tools.permissions.differential.ask import Answered, Asker
 from tools.permissions.differential.generate import configuration
 from tools.permissions.differential.realm import SmallRealm
@@ -31,19 +32,51 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=100, help="how many configurations")
     parser.add_argument("--seed", type=int, default=1, help="the first one's seed")
     parser.add_argument("--rules", action="store_true", help="the rules of evaluation, made by hand, instead of random configurations")
+    parser.add_argument(
+        "--additions", action="store_true", help="put what the evaluator proposes for refused calls in force, and call again"
+    )
     parser.add_argument("--url", help="a running server (admin/admin) instead of a new one")
     parser.add_argument("--record", type=Path, help="write what was asked and answered to this file")
     given = parser.parse_args()
     seeds = range(given.seed, given.seed + given.count)
-    if given.rules and given.url:
-        return asyncio.run(rules_hold(given.url, given.version))
-    if given.rules:
-        with RealServer(given.version) as server:
-            return asyncio.run(rules_hold(server.base_url, given.version))
     if given.url:
-        return finished(asyncio.run(compared(given.url, given.version, seeds)), given.version, given.record)
+        return asked_of(given.url, given, seeds)
     with RealServer(given.version) as server:
-        return finished(asyncio.run(compared(server.base_url, given.version, seeds)), given.version, given.record)
+        return asked_of(server.base_url, given, seeds)
+
+
+def asked_of(base_url: str, given: argparse.Namespace, seeds: Sequence[int]) -> int:
+    """What was asked for, on a running server; the exit code."""
+    if given.rules:
+        return asyncio.run(rules_hold(base_url, given.version))
+    if given.additions:
+        return asyncio.run(additions_hold(base_url, given.version, seeds))
+    return finished(asyncio.run(compared(base_url, given.version, seeds)), given.version, given.record)
+
+
+async def additions_hold(base_url: str, version: str, seeds: Sequence[int]) -> int:
+    """Print how many additions of each kind opened what was refused; 1 where one did not, or opened a control object."""
+    counts: Counter[str] = Counter()
+    async with Server(base_url) as server:
+        await server.login("admin", "admin")
+        async for each in additions_asked(server, Version(text=version), seeds):
+            counts[f"{each.addition} {'works' if each.works else 'fails'}"] += 1
+            counts["controls that stay closed"] += each.control == REFUSED
+            if not each.works:
+                say(f"{each.seed_says}: before {each.before}, after {each.after}, control {each.control}")
+    print(f"{version}: {len(seeds)} configurations, {dict(sorted(counts.items()))}")
+    return 1 if any(name.endswith("fails") for name in counts) else 0
+
+
+async def additions_asked(server: Server, version: Version, seeds: Sequence[int]) -> AsyncIterator[Tried]:
+    """Every addition for the refused calls of these configurations, in a realm of its own."""
+    realm = SmallRealm(server=server, version=version, name="additions")
+    await realm.build()
+    asker = Asker(realm=realm, now=datetime.now())  # noqa: DTZ005 - the server is on this machine, in its time zone
+    for seed in seeds:
+        async for each in additions_tried(asker, configuration(seed, realm.types, 4)):
+            yield each
+    await server.ask("DELETE", realm.path)
 
 
 async def rules_hold(base_url: str, version: str) -> int:
