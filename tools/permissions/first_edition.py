@@ -12,6 +12,7 @@ from typing import Any
 
 from tools.measure.behind import OPERATIONS
 from tools.measure.http import Server
+from tools.measure.judge import UUID
 from tools.realserver import RealServer
 
 DATA = Path(__file__).resolve().parents[2] / "kcproxy" / "catalog" / "data" / "permissions" / "v1.json"
@@ -43,7 +44,7 @@ async def looked_at(base_url: str, *, switched_on: bool) -> dict[str, Any]:
             for path in objects.values():
                 await server.admin("PUT", f"/admin/realms/{REALM}{path}", {"enabled": True})
             seen["enabled"] = {label: await _state(server, path) for label, path in objects.items()}
-            seen["resources"] = await _resources(server, objects)
+            seen["resources"] = await _resources(server)
         return seen
 
 
@@ -75,14 +76,11 @@ async def _state(server: Server, path: str) -> dict[str, Any]:
     return state
 
 
-async def _resources(server: Server, objects: Mapping[str, str]) -> list[str]:
+async def _resources(server: Server) -> list[str]:
     """The resources of realm-management's authorization services, ids left out."""
     (client,) = (await server.admin("GET", f"/admin/realms/{REALM}/clients", query="clientId=realm-management")).body
     listed = (await server.admin("GET", f"/admin/realms/{REALM}/clients/{client['id']}/authz/resource-server/resource")).body
-    ids = [part for path in objects.values() for part in path.split("/") if len(part) == 36]
-    names = [str(item["name"]) for item in listed]
-    for identifier in ids:
-        names = [name.replace(identifier, "{id}") for name in names]
+    names = [UUID.sub("{id}", str(item["name"])) for item in listed]
     return sorted(name for name in names if "Default" not in name)
 
 
