@@ -72,13 +72,13 @@ def test_the_evaluator_says_what_the_server_did(path: Path) -> None:
     assert counts["open"] <= sum(counts.values()) // 50
 
 
-@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
-def test_where_policy_evaluate_says_otherwise_the_call_agrees_with_the_evaluator(path: Path) -> None:
+def test_where_policy_evaluate_says_otherwise_the_call_agrees_with_the_evaluator() -> None:
     differing = 0
-    for _, situation, answer in situations(path):
-        if None not in answer["evaluated"] and all(answer["evaluated"]) != (answer["status"] < 400):
-            differing += 1
-            refused = bool(expected(answer, situation) & {Outcome.DENIED, Outcome.MISSING})
-            assert refused == (answer["status"] >= 400)
+    for path in RECORDED:
+        for _, situation, answer in situations(path):
+            if None not in answer["evaluated"] and all(answer["evaluated"]) != (answer["status"] < 400):
+                outcomes = expected(answer, situation)
+                differing += 1
+                assert Outcome.OPEN in outcomes or bool(outcomes & {Outcome.DENIED, Outcome.MISSING}) == (answer["status"] >= 400)
 
-    assert differing
+    assert differing >= 30
