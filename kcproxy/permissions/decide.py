@@ -59,7 +59,7 @@ class Decision:
 
 
 def decide(asked: Object, scope: str, situation: Situation) -> Decision:
-    """Whether the caller has the scope on the object; a password may be reset by whoever may manage, unless permissions speak of it."""
+    """Whether the caller has the scope on the object; who may manage may also reset a password, unless a permission speaks of that."""
     if asked.type != USERS or scope != RESET_PASSWORD:
         return _decided(asked, scope, situation)
     if not situation.rules.reset_password:

@@ -55,7 +55,7 @@ class UserCondition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleCondition:
-    """Holds for callers with these roles; `fetch_roles` looks at the account's roles whatever the token says."""
+    """Holds for callers with these roles; `fetch_roles` looks at the account's roles and not at the token."""
 
     roles: tuple[Required, ...]
     fetch_roles: bool = False

@@ -99,7 +99,7 @@ def permission_of(
 
 
 def policy_of(item: Mapping[str, Any], associated: Mapping[str, Any] = _NOTHING) -> Policy | None:
-    """One policy, whatever its type; None only where it has no id."""
+    """One policy of any type; None only where it has no id."""
     identifier = item.get("id")
     if not isinstance(identifier, str):
         return None

@@ -1,4 +1,4 @@
-"""Keycloak's representations to permissions: both forms, and whatever else may come."""
+"""Keycloak's representations to permissions: both forms, and malformed ones."""
 
 from datetime import datetime
 from typing import Any

@@ -25,13 +25,13 @@ class PermissionBench(Workbench):
         """Keep the permissions of each realm, by its name."""
         super().__init__(operation=operation, spec=spec, stage=stage)
         self._granted = granted
-        self._in_hand: Scope | None = None
+        self._scope_in_use: Scope | None = None
         self._control: dict[str, Scope] = {}
         self.elsewhere: frozenset[str] = frozenset()
 
     async def _prepared(self) -> Any:
         bench = await Workbench._prepared(self)  # noqa: SLF001 - the base class's step, which says whose fixtures are used
-        self._in_hand = bench.scope
+        self._scope_in_use = bench.scope
         return bench
 
     async def attempt(self, roles: RoleSet, kind: Kind | None = None) -> Seen:
@@ -72,9 +72,9 @@ class PermissionBench(Workbench):
         return self._granted[name]
 
     async def _object(self, key: str) -> str:
-        if self._in_hand is None:
+        if self._scope_in_use is None:
             raise RuntimeError("an object is asked for before there are fixtures")
-        scope = self.control(self._in_hand.realm) if key in self.elsewhere else self._in_hand
+        scope = self.control(self._scope_in_use.realm) if key in self.elsewhere else self._scope_in_use
         return await scope.get(key)
 
     def control(self, realm: Realm) -> Scope:

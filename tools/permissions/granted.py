@@ -1,7 +1,7 @@
 """The permissions of one realm, rewritten for each question: what is asked for is all that the realm's callers have.
 
 Only one set of permissions can stand in a realm at a time. A permission for all objects of a type that is another caller's denies
-this caller every scope of the type, so callers cannot be told apart by policies; one policy names them all instead.
+this caller every scope of the type, so policies cannot separate callers; one policy names them all instead.
 """
 
 import base64

@@ -177,7 +177,7 @@ class PermissionBar(Bar):
 class MinimalSets(SetSearch):
     """All minimal sets by refused and passed large sets alone: where a set is refused, so is each part of it.
 
-    That more permissions never do less is what this rests on; `with_singles` asks every single term besides, and shows where it fails.
+    That more permissions never do less is what this rests on; `with_singles` also asks every single term, and shows where it fails.
     """
 
     async def all_minimal(self) -> list[RoleSet]:
