@@ -51,7 +51,11 @@ _NEWER = "The newer API below /admin/api"
 
 def title_of(entry: Entry) -> str:
     """The heading of an operation."""
-    path = entry.operation.path
+    return title_of_path(entry.operation.path)
+
+
+def title_of_path(path: str) -> str:
+    """The heading of a path template."""
     if not path.startswith(_REALM):
         return _NEWER if path.startswith("/admin/api/") else SERVER
     literals = [part for part in path.removeprefix(_REALM).strip("/").split("/") if part and not part.startswith("{")]
@@ -66,7 +70,12 @@ def by_resource(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
     groups: dict[str, list[Entry]] = {}
     for entry in entries:
         groups.setdefault(title_of(entry), []).append(entry)
-    return {title: groups[title] for title in sorted(groups, key=lambda title: (title == SERVER, title.lower()))}
+    return {title: groups[title] for title in sorted(groups, key=order)}
+
+
+def order(title: str) -> tuple[bool, str]:
+    """How headings are sorted: the server last."""
+    return title == SERVER, title.lower()
 
 
 def anchor(title: str) -> str:

@@ -1,0 +1,226 @@
+"""The measured tables of fine-grained admin permissions (version 2): `data/permissions/{version}.json`, docs/permissions-format.md."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Any, TypeAlias
+
+from kcproxy.catalog.versions import ordered
+from kcproxy.errors import CatalogError
+from kcproxy.model import NOTHING
+from kcproxy.model.vocabulary import nothing
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """One part of a need: a role of realm-management (`role`), or a scope of a resource type.
+
+    `object` is the key of one of the operation's objects; empty where only a permission for all objects of the type does.
+    """
+
+    role: str = ""
+    type: str = ""
+    scope: str = ""
+    object: str = ""
+
+    @classmethod
+    def read(cls, text: str) -> "Term":
+        """`query-users`, `Users.view` or `Users.view@user`."""
+        if "." not in text:
+            return cls(role=text)
+        type_name, _, rest = text.partition(".")
+        scope, _, target = rest.partition("@")
+        return cls(type=type_name, scope=scope, object=target)
+
+    def __str__(self) -> str:
+        return self.role or f"{self.type}.{self.scope}" + (f"@{self.object}" if self.object else "")
+
+
+TermSet: TypeAlias = tuple[Term, ...]
+"""Terms that are needed together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectPlace:
+    """An object that a need speaks of. One of the places is set; `path`, `query` and `body` name a parameter or a member."""
+
+    type: str
+    path: str = ""
+    query: str = ""
+    body: str | None = None  # "" is the whole body; "[].id" a member of each item of a list
+    owner_of: str = ""
+    parent_of: str = ""
+    organization_of: str = ""
+    listed: str = ""
+    related: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Levels:
+    """Alternatives by what they get: all, more than an empty list, let in at all."""
+
+    any_of: tuple[TermSet, ...] = ()
+    shows: tuple[TermSet, ...] = ()
+    admits: tuple[TermSet, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermissionNeed:
+    """What permissions open an operation, called in one way.
+
+    `with_query_role`: what callers need who hold a role that lets query, where it is another need: what they may not see is then hidden.
+    `closed`: no permission opens it. `undetermined`: why that is not known.
+    """
+
+    levels: Levels = Levels()
+    with_query_role: Levels | None = None
+    objects: Mapping[str, ObjectPlace] = field(default_factory=nothing)
+    reduced: Mapping[str, str] = field(default_factory=nothing)
+    refusals: tuple[int, ...] = (403,)
+    closed: bool = False
+    undetermined: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermissionVariant:
+    """A need that holds instead under a condition; `when` as in the role tables."""
+
+    id: str
+    says: str
+    when: Mapping[str, Any]
+    need: PermissionNeed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermissionEntry:
+    """One operation of a table."""
+
+    method: str
+    path: str
+    body: str | None
+    handler: str
+    need: PermissionNeed
+    variants: tuple[PermissionVariant, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermissionTable:
+    """What was measured on one version: the schema of types and scopes, and every operation."""
+
+    version: str
+    provenance: Mapping[str, Any]
+    types: Mapping[str, tuple[str, ...]]
+    through_groups: Mapping[str, tuple[str, ...]]
+    query_roles: tuple[str, ...]
+    entries: tuple[PermissionEntry, ...]
+
+    def find(self, method: str, path: str, body: str | None = None) -> PermissionEntry | None:
+        """The line of an operation, by its path template as in the role table of the version."""
+        fitting = [entry for entry in self.entries if (entry.method, entry.path) == (method, path)]
+        return next((entry for entry in fitting if entry.body == body), fitting[0] if fitting and body is None else None)
+
+
+def _data() -> Traversable:
+    return resources.files("kcproxy.catalog") / "data" / "permissions"
+
+
+@cache
+def permission_versions() -> tuple[str, ...]:
+    """The versions that have a table, oldest first."""
+    names = (item.name.removesuffix(".json") for item in _data().iterdir() if item.name.endswith(".json"))
+    return ordered(name for name in names if name[0].isdigit())
+
+
+@cache
+def load_permissions(version: str) -> PermissionTable:
+    """The table of one version. CatalogError where there is none or it does not follow its schema."""
+    if version not in permission_versions():
+        raise CatalogError(f"no table of permissions for Keycloak {version}: there are {', '.join(permission_versions())}")
+    return parse_permissions(json.loads((_data() / f"{version}.json").read_text(encoding="utf-8")))
+
+
+@cache
+def first_edition() -> Mapping[str, Any]:
+    """What is known of version 1 of the feature (`v1.json`)."""
+    known: Mapping[str, Any] = json.loads((_data() / "v1.json").read_text(encoding="utf-8"))
+    return known
+
+
+def parse_permissions(document: Mapping[str, Any]) -> PermissionTable:
+    """A file's parsed JSON. CatalogError names the operation that is wrong."""
+    if document.get("schema") != SCHEMA:
+        raise CatalogError(f"table of permissions with schema {document.get('schema')!r}: this program reads {SCHEMA}")
+    return PermissionTable(
+        version=document["keycloak"],
+        provenance=document.get("provenance", NOTHING),
+        types={name: tuple(scopes) for name, scopes in document["types"].items()},
+        through_groups={scope: tuple(aliases) for scope, aliases in document["throughGroups"].items()},
+        query_roles=tuple(document["queryRoles"]),
+        entries=tuple(_entry(row, document["keycloak"]) for row in document["operations"]),
+    )
+
+
+def _entry(row: Mapping[str, Any], version: str) -> PermissionEntry:
+    try:
+        return PermissionEntry(
+            method=row["method"],
+            path=row["path"],
+            body=row.get("body"),
+            handler=row.get("handler", ""),
+            need=_need(row),
+            variants=tuple(_variant(item) for item in row.get("variants", ())),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise CatalogError(f"permissions of Keycloak {version}, {row.get('method')} {row.get('path')}: {error!r}") from error
+
+
+def _variant(row: Mapping[str, Any]) -> PermissionVariant:
+    return PermissionVariant(id=row["id"], says=row["says"], when=row["when"], need=_need(row))
+
+
+def _need(row: Mapping[str, Any]) -> PermissionNeed:
+    if "undetermined" in row:
+        return PermissionNeed(undetermined=row["undetermined"])
+    if row.get("closed"):
+        return PermissionNeed(closed=True)
+    with_query = row.get("withQueryRole")
+    return PermissionNeed(
+        levels=_levels(row),
+        with_query_role=None if with_query is None else _levels(with_query),
+        objects={key: _place(place) for key, place in row.get("objects", {}).items()},
+        reduced=row.get("reduced", NOTHING),
+        refusals=tuple(row.get("refusals", (403,))),
+        notes=tuple(row.get("notes", ())),
+    )
+
+
+def _levels(row: Mapping[str, Any]) -> Levels:
+    admits = _sets(row["admits"])
+    return Levels(any_of=_sets(row["anyOf"]), shows=_sets(row["shows"]) if "shows" in row else admits, admits=admits)
+
+
+def _sets(value: Sequence[Sequence[str]]) -> tuple[TermSet, ...]:
+    return tuple(tuple(Term.read(text) for text in terms) for terms in value)
+
+
+_PLACES = {
+    "type": "type",
+    "path": "path",
+    "query": "query",
+    "body": "body",
+    "ownerOf": "owner_of",
+    "parentOf": "parent_of",
+    "organizationOf": "organization_of",
+    "listed": "listed",
+    "related": "related",
+}
+
+
+def _place(place: Mapping[str, str]) -> ObjectPlace:
+    return ObjectPlace(**{_PLACES[name]: value for name, value in place.items()})

@@ -1,0 +1,137 @@
+"""What would be the smallest addition that lets the caller do what was refused: each proposal is decided again before it is made."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import islice
+
+from kcproxy.permissions.decide import Decision, Outcome, decide
+from kcproxy.permissions.model import ClientCondition, Object, Permission, Policy, UserCondition
+from kcproxy.permissions.policies import Effect, Situation, judge
+
+_NEW = "new"
+MOST = 20
+"""How many permissions to change are proposed at most: each proposal is decided again."""
+
+
+class AdditionKind(StrEnum):
+    """How permissions can be changed so that a decision turns out otherwise."""
+
+    ADD_SCOPE = "add-scope"  # to a permission that names the object and grants the caller other scopes
+    ADD_OBJECT = "add-object"  # to a permission that grants the caller the scope on other objects
+    NEW_PERMISSION = "new-permission"  # for this object, this scope and this caller alone
+    CHANGE_DENIAL = "change-denial"  # a permission takes the scope away, and no addition can help
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addition:
+    """One change. `permission` is the one to be changed; None for a new one.
+
+    `opens_more`: whether the caller gets more by it than was asked for. `for_others`: whether it also concerns other callers, whom the
+    permission's policies name or may name. `policy`: a policy that is there and names this caller alone, for a new permission.
+    """
+
+    kind: AdditionKind
+    asked: Object
+    scope: str
+    permission: Permission | None = None
+    opens_more: bool = False
+    for_others: bool = False
+    policy: Policy | None = None
+
+
+def additions(decision: Decision, situation: Situation) -> tuple[Addition, ...]:
+    """Every change that grants what was asked, the smallest first: what opens least, then what concerns nobody else, then what is there.
+
+    Empty where the decision is no refusal. Where only a denial stands in the way, the permissions that deny are named.
+    """
+    if decision.outcome not in (Outcome.MISSING, Outcome.DENIED):
+        return ()
+    proposals = [*islice(_changed(decision, situation), MOST), _new(decision, situation)]
+    working = [addition for addition in proposals if _grants(addition, situation)]
+    if working:
+        return tuple(sorted(working, key=lambda addition: (addition.opens_more, addition.for_others)))
+    return tuple(
+        Addition(kind=AdditionKind.CHANGE_DENIAL, asked=decision.asked, scope=decision.scope, permission=each.permission, for_others=True)
+        for each in decision.denying
+    )
+
+
+def _changed(decision: Decision, situation: Situation) -> Iterator[Addition]:
+    asked, scope = decision.asked, decision.scope
+    for permission in situation.permissions.permissions:
+        if permission.type != asked.type or not _grants_caller(permission, situation):
+            continue
+        named = asked.id in permission.objects if asked.id else permission.type_wide
+        shared = not _only_caller(permission, situation)
+        if named and scope not in permission.scopes:
+            yield Addition(
+                kind=AdditionKind.ADD_SCOPE,
+                asked=asked,
+                scope=scope,
+                permission=permission,
+                opens_more=len(permission.objects) > 1,
+                for_others=shared,
+            )
+        elif not named and asked.id and not permission.type_wide and scope in permission.scopes:
+            yield Addition(
+                kind=AdditionKind.ADD_OBJECT,
+                asked=asked,
+                scope=scope,
+                permission=permission,
+                opens_more=permission.scopes != {scope},
+                for_others=shared,
+            )
+
+
+def _grants_caller(permission: Permission, situation: Situation) -> bool:
+    return bool(permission.policies) and all(judge(policy, situation).effect is Effect.PERMIT for policy in permission.policies)
+
+
+def _only_caller(permission: Permission, situation: Situation) -> bool:
+    return any(_names_only_caller(situation.permissions.policies.get(policy), situation) for policy in permission.policies)
+
+
+def _names_only_caller(policy: Policy | None, situation: Situation) -> bool:
+    if policy is None or judge(policy.id, situation).effect is not Effect.PERMIT:
+        return False
+    if isinstance(policy.condition, UserCondition):
+        return len(policy.condition.users) == 1
+    return isinstance(policy.condition, ClientCondition) and bool(situation.identity.service_account) and len(policy.condition.clients) == 1
+
+
+def _new(decision: Decision, situation: Situation) -> Addition:
+    policies = situation.permissions.policies.values()
+    own = next((policy for policy in policies if _names_only_caller(policy, situation)), None)
+    return Addition(kind=AdditionKind.NEW_PERMISSION, asked=decision.asked, scope=decision.scope, policy=own)
+
+
+def _grants(addition: Addition, situation: Situation) -> bool:
+    """Whether the decision turns out well with it."""
+    changed = tuple(_applied(addition, situation))
+    known = replace(situation.permissions, permissions=changed, policies={**situation.permissions.policies, _NEW: _FOR_CALLER})
+    after = replace(situation, permissions=known, given=frozenset({_NEW}))
+    return decide(addition.asked, addition.scope, after).outcome is Outcome.GRANTED
+
+
+_FOR_CALLER = Policy(id=_NEW, name=_NEW, condition=UserCondition(users=frozenset()))
+
+
+def _applied(addition: Addition, situation: Situation) -> Iterator[Permission]:
+    for permission in situation.permissions.permissions:
+        if permission is not addition.permission:
+            yield permission
+        elif addition.kind is AdditionKind.ADD_SCOPE:
+            yield replace(permission, scopes=permission.scopes | {addition.scope})
+        elif addition.asked.id is not None:
+            yield replace(permission, objects=permission.objects | {addition.asked.id})
+    if addition.permission is None:
+        objects = frozenset({addition.asked.id}) if addition.asked.id else frozenset[str]()
+        yield Permission(
+            id=_NEW,
+            name=_NEW,
+            type=addition.asked.type,
+            scopes=frozenset({addition.scope}),
+            objects=objects,
+            policies=(_NEW,),
+        )

@@ -1,0 +1,212 @@
+"""The decision: may the caller do this (a scope) with that (an object)? Which permission grants it, which denies it, which is missing.
+
+The order of evaluation follows `FGAPPolicyEvaluator`, `UserResourceTypePolicyEvaluator`, `FGAPEvaluation` and
+`DecisionPermissionCollector` of Keycloak 26.2 to 26.7, and was compared with real servers (docs/permissions-evaluation.md):
+
+1. Permissions on the object itself; for a user then those on each group of theirs and the groups above it, then those on all groups;
+   last those on all objects of the type. A permission without policies is passed over.
+2. A permission that grants gives its own scopes; one on a group gives its members the scope that the group's scope stands for.
+3. A permission that denies takes away its own scopes from the object that it names. One on all objects takes away *every* scope that no
+   permission on the object itself gives. One on a group takes away the scope that its scope stands for, and scopes of the same name.
+4. What is granted and not taken away is allowed.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import product
+
+from kcproxy.permissions.model import GROUPS, USERS, Object, Permission, Strategy
+from kcproxy.permissions.policies import Effect, Judgement, Situation, judge
+
+MANAGE, RESET_PASSWORD = "manage", "reset-password"
+MOST_OPEN = 6
+"""With this many undecided permissions every combination is still tried; with more the decision is open."""
+
+
+class Outcome(StrEnum):
+    """How a decision ends."""
+
+    GRANTED = "granted"
+    DENIED = "denied"  # a permission takes the scope away
+    MISSING = "missing"  # no permission gives it, and none takes it away
+    OPEN = "open"  # something would have to be known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Considered:
+    """A permission that bears on the question, and what its policies say to the caller."""
+
+    permission: Permission
+    effect: Effect
+    denying: tuple[str, ...] = ()
+    """Names of the policies that deny."""
+    why: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The answer to one question, with the permissions that decide it."""
+
+    asked: Object
+    scope: str
+    outcome: Outcome
+    granting: tuple[Considered, ...] = ()
+    denying: tuple[Considered, ...] = ()
+    considered: tuple[Considered, ...] = ()
+    why: tuple[str, ...] = ()
+    """What would have to be known, where it is open."""
+
+
+def decide(asked: Object, scope: str, situation: Situation) -> Decision:
+    """Whether the caller has the scope on the object; who may manage may also reset a password, unless a permission speaks of that."""
+    if asked.type != USERS or scope != RESET_PASSWORD:
+        return _decided(asked, scope, situation)
+    if not situation.rules.reset_password:
+        return _decided(asked, MANAGE, situation)
+    own = _decided(asked, RESET_PASSWORD, situation)
+    speaks_of_it = any(RESET_PASSWORD in considered.permission.scopes for considered in own.considered)
+    return own if own.outcome is Outcome.GRANTED or speaks_of_it else _decided(asked, MANAGE, situation)
+
+
+def _decided(asked: Object, scope: str, situation: Situation) -> Decision:
+    known: dict[str, Judgement] = {}
+    levels = [_considered(level, situation, known) for level in applicable(asked, situation)]
+    considered = tuple(each for level in levels for each in level)
+    decision = Decision(asked=asked, scope=scope, outcome=Outcome.OPEN, considered=considered)
+    unknown = tuple(_unknown(asked, scope, situation))
+    if unknown:
+        return replace(decision, why=unknown)
+    open_ones = [each for each in considered if each.effect is Effect.OPEN]
+    why = tuple(dict.fromkeys(why for each in open_ones for why in each.why))
+    if len(open_ones) > MOST_OPEN:
+        return replace(decision, why=why)
+    worlds = [_World(asked, scope, situation).of(levels_of) for levels_of in _worlds(levels, open_ones)]
+    outcomes = {world.outcome for world in worlds}
+    if Outcome.GRANTED in outcomes and len(outcomes) > 1:
+        return replace(decision, why=why or ("permissions on all groups contradict each other, and the server's order decides",))
+    outcome = outcomes.pop() if len(outcomes) == 1 else Outcome.MISSING
+    return replace(decision, outcome=outcome, granting=worlds[0].granting, denying=worlds[0].denying)
+
+
+def applicable(asked: Object, situation: Situation) -> list[list[Permission]]:
+    """The permissions that are looked at, level by level; within a level the server's order is not known."""
+    every = situation.permissions.permissions
+    wide = [each for each in every if each.type_wide and each.type == asked.type]
+    if asked.id is None:
+        return [wide]
+    levels = [[each for each in every if asked.id in each.objects]]
+    if asked.type == USERS and asked.groups:
+        groups = dict.fromkeys(group for chain in asked.groups for group in chain)
+        levels += [[each for each in every if group in each.objects] for group in groups]
+        levels.append([each for each in every if each.type_wide and each.type == GROUPS])
+    return _once([*levels, wide])
+
+
+def _once(levels: list[list[Permission]]) -> list[list[Permission]]:
+    """Each permission where it comes first: one can name a user's group and the group above it."""
+    seen: set[str] = set()
+    result = []
+    for level in levels:
+        result.append([each for each in level if each.id not in seen])
+        seen.update(each.id for each in level)
+    return result
+
+
+def _unknown(asked: Object, scope: str, situation: Situation) -> Iterator[str]:
+    if not situation.permissions.complete:
+        yield "not all permissions could be read"
+    if asked.type == USERS and asked.id is not None and asked.groups is None:
+        alias = situation.rules.aliases.get(scope)
+        on_groups = [each for each in situation.permissions.permissions if each.type == GROUPS]
+        if any(alias in each.scopes or scope in each.scopes or situation.rules.group_denial_closes_all for each in on_groups):
+            yield "the groups of the user"
+
+
+def _considered(level: Sequence[Permission], situation: Situation, known: dict[str, Judgement]) -> list[Considered]:
+    return [_effect(permission, situation, known) for permission in level if permission.policies]
+
+
+def _effect(permission: Permission, situation: Situation, known: dict[str, Judgement]) -> Considered:
+    """What a permission's policies say together."""
+    parts = [(policy, judge(policy, situation, known)) for policy in permission.policies]
+    permits = sum(part.effect is Effect.PERMIT for _, part in parts)
+    maybe = sum(part.effect is Effect.OPEN for _, part in parts)
+    least, most = (_agree(permission.strategy, count, len(parts)) for count in (permits, permits + maybe))
+    effect = (Effect.PERMIT if least else Effect.DENY) if least == most else Effect.OPEN
+    return Considered(
+        permission=permission,
+        effect=effect,
+        denying=tuple(_policy_name(policy, situation) for policy, part in parts if part.effect is Effect.DENY),
+        why=_whys(part for _, part in parts),
+    )
+
+
+def _agree(strategy: Strategy, permits: int, of: int) -> bool:
+    if strategy is Strategy.AFFIRMATIVE:
+        return permits > 0
+    return permits * 2 > of if strategy is Strategy.CONSENSUS else permits == of
+
+
+def _whys(parts: Iterator[Judgement]) -> tuple[str, ...]:
+    return tuple(why for part in parts for why in part.why)
+
+
+def _policy_name(policy: str, situation: Situation) -> str:
+    known = situation.permissions.policies.get(policy)
+    return known.name if known else policy
+
+
+def _worlds(levels: list[list[Considered]], open_ones: list[Considered]) -> Iterator[list[Considered]]:
+    """Every way in which the open permissions can turn out, and within a level both orders: what grants first, what denies first."""
+    for effects in product((Effect.PERMIT, Effect.DENY), repeat=len(open_ones)):
+        settled = dict(zip((each.permission.id for each in open_ones), effects, strict=True))
+        turned = [[replace(each, effect=settled.get(each.permission.id, each.effect)) for each in level] for level in levels]
+        for first in (Effect.PERMIT, Effect.DENY):
+            yield [each for level in turned for each in _first(first, level)]
+
+
+def _first(effect: Effect, level: Sequence[Considered]) -> list[Considered]:
+    return [each for each in level if each.effect is effect] + [each for each in level if each.effect is not effect]
+
+
+class _World:
+    """One evaluation in which every permission grants or denies."""
+
+    def __init__(self, asked: Object, scope: str, situation: Situation) -> None:
+        self._asked, self._scope, self._rules = asked, scope, situation.rules
+        self._alias = self._rules.aliases.get(scope) if asked.type == USERS else None
+        self.granting: tuple[Considered, ...] = ()
+        self.denying: tuple[Considered, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        if self.denying:
+            return Outcome.DENIED
+        return Outcome.GRANTED if self.granting else Outcome.MISSING
+
+    def of(self, considered: Sequence[Considered]) -> "_World":
+        for each in considered:
+            if each.effect is Effect.PERMIT and self._gives(each.permission):
+                self.granting += (each,)
+            elif each.effect is Effect.DENY and self._takes(each.permission):
+                self.denying += (each,)
+        return self
+
+    def _gives(self, permission: Permission) -> bool:
+        own = permission.type == self._asked.type and self._scope in permission.scopes
+        return own or (self._alias is not None and self._alias in permission.scopes)
+
+    def _takes(self, permission: Permission) -> bool:
+        if self._names_what_is_asked(permission):
+            return self._scope in permission.scopes
+        if not permission.type_wide:
+            return self._rules.group_denial_closes_all or self._scope in permission.scopes or self._alias in permission.scopes
+        if permission.type == self._asked.type:
+            return not any(self._asked.id in each.permission.objects for each in self.granting)
+        return self._alias in permission.scopes and not self.granting
+
+    def _names_what_is_asked(self, permission: Permission) -> bool:
+        if self._asked.id is None:
+            return permission.type_wide and permission.type == self._asked.type
+        return self._asked.id in permission.objects

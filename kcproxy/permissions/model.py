@@ -1,0 +1,261 @@
+"""Fine-grained admin permissions (version 2) as values: permissions, policies, and the facts about a caller that policies look at.
+
+Ids are Keycloak's own: a resource of a permission is named by the id of the user, group, client, role or organization that it stands
+for. `None` always means *not known*, never *nothing*.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+USERS, GROUPS, CLIENTS, ROLES, ORGANIZATIONS = "Users", "Groups", "Clients", "Roles", "Organizations"
+"""The names of the resource types."""
+
+
+class Logic(StrEnum):
+    """Whether a policy's result counts as it is, or its opposite."""
+
+    POSITIVE = "POSITIVE"
+    NEGATIVE = "NEGATIVE"
+
+
+class Strategy(StrEnum):
+    """How an aggregated policy combines its parts. Permissions themselves are always unanimous."""
+
+    UNANIMOUS = "UNANIMOUS"
+    AFFIRMATIVE = "AFFIRMATIVE"
+    CONSENSUS = "CONSENSUS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Required:
+    """A role or client scope in a policy; one that is `required` must be there, of the others one is enough."""
+
+    id: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupMember:
+    """A group in a policy; with `extend_children` members of the groups below it count, too."""
+
+    id: str
+    extend_children: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserCondition:
+    """Holds for these accounts, by id."""
+
+    users: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleCondition:
+    """Holds for callers with these roles; `fetch_roles` looks at the account's roles and not at the token."""
+
+    roles: tuple[Required, ...]
+    fetch_roles: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupCondition:
+    """Holds for members of these groups, as the claim names them, or else as the account has them."""
+
+    groups: tuple[GroupMember, ...]
+    claim: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCondition:
+    """Holds for tokens issued to these clients, by internal id."""
+
+    clients: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientScopeCondition:
+    """Holds for tokens with these client scopes."""
+
+    scopes: tuple[Required, ...]
+
+
+Span: TypeAlias = tuple[int, int]
+"""First and last value that a part of the time may have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeCondition:
+    """Holds at these times, in the server's own time zone; the spans include both ends."""
+
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    day_of_month: Span | None = None
+    month: Span | None = None
+    year: Span | None = None
+    hour: Span | None = None
+    minute: Span | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegexCondition:
+    """Holds where a claim of the token (`context`: an attribute of the request's context instead) matches the whole pattern."""
+
+    claim: str
+    pattern: str
+    context: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AggregatedCondition:
+    """Holds where other policies, by id, hold as the strategy says."""
+
+    policies: tuple[str, ...]
+    strategy: Strategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCondition:
+    """Cannot be decided here: a script, a type of an extension, or something that could not be read. `why` is for people."""
+
+    type: str
+    why: str
+
+
+Condition: TypeAlias = (
+    UserCondition
+    | RoleCondition
+    | GroupCondition
+    | ClientCondition
+    | ClientScopeCondition
+    | TimeCondition
+    | RegexCondition
+    | AggregatedCondition
+    | OpenCondition
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A condition with a name; its logic turns the result round."""
+
+    id: str
+    name: str
+    condition: Condition
+    logic: Logic = Logic.POSITIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permission:
+    """Scopes of a resource type, on some objects or (with no objects named) on all, for callers on whom its policies agree."""
+
+    id: str
+    name: str
+    type: str
+    scopes: frozenset[str]
+    objects: frozenset[str] = frozenset()
+    policies: tuple[str, ...] = ()
+    strategy: Strategy = Strategy.UNANIMOUS  # newer versions take no other one for a permission; older ones did
+
+    @property
+    def type_wide(self) -> bool:
+        """Whether it is about all objects of its type."""
+        return not self.objects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What policies need to know about things that they name by id."""
+
+    group_paths: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    client_scope_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermissionSet:
+    """All permissions of a realm with the policies that they use. `complete` is False where some could not be read."""
+
+    permissions: tuple[Permission, ...] = ()
+    policies: Mapping[str, Policy] = field(default_factory=lambda: MappingProxyType({}))
+    names: Names = Names()
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """The caller as policies see them. Roles are ids, composites resolved.
+
+    `held`: the account's roles. `in_scope`: those that the client of the token may see (all of them with full scope). `in_token`: those
+    that the token names. `groups`: paths of the groups that the account is a direct member of. `claims`: the token's, as parsed JSON.
+    `service_account`: the account is that of the token's client. `authorization_services`: that client has authorization services. For
+    such a service account, and before 26.7 for every one, Keycloak takes the client's internal id for the caller's id
+    (`KeycloakIdentity`), and a user policy that names the account has no effect.
+    """
+
+    account_id: str | None = None
+    client_id: str | None = None  # internal id of the client that the token was issued to
+    held: frozenset[str] | None = None
+    in_scope: frozenset[str] | None = None
+    full_scope: bool | None = None
+    in_token: frozenset[str] | None = None
+    groups: tuple[str, ...] | None = None
+    claims: Mapping[str, Any] | None = None
+    service_account: bool | None = False
+    authorization_services: bool | None = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Object:
+    """What is asked for: one object, or with no id all objects of the type.
+
+    `groups` (of a user): each group that they are a direct member of, with the groups above it, nearest first, by id.
+    """
+
+    type: str
+    id: str | None = None
+    groups: tuple[tuple[str, ...], ...] | None = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """In what the versions decide differently. Defaults are those of 26.7."""
+
+    aliases: Mapping[str, str] = field(
+        default_factory=lambda: MappingProxyType(
+            {
+                "view": "view-members",
+                "manage": "manage-members",
+                "impersonate": "impersonate-members",
+                "manage-group-membership": "manage-membership-of-members",
+            }
+        )
+    )
+    """Scopes of a user that a scope of one of their groups gives as well."""
+    roles_are_live: bool = True
+    """Whether a role policy asks for the account's roles within the client's scope; before 26.7 it reads the token alone."""
+    service_accounts_are_clients: bool = False
+    """Whether policies take every service account for its client (before 26.7), and not only those with authorization services."""
+    group_denial_closes_all: bool = False
+    """Whether a permission on a group that denies closes every scope of its members, and not only its own (before 26.4)."""
+    child_groups_by_prefix: bool = False
+    """Whether `/sales` with its children covers `/sales-eu`, too: the path is compared as text."""
+    reset_password: bool = True
+    """Whether there is a scope reset-password: before 26.4 only manage resets passwords."""
+
+
+def rules_for(version: tuple[int, ...]) -> Rules:
+    """The rules of a server's version, such as (26, 4, 7)."""
+    aliases = dict(Rules().aliases)
+    if version < (26, 6):
+        del aliases["manage-group-membership"]
+    return Rules(
+        aliases=MappingProxyType(aliases),
+        roles_are_live=version >= (26, 7),
+        service_accounts_are_clients=version < (26, 7),
+        group_denial_closes_all=version < (26, 4),
+        child_groups_by_prefix=version < (26, 6),
+        reset_password=version >= (26, 4),
+    )

@@ -1,0 +1,104 @@
+"""The decision for a whole operation: which of its alternatives the caller's permissions fill, and what the nearest one lacks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kcproxy.catalog.permissions import Levels, PermissionNeed, Term, TermSet
+from kcproxy.permissions.additions import Addition, additions
+from kcproxy.permissions.decide import MANAGE, RESET_PASSWORD, Decision, Outcome, decide
+from kcproxy.permissions.model import USERS, Object
+from kcproxy.permissions.policies import Situation
+
+QUERY = "query-"
+
+
+class Level(StrEnum):
+    """How much of an answer is asked for."""
+
+    ADMITS = "admits"
+    SHOWS = "shows"
+    FULL = "any_of"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermDecision:
+    """One term of an alternative. A role has no decision; `outcome` is MISSING where it is not held and OPEN where that is not known."""
+
+    term: Term
+    outcome: Outcome
+    decision: Decision | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationDecision:
+    """Whether permissions let the caller in. `alternative`: the one that does, or the one that lacks least."""
+
+    outcome: Outcome
+    alternative: tuple[TermDecision, ...] = ()
+    alternatives: tuple[tuple[TermDecision, ...], ...] = ()
+
+    @property
+    def lacking(self) -> tuple[TermDecision, ...]:
+        """The terms of the alternative that are not granted."""
+        return tuple(each for each in self.alternative if each.outcome is not Outcome.GRANTED)
+
+
+def decide_operation(
+    need: PermissionNeed, objects: Mapping[str, Object], roles: frozenset[str] | None, situation: Situation, level: Level = Level.SHOWS
+) -> OperationDecision:
+    """Decide a need of the table of permissions.
+
+    `objects`: the operation's objects by key, resolved to ids; a key that is absent could not be resolved. `roles`: the roles of
+    realm-management that count for the caller, composites resolved; None where they are not known.
+    """
+    if need.undetermined is not None:
+        return OperationDecision(outcome=Outcome.OPEN)
+    alternatives = tuple(_decided(terms, objects, roles, situation) for terms in _sets(need, roles, level))
+    if not alternatives:
+        return OperationDecision(outcome=Outcome.MISSING)
+    nearest = min(alternatives, key=_distance)
+    return OperationDecision(outcome=_outcome(nearest, alternatives), alternative=nearest, alternatives=alternatives)
+
+
+def operation_additions(decision: OperationDecision, situation: Situation) -> tuple[tuple[Addition, ...], ...]:
+    """For each permission that the nearest alternative lacks, the changes that give it; all of them are needed."""
+    lacking = (each.decision for each in decision.lacking if each.decision is not None)
+    return tuple(additions(each, situation) for each in lacking)
+
+
+def _sets(need: PermissionNeed, roles: frozenset[str] | None, level: Level) -> Sequence[TermSet]:
+    """The alternatives, without those that only count while no permission speaks of resetting passwords: `decide` looks at that."""
+    queries = roles is not None and any(role.startswith(QUERY) for role in roles)
+    levels: Levels = need.with_query_role if queries and need.with_query_role is not None else need.levels
+    sets: Sequence[TermSet] = getattr(levels, level.value)
+    resets = {term.object for terms in sets for term in terms if (term.type, term.scope) == (USERS, RESET_PASSWORD)}
+    return [terms for terms in sets if not any((term.type, term.scope) == (USERS, MANAGE) and term.object in resets for term in terms)]
+
+
+def _decided(terms: TermSet, objects: Mapping[str, Object], roles: frozenset[str] | None, situation: Situation) -> tuple[TermDecision, ...]:
+    return tuple(_term(term, objects, roles, situation) for term in terms)
+
+
+def _term(term: Term, objects: Mapping[str, Object], roles: frozenset[str] | None, situation: Situation) -> TermDecision:
+    if term.role:
+        held = Outcome.OPEN if roles is None else Outcome.GRANTED if term.role in roles else Outcome.MISSING
+        return TermDecision(term=term, outcome=held)
+    asked = objects.get(term.object) if term.object else Object(type=term.type)
+    if asked is None:
+        return TermDecision(term=term, outcome=Outcome.OPEN)
+    decision = decide(asked, term.scope, situation)
+    return TermDecision(term=term, outcome=decision.outcome, decision=decision)
+
+
+def _distance(alternative: tuple[TermDecision, ...]) -> tuple[int, int]:
+    refused = sum(each.outcome in (Outcome.MISSING, Outcome.DENIED) for each in alternative)
+    return refused, sum(each.outcome is Outcome.OPEN for each in alternative)
+
+
+def _outcome(nearest: tuple[TermDecision, ...], alternatives: Sequence[tuple[TermDecision, ...]]) -> Outcome:
+    if all(each.outcome is Outcome.GRANTED for each in nearest):
+        return Outcome.GRANTED
+    if any(_distance(each)[0] == 0 for each in alternatives):
+        return Outcome.OPEN
+    return Outcome.DENIED if any(each.outcome is Outcome.DENIED for each in nearest) else Outcome.MISSING

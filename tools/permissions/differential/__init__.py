@@ -1,0 +1,1 @@
+"""The evaluator against real servers: random permissions and policies, the same questions put to both."""
