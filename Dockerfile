@@ -1,7 +1,8 @@
-# syntax=docker/dockerfile:1
 # Two stages: build a virtual environment, then carry only that into a slim image without compilers or package indexes.
-# Another base by --build-arg BASE=…: a mirror's, a digest, a hardened one; it needs Python 3.11 or later as /usr/bin or /usr/local/bin/python.
-ARG BASE=python:3.11-slim
+# The base is pinned: the digest decides, the tag is for people. It is the index of all platforms, as docker-library/repo-info recorded it on
+# 2026-08-25. docs/deploy/image.md says how to renew it. There is no syntax line: that would run another image, and only the builder's own is needed.
+# Another base by --build-arg BASE=…@sha256:…: a mirror's, a hardened one; it needs Python 3.11 or later as /usr/bin or /usr/local/bin/python.
+ARG BASE=python:3.11.16-slim-trixie@sha256:be1575ed968de893bd54f4c56315ff7c4736ce522c1bca08fd521731aafc0d76
 
 FROM ${BASE} AS build
 WORKDIR /src

@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: audit help setup demo test lint docs bench fix-loop clean
+.PHONY: audit help setup demo test lint docs bench targets fix-loop clean
 help: ## what can be done here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -45,6 +45,9 @@ docs: setup ## write the generated documents anew
 
 bench: setup ## what forwarding costs, side by side with its peers
 	$(BIN)/python -m bench
+
+targets: setup ## 250,000 hostile request targets: what is judged is what is sent, and a token goes only where every reader agrees
+	KCPROXY_TEST_TARGETS=250000 $(BIN)/python -m pytest -q -s --timeout=3600 tests/catalog/test_targets_property.py
 
 fix-loop: setup ## every refusal cured by the printed commands: on 26.7.4, 26.4.7 and 24.0.5 (fetched and started), or KEYCLOAK=26.7.4
 	$(BIN)/python -m tools.fixloop $(KEYCLOAK) $(ARGS)

@@ -6,9 +6,12 @@ from typing import Any
 
 from kcproxy.catalog.entry import Entry
 from kcproxy.catalog.match import Matcher
-from kcproxy.catalog.paths import ambiguity, path_of, plain_segments, segments_of
+from kcproxy.catalog.paths import ambiguity, decoded_before_split, path_of, plain_segments, segments_of
 from kcproxy.catalog.roles import RoleAlgebra
 from kcproxy.model import NOTHING, Basis, Requirement, RoleSet, Target, TargetKind
+
+HIDDEN_OPERATION = "an escape that hides another operation"
+"""Why a path is ambiguous in which an escape (``%2F``) makes another operation or realm for readers that decode it before they split it."""
 
 _API_ROOTS = frozenset({"realms", "serverinfo", "api"})
 
@@ -45,16 +48,22 @@ class Catalog:
         self._entries = {(e.operation.method, e.operation.path, e.operation.body): e for e in entries}
 
     def target(self, method: str, raw_target: str, *, base_path: str = "", content_type: str | None = None) -> Target:
-        """What a request asks for. Never raises; anything that is not understood is OTHER or ADMIN_UNKNOWN, never guessed."""
+        """What a request asks for, by its target in origin form. Never raises; what is not understood is OTHER or ADMIN_UNKNOWN, never guessed."""
         raw_path = path_of(raw_target)
-        doubt = None
         segments = None if base_path else plain_segments(raw_path)
-        if segments is None:
-            doubt = ambiguity(raw_path)
-            segments = segments_of(raw_path, base_path)
+        if segments is not None:
+            return self._meant(method, raw_path, segments, None, content_type)
+        doubt = ambiguity(raw_path)
+        segments = segments_of(raw_path, base_path)
         if segments is None:
             return Target(kind=TargetKind.OTHER, method=method, raw_path=raw_path, ambiguous=doubt)
-        if segments[0] != "admin" or _is_console_page(segments):
+        target = self._meant(method, raw_path, segments, doubt, content_type)
+        if doubt is None and self._is_read_otherwise(target, raw_path[len(base_path) :]):
+            return replace(target, ambiguous=HIDDEN_OPERATION)
+        return target
+
+    def _meant(self, method: str, raw_path: str, segments: Sequence[str], doubt: str | None, content_type: str | None) -> Target:
+        if not segments or segments[0] != "admin" or _is_console_page(segments):
             return _elsewhere(method, raw_path, segments, doubt)
         found = self._matcher.find(method, segments, content_type)
         if found is None:
@@ -70,6 +79,14 @@ class Catalog:
             parameters=parameters,
             ambiguous=doubt,
         )
+
+    def _is_read_otherwise(self, target: Target, path: str) -> bool:
+        """Whether a reader that decodes the path before it splits it sees another realm, or another operation of the table."""
+        segments = decoded_before_split(path) if "%" in path else None
+        if segments is None:
+            return False  # nothing to decode; what is no UTF-8 has been doubted already
+        other = self._meant(target.method, "", segments, None, None)
+        return other.realm != target.realm or (other.operation is not None and other.operation.path != _template(target))
 
     def requirement(
         self,
@@ -141,11 +158,15 @@ class Catalog:
 
 
 def _elsewhere(method: str, raw_path: str, segments: Sequence[str], doubt: str | None) -> Target:
-    if segments[0] != "realms" or len(segments) < 2:
+    if len(segments) < 2 or segments[0] != "realms":
         return Target(kind=TargetKind.OTHER, method=method, raw_path=raw_path, ambiguous=doubt)
     is_token = list(segments[2:]) == ["protocol", "openid-connect", "token"]
     kind = TargetKind.TOKEN if is_token else TargetKind.OTHER
     return Target(kind=kind, method=method, raw_path=raw_path, realm=segments[1] or None, ambiguous=doubt)
+
+
+def _template(target: Target) -> str | None:
+    return None if target.operation is None else target.operation.path
 
 
 def _is_console_page(segments: Sequence[str]) -> bool:

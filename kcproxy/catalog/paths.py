@@ -9,18 +9,13 @@ from urllib.parse import unquote_to_bytes
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_END_OF_PATH = re.compile("[?#]")
 _DOTS = frozenset({".", ".."})
 
 
 def path_of(raw_target: str) -> str:
-    """The path of a request target: what stands before the query; of an absolute-form target without scheme and authority."""
-    if "?" not in raw_target and "#" not in raw_target and raw_target.startswith("/"):
-        return raw_target
-    path = raw_target.partition("?")[0].partition("#")[0]
-    if path.startswith(("http://", "https://")):
-        _, _, rest = path.partition("://")
-        return "/" + rest.partition("/")[2]
-    return path
+    """The path of a request target in origin form: everything before the first ``?`` (RFC 9112, section 3.2.1). Nothing else is left out."""
+    return raw_target.partition("?")[0]
 
 
 def ambiguity(raw_path: str) -> str | None:
@@ -66,8 +61,8 @@ def _segment_ambiguity(segment: str, *, last: bool) -> str | None:
         "a dot segment": any(part in _DOTS for reading in readings for part in reading.split("/")),
         "a path parameter (;)": ";" in segment,
         "a backslash": any("\\" in reading for reading in readings),
-        "escapes within escapes": len(readings) > _MOST_READINGS,
-        "a control or non-ASCII character": bool(_CONTROL.search(decoded)) or not segment.isascii(),
+        "escapes within escapes": decode(decoded) != decoded,
+        "a control or non-ASCII character": any(_CONTROL.search(reading) for reading in readings) or not segment.isascii(),
     }
     return next((name for name, found in shapes.items() if found), None)
 
@@ -76,7 +71,7 @@ _MOST_READINGS = 3
 
 
 def _readings(decoded: str) -> list[str]:
-    """What readers see who decode once, twice, and so on: each may take what the one before him passed on. One more than the most: no end in sight."""
+    """What readers see that decode once, twice, and so on: each may decode what the one before passed on. One more than the most: no end in sight."""
     readings = [decoded]
     while len(readings) <= _MOST_READINGS:
         following = decode(readings[-1])
@@ -86,22 +81,37 @@ def _readings(decoded: str) -> list[str]:
     return readings
 
 
+def decoded_before_split(raw_path: str) -> list[str] | None:
+    """The segments that readers see that decode a path *before* they split it, as gateways do and Keycloak does not; None without UTF-8.
+
+    Such a reader may take a decoded ``?`` or ``#`` for the end of the path, a decoded ``;`` for the beginning of a path parameter, and two
+    slashes for one.
+    """
+    decoded = decode(raw_path)
+    if decoded is None:
+        return None
+    path = _END_OF_PATH.split(decoded, maxsplit=1)[0]
+    return [segment for segment in (part.partition(";")[0] for part in path.split("/")) if segment]
+
+
 def decode(segment: str) -> str | None:
-    """One segment with its percent escapes resolved once; None where they are no UTF-8. ``%2F`` becomes a slash inside the segment."""
+    """One segment with its percent escapes resolved once; None where that is no UTF-8. ``%2F`` becomes a slash inside the segment."""
     if "%" not in segment:
         return segment
     try:
-        return unquote_to_bytes(segment).decode("utf-8")
-    except UnicodeDecodeError:
+        return unquote_to_bytes(segment.encode("utf-8", "surrogateescape")).decode("utf-8")
+    except UnicodeError:
         return None
 
 
 def segments_of(raw_path: str, base_path: str = "") -> list[str] | None:
-    """The decoded segments below the base path, one trailing slash dropped; None outside the base path or where an escape is broken."""
+    """The decoded segments below the base path, one trailing slash dropped; None outside of it, without a first slash, or where an escape is no UTF-8."""
     if base_path:
         if not raw_path.startswith(base_path) or raw_path[len(base_path) : len(base_path) + 1] not in {"/", ""}:
             return None
         raw_path = raw_path[len(base_path) :]
+    if raw_path and not raw_path.startswith("/"):
+        return None
     parts = raw_path[1:].split("/")
     if len(parts) > 1 and not parts[-1]:
         parts.pop()

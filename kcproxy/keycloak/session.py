@@ -2,11 +2,12 @@
 
 Everything that ClientSession adds or changes by itself is off: no redirect is followed, no cookie kept, nothing decompressed, no
 header added, no proxy taken from the environment, no write repeated. Its parser lets answers pass that can be framed in two ways: they are
-refused here, as by the pool. Two things are beyond it: a header field that is not UTF-8 is refused, and a question mark with nothing behind
-it is lost.
+refused here, as by the pool. Three things are beyond it: a header field or a target that is not UTF-8 is refused, so is ``OPTIONS *``, and a
+question mark with nothing behind it is lost.
 """
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -20,6 +21,8 @@ from kcproxy.keycloak.upstream import RawHeaders, UpstreamAnswer
 from kcproxy.settings import UpstreamSettings
 
 _AUTOMATIC = frozenset({"User-Agent", "Accept", "Accept-Encoding", "Content-Type"})
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+"""Stands in text for a byte that is no UTF-8."""
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
 _MAX_FIELD_BYTES = 131072
 _VERSIONS = {aiohttp.HttpVersion10: "1.0", aiohttp.HttpVersion11: "1.1"}
@@ -131,7 +134,7 @@ class SessionUpstream:
         try:
             response = await self._session.request(
                 method,
-                yarl.URL(self._settings.origin + raw_target, encoded=True),
+                _url(self._settings.origin, raw_target),
                 headers=_decoded(headers),
                 data=body,
                 chunked=True if body is not None and not sized else None,
@@ -159,6 +162,15 @@ def _check_framing(method: str, response: aiohttp.ClientResponse) -> None:
     if any(b" " in name or b"\t" in name for name, _ in response.raw_headers):
         raise FramingError("a header field's name holds a blank")
     answer_framing(method, response.status, version, response.raw_headers)
+
+
+def _url(origin: str, raw_target: str) -> yarl.URL:
+    """The address for which aiohttp sends exactly this target, but for a last ``?`` with nothing behind it. RequestRefused where it cannot."""
+    if raw_target.startswith("/") and not _SURROGATE.search(raw_target):
+        url = yarl.URL(origin + raw_target, encoded=True)
+        if url.raw_path_qs in {raw_target, raw_target.removesuffix("?")}:
+            return url
+    raise RequestRefused("upstream.carrier = session cannot send this request target as it is; the carrier pool can.", reason="target")
 
 
 def _decoded(headers: RawHeaders) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ class Withheld(StrEnum):
 
     OPERATIONS = "operations"  # outside what the account's setting of that name allows
     BROWSER = "browser"  # a page in somebody's browser sent it
-    AMBIGUOUS = "ambiguous"  # the path can be read in two ways
+    AMBIGUOUS = "ambiguous"  # the request target can be read in two ways
     METHOD = "method"  # no method of the Admin REST API
     NO_ACCOUNT = "no-account"  # there are accounts, but none for this realm
 

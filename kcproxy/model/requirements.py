@@ -67,8 +67,8 @@ class Requirement:
 class Target:
     """What a request asks for, read from its method and raw path; ``parameters`` are decoded, by template name.
 
-    ``ambiguous`` names the form (dot segment, empty segment, ``;``, backslash, bad escape) that lets two readers see two
-    different paths; such a request never gets an injected token.
+    ``ambiguous`` names the form (dot segment, empty segment, ``;``, backslash, an escape that is bad or hides another operation, bytes
+    beyond ASCII, a target in absolute form) that lets two readers see two different operations; such a request never gets an injected token.
     """
 
     kind: TargetKind

@@ -110,7 +110,7 @@ SPECS: tuple[Spec, ...] = (
         "account",
         "role",
     ),
-    _counter("kcproxy_lookups_total", "Look-ups for the sake of an explanation.", "what", "outcome"),
+    _counter("kcproxy_lookups_total", "Look-ups for the sake of an explanation, and fetches of issuers' keys.", "what", "outcome"),
     _histogram("kcproxy_lookup_duration_seconds", "Time that a look-up took.", "what"),
     _gauge("kcproxy_ready", "1 while the proxy takes requests, 0 while it starts, drains or cannot work."),
     _gauge("kcproxy_config_last_reload_successful", "1 if the settings in use are the latest that were read, 0 if those were refused."),
@@ -156,7 +156,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
             " `refused`."
         ),
         "result": "Closed: `hit`, `miss`.",
-        "what": "Closed: what is looked up, as `grants`, `scope`, `version`; capped at 32.",
+        "what": "Closed: what is looked up, as `grants`, `scope`, `version`, `issuer-keys`; capped at 32.",
         "label": "Closed: `realm`, `client`, `operation`, …: names of labels.",
         "version": "One value a process: kcproxy's version.",
         "python": "One value a process: Python's version.",

@@ -7,15 +7,14 @@ read this one by pointing its own name at 127.0.0.1 (DNS rebinding).
 
 import asyncio
 import hmac
-import ipaddress
 import json
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
-from yarl import URL
 
+from kcproxy.network import names_loopback
 from kcproxy.observe.page.render import login_page
 from kcproxy.proxy.admin_forms import FormUnusable, text_fields
 from kcproxy.proxy.admin_sessions import SESSION_SECONDS, Sessions
@@ -69,7 +68,7 @@ class Access:
 
     def __init__(self, address: AddressSettings, key: Secret | None, *, now: Callable[[], float] = time.time) -> None:
         """``key`` is read anew at each check, so that a rotated one counts at once. ``now`` gives seconds since the epoch."""
-        self._local = is_local(address)
+        self._local = address.is_local
         self._key = key
         self._sessions = Sessions(now=now)
         self._failing: Counter[str] = Counter()  # wrong keys that wait for their answer, by address
@@ -87,7 +86,7 @@ class Access:
             return await handler(request)
         if self._key is None and not self._local:
             raise web.HTTPForbidden(text="This port is not loopback, so the page needs a login: set admin_key.\n")
-        if self._local and not _names_this_machine(request.host):
+        if self._local and not names_loopback(request.host):
             raise web.HTTPForbidden(text="On loopback the page answers to localhost, 127.0.0.1 and [::1] only.\n")
         if request.method == "POST" and _is_cross_site(request):
             raise web.HTTPForbidden(text="A form of another site may not post here.\n")
@@ -174,24 +173,6 @@ def _bytes(text: str) -> bytes:
 
 def _login_again(problem: str, status: int) -> web.Response:
     return web.Response(status=status, text=login_page(problem=problem), content_type="text/html")
-
-
-def is_local(address: AddressSettings) -> bool:
-    """Whether only this machine can reach the address."""
-    if address.unix_path is not None or address.host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address((address.host or "").strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def _names_this_machine(host: str) -> bool:
-    try:
-        name = URL(f"http://{host}").host or ""
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_cross_site(request: web.Request) -> bool:

@@ -27,7 +27,7 @@ def catalog_for(version: str | None) -> Catalog:
 
 def plane_of(settings: Settings, observer: Observer, catalog: Catalog | None = None) -> Plane:
     """A plane on a running event loop; ``dismantle`` closes it."""
-    admission = admission_of(settings)
+    admission = admission_of(settings, observer.looked_up)
     side = SessionUpstream(settings.upstream, max_connections=_TOKEN_CONNECTIONS)
     tokens = TokenSource(settings.upstream, side, observer, injected=settings.accounts)
     inspector = inspector_of(settings, side, tokens, observer)

@@ -8,6 +8,7 @@ import re
 
 from aiohttp.http import HttpVersion11, RawRequestMessage
 
+from kcproxy.catalog.targets import PLAIN_OCTETS
 from kcproxy.errors import RequestRefused
 from kcproxy.keycloak.framing import request_framing
 from kcproxy.model import Target, TargetKind
@@ -16,7 +17,7 @@ from kcproxy.proxy.forward import Plane
 from kcproxy.proxy.headers import RequestHead
 from kcproxy.settings import AccountSettings
 
-FIRST_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE) (/(?!/)[A-Za-z0-9_~!$&'()*+,=:@.%/;?-]*) HTTP/1\.1\r\n")
+FIRST_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE) (/(?!/)[%b]*) HTTP/1\.1\r\n" % re.escape(PLAIN_OCTETS))
 """First lines that can be read in one way only. Others are for the parser."""
 
 _MAX_ROUTES = 64

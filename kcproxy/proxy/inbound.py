@@ -1,19 +1,20 @@
 """Who may have a request made with an injected token: anything that reaches a listener that injects acts with that account's power.
 
-On loopback and Unix sockets: whoever reaches it, but under one of the machine's own names (a web page whose host name was turned to the
-loopback address, "DNS rebinding", comes under its own). Elsewhere: a caller with an API key, with a verified token of a named issuer, or,
+On loopback and Unix sockets: anybody who reaches it, on loopback only under one of the machine's own names or one that the settings allow (a
+web page whose host name was turned to the loopback address, "DNS rebinding", comes under its own). Elsewhere: a caller with an API key, with a verified token of a named issuer, or,
 where neither is asked for, with a client certificate. Requests with credentials of their own pass: they use nobody else's power.
 """
 
-import ipaddress
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 
 from kcproxy.errors import RequestRefused
-from kcproxy.keycloak.issuers import Issuers, TokenUnacceptable
+from kcproxy.keycloak.issuers import Issuers, Tell, TokenUnacceptable, nobody
 from kcproxy.model import Target
+from kcproxy.network import names_one_of, own_names
 from kcproxy.proxy.headers import RequestHead
-from kcproxy.settings import AddressSettings, Settings
+from kcproxy.settings import InboundSettings, Settings
 from kcproxy.settings.api_keys import ApiKeys, read_keys
 
 KEY_FIELD = b"kcproxy-key"
@@ -61,41 +62,33 @@ class Admission:
         return shown
 
 
-def admission_of(settings: Settings) -> Admission:
-    """What these settings ask for. SettingsError where the file of keys cannot be used."""
+def admission_of(settings: Settings, tell: Tell = nobody) -> Admission:
+    """What these settings ask for. SettingsError where the file of keys cannot be used. ``tell`` is called when issuers' keys were fetched."""
     inbound = settings.inbound
     keys = read_keys(inbound.api_keys_file) if inbound.api_keys_file is not None else None
-    issuers = Issuers(inbound.jwt_issuers, inbound.jwt_audience) if inbound.jwt_issuers and inbound.jwt_audience else None
-    guarded = not inbound.protected and _on_loopback(settings.listen)
-    return Admission(keys, issuers, frozenset({settings.upstream.host.lower()}) if guarded else None)
+    issuers = _issuers(inbound, tell)
+    guarded = not inbound.protected and settings.listen.unix_path is None and settings.listen.is_local
+    return Admission(keys, issuers, own_names(os.uname().nodename, inbound.allowed_hosts) if guarded else None)
 
 
-def _on_loopback(address: AddressSettings) -> bool:
-    if address.host is None:
-        return False
-    try:
-        return ipaddress.ip_address(address.host).is_loopback
-    except ValueError:
-        return address.host.lower() == "localhost"
+def _issuers(inbound: InboundSettings, tell: Tell) -> Issuers | None:
+    if not inbound.jwt_issuers or not inbound.jwt_audience:
+        return None
+    return Issuers(inbound.jwt_issuers, inbound.jwt_audience, max_age_seconds=inbound.jwt_keys_max_age_seconds, tell=tell)
 
 
 def _check_host(host: str, own_names: frozenset[str]) -> None:
     if not _is_own(host, own_names):
-        raise _refusal(403, "foreign-host", "it came to the loopback address under a name that is not this machine's; call it as localhost")
+        raise _refusal(
+            403,
+            "foreign-host",
+            "it came to the loopback address under a name that is not this machine's; call it as localhost, or add the name to the setting"
+            " inbound.allowed_hosts",
+        )
 
 
-@lru_cache(maxsize=64)  # callers use one or two names, and reading an address costs as much as matching a path
-def _is_own(host: str, own_names: frozenset[str]) -> bool:
-    """Whether a Host field names this machine."""
-    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
-    name = name.strip("[]").lower().rstrip(".")
-    # A name without a dot is nobody's on the internet: localhost, a host of this network, a container's or a service's.
-    if ("." not in name and ":" not in name) or name.endswith(".localhost") or name in own_names:
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+# Callers use one or two names, and reading one costs as much as matching a path.
+_is_own = lru_cache(maxsize=64)(names_one_of)
 
 
 def _shown(head: RequestHead) -> bytes | None:

@@ -10,6 +10,7 @@ import re
 
 from aiohttp.http import RawRequestMessage
 
+from kcproxy.catalog.targets import judge
 from kcproxy.errors import RequestRefused
 from kcproxy.proxy.blocks import FIRST_LINE, Block, block_of
 from kcproxy.proxy.crossing import Crossing
@@ -58,9 +59,10 @@ def _prepared(service: ProxyService, protocol: ProxyProtocol, block: Block, wire
     """The request with whoever's token goes along; None where that takes time, or is to be refused."""
     plane = block.plane
     crossing = Crossing(service, protocol, plane, wire, block.head)
-    method, raw_target = line.groups()
-    crossing.raw_target = raw = raw_target.decode()
-    crossing.target = target = plane.catalog.target(method.decode(), raw, base_path=plane.base_path, content_type=block.content_type)
+    method, received = line.groups()
+    raw, target = judge(plane.catalog, method.decode(), received, base_path=plane.base_path, content_type=block.content_type)
+    crossing.raw_target = raw
+    crossing.target = target
     crossing.received_bytes = block.body_bytes
     crossing.arrived_at = now = plane.token_clock()
     account = block.account(target, raw)

@@ -8,8 +8,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from aiohttp.http import HttpVersion10, RawRequestMessage
+from aiohttp.http import HttpVersion10, HttpVersion11, RawRequestMessage
 
+from kcproxy.catalog.targets import judge
 from kcproxy.errors import KcproxyError, RequestRefused, UpstreamError
 from kcproxy.keycloak.upstream import UpstreamAnswer
 from kcproxy.model import Target, TargetKind
@@ -122,7 +123,7 @@ class ProxyService:
         crossing.protocol.crossed()
 
     async def _serve(self, plane: Plane, inbound: Inbound, passage: Passage, reply: Reply) -> None:
-        _refuse_other_protocols(inbound.message, passage.head.picked.get(b"upgrade"))
+        _refuse_other_protocols(passage.head.picked.get(b"upgrade"))
         await plane.prepare(inbound, passage)
         await self.gate.enter()
         await self._exchange(plane, inbound, passage, reply)
@@ -206,37 +207,38 @@ class ProxyService:
 
 def _passage(inbound: Inbound, plane: Plane, started_at: float) -> Passage:
     message = inbound.message
-    raw_target = _origin_form(message.path)
     head = plane.read(message.raw_headers)
-    target = plane.catalog.target(message.method, raw_target, base_path=plane.base_path, content_type=head.text(b"content-type"))
-    return Passage(target=target, raw_target=raw_target, head=head, started_at=started_at, peer=inbound.peer)
+    _refuse_unreadable(message, head)
+    judged = judge(plane.catalog, message.method, _received(message), base_path=plane.base_path, content_type=head.text(b"content-type"))
+    return Passage(target=judged.target, raw_target=judged.sent, head=head, started_at=started_at, peer=inbound.peer)
+
+
+def _received(message: RawRequestMessage) -> bytes:
+    """The target's bytes as they came; aiohttp decodes them in just this way."""
+    return message.path.encode("utf-8", "surrogateescape")
 
 
 def _unread(inbound: Inbound, started_at: float) -> Passage:
     """A request whose head cannot be used: only its first line counts, and the field by which it is found again."""
     message = inbound.message
-    raw_target = _origin_form(message.path)
+    raw_target = message.path
     target = Target(kind=TargetKind.OTHER, method=message.method, raw_path=raw_target.partition("?")[0])
     picked = {name.lower(): value for name, value in message.raw_headers if name.lower() == b"traceparent"}
     return Passage(target=target, raw_target=raw_target, head=RequestHead([], picked), started_at=started_at, peer=inbound.peer)
 
 
-def _refuse_other_protocols(message: RawRequestMessage, upgrade: bytes | None) -> None:
-    """Tunnels and WebSocket are not HTTP any more; every other offer to upgrade may be ignored (RFC 9110, section 7.8)."""
+def _refuse_unreadable(message: RawRequestMessage, head: RequestHead) -> None:
+    """What is no request of HTTP/1.0 or 1.1 to an origin server, or has no end that everybody sees."""
     if message.version < HttpVersion10:
         raise RequestRefused("The request is of HTTP/0.9.", status=505, reason="version")
+    if head.chunked and message.version < HttpVersion11:
+        # RFC 9112, section 6.1: its framing is faulty, even where no body follows.
+        raise RequestRefused("The request is of HTTP/1.0 and has a Transfer-Encoding, which HTTP/1.0 does not know.", reason="framing")
     if message.method == "CONNECT":
         raise RequestRefused("This is a reverse proxy; it opens no tunnels (CONNECT).", status=501, reason="tunnel")
+
+
+def _refuse_other_protocols(upgrade: bytes | None) -> None:
+    """WebSocket is not HTTP any more; every other offer to upgrade may be ignored (RFC 9110, section 7.8)."""
     if upgrade is not None and b"websocket" in upgrade.lower():
         raise RequestRefused("WebSocket is not supported; Keycloak's APIs do not use it.", status=501, reason="upgrade")
-
-
-def _origin_form(raw_target: str) -> str:
-    """The target without scheme and authority, which name this proxy (RFC 9112, section 3.2.2)."""
-    if raw_target.startswith("/") or "://" not in raw_target:
-        return raw_target
-    rest = raw_target.partition("://")[2]
-    for position, character in enumerate(rest):
-        if character in "/?#":
-            return rest[position:] if character == "/" else "/" + rest[position:]
-    return "/"

@@ -12,19 +12,21 @@ from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
 from aiohttp.streams import StreamReader
 
 from kcproxy.proxy.edge import Edge
+from kcproxy.proxy.request_line import masked
 from kcproxy.proxy.turn import Inbound, Sent
 
 
 class TurningProtocol(web.RequestHandler):
     """One inbound connection, request after request. ``last`` tells that no further request of it can be trusted."""
 
-    __slots__ = ("_chunked_payload", "_edge", "last")
+    __slots__ = ("_chunked_payload", "_edge", "_target", "last")
 
     def __init__(self, server: Any, **options: Any) -> None:
         """Options are aiohttp's own."""
         super().__init__(server, **options)
         self._chunked_payload: StreamReader | None = None
         self._edge = Edge()
+        self._target: str | None = None
         self.last = False
 
     def turns_ended(self) -> None:
@@ -33,12 +35,23 @@ class TurningProtocol(web.RequestHandler):
     def _parse(self, data: bytes) -> None:
         """To aiohttp's parser; what comes out of it is queued."""
         before = len(self._messages)
-        super().data_received(data)
+        readable = data
+        if self._edge.between and not data.isascii():
+            readable, self._target = masked(data)
+        super().data_received(readable)
         if len(self._messages) > before:
+            self._restore_target(before)
             self._look_at_queue()
         self._edge.fed(data, [self._messages[place] for place in range(before, len(self._messages))])
         if self._chunked_payload is not None and self._chunked_payload.is_eof():
             self._after_chunks(data)
+
+    def _restore_target(self, place: int) -> None:
+        """Where the parser has read a masked target, put back the one that was sent."""
+        target, self._target = self._target, None
+        message, payload = self._messages[place]
+        if target is not None and isinstance(message, RawRequestMessage):
+            self._messages[place] = (message._replace(path=target), payload)
 
     def _look_at_queue(self) -> None:
         """What has been parsed and waits to be served; nearly always one request."""

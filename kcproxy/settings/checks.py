@@ -1,12 +1,12 @@
 """What only shows when settings are seen together: contradictions, dangers, files that are not there."""
 
-import ipaddress
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from kcproxy.errors import SettingsError
+from kcproxy.network import is_loopback
 from kcproxy.settings.accounts import check_accounts
 from kcproxy.settings.api_keys import read_keys
 from kcproxy.settings.files import check_file, check_own_file, check_socket, note_dangers
@@ -36,16 +36,6 @@ def check_together(resolved: Resolved, environ: Mapping[str, str], findings: Fin
         )
 
 
-def is_loopback(host: str | None) -> bool:
-    """Whether only this machine reaches an address on this host name."""
-    if host is None or host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
-
-
 def _is_any(host: str | None) -> bool:
     return host in {"0.0.0.0", "::", "0"}
 
@@ -60,7 +50,7 @@ def _check_upstream(resolved: Resolved, findings: Findings) -> None:
     parts = urlsplit(url)
     place = resolved.place("upstream.url")
     _check_loop(resolved, findings)
-    if parts.scheme == "http" and not is_loopback(parts.hostname) and resolved.accounts:
+    if parts.scheme == "http" and not is_loopback(parts.hostname or "") and resolved.accounts:
         findings.note(
             place, "secrets and tokens of accounts go to Keycloak unencrypted", "use https, unless the network between is yours alone"
         )
@@ -73,7 +63,7 @@ def _check_loop(resolved: Resolved, findings: Findings) -> None:
     port = parts.port or {"http": 80, "https": 443}[parts.scheme]
     for key in ("listen", "admin_listen"):
         own = resolved.value(key)
-        if key not in resolved.broken and own.port == port and is_loopback(parts.hostname) and (is_loopback(own.host) or _is_any(own.host)):
+        if key not in resolved.broken and own.port == port and is_loopback(parts.hostname or "") and (own.is_local or _is_any(own.host)):
             place = resolved.place("upstream.url")
             findings.problem(
                 place, f"upstream.url is the proxy's own address ({key} {own})", "give Keycloak's address, or another port to the proxy"
@@ -88,13 +78,13 @@ def _check_addresses(resolved: Resolved, findings: Findings) -> None:
         place = resolved.place("admin_listen") if resolved.has("admin_listen") else resolved.place("listen")
         findings.problem(place, f"listen and admin_listen are both on port {listen.port}", "give them different ports")
     check_socket(resolved, "listen", listen.unix_path, findings)
-    if not is_loopback(admin.host) and not (resolved.has("admin_key") or resolved.has("admin_key_file")):
+    if not admin.is_local and not (resolved.has("admin_key") or resolved.has("admin_key_file")):
         remedy = "set admin_key_file to open the page of denials to those who know the key; health and metrics need none"
         findings.note(resolved.place("admin_listen"), f"admin_listen {admin} can be reached from outside, and there is no key", remedy)
 
 
 def _overlap(one: AddressSettings, other: AddressSettings) -> bool:
-    same = one.host == other.host or (is_loopback(one.host) and is_loopback(other.host))
+    same = one.host == other.host or (one.is_local and other.is_local)
     return same or _is_any(one.host) or _is_any(other.host)
 
 
@@ -102,7 +92,7 @@ def _check_injection(resolved: Resolved, findings: Findings) -> None:
     if not resolved.accounts or "listen" in resolved.broken:
         return
     listen = resolved.value("listen")
-    if listen.unix_path is not None or is_loopback(listen.host) or any(resolved.has(key) for key in _PROTECTIONS):
+    if listen.is_local or any(resolved.has(key) for key in _PROTECTIONS):
         return
     what = f"listen {listen} can be reached from outside, and whoever reaches it would act with the token of an account"
     remedy = (
@@ -128,8 +118,19 @@ def _check_inbound(resolved: Resolved, findings: Findings) -> None:
         )
     if resolved.has("inbound.jwt_audience") and not resolved.has("inbound.jwt_issuers"):
         findings.problem(resolved.place("inbound.jwt_audience"), "inbound.jwt_audience needs inbound.jwt_issuers", "give both, or neither")
+    _check_allowed_hosts(resolved, findings)
     if resolved.values.get("inbound.jwt_issuers") == ():
         findings.problem(resolved.place("inbound.jwt_issuers"), "the list of issuers is empty", "name an issuer, or leave the setting out")
+
+
+def _check_allowed_hosts(resolved: Resolved, findings: Findings) -> None:
+    if not resolved.values.get("inbound.allowed_hosts") or "listen" in resolved.broken:
+        return
+    listen = resolved.value("listen")
+    if listen.unix_path is None and listen.is_local and not any(resolved.has(key) for key in _PROTECTIONS):
+        return
+    what = f"inbound.allowed_hosts has no effect: the Host of requests is looked at only on a loopback address without keys, and listen is {listen}"
+    findings.note(resolved.place("inbound.allowed_hosts"), what, "leave it out")
 
 
 def _check_named_files(resolved: Resolved, findings: Findings) -> None:

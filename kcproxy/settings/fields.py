@@ -304,6 +304,12 @@ def _bounds() -> tuple[Field, ...]:
         "inbound",
         values.InboundSettings,
         (
+            "allowed_hosts",
+            kinds.listing(kinds.host_name(), plural="host names without ports"),
+            "",
+            "On a loopback address without keys: names beside the machine's own that the Host of a request may have to get an account's token.",
+        ),
+        (
             "api_keys_file",
             _FILE,
             "",
@@ -316,6 +322,12 @@ def _bounds() -> tuple[Field, ...]:
             "Issuers whose verified tokens, sent as Kcproxy-Key, have an account's token added.",
         ),
         ("jwt_audience", kinds.text("an audience", example="kcproxy"), "", "What those tokens' aud has to hold; needed with jwt_issuers."),
+        (
+            "jwt_keys_max_age_seconds",
+            kinds.number(600, 604_800),
+            _SECONDS,
+            "How long an issuer's keys are used while it cannot be reached. Afterwards its tokens are refused until it answers again.",
+        ),
         ("tls_certificate_file", _FILE, "", "PEM file of the proxy's own certificate: the port then speaks TLS."),
         ("tls_key_file", _FILE, "", "PEM file of that certificate's private key."),
         ("tls_client_ca_file", _FILE, "", "PEM file of the authorities whose client certificates open the port (mTLS)."),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from kcproxy import network
 from kcproxy.settings.values import AddressSettings
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -211,6 +212,21 @@ def address(*, unix_allowed: bool = True) -> Kind:
         return AddressSettings(host=match["six"] or match["host"], port=int(match["port"]))
 
     return Kind(words=words, read=read, schema={"type": "string"}, example="127.0.0.1:8180")
+
+
+def host_name() -> Kind:
+    """A host name or an IP address, without a port; read as ``kcproxy.network`` reads the Host field of a request."""
+    words = "a host name or an IP address without a port, such as kcproxy.internal"
+
+    def read(raw: Any) -> str:
+        text = raw.strip() if isinstance(raw, str) else ""
+        field = f"[{text}]" if text.count(":") > 1 and "[" not in text else text
+        name = None if ":" in field.rpartition("]")[2] else network.host_name(field)
+        if name is None:
+            raise _refused(raw, words)
+        return name
+
+    return Kind(words=words, read=read, schema={"type": "string", "minLength": 1}, example="kcproxy.internal")
 
 
 def operation_pattern() -> Kind:

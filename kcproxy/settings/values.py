@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from kcproxy.model import Detail
+from kcproxy.network import is_loopback
 
 
 class Secret:
@@ -85,6 +86,11 @@ class AddressSettings:
     host: str | None = None
     port: int | None = None
     unix_path: Path | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine reaches it: a Unix socket, or a loopback address."""
+        return self.unix_path is not None or is_loopback(self.host or "")
 
     def __str__(self) -> str:
         """As it is written in settings."""
@@ -210,9 +216,11 @@ class HistorySettings:
 class InboundSettings:
     """Who may call, where injected tokens make the listener precious. All empty: loopback or a Unix socket only."""
 
+    allowed_hosts: tuple[str, ...] = ()  # names beside the machine's own that a request to a loopback address may have as Host
     api_keys_file: Path | None = None
     jwt_issuers: tuple[str, ...] = ()
     jwt_audience: str | None = None
+    jwt_keys_max_age_seconds: float = 86400.0  # since an issuer's keys were last fetched, where it cannot be reached
     tls_certificate_file: Path | None = None
     tls_key_file: Path | None = None
     tls_client_ca_file: Path | None = None

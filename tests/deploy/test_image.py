@@ -28,6 +28,17 @@ def test_it_has_two_stages_on_one_base_and_the_second_has_nothing_but_what_was_b
     assert of_kind(FINAL, "RUN") == []
 
 
+def test_the_base_is_pinned_by_digest_and_no_other_image_takes_part() -> None:
+    """Whoever may write to a registry can put another image under a tag, and ``# syntax=`` runs one at build time."""
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    (base,) = re.findall(r"^ARG BASE=(.*)$", text, re.MULTILINE)
+    assert re.fullmatch(r"[a-z0-9./:-]+:[\w.-]+@sha256:[0-9a-f]{64}", base), base
+    images = [instruction.rest.split()[0] for instruction in (*BUILD, *FINAL) if instruction.name == "FROM"]
+    copied_from = re.findall(r"--from=(\S+)", text)
+    assert (set(images), set(copied_from)) == ({"${BASE}"}, {"build"})
+    assert not re.search(r"^#\s*(syntax|check)\s*=", text, re.MULTILINE)
+
+
 def test_it_runs_as_a_number_and_ends_on_sigterm() -> None:
     assert only(FINAL, "USER").rest == "65532:65532"
     assert only(FINAL, "STOPSIGNAL").rest == "SIGTERM"

@@ -1,8 +1,11 @@
 """Who may have a request made with an injected token, and what those who may not are told."""
 
+import asyncio
 import base64
 import hashlib
 import json
+import logging
+import os
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -16,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from kcproxy.errors import SettingsError
 from kcproxy.keycloak.issuers import Issuers, TokenUnacceptable
+from kcproxy.network import own_names
 from kcproxy.proxy.inbound import Admission, admission_of
 from kcproxy.settings import AddressSettings, InboundSettings, Settings, UpstreamSettings
 from kcproxy.settings.api_keys import read_keys
@@ -121,6 +125,10 @@ class TestKeys:
 
 
 class TestHosts:
+    """A web page whose name was turned to 127.0.0.1 (DNS rebinding) calls it by that name. All names: tests/test_network.py."""
+
+    OWN = own_names("web1.example.com", ("kcproxy.internal",))
+
     @pytest.mark.parametrize(
         ("host", "let_in"),
         [
@@ -130,8 +138,17 @@ class TestHosts:
             ("127.0.0.1:8180", True),
             ("127.1.2.3", True),
             ("[::1]:8180", True),
-            ("kcproxy", True),
-            ("sso.example.com", True),  # the upstream's own name
+            ("web1", True),
+            ("kcproxy.internal", True),
+            ("sso.example.com", False),  # the upstream's own name: whoever serves a page under it is not this machine
+            ("attacker", False),
+            ("wpad", False),
+            ("2130706433", False),
+            ("@localhost", False),
+            ("localhost@evil", False),
+            ("", False),
+            ("[::1%lo]", False),
+            ("127.1", False),
             ("evil.example.com:8180", False),
             ("127.0.0.1.evil.example.com", False),
             ("localhost.evil.example.com", False),
@@ -141,34 +158,41 @@ class TestHosts:
         ],
     )
     async def test_a_loopback_listener_injects_only_under_its_own_names(self, upstream: RecordingUpstream, host: str, let_in: bool) -> None:
-        """A web page whose name was turned to 127.0.0.1 calls it by that name."""
         answering(upstream, lambda _: OK)
-        admission = Admission(own_names=frozenset({"sso.example.com"}))
-        async with running_proxy(upstream.port, accounts=(ACCOUNT,), admission=admission) as proxy:
+        async with running_proxy(upstream.port, accounts=(ACCOUNT,), admission=Admission(own_names=self.OWN)) as proxy:
             answer = await proxy.send(f"GET {USERS} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
             assert (answer.status, answer.value("kcproxy-error")) == ((200, None) if let_in else (403, b"foreign-host"))
             assert len(forwarded(upstream)) == let_in
+            assert ("inbound.allowed_hosts" in answer.body.decode()) != let_in, "the refusal names the setting"
             assert (await proxy.send(f"GET /realms/x HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())).status == 200
+            own = f"GET {USERS} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer own\r\n\r\n"
+            assert (await proxy.send(own.encode())).status == 200, "their own token is no business of ours"
 
-    async def test_a_program_that_names_no_host_is_no_web_page(self, upstream: RecordingUpstream) -> None:
+    async def test_a_request_that_names_no_host_names_none_of_ours(self, upstream: RecordingUpstream) -> None:
+        """HTTP/1.0 has no Host; what names nothing is not shown to mean this machine."""
         answering(upstream, lambda _: OK)
-        admission = Admission(own_names=frozenset({"sso.example.com"}))
-        async with running_proxy(upstream.port, accounts=(ACCOUNT,), admission=admission) as proxy:
-            assert (await proxy.send(f"GET {USERS} HTTP/1.0\r\n\r\n".encode())).status == 200
+        async with running_proxy(upstream.port, accounts=(ACCOUNT,), admission=Admission(own_names=self.OWN)) as proxy:
+            refused = await proxy.send(f"GET {USERS} HTTP/1.0\r\n\r\n".encode())
+            assert (refused.status, refused.value("kcproxy-error")) == (403, b"foreign-host")
+            assert (await proxy.send(f"GET {USERS} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())).status == 200
+        assert len(forwarded(upstream)) == 1
 
     @pytest.mark.parametrize(
         ("listen", "inbound", "guarded"),
         [
             (AddressSettings(host="127.0.0.1", port=1), InboundSettings(), True),
+            (AddressSettings(host="127.8.0.1", port=1), InboundSettings(), True),
             (AddressSettings(host="::1", port=1), InboundSettings(), True),
-            (AddressSettings(host="localhost", port=1), InboundSettings(), True),
+            (AddressSettings(host="LOCALHOST", port=1), InboundSettings(allowed_hosts=("kc.internal",)), True),
             (AddressSettings(unix_path=Path("/x")), InboundSettings(), False),
             (AddressSettings(host="0.0.0.0", port=1), InboundSettings(tls_client_ca_file=Path("/x")), False),
         ],
     )
     def test_which_listeners_look_at_the_name(self, listen: AddressSettings, inbound: InboundSettings, guarded: bool) -> None:
         settings = Settings(upstream=UpstreamSettings(scheme="http", host="KC.example.com", port=80), listen=listen, inbound=inbound)
-        assert admission_of(settings).own_names == (frozenset({"kc.example.com"}) if guarded else None)
+        names = own_names(os.uname().nodename, inbound.allowed_hosts)
+        assert admission_of(settings).own_names == (names if guarded else None)
+        assert "kc.example.com" not in names
 
 
 @dataclass
@@ -180,11 +204,13 @@ class Issuer:
     fetches: int = 0
     down: bool = False
 
-    def token(self, kid: str = "one", *, key: Any = None, algorithm: str = "RS256", **claims: Any) -> str:
+    def token(
+        self, kid: str = "one", *, key: Any = None, algorithm: str = "RS256", header: dict[str, Any] | None = None, **claims: Any
+    ) -> str:
         now = int(time.time())
-        known = {"iss": self.url, "aud": ["kcproxy", "other"], "azp": "shop", "exp": now + 60, "iat": now}
+        known = {"iss": self.url, "aud": ["kcproxy", "other"], "azp": "shop", "typ": "Bearer", "exp": now + 60, "iat": now}
         chosen = {name: value for name, value in {**known, **claims}.items() if value is not None}
-        return jwt.encode(chosen, key or self.keys[kid], algorithm=algorithm, headers={"kid": kid})
+        return jwt.encode(chosen, key or self.keys[kid], algorithm=algorithm, headers={"kid": kid, **(header or {})})
 
     async def discovery(self, _: web.Request) -> web.Response:
         return web.json_response({"issuer": self.url, "jwks_uri": self.url + "/certs"}, status=503 if self.down else 200)
@@ -297,12 +323,131 @@ class TestTokens:
                 await issuers.verify(issuer.token("made-up", key=OTHER_KEY))
         assert issuer.fetches == 2
 
-    async def test_known_keys_stay_while_the_issuer_is_down(self, issuer: Issuer) -> None:
+    @pytest.mark.parametrize(
+        ("header", "claims", "said"),
+        [
+            ({}, {"typ": "ID"}, "an ID token"),
+            ({}, {"typ": "Refresh"}, "a refresh token"),
+            ({}, {"typ": "Offline"}, "an offline token"),
+            ({}, {"typ": "Logout"}, "a logout token"),
+            ({}, {"typ": "id"}, "an ID token"),
+            ({}, {"typ": "RegistrationAccessToken"}, "another kind"),
+            ({}, {"typ": "InitialAccessToken"}, "another kind"),
+            ({}, {"typ": ""}, "another kind"),
+            ({}, {"typ": 7}, "another kind"),
+            ({}, {"typ": ["Bearer"]}, "another kind"),
+            ({}, {"typ": None}, "does not say that it is an access token"),
+            ({"typ": None}, {"typ": None}, "does not say that it is an access token"),
+            ({"typ": "at+jwt"}, {"typ": "ID"}, "an ID token"),
+            ({"typ": "logout+jwt"}, {"typ": "Bearer"}, "another kind"),
+            ({"typ": "dpop+jwt"}, {"typ": None}, "another kind"),
+            ({}, {"typ": "DPoP"}, "bound to a key"),
+            ({}, {"typ": "Bearer", "cnf": {"jkt": "x"}}, "bound to a key"),
+            ({}, {"typ": "Bearer", "cnf": {"x5t#S256": "x"}}, "bound to a key"),
+            ({"typ": "at+jwt"}, {"typ": None, "cnf": {}}, "bound to a key"),
+        ],
+    )
+    async def test_only_access_tokens_open(self, issuer: Issuer, header: dict[str, Any], claims: dict[str, Any], said: str) -> None:
+        with pytest.raises(TokenUnacceptable, match=said):
+            await Issuers((issuer.url,), "kcproxy").verify(issuer.token(header=header, **claims))
+
+    @pytest.mark.parametrize(
+        ("header", "claims"),
+        [
+            ({}, {"typ": "Bearer"}),
+            ({}, {"typ": "bearer"}),
+            ({"typ": None}, {"typ": "Bearer"}),
+            ({"typ": "at+jwt"}, {"typ": "Bearer"}),
+            ({"typ": "AT+JWT"}, {"typ": None}),
+            ({"typ": "application/at+jwt"}, {"typ": None}),
+        ],
+    )
+    async def test_every_form_of_access_token_opens(self, issuer: Issuer, header: dict[str, Any], claims: dict[str, Any]) -> None:
+        assert (await Issuers((issuer.url,), "kcproxy").verify(issuer.token(header=header, **claims)))["azp"] == "shop"
+
+    async def test_an_id_token_is_told_what_to_send(self, upstream: RecordingUpstream, issuer: Issuer) -> None:
+        admission = Admission(issuers=Issuers((issuer.url,), "kcproxy"))
+        async with running_proxy(upstream.port, accounts=(ACCOUNT,), admission=admission) as proxy:
+            refused = await proxy.get(USERS, f"Kcproxy-Key: {issuer.token(typ='ID')}")
+        assert (refused.status, refused.value("kcproxy-error"), upstream.requests) == (401, b"key-unknown", [])
+        assert "it is an ID token; send an access token" in json.loads(refused.body)["message"]
+
+
+class TestKeysOfAnIssuerThatIsDown:
+    async def test_stay_in_use_up_to_their_age_and_no_longer(self, issuer: Issuer, caplog: pytest.LogCaptureFixture) -> None:
+        now, told = [1000.0], list[tuple[str, str]]()
+        issuers = Issuers(
+            (issuer.url,), "kcproxy", max_age_seconds=7200, tell=lambda what, outcome, _: told.append((what, outcome)), clock=lambda: now[0]
+        )
+        await issuers.verify(issuer.token())
+        issuer.down = True
+        with caplog.at_level(logging.WARNING):
+            for seconds in (601, 3600, 7199):
+                now[0] = 1000.0 + seconds
+                assert (await issuers.verify(issuer.token()))["azp"] == "shop"
+            assert [record.getMessage().partition(" (")[0] for record in caplog.records] == [
+                f"the keys of issuer {issuer.url} could not be fetched for 10 min"
+            ], "it is said once"
+            assert caplog.messages[0].endswith("stay in use until they are 2 h old")
+            now[0] = 1000.0 + 7210
+            with pytest.raises(TokenUnacceptable, match=r"could not be fetched for 2 h, longer than inbound.jwt_keys_max_age_seconds"):
+                await issuers.verify(issuer.token())
+            now[0] += 6
+            with pytest.raises(TokenUnacceptable):
+                await issuers.verify(issuer.token())
+            assert [message.endswith("its tokens are refused") for message in caplog.messages] == [False, True]
+            issuer.down = False
+            now[0] += 6
+            assert (await issuers.verify(issuer.token()))["azp"] == "shop"
+            assert "can be fetched again" in caplog.messages[-1]
+        assert told == [("issuer-keys", "ok"), *[("issuer-keys", "failed")] * 5, ("issuer-keys", "ok")]
+
+    async def test_a_key_that_was_withdrawn_in_the_meantime_is_not_good_for_ever(self, issuer: Issuer) -> None:
+        now = [1000.0]
+        issuers = Issuers((issuer.url,), "kcproxy", clock=lambda: now[0])
+        stolen = issuer.token(exp=9_999_999_999)
+        await issuers.verify(stolen)
+        issuer.down = True
+        now[0] += 86_399
+        await issuers.verify(stolen)
+        now[0] += 2
+        with pytest.raises(TokenUnacceptable, match="24 h"):
+            await issuers.verify(stolen)
+
+    async def test_an_issuer_that_hangs_holds_up_one_caller_and_not_the_others(
+        self, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         now = [1000.0]
         issuers = Issuers((issuer.url,), "kcproxy", clock=lambda: now[0])
         await issuers.verify(issuer.token())
+        now[0] += 700
+        hanging = asyncio.Event()
+
+        async def hang(_: object) -> None:
+            hanging.set()
+            await asyncio.sleep(60)
+
+        monkeypatch.setattr("kcproxy.keycloak.issuers._KeySet._fetch", hang)
+        held_up = asyncio.create_task(issuers.verify(issuer.token()))
+        await hanging.wait()
+        async with asyncio.timeout(2):
+            assert (await issuers.verify(issuer.token()))["azp"] == "shop"
+        held_up.cancel()
+
+    async def test_without_any_there_is_no_verification(self, issuer: Issuer) -> None:
         issuer.down = True
-        now[0] += 1000
-        assert (await issuers.verify(issuer.token()))["azp"] == "shop"
         with pytest.raises(TokenUnacceptable, match="cannot be had"):
             await Issuers((issuer.url,), "kcproxy").verify(issuer.token())
+
+    async def test_the_setting_reaches_the_issuers(self, issuer: Issuer) -> None:
+        settings = Settings(
+            upstream=UpstreamSettings(scheme="http", host="localhost", port=80),
+            inbound=InboundSettings(jwt_issuers=(issuer.url,), jwt_audience="kcproxy", jwt_keys_max_age_seconds=600.0),
+        )
+        told = list[str]()
+        issuers = admission_of(settings, lambda what, outcome, _: told.append(f"{what} {outcome}")).issuers
+        assert issuers is not None
+        await issuers.verify(issuer.token())
+        assert told == ["issuer-keys ok"]
+        (keys,) = issuers._sets.values()
+        assert keys._max_age_seconds == 600.0

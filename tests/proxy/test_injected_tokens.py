@@ -91,6 +91,8 @@ NEVER = {
     "a path parameter": ("GET", "/admin/realms/demo/users;a=b", ()),
     "a backslash": ("GET", "/admin/realms/demo/users%5c..", ()),
     "a broken escape": ("GET", "/admin/realms/demo/users/%zz", ()),
+    "an escape within an escape": ("GET", "/admin/realms/%2564emo/users", ()),
+    "an escaped slash before another operation": ("GET", "/admin/realms/demo/users/42%2Fgroups", ()),
     "a token in the query": ("GET", "/admin/realms/demo/users?access_token=x", ()),
     "TRACE": ("TRACE", "/admin/realms/demo/users", ()),
     "OPTIONS": ("OPTIONS", "/admin/realms/demo/users", ()),
@@ -123,9 +125,13 @@ async def test_plain_requests_of_the_realm_are_injected(injecting: Running, upst
     assert forwarded(upstream) == [(target.encode(), b"Bearer t1")]
 
 
-async def test_an_absolute_target_is_injected_as_its_path_is(injecting: Running, upstream: RecordingUpstream) -> None:
-    await injecting.get("http://elsewhere.test/admin/realms/demo/users")
-    assert forwarded(upstream) == [(USERS.encode(), b"Bearer t1")]
+@pytest.mark.parametrize("host", ["elsewhere.test", "proxy.test", "localhost"])
+async def test_an_absolute_target_is_sent_as_its_path_and_never_injected(
+    injecting: Running, upstream: RecordingUpstream, host: str
+) -> None:
+    """Its scheme and host are left out, and a token goes only with targets of which nothing was left out."""
+    await injecting.get(f"http://{host}/admin/realms/demo/users")
+    assert forwarded(upstream) == [(USERS.encode(), None)]
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,17 @@ REFUSED = {
     "version 0.9": b"GET / HTTP/0.9\r\n" + HOST + b"\r\n",
     "no version": b"GET /\r\n" + HOST + b"\r\n",
     "chunks in HTTP/1.0": b"POST / HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + GET,
+    "chunks in HTTP/1.0 with nothing behind them": b"POST / HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a transfer coding in HTTP/1.0 and no body": b"POST / HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n",
+    "a read in HTTP/1.0 with a transfer coding": b"GET / HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n",
+    "a transfer coding in HTTP/1.0 on a kept connection": b"POST / HTTP/1.0\r\n"
+    + HOST
+    + b"Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "a transfer coding in HTTP/1.0 that Connection names": b"POST / HTTP/1.0\r\n"
+    + HOST
+    + b"Connection: transfer-encoding\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "both lengths in HTTP/1.0": b"POST / HTTP/1.0\r\n" + HOST + b"Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "identity in HTTP/1.0": b"POST / HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: identity\r\n\r\n",
     "a method with a colon": b"G:T / HTTP/1.1\r\n" + HOST + b"\r\n",
     "a body without a length in a foreign coding": b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: identity\r\n\r\n" + GET,
 }

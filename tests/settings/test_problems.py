@@ -62,6 +62,11 @@ Environ = Mapping[str, str]
         ({"KCPROXY_INBOUND__TLS_CLIENT_CA_FILE": __file__}, "client certificates need TLS on the port"),
         ({"KCPROXY_INBOUND__JWT_ISSUERS": "https://kc/realms/a"}, "without inbound.jwt_audience any token of these issuers opens the port"),
         ({"KCPROXY_INBOUND__JWT_AUDIENCE": "kcproxy"}, "inbound.jwt_audience needs inbound.jwt_issuers"),
+        ({"KCPROXY_INBOUND__JWT_KEYS_MAX_AGE_SECONDS": "60"}, '"60" is not a number from 600 to 604800'),
+        *(
+            ({"KCPROXY_INBOUND__ALLOWED_HOSTS": host}, "is not a host name or an IP address without a port, such as kcproxy.internal")
+            for host in ("*", "*.internal", "kcproxy:8180", "http://kcproxy", "a@b", "a b", "b\u00fcro", "kcproxy..", "::1%lo")
+        ),
         (
             {"KCPROXY_ADMIN_KEY": "x", "KCPROXY_ADMIN_KEY_FILE": __file__},
             "admin_key and admin_key_file are both given; keep one of them",
@@ -205,6 +210,20 @@ def test_a_file_that_is_no_text_is_reported(tmp_path: Path) -> None:
     file.write_bytes(b"\xff\xfe\x00")
     (problem,) = problems(file, UPSTREAM)
     assert "the file is not UTF-8" in problem
+
+
+def test_names_that_a_request_to_loopback_may_have_are_read_as_host_fields_are() -> None:
+    environ = UPSTREAM | {"KCPROXY_INBOUND__ALLOWED_HOSTS": "KCProxy, proxy.internal., 192.0.2.7, 2001:DB8:0::7"}
+    settings = read(environ=environ)
+    assert settings.inbound.allowed_hosts == ("kcproxy", "proxy.internal", "192.0.2.7", "2001:db8::7")
+    assert settings.notes == ()
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:8180", "unix:{}/socket"])
+def test_names_where_nobody_looks_at_the_host_are_noted(tmp_path: Path, listen: str) -> None:
+    environ = UPSTREAM | {"KCPROXY_INBOUND__ALLOWED_HOSTS": "kcproxy", "KCPROXY_LISTEN": listen.format(tmp_path)}
+    (note,) = read(environ=environ).notes
+    assert note.startswith("KCPROXY_INBOUND__ALLOWED_HOSTS: inbound.allowed_hosts has no effect")
 
 
 @pytest.mark.parametrize(("mode", "notes"), [(0o600, 0), (0o640, 0), (0o644, 1)])

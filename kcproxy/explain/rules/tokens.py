@@ -54,8 +54,11 @@ _REASONS: Mapping[Withheld, tuple[str, str]] = {
         "the request has the header Origin, or Sec-Fetch-Site of another page",
     ),
     Withheld.AMBIGUOUS: (
-        "the path can be read in two ways, and it never does so for such a path",
-        "the path has an empty or dot segment, a semicolon, a backslash or a broken escape in it",
+        "the request target can be read in two ways, and it never does so for such a target",
+        (
+            "the target is a whole URL, or has characters beyond ASCII, an empty or dot segment, a semicolon, a backslash, or an escape"
+            " that is broken or hides another path"
+        ),
     ),
     Withheld.METHOD: ("it never does so for this method", "the method is none of the Admin REST API's own"),
 }
