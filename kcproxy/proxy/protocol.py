@@ -218,14 +218,18 @@ class ProxyProtocol(TurningProtocol):
             self._refuse(_too_large())
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """End a read whose caller is gone; let a write come to its end, for stopping half-way helps nobody."""
+        """End a read whose caller is gone; let a write come to its end, for stopping half-way helps nobody.
+
+        Between two requests the task ends too. It may be about to serve one that was parsed, or handed over by the lane, in this very
+        turn of the event loop; there is nobody left to answer, and aiohttp's handler is gone by the time the task runs.
+        """
         request: Any = self._current_request
         task = self._task_handler
         crossing = self._crossing
         super().connection_lost(exc)
         if crossing is not None:
             crossing.caller_left()
-        if task is not None and isinstance(request, Inbound) and request.is_read:
+        if task is not None and (request is None or (isinstance(request, Inbound) and request.is_read)):
             task.cancel()
 
     @property

@@ -133,6 +133,8 @@ class ProxyService:
             await plane.gather(inbound, passage)
         except BaseException:
             self.gate.leave()
+            if passage.begun is not None:
+                passage.begun.release()
             raise
         await self._exchange(plane, inbound, passage, reply)
 

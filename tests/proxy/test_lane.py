@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
@@ -305,6 +306,28 @@ async def test_a_caller_who_leaves_ends_a_read_and_lets_a_write_come_to_its_end(
     assert (record.status, record.error_kind) == (499, None)
     assert quick.plane.pool is not None
     assert (await quick.send(GET)).status == 200
+
+
+@pytest.mark.parametrize("raw", [GET, POST])
+async def test_a_caller_lost_during_the_hand_over_leaves_nothing_behind(
+    quick: Running, upstream: RecordingUpstream, monkeypatch: pytest.MonkeyPatch, raw: bytes
+) -> None:
+    hand_over = ProxyProtocol.carry_on
+
+    def lost_in_the_same_turn(protocol: ProxyProtocol, crossing: Crossing) -> None:
+        hand_over(protocol, crossing)
+        protocol.connection_lost(None)
+
+    failures: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    monkeypatch.setattr(ProxyProtocol, "carry_on", lost_in_the_same_turn)
+    upstream.react = lambda _: LARGE
+    async with quick.connect() as (_, writer):
+        writer.write(raw)
+        assert (await quick.settled(1))[0].status == 499
+    gc.collect()
+    assert failures == []
+    check_nothing_left(quick)
 
 
 @pytest.mark.parametrize("answer", [OK, FORBIDDEN])
