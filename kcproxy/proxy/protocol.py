@@ -154,6 +154,7 @@ class ProxyProtocol(TurningProtocol):
             self._messages.popleft()
             if self._parser is not None:
                 self._parser.message_consumed()
+            self.release_head()
         if self.transport is None:
             return
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
