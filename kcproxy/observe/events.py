@@ -4,6 +4,7 @@ Every method is quick, never blocks and never raises; the data plane calls them 
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from kcproxy.model import Caller, Explanation, Target
@@ -34,6 +35,21 @@ class RequestRecord:
     denial_id: str | None = None
     peer: str | None = None
     caller: Caller | None = None  # where his claims were read; never logged whole
+
+
+class Direction(StrEnum):
+    """What a slow caller was sending or taking."""
+
+    REQUEST = "request"
+    RESPONSE = "response"
+
+
+class Slowness(StrEnum):
+    """Why a transfer was ended: nothing moved for too long, too little did, or others waited for what it held."""
+
+    PAUSE = "pause"
+    RATE = "rate"
+    QUEUE = "queue"
 
 
 class Observer(Protocol):
@@ -69,6 +85,10 @@ class Observer(Protocol):
 
     def upstream_failed(self, kind: str) -> None:
         """No usable answer: the error's kind."""
+        ...
+
+    def caller_too_slow(self, direction: Direction, reason: Slowness) -> None:
+        """A transfer was ended because of its caller."""
         ...
 
     def looked_up(self, what: str, outcome: str, seconds: float) -> None:

@@ -15,7 +15,7 @@ import kcproxy
 from kcproxy.errors import SettingsError
 from kcproxy.model import Confidence, Explanation, RoleSet, Target
 from kcproxy.observe.catalogue import SPECS, Kind, Spec
-from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.events import Direction, RequestRecord, Slowness
 from kcproxy.observe.labels import ADMIN_ROLES, OTHER, CappedNames, client_of, operation_label, proven, role_label
 from kcproxy.observe.tallies import Distributions, Tallies, Tally
 from kcproxy.settings.values import MetricSettings
@@ -221,6 +221,10 @@ class Metrics:
         """No usable answer."""
         self.counter("kcproxy_upstream_errors_total").labels(self._kind(kind, proven=True)).inc()
 
+    def caller_too_slow(self, direction: Direction, reason: Slowness) -> None:
+        """A transfer was ended because of its caller."""
+        self.counter("kcproxy_slow_transfers_total").labels(direction.value, reason.value).inc()
+
     def looked_up(self, what: str, outcome: str, seconds: float) -> None:
         """Something was looked up for an explanation."""
         name = self._what(what, proven=True)
@@ -312,6 +316,9 @@ class Metrics:
             self.counter("kcproxy_upstream_errors_total").labels(kind)
         for kind in ERROR_KINDS:
             self.counter("kcproxy_errors_total").labels(kind)
+        for direction in Direction:
+            for reason in Slowness:
+                self.counter("kcproxy_slow_transfers_total").labels(direction.value, reason.value)
         for outcome in ("ok", "refused"):
             self.counter("kcproxy_config_reloads_total").labels(outcome)
         for account in accounts:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from kcproxy.catalog import Catalog
 from kcproxy.model import Caller, Explanation, RoleSet, Target
 from kcproxy.observe.denials import DenialStore
-from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.events import Direction, RequestRecord, Slowness
 from kcproxy.observe.labels import operation_label
 from kcproxy.observe.log import Log
 from kcproxy.observe.metrics import DenialKey, Metrics
@@ -98,6 +98,10 @@ class LiveObserver:
     def upstream_failed(self, kind: str) -> None:
         """No usable answer: the error's kind."""
         self.metrics.upstream_failed(kind)
+
+    def caller_too_slow(self, direction: Direction, reason: Slowness) -> None:
+        """A transfer was ended because of its caller. The line of its request says whose."""
+        self.metrics.caller_too_slow(direction, reason)
 
     def looked_up(self, what: str, outcome: str, seconds: float) -> None:
         """The inspector (or a public document) was asked."""

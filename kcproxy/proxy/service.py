@@ -13,9 +13,10 @@ from aiohttp.http import HttpVersion10, RawRequestMessage
 from kcproxy.errors import KcproxyError, RequestRefused, UpstreamError
 from kcproxy.keycloak.upstream import UpstreamAnswer
 from kcproxy.model import Target, TargetKind
-from kcproxy.observe.events import Observer, RequestRecord
+from kcproxy.observe.events import Direction, Observer, RequestRecord
 from kcproxy.proxy.answer import REFUSED, needs_explaining
-from kcproxy.proxy.bodies import CallerGone
+from kcproxy.proxy.bodies import BodyTooSlow, CallerGone, CallerTooSlow
+from kcproxy.proxy.caller_waits import CallerWaits
 from kcproxy.proxy.crossing import Crossing
 from kcproxy.proxy.failures import Failure, failure_of
 from kcproxy.proxy.forward import Plane
@@ -24,6 +25,8 @@ from kcproxy.proxy.headers import RequestHead, read_answer
 from kcproxy.proxy.passage import CALLER_GONE, Passage
 from kcproxy.proxy.respond import Reply
 from kcproxy.proxy.turn import CLOSED, KEPT, Inbound, Sent
+from kcproxy.proxy.upload_limit import UploadLimit
+from kcproxy.settings import Settings
 
 log = logging.getLogger("kcproxy.proxy")
 
@@ -41,6 +44,8 @@ class ProxyService:
         self._in_flight = 0
         self._observer = observer
         self.gate = Gate(limits.max_concurrent_requests, limits.max_queue_seconds)
+        self.uploads = UploadLimit(plane.settings)
+        self._slow_readers = CallerWaits(_slow_readers_kept(plane.settings), self._queued)
 
     @property
     def in_flight(self) -> int:
@@ -52,7 +57,14 @@ class ProxyService:
         old, self.plane = self.plane, plane
         limits = plane.settings.limits
         self.gate.resize(limits.max_concurrent_requests, limits.max_queue_seconds)
+        self.uploads.resize(plane.settings)
+        self._slow_readers.keep = _slow_readers_kept(plane.settings)
         return old
+
+    def _queued(self) -> int:
+        """Requests that wait for a slot or for a connection to Keycloak."""
+        pool = self.plane.pool
+        return self.gate.waiting + (0 if pool is None else pool.waiting_requests)
 
     def bad_request(self, failure: Failure, peer: str | None) -> None:
         """A request that could not even be parsed was refused."""
@@ -73,15 +85,18 @@ class ProxyService:
         started_at = clock() if crossing is None else crossing.started_at
         if crossing is None:
             self.began(plane)
-        reply = Reply(inbound, keep_alive=not self.draining, idle_seconds=plane.settings.upstream.idle_timeout_seconds)
+        reply = Reply(inbound, plane.settings, self._slow_readers, keep_alive=not self.draining)
         try:
             if passage is None:
                 passage = _passage(inbound, plane, started_at)
                 await self._serve(plane, inbound, passage, reply)
             else:
                 await self._serve_on(plane, inbound, passage, reply)
-        except CallerGone:
+        except CallerGone as gone:
             self._gone(passage, reply)
+            if passage is not None and isinstance(gone, CallerTooSlow):
+                passage.error_kind = "slow-reader"
+                self._observer.caller_too_slow(Direction.RESPONSE, gone.why)
         except KcproxyError as error:
             passage = passage or _unread(inbound, started_at)
             self._fail(inbound, passage, reply, error)
@@ -124,8 +139,13 @@ class ProxyService:
     async def _serve(self, plane: Plane, inbound: Inbound, passage: Passage, reply: Reply) -> None:
         _refuse_other_protocols(inbound.message, passage.head.picked.get(b"upgrade"))
         await plane.prepare(inbound, passage)
-        await self.gate.enter()
-        await self._exchange(plane, inbound, passage, reply)
+        await self.uploads.enter(passage.body)
+        try:
+            await self.gate.enter()
+            await self._exchange(plane, inbound, passage, reply)
+        finally:
+            if passage.body is not None:
+                passage.body.end_upload()
 
     async def _serve_on(self, plane: Plane, inbound: Inbound, passage: Passage, reply: Reply) -> None:
         """The same for a request that has been sent, and has its place already."""
@@ -177,6 +197,8 @@ class ProxyService:
         """Say what went wrong; where the answer has begun, end the connection instead."""
         if isinstance(error, UpstreamError):
             self._observer.upstream_failed(error.kind)
+        if isinstance(error, BodyTooSlow):
+            self._observer.caller_too_slow(Direction.REQUEST, error.why)
         failure = failure_of(error)
         passage.error_kind = failure.kind
         passage.status = failure.status
@@ -204,6 +226,11 @@ class ProxyService:
                 self._observer.denied(passage.explanation, record)
         except Exception:
             log.exception("a request could not be recorded")  # its answer is out, and whatever follows is served
+
+
+def _slow_readers_kept(settings: Settings) -> int:
+    """How many responses may wait for slow callers although other requests queue: a quarter of what may be under way at once."""
+    return max(1, min(settings.limits.max_concurrent_requests, settings.upstream.max_connections) // 4)
 
 
 def _passage(inbound: Inbound, plane: Plane, started_at: float) -> Passage:

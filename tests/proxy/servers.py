@@ -14,7 +14,7 @@ from kcproxy.keycloak.session import SessionUpstream
 from kcproxy.keycloak.tokens import TokenSource
 from kcproxy.keycloak.upstream import Upstream
 from kcproxy.model import Explanation, Target
-from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.events import Direction, RequestRecord, Slowness
 from kcproxy.proxy.answer import Explainer, Refusals
 from kcproxy.proxy.forward import Plane
 from kcproxy.proxy.inbound import Admission
@@ -155,6 +155,7 @@ class Events:
     told_roles: list[str] = field(default_factory=list)
     lookups: list[tuple[str, str]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    too_slow: list[tuple[str, str]] = field(default_factory=list)
     started: int = 0
 
     def request_started(self) -> None:
@@ -186,6 +187,9 @@ class Events:
 
     def upstream_failed(self, kind: str) -> None:
         self.failures.append(kind)
+
+    def caller_too_slow(self, direction: Direction, reason: Slowness) -> None:
+        self.too_slow.append((direction, reason))
 
     def looked_up(self, what: str, outcome: str, seconds: float) -> None:
         self.lookups.append((what, outcome))

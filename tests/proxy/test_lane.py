@@ -491,7 +491,6 @@ AIOHTTP_NAMES = (
     "_buffer_paused",
     "_close",
     "_current_request",
-    "_drain_helper",
     "_force_close",
     "_handler_waiter",
     "_keepalive",

@@ -157,6 +157,13 @@ def _errors() -> Row:
                 unit="reqps",
                 width=8,
             ),
+            series(
+                "Slow callers",
+                "Bodies and responses that were ended because their caller sent or took too little.",
+                Query(expr=f"sum by (direction, reason) ({rate('kcproxy_slow_transfers_total')})", legend="{{direction}}: {{reason}}"),
+                unit="eps",
+                width=8,
+            ),
         ],
     )
 
