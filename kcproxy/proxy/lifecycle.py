@@ -17,17 +17,21 @@ from typing import Any, cast
 
 from kcproxy.catalog import Catalog
 from kcproxy.errors import KcproxyError, SettingsError
+from kcproxy.observe.events import ListenerName
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.wiring import live_observer
+from kcproxy.proxy.admin_connections import MAX_CONNECTIONS
 from kcproxy.proxy.assembly import catalog_for, dismantle, plane_of
+from kcproxy.proxy.descriptors import raise_limit
 from kcproxy.proxy.detection import keep_version, settle_now
 from kcproxy.proxy.forward import Plane
 from kcproxy.proxy.fronts import AdminPort, Front, SupervisorLink
 from kcproxy.proxy.lane import Lane
+from kcproxy.proxy.listener import Capacity, Handshakes, Listener
 from kcproxy.proxy.protocol import ProxyServer
 from kcproxy.proxy.reload import watch
 from kcproxy.proxy.service import ProxyService
-from kcproxy.proxy.sockets import BACKLOG, listening_socket
+from kcproxy.proxy.sockets import listening_socket
 from kcproxy.proxy.workers import Supervisor, fork_workers
 from kcproxy.settings import Settings
 
@@ -102,6 +106,7 @@ class Process:
     async def live(self) -> int:
         """From start to end; 0."""
         catalog = catalog_for(self.settings.explain.keycloak_version)
+        self._descriptors = raise_limit(self.settings, admin_connections=self._admin_connections)
         main, front = self._bind()
         observer = live_observer(self.settings, catalog)
         observer.log.sink.shared = self._end is not None
@@ -116,6 +121,11 @@ class Process:
     def stop(self) -> None:
         """Begin to drain."""
         self._stop.set()
+
+    @property
+    def _admin_connections(self) -> int:
+        """Those of the admin port, where this process has it."""
+        return MAX_CONNECTIONS if self._end is None else 0
 
     def _bind(self) -> tuple[socket.socket, Front]:
         if self._end is not None:
@@ -135,21 +145,39 @@ class Process:
         lane = Lane(self.service)
         server = ProxyServer(self.service.handle, self.settings.limits, on_bad_request=self.service.bad_request, lane=lane)
         await front.open(self.settings, observer)
-        tls = _server_tls(self.settings)
-        listener = await _listen(server, main, tls)
+        listener = self.listener = self._data_listener(server, main)
+        listener.start()
         try:
             self._listen_to_signals()
             front.tell(())
             observer.log.info("listening", **self._whereabouts(catalog))
+            self._tell_descriptors()
             _settle_memory()
             self._start(keep_version(lambda: self.service.plane, self._tell_version))
             await self._stop.wait()
             front.tell(("draining",))
-            await self._drain(listener, server, main, tls)
+            await self._drain(listener, server)
         finally:
             listener.close()
             await self._tidy()
             await front.close()
+
+    def _data_listener(self, server: ProxyServer, main: socket.socket) -> Listener:
+        limits, context = self.settings.limits, _server_tls(self.settings)
+        capacity = Capacity(
+            max_connections=self._descriptors.max_connections, open_connections=lambda: server.open_connections, refusal=self.service.refuse
+        )
+        tls = None if context is None else Handshakes(context=context, timeout_seconds=limits.head_timeout_seconds)
+        listener = Listener(main, server, name=ListenerName.DATA, capacity=capacity, observer=self.observer, tls=tls)
+        self.observer.watch_connections(ListenerName.DATA, lambda: listener.open_connections)
+        return listener
+
+    def _tell_descriptors(self) -> None:
+        plan = self._descriptors
+        if plan.is_lowered:
+            self.observer.log.warning(
+                "max_connections_lowered", asked=plan.asked, max_connections=plan.max_connections, descriptors=plan.limit
+            )
 
     def _whereabouts(self, catalog: Catalog) -> dict[str, str]:
         settings = self.settings
@@ -185,6 +213,7 @@ class Process:
             return
         try:
             settings = self._reload()
+            descriptors = raise_limit(replace(settings, limits=self._started.limits), admin_connections=self._admin_connections)
             plane = self._plane_after(settings)
         except (KcproxyError, OSError, ssl.SSLError) as error:
             self.observer.settings_reloaded(successful=False)
@@ -194,6 +223,8 @@ class Process:
         names = _AT_START if self._end is not None else _AT_START + _OF_THE_ONLY_PROCESS
         needs_restart = [_outside(name) for name in names if _value(settings, name) != _value(self._started, name)]
         old = self.service.swap(plane)
+        self._descriptors = descriptors
+        self.listener.capacity.max_connections = descriptors.max_connections
         self._start(settle_now(plane))
         self.settings = settings
         self.observer.settings_reloaded(successful=True)
@@ -209,16 +240,12 @@ class Process:
             plane.version = old.version
         return plane
 
-    async def _drain(self, listener: asyncio.Server, server: ProxyServer, main: socket.socket, tls: ssl.SSLContext | None) -> None:
+    async def _drain(self, listener: Listener, server: ProxyServer) -> None:
         """Finish what is under way, within the settings' time; what is left then is cut off."""
         self.service.draining = True
         self.observer.log.info("draining", in_flight=self.service.in_flight)
         loop = asyncio.get_running_loop()
-        accepted = _accept_the_rest(main)
-        listener.close()
-        handshake: dict[str, Any] = {} if tls is None else {"ssl": tls, "ssl_handshake_timeout": _FAREWELL_SECONDS}
-        arrivals = (loop.connect_accepted_socket(server, connection, **handshake) for connection in accepted)
-        await asyncio.gather(*arrivals, return_exceptions=True)  # a caller who breaks off concerns nobody else
+        await listener.finish(_FAREWELL_SECONDS)
         ends_at = loop.time() + self.settings.drain_seconds
         farewell_at = loop.time() + min(_FAREWELL_SECONDS, self.settings.drain_seconds / 2)
         await _until(lambda: not server.open_connections, farewell_at)
@@ -252,30 +279,11 @@ def _settle_memory() -> None:
     gc.freeze()
 
 
-def _accept_the_rest(listening: socket.socket) -> list[socket.socket]:
-    """The connections that wait to be accepted: closing the socket would reset them, with what their callers have sent already."""
-    accepted: list[socket.socket] = []
-    while True:
-        try:
-            connection, _ = listening.accept()
-        except OSError:
-            return accepted  # none left (or, as a file that another closed, none to be had)
-        connection.setblocking(False)
-        accepted.append(connection)
-
-
 async def _until(done: Callable[[], bool], deadline: float) -> None:
     """Wait for something that happens seldom enough that asking now and then is simpler than being told."""
     loop = asyncio.get_running_loop()
     while not done() and loop.time() < deadline:  # noqa: ASYNC110 - see above
         await asyncio.sleep(0.01)
-
-
-async def _listen(server: ProxyServer, bound: socket.socket, tls: ssl.SSLContext | None) -> asyncio.Server:
-    loop = asyncio.get_running_loop()
-    if bound.family == socket.AF_UNIX:
-        return await loop.create_unix_server(server, sock=bound, ssl=tls, backlog=BACKLOG)
-    return await loop.create_server(server, sock=bound, ssl=tls, backlog=BACKLOG)
 
 
 def _server_tls(settings: Settings) -> ssl.SSLContext | None:

@@ -99,13 +99,10 @@ class ProxyProtocol(TurningProtocol):
         return self._peer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Accept, or refuse at once where the bound on connections is reached."""
-        server = self._manager
+        """Connected; the listener has seen to it that there is room."""
         super().connection_made(transport)
         self._wire = cast("asyncio.WriteTransport", transport)
         self.head_since = self._loop.time()
-        if isinstance(server, ProxyServer) and server.open_connections > self.limits.max_connections:
-            self._refuse(Failure.of(503, "busy", "The proxy has all the connections open that its settings allow.", retry_after_seconds=1))
 
     def data_received(self, data: bytes) -> None:
         """Bytes of requests: for the lane, for the parser, or for later."""

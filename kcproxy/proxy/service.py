@@ -31,6 +31,7 @@ from kcproxy.settings import Settings
 log = logging.getLogger("kcproxy.proxy")
 
 _NOWHERE = Target(kind=TargetKind.OTHER, method="", raw_path="")
+_FULL = Failure.of(503, "busy", "The proxy has all the connections open that its settings allow.", retry_after_seconds=1)
 
 
 class ProxyService:
@@ -75,6 +76,11 @@ class ProxyService:
                 target=_NOWHERE, status=failure.status, duration_seconds=0.0, sent_bytes=sent_bytes, error_kind=failure.kind, peer=peer
             )
         )
+
+    def refuse(self, peer: str | None) -> bytes:
+        """A connection beyond the bound is refused: the response to send."""
+        self.bad_request(_FULL, peer)
+        return _FULL.as_bytes(keep_alive=False)
 
     async def handle(self, inbound: Inbound) -> Sent:
         """Serve one request, to its end; from the middle on, where it comes out of the lane."""

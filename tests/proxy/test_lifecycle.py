@@ -9,7 +9,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,22 +62,23 @@ def configuration(upstream_port: int, port: int, admin_port: int, more: str = ""
     )
 
 
-async def start(config: Path, log: Path) -> asyncio.subprocess.Process:
+async def start(config: Path, log: Path, *before: str) -> asyncio.subprocess.Process:
+    """``before``: a command that runs this one."""
     with log.open("wb") as file:
-        command = (sys.executable, "-m", "kcproxy", "serve", "--config", str(config))
+        command = (*before, sys.executable, "-m", "kcproxy", "serve", "--config", str(config))
         environment = {name: value for name, value in os.environ.items() if not name.startswith("KCPROXY_")}
         return await asyncio.create_subprocess_exec(*command, stdout=file, stderr=file, env=environment)
 
 
 @asynccontextmanager
 async def served(
-    upstream: RecordingUpstream, folder: Path, more: str = "", *, tail: str = "", carrier: str = "pool"
+    upstream: RecordingUpstream, folder: Path, more: str = "", *, tail: str = "", carrier: str = "pool", before: Sequence[str] = ()
 ) -> AsyncIterator[Served]:
     port, admin_port = free_port(), free_port()
     config, log = folder / "kcproxy.toml", folder / "log"
     document = configuration(upstream.port, port, admin_port, more) + tail
     config.write_text(document.replace("[upstream]\n", f'[upstream]\ncarrier = "{carrier}"\n'))
-    process = await start(config, log)
+    process = await start(config, log, *before)
     running = Served(process, port, admin_port, config, log)
     try:
         await running.logged("listening")
