@@ -10,6 +10,8 @@ from kcproxy.proxy.admin_connections import KEEPALIVE_SECONDS, MAX_CONNECTIONS, 
 from kcproxy.proxy.listener import Capacity, Listener
 from kcproxy.settings import Settings
 
+_ACCEPTS_AT_ONCE = 2
+"""A storm of connections here costs the data port little."""
 _SHUTDOWN_SECONDS = 1.0
 _LINGERING_SECONDS = 1.0
 """How long the rest of a body is read that nobody asked for."""
@@ -42,7 +44,12 @@ class AdminListener:
         connections = self._connections
         capacity = Capacity(max_connections=MAX_CONNECTIONS, open_connections=lambda: len(connections), make_room=connections.make_room)
         self._listener = Listener(
-            self._bound, connections.around(server), name=ListenerName.ADMIN, capacity=capacity, observer=self._observer
+            self._bound,
+            connections.around(server),
+            name=ListenerName.ADMIN,
+            capacity=capacity,
+            observer=self._observer,
+            accepts_at_once=_ACCEPTS_AT_ONCE,
         )
         self._observer.watch_connections(ListenerName.ADMIN, lambda: len(connections))
         self._listener.start()

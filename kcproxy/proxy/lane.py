@@ -93,12 +93,16 @@ def _prepared(service: ProxyService, protocol: ProxyProtocol, block: Block, wire
 
 def _sent(service: ProxyService, crossing: Crossing, data: bytes) -> bool:
     plane = crossing.plane
-    if plane.pool is None or not service.gate.enter_at_once():
+    if plane.pool is None or not service.unknown_callers.enter_at_once(plane, crossing):
         return False
-    crossing.sent_at = plane.clock()
-    connection = plane.pool.begin(crossing.target.method, data, crossing)
+    connection = None
+    if service.gate.enter_at_once():
+        crossing.sent_at = plane.clock()
+        connection = plane.pool.begin(crossing.target.method, data, crossing)
+        if connection is None:
+            service.gate.leave()
     if connection is None:
-        service.gate.leave()
+        service.unknown_callers.leave(crossing)
         return False
     crossing.connection = connection
     service.began(plane)

@@ -20,7 +20,7 @@ from kcproxy.observe.events import AcceptFailure, ConnectionRefusal, ListenerNam
 
 MAX_HANDSHAKES = 256
 """Handshakes at once; the oldest gives way to the newcomer. An honest one takes milliseconds to tenths of a second."""
-_ACCEPTS_AT_ONCE = 64
+ACCEPTS_AT_ONCE = 64
 _RETRY_SECONDS = 0.05
 _FAILURES = {
     errno.EMFILE: AcceptFailure.DESCRIPTORS,
@@ -79,10 +79,15 @@ class Listener:
         capacity: Capacity,
         observer: SocketObserver,
         tls: Handshakes | None = None,
+        accepts_at_once: int = ACCEPTS_AT_ONCE,
     ) -> None:
-        """Nothing is accepted yet. ``bound`` listens already and does not block; it is closed with the listener."""
+        """Nothing is accepted yet. ``bound`` listens already and does not block; it is closed with the listener.
+
+        ``accepts_at_once``: how many connections are accepted before the event loop turns to other work.
+        """
         self.capacity = capacity
         self.tls = tls
+        self._accepts_at_once = accepts_at_once
         self._bound = bound
         self._factory = factory
         self._name = name
@@ -126,7 +131,7 @@ class Listener:
             self._loop.remove_reader(self._bound)
 
     def _acceptable(self) -> None:
-        for _ in range(_ACCEPTS_AT_ONCE):
+        for _ in range(self._accepts_at_once):
             if not self._accept():
                 return
 

@@ -13,6 +13,7 @@ from aiohttp.http_exceptions import LineTooLong
 from aiohttp.http_parser import RawRequestMessage
 
 from kcproxy.proxy.failures import Failure
+from kcproxy.proxy.send_queue import reset
 from kcproxy.proxy.turn import FailureResponse, Inbound, Sent
 from kcproxy.proxy.turns import TurningProtocol
 from kcproxy.settings import LimitSettings
@@ -285,7 +286,7 @@ class ProxyProtocol(TurningProtocol):
         if self._closing_since is None:
             self._closing_since = now
         elif now - self._closing_since > self.limits.slow_transfer_grace_seconds:
-            wire.abort()
+            reset(wire)
 
     def handle_error(
         self,

@@ -11,7 +11,7 @@ from kcproxy.observe.events import Slowness
 from kcproxy.proxy.bodies import CallerGone, CallerTooSlow
 from kcproxy.proxy.caller_waits import CallerWait, CallerWaits
 from kcproxy.proxy.headers import AnswerFields
-from kcproxy.proxy.send_queue import unsent_bytes
+from kcproxy.proxy.send_queue import reset, unsent_bytes
 from kcproxy.proxy.transfer_rate import TransferRate
 from kcproxy.proxy.turn import Inbound
 from kcproxy.settings import Settings
@@ -132,7 +132,8 @@ class Reply:
         try:
             await _taken(protocol, rate, self._waits, self._settings.upstream.idle_timeout_seconds)
         except CallerTooSlow:
-            self.abort()
+            self.keep_alive = False
+            reset(transport)
             raise
         except OSError as error:
             self.abort()

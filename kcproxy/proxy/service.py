@@ -25,6 +25,7 @@ from kcproxy.proxy.headers import RequestHead, read_answer
 from kcproxy.proxy.passage import CALLER_GONE, Passage
 from kcproxy.proxy.respond import Reply
 from kcproxy.proxy.turn import CLOSED, KEPT, Inbound, Sent
+from kcproxy.proxy.unknown_callers import UnknownCallers
 from kcproxy.proxy.upload_limit import UploadLimit
 from kcproxy.settings import Settings
 
@@ -46,6 +47,7 @@ class ProxyService:
         self._observer = observer
         self.gate = Gate(limits.max_concurrent_requests, limits.max_queue_seconds)
         self.uploads = UploadLimit(plane.settings)
+        self.unknown_callers = UnknownCallers(plane.settings)
         self._slow_readers = CallerWaits(_slow_readers_kept(plane.settings), self._queued)
 
     @property
@@ -59,13 +61,14 @@ class ProxyService:
         limits = plane.settings.limits
         self.gate.resize(limits.max_concurrent_requests, limits.max_queue_seconds)
         self.uploads.resize(plane.settings)
+        self.unknown_callers.resize(plane.settings)
         self._slow_readers.keep = _slow_readers_kept(plane.settings)
         return old
 
     def _queued(self) -> int:
         """Requests that wait for a slot or for a connection to Keycloak."""
         pool = self.plane.pool
-        return self.gate.waiting + (0 if pool is None else pool.waiting_requests)
+        return self.gate.waiting + self.unknown_callers.waiting + (0 if pool is None else pool.waiting_requests)
 
     def bad_request(self, failure: Failure, peer: str | None) -> None:
         """A request that could not even be parsed was refused."""
@@ -116,6 +119,8 @@ class ProxyService:
         finally:
             plane.leave()
             self._in_flight -= 1
+            if passage is not None:
+                self.unknown_callers.leave(passage)
             self._finish(passage or _unread(inbound, started_at), reply, clock)
         return KEPT if reply.keep_alive else CLOSED
 
@@ -134,6 +139,7 @@ class ProxyService:
         plane.leave()
         self._in_flight -= 1
         self.gate.leave()
+        self.unknown_callers.leave(crossing)
         try:
             if upstream_failed and crossing.error_kind is not None:
                 self._observer.upstream_failed(crossing.error_kind)
@@ -147,6 +153,7 @@ class ProxyService:
         await plane.prepare(inbound, passage)
         await self.uploads.enter(passage.body)
         try:
+            await self.unknown_callers.enter(plane, passage)
             await self.gate.enter()
             await self._exchange(plane, inbound, passage, reply)
         finally:

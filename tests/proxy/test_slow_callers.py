@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import select
 import socket
 import statistics
 import time
@@ -106,10 +107,21 @@ class TestUploads:
 
     async def test_one_that_waits_too_long_for_its_turn_is_a_503(self, upstream: RecordingUpstream) -> None:
         limits = LimitSettings(max_unfinished_uploads=1, max_queue_seconds=0.1)
-        async with running_proxy(upstream.port, limits=limits) as proxy:
-            async with stalled_uploads(proxy, 1):
-                answer = await proxy.send(BEGUN)
-                assert "limits.max_unfinished_uploads" in check_failure(answer, 503, "busy")
+        async with running_proxy(upstream.port, limits=limits) as proxy, proxy.connect() as (_, writer):
+
+            async def keep_sending() -> None:
+                writer.write(UPLOAD)
+                while True:
+                    writer.write(b"x" * 70_000)
+                    await asyncio.sleep(0.02)
+
+            sending = asyncio.create_task(keep_sending())
+            async with asyncio.timeout(5):
+                while not proxy.service.uploads.active:  # noqa: ASYNC110 - nobody is told
+                    await asyncio.sleep(0.01)
+            assert "limits.max_unfinished_uploads" in check_failure(await proxy.send(BEGUN), 503, "busy")
+            sending.cancel()
+            writer.transport.abort()
             await gone(proxy)
 
     async def test_a_stalled_one_gives_way_to_one_that_waits(self, upstream: RecordingUpstream) -> None:
@@ -239,6 +251,8 @@ class TestResponses:
                 await asyncio.sleep(0.5)
                 assert proxy.service.in_flight == 2
                 records = await proxy.settled(2)
+                await asyncio.sleep(0.1)
+                assert all(is_reset(reader) for reader in readers), "the kernel keeps nothing for them either"
                 for reader in readers:
                     reader._transport.resume_reading()  # type: ignore[attr-defined]
                     with contextlib.suppress(ConnectionError):
@@ -312,6 +326,12 @@ class TestResponses:
                 while proxy.server.open_connections:  # noqa: ASYNC110 - connections tell nobody that they have gone
                     await asyncio.sleep(0.05)
             writer.transport.abort()
+
+
+def is_reset(reader: asyncio.StreamReader) -> bool:
+    poll = select.poll()
+    poll.register(reader._transport.get_extra_info("socket"), select.POLLERR)  # type: ignore[attr-defined]
+    return bool(poll.poll(0))
 
 
 def transports(proxy: Running) -> list[asyncio.WriteTransport]:
