@@ -29,20 +29,22 @@ _NOT_PLAIN = frozenset({b"expect", b"transfer-encoding", b"upgrade"})
 
 
 class Block:
-    """One header block, by one plane's settings. ``admits``: whether a caller with these fields may have a token injected; None where that
-    depends on what the request is for. ``cost_bytes``: about what it takes in memory. ``plane`` is None once it is dropped.
+    """One header block, by one plane's settings. ``own`` are the fields as they go on with the caller's own credentials, or none; ``bare`` as
+    they go on before an account's Authorization, the last line of a head. ``admits``: whether a caller with these fields may have a token
+    injected; None where that depends on what the request is for. ``cost_bytes``: about what it takes in memory. ``plane`` is None once it is
+    dropped.
     """
 
     __slots__ = (
         "_accounts",
-        "_bare",
-        "_own",
         "admits",
+        "bare",
         "body_bytes",
         "content_type",
         "cost_bytes",
         "head",
         "max_line_bytes",
+        "own",
         "plane",
         "wire",
     )
@@ -58,27 +60,24 @@ class Block:
         self.admits = _admits(plane, head)
         routes_bytes = _ROUTES_BYTES if plane.settings.accounts else 0
         self.cost_bytes = _BLOCK_BYTES + routes_bytes + 4 * len(wire) + _FIELD_BYTES * len(head.fields)
-        self._own = b""
-        self._bare = b""
+        self.own = b""
+        self.bare = b""
         self._accounts: dict[tuple[str, str, str | None], AccountSettings | None] = {}
 
-    @property
-    def own(self) -> bytes:
-        """The fields as they go on with the caller's own credentials, or none."""
-        if not self._own:
-            self._own = _lines(self.head.fields) + b"\r\n"
-        return self._own
+    def own_made(self) -> bytes:
+        """``own``, which is empty until it is needed."""
+        self.own = _lines(self.head.fields) + b"\r\n"
+        return self.own
 
-    def bare(self, plane: Plane) -> bytes:
-        """The fields as they go on before an account's Authorization, the last line of a head."""
-        if not self._bare:
-            self._bare = _lines(plane.addressed(self.head.fields))
-        return self._bare
+    def bare_made(self, plane: Plane) -> bytes:
+        """``bare``, which is empty until it is needed. ``plane`` is the block's."""
+        self.bare = _lines(plane.addressed(self.head.fields))
+        return self.bare
 
     def drop(self) -> None:
         """Keep nothing: no request has this block any more."""
         self.plane = None
-        self.wire = self._own = self._bare = b""
+        self.wire = self.own = self.bare = b""
         self.head = _NOTHING
         self._accounts = {}
 

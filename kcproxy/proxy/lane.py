@@ -61,7 +61,11 @@ class Lane:
         if crossing is None:
             return None
         held = crossing.held
-        head = wire[:end] + block.own if held is None else wire[:end] + block.bare(plane) + held.line
+        head = (
+            wire[:end] + (block.own or block.own_made())
+            if held is None
+            else wire[:end] + (block.bare or block.bare_made(plane)) + held.line
+        )
         return crossing if _sent(service, crossing, head + wire[body_at:] if block.body_bytes else head) else None
 
 
@@ -93,15 +97,14 @@ def _prepared(service: ProxyService, protocol: ProxyProtocol, block: Block, wire
 
 def _sent(service: ProxyService, crossing: Crossing, data: bytes) -> bool:
     plane = crossing.plane
-    if plane.pool is None or not service.unknown_callers.enter_at_once(plane, crossing):
+    if plane.pool is None or not service.gate.enter_at_once():
         return False
     connection = None
-    if service.gate.enter_at_once():
+    if not plane.admission.verifies or service.unknown_callers.enter_at_once(plane, crossing):
         crossing.sent_at = plane.clock()
         connection = plane.pool.begin(crossing.target.method, data, crossing)
-        if connection is None:
-            service.gate.leave()
     if connection is None:
+        service.gate.leave()
         service.unknown_callers.leave(crossing)
         return False
     crossing.connection = connection

@@ -139,7 +139,8 @@ class ProxyService:
         plane.leave()
         self._in_flight -= 1
         self.gate.leave()
-        self.unknown_callers.leave(crossing)
+        if crossing.is_counted_as_unknown:
+            self.unknown_callers.leave(crossing)
         try:
             if upstream_failed and crossing.error_kind is not None:
                 self._observer.upstream_failed(crossing.error_kind)
