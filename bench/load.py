@@ -4,8 +4,10 @@ import re
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from bench.processes import OTHER_CORE, pinned
 from bench.scenarios import Scenario
@@ -69,11 +71,11 @@ def saturate(port: int, scenario: Scenario, *, seconds: float, token: str | None
 class Caller:
     """One keep-alive connection that asks, waits, and measures."""
 
-    def __init__(self, port: int, *, token: str | None) -> None:
-        """Connected."""
+    def __init__(self, port: int, *, token: str | None, fields: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Connected. ``fields`` are sent beside those that every caller sends."""
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        fields = CALLER_FIELDS | ({"Authorization": f"Bearer {token}"} if token else {})
+        fields = CALLER_FIELDS | ({"Authorization": f"Bearer {token}"} if token else {}) | dict(fields)
         self._fields = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
 
     def ask(self, path: str, *, status: int) -> float:

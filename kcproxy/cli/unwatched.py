@@ -1,7 +1,7 @@
 """The observer of a command that fetches tokens only to see whether it can: its findings say it all."""
 
 from kcproxy.model import Explanation, Target
-from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.events import Direction, RequestRecord, Slowness
 
 
 class Unwatched:
@@ -29,6 +29,9 @@ class Unwatched:
         """Nothing."""
 
     def upstream_failed(self, kind: str) -> None:
+        """Nothing."""
+
+    def caller_too_slow(self, direction: Direction, reason: Slowness) -> None:
         """Nothing."""
 
     def looked_up(self, what: str, outcome: str, seconds: float) -> None:

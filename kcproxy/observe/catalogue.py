@@ -73,6 +73,17 @@ SPECS: tuple[Spec, ...] = (
     _counter("kcproxy_sent_bytes_total", "Bytes of answer bodies sent to callers."),
     _counter("kcproxy_retries_total", "Requests that were sent to Keycloak a second time, because the first was provably not executed."),
     _counter("kcproxy_errors_total", "Requests that the proxy answered itself, for want of a usable answer.", "kind"),
+    _counter(
+        "kcproxy_slow_transfers_total",
+        "Request bodies and responses that were ended because their caller was too slow.",
+        "direction",
+        "reason",
+    ),
+    _gauge("kcproxy_connections", "Connections that are open, TLS handshakes included.", "listener"),
+    _counter("kcproxy_connections_refused_total", "Connections that were closed before they had a request.", "listener", "reason"),
+    _counter(
+        "kcproxy_accept_failures_total", "Attempts to accept a connection that failed; each is repeated after 50 ms.", "listener", "reason"
+    ),
     _counter("kcproxy_upstream_errors_total", "Attempts at which Keycloak gave no usable answer.", "kind"),
     _counter("kcproxy_denials_total", "Refused requests, by what was refused, why, and which role is missing.", *DENIAL_LABELS),
     _gauge("kcproxy_denial_first_timestamp_seconds", "When this kind of denial was first seen by this process.", *DENIAL_LABELS),
@@ -156,6 +167,13 @@ LABELS: Mapping[str, str] = MappingProxyType(
             " `refused`."
         ),
         "result": "Closed: `hit`, `miss`.",
+        "direction": "Closed: `request` for bodies that callers send, `response` for responses that they take.",
+        "reason": (
+            "Closed. Slow transfers: `pause` (nothing moved for too long), `rate` (less than the least rate), `queue` (slow while others waited)."
+            " Refused connections: `limit` (no room), `displaced` (it made room for another), `handshake` (TLS failed or took too long), `slow` (no request in time)."
+            " Failed accepts: `descriptors`, `memory`, `other`."
+        ),
+        "listener": "Closed: `listen`, `admin_listen`: the setting of the port.",
         "what": "Closed: what is looked up, as `grants`, `scope`, `version`, `issuer-keys`; capped at 32.",
         "label": "Closed: `realm`, `client`, `operation`, …: names of labels.",
         "version": "One value a process: kcproxy's version.",

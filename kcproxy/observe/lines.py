@@ -203,5 +203,12 @@ In JSON all that is not ASCII is an escape, so that a value is exact and a line 
 | --- | --- |
 {denial}
 
-Other lines (start, stop, settings, warnings) have `time`, `level`, `event` and fields that their event names.
+Other lines (start, stop, settings, warnings) have `time`, `level`, `event` and fields that their event names. Those about connections:
+
+| Event | Level | Fields | Meaning |
+| --- | --- | --- | --- |
+| `max_connections_lowered` | `warning` | `asked`, `max_connections`, `descriptors` | At the start: fewer connections fit into the file descriptors of the process than `limits.max_connections` asks for. |
+| `accept_failed` | `error` | `listener`, `reason`, `error`, `failures` | The system gave no connection. At most one line a minute; `failures` counts the attempts so far. |
+| `accept_recovered` | `info` | `listener`, `failures` | The first connection after that. |
+| `connection_refused` | `debug` | `listener`, `reason` | A connection was closed before it had a request: `limit`, `displaced`, `handshake`, `slow` ([limits.md](limits.md)). |
 """

@@ -5,6 +5,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import product
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -15,7 +16,7 @@ import kcproxy
 from kcproxy.errors import SettingsError
 from kcproxy.model import Confidence, Explanation, RoleSet, Target
 from kcproxy.observe.catalogue import SPECS, Kind, Spec
-from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, RequestRecord, Slowness
 from kcproxy.observe.labels import ADMIN_ROLES, OTHER, CappedNames, client_of, operation_label, proven, role_label
 from kcproxy.observe.tallies import Distributions, Tallies, Tally
 from kcproxy.settings.values import MetricSettings
@@ -221,6 +222,18 @@ class Metrics:
         """No usable answer."""
         self.counter("kcproxy_upstream_errors_total").labels(self._kind(kind, proven=True)).inc()
 
+    def caller_too_slow(self, direction: Direction, reason: Slowness) -> None:
+        """A transfer was ended because of its caller."""
+        self.counter("kcproxy_slow_transfers_total").labels(direction.value, reason.value).inc()
+
+    def connection_refused(self, listener: ListenerName, reason: ConnectionRefusal) -> None:
+        """A connection was closed without a request."""
+        self.counter("kcproxy_connections_refused_total").labels(listener.value, reason.value).inc()
+
+    def accept_failed(self, listener: ListenerName, reason: AcceptFailure) -> None:
+        """The system gave no connection."""
+        self.counter("kcproxy_accept_failures_total").labels(listener.value, reason.value).inc()
+
     def looked_up(self, what: str, outcome: str, seconds: float) -> None:
         """Something was looked up for an explanation."""
         name = self._what(what, proven=True)
@@ -312,6 +325,12 @@ class Metrics:
             self.counter("kcproxy_upstream_errors_total").labels(kind)
         for kind in ERROR_KINDS:
             self.counter("kcproxy_errors_total").labels(kind)
+        for direction, slowness in product(Direction, Slowness):
+            self.counter("kcproxy_slow_transfers_total").labels(direction.value, slowness.value)
+        for listener, refusal in product(ListenerName, ConnectionRefusal):
+            self.counter("kcproxy_connections_refused_total").labels(listener.value, refusal.value)
+        for listener, failure in product(ListenerName, AcceptFailure):
+            self.counter("kcproxy_accept_failures_total").labels(listener.value, failure.value)
         for outcome in ("ok", "refused"):
             self.counter("kcproxy_config_reloads_total").labels(outcome)
         for account in accounts:

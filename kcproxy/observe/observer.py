@@ -1,12 +1,13 @@
 """The observer of a running proxy: metrics, log lines and the store of denials, fed by the data plane's events."""
 
+import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from kcproxy.catalog import Catalog
 from kcproxy.model import Caller, Explanation, RoleSet, Target
 from kcproxy.observe.denials import DenialStore
-from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, RequestRecord, Slowness
 from kcproxy.observe.labels import operation_label
 from kcproxy.observe.log import Log
 from kcproxy.observe.metrics import DenialKey, Metrics
@@ -14,6 +15,7 @@ from kcproxy.observe.tracing import Spans
 
 MAX_STANDING = 1000
 MAX_KINDS_STANDING = 20
+ACCEPT_LINE_SECONDS = 60.0
 
 StandingKey = tuple[str, str | None, tuple[str | None, ...]]
 """Operation, realm and caller: who must pass with what for a denial to count as resolved."""
@@ -30,14 +32,22 @@ class LiveObserver:
         *,
         catalog: Catalog | None = None,
         spans: Spans | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``catalog`` says which roles a request needs, for the least-privilege counters and the page; ``spans`` go to a tracing system."""
+        """``catalog`` says which roles a request needs, for the least-privilege counters and the page; ``spans`` go to a tracing system.
+
+        ``clock`` bounds how often a failure that lasts is logged.
+        """
         self.metrics = metrics
         self.log = log
         self.denials = denials
         self.catalog = catalog
         self._spans = spans
         self._standing: OrderedDict[StandingKey, dict[str, DenialKey]] = OrderedDict()
+        self._clock = clock
+        self._accept_failures: Counter[ListenerName] = Counter()
+        self._accept_silence: dict[ListenerName, float] = {}
+        self._accept_told: set[ListenerName] = set()
         self._awaited: Counter[tuple[str, str | None]] = Counter()
         metrics.gauge("kcproxy_denials_stored").set_function(lambda: len(self.denials))
         log.sink.on_drop = metrics.counter("kcproxy_log_dropped_total").inc
@@ -98,6 +108,36 @@ class LiveObserver:
     def upstream_failed(self, kind: str) -> None:
         """No usable answer: the error's kind."""
         self.metrics.upstream_failed(kind)
+
+    def caller_too_slow(self, direction: Direction, reason: Slowness) -> None:
+        """A transfer was ended because of its caller. The line of its request says whose."""
+        self.metrics.caller_too_slow(direction, reason)
+
+    def connection_refused(self, listener: ListenerName, reason: ConnectionRefusal) -> None:
+        """A connection was closed without a request."""
+        self.metrics.connection_refused(listener, reason)
+        self.log.debug("connection_refused", listener=listener.value, reason=reason.value)
+
+    def watch_connections(self, listener: ListenerName, count: Callable[[], int]) -> None:
+        """Show from now on how many connections a port has."""
+        self.metrics.gauge("kcproxy_connections").labels(listener.value).set_function(count)
+
+    def accept_failed(self, listener: ListenerName, reason: AcceptFailure, error: str) -> None:
+        """The system gave no connection: one line at once, further ones once a minute."""
+        self.metrics.accept_failed(listener, reason)
+        failures = self._accept_failures[listener] = self._accept_failures[listener] + 1
+        now = self._clock()
+        if now >= self._accept_silence.get(listener, 0.0):
+            self._accept_silence[listener] = now + ACCEPT_LINE_SECONDS
+            self._accept_told.add(listener)
+            self.log.error("accept_failed", listener=listener.value, reason=reason.value, error=error, failures=failures)
+
+    def accept_recovered(self, listener: ListenerName) -> None:
+        """The first connection after a failure."""
+        failures = self._accept_failures.pop(listener, 0)
+        if listener in self._accept_told:
+            self._accept_told.remove(listener)
+            self.log.info("accept_recovered", listener=listener.value, failures=failures)
 
     def looked_up(self, what: str, outcome: str, seconds: float) -> None:
         """The inspector (or a public document) was asked."""

@@ -1,15 +1,20 @@
 """Request bodies: small ones as one buffer that can be sent twice, larger ones as they come."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import nullcontext
 
 from aiohttp import web
 from aiohttp.http import HttpVersion11
 from aiohttp.streams import StreamReader
 
 from kcproxy.errors import RequestRefused
+from kcproxy.observe.events import Slowness
+from kcproxy.proxy.caller_waits import CallerWait, CallerWaits
 from kcproxy.proxy.headers import RequestHead
+from kcproxy.proxy.transfer_rate import TransferRate
 from kcproxy.proxy.turn import Inbound
+from kcproxy.settings import LimitSettings
 
 BUFFER_BYTES = 65536
 """Bodies up to this size are read before they are sent on, so that a refused request can be repeated with another token."""
@@ -23,18 +28,59 @@ class CallerGone(Exception):
     """The caller's connection ended before his request, or the answer to it, was complete."""
 
 
+class CallerTooSlow(CallerGone):
+    """The caller took its response more slowly than the settings allow, and was cut off."""
+
+    def __init__(self, why: Slowness) -> None:
+        """Keep the reason."""
+        super().__init__(why.value)
+        self.why = why
+
+
+class BodyTooSlow(RequestRefused):
+    """The body came more slowly than the settings allow (RFC 9110, section 15.5.9)."""
+
+    def __init__(self, why: Slowness) -> None:
+        """With the setting by which it was judged."""
+        super().__init__(_TOO_SLOW[why], status=408, reason="slow-request")
+        self.why = why
+
+
+_TOO_SLOW = {
+    Slowness.PAUSE: "The body of the request took too long to arrive (limits.body_idle_timeout_seconds).",
+    Slowness.RATE: "The body of the request arrived more slowly than the proxy's settings allow (limits.min_body_bytes_per_second).",
+    Slowness.QUEUE: "The body of the request arrived slowly while other uploads waited (limits.max_unfinished_uploads).",
+}
+
+
 class Body:
     """One request's body: ``content`` where it is buffered (None: there is none), else a stream to be sent once.
 
     ``failure`` keeps what went wrong on the caller's side while the body was on its way to Keycloak.
     """
 
-    __slots__ = ("_begun", "_ends_at", "_idle_seconds", "_payload", "chunked", "content", "failure", "received_bytes", "replayable")
+    __slots__ = (
+        "_begun",
+        "_ends_at",
+        "_idle_seconds",
+        "_payload",
+        "_rate",
+        "_release",
+        "_waits",
+        "chunked",
+        "content",
+        "failure",
+        "received_bytes",
+        "replayable",
+    )
 
-    def __init__(self, payload: StreamReader, *, chunked: bool, idle_seconds: float) -> None:
+    def __init__(self, payload: StreamReader, limits: LimitSettings, *, chunked: bool) -> None:
         """Nothing is read yet."""
         self._payload = payload
-        self._idle_seconds = idle_seconds
+        self._idle_seconds = limits.body_idle_timeout_seconds
+        self._rate = TransferRate(limits.min_body_bytes_per_second, limits.slow_transfer_grace_seconds)
+        self._waits: CallerWaits | None = None
+        self._release: Callable[[], None] | None = None
         self._begun: list[bytes] = []
         self._ends_at = float("inf")
         self.chunked = chunked
@@ -44,7 +90,7 @@ class Body:
         self.failure: Exception | None = None
 
     async def gather(self) -> None:
-        """Read up to the buffer's size. RequestRefused or CallerGone where the body does not come, or comes drop by drop."""
+        """Read up to the buffer's size. BodyTooSlow, RequestRefused or CallerGone where the body does not come."""
         self._ends_at = asyncio.get_running_loop().time() + _GATHER_PAUSES * self._idle_seconds
         while not self._payload.at_eof():
             chunk = await self._next()
@@ -62,6 +108,17 @@ class Body:
             return self.content if self.content or self.chunked else None
         return self._stream()
 
+    def begin_upload(self, waits: CallerWaits, release: Callable[[], None]) -> None:
+        """The rest goes to Keycloak as it comes. ``waits`` may end it for the sake of others; ``release`` is called once, at its end."""
+        self._waits = waits
+        self._release = release
+
+    def end_upload(self) -> None:
+        """The body is complete, or its request has ended: nothing more of it is waited for."""
+        release, self._release = self._release, None
+        if release is not None:
+            release()
+
     async def _stream(self) -> AsyncIterator[bytes]:
         begun, self._begun = self._begun, []
         for chunk in begun:
@@ -72,27 +129,46 @@ class Body:
             except (RequestRefused, CallerGone) as error:
                 self.failure = error
                 raise
+            if self._payload.at_eof():
+                self.end_upload()
             if chunk:
                 yield chunk
+        self.end_upload()
 
     async def _next(self) -> bytes:
         try:
             chunk = self._payload.read_nowait()
             if not chunk and not self._payload.at_eof():
-                now = asyncio.get_running_loop().time()
-                async with asyncio.timeout_at(min(now + self._idle_seconds, self._ends_at)):
-                    chunk = await self._payload.readany()
-        except TimeoutError as error:
-            raise RequestRefused("The body of the request took too long to arrive.", status=408, reason="slow-request") from error
+                chunk = await self._wait()
         except web.RequestPayloadError as error:
             raise RequestRefused("The body of the request is not framed as its head says.", reason="bad-request") from error
         except OSError as error:
             raise CallerGone from error
         self.received_bytes += len(chunk)
+        self._rate.moved(len(chunk))
         return chunk
 
+    async def _wait(self) -> bytes:
+        """The next bytes of a body that is not there yet. BodyTooSlow."""
+        clock, rate = asyncio.get_running_loop().time, self._rate
+        began = clock()
+        pause_ends_at = min(began + self._idle_seconds, self._ends_at)
+        rate_ends_at = began + rate.left_seconds
+        wait: CallerWait | None = None
+        try:
+            async with asyncio.timeout_at(min(pause_ends_at, rate_ends_at)) as timeout:
+                wait = CallerWait(timeout, lambda: rate.behind_seconds + clock() - began)
+                with self._waits.during(wait) if self._waits is not None else nullcontext():
+                    return await self._payload.readany()
+        except TimeoutError as error:
+            if wait is not None and wait.is_given_up:
+                raise BodyTooSlow(Slowness.QUEUE) from error
+            raise BodyTooSlow(Slowness.RATE if rate_ends_at < pause_ends_at else Slowness.PAUSE) from error
+        finally:
+            rate.waited(clock() - began)
 
-def awaited_body(inbound: Inbound, head: RequestHead, *, idle_seconds: float) -> Body | None:
+
+def awaited_body(inbound: Inbound, head: RequestHead, limits: LimitSettings) -> Body | None:
     """The body, to be gathered; None where the request has none. Asks for it where the caller waits to be asked."""
     payload = inbound.payload
     expects = head.picked.get(b"expect")
@@ -100,7 +176,7 @@ def awaited_body(inbound: Inbound, head: RequestHead, *, idle_seconds: float) ->
         _continue(inbound, expects)
     if payload.at_eof() and not head.chunked:
         return None
-    return Body(payload, chunked=head.chunked, idle_seconds=idle_seconds)
+    return Body(payload, limits, chunked=head.chunked)
 
 
 def _continue(inbound: Inbound, expects: bytes) -> None:

@@ -38,10 +38,15 @@ class Edge:
         self.between = True
         self.wire = b""
 
+    @property
+    def lost(self) -> bool:
+        """Whether it cannot be told any more where the parser stands."""
+        return self._place is _Place.LOST
+
     def fed(self, data: bytes, emitted: Sequence[tuple[Any, StreamReader]]) -> None:
         """The parser got these bytes, and what came out of it are these messages, each with its body."""
         place = self._place
-        if place is _Place.LOST:
+        if place is _Place.LOST or (place is _Place.BETWEEN and not data and not emitted):
             return
         if place is _Place.BODY:
             self._owed_bytes -= len(data)
@@ -67,7 +72,8 @@ class Edge:
     def _settle(self, wire: bytes, payload: StreamReader | None, *, valid: bool) -> None:
         """A head is complete: the body has to be there to its last byte, by this count and by the parser's."""
         complete = payload is not None and payload.is_eof()
-        if not valid or self._owed_bytes < 0 or complete != (self._owed_bytes == 0):
+        # A parser whose reader is slower keeps the last bytes back: then the count is at its end before the body is.
+        if not valid or self._owed_bytes < 0 or (complete and self._owed_bytes):
             self._stand(_Place.LOST, b"")
         elif complete:
             self._stand(_Place.BETWEEN, wire)

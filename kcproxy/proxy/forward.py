@@ -117,7 +117,7 @@ class Plane:
 
     async def gather(self, inbound: Inbound, passage: Passage) -> None:
         """The body, as far as it is small. RequestRefused, CallerGone."""
-        passage.body = awaited_body(inbound, passage.head, idle_seconds=self.settings.limits.body_idle_timeout_seconds)
+        passage.body = awaited_body(inbound, passage.head, self.settings.limits)
         if passage.body is None:
             return
         began = self.clock()

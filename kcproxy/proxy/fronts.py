@@ -5,15 +5,13 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from aiohttp import web
 from prometheus_client import generate_latest
 
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.proxy import admin
+from kcproxy.proxy.admin_listener import AdminListener
 from kcproxy.proxy.link import Kind, Link, RelayingStore
 from kcproxy.settings import Settings
-
-_SHUTDOWN_SECONDS = 1.0
 
 
 class Front(Protocol):
@@ -39,14 +37,13 @@ class AdminPort:
         """On a listening socket."""
         self._bound = bound
         self._problems: tuple[str, ...] = ("starting",)
-        self._runner: web.AppRunner | None = None
+        self._listener: AdminListener | None = None
 
     async def open(self, settings: Settings, observer: LiveObserver) -> None:
         """Start the application."""
         app = admin.build(settings, observer, lambda: self._problems)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
-        await self._runner.setup()
-        await web.SockSite(self._runner, self._bound).start()
+        self._listener = AdminListener(self._bound, app, settings, observer)
+        await self._listener.open()
 
     def tell(self, problems: Sequence[str]) -> None:
         """For ``/readyz``."""
@@ -54,8 +51,8 @@ class AdminPort:
 
     async def close(self) -> None:
         """Stop the application."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._listener is not None:
+            await self._listener.close()
 
 
 class SupervisorLink:

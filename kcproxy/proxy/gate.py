@@ -9,14 +9,33 @@ from kcproxy.errors import UpstreamBusy
 class Gate:
     """Lets a bounded number of requests through at once. One event loop only."""
 
-    __slots__ = ("_max_active", "_max_wait_seconds", "_waiting", "active")
+    __slots__ = ("_max_active", "_max_wait_seconds", "_queue_factor", "_setting", "_waiting", "_what", "active")
 
-    def __init__(self, max_active: int, max_wait_seconds: float) -> None:
-        """At most ``max_active`` inside and as many waiting, each for at most ``max_wait_seconds``."""
+    def __init__(
+        self,
+        max_active: int,
+        max_wait_seconds: float,
+        *,
+        queue_factor: int = 1,
+        what: str = "requests",
+        setting: str = "limits.max_concurrent_requests",
+    ) -> None:
+        """At most ``max_active`` inside and ``queue_factor`` times as many waiting, each for at most ``max_wait_seconds``.
+
+        ``what`` is let in, and the ``setting`` that bounds it, are named in refusals.
+        """
         self._max_active = max_active
         self._max_wait_seconds = max_wait_seconds
+        self._queue_factor = queue_factor
+        self._what = what
+        self._setting = setting
         self._waiting: deque[asyncio.Future[None]] = deque()
         self.active = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many wait to enter."""
+        return len(self._waiting)
 
     def resize(self, max_active: int, max_wait_seconds: float) -> None:
         """New bounds, for those who come from now on."""
@@ -34,7 +53,7 @@ class Gate:
         """Take a place, in turn. UpstreamBusy where none comes free in time."""
         if self.enter_at_once():
             return
-        if len(self._waiting) >= self._max_active:
+        if len(self._waiting) >= self._max_active * self._queue_factor:
             raise self._busy()
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
@@ -66,6 +85,5 @@ class Gate:
 
     def _busy(self) -> UpstreamBusy:
         return UpstreamBusy(
-            f"The proxy is handling {self.active} requests already, as many as its settings allow (limits.max_concurrent_requests).",
-            sent=False,
+            f"The proxy is handling {self.active} {self._what} already, as many as its settings allow ({self._setting}).", sent=False
         )

@@ -34,6 +34,11 @@ class Admission:
         """Whether nothing is asked."""
         return self.keys is None and self.issuers is None and self.own_names is None
 
+    @property
+    def verifies(self) -> bool:
+        """Whether callers show who they are: by a key or by a token."""
+        return self.keys is not None or self.issuers is not None
+
     async def check(self, target: Target, head: RequestHead) -> str | None:
         """Who the caller is, as far as he had to show it. RequestRefused where he may not have a token injected."""
         shown = self._shown(head)

@@ -18,16 +18,19 @@ from typing import Any, cast
 
 from kcproxy.catalog import Catalog
 from kcproxy.errors import KcproxyError, SettingsError
+from kcproxy.observe.events import ListenerName
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.wiring import live_observer
+from kcproxy.proxy.admin_connections import MAX_CONNECTIONS
 from kcproxy.proxy.assembly import catalog_for, dismantle, plane_of
+from kcproxy.proxy.descriptors import DescriptorPlan, raise_limit
 from kcproxy.proxy.detection import keep_version, settle_now
 from kcproxy.proxy.forward import Plane
 from kcproxy.proxy.fronts import AdminPort, Front, SupervisorLink
 from kcproxy.proxy.handover import hand_over, keeps_version
 from kcproxy.proxy.inbound_tls import InboundTls, read_tls
 from kcproxy.proxy.lane import Lane
-from kcproxy.proxy.listener import Listener
+from kcproxy.proxy.listener import Capacity, Handshakes, Listener
 from kcproxy.proxy.protocol import ProxyServer
 from kcproxy.proxy.reload import WatchedFiles
 from kcproxy.proxy.service import ProxyService
@@ -112,6 +115,7 @@ class Process:
     async def live(self) -> int:
         """From start to end; 0."""
         catalog = catalog_for(self.settings.explain.keycloak_version)
+        self._descriptors = raise_limit(self.settings, admin_connections=self._admin_connections)
         main, front = self._bind()
         observer = live_observer(self.settings, catalog)
         observer.log.sink.shared = self._end is not None
@@ -126,6 +130,11 @@ class Process:
     def stop(self) -> None:
         """Begin to drain."""
         self._stop.set()
+
+    @property
+    def _admin_connections(self) -> int:
+        """Those of the admin port, where this process has it."""
+        return MAX_CONNECTIONS if self._end is None else 0
 
     def _bind(self) -> tuple[socket.socket, Front]:
         if self._end is not None:
@@ -145,14 +154,15 @@ class Process:
         lane = Lane(self.service)
         server = ProxyServer(self.service.handle, self.settings.limits, on_bad_request=self.service.bad_request, lane=lane)
         await front.open(self.settings, observer)
-        self._listener = listener = Listener(server, main, read_tls(self.settings.inbound))
-        await listener.open()
+        listener = self.listener = self._data_listener(server, main)
+        listener.start()
         try:
             self._listen_to_signals()
             front.tell(())
             observer.log.info("listening", **self._whereabouts(catalog))
             if self._end is None:
                 observer.noted(self.settings.notes)
+            self._tell_descriptors()
             _settle_memory()
             self._start(keep_version(lambda: self.service.plane, self._tell_version))
             await self._stop.wait()
@@ -162,6 +172,23 @@ class Process:
             listener.close()
             await self._tidy()
             await front.close()
+
+    def _data_listener(self, server: ProxyServer, main: socket.socket) -> Listener:
+        limits, state = self.settings.limits, read_tls(self.settings.inbound)
+        capacity = Capacity(
+            max_connections=self._descriptors.max_connections, open_connections=lambda: server.open_connections, refusal=self.service.refuse
+        )
+        tls = None if state is None else Handshakes(tls=state, timeout_seconds=limits.head_timeout_seconds, trust=server.trust)
+        listener = Listener(main, server, name=ListenerName.DATA, capacity=capacity, observer=self.observer, tls=tls)
+        self.observer.watch_connections(ListenerName.DATA, lambda: listener.open_connections)
+        return listener
+
+    def _tell_descriptors(self) -> None:
+        plan = self._descriptors
+        if plan.is_lowered:
+            self.observer.log.warning(
+                "max_connections_lowered", asked=plan.asked, max_connections=plan.max_connections, descriptors=plan.limit
+            )
 
     def _whereabouts(self, catalog: Catalog) -> dict[str, str]:
         settings = self.settings
@@ -193,13 +220,15 @@ class Process:
     def reload(self) -> None:
         """Read the settings again and serve by them; where they cannot be used, say so and go on as before."""
         try:
-            settings, tls, plane = self._read_again()
+            settings, descriptors, tls, plane = self._read_again()
         except Exception as error:  # noqa: BLE001 - also a bug must not end the watching of files
             self.observer.settings_reloaded(successful=False)
             self.observer.log.error("reload_refused", problems=list(_problems(error)))  # noqa: TRY400 - the problems say it all
             return
-        self._listener.use(tls)
+        self.listener.use(tls)
         old = self.service.swap(plane)
+        self._descriptors = descriptors
+        self.listener.capacity.max_connections = descriptors.max_connections
         self._start(settle_now(plane))
         self.observer.noted([note for note in settings.notes if note not in self.settings.notes])
         self.settings = settings
@@ -209,14 +238,15 @@ class Process:
         self.observer.log.info("reloaded", needs_restart=self._needs_restart(settings))
         self._start(dismantle(old, patience_seconds=settings.drain_seconds))
 
-    def _read_again(self) -> tuple[Settings, InboundTls | None, Plane]:
+    def _read_again(self) -> tuple[Settings, DescriptorPlan, InboundTls | None, Plane]:
         """All that a reload needs, read and made before anything is changed."""
         if self._reload is None:
             raise SettingsError(["this process was started without a way to read its settings again"])
         if self._watched is not None:
             self._watched.reading()
         settings = self._reload()
-        return settings, read_tls(settings.inbound), self._plane_after(settings)
+        descriptors = raise_limit(replace(settings, limits=self._started.limits), admin_connections=self._admin_connections)
+        return settings, descriptors, read_tls(settings.inbound), self._plane_after(settings)
 
     def _needs_restart(self, settings: Settings) -> list[str]:
         """The names of settings that differ from those of the start, and that the start alone takes."""
@@ -236,12 +266,7 @@ class Process:
         self.service.draining = True
         self.observer.log.info("draining", in_flight=self.service.in_flight)
         loop = asyncio.get_running_loop()
-        accepted = listener.accept_waiting()
-        listener.close()
-        tls = listener.context
-        handshake: dict[str, Any] = {} if tls is None else {"ssl": tls, "ssl_handshake_timeout": _FAREWELL_SECONDS}
-        arrivals = (loop.connect_accepted_socket(server, connection, **handshake) for connection in accepted)
-        await asyncio.gather(*arrivals, return_exceptions=True)  # a caller who breaks off concerns nobody else
+        await listener.finish(_FAREWELL_SECONDS)
         ends_at = loop.time() + self.settings.drain_seconds
         farewell_at = loop.time() + min(_FAREWELL_SECONDS, self.settings.drain_seconds / 2)
         await _until(lambda: not server.open_connections, farewell_at)

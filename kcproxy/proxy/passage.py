@@ -30,6 +30,7 @@ class Passage:
     status = CALLER_GONE
     replaced = False
     retried = False
+    is_counted_as_unknown = False  # see ``unknown_callers``
     received_bytes = 0
     sent_bytes = 0
     upstream_seconds = 0.0

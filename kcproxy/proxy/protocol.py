@@ -7,7 +7,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from weakref import WeakSet
 
 from aiohttp import web
@@ -15,6 +15,7 @@ from aiohttp.http_exceptions import LineTooLong
 from aiohttp.http_parser import RawRequestMessage
 
 from kcproxy.proxy.failures import Failure
+from kcproxy.proxy.send_queue import reset
 from kcproxy.proxy.turn import FailureResponse, Inbound, Sent
 from kcproxy.proxy.turns import TurningProtocol
 from kcproxy.settings import LimitSettings
@@ -62,10 +63,13 @@ class ProxyProtocol(TurningProtocol):
     __slots__ = (
         "_block",
         "_carried",
+        "_closing_since",
         "_crossing",
+        "_drains",
         "_early",
         "_lane",
         "_peer",
+        "_wire",
         "head_bytes",
         "head_since",
         "limits",
@@ -88,6 +92,9 @@ class ProxyProtocol(TurningProtocol):
         self._early = b""
         self.withdrawn = False
         """Whether the client certificate of this connection may be one that is not trusted any more."""
+        self._drains: list[asyncio.Future[None]] = []
+        self._wire: asyncio.WriteTransport | None = None
+        self._closing_since: float | None = None
 
     @property
     def peer(self) -> str | None:
@@ -98,14 +105,13 @@ class ProxyProtocol(TurningProtocol):
         return self._peer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Accept, or refuse at once where the bound on connections is reached."""
+        """Connected; the listener has seen to it that there is room."""
         server = self._manager
         super().connection_made(transport)
+        self._wire = cast("asyncio.WriteTransport", transport)
         self.head_since = self._loop.time()
         if isinstance(server, ProxyServer) and not server.trusts(self.ssl_context):
             self.withdraw()
-        elif isinstance(server, ProxyServer) and server.open_connections > self.limits.max_connections:
-            self._refuse(Failure.of(503, "busy", "The proxy has all the connections open that its settings allow.", retry_after_seconds=1))
 
     def data_received(self, data: bytes) -> None:
         """Bytes of requests: for the lane, for the parser, or for later."""
@@ -161,6 +167,7 @@ class ProxyProtocol(TurningProtocol):
             self._messages.popleft()
             if self._parser is not None:
                 self._parser.message_consumed()
+            self.release_head()
         if self.transport is None:
             return
         if self.last:
@@ -228,14 +235,21 @@ class ProxyProtocol(TurningProtocol):
             self._refuse(_too_large())
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """End a read whose caller is gone; let a write come to its end, for stopping half-way helps nobody."""
+        """End a read whose caller is gone; let a write come to its end, for stopping half-way helps nobody.
+
+        Between two requests the task ends too. It may be about to serve one that was parsed, or handed over by the lane, in this very
+        turn of the event loop; there is nobody left to answer, and aiohttp's handler is gone by the time the task runs.
+        """
         request: Any = self._current_request
         task = self._task_handler
         crossing = self._crossing
         super().connection_lost(exc)
+        for drain in self._drains:
+            if not drain.done():
+                drain.set_exception(ConnectionResetError("the caller's connection is lost"))
         if crossing is not None:
             crossing.caller_left()
-        if task is not None and isinstance(request, Inbound) and request.is_read:
+        if task is not None and (request is None or (isinstance(request, Inbound) and request.is_read)):
             task.cancel()
 
     def withdraw(self) -> None:
@@ -257,14 +271,40 @@ class ProxyProtocol(TurningProtocol):
         else:
             self._keepalive_handle = self._loop.call_later(self._keepalive_timeout, self._process_keepalive)
 
+    def resume_writing(self) -> None:
+        """The caller has taken enough for more to be written."""
+        super().resume_writing()
+        for drain in self._drains:
+            if not drain.done():
+                drain.set_result(None)
+
     async def drained(self) -> None:
-        """Wait until the caller has taken what was written. OSError where he is gone."""
-        await self._drain_helper()
+        """Wait until more may be written to the caller. OSError where it is gone."""
+        if self.transport is None:
+            raise ConnectionResetError("the caller's connection is lost")
+        if not self.writing_paused:
+            return
+        drain = self._loop.create_future()
+        self._drains.append(drain)
+        try:
+            await drain
+        finally:
+            self._drains.remove(drain)
 
     def cut_slow_head(self, now: float) -> None:
         """Close a connection whose head has been on its way for too long (RFC 9110, section 15.5.9)."""
         if self.head_since is not None and now - self.head_since > self.limits.head_timeout_seconds:
             self._refuse(Failure.of(408, "slow-request", "The head of the request took too long to arrive."))
+
+    def cut_unflushed(self, now: float) -> None:
+        """Abort a connection that was closed, and whose caller does not take what was written before: it would stay for ever."""
+        wire = self._wire
+        if wire is None or not wire.is_closing():
+            return
+        if self._closing_since is None:
+            self._closing_since = now
+        elif now - self._closing_since > self.limits.slow_transfer_grace_seconds:
+            reset(wire)
 
     def handle_error(
         self,
@@ -329,7 +369,7 @@ class ProxyServer(web.Server):
     def __call__(self) -> web.RequestHandler:
         """A new connection's protocol."""
         if self._sweep is None:
-            self._sweep = self._loop.call_later(_SWEEP_SECONDS, self._cut_slow_heads)
+            self._sweep = self._loop.call_later(_SWEEP_SECONDS, self._cut_slow)
         return ProxyProtocol(
             self,
             loop=self._loop,
@@ -362,12 +402,13 @@ class ProxyServer(web.Server):
             if isinstance(connection, ProxyProtocol) and connection.idle:
                 connection.close()
 
-    def _cut_slow_heads(self) -> None:
+    def _cut_slow(self) -> None:
         now = self._loop.time()
         for connection in self.connections:
             if isinstance(connection, ProxyProtocol):
                 connection.cut_slow_head(now)
-        self._sweep = self._loop.call_later(_SWEEP_SECONDS, self._cut_slow_heads) if self._connections else None
+                connection.cut_unflushed(now)
+        self._sweep = self._loop.call_later(_SWEEP_SECONDS, self._cut_slow) if self._connections else None
 
     async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp's signature
         """Close idle connections, wait for the others, then end them."""

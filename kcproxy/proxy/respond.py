@@ -1,13 +1,23 @@
 """Answers on their way to the caller: one write where the body is small, otherwise piece by piece at the caller's own pace."""
 
 import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from aiohttp.http import HttpVersion10, HttpVersion11
 
 from kcproxy.keycloak.upstream import UpstreamAnswer
-from kcproxy.proxy.bodies import CallerGone
+from kcproxy.observe.events import Slowness
+from kcproxy.proxy.bodies import CallerGone, CallerTooSlow
+from kcproxy.proxy.caller_waits import CallerWait, CallerWaits
 from kcproxy.proxy.headers import AnswerFields
+from kcproxy.proxy.send_queue import reset, unsent_bytes
+from kcproxy.proxy.transfer_rate import TransferRate
 from kcproxy.proxy.turn import Inbound
+from kcproxy.settings import Settings
+
+if TYPE_CHECKING:
+    from kcproxy.proxy.protocol import ProxyProtocol
 
 BUFFER_BYTES = 65536
 _NO_BODY = frozenset({204, 304})
@@ -16,12 +26,17 @@ _NO_BODY = frozenset({204, 304})
 class Reply:
     """The writing end of one request. ``sent_bytes`` counts body bytes; ``begun`` tells that the status is out."""
 
-    __slots__ = ("_idle_seconds", "_inbound", "begun", "keep_alive", "sent_bytes")
+    __slots__ = ("_inbound", "_rate", "_settings", "_waits", "begun", "keep_alive", "sent_bytes")
 
-    def __init__(self, inbound: Inbound, *, keep_alive: bool, idle_seconds: float) -> None:
-        """``keep_alive``: whether the connection may stay as far as we are concerned; the caller's wish counts too."""
+    def __init__(self, inbound: Inbound, settings: Settings, waits: CallerWaits, *, keep_alive: bool) -> None:
+        """``keep_alive``: whether the connection may stay as far as we are concerned; the caller's wish counts too.
+
+        ``waits`` may end a response whose caller is slow for the sake of others.
+        """
         self._inbound = inbound
-        self._idle_seconds = idle_seconds
+        self._settings = settings
+        self._waits = waits
+        self._rate: TransferRate | None = None
         self.keep_alive = keep_alive and not inbound.message.should_close
         self.sent_bytes = 0
         self.begun = False
@@ -107,12 +122,80 @@ class Reply:
             transport.writelines(parts)
 
     async def _drained(self) -> None:
-        """Wait until the caller has taken what was written, not longer than the limit."""
-        if not self._inbound.protocol.writing_paused:
+        """Wait until the caller has taken what was written. CallerTooSlow where it takes too little of it; then its connection is closed."""
+        protocol = self._inbound.protocol
+        transport = protocol.transport
+        if not protocol.writing_paused or transport is None:
             return
+        limits = self._settings.limits
+        rate = self._rate = self._rate or TransferRate(limits.min_response_bytes_per_second, limits.slow_transfer_grace_seconds)
         try:
-            async with asyncio.timeout(self._idle_seconds):
-                await self._inbound.protocol.drained()
-        except (TimeoutError, OSError) as error:
+            await _taken(protocol, rate, self._waits, self._settings.upstream.idle_timeout_seconds)
+        except CallerTooSlow:
+            self.keep_alive = False
+            reset(transport)
+            raise
+        except OSError as error:
             self.abort()
             raise CallerGone from error
+
+
+async def _taken(protocol: "ProxyProtocol", rate: TransferRate, waits: CallerWaits, idle_seconds: float) -> None:
+    """Wait until the caller has taken enough for more to be written. CallerTooSlow; OSError where its connection is lost."""
+    taking = _Taking(protocol, rate, asyncio.get_running_loop().time)
+    while protocol.writing_paused:
+        wait: CallerWait | None = None
+        try:
+            async with asyncio.timeout(min(rate.left_seconds, idle_seconds - taking.paused_seconds)) as timeout:
+                wait = CallerWait(timeout, taking.behind_seconds)
+                with waits.during(wait):
+                    await protocol.drained()
+        except TimeoutError as error:
+            why = Slowness.QUEUE if wait is not None and wait.is_given_up else taking.slowness(idle_seconds)
+            if why is not None:
+                raise CallerTooSlow(why) from error
+    taking.account()
+
+
+class _Taking:
+    """What a caller takes of what was written to it, charged to its rate."""
+
+    __slots__ = ("_accounted_at", "_clock", "_moved_at", "_protocol", "_rate", "_unsent_bytes")
+
+    def __init__(self, protocol: "ProxyProtocol", rate: TransferRate, clock: Callable[[], float]) -> None:
+        self._protocol = protocol
+        self._rate = rate
+        self._clock = clock
+        self._accounted_at = self._moved_at = clock()
+        self._unsent_bytes = self._unsent()
+
+    @property
+    def paused_seconds(self) -> float:
+        """How long the caller has taken nothing."""
+        return self._clock() - self._moved_at
+
+    def account(self) -> None:
+        """Charge the time since the last account, and what was taken in it."""
+        now, unsent = self._clock(), self._unsent()
+        moved = self._unsent_bytes - unsent
+        self._rate.waited(now - self._accounted_at)
+        self._accounted_at, self._unsent_bytes = now, unsent
+        if moved > 0:
+            self._moved_at = now
+            self._rate.moved(moved)
+
+    def behind_seconds(self) -> float:
+        """How far the caller is behind the least rate."""
+        self.account()
+        return self._rate.behind_seconds
+
+    def slowness(self, idle_seconds: float) -> Slowness | None:
+        """Why the caller is too slow by now; None where it is not."""
+        self.account()
+        if self._rate.is_too_slow:
+            return Slowness.RATE
+        return Slowness.PAUSE if self.paused_seconds >= idle_seconds else None
+
+    def _unsent(self) -> int:
+        transport = self._protocol.transport
+        return 0 if transport is None else unsent_bytes(transport)

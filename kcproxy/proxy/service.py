@@ -14,9 +14,10 @@ from kcproxy.catalog.targets import judge
 from kcproxy.errors import KcproxyError, RequestRefused, UpstreamError
 from kcproxy.keycloak.upstream import UpstreamAnswer
 from kcproxy.model import Target, TargetKind
-from kcproxy.observe.events import Observer, RequestRecord
+from kcproxy.observe.events import Direction, Observer, RequestRecord
 from kcproxy.proxy.answer import REFUSED, needs_explaining
-from kcproxy.proxy.bodies import CallerGone
+from kcproxy.proxy.bodies import BodyTooSlow, CallerGone, CallerTooSlow
+from kcproxy.proxy.caller_waits import CallerWaits
 from kcproxy.proxy.crossing import Crossing
 from kcproxy.proxy.failures import Failure, failure_of
 from kcproxy.proxy.forward import Plane
@@ -25,10 +26,14 @@ from kcproxy.proxy.headers import RequestHead, read_answer
 from kcproxy.proxy.passage import CALLER_GONE, Passage
 from kcproxy.proxy.respond import Reply
 from kcproxy.proxy.turn import CLOSED, KEPT, Inbound, Sent
+from kcproxy.proxy.unknown_callers import UnknownCallers
+from kcproxy.proxy.upload_limit import UploadLimit
+from kcproxy.settings import Settings
 
 log = logging.getLogger("kcproxy.proxy")
 
 _NOWHERE = Target(kind=TargetKind.OTHER, method="", raw_path="")
+_FULL = Failure.of(503, "busy", "The proxy has all the connections open that its settings allow.", retry_after_seconds=1)
 
 
 class ProxyService:
@@ -42,6 +47,9 @@ class ProxyService:
         self._in_flight = 0
         self._observer = observer
         self.gate = Gate(limits.max_concurrent_requests, limits.max_queue_seconds)
+        self.uploads = UploadLimit(plane.settings)
+        self.unknown_callers = UnknownCallers(plane.settings)
+        self._slow_readers = CallerWaits(_slow_readers_kept(plane.settings), self._queued)
 
     @property
     def in_flight(self) -> int:
@@ -53,7 +61,15 @@ class ProxyService:
         old, self.plane = self.plane, plane
         limits = plane.settings.limits
         self.gate.resize(limits.max_concurrent_requests, limits.max_queue_seconds)
+        self.uploads.resize(plane.settings)
+        self.unknown_callers.resize(plane.settings)
+        self._slow_readers.keep = _slow_readers_kept(plane.settings)
         return old
+
+    def _queued(self) -> int:
+        """Requests that wait for a slot or for a connection to Keycloak."""
+        pool = self.plane.pool
+        return self.gate.waiting + self.unknown_callers.waiting + (0 if pool is None else pool.waiting_requests)
 
     def bad_request(self, failure: Failure, peer: str | None) -> None:
         """A request that could not even be parsed was refused."""
@@ -65,6 +81,11 @@ class ProxyService:
             )
         )
 
+    def refuse(self, peer: str | None) -> bytes:
+        """A connection beyond the bound is refused: the response to send."""
+        self.bad_request(_FULL, peer)
+        return _FULL.as_bytes(keep_alive=False)
+
     async def handle(self, inbound: Inbound) -> Sent:
         """Serve one request, to its end; from the middle on, where it comes out of the lane."""
         crossing = inbound.protocol.carried()
@@ -74,15 +95,18 @@ class ProxyService:
         started_at = clock() if crossing is None else crossing.started_at
         if crossing is None:
             self.began(plane)
-        reply = Reply(inbound, keep_alive=not self.draining, idle_seconds=plane.settings.upstream.idle_timeout_seconds)
+        reply = Reply(inbound, plane.settings, self._slow_readers, keep_alive=not self.draining)
         try:
             if passage is None:
                 passage = _passage(inbound, plane, started_at)
                 await self._serve(plane, inbound, passage, reply)
             else:
                 await self._serve_on(plane, inbound, passage, reply)
-        except CallerGone:
+        except CallerGone as gone:
             self._gone(passage, reply)
+            if passage is not None and isinstance(gone, CallerTooSlow):
+                passage.error_kind = "slow-reader"
+                self._observer.caller_too_slow(Direction.RESPONSE, gone.why)
         except KcproxyError as error:
             passage = passage or _unread(inbound, started_at)
             self._fail(inbound, passage, reply, error)
@@ -96,6 +120,8 @@ class ProxyService:
         finally:
             plane.leave()
             self._in_flight -= 1
+            if passage is not None:
+                self.unknown_callers.leave(passage)
             self._finish(passage or _unread(inbound, started_at), reply, clock)
         return KEPT if reply.keep_alive else CLOSED
 
@@ -114,6 +140,8 @@ class ProxyService:
         plane.leave()
         self._in_flight -= 1
         self.gate.leave()
+        if crossing.is_counted_as_unknown:
+            self.unknown_callers.leave(crossing)
         try:
             if upstream_failed and crossing.error_kind is not None:
                 self._observer.upstream_failed(crossing.error_kind)
@@ -125,8 +153,14 @@ class ProxyService:
     async def _serve(self, plane: Plane, inbound: Inbound, passage: Passage, reply: Reply) -> None:
         _refuse_other_protocols(passage.head.picked.get(b"upgrade"))
         await plane.prepare(inbound, passage)
-        await self.gate.enter()
-        await self._exchange(plane, inbound, passage, reply)
+        await self.uploads.enter(passage.body)
+        try:
+            await self.unknown_callers.enter(plane, passage)
+            await self.gate.enter()
+            await self._exchange(plane, inbound, passage, reply)
+        finally:
+            if passage.body is not None:
+                passage.body.end_upload()
 
     async def _serve_on(self, plane: Plane, inbound: Inbound, passage: Passage, reply: Reply) -> None:
         """The same for a request that has been sent, and has its place already."""
@@ -134,6 +168,8 @@ class ProxyService:
             await plane.gather(inbound, passage)
         except BaseException:
             self.gate.leave()
+            if passage.begun is not None:
+                passage.begun.release()
             raise
         await self._exchange(plane, inbound, passage, reply)
 
@@ -176,6 +212,8 @@ class ProxyService:
         """Say what went wrong; where the answer has begun, end the connection instead."""
         if isinstance(error, UpstreamError):
             self._observer.upstream_failed(error.kind)
+        if isinstance(error, BodyTooSlow):
+            self._observer.caller_too_slow(Direction.REQUEST, error.why)
         failure = failure_of(error)
         passage.error_kind = failure.kind
         passage.status = failure.status
@@ -203,6 +241,11 @@ class ProxyService:
                 self._observer.denied(passage.explanation, record)
         except Exception:
             log.exception("a request could not be recorded")  # its answer is out, and whatever follows is served
+
+
+def _slow_readers_kept(settings: Settings) -> int:
+    """How many responses may wait for slow callers although other requests queue: a quarter of what may be under way at once."""
+    return max(1, min(settings.limits.max_concurrent_requests, settings.upstream.max_connections) // 4)
 
 
 def _passage(inbound: Inbound, plane: Plane, started_at: float) -> Passage:

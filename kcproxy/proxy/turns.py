@@ -15,11 +15,17 @@ from kcproxy.proxy.edge import Edge
 from kcproxy.proxy.request_line import masked
 from kcproxy.proxy.turn import Inbound, Sent
 
+_KEPT_BYTES = 4096
+_KEPT_FIELDS = 32
+"""What aiohttp's parser may keep of a request while its connection waits for another; a parser that was fed more is replaced."""
+_LOST_BYTES = 16_384
+"""The same where a parser cannot be replaced, because it may hold the beginning of the next request: the connection then ends."""
+
 
 class TurningProtocol(web.RequestHandler):
     """One inbound connection, request after request. ``last`` tells that no further request of it can be trusted."""
 
-    __slots__ = ("_chunked_payload", "_edge", "_target", "last")
+    __slots__ = ("_chunked_payload", "_edge", "_fed_bytes", "_fields_parsed", "_target", "last")
 
     def __init__(self, server: Any, **options: Any) -> None:
         """Options are aiohttp's own."""
@@ -27,6 +33,8 @@ class TurningProtocol(web.RequestHandler):
         self._chunked_payload: StreamReader | None = None
         self._edge = Edge()
         self._target: str | None = None
+        self._fed_bytes = 0  # to the parser, since the connection was idle
+        self._fields_parsed = 0
         self.last = False
 
     def turns_ended(self) -> None:
@@ -39,12 +47,23 @@ class TurningProtocol(web.RequestHandler):
         if self._edge.between and not data.isascii():
             readable, self._target = masked(data)
         super().data_received(readable)
+        self._fed_bytes += len(data)
         if len(self._messages) > before:
             self._restore_target(before)
             self._look_at_queue()
         self._edge.fed(data, [self._messages[place] for place in range(before, len(self._messages))])
         if self._chunked_payload is not None and self._chunked_payload.is_eof():
             self._after_chunks(data)
+        elif self._edge.lost and self._chunked_payload is None and (self._fed_bytes > _LOST_BYTES or self._fields_parsed > _KEPT_FIELDS):
+            self.last = True  # what the parser keeps of this can only be released by ending the connection
+
+    def release_head(self) -> None:
+        """Between two requests: aiohttp's parser keeps the head of the last one until the next begins; a large one is to be released now."""
+        self._edge.wire = b""
+        large = self._fed_bytes > _KEPT_BYTES or self._fields_parsed > _KEPT_FIELDS
+        if large and self._edge.between and self._parser is not None:
+            self._parser = self._fresh_parser()
+        self._fed_bytes = self._fields_parsed = 0
 
     def _restore_target(self, place: int) -> None:
         """Where the parser has read a masked target, put back the one that was sent."""
@@ -60,7 +79,10 @@ class TurningProtocol(web.RequestHandler):
         for message, payload in self._messages:
             if self._chunked_payload is not None and payload is not self._chunked_payload:
                 self.last = True  # it follows a chunked one out of the same parser
-            if isinstance(message, RawRequestMessage) and message.chunked:
+            if not isinstance(message, RawRequestMessage):
+                continue
+            self._fields_parsed = max(self._fields_parsed, len(message.raw_headers))
+            if message.chunked:
                 self._chunked_payload = payload
 
     def _after_chunks(self, data: bytes) -> None:
@@ -115,13 +137,16 @@ class TurningProtocol(web.RequestHandler):
         messages = self._messages
         while not self._force_close:
             if not messages:
+                self.release_head()
                 await self._next_message()
             message, payload = messages[0]
             if not isinstance(message, RawRequestMessage) or message.upgrade:
                 await super().start()
                 return
             messages.popleft()
-            if not await self._turn(message, payload):
+            stays = await self._turn(message, payload)
+            del message, payload  # while the connection waits for the next request, it keeps nothing of this one
+            if not stays:
                 break
         if not self._force_close:
             self._task_handler = None

@@ -26,6 +26,7 @@ from kcproxy.errors import SettingsError
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.wiring import live_observer
 from kcproxy.proxy import admin
+from kcproxy.proxy.admin_listener import AdminListener
 from kcproxy.proxy.link import Kind, Link, unpacked
 from kcproxy.proxy.merged import CONTENT_TYPE, merged
 from kcproxy.proxy.sockets import listening_socket
@@ -113,9 +114,8 @@ class Supervisor:
     async def _supervise(self, observer: LiveObserver, side: socket.socket) -> int:
         app = admin.build(self._settings, observer, self._readiness)
         app.middlewares.insert(0, self._metrics_of_all(observer))
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await runner.setup()
-        await web.SockSite(runner, side).start()
+        listener = AdminListener(side, app, self._settings, observer)
+        await listener.open()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
@@ -125,7 +125,7 @@ class Supervisor:
         try:
             await asyncio.gather(*(self._watch(worker, observer) for worker in self._workers))
         finally:
-            await runner.cleanup()
+            await listener.close()
         if self._settings.listen.unix_path is not None:
             self._settings.listen.unix_path.unlink(missing_ok=True)
         return max(worker.exit_code or 0 for worker in self._workers)

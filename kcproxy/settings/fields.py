@@ -296,6 +296,30 @@ def _bounds() -> tuple[Field, ...]:
         ("max_queue_seconds", kinds.number(0, 300), _SECONDS, "How long a request waits for its turn before it gets 503."),
         ("head_timeout_seconds", kinds.number(0.1, 300), _SECONDS, "How long a caller may take to send a request's head."),
         ("body_idle_timeout_seconds", kinds.number(0.1, 3600), _SECONDS, "How long a caller may pause while it sends a body."),
+        (
+            "min_body_bytes_per_second",
+            kinds.integer(1, 1 << 30),
+            "bytes a second",
+            "The least rate at which a caller has to send a body; 408 below it. Time in which Keycloak takes nothing does not count.",
+        ),
+        (
+            "min_response_bytes_per_second",
+            kinds.integer(1, 1 << 30),
+            "bytes a second",
+            "The least rate at which a caller has to take a response; the connection is closed below it.",
+        ),
+        (
+            "slow_transfer_grace_seconds",
+            kinds.number(0.1, 3600),
+            _SECONDS,
+            "How far a transfer may fall behind these rates; a caller that stops is cut off after it. If others queue, the slowest end earlier.",
+        ),
+        (
+            "max_unfinished_uploads",
+            kinds.integer(1, 100_000),
+            "requests",
+            "Requests in work whose bodies are larger than 64 KiB and not complete; more wait. The other slots stay free of them.",
+        ),
         ("keepalive_seconds", kinds.number(0, 3600), _SECONDS, "How long an unused connection of a caller is kept."),
         ("max_connections", kinds.integer(1, 1_000_000), "connections", "Connections of callers at once, for each process."),
         ("explain_body_bytes", kinds.integer(0, 1 << 24), "bytes", "Refusals with a larger body pass unexplained."),
@@ -332,6 +356,8 @@ def _bounds() -> tuple[Field, ...]:
         ("tls_key_file", _FILE, "", "PEM file of that certificate's private key."),
         ("tls_client_ca_file", _FILE, "", "PEM file of the authorities whose client certificates open the port (mTLS)."),
     )
+    uploads = "half of max_concurrent_requests or upstream.max_connections, whichever is smaller"
+    limits = tuple(dataclasses.replace(row, default_words=uploads) if row.name == "max_unfinished_uploads" else row for row in limits)
     return (*limits, *inbound)
 
 

@@ -181,6 +181,10 @@ class LimitSettings:
     max_queue_seconds: float = 5.0
     head_timeout_seconds: float = 10.0
     body_idle_timeout_seconds: float = 30.0
+    min_body_bytes_per_second: int = 500  # as Apache's mod_reqtimeout asks for by default
+    min_response_bytes_per_second: int = 500
+    slow_transfer_grace_seconds: float = 20.0
+    max_unfinished_uploads: int | None = None  # None: half of what may be under way at once
     keepalive_seconds: float = 75.0
     max_connections: int = 4096
     explain_body_bytes: int = 65536  # larger error bodies pass unexplained

@@ -1,5 +1,6 @@
 """The observer: every event reaches metrics, log and store; and a denial counts as resolved only when the same caller passes."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -7,7 +8,15 @@ import pytest
 from kcproxy import catalog
 from kcproxy.model import Caller, Facts
 from kcproxy.observe.denials import DenialStore
-from kcproxy.observe.events import Observer, RequestRecord
+from kcproxy.observe.events import (
+    AcceptFailure,
+    ConnectionRefusal,
+    Direction,
+    ListenerName,
+    Observer,
+    RequestRecord,
+    Slowness,
+)
 from kcproxy.observe.log import Log
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
@@ -166,3 +175,33 @@ def test_another_table_is_what_the_build_info_and_the_page_show(observer: LiveOb
     shown = [sample.labels["catalog"] for family in observer.metrics.gauge("kcproxy_build_info").collect() for sample in family.samples]
     assert shown == ["24.0.5"]
     assert observer.catalog is other
+
+
+def test_what_happens_to_sockets_and_slow_callers_is_counted(observer: LiveObserver) -> None:
+    observer.caller_too_slow(Direction.REQUEST, Slowness.RATE)
+    observer.connection_refused(ListenerName.ADMIN, ConnectionRefusal.DISPLACED)
+    observer.watch_connections(ListenerName.DATA, lambda: 7)
+    assert value(observer, "kcproxy_slow_transfers_total", direction="request", reason="rate") == 1
+    assert value(observer, "kcproxy_slow_transfers_total", direction="response", reason="queue") == 0
+    assert value(observer, "kcproxy_connections_refused_total", listener="admin_listen", reason="displaced") == 1
+    assert value(observer, "kcproxy_connections", listener="listen") == 7
+
+
+def test_accepts_that_fail_are_all_counted_and_logged_once_a_minute() -> None:
+    now = [1000.0]
+    sink = Captured()
+    observer = LiveObserver(Metrics(), Log(LogSettings(), sink=sink), DenialStore(), clock=lambda: now[0])
+    for _ in range(100):
+        observer.accept_failed(ListenerName.DATA, AcceptFailure.DESCRIPTORS, "Too many open files")
+        now[0] += 1
+    observer.accept_recovered(ListenerName.DATA)
+    observer.accept_failed(ListenerName.DATA, AcceptFailure.DESCRIPTORS, "Too many open files")
+    observer.accept_recovered(ListenerName.DATA)  # in the same minute: neither of the two is logged
+    observer.close()
+    assert value(observer, "kcproxy_accept_failures_total", listener="listen", reason="descriptors") == 101
+    lines = [json.loads(line) for line in sink.lines]
+    assert [(line["event"], line["failures"]) for line in lines] == [
+        ("accept_failed", 1),
+        ("accept_failed", 61),
+        ("accept_recovered", 100),
+    ]

@@ -14,14 +14,16 @@ from kcproxy.keycloak.session import SessionUpstream
 from kcproxy.keycloak.tokens import TokenSource
 from kcproxy.keycloak.upstream import Upstream
 from kcproxy.model import Explanation, Target
-from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, RequestRecord, Slowness
 from kcproxy.proxy.answer import Explainer, Refusals
 from kcproxy.proxy.forward import Plane
 from kcproxy.proxy.inbound import Admission
 from kcproxy.proxy.lane import Lane
+from kcproxy.proxy.listener import Capacity, Listener
 from kcproxy.proxy.protocol import ProxyServer
 from kcproxy.proxy.service import ProxyService
-from kcproxy.settings import AccountSettings, LimitSettings, Secret, Settings, UpstreamSettings
+from kcproxy.proxy.sockets import listening_socket
+from kcproxy.settings import AccountSettings, AddressSettings, LimitSettings, Secret, Settings, UpstreamSettings
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 FORBIDDEN = b'HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n{"error":"HTTP 403 Forbidden"}'
@@ -155,6 +157,10 @@ class Events:
     told_roles: list[str] = field(default_factory=list)
     lookups: list[tuple[str, str]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    too_slow: list[tuple[Direction, Slowness]] = field(default_factory=list)
+    refused: list[tuple[ListenerName, ConnectionRefusal]] = field(default_factory=list)
+    accept_failures: list[tuple[ListenerName, AcceptFailure]] = field(default_factory=list)
+    recovered: list[ListenerName] = field(default_factory=list)
     started: int = 0
 
     def request_started(self) -> None:
@@ -186,6 +192,18 @@ class Events:
 
     def upstream_failed(self, kind: str) -> None:
         self.failures.append(kind)
+
+    def caller_too_slow(self, direction: Direction, reason: Slowness) -> None:
+        self.too_slow.append((direction, reason))
+
+    def connection_refused(self, listener: ListenerName, reason: ConnectionRefusal) -> None:
+        self.refused.append((listener, reason))
+
+    def accept_failed(self, listener: ListenerName, reason: AcceptFailure, error: str) -> None:
+        self.accept_failures.append((listener, reason))
+
+    def accept_recovered(self, listener: ListenerName) -> None:
+        self.recovered.append(listener)
 
     def looked_up(self, what: str, outcome: str, seconds: float) -> None:
         self.lookups.append((what, outcome))
@@ -301,11 +319,16 @@ async def running_proxy(
     service = ProxyService(plane, events)
     quick = Lane(service) if (WAY.lane if lane is None else lane) else None
     server = ProxyServer(service.handle, settings.limits, on_bad_request=service.bad_request, lane=quick)
-    listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0, backlog=1024)
+    bound = listening_socket(AddressSettings(host="127.0.0.1", port=0), name="listen")
+    capacity = Capacity(
+        max_connections=settings.limits.max_connections, open_connections=lambda: server.open_connections, refusal=service.refuse
+    )
+    listener = Listener(bound, server, name=ListenerName.DATA, capacity=capacity, observer=events)
+    listener.start()
     if quick is not None and plane.pool is not None:
         await connected(plane.pool)
     try:
-        yield Running(listener.sockets[0].getsockname()[1], service, server, events, plane)
+        yield Running(bound.getsockname()[1], service, server, events, plane)
     finally:
         listener.close()
         await server.shutdown(1)

@@ -81,3 +81,14 @@ def test_a_request_in_the_midst_of_a_body_makes_it_uncertain() -> None:
     edge.fed(SIZED, [(message(4), payload)])
     edge.fed(b"abcd", [(message(), body(complete=True))])
     assert not edge.between
+
+
+def test_a_body_that_the_parser_holds_back_ends_when_it_is_handed_on() -> None:
+    edge, payload = Edge(), body(complete=False)
+    edge.fed(SIZED + b"abcd", [(message(4), payload)])
+    assert not edge.between
+    payload.complete = True
+    edge.fed(b"", [])  # reading is resumed
+    assert edge.between
+    edge.fed(b"", [])  # once more, while nothing is there
+    assert edge.between

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
@@ -307,6 +308,28 @@ async def test_a_caller_who_leaves_ends_a_read_and_lets_a_write_come_to_its_end(
     assert (await quick.send(GET)).status == 200
 
 
+@pytest.mark.parametrize("raw", [GET, POST])
+async def test_a_caller_lost_during_the_hand_over_leaves_nothing_behind(
+    quick: Running, upstream: RecordingUpstream, monkeypatch: pytest.MonkeyPatch, raw: bytes
+) -> None:
+    hand_over = ProxyProtocol.carry_on
+
+    def lost_in_the_same_turn(protocol: ProxyProtocol, crossing: Crossing) -> None:
+        hand_over(protocol, crossing)
+        protocol.connection_lost(None)
+
+    failures: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    monkeypatch.setattr(ProxyProtocol, "carry_on", lost_in_the_same_turn)
+    upstream.react = lambda _: LARGE
+    async with quick.connect() as (_, writer):
+        writer.write(raw)
+        assert (await quick.settled(1))[0].status == 499
+    gc.collect()
+    assert failures == []
+    check_nothing_left(quick)
+
+
 @pytest.mark.parametrize("answer", [OK, FORBIDDEN])
 async def test_an_answer_during_a_drain_closes_the_connection(quick: Running, upstream: RecordingUpstream, answer: bytes) -> None:
     held, lane = Held(upstream, answer), watch(quick)
@@ -468,7 +491,6 @@ AIOHTTP_NAMES = (
     "_buffer_paused",
     "_close",
     "_current_request",
-    "_drain_helper",
     "_force_close",
     "_handler_waiter",
     "_keepalive",

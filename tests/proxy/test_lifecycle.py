@@ -10,7 +10,7 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,16 +67,24 @@ def configuration(upstream_port: int, port: int, admin_port: int, more: str = ""
     )
 
 
-async def start(config: Path, log: Path) -> asyncio.subprocess.Process:
+async def start(config: Path, log: Path, *before: str) -> asyncio.subprocess.Process:
+    """``before``: a command that runs this one."""
     with log.open("wb") as file:
-        command = (sys.executable, "-m", "kcproxy", "serve", "--config", str(config))
+        command = (*before, sys.executable, "-m", "kcproxy", "serve", "--config", str(config))
         environment = {name: value for name, value in os.environ.items() if not name.startswith("KCPROXY_")}
         return await asyncio.create_subprocess_exec(*command, stdout=file, stderr=file, env=environment)
 
 
 @asynccontextmanager
 async def served(
-    upstream: RecordingUpstream, folder: Path, more: str = "", *, tail: str = "", carrier: str = "pool", https: str = ""
+    upstream: RecordingUpstream,
+    folder: Path,
+    more: str = "",
+    *,
+    tail: str = "",
+    carrier: str = "pool",
+    https: str = "",
+    before: Sequence[str] = (),
 ) -> AsyncIterator[Served]:
     """``https``: settings of an upstream with TLS on the same port."""
     port, admin_port = free_port(), free_port()
@@ -85,7 +93,7 @@ async def served(
     if https:
         document = document.replace(f"http://127.0.0.1:{upstream.port}", f"https://127.0.0.1:{upstream.port}")
     config.write_text(document.replace("[upstream]\n", f'[upstream]\ncarrier = "{carrier}"\n{https}'))
-    process = await start(config, log)
+    process = await start(config, log, *before)
     running = Served(process, port, admin_port, config, log)
     try:
         await running.logged("listening")

@@ -1,204 +1,249 @@
-"""The listener on both event loops, over TCP and a Unix socket: another TLS context, the same socket, and only trusted connections."""
+"""The accept loop: its bound counts from the accept, handshakes are bounded, and a failed accept is told and survived. On both event loops."""
 
 import asyncio
 import contextlib
-import resource
+import errno
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvloop
 
-from kcproxy.proxy.inbound_tls import InboundTls, read_tls
-from kcproxy.proxy.listener import Listener
-from kcproxy.proxy.protocol import ProxyServer
+from kcproxy.observe.events import AcceptFailure, ConnectionRefusal, ListenerName
+from kcproxy.proxy.inbound_tls import read_tls
+from kcproxy.proxy.listener import Capacity, Handshakes, Listener
 from kcproxy.proxy.sockets import listening_socket
-from kcproxy.proxy.turn import KEPT, Inbound, Sent
-from kcproxy.settings import AddressSettings, InboundSettings, LimitSettings
+from kcproxy.settings import AddressSettings, InboundSettings
 from tests.keycloak.certificates import Authority
-from tests.proxy.servers import OK, read_answer
+from tests.keycloak.loops import on_every_loop
+from tests.proxy.servers import Events
 
-Trial = Callable[["Stage"], Coroutine[Any, Any, None]]
+DATA = ListenerName.DATA
 
 
-@dataclass
-class Stage:
-    """A listener, the states of its TLS files, and two clients: one of each authority."""
+class Echo(asyncio.Protocol):
+    """Sends back what comes; counts itself."""
 
-    listener: Listener
-    address: AddressSettings
-    port: int
-    both: InboundTls
-    only_staying: InboundTls
-    staying: ssl.SSLContext
-    leaving: ssl.SSLContext
+    def __init__(self, open_connections: set["Echo"]) -> None:
+        self._open = open_connections
+        self.transport: Any = None
 
-    @asynccontextmanager
-    async def connected(
-        self, tls: ssl.SSLContext | None, over: socket.socket | None = None
-    ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-        name = None if tls is None else "localhost"
-        if over is not None:
-            reader, writer = await asyncio.open_connection(sock=over, ssl=tls, server_hostname=name)
-        elif self.address.unix_path is not None:
-            reader, writer = await asyncio.open_unix_connection(str(self.address.unix_path), ssl=tls, server_hostname=name)
-        else:
-            reader, writer = await asyncio.open_connection("127.0.0.1", self.port, ssl=tls, server_hostname=name)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        self._open.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._open.discard(self)
+
+
+class Refusing:
+    """A listening socket whose ``accept`` fails for as long as it has errors to give."""
+
+    def __init__(self, bound: socket.socket, *errors: int) -> None:
+        self._bound = bound
+        self.errors = list(errors)
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        if self.errors:
+            raise OSError(self.errors.pop(0), "no luck")
+        return self._bound.accept()
+
+    def fileno(self) -> int:
+        return self._bound.fileno()
+
+    def close(self) -> None:
+        self._bound.close()
+
+
+class Port:
+    """A listener with its protocols."""
+
+    def __init__(self, bound: Any, port: int, *, max_connections: int = 100, tls: Handshakes | None = None, **options: Any) -> None:
+        self.open: set[Echo] = set()
+        self.events = Events()
+        self.port = port
+        capacity = Capacity(max_connections=max_connections, open_connections=lambda: len(self.open), **options)
+        self.listener = Listener(bound, lambda: Echo(self.open), name=DATA, capacity=capacity, observer=self.events, tls=tls)
+
+    async def ask(self, text: bytes = b"hello", **options: Any) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, **options)
         try:
-            yield reader, writer
+            writer.write(text)
+            async with asyncio.timeout(10):
+                return await reader.read(len(text))
         finally:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    async def answers(self, tls: ssl.SSLContext | None, over: socket.socket | None = None) -> bool:
-        try:
-            async with self.connected(tls, over) as (reader, writer):
-                writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-                return (await asyncio.wait_for(read_answer(reader), 10)).status == 200
-        except (OSError, AssertionError):
-            return False
-
-    def dialled(self) -> socket.socket:
-        """A connection on which nothing has been said yet."""
-        unix = self.address.unix_path
-        plain = socket.socket(socket.AF_INET if unix is None else socket.AF_UNIX)
-        try:
-            plain.connect(("127.0.0.1", self.port) if unix is None else str(unix))
-        except OSError:
-            plain.close()
-            raise
-        return plain
+    async def nobody(self) -> None:
+        async with asyncio.timeout(10):
+            while self.listener.open_connections:  # noqa: ASYNC110 - connections tell nobody that they have gone
+                await asyncio.sleep(0.01)
 
 
-async def handler(inbound: Inbound) -> Sent:
-    if inbound.protocol.transport is not None:
-        inbound.protocol.transport.write(OK)
-    return KEPT
-
-
-def states(folder: Path) -> tuple[InboundTls, InboundTls, ssl.SSLContext, ssl.SSLContext]:
-    server, staying, leaving = (Authority(folder, name) for name in ("server", "staying", "leaving"))
-    own = server.sign("localhost", address="127.0.0.1")
-    found = []
-    for name, authorities in (("both", (staying, leaving)), ("one", (staying,))):
-        (folder / name).write_bytes(b"".join(authority.file.read_bytes() for authority in authorities))
-        found.append(
-            read_tls(InboundSettings(tls_certificate_file=own.certificate, tls_key_file=own.key, tls_client_ca_file=folder / name))
-        )
-    clients = []
-    for authority, name in ((staying, "staying-client"), (leaving, "leaving-client")):
-        pair = authority.sign(name)
-        clients.append(ssl.create_default_context(cafile=str(server.file)))
-        clients[-1].load_cert_chain(pair.certificate, pair.key)
-    both, only_staying = found
-    assert both is not None
-    assert only_staying is not None
-    return both, only_staying, clients[0], clients[1]
-
-
-async def staged(folder: Path, kind: str, trial: Trial) -> None:
-    address = AddressSettings(unix_path=folder / "s") if kind == "unix" else AddressSettings(host="127.0.0.1", port=0)
-    bound = listening_socket(address, name="listen")
-    port = bound.getsockname()[1] if kind == "tcp" else 0
-    both, only_staying, staying, leaving = states(folder)
-    server = ProxyServer(handler, LimitSettings(), on_bad_request=lambda *_: None)
-    listener = Listener(server, bound, both)
-    await listener.open()
+@asynccontextmanager
+async def listening(*errors: int, **options: Any) -> AsyncIterator[Port]:
+    bound = listening_socket(AddressSettings(host="127.0.0.1", port=0), name="listen")
+    port = Port(Refusing(bound, *errors), bound.getsockname()[1], **options)
+    port.listener.start()
     try:
-        await trial(Stage(listener, address, port, both, only_staying, staying, leaving))
+        yield port
     finally:
-        listener.close()
-        await server.shutdown(0.2)
+        port.listener.close()
+        for echo in tuple(port.open):
+            echo.transport.abort()
+        await port.nobody()
 
 
-@pytest.fixture(params=[(loop, kind) for loop in ("asyncio", "uvloop") for kind in ("tcp", "unix")], ids="-".join)
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Trial], None]:
-    loop, kind = request.param
-
-    def run(trial: Trial) -> None:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop if loop == "uvloop" else asyncio.SelectorEventLoop) as runner:
-            runner.run(staged(tmp_path, kind, trial))
-
-    return run
-
-
-def test_the_same_socket_accepts_by_another_context(stage: Callable[[Trial], None]) -> None:
-    async def trial(on: Stage) -> None:
-        assert [await on.answers(on.staying), await on.answers(on.leaving)] == [True, True]
-        for tls in (on.only_staying, on.both, on.only_staying):
-            on.listener.use(tls)
-            assert on.listener.context is tls.context
-            assert await on.answers(on.staying)
-        assert not await on.answers(on.leaving)
-        assert on.address.unix_path is None or on.address.unix_path.is_socket()
-
-    stage(trial)
+@asynccontextmanager
+async def held(port: int, count: int) -> AsyncIterator[list[asyncio.StreamReader]]:
+    """So many connections that say nothing."""
+    opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(count)]
+    yield [reader for reader, _ in opened]
+    for _, writer in opened:
+        writer.transport.abort()
+    await asyncio.sleep(0.05)
 
 
-def test_an_equal_state_changes_nothing(stage: Callable[[Trial], None]) -> None:
-    async def trial(on: Stage) -> None:
-        before = on.listener.context
-        on.listener.use(InboundTls(context=on.only_staying.context, digests=on.both.digests, authorities=on.both.authorities))
-        on.listener.use(None)
-        assert on.listener.context is before
+@on_every_loop
+async def test_a_connection_beyond_the_bound_is_refused_and_told_why() -> None:
+    peers: list[str | None] = []
 
-    stage(trial)
+    def refusal(peer: str | None) -> bytes:
+        peers.append(peer)
+        return b"full!"
 
-
-def test_a_handshake_that_began_before_the_withdrawal_opens_nothing(stage: Callable[[Trial], None]) -> None:
-    async def trial(on: Stage) -> None:
-        early = on.dialled()
-        await asyncio.sleep(0.1)  # it is accepted, and its handshake awaited
-        on.listener.use(on.only_staying)
-        assert not await on.answers(on.leaving, early)
-        assert await on.answers(on.staying)
-
-    stage(trial)
+    async with listening(max_connections=3, refusal=refusal) as port:
+        async with held(port.port, 3):
+            assert await port.ask() == b"full!"
+            assert port.listener.open_connections == 3
+        await port.nobody()
+        assert await port.ask() == b"hello"
+    assert (peers, port.events.refused) == (["127.0.0.1"], [(DATA, ConnectionRefusal.LIMIT)])
 
 
-def test_connections_that_wait_to_be_accepted_get_the_context_of_now(stage: Callable[[Trial], None]) -> None:
-    async def trial(on: Stage) -> None:
-        waiting = [on.dialled() for _ in range(20)]  # the loop has not run since, so nobody has accepted them
-        on.listener.use(on.only_staying)
-        assert all(await asyncio.gather(*(on.answers(on.staying, each) for each in waiting)))
-        on.listener.close()
-        with pytest.raises(OSError, match=r"refused|No such file"):
-            on.dialled()
+@on_every_loop
+async def test_where_one_can_be_spared_it_gives_way() -> None:
+    async with listening(max_connections=2) as port:
 
-    stage(trial)
+        def make_room() -> bool:
+            next(iter(port.open)).transport.abort()
+            return True
 
-
-def test_where_no_connection_can_be_accepted_it_says_so_and_goes_on_when_one_can(
-    stage: Callable[[Trial], None], caplog: pytest.LogCaptureFixture
-) -> None:
-    async def trial(on: Stage) -> None:
-        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-        early = on.dialled()
-        resource.setrlimit(resource.RLIMIT_NOFILE, (early.fileno() + 1, limits[1]))
-        try:
-            async with asyncio.timeout(5):
-                while "cannot be accepted: Too many open files" not in caplog.text:  # noqa: ASYNC110 - a log tells nobody
-                    await asyncio.sleep(0.01)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-        assert await on.answers(on.staying, early)
-        assert len(caplog.records) < 10
-
-    stage(trial)
+        port.listener.capacity.make_room = make_room
+        async with held(port.port, 2):
+            await asyncio.sleep(0.05)
+            assert await port.ask() == b"hello"
+        assert port.events.refused == [(DATA, ConnectionRefusal.DISPLACED)]
 
 
-def test_a_client_that_never_shakes_hands_is_let_go(stage: Callable[[Trial], None]) -> None:
-    async def trial(on: Stage) -> None:
-        on.listener._server.limits = replace(LimitSettings(), head_timeout_seconds=0.2)
-        silent = on.dialled()
-        silent.setblocking(False)
-        assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(silent, 1), 5) == b""
-        silent.close()
+@on_every_loop
+async def test_a_failed_accept_is_told_and_the_next_one_comes_at_once() -> None:
+    loop = asyncio.get_running_loop()
+    errors = [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINVAL]
+    async with listening(*errors) as port:
+        began = loop.time()
+        assert await port.ask() == b"hello"
+        assert loop.time() - began < 2
+    assert port.events.accept_failures == [
+        (DATA, AcceptFailure.DESCRIPTORS),
+        (DATA, AcceptFailure.DESCRIPTORS),
+        (DATA, AcceptFailure.MEMORY),
+        (DATA, AcceptFailure.OTHER),
+    ]
+    assert port.events.recovered == [DATA]
 
-    stage(trial)
+
+@on_every_loop
+async def test_an_error_of_one_connection_is_none_of_the_listener() -> None:
+    async with listening(errno.ECONNABORTED, errno.EPROTO) as port:
+        assert await port.ask() == b"hello"
+    assert port.events.accept_failures == []
+
+
+@on_every_loop
+async def test_while_accepts_fail_nothing_spins() -> None:
+    async with listening(*[errno.EMFILE] * 1000) as port:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await port.ask()
+        assert 1 < len(port.events.accept_failures) < 20
+
+
+@on_every_loop
+async def test_what_waits_to_be_accepted_at_the_end_is_still_served() -> None:
+    async with listening() as port:
+        asking = [asyncio.create_task(port.ask(b"%d" % number)) for number in range(10)]
+        await asyncio.sleep(0)
+        with socket.create_connection(("127.0.0.1", port.port)) as waiting:
+            await port.listener.finish(1)
+            waiting.settimeout(5)
+            waiting.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_sendall(waiting, b"late")
+            assert await loop.sock_recv(waiting, 4) == b"late"
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+
+def tls_of(folder: Path, **options: Any) -> tuple[Handshakes, ssl.SSLContext]:
+    authority = Authority(folder)
+    own = authority.sign("localhost", address="127.0.0.1")
+    tls = read_tls(InboundSettings(tls_certificate_file=own.certificate, tls_key_file=own.key))
+    assert tls is not None
+    return Handshakes(tls=tls, **options), ssl.create_default_context(cafile=str(authority.file))
+
+
+@on_every_loop
+async def test_handshakes_count_before_they_are_done(tmp_path: Path) -> None:
+    tls, client = tls_of(tmp_path, timeout_seconds=30)
+    async with listening(tls=tls, max_connections=3) as port, held(port.port, 3):
+        async with asyncio.timeout(10):
+            while port.listener.open_connections < 3:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.01)
+        with pytest.raises(OSError):  # noqa: PT011 - closed without a word: a reset or an end, as it comes
+            await port.ask(ssl=client, server_hostname="localhost")
+        assert port.events.refused == [(DATA, ConnectionRefusal.LIMIT)]
+
+
+@on_every_loop
+async def test_a_handshake_that_does_not_come_is_ended(tmp_path: Path) -> None:
+    tls, client = tls_of(tmp_path, timeout_seconds=0.3)
+    async with listening(tls=tls) as port, held(port.port, 5) as silent:
+        async with asyncio.timeout(10):
+            for reader in silent:
+                with contextlib.suppress(ConnectionError):
+                    assert await reader.read() == b""
+        await port.nobody()
+        assert port.events.refused == [(DATA, ConnectionRefusal.HANDSHAKE)] * 5
+        assert await port.ask(ssl=client, server_hostname="localhost") == b"hello"
+
+
+@on_every_loop
+async def test_many_handshakes_that_do_not_come_hold_up_no_real_one(tmp_path: Path) -> None:
+    tls, client = tls_of(tmp_path, timeout_seconds=30, max_pending=8)
+    async with listening(tls=tls) as port, held(port.port, 50):
+        assert [await port.ask(ssl=client, server_hostname="localhost") for _ in range(5)] == [b"hello"] * 5
+        assert port.listener.open_connections <= 8
+        assert set(port.events.refused) == {(DATA, ConnectionRefusal.DISPLACED)}
+
+
+@pytest.mark.parametrize("noise", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x05hello", b"\x00" * 100])
+async def test_what_is_no_handshake_is_counted_and_closed(tmp_path: Path, noise: bytes) -> None:
+    tls, _ = tls_of(tmp_path, timeout_seconds=5)
+    async with listening(tls=tls) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port.port)
+        writer.write(noise)
+        with contextlib.suppress(ConnectionError):
+            await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        await port.nobody()
+        assert port.events.refused == [(DATA, ConnectionRefusal.HANDSHAKE)]

@@ -28,7 +28,7 @@ def build() -> Json:
         uid="kcproxy-health",
         title="kcproxy / Proxy and upstream health",
         description="Traffic, errors and latency, the proxy's own part apart from Keycloak's; the process and its settings.",
-        rows=[_now(), _traffic(), _latency(), _errors(), _process()],
+        rows=[_now(), _traffic(), _latency(), _errors(), _sockets(), _process()],
         variables=[PAGE],
         time_from="now-3h",
     )
@@ -155,6 +155,42 @@ def _errors() -> Row:
                 "Requests that were sent a second time, the first not having been executed.",
                 Query(expr=f"sum({rate('kcproxy_retries_total')})", legend="again"),
                 unit="reqps",
+                width=8,
+            ),
+            series(
+                "Slow callers",
+                "Bodies and responses that were ended because their caller sent or took too little.",
+                Query(expr=f"sum by (direction, reason) ({rate('kcproxy_slow_transfers_total')})", legend="{{direction}}: {{reason}}"),
+                unit="eps",
+                width=8,
+            ),
+        ],
+    )
+
+
+def _sockets() -> Row:
+    return Row(
+        title="Connections of callers",
+        panels=[
+            series(
+                "Open",
+                "Open connections, by port and instance; handshakes count.",
+                Query(expr=f"sum by (listener, instance) ({of('kcproxy_connections')})", legend="{{listener}} {{instance}}"),
+                unit="short",
+                width=8,
+            ),
+            series(
+                "Refused",
+                "Connections that were closed before they had a request, by port and reason.",
+                Query(expr=f"sum by (listener, reason) ({rate('kcproxy_connections_refused_total')})", legend="{{listener}}: {{reason}}"),
+                unit="eps",
+                width=8,
+            ),
+            series(
+                "Failed accepts",
+                "Attempts at which the system gave no connection; twenty a second while it lasts.",
+                Query(expr=f"sum by (listener, reason) ({rate('kcproxy_accept_failures_total')})", legend="{{listener}}: {{reason}}"),
+                unit="eps",
                 width=8,
             ),
         ],

@@ -14,6 +14,7 @@ _WIDTH = 120
 _ACTIVE = "upstream.url"
 _LISTS = ("accounts",)
 _SAMPLES = {
+    "limits.max_unfinished_uploads": 32,
     "accounts.realm": "shop",
     "accounts.client_id": "shop-backend",
     "accounts.client_secret_file": "/run/secrets/shop-backend",

@@ -1,0 +1,139 @@
+"""Callers without credentials that hold what they get: half heads, stalled and trickling bodies, responses that they do not take."""
+
+import asyncio
+import select
+import socket
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from bench.patient import LARGE
+
+UPLOADED_BYTES = 66_000
+TRICKLE_SECONDS = 20.0
+PAUSE_SECONDS = 0.5
+"""Before somebody who was cut off comes again."""
+_UPLOAD = b"POST /realms/bench/protocol/openid-connect/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n\r\n"
+_LARGE = f"GET {LARGE} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+_HALF_HEAD = b"GET /metrics HTTP/1.1\r\nHost: local"
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Attack = Callable[[int], Awaitable[None]]
+"""One attacker's whole visit to a port: returns when it is cut off."""
+
+
+class Crowd:
+    """Attackers of one kind on one port; whoever is cut off comes again. ``cut_off`` counts how often that happened."""
+
+    def __init__(self, attack: Attack, port: int, count: int) -> None:
+        """Nobody is there yet."""
+        self._attack = attack
+        self._port = port
+        self._count = count
+        self._tasks: list[asyncio.Task[None]] = []
+        self.visits: Counter[str] = Counter()
+
+    async def gather(self) -> None:
+        """Open all connections, not all in the same moment."""
+        for number in range(self._count):
+            self._tasks.append(asyncio.create_task(self._again_and_again()))
+            if number % 50 == 49:
+                await asyncio.sleep(0.02)
+
+    async def disperse(self) -> None:
+        """Hang up."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _again_and_again(self) -> None:
+        while True:
+            try:
+                await self._attack(self._port)
+                self.visits["cut off"] += 1
+            except OSError as error:
+                self.visits[type(error).__name__] += 1
+            await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def stalled_upload(port: int) -> None:
+    """The beginning of a large body, and then nothing."""
+    await _hold(port, _UPLOAD + b"x" * UPLOADED_BYTES)
+
+
+async def trickling_upload(port: int) -> None:
+    """The beginning of a large body, and then a byte now and then."""
+    await _hold(port, _UPLOAD + b"x" * UPLOADED_BYTES, drop=b"x", every_seconds=TRICKLE_SECONDS)
+
+
+async def half_head(port: int) -> None:
+    """Part of a head, and then nothing."""
+    await _hold(port, _HALF_HEAD)
+
+
+async def slow_reader(port: int) -> None:
+    """Asks for a large response, and takes hardly any of it."""
+    loop = asyncio.get_running_loop()
+    with socket.socket() as sock:
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        await loop.sock_connect(sock, ("127.0.0.1", port))
+        await loop.sock_sendall(sock, _LARGE)
+        hung_up = select.poll()
+        hung_up.register(sock, select.POLLRDHUP)
+        while not hung_up.poll(0):  # what was received before could be read on for hours
+            await asyncio.sleep(1.0)
+            if not await loop.sock_recv(sock, 16):
+                return
+
+
+async def _hold(port: int, sent: bytes, *, drop: bytes = b"", every_seconds: float = 3600.0) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(sent)
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(every_seconds):
+                    await reader.read()  # until the connection ends
+                return
+            writer.write(drop)
+    finally:
+        writer.transport.abort()
+
+
+class Idle:
+    """Connections that have had one request answered, and say nothing more."""
+
+    def __init__(self, port: int) -> None:
+        """None yet."""
+        self._port = port
+        self._sockets: list[socket.socket] = []
+        self.failed = 0
+
+    def open(self, count: int, head: Callable[[int], bytes]) -> None:
+        """Open so many, each with a head of its own; those that are refused are counted."""
+        for number in range(count):
+            try:
+                sock = socket.create_connection(("127.0.0.1", self._port), timeout=10)
+                self._sockets.append(sock)
+                sock.sendall(head(number))
+                if not sock.recv(65_536).startswith(b"HTTP/1.1 200"):
+                    self.failed += 1
+            except OSError:
+                self.failed += 1
+
+    def close(self) -> None:
+        """Close them."""
+        for sock in self._sockets:
+            sock.close()
+
+
+def many_fields(number: int) -> bytes:
+    """A head of 1,000 fields that nobody else sends."""
+    fields = b"".join(b"X-Field-%d-%d: value\r\n" % (number, place) for place in range(1000))
+    return b"GET /realms/bench/x HTTP/1.1\r\nHost: localhost\r\n%b\r\n" % fields
+
+
+def large_field(number: int) -> bytes:
+    """A head with one field of 120 kB that nobody else sends."""
+    return b"GET /realms/bench/x HTTP/1.1\r\nHost: localhost\r\nX-Large: %b\r\n\r\n" % (b"%08d" % number * 15_000)
