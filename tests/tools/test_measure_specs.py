@@ -48,7 +48,7 @@ def test_variants_are_told_apart_by_their_names() -> None:
 
 def test_conditions_use_the_closed_vocabulary() -> None:
     used = {key for specs in VARIANTS.values() for spec in specs for key in spec.when}
-    assert used <= {"query", "queryPresent", "bodyPresent", "bodyHasAny", "target"}
+    assert used <= {"query", "queryPresent", "bodyPresent", "bodyHasAny", "parameterIs", "target"}
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -31,6 +31,7 @@ CLOSED = (401, 403)
 """How not even realm-admin is let in."""
 TRIAL_SECONDS = 900.0
 LEFT_REALM = re.compile(r"(read|objects|alone|own|new)-z[0-9a-z]{5}z")
+OWN_REALM = re.compile(r"\b(read|objects|alone|own)-z[0-9a-z]{5}z\b")
 BUILDER_MODULES = (fixtures, fixtures_clients, fixtures_realm)
 """Imported for the builders they register."""
 
@@ -261,10 +262,11 @@ class Run:
         if not base.succeeded and base.status not in CLOSED and finding.admits == [[]]:
             raise Undetermined(f"realm-admin gets {base.status} and so does everybody: the check is not reached ({said})")
         if base.status in CLOSED:
-            finding.any_of, finding.admits, finding.reduced, finding.refusal = [], [], {}, base.status
+            finding = Finding(refusal=base.status, notes=finding.notes)
         else:
             finding.any_of = finding.any_of or [[REALM_ADMIN]]
             finding.admits = finding.admits or [[REALM_ADMIN]]
+            finding.useful = finding.useful or finding.any_of
         finding.notes += [task.spec.note] if task.spec.note else []
         self.hints += [found for found in map(frozenset, finding.any_of + finding.admits) if len(found) > 1 and found not in self.hints]
         entry = {
@@ -341,7 +343,8 @@ def why(error: Exception, last: Answer | None) -> str:
     answer = f"; the last answer was {last.status}: {last.words}" if last else ""
     if isinstance(error, TimeoutError):
         return f"no end within {TRIAL_SECONDS:g} seconds{answer}"
-    return f"what the call needs could not be made: {error.args[0] if error.args else error}{answer}"
+    made = OWN_REALM.sub("{realm}", str(error.args[0] if error.args else error))
+    return f"what the call needs could not be made: {made}{answer}"
 
 
 def _fields(finding: Finding) -> dict[str, Any]:
@@ -349,6 +352,8 @@ def _fields(finding: Finding) -> dict[str, Any]:
         "anyOf": finding.any_of,
         "admits": finding.admits,
         "reduced": finding.reduced,
+        "useful": finding.useful,
+        "lacks": finding.lacks,
         "refusal": finding.refusal,
         "notes": finding.notes,
     }
