@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tools.measure.callers import accounts_of
 from tools.measure.powers.browser import Page
 from tools.measure.powers.document import outcomes_of, text_of, with_version
 from tools.measure.powers.intruder import claims_of
@@ -87,6 +88,14 @@ def test_older_versions_lack_the_ways_of_later_features() -> None:
 
 def test_the_fixtures_of_ways_are_registered() -> None:
     assert {"outside-idp", "full-client", "planted-ldap", "managed-member"} <= set(BUILDERS)
+
+
+def test_a_realm_can_come_with_an_account_for_each_role_that_holds_only_it() -> None:
+    ready, representation = accounts_of(["view-users", "manage-users"])
+    assert ready == {"view-users": "caller-view-users", "manage-users": "caller-manage-users"}
+    assert [client["clientId"] for client in representation["clients"]] == list(ready.values())
+    granted = {user["serviceAccountClientId"]: user["clientRoles"] for user in representation["users"]}
+    assert granted == {name: {"realm-management": [role]} for role, name in ready.items()}
 
 
 def test_a_page_knows_its_form_and_its_links() -> None:

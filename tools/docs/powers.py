@@ -39,7 +39,7 @@ def page(tables: Sequence[Catalog]) -> Iterator[str]:
 _INTRODUCTION = (
     "One account, one role of `realm-management`: what can its holder do beyond the role's name? Every way below was tried with every role, with",
     "real calls to a real server. *Becomes admin* means: with the token gained, the holder read the realm's authentication flows and handed out",
-    "`realm-admin`. *In most realms*: it takes something that most realms have, such as an administrator's account; *in some realms*: it takes an",
+    "`realm-admin`; who can do that can do the rest, too, whatever the other columns say. *In most realms*: it takes something that most realms have, such as an administrator's account; *in some realms*: it takes an",
     "object that only some have. The last column is the shortest way; [below](#the-ways) are all of them, with the calls.",
     "",
     "The roles of each table are in order of power, the least powerful first. Advice names the set of roles whose most powerful role stands",

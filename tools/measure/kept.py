@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tools.measure.run import Task
+from tools.measure.writer import NOT_MEASURED
 
 FIXTURES_GREW = re.compile(
     r"evaluate-scopes/scope-mappings|/scope-mappings/clients/\{[^}]+\}/available|/ui-ext/effective-roles|/client-policies/"
@@ -42,6 +43,3 @@ def merged(document: Mapping[str, Any], measured: Sequence[Row]) -> list[dict[st
     """The lines of the new file: those measured now, the rest as they were."""
     known = {name_of(row): row for row in document["operations"]}
     return [dict(row if row.get("undetermined") != NOT_MEASURED else known.get(name_of(row), row)) for row in measured]
-
-
-NOT_MEASURED = "not measured"

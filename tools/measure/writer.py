@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.measure.run import Task
+from tools.measure.run import OWN_REALM, Task
 from tools.measure.variants import ADMIN_ROLE_VARIANT
 
 SOURCES = Path(__file__).parent
+NOT_MEASURED = "not measured"
 COUNTED = re.compile(r" and [0-9]+ more\b")
 
 
@@ -52,7 +53,8 @@ def _row(task: Task, entry: Mapping[str, Any] | None, variants: Iterable[tuple[T
     if task.spec.features:
         row["features"] = sorted(task.spec.features)
     if entry is None or "undetermined" in entry:
-        row["undetermined"] = "not measured" if entry is None else entry["undetermined"]
+        # Journals of older programs name the realm that they used.
+        row["undetermined"] = NOT_MEASURED if entry is None else OWN_REALM.sub("{realm}", entry["undetermined"])
         return row
     row |= _needs(entry)
     tried = list(variants)

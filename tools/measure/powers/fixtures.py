@@ -30,6 +30,24 @@ async def _full_client(scope: Scope) -> str:
     return await scope.make("/clients", client_body("full-{n}") | {"fullScopeAllowed": True})
 
 
+@fixture("administrator+identity")
+async def _administrator_identity(scope: Scope) -> str:
+    """An administrator who logs in through the identity provider."""
+    await scope.get("idp")
+    link = {"identityProvider": "{idp.alias}", "userId": "remote-{n}", "userName": "remote-{n}"}
+    await scope.admin("POST", "/users/{administrator}/federated-identity/{idp.alias}", link)
+    return await scope.get("administrator")
+
+
+@fixture("saml-client+key")
+async def _saml_client_key(scope: Scope) -> str:
+    """A client with a signing key of its own; the fact `saml-client.key` is the private key as far as Keycloak keeps it."""
+    await scope.admin("POST", "/clients/{saml-client}/certificates/saml.signing/generate", {})
+    attributes = (await scope.admin("GET", "/clients/{saml-client}")).body.get("attributes", {})
+    scope.facts["saml-client.key"] = str(attributes.get("saml.signing.private.key", ""))
+    return await scope.get("saml-client")
+
+
 @fixture("planted-ldap")
 async def _planted_ldap(scope: Scope) -> str:
     return await scope.make("/components", planted_ldap("ldap-{n}"))

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from tools.measure.callers import Callers
+from tools.measure.callers import Callers, accounts_of
 from tools.measure.http import Server, Unexpected
 from tools.measure.powers import fixtures, ways_clients, ways_further, ways_providers, ways_realm, ways_users
 from tools.measure.powers.document import REFUSED_AT_ONCE, WORKS
@@ -18,13 +18,13 @@ from tools.measure.powers.intruder import Intruder
 from tools.measure.powers.sinks import Sinks
 from tools.measure.powers.way import NOT_SHOWN, WAYS, Fruitless, Refused, Way
 from tools.measure.run import say
-from tools.measure.stage import Names, Scope, Version, new_realm
+from tools.measure.stage import NOTHING_MORE, Names, Scope, Version, new_realm
 from tools.measure.trial import REALM_ADMIN
 from tools.measure.workbench import Stand
 
 WAY_MODULES = (fixtures, ways_clients, ways_further, ways_providers, ways_realm, ways_users)
 """Imported for the ways and fixtures they register."""
-AT_ONCE = 4
+AT_ONCE = 6
 TRY_SECONDS = 240.0
 BELIEVED = (WORKS, REFUSED_AT_ONCE, NOT_SHOWN)
 """Outcomes that need not come twice."""
@@ -148,6 +148,8 @@ class Matrix:
         return {"way": each.id, "role": role, "outcome": outcome} | ({"calls": who.calls} if outcome == "works" else {})
 
     async def _stand(self) -> Stand:
+        """A realm; once the roles are known, it comes with a service account for each."""
+        ready, accounts = accounts_of(self.journal.facts.get("roles", ()))
         realm = await new_realm(
             self.server,
             self.version,
@@ -155,8 +157,9 @@ class Matrix:
             mail_port=self.sinks.mailbox.port,
             names=self.names,
             features=frozenset(),
+            more=accounts if ready else NOTHING_MORE,
         )
-        return Stand(realm=realm, callers=Callers(realm=realm), shared=Scope(realm=realm, suffix=self.names.next()))
+        return Stand(realm=realm, callers=Callers(realm=realm, ready=ready), shared=Scope(realm=realm, suffix=self.names.next()))
 
     async def _drop(self, stand: Stand) -> None:
         await self.server.ask("DELETE", stand.realm.path)

@@ -64,15 +64,9 @@ async def _mapper_on_provider(who: Intruder) -> None:
     listens=True,
 )
 async def _swap_provider(who: Intruder) -> None:
-    await _linked_administrator(who)
+    await who.fixtures("administrator+identity")
     await who.call("PUT", "/identity-provider/instances/{idp.alias}", provider_body(who, "{idp.alias}"))
     await who.becomes_admin(await through_provider(who, f"idp-{who.suffix}", f"remote-{who.suffix}"))
-
-
-async def _linked_administrator(who: Intruder) -> None:
-    link = {"identityProvider": "{idp.alias}", "userId": "remote-{n}", "userName": "remote-{n}"}
-    await who.fixtures("idp")
-    await who.scope.admin("POST", "/users/{administrator}/federated-identity/{idp.alias}", link)
 
 
 @way(
