@@ -7,7 +7,7 @@ from typing import Any
 from kcproxy.catalog.entry import Entry
 from kcproxy.catalog.match import Matcher
 from kcproxy.catalog.paths import ambiguity, path_of, plain_segments, segments_of
-from kcproxy.catalog.power import Powers, RolePower, warnings
+from kcproxy.catalog.power import Powers, RolePower, Way, warnings
 from kcproxy.catalog.roles import RoleAlgebra, SetKey
 from kcproxy.model import NOTHING, Basis, Requirement, RoleSet, Target, TargetKind
 
@@ -147,6 +147,11 @@ class Catalog:
     def powers(self, role: str) -> tuple[Power, ...]:
         """What a fix that grants the role has to warn of, the strongest first."""
         return tuple(Power(power=yields.value, says=says) for yields, says in warnings(self.power(role)))
+
+    @property
+    def everybodys_ways(self) -> tuple[Way, ...]:
+        """Ways to power that worked with every role of this version, and so are the power of none."""
+        return self._powers.everybodys
 
     def has_way(self, role: str, way: str) -> bool:
         """Whether a way was tried with this very role, and worked."""

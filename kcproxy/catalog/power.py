@@ -89,9 +89,9 @@ class RolePower:
 class Powers:
     """The powers of one Keycloak version."""
 
-    def __init__(self, works: Mapping[str, tuple[Way, ...]], *, version: str | None, basis: str) -> None:
-        """``works``: each role's own ways. ``version``: whose measurement this is, None where there is none."""
-        self.version, self.basis = version, basis
+    def __init__(self, works: Mapping[str, tuple[Way, ...]], *, version: str | None, basis: str, everybodys: tuple[Way, ...] = ()) -> None:
+        """``works``: each role's own ways; ``everybodys``: ways that no role adds anything to. ``version``: whose measurement this is."""
+        self.version, self.basis, self.everybodys = version, basis, everybodys
         self._works = works
         self._known: dict[str, RolePower] = {}
 
@@ -126,10 +126,21 @@ def powers_of(document: Mapping[str, Any], version: str) -> Powers:
     if held is None:
         return NO_POWERS
     works: dict[str, list[Way]] = {}
+    everybodys: list[Way] = []
     for name, outcome in held["outcomes"].items():
+        way = _way(name, document["ways"][name])
+        if _is_everybodys(outcome):
+            everybodys.append(way)
+            continue
         for role in outcome["works"]:
-            works.setdefault(role, []).append(_way(name, document["ways"][name]))
-    return Powers({role: tuple(ways) for role, ways in works.items()}, version=version, basis=held["basis"])
+            works.setdefault(role, []).append(way)
+    own = {role: tuple(ways) for role, ways in works.items()}
+    return Powers(own, version=version, basis=held["basis"], everybodys=tuple(everybodys))
+
+
+def _is_everybodys(outcome: Mapping[str, Any]) -> bool:
+    """Whether the way worked with every role that was tried: then it is open to any of them, and no power of one role."""
+    return bool(outcome["works"]) and not outcome.get("fails") and not outcome.get("rest")
 
 
 def _way(name: str, item: Mapping[str, Any]) -> Way:

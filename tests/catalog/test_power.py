@@ -45,6 +45,13 @@ def test_what_takes_an_administrators_help_is_no_reach() -> None:
     assert (power.reach, power.becomes_admin, power.ways[0].ease) == (None, False, Ease.LURED)
 
 
+def test_what_works_with_every_role_is_the_power_of_none() -> None:
+    every = {**POWERS["versions"]["26.7.4"]["outcomes"], "secret": {"works": sorted(DOCUMENT["roles"])}}
+    powers = powers_of(POWERS | {"versions": {"26.7.4": {"basis": "measured", "outcomes": every}}}, "26.7.4")
+    assert [way.id for way in powers.everybodys] == ["secret"]
+    assert powers.of("query-clients").ways == powers.of("view-clients").ways == ()
+
+
 def test_a_role_of_which_nothing_is_known_has_no_power(table: Catalog) -> None:
     assert table.power("query-groups").reach is None
     assert table.power("no-such-role").ways == ()

@@ -54,6 +54,9 @@ def _matrix(each: Catalog) -> Iterator[str]:
     shown = (Yields.BECOMES_ADMIN, Yields.ACTS_AS_OTHER, Yields.READS_SECRETS, Yields.DESTROYS, Yields.CHANGES)
     yield from table(("Role", *(_WORDS[yields] for yields in shown), "Shortest way"), [_row(each.power(role), shown) for role in roles])
     yield ""
+    for way in each.everybodys_ways:
+        yield f"Open to the holder of any role, and so the power of none: {_sentence(way)} (`{way.id}`)."
+        yield ""
 
 
 def _row(power: RolePower, shown: Sequence[Yields]) -> tuple[str, ...]:
