@@ -39,7 +39,7 @@ def run(given: argparse.Namespace) -> None:
     every = tasks_of(version)
     path = given.out or DATA / f"{version.text}.json"
     wanted = renewed(read_table(path), every) if given.renew else [task for task in every if re.search(given.only, task.key)]
-    chosen = [task for task in wanted if given.again or task.key not in journal.done]
+    chosen = [task for task in wanted if given.again or journal.lacks(task)]
     if given.seed:
         random.Random(given.seed).shuffle(chosen)
     features = Features(version.text).to_switch_on()

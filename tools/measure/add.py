@@ -69,7 +69,7 @@ def _measure(version: Version) -> None:
     journal = Journal(path=STORE / f"measure-{version.text}.jsonl")
     journal.load()
     every = tasks_of(version)
-    left = [task for task in every if task.key not in journal.done]
+    left = [task for task in every if journal.lacks(task)]
     recorded = fingerprint.RECORDED / f"{version.text}.json"
     plain = [task for task in left if not task.spec.features]
     if plain or not recorded.exists() or _powers_left(version):

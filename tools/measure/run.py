@@ -129,6 +129,24 @@ class Journal:
                     self.done.pop(entry["key"], None)
                     self.left[entry["key"]] = entry
 
+    def roles_matter(self, operation: Operation) -> bool:
+        """Whether a role of realm-management needs other roles here than an ordinary role does."""
+        plain = self.done.get(operation.key, {}).get("anyOf")
+        tried = [self.done.get(f"{operation.key} #{ADMIN_ROLE_VARIANT}{role}", {}) for role in REPRESENTATIVES]
+        return any("anyOf" in entry and entry["anyOf"] != plain for entry in tried)
+
+    def lacks(self, task: Task) -> bool:
+        """Whether a task is still to do: not where its role does not exist, or where single roles are known to make no difference."""
+        if task.key in self.done:
+            return False
+        named = admin_roles_named(task.spec)
+        if not named or "roles" not in self.facts:
+            return True
+        if named[0] not in self.facts["roles"]:
+            return False
+        every_tried = all(f"{task.operation.key} #{ADMIN_ROLE_VARIANT}{role}" in self.done for role in REPRESENTATIVES)
+        return named[0] in REPRESENTATIVES or not every_tried or self.roles_matter(task.operation)
+
     def add(self, entry: dict[str, Any]) -> None:
         """Note a finished trial."""
         self.done[entry["key"]] = entry
@@ -215,13 +233,7 @@ class Run:
         ]
         later = [task for task in possible if admin_roles_named(task.spec) and admin_roles_named(task.spec)[0] not in REPRESENTATIVES]
         await self._several([task for task in possible if task not in later])
-        await self._several([task for task in later if self._roles_matter(task.operation)])
-
-    def _roles_matter(self, operation: Operation) -> bool:
-        """Whether a role of realm-management needs other roles here than an ordinary role does."""
-        plain = self.journal.done.get(operation.key, {}).get("anyOf")
-        tried = [self.journal.done.get(f"{operation.key} #{ADMIN_ROLE_VARIANT}{role}", {}) for role in REPRESENTATIVES]
-        return any("anyOf" in entry and entry["anyOf"] != plain for entry in tried)
+        await self._several([task for task in later if self.journal.roles_matter(task.operation)])
 
     async def _several(self, waiting: Sequence[Task]) -> None:
         gate = asyncio.Semaphore(AT_ONCE)
