@@ -39,7 +39,7 @@ def test_a_role_that_only_reads_and_yet_becomes_administrator_keeps_its_other_wa
 
 
 def test_what_takes_an_administrators_help_is_no_reach() -> None:
-    lured = {**POWERS["versions"]["26.7.4"]["outcomes"], "lure": {"works": ["query-clients"]}}
+    lured = {**POWERS["versions"]["26.7.4"]["outcomes"], "lure": {"works": ["query-clients"], "rest": "403 at call 1"}}
     powers = powers_of(POWERS | {"versions": {"26.7.4": {"basis": "measured", "outcomes": lured}}}, "26.7.4")
     power = powers.of("query-clients")
     assert (power.reach, power.becomes_admin, power.ways[0].ease) == (None, False, Ease.LURED)
