@@ -91,7 +91,7 @@ def _target_hints(situation: Situation, verdict: Verdict) -> list[str]:
 
 
 def _less_power_hints(situation: Situation, verdict: Verdict) -> list[str]:
-    """Where the set that unlocks the fewest operations can change things and another only reads; and what is let in to a thinner answer."""
+    """Where the least powerful set can change things and another only reads; and what is let in to a thinner answer."""
     requirement, catalog = situation.requirement, situation.catalog
     if requirement is None or situation.method != "GET" or not verdict.missing:
         return []

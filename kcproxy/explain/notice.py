@@ -38,9 +38,10 @@ def is_by_token(caller: Caller, catalog: Catalog) -> bool:
 def _sentence(requirement: Requirement, container: str, held: frozenset[str], catalog: Catalog) -> str:
     what = next((says for key, says in requirement.reduced.items() if catalog.satisfies(held, (tuple(key.split("+")),))), None)
     reason = f" ({what})" if what else ""
-    if requirement.least is None:
+    full = requirement.full or requirement.least
+    if full is None:
         return f"answer may be reduced{reason}: no role of {container} gets all of it"
-    return f"answer may be reduced{reason}: the full one takes {list_of(requirement.least)} of {container}"
+    return f"answer may be reduced{reason}: the full one takes {list_of(full)} of {container}"
 
 
 def _ascii(text: str) -> str:

@@ -149,7 +149,7 @@ def situation(
         container=container,
         container_realm=container_realm,
         held=held,
-        missing=roles_to_add(catalog, requirement, _trusted_roles(catalog, known, held)),
+        missing=roles_to_add(catalog, requirement, _trusted_roles(catalog, known, held), everything=answer.status < 400),
         grants_live=grants_are_live(version, read, answer, known),
         words=_words(request, caller, container, container_realm, asked or catalog.version),
     )
@@ -221,15 +221,15 @@ def is_lightweight(caller: Caller) -> bool:
     return caller.kind is CallerKind.UNKNOWN if caller.lightweight is None else caller.lightweight
 
 
-def roles_to_add(catalog: Catalog, requirement: Requirement | None, held: frozenset[str]) -> RoleSet:
-    """The smallest addition that gets the full answer; where none is possible, the smallest that is let in. Sorted.
+def roles_to_add(catalog: Catalog, requirement: Requirement | None, held: frozenset[str], *, everything: bool = False) -> RoleSet:
+    """The least powerful addition that gets a useful answer, or with ``everything`` the full one; where none is possible, that is let in. Sorted.
 
     The least set, unless the roles that the caller has already leave less to add on another way.
     """
     if requirement is None:
         return ()
-    sets = requirement.any_of or requirement.admits
-    additions = [tuple(role for role in roles if role not in held) for roles in sets]
+    wanted = requirement.any_of if everything else requirement.useful
+    additions = [tuple(role for role in roles if role not in held) for roles in wanted or requirement.any_of or requirement.admits]
     return catalog.least(additions) or () if additions else ()
 
 

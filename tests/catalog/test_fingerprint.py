@@ -11,10 +11,10 @@ import pytest
 from kcproxy.catalog.fingerprint import DISCOVERY, PublicAnswer, public_paths, versions_that_fit
 
 RECORDED = Path(__file__).with_name("recorded")
-VERSIONS = ["24.0.5", "25.0.6", "26.0.8", "26.1.4", "26.2.5", "26.3.5", "26.4.7", "26.5.6", "26.6.4", "26.7.4"]
+VERSIONS = ["24.0.5", "25.0.6", "26.0.8", "26.1.4", "26.2.5", "26.3.5", "26.4.7", "26.5.6", "26.6.4", "26.7.5"]
 OTHER_RELEASES = [
     *[("24.0.0", "24.0.5"), ("25.0.0", "25.0.6"), ("26.0.0", "26.0.8"), ("26.1.0", "26.1.4"), ("26.2.0", "26.2.5")],
-    *[("26.3.1", "26.3.5"), ("26.4.0", "26.4.7"), ("26.5.0", "26.5.6"), ("26.7.0", "26.7.4")],
+    *[("26.3.1", "26.3.5"), ("26.4.0", "26.4.7"), ("26.5.0", "26.5.6"), ("26.7.0", "26.7.5")],
 ]
 
 
@@ -38,6 +38,10 @@ def test_every_measured_version_is_recognised_from_its_public_answers(version: s
     assert fitting(answers(version)) == (version,)
 
 
+def test_an_older_measured_version_of_a_line_is_taken_for_the_newest() -> None:
+    assert fitting(answers("26.7.4")) == ("26.7.5",)
+
+
 @pytest.mark.parametrize(("release", "measured"), OTHER_RELEASES)
 def test_the_first_release_of_a_line_is_taken_for_the_measured_one_of_the_same_line(release: str, measured: str) -> None:
     assert fitting(answers(f"other-releases/{release}")) == (measured,)
@@ -52,8 +56,8 @@ def test_the_first_release_of_a_line_is_taken_for_the_measured_one_of_the_same_l
         ("26.1.4", ("26.1.4",)),
         ("26.2.5", ("26.2.5", "26.3.5")),
         ("26.3.5", ("26.2.5", "26.3.5")),
-        ("26.4.7", ("26.4.7", "26.5.6", "26.6.4", "26.7.4")),
-        ("26.7.4", ("26.4.7", "26.5.6", "26.6.4", "26.7.4")),
+        ("26.4.7", ("26.4.7", "26.5.6", "26.6.4", "26.7.5")),
+        ("26.7.5", ("26.4.7", "26.5.6", "26.6.4", "26.7.5")),
     ],
 )
 def test_the_discovery_document_alone_leaves_several_versions_open(version: str, expected: tuple[str, ...]) -> None:
@@ -79,13 +83,13 @@ def test_an_answer_that_no_keycloak_gives_is_left_aside() -> None:
 
 
 def test_contradicting_headers_leave_the_word_to_the_discovery_document() -> None:
-    given = with_header(answers("26.7.4"), "certs", content_type="application/json;charset=UTF-8")
-    assert fitting(given) == ("26.4.7", "26.5.6", "26.6.4", "26.7.4")
+    given = with_header(answers("26.7.5"), "certs", content_type="application/json;charset=UTF-8")
+    assert fitting(given) == ("26.4.7", "26.5.6", "26.6.4", "26.7.5")
 
 
 def test_a_console_in_other_languages_is_not_taken_for_another_version() -> None:
-    given = answers("26.7.4") | {"console-messages": PublicAnswer(status=200, body={"locale_en": "English"})}
-    assert fitting(given) == ("26.4.7", "26.5.6", "26.6.4", "26.7.4")
+    given = answers("26.7.5") | {"console-messages": PublicAnswer(status=200, body={"locale_en": "English"})}
+    assert fitting(given) == ("26.4.7", "26.5.6", "26.6.4", "26.7.5")
 
 
 @pytest.mark.parametrize(
@@ -111,4 +115,4 @@ def test_what_an_administrator_can_switch_does_not_change_the_version(addition: 
 
 def test_the_paths_to_ask_are_those_of_the_realm() -> None:
     assert public_paths("my%20realm")["certs"] == "/realms/my%20realm/protocol/openid-connect/certs"
-    assert set(public_paths("a")) == set(answers("26.7.4"))
+    assert set(public_paths("a")) == set(answers("26.7.5"))

@@ -14,13 +14,13 @@ from tests.live.conftest import Keycloak
 pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
 
 
-@pytest.mark.parametrize("keycloak", ["26.7.4", "26.4.7", "24.0.5"], indirect=True)
+@pytest.mark.parametrize("keycloak", ["26.7.5", "26.4.7", "24.0.5"], indirect=True)
 async def test_the_public_answers_of_a_running_server_tell_its_version(keycloak: Keycloak) -> None:
     answers = await public_answers(keycloak.base_url, "master")
     assert versions_that_fit(answers[DISCOVERY].body, answers) == (keycloak.version,)
 
 
-@pytest.mark.parametrize("keycloak", ["26.7.4", "26.4.7", "24.0.5"], indirect=True)
+@pytest.mark.parametrize("keycloak", ["26.7.5", "26.4.7", "24.0.5"], indirect=True)
 def test_the_check_of_the_settings_tells_one_version(keycloak: Keycloak) -> None:
     result = process("check", "--json", environ={"KCPROXY_UPSTREAM": keycloak.base_url})
     (version,) = [finding for finding in json.loads(result.stdout)["findings"] if finding["what"] == "version"]

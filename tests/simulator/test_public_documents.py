@@ -10,7 +10,7 @@ from kcproxy.catalog.fingerprint import DISCOVERY, PublicAnswer, public_paths, v
 from tests.simulator.stage import REALM, stage
 
 
-@pytest.mark.parametrize("version", ["24.0.5", "25.0.6", "26.0.8", "26.1.4", "26.2.5", "26.3.5", "26.4.7", "26.5.6", "26.6.4", "26.7.4"])
+@pytest.mark.parametrize("version", ["24.0.5", "25.0.6", "26.0.8", "26.1.4", "26.2.5", "26.3.5", "26.4.7", "26.5.6", "26.6.4", "26.7.5"])
 async def test_the_version_is_told_by_what_everyone_may_read(table: Catalog, version: str) -> None:
     answers: dict[str, PublicAnswer] = {}
     async with stage(table, version=version) as on, aiohttp.ClientSession() as session:

@@ -54,7 +54,12 @@ Answers = Mapping[str, Mapping[str, Any]]
 def record(version: str, *, prepared: bool = True) -> dict[str, Any]:
     """The answers of a fresh server's master realm; addresses are replaced, keys left out."""
     with RealServer(version, prepared=prepared) as server:
-        return {name: _ask(server.base_url, path.format(realm="master")) for name, path in DOCUMENTS.items()}
+        return answers_of(server.base_url)
+
+
+def answers_of(base_url: str) -> dict[str, Any]:
+    """What a running server's master realm shows to everyone."""
+    return {name: _ask(base_url, path.format(realm="master")) for name, path in DOCUMENTS.items()}
 
 
 def _ask(base_url: str, path: str) -> dict[str, Any]:
@@ -143,11 +148,14 @@ def _preference(fact: Fact) -> tuple[int, int, str]:
 
 
 def derive() -> dict[str, Any]:
-    """The content of `discovery.json` from all recorded answers."""
-    recorded = _read(RECORDED)
+    """The content of `discovery.json` from all recorded answers: the newest version of each line (major.minor), for public documents tell no more."""
+    every = _read(RECORDED)
+    newest = {_line(version): version for version in sorted(every, key=version_numbers)}
+    recorded = {version: every[version] for version in newest.values()}
+    others = {version: answers for version, answers in every.items() if version not in recorded}
     versions = sorted(recorded, key=version_numbers)
-    every: Fact = {"document": _DISCOVERY, "member": _EVERY_KEYCLOAK, "since": versions[0]}
-    facts = [every, *distinguishing(recorded, _read(RECORDED / _OTHER))]
+    first: Fact = {"document": _DISCOVERY, "member": _EVERY_KEYCLOAK, "since": versions[0]}
+    facts = [first, *distinguishing(recorded, _read(RECORDED / _OTHER) | others)]
     used = [name for name in DOCUMENTS if any(fact["document"] == name for fact in facts)]
     documents = {
         name: {"path": DOCUMENTS[name], "statuses": sorted({recorded[version][name]["status"] for version in versions})} for name in used
@@ -166,7 +174,8 @@ def _read(folder: Path) -> dict[str, Answers]:
     return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
 
 
-def _write(path: Path, answers: Answers) -> None:
+def write_answers(path: Path, answers: Answers) -> None:
+    """Keep what a version showed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(answers, indent=1) + "\n")
 
@@ -176,10 +185,10 @@ def main(arguments: list[str]) -> int:
     match arguments:
         case ["record", *versions] if versions:
             for version in versions:
-                _write(RECORDED / f"{version}.json", record(version))
+                write_answers(RECORDED / f"{version}.json", record(version))
         case ["record-other", *versions] if versions:
             for version in versions:
-                _write(RECORDED / _OTHER / f"{version}.json", record(version, prepared=False))
+                write_answers(RECORDED / _OTHER / f"{version}.json", record(version, prepared=False))
         case ["derive"]:
             DISCOVERY.write_text(document(derive()))
         case _:

@@ -70,6 +70,10 @@ class Bar:
         """Whether it is let in at all."""
         return (await self.of(roles)).outcome is not Outcome.REFUSED
 
+    async def useful(self, roles: RoleSet) -> bool:
+        """Whether it gets the full answer, or one that lacks only fields that can be named."""
+        return (await self.of(roles)).useful
+
     async def satisfied(self, roles: RoleSet) -> bool:
         """Whether it gets the full answer."""
         return (await self.of(roles)).outcome is Outcome.FULL
@@ -92,6 +96,8 @@ class Finding:
     any_of: list[list[str]] = field(default_factory=list)
     admits: list[list[str]] = field(default_factory=list)
     reduced: dict[str, str] = field(default_factory=dict)
+    useful: list[list[str]] = field(default_factory=list)
+    lacks: dict[str, list[str]] = field(default_factory=dict)
     refusal: int = 403
     notes: list[str] = field(default_factory=list)
 
@@ -102,9 +108,10 @@ async def find(bar: Bar, roles: list[str], hints: list[RoleSet], *, sets: bool =
     full = SetSearch(roles=roles, contains=bar.contains, passes=bar.satisfied, hints=hints)
     found_admits = await admits.all_minimal() if sets else await admits.singles()
     found_full = await full.all_minimal() if sets else await full.singles()
-    everybody = in_order(found_admits)
-    finding = Finding(any_of=in_order(found_full), admits=everybody)
-    finding.reduced = _reduced(bar, roles, found_admits)
+    found_useful = await _useful(bar, roles, hints, found_full, sets=sets)
+    finding = Finding(any_of=in_order(found_full), admits=in_order(found_admits), useful=in_order(found_useful))
+    finding.reduced = _reduced(bar, roles, [*found_admits, *found_useful])
+    finding.lacks = {"+".join(sorted(found)): list(bar.judged[found].lacks) for found in found_useful if _lacks(bar, found)}
     refusals = {judged.status for judged in bar.judged.values() if judged.outcome is Outcome.REFUSED}
     if refusals and 403 not in refusals:
         finding.refusal = min(refusals)
@@ -113,6 +120,18 @@ async def find(bar: Bar, roles: list[str], hints: list[RoleSet], *, sets: bool =
     for less, more in bar.backward():
         finding.notes.append(f"more roles did less: {'+'.join(sorted(less)) or 'none'} got more than {'+'.join(sorted(more))}")
     return finding
+
+
+async def _useful(bar: Bar, roles: list[str], hints: list[RoleSet], full: list[RoleSet], *, sets: bool) -> list[RoleSet]:
+    """Minimal sets with a useful answer; searched only where some set met so far got one that is useful and not full."""
+    if not any(judged.lacks for judged in bar.judged.values()):
+        return full
+    search = SetSearch(roles=roles, contains=bar.contains, passes=bar.useful, hints=hints)
+    return await search.all_minimal() if sets else await search.singles()
+
+
+def _lacks(bar: Bar, roles: RoleSet) -> bool:
+    return roles in bar.judged and bool(bar.judged[roles].lacks)
 
 
 def _reduced(bar: Bar, roles: list[str], admits: list[RoleSet]) -> dict[str, str]:
