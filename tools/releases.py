@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from devkit.realserver.distribution import missing_tools, version_numbers
 from kcproxy import catalog
-from tools.realserver.distribution import missing_tools, version_numbers
 
 GROUP, NAME = "org.keycloak", "keycloak-quarkus-dist"
 ARTIFACT = f"{GROUP}:{NAME}"

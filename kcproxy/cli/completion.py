@@ -3,7 +3,7 @@
 import click
 from click.shell_completion import get_completion_class
 
-from kcproxy.cli.exits import epilog
+from kcproxy.cli.exit_codes import epilog
 from kcproxy.cli.terminal import program
 
 SHELLS = ("bash", "zsh", "fish")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from kcproxy.cli.exits import Exit, epilog
+from kcproxy.cli.exit_codes import Exit, epilog
 from kcproxy.cli.options import json_option
 from kcproxy.cli.scenario.request import Request
 from kcproxy.errors import SettingsError

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 import kcproxy
-from kcproxy.cli.exits import Exit, epilog
+from kcproxy.cli.exit_codes import Exit, epilog
 from kcproxy.cli.terminal import talk
 from kcproxy.errors import KcproxyError, SettingsError
 from kcproxy.visible import is_visible, visible

@@ -12,12 +12,12 @@ from kcproxy.catalog import versions as catalog_versions
 from kcproxy.catalog.calls import read_calls
 from kcproxy.catalog.queries import differences, operations_at, operations_below, reach
 from kcproxy.cli import roles_documents, roles_text
-from kcproxy.cli.exits import Exit, epilog
+from kcproxy.cli.exit_codes import Exit, epilog
 from kcproxy.cli.inputs import text_of
 from kcproxy.cli.options import json_option, table, version_option
 from kcproxy.cli.terminal import document, result, talk
 from kcproxy.explain.rules.paths import corrected
-from kcproxy.settings.kinds import METHODS
+from kcproxy.settings.types import METHODS
 
 EXAMPLES = """\b
 Examples:

@@ -1,7 +1,7 @@
 """One line about a 2xx that is thinner than it could be; from catalog and claims alone, and cheap: it runs on every success."""
 
 from kcproxy.catalog import Catalog
-from kcproxy.explain.situation import MASTER, grants_are_live, owner_of_roles, version_key
+from kcproxy.explain.context import MASTER, grants_are_live, owner_of_roles, version_key
 from kcproxy.explain.text import list_of
 from kcproxy.model import Answer, Caller, Facts, RequestFacts, Requirement
 

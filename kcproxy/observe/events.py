@@ -107,7 +107,7 @@ class Observer(Protocol):
         """Keycloak (or the proxy) refused, and this is why."""
         ...
 
-    def answer_reduced(self, target: Target, notice: str) -> None:
+    def response_reduced(self, target: Target, notice: str) -> None:
         """A 2xx that is thinner than realm-admin's would be."""
         ...
 
@@ -127,7 +127,7 @@ class Observer(Protocol):
         """No usable answer: the error's kind."""
         ...
 
-    def caller_too_slow(self, direction: Direction, reason: Slowness) -> None:
+    def client_too_slow(self, direction: Direction, reason: Slowness) -> None:
         """A transfer was ended because of its caller."""
         ...
 

@@ -1,6 +1,6 @@
 """Typed settings from file, environment and flags; all problems reported at once."""
 
-from kcproxy.settings.values import (
+from kcproxy.settings.model import (
     AccountSettings,
     AddressSettings,
     Carrier,

@@ -12,23 +12,23 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from devkit.hostile_targets import METHODS, Dice, hostile_target
+from devkit.keycloak_reader import LookupClient
 from kcproxy.catalog import Catalog, load
 from kcproxy.catalog.targets import JudgedTarget, judge
 from kcproxy.errors import RequestRefused
-from kcproxy.keycloak.framing import request_head
+from kcproxy.http1.framing import request_head
+from kcproxy.http1.headers import RequestHead
 from kcproxy.model import Target
-from kcproxy.proxy.authorize import Accounts
-from kcproxy.proxy.blocks import FIRST_LINE
-from kcproxy.proxy.headers import RequestHead
+from kcproxy.proxy.credentials import Accounts
+from kcproxy.proxy.header_block import FIRST_LINE
 from kcproxy.settings import AccountSettings
-from tests.catalog.hostile_targets import METHODS, Dice, hostile_target
-from tests.catalog.keycloak_reader import Reader
 
 TARGETS_IN_ALL = int(os.environ.get("KCPROXY_TEST_TARGETS", "10000"))
 TARGETS_OF_ONE_DRAW = 50
 TABLES = {version: load(version) for version in ("24.0.5", "26.7.4")}
 READERS = {
-    version: Reader((entry.operation.method, entry.operation.path) for entry in table.operations) for version, table in TABLES.items()
+    version: LookupClient((entry.operation.method, entry.operation.path) for entry in table.operations) for version, table in TABLES.items()
 }
 TEMPLATES = sorted({entry.operation.path for table in TABLES.values() for entry in table.operations})
 VERSIONS = tuple(TABLES)
@@ -126,7 +126,7 @@ def check_both_ways_send_the_same(method: str, raw: bytes, sent: bytes) -> None:
         assert line[2] == raw == sent
 
 
-def check_everybody_reads_the_same(reader: Reader, method: str, sent: bytes, target: Target) -> None:
+def check_everybody_reads_the_same(reader: LookupClient, method: str, sent: bytes, target: Target) -> None:
     template = None if target.operation is None else target.operation.path
     for reading in reader.readings(method, sent):
         assert reading.admin, (sent, reading)

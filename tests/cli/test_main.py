@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import kcproxy
-from kcproxy.cli.exits import Exit
+from kcproxy.cli.exit_codes import Exit
 from kcproxy.cli.main import COMMANDS, main
 from tests.cli.running import process, run
 

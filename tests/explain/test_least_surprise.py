@@ -2,11 +2,11 @@
 
 import pytest
 
+from devkit.explain.cases import held, master
+from devkit.explain.stage import CLIENT_UUID, OLD_TABLE, USER_ID, caller_of, refused
 from kcproxy import catalog as catalogs
 from kcproxy.explain.claims import read_caller
 from kcproxy.model import Cause, Confidence, Facts
-from tests.explain.cases import held, master
-from tests.explain.stage import CLIENT_UUID, OLD_TABLE, USER_ID, caller_of, refused
 
 _R = "/admin/realms/demo"
 _TABLE = catalogs.load("26.7.4")

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import pytest
 
-from tools.realserver import RealServer, fetch_distribution, missing_tools
+from devkit.realserver import RealServer, fetch_distribution, missing_tools
 
 Start: TypeAlias = Callable[..., "Keycloak"]
 

@@ -11,14 +11,14 @@ from urllib.parse import quote
 
 import pytest
 
-from kcproxy.proxy.assembly import dismantle, plane_of
-from kcproxy.proxy.lane import Lane
-from kcproxy.proxy.protocol import ProxyServer
-from kcproxy.proxy.service import ProxyService
+from devkit.lab import SECRET, Client, Lab, laboratory
+from devkit.servers import Events, Message, read_response
+from kcproxy.process.wiring import dismantle, runtime_of
+from kcproxy.proxy.fast_path import Lane
+from kcproxy.proxy.handler import RequestHandler
+from kcproxy.server.connection import ProxyServer
 from kcproxy.settings import AccountSettings, ExplainSettings, InboundSettings, Secret, Settings, UpstreamSettings
 from tests.live.conftest import Keycloak, Start
-from tests.live.lab import SECRET, Client, Lab, laboratory
-from tests.proxy.servers import Events, Message, read_answer
 
 pytestmark = pytest.mark.live
 
@@ -67,7 +67,7 @@ async def exchange(port: int, method: str, target: str, *fields: str, body: str 
     content = [f"Content-Length: {len(body)}", "Content-Type: application/json"] if body else []
     writer.write("\r\n".join([f"{method} {target} HTTP/1.1", f"Host: localhost:{port}", *fields, *content, "", body]).encode())
     try:
-        return await asyncio.wait_for(read_answer(reader), 30)
+        return await asyncio.wait_for(read_response(reader), 30)
     finally:
         writer.close()
 
@@ -89,7 +89,7 @@ async def limited(lab: Lab, folder: Path, *, lane: bool) -> AsyncIterator[Limite
         inbound=InboundSettings(api_keys_file=file),
     )
     events = Events()
-    service = ProxyService(plane_of(settings, events), events)
+    service = RequestHandler(runtime_of(settings, events), events)
     quick = Lane(service) if lane else None
     server = ProxyServer(service.handle, settings.limits, on_bad_request=service.bad_request, lane=quick)
     listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
@@ -98,7 +98,7 @@ async def limited(lab: Lab, folder: Path, *, lane: bool) -> AsyncIterator[Limite
     finally:
         listener.close()
         await server.shutdown(1)
-        await dismantle(service.plane, patience_seconds=1)
+        await dismantle(service.runtime, patience_seconds=1)
 
 
 @pytest.mark.parametrize("lane", [True, False], ids=["lane", "ordinary"])
@@ -153,7 +153,7 @@ async def test_keycloak_reads_in_a_plain_path_what_the_proxy_reads(keycloak: Key
         for name in NAMES:
             await lab.admin("POST", roles, {"name": name})
         async with limited(lab, tmp_path, lane=True) as proxy:
-            answers = {name: await proxy.send("GET", f"{roles}/{quote(name, safe='')}") for name in NAMES}
-    read = {name: json.loads(answer.body)["name"] for name, answer in answers.items() if answer.status == 200}
+            responses = {name: await proxy.send("GET", f"{roles}/{quote(name, safe='')}") for name in NAMES}
+    read = {name: json.loads(answer.body)["name"] for name, answer in responses.items() if answer.status == 200}
     assert read == {name: name for name in NAMES if name not in NEVER_WITH_A_TOKEN}
-    assert {answers[name].status for name in NEVER_WITH_A_TOKEN} <= {400, 401}
+    assert {responses[name].status for name in NEVER_WITH_A_TOKEN} <= {400, 401}

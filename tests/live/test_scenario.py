@@ -115,8 +115,8 @@ async def test_200_requests_at_once_on_a_cold_cache_fetch_one_token(keycloak: Ke
         async with embedded.running(settings) as (url, _):
             proxy = Server(session, url, "kcproxy")
             path = f"/admin/realms/{REALM}/users/{prepared.user_id}"
-            answers = await asyncio.gather(*(proxy.send("GET", path) for _ in range(200)))
-    assert Counter(answer.status for answer in answers) == {200: 200}
+            responses = await asyncio.gather(*(proxy.send("GET", path) for _ in range(200)))
+    assert Counter(answer.status for answer in responses) == {200: 200}
     assert counts["token"] == 1
     assert counts["other"] == 200
 

@@ -8,7 +8,7 @@ import pytest
 
 from kcproxy import catalog
 from kcproxy.catalog import Catalog, parse
-from kcproxy.settings.fields import FIELDS
+from kcproxy.settings.schema import FIELDS
 from tests.catalog.conftest import DOCUMENT
 from tools.docs import __main__ as program
 from tools.docs import changes, cli, introduction, roles, settings

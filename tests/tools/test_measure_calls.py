@@ -6,8 +6,8 @@ import smtplib
 
 import pytest
 
+from devkit.mail_sink import mail_sink
 from tools.measure.http import Answer, Server, Unexpected, form_body, json_body, multipart_body
-from tools.measure.mail import mail_sink
 from tools.measure.run import why
 from tools.measure.spec import Spec
 from tools.measure.stage import Names, Realm, Scope, Version

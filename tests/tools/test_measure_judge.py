@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tools.measure.judge import FIELDS_NAMED, Judgement, Outcome, Seen, canonical, difference, judge, lacking, normalised
+from tools.measure.judge import FIELDS_NAMED, Diagnosis, Outcome, Seen, canonical, difference, judge, lacking, normalised
 
 UUIDS = ("7d9c1b5a-0c1e-4a55-9d58-0f4a2c1d2e3f", "00000000-1111-4222-8333-444444444444")
 
@@ -93,7 +93,7 @@ def test_an_attempt_is_measured_by_realm_admins(base: Seen, got: Seen, outcome: 
 def test_an_ignored_part_of_a_body_is_named() -> None:
     base = seen(201, None, {"users/groups": [200, ["g"]], "users": [200, {"id": 1}]})
     got = seen(201, None, {"users/groups": [200, []], "users": [200, {"id": 1}]})
-    assert judge(base, got) == Judgement(outcome=Outcome.REDUCED, status=201, missing="not all of the effect (users/groups: no items)")
+    assert judge(base, got) == Diagnosis(outcome=Outcome.REDUCED, status=201, missing="not all of the effect (users/groups: no items)")
 
 
 def test_outcomes_have_an_order() -> None:
@@ -111,7 +111,7 @@ def test_more_than_realm_admin_sees_is_no_less(base: Any, got: Any) -> None:
     assert difference(base, got) == ""
     assert difference(got, base) != ""
     judged = judge(Seen(status=200, body=base), Seen(status=200, body=got))
-    assert judged == Judgement(outcome=Outcome.FULL, status=200)
+    assert judged == Diagnosis(outcome=Outcome.FULL, status=200)
 
 
 MANY = {f"field{number}": number for number in range(FIELDS_NAMED + 1)}

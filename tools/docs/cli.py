@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import click
 
-from kcproxy.cli.exits import Exit
+from kcproxy.cli.exit_codes import Exit
 from kcproxy.cli.main import main
 from tools.docs.markdown import GENERATED, code, table
 

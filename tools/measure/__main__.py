@@ -16,17 +16,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from devkit.mail_sink import mail_sink
+from devkit.realserver.distribution import STORE
 from tools.measure import add
 from tools.measure.behind import Features
 from tools.measure.compare import compared
 from tools.measure.http import Server
 from tools.measure.kept import renewed
-from tools.measure.mail import mail_sink
 from tools.measure.measuring import DATA, measure, read_table, running, try_powers, write, write_documented
 from tools.measure.minimal import Check
 from tools.measure.run import Journal, Task, stage_on, tasks_of
 from tools.measure.stage import Names, Version
-from tools.realserver.distribution import STORE
 
 
 def run(given: argparse.Namespace) -> None:

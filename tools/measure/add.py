@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from devkit.realserver import RealServer
+from devkit.realserver.distribution import STORE, RealServerError
 from tools.measure import enumerate as enumeration
 from tools.measure import fingerprint
 from tools.measure.behind import Features
@@ -22,8 +24,6 @@ from tools.measure.powers.run import Journal as PowersJournal
 from tools.measure.powers.run import ways_of
 from tools.measure.run import Journal, Task, say, tasks_of
 from tools.measure.stage import Version
-from tools.realserver import RealServer
-from tools.realserver.distribution import STORE, RealServerError
 
 ROOT = Path(__file__).resolve().parents[2]
 CHANGELOG = ROOT / "CHANGELOG.md"

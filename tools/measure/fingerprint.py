@@ -14,8 +14,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from tools.realserver import RealServer
-from tools.realserver.distribution import version_numbers
+from devkit.realserver import RealServer
+from devkit.realserver.distribution import version_numbers
 
 _PROJECT = Path(__file__).resolve().parents[2]
 RECORDED = _PROJECT / "tests" / "catalog" / "recorded"
@@ -78,9 +78,9 @@ def _public_part(text: str) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name != "keys"}
 
 
-def facts_of(answers: Answers) -> Iterator[Fact]:
+def facts_of(responses: Answers) -> Iterator[Fact]:
     """Everything that can be said about a version's answers, as facts in the form of `discovery.json`."""
-    for name, answer in answers.items():
+    for name, answer in responses.items():
         yield {"document": name, "status": str(answer["status"])}
         if name != _DISCOVERY:  # the look-up is given its body alone
             for header, value in answer["headers"].items():
@@ -123,7 +123,7 @@ def _holding(recorded: Mapping[str, Answers], others: Mapping[str, Answers]) -> 
         for fact in facts_of(recorded[version]):
             found.setdefault(json.dumps(fact), set()).add(version)
     tails = {frozenset(ordered[at:]) for at in range(1, len(ordered))}
-    shown = [(_line(release), set(answers), {json.dumps(fact) for fact in facts_of(answers)}) for release, answers in others.items()]
+    shown = [(_line(release), set(responses), {json.dumps(fact) for fact in facts_of(responses)}) for release, responses in others.items()]
     lines = {_line(version): version for version in ordered}
 
     def is_of_the_line(fact: str, there: set[str]) -> bool:
@@ -152,7 +152,7 @@ def derive() -> dict[str, Any]:
     every = _read(RECORDED)
     newest = {_line(version): version for version in sorted(every, key=version_numbers)}
     recorded = {version: every[version] for version in newest.values()}
-    others = {version: answers for version, answers in every.items() if version not in recorded}
+    others = {version: responses for version, responses in every.items() if version not in recorded}
     versions = sorted(recorded, key=version_numbers)
     first: Fact = {"document": _DISCOVERY, "member": _EVERY_KEYCLOAK, "since": versions[0]}
     facts = [first, *distinguishing(recorded, _read(RECORDED / _OTHER) | others)]
@@ -174,10 +174,10 @@ def _read(folder: Path) -> dict[str, Answers]:
     return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
 
 
-def write_answers(path: Path, answers: Answers) -> None:
+def write_answers(path: Path, responses: Answers) -> None:
     """Keep what a version showed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(answers, indent=1) + "\n")
+    path.write_text(json.dumps(responses, indent=1) + "\n")
 
 
 def main(arguments: list[str]) -> int:

@@ -66,7 +66,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Diagnosis:
     """An outcome, the status, and for a reduced answer what is missing."""
 
     outcome: Outcome
@@ -103,21 +103,21 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=True)
 
 
-def judge(base: Seen, got: Seen) -> Judgement:
+def judge(base: Seen, got: Seen) -> Diagnosis:
     """How an attempt compares with realm-admin's on an equal state."""
     if not base.succeeded:
         same = got.status == base.status
-        return Judgement(outcome=Outcome.FULL if same or got.succeeded else Outcome.REFUSED, status=got.status)
+        return Diagnosis(outcome=Outcome.FULL if same or got.succeeded else Outcome.REFUSED, status=got.status)
     if not got.succeeded:
-        return Judgement(outcome=Outcome.REFUSED, status=got.status)
+        return Diagnosis(outcome=Outcome.REFUSED, status=got.status)
     missing = [part for part in (difference(base.body, got.body), _effect(base.after, got.after)) if part]
     if got.status != base.status and not missing:
         missing = [f"status {got.status} instead of {base.status}"]
     if not missing:
-        return Judgement(outcome=Outcome.FULL, status=got.status)
+        return Diagnosis(outcome=Outcome.FULL, status=got.status)
     only_the_body = not _effect(base.after, got.after) and got.status == base.status
     lacks = lacking(base.body, got.body) if only_the_body else None
-    return Judgement(outcome=Outcome.REDUCED, status=got.status, missing="; ".join(missing), lacks=tuple(sorted(lacks or ())))
+    return Diagnosis(outcome=Outcome.REDUCED, status=got.status, missing="; ".join(missing), lacks=tuple(sorted(lacks or ())))
 
 
 def lacking(base: Any, got: Any) -> frozenset[str] | None:

@@ -10,10 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from devkit.mail_sink import mail_sink
+from devkit.realserver import RealServer
+from devkit.realserver.distribution import STORE, version_numbers
 from tools.measure.documented import as_26_8, powers_of_26_8
 from tools.measure.http import Server
 from tools.measure.kept import merged
-from tools.measure.mail import mail_sink
 from tools.measure.powers import document as powers_document
 from tools.measure.powers.run import Journal as PowersJournal
 from tools.measure.powers.run import Matrix, ways_of
@@ -21,8 +23,6 @@ from tools.measure.powers.sinks import listening
 from tools.measure.run import Journal, Run, Task, say, stage_on
 from tools.measure.stage import Names, Version
 from tools.measure.writer import REVISION, document, rows
-from tools.realserver import RealServer
-from tools.realserver.distribution import STORE, version_numbers
 
 DATA = Path(__file__).resolve().parents[2] / "kcproxy" / "catalog" / "data"
 POWERS = DATA / "powers.json"

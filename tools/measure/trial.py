@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tools.measure.callers import Kind
-from tools.measure.judge import Judgement, Outcome, Seen, canonical, difference, judge
+from tools.measure.judge import Diagnosis, Outcome, Seen, canonical, difference, judge
 from tools.measure.sets import RoleSet, SetSearch, closure, in_order, reduced_to_tops
 from tools.measure.spec import Place
 from tools.measure.workbench import Workbench
@@ -28,16 +28,16 @@ class Bar:
     contains: Mapping[str, frozenset[str]]
     reference: tuple[RoleSet, Kind | None] = (frozenset({REALM_ADMIN}), None)
     """Whose answer the base is."""
-    judged: dict[RoleSet, Judgement] = field(default_factory=dict)
+    judged: dict[RoleSet, Diagnosis] = field(default_factory=dict)
 
-    async def of(self, roles: Iterable[str]) -> Judgement:
+    async def of(self, roles: Iterable[str]) -> Diagnosis:
         """What the caller with these roles gets."""
         tops = reduced_to_tops(roles, self.contains)
         if tops not in self.judged:
             self.judged[tops] = await self._sure(tops)
         return self.judged[tops]
 
-    async def _sure(self, roles: RoleSet) -> Judgement:
+    async def _sure(self, roles: RoleSet) -> Diagnosis:
         """A plain 403 and a full answer are believed at once; anything odd has to come twice."""
         first = await self._ask(roles)
         if first.outcome is Outcome.FULL or first.status == 403:
@@ -52,7 +52,7 @@ class Bar:
             raise Undetermined(f"answers to {'+'.join(sorted(roles)) or 'no role'} vary: {first}, {second}, {third}, {fourth}")
         return third
 
-    async def _between_equal_readings(self, roles: RoleSet) -> Judgement:
+    async def _between_equal_readings(self, roles: RoleSet) -> Diagnosis:
         """What it gets between two equal answers to realm-admin: nothing was made or taken away meanwhile."""
         async with self.bench.stage.read.realm.still:
             for _ in range(READINGS):
@@ -63,7 +63,7 @@ class Bar:
                     return judge(self.base, got)
         raise Undetermined("what is read does not stand still")
 
-    async def _ask(self, roles: RoleSet) -> Judgement:
+    async def _ask(self, roles: RoleSet) -> Diagnosis:
         return judge(self.base, await self.bench.attempt(roles, self.kind))
 
     async def admitted(self, roles: RoleSet) -> bool:

@@ -14,9 +14,9 @@ from kcproxy.cli.scenario.replay import Play
 from kcproxy.cli.scenario.request import Request
 from kcproxy.cli.scenario.stage import CLIENT_ID, REALM, stage
 from kcproxy.cli.scenario.steps import Audience, Check, ScenarioError, Step
-from kcproxy.keycloak.session import why
 from kcproxy.settings import AccountSettings, Secret
 from kcproxy.simulator import SimulatedKeycloak
+from kcproxy.upstream.session import why
 
 
 async def perform(request: Request, audience: Audience) -> None:
