@@ -13,8 +13,8 @@ from typing import Any, cast
 import httptools
 from aiohttp import web
 
+from kcproxy.http1.fields import RawHeaders
 from kcproxy.settings.model import UpstreamSettings
-from kcproxy.upstream.interface import RawHeaders
 from kcproxy.upstream.pool import PoolUpstream
 
 _BUFFER_BYTES = 2_000_000

@@ -25,7 +25,7 @@ class Lookup:
     realm: str | None = None
 
 
-class LookupClient:
+class Reader:
     """Reads targets by one version's operations."""
 
     def __init__(self, operations: Iterable[tuple[str, str]]) -> None:

@@ -19,7 +19,7 @@ from devkit.servers import Events
 from kcproxy.keycloak.inspector import LEAST_ROLES
 from kcproxy.process.wiring import dismantle, runtime_of
 from kcproxy.proxy.handler import RequestHandler
-from kcproxy.server.connection import ProxyServer
+from kcproxy.server.server import Server
 from kcproxy.settings import AccountSettings, ExplainSettings, InspectorSettings, Secret, Settings, UpstreamSettings
 from tests.live.conftest import Keycloak
 
@@ -204,7 +204,7 @@ class Lab:
         )
         events = Events()
         service = RequestHandler(runtime_of(settings, events), events)
-        server = ProxyServer(service.handle, settings.limits, on_bad_request=service.bad_request)
+        server = Server(service, settings.limits)
         listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
         try:
             yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -11,19 +12,18 @@ from kcproxy.catalog import default_version, load
 from kcproxy.errors import UpstreamError
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.model import Explanation, Target
-from kcproxy.observe.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, RequestRecord, Slowness
+from kcproxy.observe.events import RequestRecord
 from kcproxy.proxy.admission import Admission
 from kcproxy.proxy.denial_response import DenialEnricher, Explainer
-from kcproxy.proxy.fast_path import FastPath
 from kcproxy.proxy.handler import RequestHandler
 from kcproxy.proxy.runtime import Runtime
-from kcproxy.server.connection import ProxyServer
+from kcproxy.proxy.token_retry import TokenRetry
+from kcproxy.server.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, Slowness
 from kcproxy.server.listener import Capacity, Listener
+from kcproxy.server.server import Server
 from kcproxy.server.sockets import listening_socket
 from kcproxy.settings import AccountSettings, AddressSettings, LimitSettings, Secret, Settings, UpstreamSettings
-from kcproxy.upstream.interface import Upstream
-from kcproxy.upstream.pool import PoolUpstream
-from kcproxy.upstream.session import SessionUpstream
+from kcproxy.upstream.pool import PoolUpstream, side_upstream
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 FORBIDDEN = b'HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n{"error":"HTTP 403 Forbidden"}'
@@ -230,7 +230,7 @@ class Running:
 
     port: int
     service: RequestHandler
-    server: ProxyServer
+    server: Server
     events: Events
     runtime: Runtime
 
@@ -288,7 +288,7 @@ async def connected(pool: PoolUpstream) -> None:
 async def running_proxy(
     upstream_port: int,
     *,
-    kind: Callable[[UpstreamSettings], Upstream] = PoolUpstream,
+    kind: Callable[[UpstreamSettings], PoolUpstream] = PoolUpstream,
     accounts: tuple[AccountSettings, ...] = (),
     limits: LimitSettings | None = None,
     explainer: Explainer | None = None,
@@ -300,33 +300,34 @@ async def running_proxy(
     address = UpstreamSettings(scheme="http", host="localhost", port=upstream_port, **upstream_options)
     settings = Settings(upstream=address, accounts=accounts, limits=limits or LimitSettings())
     events = Events()
-    side = SessionUpstream(address)
+    side = side_upstream(address)
     denial_enricher = (
         DenialEnricher(explainer, max_body_bytes=65536, base_path=address.base_path, public_url=address.origin, accounts=accounts)
         if explainer
         else None
     )
+    tokens = TokenSource(address, side, events)
     runtime = Runtime(
         settings,
         catalog=load(default_version()),
         upstream=kind(address),
         side=side,
-        tokens=TokenSource(address, side, events),
-        observer=events,
+        tokens=tokens,
+        token_retry=TokenRetry(tokens, events, None, clock=time.monotonic),
         denial_enricher=denial_enricher,
         admission=admission,
     )
-    service = RequestHandler(runtime, events)
-    quick = FastPath(service) if (WAY.fast_path if fast_path is None else fast_path) else None
-    server = ProxyServer(service.handle, settings.limits, on_bad_request=service.bad_request, fast_path=quick)
+    fast = WAY.fast_path if fast_path is None else fast_path
+    service = RequestHandler(runtime, events, fast=fast)
+    server = Server(service, settings.limits)
     bound = listening_socket(AddressSettings(host="127.0.0.1", port=0), name="listen")
     capacity = Capacity(
         max_connections=settings.limits.max_connections, open_connections=lambda: server.open_connections, refusal=service.refuse
     )
     listener = Listener(bound, server, name=ListenerName.DATA, capacity=capacity, observer=events)
     listener.start()
-    if quick is not None and runtime.pool is not None:
-        await connected(runtime.pool)
+    if fast:
+        await connected(runtime.upstream)
     try:
         yield Running(bound.getsockname()[1], service, server, events, runtime)
     finally:

@@ -14,7 +14,7 @@ from typing import cast
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from kcproxy.observe.events import ConnectionRefusal, ListenerName, SocketObserver
+from kcproxy.server.events import ConnectionRefusal, ListenerName, SocketObserver
 
 MAX_CONNECTIONS = 128
 """Fifty browsers that follow the page, and room for probes, scrapes and people."""

@@ -5,8 +5,8 @@ import socket
 from aiohttp import web
 
 from kcproxy.admin.connections import KEEPALIVE_SECONDS, MAX_CONNECTIONS, AdminConnections
-from kcproxy.observe.events import ListenerName
 from kcproxy.observe.observer import LiveObserver
+from kcproxy.server.events import ListenerName
 from kcproxy.server.listener import Capacity, Listener
 from kcproxy.settings import Settings
 

@@ -18,6 +18,11 @@ def nearest(version: str) -> str:
     return _nearest(version, versions())
 
 
+def catalog_for(version: str | None) -> Catalog:
+    """The table of a version, of the nearest that has one, or of the newest where none is known."""
+    return load(nearest(version) if version else default_version())
+
+
 def power_of(role: str, version: str) -> RolePower:
     """What a role can be turned into on a version that has a table."""
     return load(version).power(role)
@@ -32,6 +37,7 @@ __all__ = [
     "Variant",
     "Way",
     "Yields",
+    "catalog_for",
     "default_version",
     "load",
     "nearest",

@@ -14,7 +14,7 @@ from kcproxy.keycloak.inspector import inspector_of
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.model import Answer, Caller, CallerKind, Explanation, Facts, RequestFacts, Requirement, RoleSet
 from kcproxy.settings import Settings
-from kcproxy.upstream.session import SessionUpstream
+from kcproxy.upstream.pool import side_upstream
 
 _FORBIDDEN = Answer(status=403, json={"error": "HTTP 403 Forbidden"})
 
@@ -70,7 +70,7 @@ class Examination:
 
 async def look(settings: Settings, patient: Patient) -> Facts | None:
     """The inspector's view; None where it sees nothing."""
-    upstream = SessionUpstream(settings.upstream, max_connections=8)
+    upstream = side_upstream(settings.upstream)
     tokens = TokenSource(settings.upstream, upstream, SilentObserver())
     inspector = inspector_of(settings, upstream, tokens, SilentObserver())
     # Nobody's request waits for this one, so slowness is no reason to see less.

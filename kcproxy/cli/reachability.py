@@ -17,7 +17,7 @@ from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.keycloak.version_detection import detect
 from kcproxy.settings import AccountSettings, Settings, UpstreamSettings
 from kcproxy.upstream.interface import Upstream
-from kcproxy.upstream.session import SessionUpstream
+from kcproxy.upstream.pool import side_upstream
 
 _MAX_RESPONSE_BYTES = 1 << 20
 _MAX_SECONDS = 20.0
@@ -41,7 +41,7 @@ class Finding:
 
 async def reachability(settings: Settings, catalog: Catalog) -> list[Finding]:
     """Every finding, in a fixed order: upstream and realms, then accounts, then their limits on operations."""
-    upstream = SessionUpstream(settings.upstream, max_connections=8)
+    upstream = side_upstream(settings.upstream)
     tokens = TokenSource(settings.upstream, upstream, SilentObserver())
     try:
         realms = await asyncio.gather(*(_bounded(realm, _realm(settings.upstream, upstream, realm)) for realm in realms_of(settings)))

@@ -1,7 +1,8 @@
 """The observer of a command that fetches tokens only to see whether it can: its findings say it all."""
 
 from kcproxy.model import Explanation, Target
-from kcproxy.observe.events import Direction, RequestRecord, Slowness
+from kcproxy.observe.events import RequestRecord
+from kcproxy.server.events import Direction, Slowness
 
 
 class SilentObserver:

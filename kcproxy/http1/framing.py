@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from kcproxy.errors import RequestRefused
-from kcproxy.upstream.interface import RawHeaders
-
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Methods that may be sent again after a connection broke without an answer: executing them twice changes nothing."""
+from kcproxy.http1.fields import RawHeaders
 
 LAST_CHUNK = b"0\r\n\r\n"
 _CONTENT_LENGTH = b"content-length"

@@ -6,7 +6,7 @@ One pass over the fields each way. Names are compared in lower case on copies.
 from dataclasses import dataclass
 
 from kcproxy.errors import RequestRefused
-from kcproxy.upstream.interface import RawHeaders
+from kcproxy.http1.fields import RawHeaders
 
 HOP_BY_HOP = frozenset(
     {
@@ -48,7 +48,7 @@ _PLAIN_CONNECTION = frozenset({b"keep-alive", b"close"})
 
 
 @dataclass(slots=True)
-class RequestHead:
+class RequestFields:
     """A request's fields, read once: those to send on, and the few that the proxy itself looks at (lower-case names, first value)."""
 
     fields: list[tuple[bytes, bytes]]
@@ -65,7 +65,7 @@ class RequestHead:
         return None if value is None else value.decode("utf-8", "replace")
 
 
-def read_request(raw: RawHeaders, upstream_host: bytes | None) -> RequestHead:
+def read_request(raw: RawHeaders, upstream_host: bytes | None) -> RequestFields:
     """What to send on. ``upstream_host`` takes the place of Host; None keeps the caller's.
 
     RequestRefused where the body's coding is one that cannot be carried on.
@@ -89,7 +89,7 @@ def read_request(raw: RawHeaders, upstream_host: bytes | None) -> RequestHead:
         raise RequestRefused("A transfer coding other than chunked is not supported.", status=501, reason="transfer-coding")
     if b"host" not in picked and upstream_host is not None:  # HTTP/1.0
         fields.insert(0, (b"Host", upstream_host))
-    return RequestHead(fields, picked)
+    return RequestFields(fields, picked)
 
 
 def _pick(picked: dict[bytes, bytes], name: bytes, value: bytes) -> None:

@@ -4,7 +4,7 @@ Keycloak's answers to one kind of question differ in their bodies; their heads c
 that the ordinary parser took as a whole: sized (or without a body by its status), nothing behind it, the connection kept.
 """
 
-from kcproxy.upstream.interface import RawHeaders
+from kcproxy.http1.fields import RawHeaders
 
 MAX_HEADS = 512
 MAX_HEAD_BYTES = 4096

@@ -5,10 +5,12 @@ before llhttp thinks so leaves the inner parser behind, and the next one gets a 
 not pass through llhttp at all: it is counted, and handed on without a copy.
 """
 
+from typing import Protocol
+
 import httptools
 
+from kcproxy.http1.fields import RawHeaders
 from kcproxy.http1.framing import BodyEnd, FramingError, ResponseFraming, response_framing
-from kcproxy.upstream.response import PooledResponse
 
 MAX_HEAD_BYTES = 262_144
 """An answer's head with the interim answers before it, and anything between two pieces of a body, is no longer than this."""
@@ -16,6 +18,18 @@ MAX_HEAD_BYTES = 262_144
 _UNFRAMED = ResponseFraming(BodyEnd.CLOSE, 0, keep_alive=False)
 _END_OF_HEAD = b"\r\n\r\n"
 _NOT_HTTP = "it is not HTTP; are scheme and port of upstream.url Keycloak's?"
+
+
+class ResponseReceiver(Protocol):
+    """What is filled with a response."""
+
+    def begin(self, status: int, reason: bytes, headers: RawHeaders, length: int | None) -> None:
+        """The head is complete; ``length`` of the body in bytes, if the head says it."""
+        ...
+
+    def push(self, chunk: bytes) -> None:
+        """A piece of the body has arrived."""
+        ...
 
 
 class ResponseParser:
@@ -43,7 +57,7 @@ class ResponseParser:
         self._http = httptools.HttpResponseParser(self)
         self._message_done = True
 
-    def begin(self, method: str, answer: PooledResponse) -> None:
+    def begin(self, method: str, answer: ResponseReceiver) -> None:
         """The next bytes belong to the answer to a request with this method."""
         if not self._message_done:
             self._http = httptools.HttpResponseParser(self)

@@ -4,10 +4,10 @@ Every method is quick, never blocks and never raises; the data plane calls them 
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 from kcproxy.model import Caller, Explanation, Target
+from kcproxy.server.events import Direction, Slowness
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,61 +35,6 @@ class RequestRecord:
     denial_id: str | None = None
     peer: str | None = None
     caller: Caller | None = None  # where his claims were read; never logged whole
-
-
-class Direction(StrEnum):
-    """What a slow caller was sending or taking."""
-
-    REQUEST = "request"
-    RESPONSE = "response"
-
-
-class Slowness(StrEnum):
-    """Why a transfer was ended: nothing moved for too long, too little did, or others waited for what it held."""
-
-    PAUSE = "pause"
-    RATE = "rate"
-    QUEUE = "queue"
-
-
-class ListenerName(StrEnum):
-    """The port, by the setting that opens it."""
-
-    DATA = "listen"
-    ADMIN = "admin_listen"
-
-
-class ConnectionRefusal(StrEnum):
-    """Why a connection was closed before it had a request: no room; it made room for another; no handshake, or no request, in time."""
-
-    LIMIT = "limit"
-    DISPLACED = "displaced"
-    HANDSHAKE = "handshake"
-    SLOW = "slow"
-
-
-class AcceptFailure(StrEnum):
-    """Why a connection could not be accepted."""
-
-    DESCRIPTORS = "descriptors"
-    MEMORY = "memory"
-    OTHER = "other"
-
-
-class SocketObserver(Protocol):
-    """The listener to events of listening sockets."""
-
-    def connection_refused(self, listener: ListenerName, reason: ConnectionRefusal) -> None:
-        """A connection was closed without a request."""
-        ...
-
-    def accept_failed(self, listener: ListenerName, reason: AcceptFailure, error: str) -> None:
-        """The system gave no connection; ``error`` is its own words. Called at every attempt."""
-        ...
-
-    def accept_recovered(self, listener: ListenerName) -> None:
-        """The first connection after a failure."""
-        ...
 
 
 class Observer(Protocol):

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable
 from kcproxy.catalog import Catalog
 from kcproxy.model import Caller, Explanation, RoleSet, Target
 from kcproxy.observe.denial_store import DenialStore
-from kcproxy.observe.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, RequestRecord, Slowness
+from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.label_limits import operation_label
 from kcproxy.observe.log import Log
 from kcproxy.observe.metrics import DenialKey, Metrics
 from kcproxy.observe.tracing import Spans
+from kcproxy.server.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, Slowness
 
 MAX_STANDING = 1000
 MAX_KINDS_STANDING = 20

@@ -17,24 +17,23 @@ from pathlib import Path
 from typing import Any, cast
 
 from kcproxy.admin.connections import MAX_CONNECTIONS
-from kcproxy.catalog import Catalog
+from kcproxy.catalog import Catalog, catalog_for
 from kcproxy.errors import KcproxyError, SettingsError
-from kcproxy.keycloak.version_detection import keep_version, settle_now
-from kcproxy.observe.events import ListenerName
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.setup import live_observer
 from kcproxy.process.descriptors import DescriptorPlan, raise_limit
 from kcproxy.process.file_watcher import WatchedFiles
 from kcproxy.process.handover import hand_over, keeps_version
 from kcproxy.process.status import AdminPort, StatusChannel, SupervisorLink
-from kcproxy.process.wiring import catalog_for, dismantle, runtime_of
+from kcproxy.process.version_watch import keep_version, settle_now
+from kcproxy.process.wiring import dismantle, runtime_of
 from kcproxy.process.workers import Supervisor, fork_workers
-from kcproxy.proxy.fast_path import FastPath
 from kcproxy.proxy.handler import RequestHandler
 from kcproxy.proxy.runtime import Runtime
-from kcproxy.server.connection import ProxyServer
+from kcproxy.server.events import ListenerName
 from kcproxy.server.inbound_tls import InboundTls, read_tls
 from kcproxy.server.listener import Capacity, Handshakes, Listener
+from kcproxy.server.server import Server
 from kcproxy.server.sockets import listening_socket
 from kcproxy.settings import Settings
 
@@ -151,8 +150,7 @@ class Process:
     async def _serve(self, observer: LiveObserver, catalog: Catalog, main: socket.socket, front: StatusChannel) -> None:
         self.observer = observer
         self.service = RequestHandler(runtime_of(self.settings, observer, catalog), observer)
-        fast_path = FastPath(self.service)
-        server = ProxyServer(self.service.handle, self.settings.limits, on_bad_request=self.service.bad_request, fast_path=fast_path)
+        server = Server(self.service, self.settings.limits)
         await front.open(self.settings, observer)
         listener = self.listener = self._data_listener(server, main)
         listener.start()
@@ -173,7 +171,7 @@ class Process:
             await self._tidy()
             await front.close()
 
-    def _data_listener(self, server: ProxyServer, main: socket.socket) -> Listener:
+    def _data_listener(self, server: Server, main: socket.socket) -> Listener:
         limits, state = self.settings.limits, read_tls(self.settings.inbound)
         capacity = Capacity(
             max_connections=self._descriptors.max_connections, open_connections=lambda: server.open_connections, refusal=self.service.refuse
@@ -261,7 +259,7 @@ class Process:
         hand_over(before, runtime)
         return runtime
 
-    async def _drain(self, listener: Listener, server: ProxyServer) -> None:
+    async def _drain(self, listener: Listener, server: Server) -> None:
         """Finish what is under way, within the settings' time; what is left then is cut off."""
         self.service.draining = True
         self.observer.log.info("draining", in_flight=self.service.in_flight)

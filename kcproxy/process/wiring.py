@@ -1,9 +1,9 @@
 """Settings to a data plane: the upstream that carries requests, a small one beside it for tokens, the accounts' tokens."""
 
 import asyncio
+import time
 
-from kcproxy import catalog as catalogs
-from kcproxy.catalog import Catalog
+from kcproxy.catalog import Catalog, catalog_for
 from kcproxy.keycloak.inspector import inspector_of
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.observe.events import Observer
@@ -12,23 +12,15 @@ from kcproxy.proxy.denial_response import DenialEnricher
 from kcproxy.proxy.explainer import LiveExplainer
 from kcproxy.proxy.reduced_response import ReducedResponses
 from kcproxy.proxy.runtime import Runtime
-from kcproxy.settings import Carrier, Settings
-from kcproxy.upstream.interface import Upstream
-from kcproxy.upstream.pool import PoolUpstream
-from kcproxy.upstream.session import SessionUpstream
-
-_TOKEN_CONNECTIONS = 8
-
-
-def catalog_for(version: str | None) -> Catalog:
-    """The table of a version, of the nearest that has one, or of the newest where none is known."""
-    return catalogs.load(catalogs.nearest(version) if version else catalogs.default_version())
+from kcproxy.proxy.token_retry import TokenRetry
+from kcproxy.settings import Settings
+from kcproxy.upstream.pool import PoolUpstream, side_upstream
 
 
 def runtime_of(settings: Settings, observer: Observer, catalog: Catalog | None = None) -> Runtime:
     """A plane on a running event loop; ``dismantle`` closes it."""
     admission = admission_of(settings, observer.looked_up)
-    side = SessionUpstream(settings.upstream, max_connections=_TOKEN_CONNECTIONS)
+    side = side_upstream(settings.upstream)
     tokens = TokenSource(settings.upstream, side, observer, injected=settings.accounts)
     inspector = inspector_of(settings, side, tokens, observer)
     explainer = LiveExplainer(
@@ -39,22 +31,23 @@ def runtime_of(settings: Settings, observer: Observer, catalog: Catalog | None =
         lookups=inspector,
         budget_seconds=inspector.budget_seconds,
     )
+    reduced_responses = ReducedResponses(
+        observer,
+        catalog=lambda: runtime.catalog,
+        caller=explainer.caller,
+        base_path=settings.upstream.base_path,
+        public_url=settings.upstream.origin,
+    )
     runtime = Runtime(
         settings,
         catalog=catalog or catalog_for(settings.explain.keycloak_version),
-        upstream=_carrier(settings),
+        upstream=PoolUpstream(settings.upstream, max_queue_seconds=settings.limits.max_queue_seconds),
         side=side,
         tokens=tokens,
-        observer=observer,
+        token_retry=TokenRetry(tokens, observer, reduced_responses, clock=time.monotonic),
         inspector=inspector,
         admission=admission,
-        reduced_responses=ReducedResponses(
-            observer,
-            catalog=lambda: runtime.catalog,
-            caller=explainer.caller,
-            base_path=settings.upstream.base_path,
-            public_url=settings.upstream.origin,
-        ),
+        reduced_responses=reduced_responses,
         denial_enricher=DenialEnricher(
             explainer,
             max_body_bytes=settings.limits.explain_body_bytes,
@@ -64,12 +57,6 @@ def runtime_of(settings: Settings, observer: Observer, catalog: Catalog | None =
         ),
     )
     return runtime
-
-
-def _carrier(settings: Settings) -> Upstream:
-    if settings.upstream.carrier is Carrier.SESSION:
-        return SessionUpstream(settings.upstream)
-    return PoolUpstream(settings.upstream, max_queue_seconds=settings.limits.max_queue_seconds)
 
 
 async def dismantle(runtime: Runtime, *, patience_seconds: float) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from kcproxy.errors import RequestRefused
-from kcproxy.http1.headers import RequestHead
+from kcproxy.http1.headers import RequestFields
 from kcproxy.keycloak.jwt_verifier import JwtVerifier, Tell, TokenUnacceptable, nobody
 from kcproxy.model import Target
 from kcproxy.network import names_one_of, own_names
@@ -39,7 +39,7 @@ class Admission:
         """Whether callers show who they are: by a key or by a token."""
         return self.keys is not None or self.jwt_verifier is not None
 
-    async def check(self, target: Target, head: RequestHead) -> str | None:
+    async def check(self, target: Target, head: RequestFields) -> str | None:
         """Who the caller is, as far as he had to show it. RequestRefused where he may not have a token injected."""
         shown = self._shown(head)
         if shown is None:
@@ -48,12 +48,12 @@ class Admission:
             return await _verified(self.jwt_verifier, shown)
         return _known(self.keys, shown, target)
 
-    def check_at_once(self, target: Target, head: RequestHead) -> str | None:
+    def check_at_once(self, target: Target, head: RequestFields) -> str | None:
         """The same where no token has to be verified: ``issuers`` is None."""
         shown = self._shown(head)
         return None if shown is None else _known(self.keys, shown, target)
 
-    def _shown(self, head: RequestHead) -> bytes | None:
+    def _shown(self, head: RequestFields) -> bytes | None:
         """The key that is asked for; None where none is."""
         if self.own_names is not None:
             _check_host(head.text(b"host") or "", self.own_names)
@@ -96,7 +96,7 @@ def _check_host(host: str, own_names: frozenset[str]) -> None:
 _is_own = lru_cache(maxsize=64)(names_one_of)
 
 
-def _shown(head: RequestHead) -> bytes | None:
+def _shown(head: RequestFields) -> bytes | None:
     key = head.picked.get(KEY_FIELD)
     if key is not None:
         return key[len(_BEARER) :].strip() if key[: len(_BEARER)].lower() == _BEARER else key

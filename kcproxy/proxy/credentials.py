@@ -7,11 +7,11 @@ and never to what a web page in somebody's browser sends (a browser names the pa
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from kcproxy.http1.headers import RequestHead
+from kcproxy.http1.headers import RequestFields
+from kcproxy.http1.methods import API_METHODS
 from kcproxy.model import Target, TargetKind, Withheld
 from kcproxy.settings import AccountSettings
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})  # TRACE would send the token back
 _API = frozenset({TargetKind.ADMIN, TargetKind.ADMIN_UNKNOWN})
 _SERVER_WIDE_REALM = "master"
 
@@ -27,18 +27,20 @@ class Accounts:
             for realm in account.realms:
                 self._by_realm.setdefault(realm, account)
 
-    def account_for(self, target: Target, head: RequestHead) -> AccountSettings | None:
+    def account_for(self, target: Target, head: RequestFields, raw_target: str = "") -> AccountSettings | None:
         """The account whose token to add; None where the request goes through as it is."""
+        if brings_credentials_in_query(raw_target.partition("?")[2]):
+            return None
         if not self._by_realm or target.kind not in _API or target.ambiguous is not None:
             return None
         picked = head.picked
-        if b"authorization" in picked or target.method not in _METHODS or _from_a_page(picked):
+        if b"authorization" in picked or target.method not in API_METHODS or _from_a_page(picked):
             return None
         realm = target.realm or _SERVER_WIDE_REALM
         account = self._by_realm.get(realm) or self._by_realm.get("*")
         return account if account is not None and self._within_limits(account, target) else None
 
-    def withheld(self, target: Target, head: RequestHead) -> Withheld | None:
+    def withheld(self, target: Target, head: RequestFields) -> Withheld | None:
         """Why ``account_for`` gave none for a request without credentials, in words for its explanation; None where there are no accounts."""
         if not self._by_realm or target.kind not in _API or b"authorization" in head.picked:
             return None
@@ -47,7 +49,7 @@ class Accounts:
             return Withheld.NO_ACCOUNT
         if target.ambiguous is not None:
             return Withheld.AMBIGUOUS
-        if target.method not in _METHODS:
+        if target.method not in API_METHODS:
             return Withheld.METHOD
         if _from_a_page(head.picked):
             return Withheld.BROWSER

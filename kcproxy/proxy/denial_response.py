@@ -4,7 +4,6 @@ A bug in an explanation never breaks an answer: the original goes on, and the fa
 """
 
 import logging
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any, Protocol
 
 from kcproxy.explain.json_template import compact
 from kcproxy.http1.headers import ResponseFields
-from kcproxy.model import Answer, Explanation, RequestFacts, Target, TargetKind
+from kcproxy.model import Answer, Explanation, RequestFacts
 from kcproxy.proxy.credentials import Accounts
 from kcproxy.proxy.evidence import decoded, request_facts, response_facts
 from kcproxy.proxy.exchange import Exchange
@@ -21,32 +20,10 @@ from kcproxy.upstream.interface import UpstreamResponse
 
 log = logging.getLogger("kcproxy.proxy")
 
-REFUSED = frozenset({401, 403})
-_OTHER_EXPLAINED = frozenset({400, 404, 405, 431, 500, 501})
-"""Refusals in other words, of which only some can be explained, and those by headers alone."""
-_EXPLAINED_KINDS = frozenset({TargetKind.ADMIN, TargetKind.ADMIN_UNKNOWN, TargetKind.TOKEN})
 _PROBLEM = "application/problem+json"
 _REPLACED = frozenset(
     {b"content-type", b"content-length", b"content-encoding", b"content-md5", b"digest", b"content-digest", b"repr-digest"}
 )
-
-
-_MEANT_FOR_THE_API = re.compile(
-    r"//|/+(?:auth|admin)/|/realms/[^/]+/protocol/openid-connect/token|/(?:realms/)?[^/]+/(?:users|clients|groups|roles)(?:/|$)"
-)
-"""How paths begin that were meant for the Admin REST API and missed it: /auth before it, /admin twice or not at all, a doubled slash."""
-
-
-def may_be_explained(status: int, kind: TargetKind, raw_path: str = "") -> bool:
-    """Whether an answer is looked at. A 2xx or a redirect never is; of the rest of Keycloak only refusals, and misses of the admin API."""
-    if status in REFUSED:
-        return True
-    return status in _OTHER_EXPLAINED and (kind in _EXPLAINED_KINDS or _MEANT_FOR_THE_API.match(raw_path) is not None)
-
-
-def needs_explaining(status: int, target: Target, *, explained: bool) -> bool:
-    """Whether an answer may not pass before somebody has thought about it. ``explained``: whether refusals are explained at all."""
-    return status >= 400 and (status in REFUSED or (explained and may_be_explained(status, target.kind, target.raw_path)))
 
 
 class Explainer(Protocol):

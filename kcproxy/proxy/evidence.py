@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from kcproxy.http1.fields import RawHeaders
 from kcproxy.model import Answer, RequestFacts, TargetKind, Withheld
 from kcproxy.proxy.credentials import brings_credentials_in_query
 from kcproxy.proxy.exchange import Exchange
-from kcproxy.upstream.interface import RawHeaders
 
 _TELLING = frozenset({"accept", "host", "origin", "content-type", "user-agent", "dpop", "accept-language"})
 _TELLING_PREFIXES = ("x-forwarded-", "forwarded")

@@ -1,29 +1,30 @@
-"""One request on its way through: what has become of it so far, and the record that remains of it."""
+"""One request/response exchange: what is known of it so far, and the record that remains of it."""
 
 import re
 
-from kcproxy.http1.headers import RequestHead
+from kcproxy.http1.headers import RequestFields
+from kcproxy.http1.methods import SAFE_METHODS
 from kcproxy.keycloak.token_cache import CachedToken
 from kcproxy.model import Caller, Explanation, Target
 from kcproxy.observe.events import RequestRecord
-from kcproxy.server.request_body import Body
+from kcproxy.server.request_body import RequestBody
 from kcproxy.settings import AccountSettings
 from kcproxy.upstream.response import PooledResponse
 
 CLIENT_CLOSED_REQUEST = 499
-"""The status in records of requests whose caller left before the answer (as nginx writes it)."""
+"""The status in records of requests whose client left before the response (as nginx writes it)."""
 
 
 class Exchange:
     """Mutable, one a request, never shared. What nearly no request has is a default of the class, for there are many requests."""
 
     arrived_at = 0.0  # by the clock of the tokens
-    admitted: str | None = None  # who the caller is, where he had to show it
+    admitted: str | None = None  # who the caller is, where it had to be shown
     account: AccountSettings | None = None
     held: CachedToken | None = None
     token: str | None = None
-    body: Body | None = None
-    begun: PooledResponse | None = None  # the answer to what has been sent already, until somebody waits for it
+    body: RequestBody | None = None
+    begun: PooledResponse | None = None  # the response to what has been sent already, until somebody waits for it
     explanation: Explanation | None = None
     caller: Caller | None = None
     error_kind: str | None = None
@@ -34,10 +35,10 @@ class Exchange:
     received_bytes = 0
     sent_bytes = 0
     upstream_seconds = 0.0
-    waited_seconds = 0.0  # for the caller's body
+    waited_seconds = 0.0  # for the client's body
     explaining_seconds = 0.0  # our own time, look-ups included, in the midst of the upstream's
 
-    def __init__(self, *, target: Target, raw_target: str, head: RequestHead, started_at: float, peer: str | None) -> None:
+    def __init__(self, *, target: Target, raw_target: str, head: RequestFields, started_at: float, peer: str | None) -> None:
         """A request whose head has been read."""
         self.target = target
         self.raw_target = raw_target
@@ -50,6 +51,11 @@ class Exchange:
         """The operation's closed name, or a closed word where there is none."""
         operation = self.target.operation
         return operation.key if operation is not None else self.target.kind.value
+
+    @property
+    def is_read(self) -> bool:
+        """Whether leaving it unfinished harms nobody."""
+        return self.target.method in SAFE_METHODS
 
     def record(self, now: float) -> RequestRecord:
         """What remains of it."""

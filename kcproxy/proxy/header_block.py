@@ -1,39 +1,39 @@
 """The header block of a request as the parser has read it, and what follows from it: the same bytes mean the same again.
 
-Callers send the same fields with each request of a connection. The block is looked at once, by aiohttp's parser and by ``read_request``; for the
-next request with this block only its first line is new.
+Clients send the same fields with each request of a connection. The block is read once, by the parser and by ``read_request``; for the next
+request with this block only the request line is new.
 """
 
 import re
 
-from aiohttp.http import HttpVersion11, RawRequestMessage
-
 from kcproxy.catalog.targets import PLAIN_OCTETS
 from kcproxy.errors import RequestRefused
 from kcproxy.http1.framing import request_framing
-from kcproxy.http1.headers import RequestHead
+from kcproxy.http1.headers import RequestFields
+from kcproxy.http1.request_parser import RequestHead
 from kcproxy.model import Target, TargetKind
 from kcproxy.proxy.runtime import Runtime
 from kcproxy.server.request_body import BUFFER_BYTES
 from kcproxy.settings import AccountSettings
 
-FIRST_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE) (/(?!/)[%b]*) HTTP/1\.1\r\n" % re.escape(PLAIN_OCTETS))
-"""First lines that can be read in one way only. Others are for the parser."""
+REQUEST_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE) (/(?!/)[%b]*) HTTP/1\.1\r\n" % re.escape(PLAIN_OCTETS))
+"""Request lines that can be read in one way only. Others are for the parser."""
 
 _MAX_ROUTES = 64
 _ROUTES_BYTES = 16_384
 _BLOCK_BYTES = 1_024
 _FIELD_BYTES = 256
 _ANY = Target(kind=TargetKind.OTHER, method="", raw_path="")
-_NOTHING = RequestHead([], {})
+_NOTHING = RequestFields([], {})
 _NOT_PLAIN = frozenset({b"expect", b"transfer-encoding", b"upgrade"})
 
 
 class HeaderBlock:
-    """One header block, by one plane's settings. ``own`` are the fields as they go on with the caller's own credentials, or none; ``bare`` as
-    they go on before an account's Authorization, the last line of a head. ``admits``: whether a caller with these fields may have a token
-    injected; None where that depends on what the request is for. ``cost_bytes``: about what it takes in memory. ``plane`` is None once it is
-    dropped.
+    """One header block, by one generation of settings.
+
+    ``own`` are the fields as they are sent with the caller's own credentials, or none; ``bare`` as they are sent before an account's
+    Authorization, the last line of a head. ``admits``: whether a caller with these fields may have a token injected; None where that depends
+    on the request line. ``cost_bytes``: about what it takes in memory. ``runtime`` is None once it is dropped.
     """
 
     __slots__ = (
@@ -50,7 +50,7 @@ class HeaderBlock:
         "wire",
     )
 
-    def __init__(self, wire: bytes, head: RequestHead, runtime: Runtime, body_bytes: int) -> None:
+    def __init__(self, wire: bytes, head: RequestFields, runtime: Runtime, body_bytes: int) -> None:
         """``wire``: from the first field to the empty line."""
         self.wire = wire
         self.head = head
@@ -65,41 +65,42 @@ class HeaderBlock:
         self.bare = b""
         self._accounts: dict[tuple[str, str, str | None], AccountSettings | None] = {}
 
-    def own_made(self) -> bytes:
+    def make_own(self) -> bytes:
         """``own``, which is empty until it is needed."""
         self.own = _lines(self.head.fields) + b"\r\n"
         return self.own
 
-    def bare_made(self, runtime: Runtime) -> bytes:
-        """``bare``, which is empty until it is needed. ``plane`` is the block's."""
-        self.bare = _lines(runtime.addressed(self.head.fields))
+    def make_bare(self, runtime: Runtime) -> bytes:
+        """``bare``, which is empty until it is needed. ``runtime`` is the block's."""
+        self.bare = _lines(runtime.forwarding.addressed(self.head.fields))
         return self.bare
 
     def drop(self) -> None:
-        """Keep nothing: no request has this block any more."""
+        """Free the memory: no request has this block any more."""
         self.runtime = None
         self.wire = self.own = self.bare = b""
         self.head = _NOTHING
         self._accounts = {}
 
     def account(self, runtime: Runtime, target: Target, raw_target: str) -> AccountSettings | None:
-        """The account whose token goes with a request of this block: the same for one operation on one realm. ``plane`` is its own."""
+        """The account whose token goes with a request of this block: the same for one operation on one realm. ``runtime`` is the block's."""
         operation = target.operation
+        accounts = runtime.accounts
         if operation is None or target.ambiguous is not None or "access_token=" in raw_target:
-            return runtime.account(target, self.head, raw_target)
+            return accounts.account_for(target, self.head, raw_target)
         key = (target.method, operation.key, target.realm)
         if key not in self._accounts:
             if len(self._accounts) >= _MAX_ROUTES:
                 self._accounts.clear()
-            self._accounts[key] = runtime.account(target, self.head, raw_target)
+            self._accounts[key] = accounts.account_for(target, self.head, raw_target)
         return self._accounts[key]
 
 
-def _admits(runtime: Runtime, head: RequestHead) -> bool | None:
-    """Whether a caller with these fields may have a token injected, whatever he asks for; None where it depends on that."""
+def _admits(runtime: Runtime, head: RequestFields) -> bool | None:
+    """Whether a caller with these fields may have a token injected, for any request; None where it depends on the request."""
     admission = runtime.admission
     if admission.jwt_verifier is not None:
-        return False  # his token is to be verified, which takes time
+        return False  # the caller's token has to be verified, which takes time
     if admission.keys is not None:
         return None
     try:
@@ -109,27 +110,26 @@ def _admits(runtime: Runtime, head: RequestHead) -> bool | None:
     return True
 
 
-def fields_of(wire: bytes, max_header_bytes: int) -> bytes | None:
-    """The header block of a request, from the first field to the empty line; None where the first line is not plain. ``wire``: its bytes."""
-    line = FIRST_LINE.match(wire)
+def block_bytes_of(request: RequestHead) -> bytes | None:
+    """The header block of a whole request, from the first field to the empty line; None if the request line is not plain."""
+    wire = request.wire
+    line = REQUEST_LINE.match(wire)
     end = wire.find(b"\r\n\r\n") + 4
-    if line is None or end < line.end() or end > max_header_bytes:
-        return None
-    return wire[line.end() : end]
+    return None if line is None or end < line.end() else wire[line.end() : end]
 
 
-def header_block_of(fields: bytes, message: RawRequestMessage, runtime: Runtime) -> HeaderBlock | None:
-    """The block of a parsed request; None where it is one of those that need more than sending on. ``fields``: see ``fields_of``."""
-    if message.should_close or message.upgrade or message.chunked or message.version != HttpVersion11:
+def header_block_of(block_bytes: bytes, request: RequestHead, runtime: Runtime) -> HeaderBlock | None:
+    """The block of a whole request; None where it is one of those that need more than sending on. ``block_bytes``: see ``block_bytes_of``."""
+    if not request.keep_alive or request.version != (1, 1):
         return None
     try:
-        head = runtime.read(message.raw_headers)
+        head = runtime.forwarding.request_fields(request.fields)
         body_bytes = request_framing(head.fields).length or 0
     except RequestRefused:
         return None  # to be refused where all requests are
     if body_bytes > BUFFER_BYTES or not _NOT_PLAIN.isdisjoint(head.picked):
         return None
-    return HeaderBlock(fields, head, runtime, body_bytes)
+    return HeaderBlock(block_bytes, head, runtime, body_bytes)
 
 
 def _lines(fields: list[tuple[bytes, bytes]]) -> bytes:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from kcproxy.catalog import Catalog
 from kcproxy.explain.notice import is_by_token, notice
 from kcproxy.http1.headers import ResponseFields
+from kcproxy.http1.methods import READ_METHODS
 from kcproxy.model import Caller, Target
 from kcproxy.observe.events import Observer
 from kcproxy.proxy.denial_response import authorization
@@ -22,9 +23,6 @@ from kcproxy.proxy.exchange import Exchange
 log = logging.getLogger("kcproxy.proxy")
 
 ReadCaller = Callable[..., Caller]
-
-READS = frozenset({"GET", "HEAD"})
-"""Methods of requests that may be repeated although they were executed (RFC 9110, section 9.2.1)."""
 
 
 class ReducedResponses:
@@ -51,7 +49,7 @@ class ReducedResponses:
         Never where Keycloak reads grants at the call: there another token shows no more.
         """
         operation = exchange.target.operation
-        if exchange.held is None or status >= 300 or operation is None or exchange.target.method not in READS:
+        if exchange.held is None or status >= 300 or operation is None or exchange.target.method not in READ_METHODS:
             return False
         if operation.key not in self._thinnable():
             return False

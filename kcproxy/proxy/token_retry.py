@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.observe.events import Observer
-from kcproxy.proxy.denial_response import REFUSED
+from kcproxy.proxy.decisions import REFUSED
 from kcproxy.proxy.exchange import Exchange
 from kcproxy.proxy.reduced_response import ReducedResponses
 from kcproxy.proxy.retry_budget import FOR_THINNER_PER_SECOND, RetryBudget
@@ -21,7 +21,8 @@ log = logging.getLogger("kcproxy.proxy")
 
 _PATIENCE_SECONDS = 1.0
 
-Send = Callable[[Exchange], Awaitable[UpstreamResponse]]
+Send = Callable[[], Awaitable[UpstreamResponse]]
+"""Sends the exchange again, with the token that it has now."""
 
 
 class TokenRetry:
@@ -106,7 +107,7 @@ class TokenRetry:
         exchange.token = token
         exchange.replaced = True
         self._observer.token_replaced(_kind(exchange)[0])
-        return await send(exchange)
+        return await send()
 
 
 def _kind(exchange: Exchange) -> tuple[str, str]:

@@ -15,42 +15,42 @@ class UnverifiedCallers:
 
     def __init__(self, settings: Settings) -> None:
         """With the bounds of these settings."""
-        self._gate = ConcurrencyLimit(
+        self._limit = ConcurrencyLimit(
             _limit(settings), settings.limits.max_queue_seconds, what="requests of unverified callers", setting=_SETTING
         )
 
     @property
     def active(self) -> int:
         """How many there are."""
-        return self._gate.active
+        return self._limit.active
 
     @property
     def waiting(self) -> int:
         """How many wait for their turn."""
-        return self._gate.waiting
+        return self._limit.waiting
 
     def resize(self, settings: Settings) -> None:
         """Bounds for those that come from now on."""
-        self._gate.resize(_limit(settings), settings.limits.max_queue_seconds)
+        self._limit.resize(_limit(settings), settings.limits.max_queue_seconds)
 
-    def enter_at_once(self, runtime: Runtime, exchange: Exchange) -> bool:
+    def try_acquire(self, runtime: Runtime, exchange: Exchange) -> bool:
         """Count the request if it is one of them; False where it would have to wait."""
         if not runtime.admission.verifies or exchange.admitted is not None:
             return True
-        exchange.is_counted_as_unverified = self._gate.enter_at_once()
+        exchange.is_counted_as_unverified = self._limit.try_acquire()
         return exchange.is_counted_as_unverified
 
-    async def enter(self, runtime: Runtime, exchange: Exchange) -> None:
+    async def acquire(self, runtime: Runtime, exchange: Exchange) -> None:
         """The same, in turn. UpstreamBusy where none becomes free in time."""
         if runtime.admission.verifies and exchange.admitted is None:
-            await self._gate.enter()
+            await self._limit.acquire()
             exchange.is_counted_as_unverified = True
 
-    def leave(self, exchange: Exchange) -> None:
+    def release(self, exchange: Exchange) -> None:
         """The request has ended."""
         if exchange.is_counted_as_unverified:
             exchange.is_counted_as_unverified = False
-            self._gate.leave()
+            self._limit.release()
 
 
 _SETTING = "three quarters of limits.max_concurrent_requests or upstream.max_connections"

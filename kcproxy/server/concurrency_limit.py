@@ -42,16 +42,16 @@ class ConcurrencyLimit:
         self._max_active = max_active
         self._max_wait_seconds = max_wait_seconds
 
-    def enter_at_once(self) -> bool:
+    def try_acquire(self) -> bool:
         """Take a place where one is free and nobody waits for it; whether there was one."""
         if self.active < self._max_active and not self._waiting:
             self.active += 1
             return True
         return False
 
-    async def enter(self) -> None:
+    async def acquire(self) -> None:
         """Take a place, in turn. UpstreamBusy where none comes free in time."""
-        if self.enter_at_once():
+        if self.try_acquire():
             return
         if len(self._waiting) >= self._max_active * self._queue_factor:
             raise self._busy()
@@ -66,7 +66,7 @@ class ConcurrencyLimit:
                 raise self._busy() from error
             raise
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Give the place to whoever waits longest."""
         while self._waiting:
             turn = self._waiting.popleft()
@@ -77,7 +77,7 @@ class ConcurrencyLimit:
 
     def _give_up(self, turn: "asyncio.Future[None]") -> None:
         if turn.done() and not turn.cancelled():
-            self.leave()  # the place came in the same moment; pass it on
+            self.release()  # the place came in the same moment; pass it on
             return
         turn.cancel()
         if turn in self._waiting:

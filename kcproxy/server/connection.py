@@ -1,417 +1,394 @@
-"""The inbound side: aiohttp's low-level server with small requests, hard limits on heads and connections, and errors that echo nothing.
+"""One inbound connection: bytes to requests, one handled at a time, the next ones queued in order.
 
-What aiohttp would say and log about a bad request is replaced, because it quotes the request. Plain requests may go by the lane.
+    waiting for a head ── head ──▶ handled ── finished ──▶ idle ── first byte ──▶ waiting for a head
+             │                        └── body unread ──▶ lingering ── its end ──▶ idle
+             └── too slow, too large, unreadable ──▶ refused, closed
+
+Time limits are one ``deadline`` a connection. The server looks at it at intervals, so that a request costs no timer.
 """
 
 import asyncio
-import logging
+import math
 import ssl
-from collections.abc import Awaitable, Callable
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any, Protocol, cast
 from weakref import WeakSet
 
-from aiohttp import web
-from aiohttp.http_exceptions import LineTooLong
-from aiohttp.http_parser import RawRequestMessage
-
+from kcproxy.http1.request_parser import END, ParserState, RequestHead, RequestParser, SyntaxProblem
 from kcproxy.server.error_responses import ErrorResponse
-from kcproxy.server.request import FailureResponse, InboundRequest, Sent
-from kcproxy.server.request_loop import RequestLoop
+from kcproxy.server.request_body import BodyStream, BodyUnframed, ClientDisconnected
 from kcproxy.server.send_queue import reset
 from kcproxy.settings import LimitSettings
 
-log = logging.getLogger("kcproxy.proxy")
-
-_SWEEP_SECONDS = 1.0
-_MAX_FIELDS = 1024
-_MAX_EARLY_BYTES = 65536
+LINGER_SECONDS = 10.0
+"""How long the rest of a body is read after an early response: a connection closed at once could take the response with it."""
+_MAX_QUEUED_REQUESTS = 32
 
 
-class FastRequest(Protocol):
-    """A request on its way through the lane."""
+@dataclass(frozen=True, slots=True)
+class InboundRequest:
+    """A request whose head has been read. ``body`` fills as it arrives; None where there is none."""
 
-    wire: bytes
+    head: RequestHead
+    body: BodyStream | None
+
+
+class InFlight(Protocol):
+    """A request that is being handled."""
 
     def client_disconnected(self) -> None:
-        """His connection is gone."""
-        ...
-
-    def dropped(self) -> None:
-        """It was to be carried on, and cannot be."""
+        """Its connection is gone. Called at most once, and not after ``InboundConnection.finished``."""
         ...
 
 
-class FastPathInterface(Protocol):
-    """The lane, as a connection sees it; see ``lane``."""
+class Handler(Protocol):
+    """Handles requests. Each one begins with ``begin`` or ``begin_known`` and ends with one call of ``InboundConnection.finished``, later."""
 
-    def learn(self, wire: bytes, message: RawRequestMessage) -> Any:
-        """What to know of a request that the parser has read, for it and the next of its kind; None where the lane is not for it."""
+    def begin(self, connection: "InboundConnection", request: InboundRequest) -> InFlight:
+        """Handle a request that the parser has read."""
         ...
 
-    def cross(self, protocol: "ProxyProtocol", block: Any, wire: bytes) -> Any:
-        """Send it on; None where it has to take the ordinary way."""
-        ...
+    def begin_known(self, connection: "InboundConnection", data: bytes) -> InFlight | None:
+        """Handle bytes that came between two requests, if they are one whole request of a kind that is known on this connection.
 
-
-class ProxyProtocol(RequestLoop):
-    """One inbound connection.
-
-    What comes between two requests may go by the lane; everything else goes to aiohttp's parser. While the lane has a request of this
-    connection, what comes behind it waits.
-    """
-
-    __slots__ = (
-        "_block",
-        "_carried",
-        "_closing_since",
-        "_crossing",
-        "_drains",
-        "_early",
-        "_lane",
-        "_peer",
-        "_wire",
-        "head_bytes",
-        "head_since",
-        "limits",
-        "on_bad_request",
-        "withdrawn",
-    )
-
-    def __init__(self, server: "ProxyServer", **options: Any) -> None:
-        """Options are aiohttp's own."""
-        super().__init__(server, **options)
-        self.limits = server.limits
-        self.on_bad_request = server.on_bad_request
-        self.head_since: float | None = None
-        self.head_bytes = 0
-        self._peer: str | None = None
-        self._lane = server.fast_path
-        self._block: Any = None
-        self._crossing: Any = None
-        self._carried: Any = None
-        self._early = b""
-        self.withdrawn = False
-        """Whether the client certificate of this connection may be one that is not trusted any more."""
-        self._drains: list[asyncio.Future[None]] = []
-        self._wire: asyncio.WriteTransport | None = None
-        self._closing_since: float | None = None
-
-    @property
-    def peer(self) -> str | None:
-        """Address of whoever connected; None on a Unix socket."""
-        if self._peer is None:
-            name = self.peername
-            self._peer = str(name[0]) if isinstance(name, tuple) and name else None
-        return self._peer
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Connected; the listener has seen to it that there is room."""
-        server = self._manager
-        super().connection_made(transport)
-        self._wire = cast("asyncio.WriteTransport", transport)
-        self.head_since = self._loop.time()
-        if isinstance(server, ProxyServer) and not server.trusts(self.ssl_context):
-            self.withdraw()
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes of requests: for the lane, for the parser, or for later."""
-        if self._crossing is not None:
-            self._keep_for_later(data)
-            return
-        waiter = self._waiter
-        if self._lane is None or waiter is None or waiter.done() or not data:
-            self._parse(data)
-            self._watch_head(data)
-            return
-        # No request is being served, and none waits.
-        if self._block is not None and self._edge.between and self._cross(self._lane, data):
-            return
-        self._waiter = None  # so that aiohttp does not begin to serve what comes out before the lane has seen it
-        try:
-            self._parse(data)
-        finally:
-            self._waiter = waiter
-        if not (self._messages and self._learnt(self._lane)):
-            if self._messages:
-                waiter.set_result(None)
-            self._watch_head(data)
-
-    def _learnt(self, fast_path: FastPathInterface) -> bool:
-        """A request has been parsed that nobody serves yet: whether it goes by the lane."""
-        wire = self._edge.wire
-        if not (wire and self._edge.between and len(self._messages) == 1):
-            return False
-        self._edge.wire = b""
-        message = self._messages[0][0]
-        self._block = fast_path.learn(wire, message) if isinstance(message, RawRequestMessage) else None
-        return self._block is not None and self._cross(fast_path, wire)
-
-    def _cross(self, fast_path: FastPathInterface, wire: bytes) -> bool:
-        if self._paused:
-            return False  # the caller takes no more answers for now
-        self._crossing = fast_path.cross(self, self._block, wire)
-        if self._crossing is None:
-            return False
-        self._request_in_progress = True
-        self.head_since = None
-        self.head_bytes = 0
-        return True
-
-    def crossed(self) -> None:
-        """The request in the lane has been answered: the connection is there for the next."""
-        self._crossing = None
-        self._request_in_progress = False
-        if self._handler_waiter is not None and not self._handler_waiter.done():
-            self._handler_waiter.set_result(None)
-        if self._messages:  # the parser had read it
-            self._messages.popleft()
-            if self._parser is not None:
-                self._parser.message_consumed()
-            self.release_head()
-        if self.transport is None:
-            return
-        if self.last:
-            self.force_close()
-            return
-        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-        if self._keepalive_handle is None:
-            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
-        if self._early:
-            self._serve_early()
-
-    def carry_on(self, fast_exchange: FastRequest) -> None:
-        """The request in the lane cannot be finished there: it is handed to the ordinary loop, as if it had just been parsed."""
-        self._crossing = None
-        self._carried = fast_exchange
-        waiter = self._waiter
-        if not self._messages:
-            self._parse(fast_exchange.wire)
-        if waiter is None or waiter.cancelled() or not self._messages:
-            self._drop_carried()
-            self.force_close()
-            return
-        if not waiter.done():
-            waiter.set_result(None)
-        if self._early:
-            self._serve_early()
-
-    def carried(self) -> Any:
-        """The request that comes out of the lane and is to be carried on; None where the one that is to be served is new."""
-        fast_exchange, self._carried = self._carried, None
-        return fast_exchange
-
-    def turns_ended(self) -> None:
-        """What was to be carried on will not be."""
-        self._drop_carried()
-
-    def _drop_carried(self) -> None:
-        fast_exchange = self.carried()
-        if fast_exchange is not None:
-            fast_exchange.dropped()
-
-    def _keep_for_later(self, data: bytes) -> None:
-        self._early += data
-        if len(self._early) > _MAX_EARLY_BYTES and not self._buffer_paused:
-            self._pause_reading_for_buffer()
-
-    def _serve_early(self) -> None:
-        early, self._early = self._early, b""
-        if self._buffer_paused:
-            self._resume_reading_for_buffer()
-        self.data_received(early)
-
-    def _watch_head(self, data: bytes) -> None:
-        """A head that does not come to an end is refused."""
-        waiter = self._waiter
-        if waiter is None or waiter.done():
-            # A request is being handled, so what came was its head, its body or the next in line.
-            self.head_since = None
-            self.head_bytes = 0
-            return
-        if self.head_since is None:
-            self.head_since = self._loop.time()
-        self.head_bytes += len(data)
-        if self.head_bytes > self.limits.max_header_bytes + _MAX_FIELDS:
-            self._refuse(_too_large())
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """End a read whose caller is gone; let a write come to its end, for stopping half-way helps nobody.
-
-        Between two requests the task ends too. It may be about to serve one that was parsed, or handed over by the lane, in this very
-        turn of the event loop; there is nobody left to answer, and aiohttp's handler is gone by the time the task runs.
+        None, and nothing done, where the parser has to read them. Only called where ``connection.header_block`` is set.
         """
-        request: Any = self._current_request
-        task = self._task_handler
-        fast_exchange = self._crossing
-        super().connection_lost(exc)
-        for drain in self._drains:
-            if not drain.done():
-                drain.set_exception(ConnectionResetError("the caller's connection is lost"))
-        if fast_exchange is not None:
-            fast_exchange.client_disconnected()
-        if task is not None and (request is None or (isinstance(request, InboundRequest) and request.is_read)):
-            task.cancel()
+        ...
 
-    def withdraw(self) -> None:
-        """Close an idle connection, and any other after the response in progress; no injected token goes with a further request."""
-        self.withdrawn = self.last = True
-        self._lane = None
-        if self.idle:
-            self.force_close()
-
-    @property
-    def idle(self) -> bool:
-        """Whether no request is being served, and none waits."""
-        return self._current_request is None and self._crossing is None and not self._messages
-
-    def _process_keepalive(self) -> None:
-        """A connection that waits for a request is closed by aiohttp; one whose request is in the lane looks as if it waited."""
-        if self._crossing is None:
-            super()._process_keepalive()
-        else:
-            self._keepalive_handle = self._loop.call_later(self._keepalive_timeout, self._process_keepalive)
-
-    def resume_writing(self) -> None:
-        """The caller has taken enough for more to be written."""
-        super().resume_writing()
-        for drain in self._drains:
-            if not drain.done():
-                drain.set_result(None)
-
-    async def drained(self) -> None:
-        """Wait until more may be written to the caller. OSError where it is gone."""
-        if self.transport is None:
-            raise ConnectionResetError("the caller's connection is lost")
-        if not self.writing_paused:
-            return
-        drain = self._loop.create_future()
-        self._drains.append(drain)
-        try:
-            await drain
-        finally:
-            self._drains.remove(drain)
-
-    def cut_slow_head(self, now: float) -> None:
-        """Close a connection whose head has been on its way for too long (RFC 9110, section 15.5.9)."""
-        if self.head_since is not None and now - self.head_since > self.limits.head_timeout_seconds:
-            self._refuse(ErrorResponse.of(408, "slow-request", "The head of the request took too long to arrive."))
-
-    def cut_unflushed(self, now: float) -> None:
-        """Abort a connection that was closed, and whose caller does not take what was written before: it would stay for ever."""
-        wire = self._wire
-        if wire is None or not wire.is_closing():
-            return
-        if self._closing_since is None:
-            self._closing_since = now
-        elif now - self._closing_since > self.limits.slow_transfer_grace_seconds:
-            reset(wire)
-
-    def handle_error(
-        self,
-        request: Any,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 - aiohttp's signature; it quotes the request
-    ) -> Any:
-        """Answer a request that cannot be parsed, or a bug of ours: own words, nothing quoted."""
-        if exc is not None and status == 500:
-            log.error("internal error", exc_info=exc)
-        failure = _too_large() if isinstance(exc, LineTooLong) else _FAILURES.get(status, _FAILURES[500])
-        self.on_bad_request(failure, self.peer)
-        if request.writer.output_size > 0:
-            raise ConnectionError("the answer has begun already")
-        return FailureResponse(failure)
-
-    def _refuse(self, failure: ErrorResponse) -> None:
-        self.on_bad_request(failure, self.peer)
-        if self.transport is not None:
-            self.transport.write(failure.as_bytes(keep_alive=False))
-        self.force_close()
+    def bad_request(self, response: ErrorResponse, peer: str | None) -> None:
+        """A request that could not be read was refused."""
+        ...
 
 
-def _too_large() -> ErrorResponse:
-    return ErrorResponse.of(
-        431, "header-too-large", "The head of the request is larger than the proxy's settings allow (limits.max_header_bytes)."
-    )
+class _Wait(Enum):
+    """What the connection waits for."""
+
+    HEAD = auto()
+    HANDLER = auto()
+    REST_OF_BODY = auto()
+    NEXT_REQUEST = auto()
+    CLOSE = auto()
 
 
-_FAILURES = {
-    400: ErrorResponse.of(400, "bad-request", "The request is not valid HTTP/1.1, or its framing can be read in two ways."),
-    500: ErrorResponse.of(500, "internal", "The proxy failed on this request; its log says more."),
-    504: ErrorResponse.of(504, "timeout", "The request took too long."),
-}
+class Connections:
+    """What the connections of one listener share. ``open`` are those that exist."""
 
-
-class ProxyServer(web.Server):
-    """aiohttp's low-level server, making ``ProxyProtocol`` connections and ``Inbound`` requests."""
-
-    def __init__(
-        self,
-        handler: Callable[[InboundRequest], Awaitable[Sent]],
-        limits: LimitSettings,
-        *,
-        on_bad_request: Callable[[ErrorResponse, str | None], None],
-        fast_path: FastPathInterface | None = None,
-    ) -> None:
-        """Create it on a running event loop. Without a ``lane`` every request takes the ordinary way."""
-        super().__init__(handler, request_factory=InboundRequest)  # type: ignore[arg-type]  # aiohttp's types know its own request only
+    def __init__(self, handler: Handler, limits: LimitSettings) -> None:
+        """No connection yet."""
+        self.handler = handler
         self.limits = limits
-        self.on_bad_request = on_bad_request
-        self.fast_path = fast_path
-        self._sweep: asyncio.TimerHandle | None = None
+        self.open: set[InboundConnection] = set()
         self._trusted: WeakSet[ssl.SSLContext] | None = None  # None: all
-
-    @property
-    def open_connections(self) -> int:
-        """How many inbound connections there are."""
-        return len(self._connections)
-
-    def __call__(self) -> web.RequestHandler:
-        """A new connection's protocol."""
-        if self._sweep is None:
-            self._sweep = self._loop.call_later(_SWEEP_SECONDS, self._cut_slow)
-        return ProxyProtocol(
-            self,
-            loop=self._loop,
-            access_log=None,
-            keepalive_timeout=self.limits.keepalive_seconds,
-            max_line_size=self.limits.max_header_bytes,
-            max_field_size=self.limits.max_header_bytes,
-            max_headers=_MAX_FIELDS,
-            auto_decompress=False,
-            logger=log,
-        )
 
     def trusts(self, context: ssl.SSLContext | None) -> bool:
         """Whether a client certificate that was accepted by this TLS context still counts."""
         return self._trusted is None or (context is not None and context in self._trusted)
 
     def trust(self, context: ssl.SSLContext, *, only: bool) -> None:
-        """A new TLS context is in use. ``only``: client certificates that others accepted do not count any more, see ``withdraw``."""
+        """A new TLS context is in use. With ``only``, connections that others accepted are withdrawn (``InboundConnection.withdraw``)."""
         if only:
             self._trusted = WeakSet()
         if self._trusted is not None:
             self._trusted.add(context)
-        for connection in self.connections:
-            if isinstance(connection, ProxyProtocol) and not self.trusts(connection.ssl_context):
+        for connection in tuple(self.open):
+            if not self.trusts(connection.tls_context):
                 connection.withdraw()
 
-    def close_idle(self) -> None:
-        """Close the connections that wait for a request. aiohttp's own ``pre_shutdown`` would drop the rest of bodies under way."""
-        for connection in self.connections:
-            if isinstance(connection, ProxyProtocol) and connection.idle:
-                connection.close()
 
-    def _cut_slow(self) -> None:
-        now = self._loop.time()
-        for connection in self.connections:
-            if isinstance(connection, ProxyProtocol):
-                connection.cut_slow_head(now)
-                connection.cut_unflushed(now)
-        self._sweep = self._loop.call_later(_SWEEP_SECONDS, self._cut_slow) if self._connections else None
+class InboundConnection(asyncio.Protocol):
+    """See the module. ``header_block`` belongs to the handler: what it knows about the requests of this connection."""
 
-    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp's signature
-        """Close idle connections, wait for the others, then end them."""
-        if self._sweep is not None:
-            self._sweep.cancel()
-        await super().shutdown(timeout)
+    __slots__ = (
+        "_body",
+        "_body_paused",
+        "_current",
+        "_current_body",
+        "_drain_waiter",
+        "_loop",
+        "_parser",
+        "_queue",
+        "_queue_paused",
+        "_shared",
+        "_wait",
+        "deadline",
+        "header_block",
+        "last",
+        "peer",
+        "tls_context",
+        "transport",
+        "withdrawn",
+        "writing_paused",
+    )
+
+    def __init__(self, shared: Connections) -> None:
+        """Not connected yet. To be called on the running loop."""
+        self._shared = shared
+        self._loop = asyncio.get_running_loop()
+        self._parser = RequestParser(shared.limits.max_header_bytes)
+        self._queue: deque[InboundRequest | ErrorResponse] = deque()
+        self._current: InFlight | None = None
+        self._current_body: BodyStream | None = None
+        self._body: BodyStream | None = None  # of the request that the parser reads
+        self._drain_waiter: asyncio.Future[None] | None = None
+        self._body_paused = False
+        self._queue_paused = False
+        self._wait = _Wait.HEAD
+        self.deadline = math.inf
+        self.header_block: Any = None
+        self.peer: str | None = None
+        self.tls_context: ssl.SSLContext | None = None
+        self.last = False  # no further request of this connection is served
+        self.withdrawn = False  # its client certificate may be one that is not trusted any more
+        self.transport: asyncio.Transport | None = None
+        self.writing_paused = False
+
+    # what the handler does with it
+
+    def write(self, data: bytes) -> None:
+        """Send. Raises ClientDisconnected if the connection is gone."""
+        if self.transport is None or self.transport.is_closing():
+            raise ClientDisconnected
+        self.transport.write(data)
+
+    def write_parts(self, parts: tuple[bytes, ...]) -> None:
+        """The same for several pieces."""
+        if self.transport is None or self.transport.is_closing():
+            raise ClientDisconnected
+        self.transport.writelines(parts)
+
+    async def drained(self) -> None:
+        """Wait until the client has taken enough of what was written. Raises ClientDisconnected if it leaves."""
+        if self.transport is None:
+            raise ClientDisconnected
+        if self.writing_paused:
+            self._drain_waiter = self._loop.create_future()
+            try:
+                await self._drain_waiter
+            finally:
+                self._drain_waiter = None
+
+    def abort(self) -> None:
+        """End the connection at once, so that the client notices."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def finished(self, *, keep_alive: bool) -> None:
+        """The request has been handled. The next one begins, or the connection ends."""
+        self._current = None
+        body, self._current_body = self._current_body, None
+        if self.transport is None:
+            return
+        self.last = self.last or not keep_alive
+        if body is not None and not body.ended:
+            self._expect(_Wait.REST_OF_BODY, LINGER_SECONDS)
+            body.discard()
+        else:
+            self._next()
+
+    # what the server does with it
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is being handled, and none waits."""
+        return self._current is None and not self._queue
+
+    def withdraw(self) -> None:
+        """Close an idle connection, and any other after the response in progress; no injected token goes with a further request."""
+        self.withdrawn = self.last = True
+        self.header_block = None
+        if self.idle:
+            self.abort()
+
+    @property
+    def tls(self) -> bool:
+        """Whether the client uses TLS."""
+        return self.tls_context is not None
+
+    def close(self) -> None:
+        """Close when what was written is out."""
+        self.last = True
+        self._queue.clear()
+        if self.transport is not None:
+            self.transport.close()
+        self._expect(_Wait.CLOSE, self._shared.limits.slow_transfer_grace_seconds)
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+        if self._wait is _Wait.HEAD:
+            self._refuse(_SLOW_HEAD)
+        elif self._wait is _Wait.CLOSE:
+            self._reset()
+        else:
+            self.close()
+
+    # what a body does with it
+
+    def pause_body(self) -> None:
+        """A body is read more slowly than it arrives."""
+        self._body_paused = True
+        self._choose_reading()
+
+    def resume_body(self) -> None:
+        """It has been read."""
+        self._body_paused = False
+        self._choose_reading()
+
+    # what the loop does with it
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Connected; the listener has seen to it that there is room."""
+        self.transport = cast("asyncio.Transport", transport)
+        name = transport.get_extra_info("peername")
+        self.peer = str(name[0]) if isinstance(name, tuple) and name else None  # None on a Unix socket
+        self.tls_context = transport.get_extra_info("sslcontext")
+        self._shared.open.add(self)
+        self._expect(_Wait.HEAD, self._shared.limits.head_timeout_seconds)
+        if not self._shared.trusts(self.tls_context):
+            self.withdraw()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of requests. A request of a known kind need not be parsed."""
+        if self._current is None and self.header_block is not None and self._may_begin() and self._parser.state is ParserState.IDLE:
+            self._current = self._shared.handler.begin_known(self, data)
+            if self._current is not None:
+                self._wait = _Wait.HANDLER
+                self.deadline = math.inf
+                return
+        for event in self._parser.feed(data):
+            self._read(event)
+        if len(self._queue) > _MAX_QUEUED_REQUESTS and not self._queue_paused:
+            self._queue_paused = True
+            self._choose_reading()
+        self._advance()
+
+    def eof_received(self) -> None:
+        """The client sends no more; the transport closes itself."""
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature; how it ended makes no difference
+        """End a read whose client is gone; let a write come to its end, for stopping half-way helps nobody."""
+        self.transport = None
+        self.last = True
+        self._shared.open.discard(self)
+        self._queue.clear()
+        self.resume_writing()
+        if self._body is not None:
+            self._body.fail(ClientDisconnected())
+        current, self._current = self._current, None
+        if current is not None:
+            current.client_disconnected()
+
+    def pause_writing(self) -> None:
+        """The client takes what is written more slowly than it comes."""
+        self.writing_paused = True
+
+    def resume_writing(self) -> None:
+        """It has caught up, or is gone."""
+        self.writing_paused = False
+        waiter = self._drain_waiter
+        if waiter is not None and not waiter.done():
+            if self.transport is None:
+                waiter.set_exception(ClientDisconnected())
+            else:
+                waiter.set_result(None)
+
+    # inside
+
+    def _read(self, event: object) -> None:
+        """One event of the parser."""
+        if isinstance(event, bytes):
+            if self._body is not None:
+                self._body.feed(event)
+        elif isinstance(event, RequestHead):
+            self._body = BodyStream(self) if event.has_body else None
+            self._queue.append(InboundRequest(event, self._body))
+        elif event is END:
+            self._end_body()
+        elif isinstance(event, SyntaxProblem):
+            self._fail(event)
+
+    def _end_body(self) -> None:
+        body, self._body = self._body, None
+        if body is None:
+            return
+        body.end()
+        if self._wait is _Wait.REST_OF_BODY:
+            self._next()
+
+    def _fail(self, problem: SyntaxProblem) -> None:
+        """Nothing more can be read: the body under way fails, or the next request is refused in its turn."""
+        body, self._body = self._body, None
+        if self._wait is _Wait.REST_OF_BODY:
+            self.close()
+        elif body is not None:
+            body.fail(BodyUnframed())
+        else:
+            self._queue.append(_PROBLEMS[problem])
+
+    def _may_begin(self) -> bool:
+        return not self._queue and not self.writing_paused and not self.last
+
+    def _advance(self) -> None:
+        """Begin the next request, if none is being handled."""
+        if self._current is not None or self._wait in (_Wait.REST_OF_BODY, _Wait.CLOSE):
+            return
+        if self._queue:
+            request = self._queue.popleft()
+            if self._queue_paused and len(self._queue) <= _MAX_QUEUED_REQUESTS:
+                self._queue_paused = False
+                self._choose_reading()
+            if isinstance(request, ErrorResponse):
+                self._refuse(request)
+                return
+            self._wait = _Wait.HANDLER
+            self.deadline = math.inf
+            self._current_body = request.body
+            self._current = self._shared.handler.begin(self, request)
+        elif self._parser.state is ParserState.HEAD and self._wait is not _Wait.HEAD:
+            self._expect(_Wait.HEAD, self._shared.limits.head_timeout_seconds)
+
+    def _next(self) -> None:
+        """The connection is free."""
+        if self.last:
+            self.close()
+            return
+        self._expect(_Wait.NEXT_REQUEST, self._shared.limits.keepalive_seconds)
+        self._advance()
+
+    def _expect(self, what: _Wait, seconds: float) -> None:
+        self._wait = what
+        self.deadline = self._loop.time() + seconds
+
+    def _refuse(self, response: ErrorResponse) -> None:
+        self._shared.handler.bad_request(response, self.peer)
+        if self.transport is not None:
+            self.transport.write(response.as_bytes(keep_alive=False))
+        self.close()
+
+    def _reset(self) -> None:
+        """End a connection that was closed and whose client does not take what was written before: it would stay for ever."""
+        if self.transport is not None:
+            reset(self.transport)
+
+    def _choose_reading(self) -> None:
+        """Read from the socket, unless a body or the queue is full."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        if self._body_paused or self._queue_paused:
+            transport.pause_reading()
+        else:
+            transport.resume_reading()
+
+
+_SLOW_HEAD = ErrorResponse.of(408, "slow-request", "The head of the request took too long to arrive.")
+_PROBLEMS = {
+    SyntaxProblem.MALFORMED: ErrorResponse.of(
+        400, "bad-request", "The request is not valid HTTP/1.1, or its framing can be read in two ways."
+    ),
+    SyntaxProblem.HEAD_TOO_LARGE: ErrorResponse.of(
+        431, "header-too-large", "The head of the request is larger than the proxy's settings allow (limits.max_header_bytes)."
+    ),
+    SyntaxProblem.VERSION: ErrorResponse.of(505, "version", "The request is not HTTP/1.1 or HTTP/1.0."),
+}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from kcproxy.errors import KcproxyError, RequestRefused, TokenFetchError
+from kcproxy.http1.response_head import response_head
 from kcproxy.visible import visible
 
 KIND_HEADER = "Kcproxy-Error"
@@ -36,8 +37,8 @@ class ErrorResponse:
         }
         return json.dumps(fields, ensure_ascii=False).encode()
 
-    def as_bytes(self, *, keep_alive: bool, head_only: bool = False, version: bytes = b"HTTP/1.1") -> bytes:
-        """The whole answer as it goes on the wire."""
+    def as_bytes(self, *, keep_alive: bool, head_only: bool = False) -> bytes:
+        """The whole response as it goes on the wire."""
         body = self.body()
         fields = [
             ("Content-Type", "application/json"),
@@ -46,11 +47,9 @@ class ErrorResponse:
             (KIND_HEADER, self.kind),
             *self.extra,
         ]
-        if not keep_alive:
-            fields.append(("Connection", "close"))
-        head = b"%b %d %b\r\n" % (version, self.status, HTTPStatus(self.status).phrase.encode())
-        lines = "".join(f"{name}: {value}\r\n" for name, value in fields).encode()
-        return head + lines + b"\r\n" + (b"" if head_only else body)
+        lines = [f"{name}: {value}\r\n".encode() for name, value in fields]
+        head = response_head(self.status, HTTPStatus(self.status).phrase.encode(), lines, keep_alive=keep_alive)
+        return head if head_only else head + body
 
 
 def error_response_of(error: KcproxyError) -> ErrorResponse:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kcproxy.observe.events import AcceptFailure, ConnectionRefusal, ListenerName, SocketObserver
+from kcproxy.server.events import AcceptFailure, ConnectionRefusal, ListenerName, SocketObserver
 from kcproxy.server.inbound_tls import InboundTls
 
 MAX_HANDSHAKES = 256

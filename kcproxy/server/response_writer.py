@@ -1,155 +1,144 @@
-"""Answers on their way to the caller: one write where the body is small, otherwise piece by piece at the caller's own pace."""
+"""Responses on their way to the client: one write where the body is small, otherwise piece by piece at the client's own pace."""
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-from aiohttp.http import HttpVersion10, HttpVersion11
 
 from kcproxy.http1.headers import ResponseFields
-from kcproxy.observe.events import Slowness
+from kcproxy.http1.response_head import NO_BODY_STATUSES, response_head
 from kcproxy.server.client_waits import ClientWait, ClientWaits
-from kcproxy.server.request import InboundRequest
-from kcproxy.server.request_body import ClientDisconnected, ClientTooSlow
+from kcproxy.server.connection import InboundConnection
+from kcproxy.server.events import Slowness
+from kcproxy.server.request_body import ClientTooSlow
 from kcproxy.server.send_queue import reset, unsent_bytes
 from kcproxy.server.transfer_rate import TransferRate
 from kcproxy.settings import Settings
 from kcproxy.upstream.interface import UpstreamResponse
 
-if TYPE_CHECKING:
-    from kcproxy.server.connection import ProxyProtocol
-
 BUFFER_BYTES = 65536
-_NO_BODY = frozenset({204, 304})
 
 
 class ResponseWriter:
     """The writing end of one request. ``sent_bytes`` counts body bytes; ``begun`` tells that the status is out."""
 
-    __slots__ = ("_inbound", "_rate", "_settings", "_waits", "begun", "keep_alive", "sent_bytes")
+    __slots__ = ("_connection", "_head_only", "_http_1_0", "_rate", "_settings", "_waits", "begun", "keep_alive", "sent_bytes")
 
-    def __init__(self, inbound: InboundRequest, settings: Settings, waits: ClientWaits, *, keep_alive: bool) -> None:
-        """``keep_alive``: whether the connection may stay as far as we are concerned; the caller's wish counts too.
+    def __init__(
+        self,
+        connection: InboundConnection,
+        settings: Settings,
+        waits: ClientWaits,
+        *,
+        method: str,
+        version: tuple[int, int],
+        keep_alive: bool,
+    ) -> None:
+        """``keep_alive``: whether the connection may stay, by the client's wish and ours.
 
-        ``waits`` may end a response whose caller is slow for the sake of others.
+        ``waits`` may end a response whose client is slow when others need what it uses.
         """
-        self._inbound = inbound
+        self._connection = connection
         self._settings = settings
         self._waits = waits
         self._rate: TransferRate | None = None
-        self.keep_alive = keep_alive and not inbound.message.should_close
+        self._head_only = method == "HEAD"
+        self._http_1_0 = version == (1, 0)
+        self.keep_alive = keep_alive
         self.sent_bytes = 0
         self.begun = False
 
-    async def forward(self, answer: UpstreamResponse, fields: ResponseFields) -> None:
-        """Write an upstream answer as it is. CallerGone; UpstreamError when the rest of its body does not come."""
-        if self._inbound.message.method == "HEAD" or answer.status in _NO_BODY or answer.status < 200:
-            self._write_all(self._head(answer.status, answer.reason, fields, chunked=fields.chunked and answer.status not in _NO_BODY), b"")
+    async def forward(self, response: UpstreamResponse, fields: ResponseFields) -> None:
+        """Write an upstream response as it is. Raises ClientDisconnected; UpstreamError if the rest of its body does not arrive."""
+        if self._head_only or response.status in NO_BODY_STATUSES or response.status < 200:
+            self._write(self._head(response, fields, chunked=fields.chunked and response.status not in NO_BODY_STATUSES))
             return
         if fields.length is not None and fields.length <= BUFFER_BYTES:
-            body = await answer.read(BUFFER_BYTES) or b""
-            self._write_all(self._head(answer.status, answer.reason, fields, chunked=False), body)
-            await self._drained()
+            body = await response.read(BUFFER_BYTES) or b""
+            await self._write_all(self._head(response, fields, chunked=False), body)
             return
-        await self._stream(answer, fields)
+        await self._stream(response, fields)
 
     async def write(self, status: int, reason: bytes, fields: ResponseFields, body: bytes) -> None:
-        """Write an answer whose body is known. ``fields`` hold its length."""
-        head = self._head(status, reason, fields, chunked=False)
-        self._write_all(head, b"" if self._inbound.message.method == "HEAD" else body)
-        await self._drained()
+        """Write a response whose body is known. ``fields`` hold its length."""
+        head = response_head(status, reason, fields.lines, keep_alive=self.keep_alive, http_1_0=self._http_1_0)
+        await self._write_all(head, b"" if self._head_only else body)
 
-    def write_raw(self, answer: bytes) -> None:
-        """Write an answer that is complete in itself, head and all."""
-        self._write(answer)
-        self.sent_bytes += len(answer.partition(b"\r\n\r\n")[2])
+    def write_raw(self, data: bytes) -> None:
+        """Write a response that is complete in itself, head and all."""
+        self._write(data)
+        self.sent_bytes += len(data.partition(b"\r\n\r\n")[2])
 
     def abort(self) -> None:
-        """End the connection so that the caller notices: his answer is not complete."""
+        """End the connection so that the client notices: the response is not complete."""
         self.keep_alive = False
-        transport = self._inbound.protocol.transport
-        if transport is not None:
-            transport.abort()
+        self._connection.abort()
 
-    async def _stream(self, answer: UpstreamResponse, fields: ResponseFields) -> None:
+    async def _stream(self, response: UpstreamResponse, fields: ResponseFields) -> None:
         sized = fields.length is not None
-        chunked = not sized and self._inbound.message.version >= HttpVersion11
+        chunked = not sized and not self._http_1_0
         if not sized and not chunked:
             self.keep_alive = False  # HTTP/1.0: the end of the connection is the end of the body
-        pending = self._head(answer.status, answer.reason, fields, chunked=chunked)
-        async for chunk in answer.chunks():
-            if not chunk:
+        pending = self._head(response, fields, chunked=chunked)
+        async for piece in response.chunks():
+            if not piece:
                 continue
             if chunked:
-                self._write(pending, b"%x\r\n" % len(chunk), chunk, b"\r\n")
+                self._write(pending, b"%x\r\n" % len(piece), piece, b"\r\n")
             elif pending:
-                self._write(pending, chunk)
+                self._write(pending, piece)
             else:
-                self._write(chunk)
+                self._write(piece)
             pending = b""
-            self.sent_bytes += len(chunk)
+            self.sent_bytes += len(piece)
             await self._drained()
         if pending or chunked:
             self._write(pending, b"0\r\n\r\n" if chunked else b"")
 
-    def _head(self, status: int, reason: bytes, fields: ResponseFields, *, chunked: bool) -> bytes:
-        version = self._inbound.message.version
-        parts = [b"HTTP/1.1 %d %b\r\n" % (status, reason), *fields.lines]
-        if chunked:
-            parts.append(b"Transfer-Encoding: chunked\r\n")
-        if not self.keep_alive:
-            parts.append(b"Connection: close\r\n")
-        elif version == HttpVersion10:
-            parts.append(b"Connection: keep-alive\r\n")
-        parts.append(b"\r\n")
-        return b"".join(parts)
+    def _head(self, response: UpstreamResponse, fields: ResponseFields, *, chunked: bool) -> bytes:
+        return response_head(
+            response.status, response.reason, fields.lines, keep_alive=self.keep_alive, chunked=chunked, http_1_0=self._http_1_0
+        )
 
-    def _write_all(self, head: bytes, body: bytes) -> None:
+    async def _write_all(self, head: bytes, body: bytes) -> None:
         if body:
             self._write(head, body)
         else:
             self._write(head)
         self.sent_bytes += len(body)
+        await self._drained()
 
     def _write(self, *parts: bytes) -> None:
-        transport = self._inbound.protocol.transport
-        if transport is None or transport.is_closing():
-            raise ClientDisconnected
-        self.begun = True
         if len(parts) == 1:
-            transport.write(parts[0])
+            self._connection.write(parts[0])
         else:
-            transport.writelines(parts)
+            self._connection.write_parts(parts)
+        self.begun = True
 
     async def _drained(self) -> None:
-        """Wait until the caller has taken what was written. CallerTooSlow where it takes too little of it; then its connection is closed."""
-        protocol = self._inbound.protocol
-        transport = protocol.transport
-        if not protocol.writing_paused or transport is None:
+        """Wait until the client has taken what was written. Raises ClientTooSlow if it takes too little; its connection is then reset."""
+        connection = self._connection
+        transport = connection.transport
+        if not connection.writing_paused or transport is None:
             return
         limits = self._settings.limits
         rate = self._rate = self._rate or TransferRate(limits.min_response_bytes_per_second, limits.slow_transfer_grace_seconds)
         try:
-            await _taken(protocol, rate, self._waits, self._settings.upstream.idle_timeout_seconds)
+            await _taken(connection, rate, self._waits, self._settings.upstream.idle_timeout_seconds)
         except ClientTooSlow:
             self.keep_alive = False
             reset(transport)
             raise
-        except OSError as error:
-            self.abort()
-            raise ClientDisconnected from error
 
 
-async def _taken(protocol: "ProxyProtocol", rate: TransferRate, waits: ClientWaits, idle_seconds: float) -> None:
-    """Wait until the caller has taken enough for more to be written. CallerTooSlow; OSError where its connection is lost."""
-    taking = _Taking(protocol, rate, asyncio.get_running_loop().time)
-    while protocol.writing_paused:
+async def _taken(connection: InboundConnection, rate: TransferRate, waits: ClientWaits, idle_seconds: float) -> None:
+    """Wait until the client has taken enough for more to be written. Raises ClientTooSlow, or ClientDisconnected if it leaves."""
+    taking = _Taking(connection, rate, asyncio.get_running_loop().time)
+    while connection.writing_paused:
         wait: ClientWait | None = None
         try:
             async with asyncio.timeout(min(rate.left_seconds, idle_seconds - taking.paused_seconds)) as timeout:
                 wait = ClientWait(timeout, taking.behind_seconds)
                 with waits.during(wait):
-                    await protocol.drained()
+                    await connection.drained()
         except TimeoutError as error:
             why = Slowness.QUEUE if wait is not None and wait.is_given_up else taking.slowness(idle_seconds)
             if why is not None:
@@ -158,12 +147,12 @@ async def _taken(protocol: "ProxyProtocol", rate: TransferRate, waits: ClientWai
 
 
 class _Taking:
-    """What a caller takes of what was written to it, charged to its rate."""
+    """What a client takes of what was written to it, charged to its rate."""
 
-    __slots__ = ("_accounted_at", "_clock", "_moved_at", "_protocol", "_rate", "_unsent_bytes")
+    __slots__ = ("_accounted_at", "_clock", "_connection", "_moved_at", "_rate", "_unsent_bytes")
 
-    def __init__(self, protocol: "ProxyProtocol", rate: TransferRate, clock: Callable[[], float]) -> None:
-        self._protocol = protocol
+    def __init__(self, connection: InboundConnection, rate: TransferRate, clock: Callable[[], float]) -> None:
+        self._connection = connection
         self._rate = rate
         self._clock = clock
         self._accounted_at = self._moved_at = clock()
@@ -171,7 +160,7 @@ class _Taking:
 
     @property
     def paused_seconds(self) -> float:
-        """How long the caller has taken nothing."""
+        """How long the client has taken nothing."""
         return self._clock() - self._moved_at
 
     def account(self) -> None:
@@ -185,17 +174,17 @@ class _Taking:
             self._rate.moved(moved)
 
     def behind_seconds(self) -> float:
-        """How far the caller is behind the least rate."""
+        """How far the client is behind the least rate."""
         self.account()
         return self._rate.behind_seconds
 
     def slowness(self, idle_seconds: float) -> Slowness | None:
-        """Why the caller is too slow by now; None where it is not."""
+        """Why the client is too slow by now; None if it is not."""
         self.account()
         if self._rate.is_too_slow:
             return Slowness.RATE
         return Slowness.PAUSE if self.paused_seconds >= idle_seconds else None
 
     def _unsent(self) -> int:
-        transport = self._protocol.transport
+        transport = self._connection.transport
         return 0 if transport is None else unsent_bytes(transport)

@@ -2,7 +2,7 @@
 
 from kcproxy.server.client_waits import ClientWaits
 from kcproxy.server.concurrency_limit import ConcurrencyLimit
-from kcproxy.server.request_body import Body
+from kcproxy.server.request_body import RequestBody
 from kcproxy.settings import Settings
 
 _QUEUE_FACTOR = 4
@@ -15,31 +15,31 @@ class UploadLimit:
     def __init__(self, settings: Settings) -> None:
         """With the bounds of these settings."""
         limit, limits = max_unfinished_uploads(settings), settings.limits
-        self._gate = ConcurrencyLimit(
+        self._limit = ConcurrencyLimit(
             limit, limits.max_queue_seconds, queue_factor=_QUEUE_FACTOR, what="uploads", setting="limits.max_unfinished_uploads"
         )
-        self._waits = ClientWaits(limit // 2, lambda: self._gate.waiting)
+        self._waits = ClientWaits(limit // 2, lambda: self._limit.waiting)
 
     @property
     def active(self) -> int:
         """How many there are."""
-        return self._gate.active
+        return self._limit.active
 
     def resize(self, settings: Settings) -> None:
         """Bounds for those that come from now on."""
         limit = max_unfinished_uploads(settings)
-        self._gate.resize(limit, settings.limits.max_queue_seconds)
+        self._limit.resize(limit, settings.limits.max_queue_seconds)
         self._waits.keep = limit // 2
 
-    async def enter(self, body: Body | None) -> None:
-        """Take a slot for what is left of the body; it is free again when the body is complete, or ``Body.end_upload`` is called.
+    async def acquire(self, body: RequestBody | None) -> None:
+        """Take a slot for what is left of the body; it is free again when the body is complete, or ``RequestBody.end_upload`` is called.
 
         UpstreamBusy where none becomes free in time.
         """
         if body is None or body.content is not None:
             return
-        await self._gate.enter()
-        body.begin_upload(self._waits, self._gate.leave)
+        await self._limit.acquire()
+        body.begin_upload(self._waits, self._limit.release)
 
 
 def max_unfinished_uploads(settings: Settings) -> int:

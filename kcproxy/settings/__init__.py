@@ -3,7 +3,6 @@
 from kcproxy.settings.model import (
     AccountSettings,
     AddressSettings,
-    Carrier,
     ClientAuthMethod,
     ExplainSettings,
     ForwardedFields,
@@ -22,7 +21,6 @@ from kcproxy.settings.model import (
 __all__ = [
     "AccountSettings",
     "AddressSettings",
-    "Carrier",
     "ClientAuthMethod",
     "ExplainSettings",
     "ForwardedFields",

@@ -65,13 +65,6 @@ class ClientAuthMethod(StrEnum):
     FEDERATED_JWT = "federated_jwt"  # a projected Kubernetes token as client assertion
 
 
-class Carrier(StrEnum):
-    """What carries requests to Keycloak: our own pool of connections, or aiohttp's ClientSession, at a multiple of the cost."""
-
-    POOL = "pool"
-    SESSION = "session"
-
-
 class ForwardedFields(StrEnum):
     """What becomes of X-Forwarded-*, Forwarded and Via that a caller sends. The proxy never adds any."""
 
@@ -112,7 +105,6 @@ class UpstreamSettings:
     preserve_host: bool = False  # send the caller's Host instead of the upstream's own
     rewrite_location: bool = True
     forwarded: ForwardedFields = ForwardedFields.PASS
-    carrier: Carrier = Carrier.POOL
     connect_timeout_seconds: float = 5.0
     response_timeout_seconds: float = 60.0  # until the first byte of the answer; creating a realm takes up to 11 s
     idle_timeout_seconds: float = 60.0  # between two chunks, either way

@@ -135,12 +135,6 @@ def _upstream() -> tuple[Field, ...]:
             "",
             "X-Forwarded-*, Forwarded and Via of callers. Drop them where Keycloak believes them and callers are not trusted.",
         ),
-        (
-            "carrier",
-            kinds.choice(values.Carrier),
-            "",
-            "What carries requests: the proxy's own pool of connections, or aiohttp's client, should the pool ever be suspected of a fault.",
-        ),
         ("connect_timeout_seconds", kinds.number(0.05, 300), _SECONDS, "How long a connection to Keycloak may take to come about."),
         ("response_timeout_seconds", kinds.number(0.1, 3600), _SECONDS, "How long Keycloak may take until the first byte of its answer."),
         ("idle_timeout_seconds", kinds.number(0.1, 3600), _SECONDS, "How long either side may pause within a body."),

@@ -5,11 +5,10 @@ the way out). Both send the target and the headers byte for byte as given, follo
 nothing, and add nothing but framing.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Protocol
 
-RawHeaders = Sequence[tuple[bytes, bytes]]
-"""Header fields in the order and spelling in which they were sent, duplicates included."""
+from kcproxy.http1.fields import RawHeaders
 
 
 class UpstreamResponse(Protocol):

@@ -15,21 +15,23 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import cast
 
 from kcproxy.errors import UpstreamBroken, UpstreamBusy, UpstreamUnreachable
-from kcproxy.http1.framing import SAFE_METHODS
+from kcproxy.http1.fields import RawHeaders
+from kcproxy.http1.methods import SAFE_METHODS
 from kcproxy.http1.response_head_cache import ResponseHeadCache
 from kcproxy.settings.model import UpstreamSettings
 from kcproxy.upstream.circuit_breaker import CircuitBreaker
 from kcproxy.upstream.connection import Connection, ConnectionLimits, ConnectionStale, ResponseReceiver
 from kcproxy.upstream.dialer import Dialer
-from kcproxy.upstream.interface import RawHeaders
 from kcproxy.upstream.request import UpstreamRequest, outgoing
 from kcproxy.upstream.request_body import upload
 from kcproxy.upstream.response import PooledResponse
 
 MAX_QUEUE_SECONDS = 5.0
+_SIDE_CONNECTIONS = 8
 _SWEEPS_PER_LIMIT = 8
 _SWEEP_SECONDS_BOUNDS = (0.01, 0.5)
 
@@ -293,3 +295,8 @@ def _sweep_seconds(settings: UpstreamSettings) -> float:
     shortest = min(settings.response_timeout_seconds, settings.idle_timeout_seconds, settings.keepalive_seconds)
     least, most = _SWEEP_SECONDS_BOUNDS
     return min(max(shortest / _SWEEPS_PER_LIMIT, least), most)
+
+
+def side_upstream(settings: UpstreamSettings, *, max_connections: int = _SIDE_CONNECTIONS) -> PoolUpstream:
+    """A small pool for token requests and look-ups, so that forwarded requests never wait for them. SettingsError as ``PoolUpstream``."""
+    return PoolUpstream(replace(settings, max_connections=max_connections))

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from kcproxy.errors import RequestRefused
+from kcproxy.http1.fields import RawHeaders
 from kcproxy.http1.framing import LAST_CHUNK, RequestFraming, request_framing, request_head
-from kcproxy.upstream.interface import RawHeaders
 from kcproxy.upstream.request_body import pieces_of
 
 AT_ONCE_BYTES = 65_536

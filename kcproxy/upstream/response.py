@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from kcproxy.errors import UpstreamBroken
-from kcproxy.upstream.interface import RawHeaders
+from kcproxy.http1.fields import RawHeaders
 
 HIGH_WATER_BYTES = 262_144
 """More than this unread, and the connection stops reading."""

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kcproxy.errors import RequestRefused
+from kcproxy.http1.fields import RawHeaders
 from kcproxy.http1.framing import BodyEnd, FramingError, RequestFraming, ResponseFraming, request_framing, request_head, response_framing
-from kcproxy.upstream.interface import RawHeaders
 
 LENGTH_3 = (b"content-LENGTH", b"3")
 CHUNKED = (b"TRANSFER-encoding", b"Chunked")

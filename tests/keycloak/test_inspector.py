@@ -22,7 +22,7 @@ from kcproxy.keycloak.lookup_client import LookupClient
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.model import Answer, Facts, RequestFacts
 from kcproxy.settings import AccountSettings, Secret, UpstreamSettings
-from kcproxy.upstream.session import SessionUpstream
+from kcproxy.upstream.pool import side_upstream
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -88,7 +88,7 @@ async def inspecting(
     await site.start()
     port = runner.addresses[0][1]
     settings = UpstreamSettings(scheme="http", host="127.0.0.1", port=port)
-    upstream = SessionUpstream(settings, max_connections=16)
+    upstream = side_upstream(settings, max_connections=16)
     tokens = TokenSource(settings, upstream, stage.events)
     reader = LookupClient(settings, upstream, stage.events, account=account, tokens=tokens, max_per_second=rate)
     inspector = Inspector(reader, budget_seconds=budget_seconds)

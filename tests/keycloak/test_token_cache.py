@@ -15,7 +15,7 @@ from devkit.servers import ACCOUNT, SERVER_CLOSES, Events, Message, RecordingUps
 from kcproxy.errors import TokenFetchError
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.settings import AccountSettings, Secret, UpstreamSettings
-from kcproxy.upstream.session import SessionUpstream
+from kcproxy.upstream.pool import side_upstream
 
 
 class Clock:
@@ -52,7 +52,7 @@ async def _bench() -> AsyncIterator[Bench]:
     async with recording_upstream() as endpoint:
         granting(endpoint)
         settings = UpstreamSettings(scheme="http", host="127.0.0.1", port=endpoint.port, base_path="/auth", response_timeout_seconds=2)
-        upstream, events, clock = SessionUpstream(settings), Events(), Clock()
+        upstream, events, clock = side_upstream(settings), Events(), Clock()
         source = TokenSource(settings, upstream, events, injected=[ACCOUNT], clock=clock, now=lambda: 1_700_000_000.0, jitter=lambda: 0.0)
         try:
             yield Bench(source, endpoint, clock, events)
@@ -246,7 +246,7 @@ class TestTakingOver:
     @asynccontextmanager
     async def after(self, bench: Bench, *accounts: AccountSettings) -> AsyncIterator[TokenSource]:
         settings = UpstreamSettings(scheme="http", host="127.0.0.1", port=bench.endpoint.port)
-        upstream = SessionUpstream(settings)
+        upstream = side_upstream(settings)
         source = TokenSource(settings, upstream, bench.events, clock=bench.clock, jitter=lambda: 0.0)
         source.take_over(bench.source, accounts)
         try:

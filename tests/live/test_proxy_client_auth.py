@@ -19,7 +19,7 @@ from devkit.servers import Events
 from kcproxy.errors import TokenFetchError
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.settings import AccountSettings, ClientAuthMethod, Secret, UpstreamSettings
-from kcproxy.upstream.session import SessionUpstream
+from kcproxy.upstream.pool import side_upstream
 from tests.live.conftest import Keycloak
 from tests.live.test_proxy_grants import Realm
 
@@ -75,7 +75,7 @@ async def _bench(keycloak: Keycloak, folder: Path) -> AsyncIterator[Bench]:
     host, _, port = keycloak.base_url.removeprefix("http://").partition(":")
     settings = UpstreamSettings(scheme="http", host=host, port=int(port))
     async with aiohttp.ClientSession() as http:
-        realm, upstream = Realm(keycloak, http), SessionUpstream(settings)
+        realm, upstream = Realm(keycloak, http), side_upstream(settings)
         await realm.create()
         source = TokenSource(settings, upstream, Events())
         try:

@@ -13,7 +13,7 @@ import pytest
 from devkit.servers import Events
 from kcproxy.process.wiring import dismantle, runtime_of
 from kcproxy.proxy.handler import RequestHandler
-from kcproxy.server.connection import ProxyServer
+from kcproxy.server.server import Server
 from kcproxy.settings import AccountSettings, ExplainSettings, Secret, Settings, UpstreamSettings
 from tests.live.conftest import Keycloak
 
@@ -118,7 +118,7 @@ async def _proxy(keycloak: Keycloak, realm: str) -> AsyncIterator[tuple[str, Eve
     )
     events = Events()
     service = RequestHandler(runtime_of(settings, events), events)
-    server = ProxyServer(service.handle, settings.limits, on_bad_request=service.bad_request)
+    server = Server(service, settings.limits)
     listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}", events

@@ -8,18 +8,11 @@ import pytest
 from kcproxy import catalog
 from kcproxy.model import Caller, Facts
 from kcproxy.observe.denial_store import DenialStore
-from kcproxy.observe.events import (
-    AcceptFailure,
-    ConnectionRefusal,
-    Direction,
-    ListenerName,
-    Observer,
-    RequestRecord,
-    Slowness,
-)
+from kcproxy.observe.events import Observer, RequestRecord
 from kcproxy.observe.log import Log
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
+from kcproxy.server.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, Slowness
 from kcproxy.settings.model import LogSettings
 from tests.catalog.conftest import DOCUMENT
 from tests.observe.samples import REALM, caller, explanation, record, target

@@ -82,7 +82,6 @@ async def served(
     more: str = "",
     *,
     tail: str = "",
-    carrier: str = "pool",
     https: str = "",
     before: Sequence[str] = (),
 ) -> AsyncIterator[Served]:
@@ -92,7 +91,7 @@ async def served(
     document = configuration(upstream.port, port, admin_port, more) + tail
     if https:
         document = document.replace(f"http://127.0.0.1:{upstream.port}", f"https://127.0.0.1:{upstream.port}")
-    config.write_text(document.replace("[upstream]\n", f'[upstream]\ncarrier = "{carrier}"\n{https}'))
+    config.write_text(document.replace("[upstream]\n", f"[upstream]\n{https}"))
     process = await start(config, log, *before)
     running = Served(process, port, admin_port, config, log)
     try:
@@ -430,8 +429,7 @@ async def test_api_keys_are_read_anew_when_their_file_changes(upstream: Recordin
         assert "s3cret" not in running.log.read_text()
 
 
-@pytest.mark.parametrize("carrier", ["pool", "session"])
-async def test_tls_with_client_certificates_on_the_way_in(upstream: RecordingUpstream, tmp_path: Path, carrier: str) -> None:
+async def test_tls_with_client_certificates_on_the_way_in(upstream: RecordingUpstream, tmp_path: Path) -> None:
     upstream.react = lambda _: f"HTTP/1.1 201 Created\r\nLocation: http://127.0.0.1:{upstream.port}/x\r\nContent-Length: 0\r\n\r\n".encode()
     authority, stranger = Authority(tmp_path), Authority(tmp_path, "stranger")
     own, client, other = authority.sign("localhost", address="127.0.0.1"), authority.sign("client"), stranger.sign("other")
@@ -450,7 +448,7 @@ async def test_tls_with_client_certificates_on_the_way_in(upstream: RecordingUps
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    async with served(upstream, tmp_path, tail=tail, carrier=carrier) as running:
+    async with served(upstream, tmp_path, tail=tail) as running:
         answer = await status_as(running, client)
         assert (answer.status, answer.value("location")) == (201, b"https://localhost:1/x")
         for pair in (None, other):

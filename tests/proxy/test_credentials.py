@@ -3,7 +3,7 @@
 import pytest
 
 from kcproxy.catalog import default_version, load
-from kcproxy.http1.headers import RequestHead
+from kcproxy.http1.headers import RequestFields
 from kcproxy.model import TargetKind, Withheld
 from kcproxy.proxy.credentials import Accounts
 from kcproxy.settings import AccountSettings
@@ -46,7 +46,7 @@ CASES: dict[str, list[Case]] = {
 @pytest.mark.parametrize("says", CASES)
 def test_a_request_gets_an_accounts_token_or_the_reason_why_not(says: str) -> None:
     for accounts, method, path, fields, expected in CASES[says]:
-        looked_up, target, head = Accounts(accounts), CATALOG.target(method, path), RequestHead([], dict(fields))
+        looked_up, target, head = Accounts(accounts), CATALOG.target(method, path), RequestFields([], dict(fields))
         account = looked_up.account_for(target, head)
         found = (account.client_id if account else None, looked_up.withheld(target, head))
         assert found == ((None, expected) if isinstance(expected, Withheld) else (expected, None)), (method, path)

@@ -308,7 +308,7 @@ async def test_a_bug_of_ours_is_a_500_without_a_traceback_to_the_caller(
     def broken(*_: object, **__: object) -> object:
         raise ZeroDivisionError("a bug with details")
 
-    monkeypatch.setattr(proxy.runtime, "account", broken)
+    monkeypatch.setattr(proxy.runtime.accounts, "account_for", broken)
     answer = await proxy.get("/admin/realms")
     said = check_failure(answer, 500, "internal")
     assert "details" not in said

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from devkit.servers import Message, RecordingUpstream, Running, read_response, recording_upstream, running_proxy
-from kcproxy.http1.headers import RequestHead
+from kcproxy.http1.headers import RequestFields
 from kcproxy.proxy.fast_path import FastPath
 from kcproxy.proxy.header_block import HeaderBlock
 from kcproxy.proxy.header_block_cache import MAX_BLOCK_BYTES, MAX_FIELDS, HeaderBlockCache
@@ -18,15 +18,15 @@ async def quick(upstream: RecordingUpstream) -> AsyncIterator[Running]:
         yield proxy
 
 
-def lane_of(proxy: Running) -> FastPath:
-    fast_path = proxy.server.fast_path
+def fast_path_of(proxy: Running) -> FastPath:
+    fast_path = proxy.service.fast_path
     assert isinstance(fast_path, FastPath)
     return fast_path
 
 
 def block(proxy: Running, number: int, size: int = 1000) -> HeaderBlock:
     wire = b"X-Number: %06d%b\r\n\r\n" % (number, b"x" * size)
-    return HeaderBlock(wire, RequestHead([(b"X-Number", wire[10:-4])], {}), proxy.runtime, 0)
+    return HeaderBlock(wire, RequestFields([(b"X-Number", wire[10:-4])], {}), proxy.runtime, 0)
 
 
 def request(*fields: bytes, target: bytes = b"/admin/realms/demo/users/42") -> bytes:
@@ -47,8 +47,8 @@ async def test_connections_that_send_the_same_fields_share_one_block(quick: Runn
         for reader, writer in ((one, first), (other, second)):
             writer.write(request(b"Accept: */*"))
             assert (await asyncio.wait_for(read_response(reader), 5)).status == 200
-        blocks = {id(connection._block) for connection in quick.server.connections}  # type: ignore[attr-defined]
-    assert len(blocks) == len(lane_of(quick).blocks) == 1
+        blocks = {id(connection.header_block) for connection in quick.server.connections}
+    assert len(blocks) == len(fast_path_of(quick).header_blocks) == 1
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ async def test_a_block_out_of_the_ordinary_is_served_and_not_learned(
     quick: Running, upstream: RecordingUpstream, fields: list[bytes]
 ) -> None:
     assert [answer.status for answer in await ask(quick, *[request(*fields)] * 2)] == [200, 200]
-    assert len(lane_of(quick).blocks) == 0
+    assert len(fast_path_of(quick).header_blocks) == 0
     assert len(upstream.requests[1].fields) == 1 + len(fields)
 
 
@@ -92,14 +92,14 @@ async def test_an_evicted_block_is_learned_again_and_no_request_is_lost(quick: R
             writer.write(raw.replace(b"42", b"%d" % number))
             assert (await asyncio.wait_for(read_response(reader), 5)).status == 200
             if number == 1:
-                lane_of(quick).blocks.clear()
+                fast_path_of(quick).header_blocks.clear()
     assert [seen.value("x-number") for seen in upstream.requests] == [b"1"] * 4
-    assert len(lane_of(quick).blocks) == 1
+    assert len(fast_path_of(quick).header_blocks) == 1
 
 
 async def test_a_reload_forgets_the_blocks_of_the_old_settings(quick: Running) -> None:
     await ask(quick, request(b"X-Number: 1"), request(b"X-Number: 2"))
-    blocks = lane_of(quick).blocks
+    blocks = fast_path_of(quick).header_blocks
     assert len(blocks) == 2
     async with recording_upstream() as elsewhere, running_proxy(elsewhere.port, fast_path=True) as other:
         assert blocks.find(b"X-Number: 3\r\n\r\n", other.runtime) is None

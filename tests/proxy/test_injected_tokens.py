@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from devkit.servers import ACCOUNT, FORBIDDEN, OK, Message, RecordingUpstream, Running, running_proxy
-from kcproxy.http1.headers import RequestHead
+from kcproxy.http1.headers import RequestFields
 from kcproxy.model import Target, TargetKind
 from kcproxy.proxy.credentials import Accounts
 from kcproxy.proxy.retry_budget import RetryBudget
@@ -162,7 +162,7 @@ def test_the_account_that_names_a_realm_comes_before_the_one_for_all() -> None:
 
     def chosen(realm: str | None) -> str | None:
         target = Target(kind=TargetKind.ADMIN, method="GET", raw_path="/", realm=realm)
-        account = accounts.account_for(target, RequestHead([], {}))
+        account = accounts.account_for(target, RequestFields([], {}))
         return account.client_id if account else None
 
     assert [chosen("demo"), chosen("other"), chosen(None)] == ["robot", "rest", "rest"]

@@ -12,7 +12,6 @@ import pytest
 from devkit.servers import ACCOUNT, OK, RecordingUpstream, Running, read_response, running_proxy
 from kcproxy.proxy.admission import Admission
 from kcproxy.settings.api_keys import read_keys
-from kcproxy.upstream.session import SessionUpstream
 from tests.proxy.test_injected_tokens import forwarded, responding
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -177,16 +176,3 @@ async def test_other_forms_go_as_paths_and_never_with_a_token(
 ) -> None:
     assert (await injecting.send(request(target, method=method))).status == 200
     assert forwarded(upstream) == [(sent, None)]
-
-
-@pytest.mark.parametrize(
-    ("target", "status"),
-    [(USERS + b"?search=caf\xc3\xa9", 200), (USERS + b"?q=\xff", 400), (USERS + b'?a="{}|^`<>\\', 200), (b"//x/y", 200)],
-)
-async def test_the_other_carrier_sends_the_same_bytes_or_refuses(upstream: RecordingUpstream, target: bytes, status: int) -> None:
-    async with running_proxy(upstream.port, kind=SessionUpstream) as proxy:
-        answer = await proxy.send(request(target))
-        assert (answer.status, answer.value("kcproxy-error")) == (status, None if status == 200 else b"target")
-        refused = await proxy.send(request(b"*", method=b"OPTIONS"))
-        assert (refused.status, refused.value("kcproxy-error")) == (400, b"target")
-    assert [sent.target for sent in upstream.requests] == ([target] if status == 200 else [])

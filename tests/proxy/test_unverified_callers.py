@@ -51,7 +51,7 @@ async def keyed(upstream: RecordingUpstream, folder: Path, *, has_keys: bool = T
             while proxy.service.in_flight:  # noqa: ASYNC110 - records tell nobody that they have come
                 await asyncio.sleep(0.01)
         assert proxy.service.unverified_callers.active == 0
-        assert proxy.service.gate.active == 0
+        assert proxy.service.limit.active == 0
 
 
 async def test_those_with_a_key_are_served_at_once_though_others_hold_all_they_can(upstream: RecordingUpstream, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ async def test_without_keys_all_callers_are_equal(upstream: RecordingUpstream, t
     async with keyed(upstream, tmp_path, has_keys=False) as proxy:
         asked = [asyncio.create_task(proxy.get(LOGIN)) for _ in range(CONNECTIONS)]
         async with asyncio.timeout(10):
-            while proxy.service.gate.active < CONNECTIONS:  # noqa: ASYNC110 - as above
+            while proxy.service.limit.active < CONNECTIONS:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.01)
         assert proxy.service.unverified_callers.active == 0
         for task in asked:

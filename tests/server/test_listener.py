@@ -15,7 +15,7 @@ import pytest
 from devkit.certificates import Authority
 from devkit.loops import on_every_loop
 from devkit.servers import Events
-from kcproxy.observe.events import AcceptFailure, ConnectionRefusal, ListenerName
+from kcproxy.server.events import AcceptFailure, ConnectionRefusal, ListenerName
 from kcproxy.server.inbound_tls import read_tls
 from kcproxy.server.listener import Capacity, Handshakes, Listener
 from kcproxy.server.sockets import listening_socket

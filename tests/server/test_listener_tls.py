@@ -15,11 +15,12 @@ import uvloop
 
 from devkit.certificates import Authority
 from devkit.servers import OK, Events, read_response
-from kcproxy.observe.events import ListenerName
-from kcproxy.server.connection import ProxyServer
+from kcproxy.server.connection import InboundConnection, InboundRequest
+from kcproxy.server.error_responses import ErrorResponse
+from kcproxy.server.events import ListenerName
 from kcproxy.server.inbound_tls import InboundTls, read_tls
 from kcproxy.server.listener import Capacity, Handshakes, Listener
-from kcproxy.server.request import KEPT, InboundRequest, Sent
+from kcproxy.server.server import Server
 from kcproxy.server.sockets import listening_socket
 from kcproxy.settings import AddressSettings, InboundSettings, LimitSettings
 
@@ -80,10 +81,26 @@ class Stage:
         return plain
 
 
-async def handler(inbound: InboundRequest) -> Sent:
-    if inbound.protocol.transport is not None:
-        inbound.protocol.transport.write(OK)
-    return KEPT
+class Handler:
+    """Answers each request at once."""
+
+    def begin(self, connection: InboundConnection, request: InboundRequest) -> "Handler":
+        asyncio.get_running_loop().call_soon(self.respond, connection)
+        return self
+
+    def begin_known(self, connection: InboundConnection, data: bytes) -> None:
+        return None
+
+    def bad_request(self, response: ErrorResponse, peer: str | None) -> None:
+        """Not looked at here."""
+
+    def respond(self, connection: InboundConnection) -> None:
+        if connection.transport is not None:
+            connection.write(OK)
+        connection.finished(keep_alive=True)
+
+    def client_disconnected(self) -> None:
+        """There is nothing to be ended."""
 
 
 def states(folder: Path) -> tuple[InboundTls, InboundTls, ssl.SSLContext, ssl.SSLContext]:
@@ -111,7 +128,7 @@ async def staged(folder: Path, kind: str, trial: Trial) -> None:
     bound = listening_socket(address, name="listen")
     port = bound.getsockname()[1] if kind == "tcp" else 0
     both, only_staying, staying, leaving = states(folder)
-    server = ProxyServer(handler, LimitSettings(), on_bad_request=lambda *_: None)
+    server = Server(Handler(), LimitSettings())
     capacity = Capacity(max_connections=100, open_connections=lambda: server.open_connections)
     tls = Handshakes(tls=both, timeout_seconds=30, trust=server.trust)
     listener = Listener(bound, server, name=ListenerName.DATA, capacity=capacity, observer=Events(), tls=tls)

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from devkit.servers import ACCOUNT, OK, Message, RecordingUpstream, Running, read_head, read_response, running_proxy
-from kcproxy.observe.events import Direction, Slowness
 from kcproxy.proxy.admission import Admission
+from kcproxy.server.events import Direction, Slowness
 from kcproxy.settings import LimitSettings
 from kcproxy.settings.api_keys import read_keys
 from tests.proxy.test_failures import check_failure
@@ -90,7 +90,7 @@ async def gone(proxy: Running) -> None:
     async with asyncio.timeout(10):
         while proxy.service.in_flight:  # noqa: ASYNC110 - records tell nobody that they have come
             await asyncio.sleep(0.01)
-    assert (proxy.service.gate.active, proxy.service.uploads.active) == (0, 0)
+    assert (proxy.service.limit.active, proxy.service.uploads.active) == (0, 0)
 
 
 class TestUploads:
@@ -102,7 +102,7 @@ class TestUploads:
     async def test_they_leave_slots_free_too(self, upstream: RecordingUpstream) -> None:
         limits = LimitSettings(max_concurrent_requests=4)
         async with running_proxy(upstream.port, limits=limits) as proxy, stalled_uploads(proxy, 8):
-            assert (proxy.service.uploads.active, proxy.service.gate.active) == (2, 2)
+            assert (proxy.service.uploads.active, proxy.service.limit.active) == (2, 2)
             assert max(await seconds_of_small_requests(proxy, 20)) < SOON_SECONDS
 
     async def test_one_that_waits_too_long_for_its_turn_is_a_503(self, upstream: RecordingUpstream) -> None:
@@ -227,7 +227,7 @@ class TestUploads:
             assert (await proxy.get("/admin/realms/demo/users", "Kcproxy-Key: right")).status == 200
             asked, most = len(upstream.requests), 0
             async with stalled_uploads(proxy, 16) as readers:
-                most = max(most, proxy.service.gate.active, proxy.service.uploads.active)
+                most = max(most, proxy.service.limit.active, proxy.service.uploads.active)
                 for reader in readers:
                     answer = await asyncio.wait_for(read_response(reader), 5)
                     assert json.loads(answer.body)["error"] == "kcproxy_key_required"
@@ -260,8 +260,7 @@ class TestResponses:
             assert {(record.status, record.error_kind) for record in records} == {(499, "slow-reader")}
             assert proxy.events.too_slow == [(Direction.RESPONSE, Slowness.RATE)] * 2
             await gone(proxy)
-            assert proxy.runtime.pool is not None
-            assert proxy.runtime.pool.open_connections == 0, "the connections to Keycloak are free again"
+            assert proxy.runtime.upstream.open_connections == 0, "the connections to Keycloak are free again"
 
     async def test_a_slow_honest_reader_gets_all_of_it(self, upstream: RecordingUpstream) -> None:
         """Twice the least rate, with pauses, for several times the grace period."""

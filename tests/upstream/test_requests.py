@@ -8,7 +8,7 @@ import pytest
 from devkit.loops import on_every_loop
 from devkit.raw_upstream import Visit, ok, raw_upstream, responding
 from kcproxy.errors import RequestRefused, UpstreamBroken, UpstreamError
-from kcproxy.upstream.interface import RawHeaders
+from kcproxy.http1.fields import RawHeaders
 from kcproxy.upstream.pool import PoolUpstream
 
 HOST = (b"Host", b"keycloak:8080")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from devkit.loops import on_every_loop
 from devkit.raw_upstream import RawUpstream, Visit, ok, raw_upstream, responding, saying
 from kcproxy.errors import UpstreamBroken
-from kcproxy.upstream.interface import RawHeaders
+from kcproxy.http1.fields import RawHeaders
 from kcproxy.upstream.pool import PoolUpstream
 
 HOST = [(b"Host", b"keycloak:8080")]

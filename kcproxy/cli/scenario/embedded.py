@@ -8,13 +8,13 @@ from dataclasses import replace
 from aiohttp import web
 
 from kcproxy.admin import app as admin
+from kcproxy.catalog import catalog_for
 from kcproxy.observe.log import Log
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.setup import live_observer
-from kcproxy.process.wiring import catalog_for, dismantle, runtime_of
-from kcproxy.proxy.fast_path import FastPath
+from kcproxy.process.wiring import dismantle, runtime_of
 from kcproxy.proxy.handler import RequestHandler
-from kcproxy.server.connection import ProxyServer
+from kcproxy.server.server import Server
 from kcproxy.server.sockets import listening_socket
 from kcproxy.settings import AccountSettings, AddressSettings, ExplainSettings, LogSettings, Settings
 from kcproxy.settings.load import load
@@ -44,9 +44,8 @@ async def running(settings: Settings, *, fast_path: bool = True) -> AsyncIterato
     """
     catalog = catalog_for(settings.explain.keycloak_version)
     observer = live_observer(settings, catalog, log=Log(settings.log, sink=LogWriter(_STDERR)))
-    service = RequestHandler(runtime_of(settings, observer, catalog), observer)
-    quick = FastPath(service) if fast_path else None
-    server = ProxyServer(service.handle, settings.limits, on_bad_request=service.bad_request, fast_path=quick)
+    service = RequestHandler(runtime_of(settings, observer, catalog), observer, fast=fast_path)
+    server = Server(service, settings.limits)
     runner = web.AppRunner(admin.build(settings, observer, tuple), access_log=None, shutdown_timeout=1.0)
     main = listening_socket(settings.listen, name="listen")
     side = listening_socket(settings.admin_listen, name="admin_listen")

@@ -10,7 +10,7 @@ import pytest
 
 from devkit.servers import Message, RecordingUpstream, Running, running_proxy
 from kcproxy.catalog.fingerprint import public_paths
-from kcproxy.keycloak.version_detection import keep_version, settle_now
+from kcproxy.process.version_watch import keep_version, settle_now
 from kcproxy.proxy.runtime import Runtime
 
 RECORDED = Path(__file__).parent.parent / "catalog" / "recorded"
@@ -63,8 +63,8 @@ async def test_nothing_changes_while_the_server_is_down_or_says_nothing_usable(p
 
 
 async def test_an_upgrade_is_noticed_and_told_once(proxy: Running, upstream: RecordingUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kcproxy.keycloak.version_detection.RECHECK_SECONDS", 0.02)
-    monkeypatch.setattr("kcproxy.keycloak.version_detection.RETRY_SECONDS", 0.02)
+    monkeypatch.setattr("kcproxy.process.version_watch.RECHECK_SECONDS", 0.02)
+    monkeypatch.setattr("kcproxy.process.version_watch.RETRY_SECONDS", 0.02)
     told: list[str] = []
 
     def tell(runtime: Runtime) -> None:
