@@ -6,7 +6,7 @@ from kcproxy.explain import commands
 from kcproxy.explain.commands import Grantee
 from kcproxy.explain.forms import LEFT_OUT, Forms, grant_forms, realm_role_grant_forms, realm_role_scope_forms, scope_forms
 from kcproxy.explain.remedies import REMEDIES
-from kcproxy.explain.rules.tokens import expected_issuer
+from kcproxy.explain.rules.tokens import vouched_issuer
 from kcproxy.explain.situation import MASTER, Situation, is_own_service_account, named, roles_to_add
 from kcproxy.explain.text import list_of, sentence, shown
 from kcproxy.model import CallerKind, Cause, Fix, RoleSet, Verdict, Withheld
@@ -204,14 +204,10 @@ def _account(to: Grantee) -> str:
 
 
 def fix_issuer(situation: Situation, _verdict: Verdict, _console_base: str | None) -> tuple[Fix, ...]:
-    """Fetch the token where it is used."""
-    expected = situation.facts.issuer or expected_issuer(situation)
-    if expected is None:
-        return ()
-    summary = (
-        f"Fetch the token from {shown(expected)}/protocol/openid-connect/token, or give Keycloak one fixed address with the option hostname"
-    )
-    return (Fix(summary=summary),)
+    """Fetch the token where it is used. An address that only the request names is not repeated: a token would be fetched there."""
+    vouched = vouched_issuer(situation)
+    where = f"{shown(vouched)}/protocol/openid-connect/token" if vouched else "the address by which the program calls the Admin REST API"
+    return (Fix(summary=f"Fetch the token from {where}, or give Keycloak one fixed address with the option hostname"),)
 
 
 def send_own_token(situation: Situation, _verdict: Verdict, _console_base: str | None) -> tuple[Fix, ...]:

@@ -17,7 +17,7 @@ from kcproxy.proxy.forward import Plane
 from kcproxy.proxy.headers import RequestHead
 from kcproxy.settings import AccountSettings
 
-FIRST_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE) (/(?!/)[%b]*) HTTP/1\.1\r\n" % re.escape(PLAIN_OCTETS))
+FIRST_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE) (/(?!/)[%b]*+) HTTP/1\.1\r\n" % re.escape(PLAIN_OCTETS))
 """First lines that can be read in one way only. Others are for the parser."""
 
 _MAX_ROUTES = 64

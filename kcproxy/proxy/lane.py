@@ -76,8 +76,7 @@ def _prepared(service: ProxyService, protocol: ProxyProtocol, block: Block, wire
     crossing = Crossing(service, protocol, plane, wire, block.head)
     method, received = line.groups()
     raw, target = judge(plane.catalog, method.decode(), received, base_path=plane.base_path, content_type=block.content_type)
-    crossing.raw_target = raw
-    crossing.target = target
+    crossing.raw_target, crossing.target = raw, target
     crossing.received_bytes = block.body_bytes
     crossing.arrived_at = now = plane.token_clock()
     account = block.account(plane, target, raw)

@@ -252,8 +252,10 @@ def _passage(inbound: Inbound, plane: Plane, started_at: float) -> Passage:
     message = inbound.message
     head = plane.read(message.raw_headers)
     _refuse_unreadable(message, head)
-    judged = judge(plane.catalog, message.method, _received(message), base_path=plane.base_path, content_type=head.text(b"content-type"))
-    return Passage(target=judged.target, raw_target=judged.sent, head=head, started_at=started_at, peer=inbound.peer)
+    sent, target = judge(
+        plane.catalog, message.method, _received(message), base_path=plane.base_path, content_type=head.text(b"content-type")
+    )
+    return Passage(target=target, raw_target=sent, head=head, started_at=started_at, peer=inbound.peer)
 
 
 def _received(message: RawRequestMessage) -> bytes:
