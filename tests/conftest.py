@@ -3,7 +3,11 @@
 import signal
 from collections.abc import Generator
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("project", deadline=None)  # a busy machine is no failure of the code
+hypothesis.settings.load_profile("project")
 
 
 def pytest_configure() -> None:

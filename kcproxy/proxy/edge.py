@@ -39,8 +39,13 @@ class Edge:
         self.wire = b""
 
     @property
+    def in_head(self) -> bool:
+        """Whether a head has begun and is not complete."""
+        return self._place is _Place.HEAD
+
+    @property
     def lost(self) -> bool:
-        """Whether it cannot be told any more where the parser stands."""
+        """Whether the position of the parser is no longer known."""
         return self._place is _Place.LOST
 
     def fed(self, data: bytes, emitted: Sequence[tuple[Any, StreamReader]]) -> None:

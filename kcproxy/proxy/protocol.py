@@ -200,6 +200,18 @@ class ProxyProtocol(TurningProtocol):
         crossing, self._carried = self._carried, None
         return crossing
 
+    def await_request(self) -> None:
+        """What came of the next request while the last one was served has its time from now on.
+
+        Where it is not known whether anything came, the connection is not kept for longer than a head may take.
+        """
+        if self._edge.in_head:
+            self.head_since = self._loop.time()
+        elif self._edge.lost and self._keepalive_handle is not None:
+            self._keepalive_handle.cancel()
+            self._next_keepalive_close_time = self._loop.time() + min(self._keepalive_timeout, self.limits.head_timeout_seconds)
+            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+
     def turns_ended(self) -> None:
         """What was to be carried on will not be."""
         self._drop_carried()

@@ -37,6 +37,9 @@ class TurningProtocol(web.RequestHandler):
         self._fields_parsed = 0
         self.last = False
 
+    def await_request(self) -> None:
+        """The connection waits for a request from now on, of which a part may have come already."""
+
     def turns_ended(self) -> None:
         """No further request of this connection will be served."""
 
@@ -138,6 +141,7 @@ class TurningProtocol(web.RequestHandler):
         while not self._force_close:
             if not messages:
                 self.release_head()
+                self.await_request()
                 await self._next_message()
             message, payload = messages[0]
             if not isinstance(message, RawRequestMessage) or message.upgrade:
