@@ -12,7 +12,7 @@ from bench.patient import LARGE
 UPLOADED_BYTES = 66_000
 TRICKLE_SECONDS = 20.0
 PAUSE_SECONDS = 0.5
-"""Before somebody who was cut off comes again."""
+"""Before an attacker that was cut off comes again."""
 _UPLOAD = b"POST /realms/bench/protocol/openid-connect/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n\r\n"
 _LARGE = f"GET {LARGE} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 _HALF_HEAD = b"GET /metrics HTTP/1.1\r\nHost: local"
@@ -23,7 +23,7 @@ Attack = Callable[[int], Awaitable[None]]
 
 
 class Crowd:
-    """Attackers of one kind on one port; whoever is cut off comes again. ``cut_off`` counts how often that happened."""
+    """Attackers of one kind on one port; those that are cut off come again. ``cut_off`` counts how often that happened."""
 
     def __init__(self, attack: Attack, port: int, count: int) -> None:
         """Nobody is there yet."""

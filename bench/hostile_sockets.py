@@ -4,8 +4,8 @@
     python -m bench.hostile_sockets --before PATH       an older checkout first, by the same attacks
     python -m bench.hostile_sockets --quick             each attack for a few seconds
 
-Each attack has a process of its own, with the soft limit of 1,024 file descriptors that most systems give. Whoever is cut off comes again after half
-a second. The real caller asks twenty times a second, every other time on a new connection; what takes longer than ten seconds is an error.
+Each attack has a process of its own, with the soft limit of 1,024 file descriptors that most systems give. Attackers that are cut off come again after
+half a second. The real caller asks twenty times a second, every other time on a new connection; what takes longer than ten seconds is an error.
 """
 
 import argparse

@@ -195,10 +195,10 @@ class Lab:
             return ResponseWriter(status=answer.status, headers=answer.headers, body=body)
 
     @asynccontextmanager
-    async def proxy(self, inspector: Client | None = None, **explain: Any) -> AsyncIterator[str]:
+    async def proxy(self, inspector: Client | None = None, *, preserve_host: bool = False, **explain: Any) -> AsyncIterator[str]:
         host, _, port = self.keycloak.base_url.removeprefix("http://").partition(":")
         settings = Settings(
-            upstream=UpstreamSettings(scheme="http", host=host, port=int(port)),
+            upstream=UpstreamSettings(scheme="http", host=host, port=int(port), preserve_host=preserve_host),
             explain=ExplainSettings(keycloak_version=self.keycloak.version, **explain),
             inspector=self._inspector(inspector) if inspector else None,
         )

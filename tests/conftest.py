@@ -3,9 +3,13 @@
 import signal
 from collections.abc import AsyncIterator, Generator, Iterator
 
+import hypothesis
 import pytest
 
 from devkit.servers import WAY, RecordingUpstream, Running, recording_upstream, running_proxy
+
+hypothesis.settings.register_profile("project", deadline=None)  # a busy machine is no failure of the code
+hypothesis.settings.load_profile("project")
 
 
 def pytest_configure() -> None:

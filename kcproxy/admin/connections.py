@@ -2,7 +2,7 @@
 
     waits for a request ─▶ head, body ─▶ handler ─▶ response ─▶ waits …
        │                       └▶ not complete in time: closed       └▶ not taken in time: closed
-       └▶ the port is full: whoever has waited longest without a complete request gives way
+       └▶ the port is full: the one that has waited longest without a complete request gives way
 
 So a probe or a scrape always finds room, however many half requests there are.
 """

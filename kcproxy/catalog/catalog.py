@@ -52,18 +52,14 @@ class Catalog:
         """What a request asks for, by its target in origin form. Never raises; what is not understood is OTHER or ADMIN_UNKNOWN, never guessed."""
         raw_path = path_of(raw_target)
         segments = None if base_path else plain_segments(raw_path)
-        if segments is not None:
-            return self._meant(method, raw_path, segments, None, content_type)
-        doubt = ambiguity(raw_path)
-        segments = segments_of(raw_path, base_path)
+        doubt = None
         if segments is None:
-            return Target(kind=TargetKind.OTHER, method=method, raw_path=raw_path, ambiguous=doubt)
-        target = self._meant(method, raw_path, segments, doubt, content_type)
-        if doubt is None and self._is_read_otherwise(target, raw_path[len(base_path) :]):
-            return replace(target, ambiguous=HIDDEN_OPERATION)
-        return target
-
-    def _meant(self, method: str, raw_path: str, segments: Sequence[str], doubt: str | None, content_type: str | None) -> Target:
+            doubt = ambiguity(raw_path)
+            segments = segments_of(raw_path, base_path)
+            if segments is None:
+                return Target(kind=TargetKind.OTHER, method=method, raw_path=raw_path, ambiguous=doubt)
+            if doubt is None and "%" in raw_path and self._is_read_otherwise(method, segments, raw_path[len(base_path) :]):
+                doubt = HIDDEN_OPERATION
         if not segments or segments[0] != "admin" or _is_console_page(segments):
             return _elsewhere(method, raw_path, segments, doubt)
         found = self._matcher.find(method, segments, content_type)
@@ -81,13 +77,24 @@ class Catalog:
             ambiguous=doubt,
         )
 
-    def _is_read_otherwise(self, target: Target, path: str) -> bool:
+    def _is_read_otherwise(self, method: str, segments: Sequence[str], path: str) -> bool:
         """Whether a reader that decodes the path before it splits it sees another realm, or another operation of the table."""
-        segments = decoded_before_split(path) if "%" in path else None
-        if segments is None:
-            return False  # nothing to decode; what is no UTF-8 has been doubted already
-        other = self._meant(target.method, "", segments, None, None)
-        return other.realm != target.realm or (other.operation is not None and other.operation.path != _template(target))
+        others = decoded_before_split(path)
+        if others is None or others == segments:
+            return False  # what is no UTF-8 has been doubted already
+        realm, template = self._place(method, segments)
+        other_realm, other_template = self._place(method, others)
+        return other_realm != realm or other_template not in {None, template}
+
+    def _place(self, method: str, segments: Sequence[str]) -> tuple[str | None, str | None]:
+        """Realm and template, each where there is one."""
+        if not segments or segments[0] != "admin" or _is_console_page(segments):
+            return _elsewhere(method, "", segments, None).realm, None
+        found = self._matcher.find(method, segments)
+        if found is None:
+            return _unknown(method, "", segments, None).realm, None
+        entry, parameters = found
+        return parameters.get("realm", parameters.get("realmName")), entry.operation.path
 
     def requirement(
         self,
@@ -186,10 +193,6 @@ def _elsewhere(method: str, raw_path: str, segments: Sequence[str], doubt: str |
     is_token = list(segments[2:]) == ["protocol", "openid-connect", "token"]
     kind = TargetKind.TOKEN if is_token else TargetKind.OTHER
     return Target(kind=kind, method=method, raw_path=raw_path, realm=segments[1] or None, ambiguous=doubt)
-
-
-def _template(target: Target) -> str | None:
-    return None if target.operation is None else target.operation.path
 
 
 def _is_console_page(segments: Sequence[str]) -> bool:

@@ -23,7 +23,7 @@ def ambiguity(raw_path: str) -> str | None:
     return None if _PLAIN.fullmatch(raw_path) else _name_ambiguity(raw_path)
 
 
-_PLAIN = re.compile(r"(?:/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9_~!$&'()*+,=:@.-]*)+/?")
+_PLAIN = re.compile(r"(?:/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9_~!$&'()*+,=:@.-]*+)++/?")
 """Paths that need no closer look: segments of pchar (RFC 3986, section 3.3) without escapes and semicolons, none beginning with a dot."""
 
 

@@ -9,7 +9,7 @@ out, or that holds bytes beyond ASCII, is ambiguous: it is sent, but never with 
 
 import re
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TypeAlias
 
 from kcproxy.catalog.catalog import Catalog
 from kcproxy.errors import RequestRefused
@@ -27,11 +27,8 @@ _ABSOLUTE = re.compile(rb"https?://[A-Za-z0-9._~!$&'()*+,;=:%\[\]-]+(?=[/?]|$)",
 _ASTERISK = b"*"
 
 
-class JudgedTarget(NamedTuple):
-    """``sent``: the target to send on, as text that stands for bytes (UTF-8 with ``surrogateescape``). ``target``: what these bytes ask for."""
-
-    sent: str
-    target: Target
+JudgedTarget: TypeAlias = tuple[str, Target]
+"""The target to send on, as text that stands for bytes (UTF-8 with ``surrogateescape``), and what exactly these bytes ask for."""
 
 
 def judge(catalog: Catalog, method: str, raw: bytes, *, base_path: str = "", content_type: str | None = None) -> JudgedTarget:
@@ -42,12 +39,12 @@ def judge(catalog: Catalog, method: str, raw: bytes, *, base_path: str = "", con
     """
     if raw.startswith(b"/") and not raw.translate(None, PLAIN_OCTETS):
         plain = raw.decode("ascii")
-        return JudgedTarget(plain, catalog.target(method, plain, base_path=base_path, content_type=content_type))
+        return plain, catalog.target(method, plain, base_path=base_path, content_type=content_type)
     if _FORBIDDEN.search(raw):
         raise _refusal("holds a '#', a blank or a control character; write such characters percent-encoded (%23, %20)")
     sent = _origin_form(method, raw)
     target = catalog.target(method, sent, base_path=base_path, content_type=content_type)
-    return JudgedTarget(sent, _doubted(target, raw))
+    return sent, _doubted(target, raw)
 
 
 def _origin_form(method: str, raw: bytes) -> str:

@@ -99,12 +99,13 @@ _TABLE: dict[Cause, tuple[Remedy, ...]] = {
     Cause.KNOWN_DEFECT: (Remedy(summary="Upgrade Keycloak; no role mends a defect"),),
     Cause.ORIGIN_NOT_ALLOWED: (
         Remedy(
-            summary="Add the origin to the Web origins of client {client}, or call from a backend, which sends no Origin",
+            summary="Add the origin of your own page to the Web origins of client {client}, or call from a backend, which sends no Origin",
             steps=(
                 "Choose the realm {caller_realm}",
-                "Clients, {client}, Settings, Web origins: add exactly this origin",
+                "Clients, {client}, Settings, Web origins: add exactly the origin of the page that is meant to call (scheme, host and port)",
                 "Save, and fetch a new token",
             ),
+            warning="The Origin of the request is what its sender wrote: add an origin because you know the page, not because it stands here",
         ),
     ),
     Cause.HTTPS_REQUIRED: (

@@ -190,7 +190,7 @@ _TABLE: dict[Cause, Sentence] = {
     ),
     Cause.ISSUER_MISMATCH: Sentence(
         "The token was issued by {issuer}, and Keycloak, as it is reached here, is {expected}: it refuses tokens of any other issuer.",
-        "Compare iss in the token with issuer in {expected}/.well-known/openid-configuration, letter by letter (scheme, host, port, path).",
+        "Compare iss in the token with issuer in {discovery_document}, letter by letter (scheme, host, port, path).",
     ),
     Cause.TOKEN_KIND_WRONG: Sentence(
         "This is {kind}, and the Admin REST API takes only an access token.",

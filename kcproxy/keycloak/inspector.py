@@ -107,11 +107,13 @@ class Inspector:
         if caller.realm is None:
             return
         base = f"/realms/{segment(caller.realm)}"
-        discovery, keys = await asyncio.gather(
-            self._reader.get(f"{base}/.well-known/openid-configuration", "discovery", public=True, fields=addressing(request)),
+        document = f"{base}/.well-known/openid-configuration"
+        discovery, own, keys = await asyncio.gather(
+            self._reader.get(document, "discovery", public=True, fields=addressing(request)),
+            self._reader.get(document, "discovery", public=True),
             self._reader.get(f"{base}/protocol/openid-connect/certs", "keys", public=True),
         )
-        public_facts(discovery, keys, known)
+        public_facts(discovery, own, keys, known)
         token = (authorization or "").partition(" ")[2].strip()
         signed = is_signed_by(token, keys.object) if token and keys.object else None
         if signed is not None:

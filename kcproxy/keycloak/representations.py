@@ -15,14 +15,22 @@ _NO_REALM = "Realm does not exist"
 
 
 def addressing(request: RequestFacts) -> Fields:
-    """What Keycloak takes its own address, and so the issuer, from: as the request brought it, or the document would be another one."""
+    """What Keycloak takes its own address, and so the issuer, from: as the request brought it, or the document would be another one.
+
+    Nothing where the request names Keycloak as the settings do.
+    """
+    own_host = (request.public_url or "").partition("://")[2]
     return tuple(
-        (name, value) for name, value in sorted(request.headers.items()) if name in {"host", "forwarded"} or name.startswith("x-forwarded-")
+        (name, value)
+        for name, value in sorted(request.headers.items())
+        if name == "forwarded" or name.startswith("x-forwarded-") or (name == "host" and value != own_host)
     )
 
 
-def public_facts(discovery: Lookup, keys: Lookup, known: dict[str, Any]) -> None:
-    """What the realm publishes: that it exists, its issuer, its keys."""
+def public_facts(discovery: Lookup, own: Lookup, keys: Lookup, known: dict[str, Any]) -> None:
+    """What the realm publishes: that it exists, its issuer, its keys. ``own`` is its discovery document as the proxy itself gets it."""
+    if isinstance(own.object.get("issuer"), str):
+        known["own_issuer"] = own.object["issuer"]
     if discovery.status == 200:
         known["realm_known"] = True
     elif discovery.status == 404 and isinstance(discovery.json, dict) and discovery.json.get("error") == _NO_REALM:

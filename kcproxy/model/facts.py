@@ -63,7 +63,8 @@ class Facts:
     target_is_permissions: bool | None = (
         None  # that client is admin-permissions, which holds the fine-grained permissions of the realm; likewise
     )
-    issuer: str | None = None
+    issuer: str | None = None  # as Keycloak publishes it to a request that is addressed as this one was (Host, X-Forwarded-*)
+    own_issuer: str | None = None  # as it publishes it to the proxy itself
     key_ids: tuple[str, ...] | None = None
     signature_valid: bool | None = None
     disabled_features: tuple[str, ...] | None = None

@@ -16,7 +16,7 @@ from kcproxy.proxy.runtime import Runtime
 from kcproxy.server.request_body import BUFFER_BYTES
 from kcproxy.settings import AccountSettings
 
-REQUEST_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE) (/(?!/)[%b]*) HTTP/1\.1\r\n" % re.escape(PLAIN_OCTETS))
+REQUEST_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE) (/(?!/)[%b]*+) HTTP/1\.1\r\n" % re.escape(PLAIN_OCTETS))
 """Request lines that can be read in one way only. Others are for the parser."""
 
 _MAX_ROUTES = 64

@@ -1,6 +1,6 @@
 """The bound on requests of callers that the proxy has not verified, on a listener that asks for a key or a token.
 
-Whoever shows a valid one always finds a share of the slots and connections free. A request that uses no injected token passes without being
+Callers who show a valid one always find a share of the slots and connections free. A request that uses no injected token passes without being
 verified: it may be a login, or bring a token of its own, or be an attack. Without keys and issuers all callers are equal.
 """
 

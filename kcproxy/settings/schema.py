@@ -351,7 +351,7 @@ def _bounds() -> tuple[Field, ...]:
         ("tls_key_file", _FILE, "", "PEM file of that certificate's private key."),
         ("tls_client_ca_file", _FILE, "", "PEM file of the authorities whose client certificates open the port (mTLS)."),
     )
-    uploads = "half of max_concurrent_requests or upstream.max_connections, whichever is smaller"
+    uploads = "half of the smaller of max_concurrent_requests and upstream.max_connections"
     limits = tuple(dataclasses.replace(row, default_words=uploads) if row.name == "max_unfinished_uploads" else row for row in limits)
     return (*limits, *inbound)
 

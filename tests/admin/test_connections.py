@@ -80,7 +80,7 @@ async def is_closed(reader: asyncio.StreamReader) -> bool:
 
 
 @pytest.mark.parametrize("half", [b"", HALF, HALF_BODY], ids=["nothing", "half a head", "half a body"])
-async def test_whoever_has_no_complete_request_gives_way_when_the_port_is_full(
+async def test_a_connection_without_a_complete_request_gives_way_when_the_port_is_full(
     port: Admin,
     observer: LiveObserver,  # noqa: F811 - the fixture
     half: bytes,

@@ -69,9 +69,9 @@ def test_a_form_that_the_method_does_not_have_is_refused(method: str, raw: bytes
 )
 def test_of_an_absolute_target_path_and_query_are_sent(method: str, raw: str, sent: str) -> None:
     """RFC 9112, sections 3.2.2 and 3.2.4. Scheme and authority are left out, so no token goes with what remains."""
-    judged = judge(TABLE, method, raw.encode())
-    assert judged.sent == sent
-    assert judged.target.ambiguous is not None
+    told, target = judge(TABLE, method, raw.encode())
+    assert told == sent
+    assert target.ambiguous is not None
 
 
 @pytest.mark.parametrize(
@@ -96,9 +96,9 @@ def test_of_an_absolute_target_path_and_query_are_sent(method: str, raw: str, se
     ],
 )
 def test_what_every_reader_reads_alike_is_plain_and_sent_as_it_came(raw: str) -> None:
-    judged = judge(TABLE, "GET", raw.encode())
-    assert (judged.sent, judged.target.ambiguous) == (raw, None)
-    assert judged.target.operation is not None
+    sent, target = judge(TABLE, "GET", raw.encode())
+    assert (sent, target.ambiguous) == (raw, None)
+    assert target.operation is not None
 
 
 @pytest.mark.parametrize(
@@ -124,12 +124,12 @@ def test_what_every_reader_reads_alike_is_plain_and_sent_as_it_came(raw: str) ->
     ],
 )
 def test_what_two_readers_read_differently_is_ambiguous_and_sent_as_it_came(raw: bytes, doubt: str) -> None:
-    judged = judge(TABLE, "GET", raw)
-    assert judged.sent.encode("utf-8", "surrogateescape") == raw
-    assert judged.target.ambiguous == doubt
+    sent, target = judge(TABLE, "GET", raw)
+    assert sent.encode("utf-8", "surrogateescape") == raw
+    assert target.ambiguous == doubt
 
 
 @pytest.mark.parametrize("raw", ["/auth/admin/realms/demo/users/42%2Fgroups", "/auth/admin/realms/demo%2Fusers"])
 def test_below_a_base_path_it_is_the_same(raw: str) -> None:
-    assert judge(TABLE, "GET", raw.encode(), base_path="/auth").target.ambiguous == "an escape that hides another operation"
-    assert judge(TABLE, "GET", b"/auth" + USERS.encode(), base_path="/auth").target.ambiguous is None
+    assert judge(TABLE, "GET", raw.encode(), base_path="/auth")[1].ambiguous == "an escape that hides another operation"
+    assert judge(TABLE, "GET", b"/auth" + USERS.encode(), base_path="/auth")[1].ambiguous is None

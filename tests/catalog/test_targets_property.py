@@ -92,13 +92,14 @@ def check(method: str, raw: bytes, version: str, seen: Counter[str]) -> None:
         seen["refused"] += 1
         assert REQUEST_LINE.match(b"%b %b HTTP/1.1\r\n" % (method.encode(), raw)) is None, f"the lane would have sent {raw!r}"
         return
-    sent = on_the_wire(method, found.sent)
-    check_nothing_is_left_out(raw, sent, found.target)
-    check_the_judgement_is_of_what_is_sent(table, method, sent, found.target)
+    text, target = found
+    sent = on_the_wire(method, text)
+    check_nothing_is_left_out(raw, sent, target)
+    check_the_judgement_is_of_what_is_sent(table, method, sent, target)
     check_both_ways_send_the_same(method, raw, sent)
-    if carries_a_token(found.target):
+    if carries_a_token(target):
         seen["with a token"] += 1
-        check_everybody_reads_the_same(READERS[version], method, sent, found.target)
+        check_everybody_reads_the_same(READERS[version], method, sent, target)
 
 
 def check_nothing_is_left_out(raw: bytes, sent: bytes, target: Target) -> None:
@@ -112,11 +113,12 @@ def check_nothing_is_left_out(raw: bytes, sent: bytes, target: Target) -> None:
 
 
 def check_the_judgement_is_of_what_is_sent(table: Catalog, method: str, sent: bytes, target: Target) -> None:
-    again = judged(table, method, sent)
-    assert again is not None
-    assert again.sent.encode("utf-8", "surrogateescape") == sent
-    assert (again.target.kind, again.target.operation, again.target.realm) == (target.kind, target.operation, target.realm)
-    assert (again.target.parameters, again.target.raw_path) == (target.parameters, target.raw_path)
+    found = judged(table, method, sent)
+    assert found is not None
+    text, again = found
+    assert text.encode("utf-8", "surrogateescape") == sent
+    assert (again.kind, again.operation, again.realm) == (target.kind, target.operation, target.realm)
+    assert (again.parameters, again.raw_path) == (target.parameters, target.raw_path)
 
 
 def check_both_ways_send_the_same(method: str, raw: bytes, sent: bytes) -> None:

@@ -86,8 +86,20 @@ async def test_the_issuer_is_asked_for_as_the_request_was_addressed() -> None:
 
     await looked_up(stage, caller_of(), 401, **{"x-forwarded-host": "sso.example.com", "host": "kc.example.com", "accept": "text/html"})
 
-    sent = stage.fields[_DISCOVERY]
-    assert (sent["X-Forwarded-Host"], sent["Host"], sent["Accept"]) == ("sso.example.com", "kc.example.com", "application/json")
+    sent = {(fields.get("X-Forwarded-Host"), fields["Host"].partition(":")[0], fields["Accept"]) for fields in stage.fields[_DISCOVERY]}
+    assert sent == {("sso.example.com", "kc.example.com", "application/json"), (None, "127.0.0.1", "application/json")}
+
+
+@pytest.mark.parametrize("headers", [{"host": "login.evil.example"}, {"x-forwarded-host": "login.evil.example"}])
+async def test_an_issuer_that_follows_from_the_request_is_told_apart_from_keycloaks_own(headers: dict[str, str]) -> None:
+    stage = Stage()
+    stage.echoes_host = True
+
+    facts = await looked_up(stage, caller_of(), 401, **headers)
+
+    assert facts.issuer == "http://login.evil.example/realms/demo"
+    assert facts.own_issuer is not None
+    assert facts.own_issuer.startswith("http://127.0.0.1:")
 
 
 async def test_what_a_new_token_would_name_is_asked_only_where_the_old_one_shows_less_than_is_granted() -> None:

@@ -144,3 +144,15 @@ async def test_the_fix_by_curl_works_as_well(keycloak: Keycloak, tmp_path: Path)
             await lab.carry_out_by_curl(refused.explanation["fixes"][0]["curl"])
             attempt.token = await lab.token(client)
             assert (await lab.send(proxy, attempt)).status == 200
+
+
+async def test_a_host_that_only_the_caller_names_is_no_address_to_fetch_tokens_from(keycloak: Keycloak, tmp_path: Path) -> None:
+    """Without a fixed hostname Keycloak takes its issuer from the Host of the request, in its discovery document too."""
+    async with laboratory(keycloak, tmp_path) as lab:
+        token = await lab.token(await lab.make_client())
+        async with lab.proxy(preserve_host=True) as proxy:
+            attempt = Attempt(method="GET", path=f"/admin/realms/{lab.realm}/users", token=token, headers={"Host": "login.evil.example"})
+            reply = await lab.send(proxy, attempt)
+    assert (reply.status, reply.cause, reply.confidence) == (401, "issuer-mismatch", "certain")
+    assert "evil" not in str(reply.body) + str(reply.headers)
+    assert "the address by which the program calls" in str(reply.explanation["fixes"])

@@ -6,6 +6,7 @@ from kcproxy.observe.metric_specs import SPECS, Kind
 from kcproxy.observe.metrics_merge import merged
 
 OF_9_2_AND_5 = {
+    "kcproxy_connections": 16.0,
     "kcproxy_requests_in_flight": 16.0,  # an amount: added up
     "kcproxy_denial_first_timestamp_seconds": 2.0,  # the earliest
     "kcproxy_denial_last_timestamp_seconds": 9.0,  # the latest

@@ -138,7 +138,7 @@ async def test_handshakes_that_do_not_come_hold_up_no_real_caller(
         assert "Traceback" not in running.log.read_text()
 
 
-async def test_a_process_without_descriptors_says_so_and_goes_on_at_once_when_there_are_some(
+async def test_a_process_without_descriptors_says_so_and_recovers_at_once(
     upstream: RecordingUpstream, tmp_path: Path, loop_of_the_process: str
 ) -> None:
     async with served(upstream, tmp_path) as running:
@@ -168,9 +168,7 @@ async def test_the_soft_limit_is_raised_as_far_as_the_settings_need(upstream: Re
         assert running.events("max_connections_lowered") == []
 
 
-async def test_connections_that_do_not_fit_into_the_descriptors_are_refused_before_they_run_out(
-    upstream: RecordingUpstream, tmp_path: Path
-) -> None:
+async def test_connections_beyond_the_descriptors_are_refused_before_those_run_out(upstream: RecordingUpstream, tmp_path: Path) -> None:
     async with served(upstream, tmp_path, before=limited(420, 420)) as running:
         lowered = await running.logged("max_connections_lowered")
         assert (lowered["asked"], lowered["descriptors"]) == (4096, 420)

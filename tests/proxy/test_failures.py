@@ -227,6 +227,23 @@ class TestBounds:
             async with proxy.connect() as (reader, _):
                 check_failure(await asyncio.wait_for(read_response(reader), 5), 408, "slow-request")
 
+    @pytest.mark.parametrize("together", [True, False], ids=["in one packet", "while the first is served"])
+    async def test_half_a_head_behind_a_request_is_cut_off_too(self, upstream: RecordingUpstream, together: bool) -> None:
+        async def answer(_: Message) -> bytes:
+            await asyncio.sleep(0.2)
+            return OK
+
+        upstream.react = answer
+        limits = LimitSettings(head_timeout_seconds=0.5, keepalive_seconds=30)
+        async with running_proxy(upstream.port, limits=limits) as proxy, proxy.connect() as (reader, writer):
+            first, half = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"GET / HTTP/1.1\r\nHost"
+            writer.write(first + half if together else first)
+            await asyncio.sleep(0.1)
+            if not together:
+                writer.write(half)
+            assert (await asyncio.wait_for(read_response(reader), 5)).status == 200
+            assert (await asyncio.wait_for(reader.read(), 5))[:12] in {b"", b"HTTP/1.1 408"}
+
     async def test_a_body_that_does_not_come_is_cut_off(self, upstream: RecordingUpstream) -> None:
         async with (
             running_proxy(upstream.port, limits=LimitSettings(body_idle_timeout_seconds=0.2)) as proxy,

@@ -1,4 +1,4 @@
-"""The accept loop: its bound counts from the accept, handshakes are bounded, and a failed accept is told and survived. On both event loops."""
+"""The accept loop: its bound counts from the accept, handshakes are bounded, and a failed accept is reported and survived. On both event loops."""
 
 import asyncio
 import contextlib
@@ -113,7 +113,7 @@ async def held(port: int, count: int) -> AsyncIterator[list[asyncio.StreamReader
 
 
 @on_every_loop
-async def test_a_connection_beyond_the_bound_is_refused_and_told_why() -> None:
+async def test_a_connection_beyond_the_bound_is_refused_with_a_reason() -> None:
     peers: list[str | None] = []
 
     def refusal(peer: str | None) -> bytes:
@@ -145,7 +145,7 @@ async def test_where_one_can_be_spared_it_gives_way() -> None:
 
 
 @on_every_loop
-async def test_a_failed_accept_is_told_and_the_next_one_comes_at_once() -> None:
+async def test_a_failed_accept_is_reported_and_the_next_one_comes_at_once() -> None:
     loop = asyncio.get_running_loop()
     errors = [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINVAL]
     async with listening(*errors) as port:

@@ -117,7 +117,7 @@ class TestUploads:
 
             sending = asyncio.create_task(keep_sending())
             async with asyncio.timeout(5):
-                while not proxy.service.uploads.active:  # noqa: ASYNC110 - nobody is told
+                while not proxy.service.uploads.active:  # noqa: ASYNC110 - there is no event for it
                     await asyncio.sleep(0.01)
             assert "limits.max_unfinished_uploads" in check_failure(await proxy.send(BEGUN), 503, "busy")
             sending.cancel()

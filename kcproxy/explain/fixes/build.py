@@ -7,7 +7,7 @@ from kcproxy.explain.fixes import commands
 from kcproxy.explain.fixes.commands import Grantee
 from kcproxy.explain.fixes.forms import LEFT_OUT, Forms, grant_forms, realm_role_grant_forms, realm_role_scope_forms, scope_forms
 from kcproxy.explain.remedies import REMEDIES
-from kcproxy.explain.rules.tokens import expected_issuer
+from kcproxy.explain.rules.tokens import vouched_issuer
 from kcproxy.explain.text import list_of, sentence, shown
 from kcproxy.model import CallerKind, Cause, Fix, RoleSet, Verdict, Withheld
 
@@ -204,14 +204,10 @@ def _account(to: Grantee) -> str:
 
 
 def fix_issuer(context: Context, _verdict: Verdict, _console_base: str | None) -> tuple[Fix, ...]:
-    """Fetch the token where it is used."""
-    expected = context.facts.issuer or expected_issuer(context)
-    if expected is None:
-        return ()
-    summary = (
-        f"Fetch the token from {shown(expected)}/protocol/openid-connect/token, or give Keycloak one fixed address with the option hostname"
-    )
-    return (Fix(summary=summary),)
+    """Fetch the token where it is used. An address that only the request names is not repeated: a token would be fetched there."""
+    vouched = vouched_issuer(context)
+    where = f"{shown(vouched)}/protocol/openid-connect/token" if vouched else "the address by which the program calls the Admin REST API"
+    return (Fix(summary=f"Fetch the token from {where}, or give Keycloak one fixed address with the option hostname"),)
 
 
 def send_own_token(context: Context, _verdict: Verdict, _console_base: str | None) -> tuple[Fix, ...]:

@@ -139,5 +139,5 @@ def open_causes(context: Context) -> list[Finding]:
         open_.append(Cause.SIGNING_KEY_UNKNOWN)
     if facts.issuer is None and expected_issuer(context) is None:
         open_.append(Cause.ISSUER_MISMATCH)
-    words = {"issuer": shown(caller.issuer or ""), "expected": "perhaps another"}
+    words = {"issuer": shown(caller.issuer or ""), "expected": "perhaps another", "discovery_document": "the realm's discovery document"}
     return [found(context, cause, POSSIBLE, names=words) for cause in open_]

@@ -169,43 +169,79 @@ def token_not_yet_valid(context: Context) -> Finding | None:
 
 
 def issuer_mismatch(context: Context) -> Finding | None:
-    """``iss`` against the issuer that the realm publishes, or else the address by which the proxy reaches Keycloak.
+    """``iss`` against the issuer that the realm publishes, or else the address by which Keycloak is reached.
 
     With a fixed hostname Keycloak has one issuer whatever the address, so without its discovery document a difference is only likely.
+    An address that only the request names is compared with, and never told.
     """
     caller = context.caller
     if not is_readable(context):
         return None
     if caller.realm is None:
         issuer = f"{shown(caller.issuer)}, which is no realm of a Keycloak" if caller.issuer else "nobody: it has no iss"
-        here = expected_issuer(context) or "another"
-        return found(context, Cause.ISSUER_MISMATCH, CERTAIN, f"the token's iss is {issuer}", issuer=issuer, expected=here)
+        return found(context, Cause.ISSUER_MISMATCH, CERTAIN, f"the token's iss is {issuer}", issuer=issuer, names=_expected_words(context))
     published = context.facts.issuer
     expected = published or expected_issuer(context)
     if expected is None or caller.issuer is None or expected == caller.issuer or (published is None and _fits_what_proxies_say(context)):
         return None
     source = "the realm's discovery document says" if published else "going by the address through which Keycloak is reached, it would be"
+    vouched = vouched_issuer(context)
     return found(
         context,
         Cause.ISSUER_MISMATCH,
         CERTAIN if published else LIKELY,
         f"the token's iss is {shown(caller.issuer)}",
-        f"{source} {shown(expected)}",
+        f"{source} {shown(vouched) if vouched else 'another, which follows from the Host or X-Forwarded-Host of the request'}",
         _difference(caller.issuer, expected),
+        summary=None if vouched else _ISSUER_OF_THE_REQUEST,
         issuer=shown(caller.issuer),
-        expected=shown(expected),
+        names=_expected_words(context),
     )
 
 
+_ISSUER_OF_THE_REQUEST = (
+    "The token was issued by {issuer}, and Keycloak takes its own address from the request, which names another one: it refuses tokens of any"
+    " other issuer than that."
+)
+
+
+def _expected_words(context: Context) -> dict[str, str]:
+    """What the sentences say of the issuer that Keycloak expects, and where it is written."""
+    vouched, realm = vouched_issuer(context), context.caller.realm
+    document = "/.well-known/openid-configuration"
+    if vouched is not None:
+        return {"expected": shown(vouched), "discovery_document": f"{shown(vouched)}{document}"}
+    path = f"/realms/{shown(realm)}{document}" if realm else f"/realms/(the realm){document}"
+    return {"expected": "another", "discovery_document": f"the realm's discovery document ({path})"}
+
+
 def expected_issuer(context: Context) -> str | None:
-    """The issuer of the token's realm as this Keycloak would write it when it has no fixed hostname."""
+    """The issuer of the token's realm as this Keycloak would write it when it has no fixed hostname. To compare with: see ``vouched_issuer``."""
     base, host = context.request.public_url, context.request.headers.get("host")
-    if base is None or context.caller.issuer is None:
+    if base is None:
         return None
-    scheme = base.partition("://")[0]
-    _, marker, realm = context.caller.issuer.rpartition("/realms/")
-    origin = f"{scheme}://{shown(host)}" if host else base.rstrip("/")
-    return f"{origin}{context.request.base_path}/realms/{realm}" if marker else None
+    return _issuer_at(context, f"{base.partition('://')[0]}://{host}" if host else base)
+
+
+def vouched_issuer(context: Context) -> str | None:
+    """The issuer that Keycloak expects, where more than the request names its address: the settings, or Keycloak asked by the proxy itself.
+
+    None otherwise: Host (``upstream.preserve_host``) and X-Forwarded-Host are what the caller wrote, and no advice may repeat them.
+    """
+    request, facts = context.request, context.facts
+    expected = facts.issuer or expected_issuer(context)
+    if expected is None:
+        return None
+    by_settings = _issuer_at(context, request.public_url) if request.public_url else None
+    return expected if expected in {facts.own_issuer, by_settings} else None
+
+
+def _issuer_at(context: Context, origin: str) -> str | None:
+    """The issuer of the token's realm at an address; its last segment is written as in the token."""
+    if context.caller.realm is None or context.caller.issuer is None:
+        return None
+    realm = context.caller.issuer.rstrip("/").rpartition("/realms/")[2]
+    return f"{origin.rstrip('/')}{context.request.base_path}/realms/{realm}"
 
 
 def _fits_what_proxies_say(context: Context) -> bool:
@@ -269,11 +305,13 @@ def proof_mismatch(context: Context) -> Finding | None:
     address = read[1].get("htu") if read else None
     if not isinstance(address, str) or base is None:
         return None
-    expected = base.rstrip("/") + context.request.target.raw_path
-    if address.partition("?")[0] == expected:
+    host, path = context.request.headers.get("host"), context.request.target.raw_path
+    own, seen = base.rstrip("/") + path, f"{base.partition('://')[0]}://{host}{path}" if host else base.rstrip("/") + path
+    if address.partition("?")[0] == seen:
         return None
-    evidence = f"htu of the proof is {shown(address)}, Keycloak sees {shown(expected)}"
-    return found(context, Cause.PROOF_MISMATCH, LIKELY, evidence, proof_url=shown(address), expected=shown(expected))
+    expected = shown(own) if own == seen else "the address in the request's Host"  # which is only the caller's word
+    evidence = f"htu of the proof is {shown(address)}, Keycloak sees {expected}"
+    return found(context, Cause.PROOF_MISMATCH, LIKELY, evidence, proof_url=shown(address), expected=expected)
 
 
 def signature_invalid(context: Context) -> Finding | None:
