@@ -18,7 +18,7 @@ $(VENV)/.ready: pyproject.toml
 
 demo: $(BIN)/kcproxy ## a 403 replayed and cured: simulated, or KEYCLOAK=26.7.4 (fetched and started), or UPSTREAM=URL
 ifdef KEYCLOAK
-	$(BIN)/python -m tools.realserver run $(KEYCLOAK) -- $(BIN)/kcproxy demo $(ARGS)
+	$(BIN)/python -m devkit.realserver run $(KEYCLOAK) -- $(BIN)/kcproxy demo $(ARGS)
 else
 	$(BIN)/kcproxy demo $(if $(UPSTREAM),--upstream $(UPSTREAM)) $(ARGS)
 endif

@@ -17,10 +17,10 @@ _CLEAR_REFUSALS = frozenset({502, 503, 504})
 
 
 @dataclass(slots=True)
-class Tally:
+class FastCounter:
     """What came back: by kind of call and status; and what must never happen, in words."""
 
-    answers: Counter[tuple[str, str]] = field(default_factory=Counter)
+    responses: Counter[tuple[str, str]] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
     acknowledged: set[str] = field(default_factory=set)
 
@@ -36,7 +36,7 @@ class Answer:
 class Caller:
     """One application with one keep-alive connection, which it opens anew when it has to."""
 
-    def __init__(self, port: int, tally: Tally, chance: random.Random, numbers: "count[int]") -> None:
+    def __init__(self, port: int, tally: FastCounter, chance: random.Random, numbers: "count[int]") -> None:
         """Not connected yet."""
         self._port = port
         self._tally = tally
@@ -71,7 +71,7 @@ class Caller:
             except (asyncio.IncompleteReadError, OSError) as error:
                 outcome = type(error).__name__
                 self.close()
-            self._tally.answers[name, outcome] += 1
+            self._tally.responses[name, outcome] += 1
             await asyncio.sleep(pause_seconds * self._chance.random() * 2)
         self.close()
 

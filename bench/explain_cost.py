@@ -8,13 +8,13 @@ import sys
 import time
 from collections.abc import Callable
 
+from devkit.explain.stage import BARE_401, BARE_403, NOW, USER_ID, claims_of, jwt_of
 from kcproxy import catalog as catalogs
 from kcproxy.explain import render
+from kcproxy.explain.api import explain
 from kcproxy.explain.claims import read_caller
-from kcproxy.explain.explanation import explain
 from kcproxy.explain.notice import notice
 from kcproxy.model import Answer, RequestFacts
-from tests.explain.stage import BARE_401, BARE_403, NOW, USER_ID, claims_of, jwt_of
 
 ROUNDS = 2000
 LIMIT_SECONDS = 0.001

@@ -69,7 +69,7 @@ class FaultyKeycloak:
         fault = self._fault()
         if fault == "silent end":
             return False
-        status, answer = self._answer(method, target, body)
+        status, answer = self._respond(method, target, body)
         data = _framed(status, answer, close=fault == "announced end")
         if fault == "half an answer":
             data = data[: len(data) // 2]
@@ -85,7 +85,7 @@ class FaultyKeycloak:
         self.faults[fault] += 1
         return fault
 
-    def _answer(self, method: str, target: str, body: bytes) -> tuple[str, bytes]:
+    def _respond(self, method: str, target: str, body: bytes) -> tuple[str, bytes]:
         path = target.partition("?")[0]
         if path.endswith("/token"):
             token = {"access_token": access_token(expires_at=int(time.time()) + 300), "expires_in": 60, "token_type": "Bearer"}

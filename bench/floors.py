@@ -13,9 +13,9 @@ from typing import Any, cast
 import httptools
 from aiohttp import web
 
-from kcproxy.keycloak.pool import PoolUpstream
-from kcproxy.keycloak.upstream import RawHeaders
-from kcproxy.settings.values import UpstreamSettings
+from kcproxy.http1.fields import RawHeaders
+from kcproxy.settings.model import UpstreamSettings
+from kcproxy.upstream.pool import PoolUpstream
 
 _BUFFER_BYTES = 2_000_000
 
@@ -55,7 +55,7 @@ class Sent:
         """Called by aiohttp."""
 
 
-class Inbound(asyncio.Protocol):
+class InboundRequest(asyncio.Protocol):
     """The shortest inbound side on httptools."""
 
     def __init__(self, pool: PoolUpstream) -> None:
@@ -80,11 +80,11 @@ class Inbound(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         headers, self._headers = self._headers, []
-        task = self._loop.create_task(self._answer(self._parser.get_method().decode(), headers))
+        task = self._loop.create_task(self._respond(self._parser.get_method().decode(), headers))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _answer(self, method: str, headers: RawHeaders) -> None:
+    async def _respond(self, method: str, headers: RawHeaders) -> None:
         self._transport.write(await forwarded(self._pool, method, self._target, headers))
 
 
@@ -99,7 +99,7 @@ async def serve(shape: str, upstream_port: int, port: int) -> None:
         return sent
 
     factory: Any = Request
-    inbound: Any = web.Server(handle, request_factory=factory, access_log=None) if shape == "aiohttp" else lambda: Inbound(pool)
+    inbound: Any = web.Server(handle, request_factory=factory, access_log=None) if shape == "aiohttp" else lambda: InboundRequest(pool)
     server = await asyncio.get_running_loop().create_server(inbound, "127.0.0.1", port)
     await server.serve_forever()
 

@@ -24,16 +24,16 @@ from prometheus_client import generate_latest
 
 from kcproxy import catalog as catalogs
 from kcproxy.catalog import Catalog
-from kcproxy.explain.explanation import explain
+from kcproxy.explain.api import explain
 from kcproxy.model import Answer, Caller, CallerKind, Explanation, RequestFacts
-from kcproxy.observe.denials import DenialStore
+from kcproxy.observe.denial_history import History
+from kcproxy.observe.denial_store import DenialStore
 from kcproxy.observe.events import RequestRecord
-from kcproxy.observe.history import History
 from kcproxy.observe.log import Log
+from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import MAX_DENIAL_SERIES, Metrics
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.observe.sink import Sink
-from kcproxy.settings.values import LogSettings, MetricSettings
+from kcproxy.settings.model import LogSettings, MetricSettings
 
 MAX_STORED = 1000
 MAX_SERIES = 4 * MAX_DENIAL_SERIES + 10_000
@@ -80,7 +80,7 @@ class Grown:
 def flood(denials: int, different: int, history: Path) -> Grown:
     """Send all of them to an observer as a proxy has one; the clients' label is on, as that is the worse case."""
     metrics = Metrics(MetricSettings(clients=True))
-    log = Log(LogSettings(), sink=Sink(os.open(os.devnull, os.O_WRONLY)))
+    log = Log(LogSettings(), sink=LogWriter(os.open(os.devnull, os.O_WRONLY)))
     store = DenialStore(MAX_STORED, history=History(history, MAX_STORED))
     table = catalogs.load(catalogs.default_version())
     observer = LiveObserver(metrics, log, store, catalog=table)

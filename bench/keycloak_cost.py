@@ -1,6 +1,6 @@
 """What Keycloak itself spends on the small GET, for ``python -m bench --keycloak-cpu``:
 
-    python -m tools.realserver run 26.7.4 -- python -m bench.keycloak_cost
+    python -m devkit.realserver run 26.7.4 -- python -m bench.keycloak_cost
 
 It runs beside the server that this command line starts, finds its process, and makes a realm of its own.
 """
@@ -59,7 +59,7 @@ def server_process() -> int:
     for pid in family(os.getppid()):
         if Path(f"/proc/{pid}/comm").read_text().strip() == "java":
             return pid
-    raise RuntimeError("no Keycloak found beside this process; start it with tools.realserver")
+    raise RuntimeError("no Keycloak found beside this process; start it with devkit.realserver")
 
 
 def main() -> int:

@@ -21,7 +21,7 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
             if f" {LARGE} " in head:
                 await _send_large(writer)
             else:
-                writer.write(_framed(_answer(head)))
+                writer.write(_framed(_respond(head)))
             await writer.drain()
     writer.close()
 
@@ -44,7 +44,7 @@ async def _send_large(writer: asyncio.StreamWriter) -> None:
         await writer.drain()
 
 
-def _answer(head: str) -> bytes:
+def _respond(head: str) -> bytes:
     if "/protocol/openid-connect/token " in head:
         token = access_token(expires_at=int(time.time()) + 86400)
         return json.dumps({"access_token": token, "expires_in": 86400, "token_type": "Bearer"}).encode()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from bench.callers import Caller, Tally
+from bench.callers import Caller, FastCounter
 from bench.faulty import FaultyKeycloak
 from bench.peers import KCPROXY
 from bench.processes import free_port, running, usage
@@ -62,7 +62,7 @@ class Plan:
 class Outcome:
     """What came of it."""
 
-    tally: Tally
+    tally: FastCounter
     upstream: FaultyKeycloak
     watch: Watch
     descriptors_before: int
@@ -93,8 +93,8 @@ async def soak(plan: Plan, folder: Path) -> Outcome:
     )
 
 
-async def _run(plan: Plan, port: int, upstream: FaultyKeycloak, watch: Watch, chance: random.Random) -> tuple[Tally, str]:
-    tally = Tally()
+async def _run(plan: Plan, port: int, upstream: FaultyKeycloak, watch: Watch, chance: random.Random) -> tuple[FastCounter, str]:
+    tally = FastCounter()
     numbers = count(1)
     ends_at = asyncio.get_running_loop().time() + plan.seconds
     aside = [asyncio.create_task(watch.look(max(plan.seconds / 60, 0.25)))]
@@ -134,14 +134,14 @@ async def _settled(watch: Watch, *, seconds: float) -> None:
             return
 
 
-def _problems(plan: Plan, tally: Tally, upstream: FaultyKeycloak, watch: Watch, *, before: int, after: int) -> list[str]:
+def _problems(plan: Plan, tally: FastCounter, upstream: FaultyKeycloak, watch: Watch, *, before: int, after: int) -> list[str]:
     found = [f"{len(tally.violations)} violations, such as: {tally.violations[:5]}"] if tally.violations else []
     if upstream.written_twice:
         found.append(f"{upstream.written_twice} writes were executed twice")
     lost = [name for name in tally.acknowledged if not upstream.written[name]]
     if lost:
         found.append(f"{len(lost)} writes were acknowledged and never executed")
-    if not tally.answers["user", "200"]:
+    if not tally.responses["user", "200"]:
         found.append("no call at all went through")
     if after > before + DESCRIPTORS_ALLOWED + 64:  # up to max_connections idle connections to the upstream may stay for a while
         found.append(f"descriptors: {before} before, {after} after")
@@ -161,7 +161,7 @@ def main() -> int:
     plan = Plan(seconds=options.seconds, connections=options.connections, pause_seconds=options.pause, slow_connections=options.slow)
     with tempfile.TemporaryDirectory(prefix="soak-") as name, suppress(KeyboardInterrupt):
         outcome = asyncio.run(soak(plan, Path(name)))
-    for (kind, status), number in sorted(outcome.tally.answers.items()):
+    for (kind, status), number in sorted(outcome.tally.responses.items()):
         print(f"{kind:12} {status:22} {number:8}")
     print(
         f"faults of the upstream: {dict(outcome.upstream.faults)}; writes: {sum(outcome.upstream.written.values())}, twice: {outcome.upstream.written_twice}"

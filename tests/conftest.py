@@ -1,10 +1,12 @@
 """What every run of the tests needs from its process, and what it says at its end."""
 
 import signal
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import hypothesis
 import pytest
+
+from devkit.servers import WAY, RecordingUpstream, Running, recording_upstream, running_proxy
 
 hypothesis.settings.register_profile("project", deadline=None)  # a busy machine is no failure of the code
 hypothesis.settings.load_profile("project")
@@ -24,3 +26,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
     reasons = sorted({str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped if isinstance(report.longrepr, tuple)})
     if reasons:
         terminalreporter.write_line(f"NOT RUN: {len(skipped)} tests, because {'; '.join(reasons)}", yellow=True)
+
+
+@pytest.fixture(params=["lane", "ordinary"])
+def way(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A test that asks for it runs twice: with the quick lane, and without."""
+    WAY.fast_path = request.param == "lane"
+    yield request.param
+    WAY.fast_path = False
+
+
+@pytest.fixture
+async def upstream() -> AsyncIterator[RecordingUpstream]:
+    async with recording_upstream() as running:
+        yield running
+
+
+@pytest.fixture
+async def proxy(upstream: RecordingUpstream) -> AsyncIterator[Running]:
+    async with running_proxy(upstream.port) as running:
+        yield running

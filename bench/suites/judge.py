@@ -11,7 +11,7 @@ from bench.suites.having import NotHad
 from bench.suites.outcome import Found, Reason, Run, counts
 from bench.suites.stage import FEATURES, mail_taken, proxy
 from bench.suites.suite import Place, Suite
-from tools.realserver import RealServer
+from devkit.realserver import RealServer
 
 VERSION = "26.7.4"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.suites.kcadm_steps import FILES, SESSION, Step
 from bench.suites.outcome import Outcome, Run, numbered
 from bench.suites.suite import Place, Suite
-from tools.realserver import fetch_distribution
+from devkit.realserver import fetch_distribution
 
 VERSION = "26.7.4"
 _COMMAND_SECONDS = 60

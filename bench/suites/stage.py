@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.processes import end, free_port, wait_until_listening, wait_until_ready
 from bench.suites.suite import Place
-from tools.measure.mail import mail_sink
+from devkit.mail_sink import mail_sink
 
 FEATURES = ("admin-fine-grained-authz:v1", "token-exchange:v1")
 """What python-keycloak's and gocloak's own test servers switch on, as far as their tests need it."""

@@ -9,6 +9,7 @@ table.requirement(target).least        # ("view-users",)
 from kcproxy.catalog.catalog import Catalog, Power
 from kcproxy.catalog.entry import Entry, Variant
 from kcproxy.catalog.load import default_version, load, parse, versions
+from kcproxy.catalog.power import Ease, RolePower, Way, Yields
 from kcproxy.catalog.versions import nearest as _nearest
 
 
@@ -17,4 +18,30 @@ def nearest(version: str) -> str:
     return _nearest(version, versions())
 
 
-__all__ = ["Catalog", "Entry", "Power", "Variant", "default_version", "load", "nearest", "parse", "versions"]
+def catalog_for(version: str | None) -> Catalog:
+    """The table of a version, of the nearest that has one, or of the newest where none is known."""
+    return load(nearest(version) if version else default_version())
+
+
+def power_of(role: str, version: str) -> RolePower:
+    """What a role can be turned into on a version that has a table."""
+    return load(version).power(role)
+
+
+__all__ = [
+    "Catalog",
+    "Ease",
+    "Entry",
+    "Power",
+    "RolePower",
+    "Variant",
+    "Way",
+    "Yields",
+    "catalog_for",
+    "default_version",
+    "load",
+    "nearest",
+    "parse",
+    "power_of",
+    "versions",
+]

@@ -7,7 +7,8 @@ from typing import Any
 from kcproxy.catalog.entry import Entry
 from kcproxy.catalog.match import Matcher
 from kcproxy.catalog.paths import ambiguity, decoded_before_split, path_of, plain_segments, segments_of
-from kcproxy.catalog.roles import RoleAlgebra
+from kcproxy.catalog.power import Powers, RolePower, Way, warnings
+from kcproxy.catalog.roles import RoleAlgebra, SetKey
 from kcproxy.model import NOTHING, Basis, Requirement, RoleSet, Target, TargetKind
 
 HIDDEN_OPERATION = "an escape that hides another operation"
@@ -18,7 +19,7 @@ _API_ROOTS = frozenset({"realms", "serverinfo", "api"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Power:
-    """What a role can do beyond its name, measured: the warning that goes with a fix that grants it."""
+    """What a role can do beyond its name, measured: what it yields (``becomes-admin`` and so on), and the warning that says how."""
 
     power: str
     says: str
@@ -35,7 +36,7 @@ class Catalog:
         provenance: Mapping[str, Any],
         entries: tuple[Entry, ...],
         algebra: RoleAlgebra,
-        powers: Mapping[str, tuple[Power, ...]],
+        powers: Powers,
     ) -> None:
         """Keep the parts and compile the matcher."""
         self.version = version
@@ -111,7 +112,7 @@ class Catalog:
         entry = self.entry(target)
         if entry is None:
             return None
-        requirement = entry.pick(query=query, body=body, master=master)
+        requirement = entry.pick(query=query, body=body, master=master, parameters=target.parameters)
         return requirement if asked in {None, self.version} else replace(requirement, asked_keycloak=asked)
 
     def entry(self, target: Target) -> Entry | None:
@@ -159,9 +160,31 @@ class Catalog:
         """Of several sets the one with the least power."""
         return self._algebra.least(sets)
 
+    def rank(self, roles: RoleSet) -> SetKey:
+        """What sets of roles are compared by: the smaller, the less powerful. More roles never rank lower."""
+        return self._algebra.power(roles)
+
+    def power(self, role: str) -> RolePower:
+        """What a role can be turned into, also through the roles that it contains."""
+        return self._powers.of(role, sorted(self.contains(role) - {role}))
+
     def powers(self, role: str) -> tuple[Power, ...]:
-        """What a role, or one that it contains, can do beyond its name."""
-        return tuple(power for name in sorted(self.contains(role)) for power in self._powers.get(name, ()))
+        """What a fix that grants the role has to warn of, the strongest first."""
+        return tuple(Power(power=yields.value, says=says) for yields, says in warnings(self.power(role)))
+
+    @property
+    def everybodys_ways(self) -> tuple[Way, ...]:
+        """Ways to power that worked with every role of this version, and so are the power of none."""
+        return self._powers.everybodys
+
+    def has_way(self, role: str, way: str) -> bool:
+        """Whether a way was tried with this very role, and worked."""
+        return self._powers.has(role, way)
+
+    @property
+    def powers_version(self) -> str | None:
+        """The version on which the powers were measured; None where there are none."""
+        return self._powers.version
 
 
 def _elsewhere(method: str, raw_path: str, segments: Sequence[str], doubt: str | None) -> Target:

@@ -10,8 +10,10 @@ SCHEMA = 1
 
 
 def entry_document(entry: Entry) -> dict[str, Any]:
-    """One operation: ``anyOf`` minimal sets with the full answer, ``admits`` minimal sets that are let in, ``least`` of anyOf or null.
+    """One operation: ``anyOf`` minimal sets with the full answer, ``admits`` minimal sets that are let in, each list by power.
 
+    ``least``: the least powerful set with a useful answer, null where nothing suffices; ``full`` the least powerful with everything, where
+    that takes more; ``useful`` and ``lacks`` the minimal sets with a useful answer and the fields that it lacks, where it is not full.
     Where the need could not be determined, ``anyOf`` and ``admits`` are null (an empty list says that nothing suffices) and
     ``undetermined`` holds the reason.
     """
@@ -38,6 +40,9 @@ def _need(requirement: Requirement) -> dict[str, Any]:
         "admits": [list(roles) for roles in requirement.admits] if known else None,
     }
     extras = {
+        "full": list(requirement.full) if requirement.full is not None else None,
+        "useful": [list(roles) for roles in requirement.useful] if requirement.useful != requirement.any_of else None,
+        "lacks": {roles: list(names) for roles, names in requirement.lacks.items()},
         "reduced": dict(requirement.reduced),
         "masterRealmRoles": [list(roles) for roles in requirement.master_realm_roles],
         "refusal": requirement.refusal_status if requirement.refusal_status != 403 else None,

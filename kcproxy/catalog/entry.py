@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kcproxy.model import Operation, Requirement
+from kcproxy.model import NOTHING, Operation, Requirement
 
-CONDITION_KEYS = frozenset({"query", "queryPresent", "bodyPresent", "bodyHasAny", "target"})
+CONDITION_KEYS = frozenset({"query", "queryPresent", "bodyPresent", "bodyHasAny", "parameterIs", "target"})
 """The closed vocabulary of a variant's ``when``; ``docs/catalog-format.md`` defines each."""
 
 
@@ -25,9 +25,11 @@ class Variant:
         """Whether the request alone shows that this variant applies; otherwise only the server or a look-up knows."""
         return "target" not in self.when
 
-    def applies(self, query: Mapping[str, Sequence[str]], body: Any) -> bool:
-        """Whether every condition holds for this query and parsed JSON body."""
-        return self.visible and all(_holds(key, value, query, body) for key, value in self.when.items())
+    def applies(self, query: Mapping[str, Sequence[str]], body: Any, parameters: Mapping[str, str] = NOTHING) -> bool:
+        """Whether every condition holds for this query, parsed JSON body and the path's parameters by name."""
+        return self.visible and all(
+            _equal(value, parameters) if key == "parameterIs" else _holds(key, value, query, body) for key, value in self.when.items()
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,15 +41,19 @@ class Entry:
     master: Requirement | None = None
     variants: tuple[Variant, ...] = ()
 
-    def pick(self, *, query: Mapping[str, Sequence[str]], body: Any, master: bool) -> Requirement:
+    def pick(self, *, query: Mapping[str, Sequence[str]], body: Any, master: bool, parameters: Mapping[str, str] = NOTHING) -> Requirement:
         """The requirement of the most special variant that the request shows, else the plain one."""
-        fitting = [variant for variant in self.variants if variant.applies(query, body)]
+        fitting = [variant for variant in self.variants if variant.applies(query, body, parameters)]
         chosen: Entry | Variant = max(fitting, key=_speciality) if fitting else self
         return chosen.master if master and chosen.master is not None else chosen.requirement
 
 
 def _speciality(variant: Variant) -> int:
     return sum(len(value) if isinstance(value, (dict, list)) else 1 for value in variant.when.values())
+
+
+def _equal(pairs: Mapping[str, str], parameters: Mapping[str, str]) -> bool:
+    return all(name in parameters and parameters[name] == parameters.get(other) for name, other in pairs.items())
 
 
 def _holds(key: str, value: Any, query: Mapping[str, Sequence[str]], body: Any) -> bool:

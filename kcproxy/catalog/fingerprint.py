@@ -20,7 +20,7 @@ DISCOVERY = "openid-configuration"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PublicAnswer:
+class PublicDocument:
     """A server's answer to a request without a token. Header names in lower case; `body` is the parsed JSON object, if it was one."""
 
     status: int
@@ -36,7 +36,7 @@ class _Fact:
     value: str | None
     since: int  # index of the first version where it holds
 
-    def holds(self, answer: PublicAnswer) -> bool:
+    def holds(self, answer: PublicDocument) -> bool:
         if self.header is not None:
             return answer.headers.get(self.header) == self.value
         there = answer.body.get(self.member or "")
@@ -73,7 +73,7 @@ def public_paths(realm: str) -> Mapping[str, str]:
     return {name: entry["path"].format(realm=realm) for name, entry in _facts().documents.items()}
 
 
-def versions_that_fit(discovery: Mapping[str, Any], answers: Mapping[str, PublicAnswer] = NOTHING) -> tuple[str, ...]:
+def versions_that_fit(discovery: Mapping[str, Any], responses: Mapping[str, PublicDocument] = NOTHING) -> tuple[str, ...]:
     """The measured versions, oldest first, that would have answered so.
 
     `discovery` is the parsed discovery document of any realm; `answers` are answers to the other `public_paths`, by name, as many as
@@ -82,16 +82,16 @@ def versions_that_fit(discovery: Mapping[str, Any], answers: Mapping[str, Public
     `discovery` counts.
     """
     known = _facts()
-    alone = {DISCOVERY: PublicAnswer(status=200, body=discovery)}
-    others = {name: answer for name, answer in answers.items() if _is_keycloaks(known, name, answer)}
+    alone = {DISCOVERY: PublicDocument(status=200, body=discovery)}
+    others = {name: answer for name, answer in responses.items() if _is_keycloaks(known, name, answer)}
     return _agreeing(known, others | alone) or _agreeing(known, alone)
 
 
-def _is_keycloaks(known: _Facts, name: str, answer: PublicAnswer) -> bool:
+def _is_keycloaks(known: _Facts, name: str, answer: PublicDocument) -> bool:
     """Whether some Keycloak gives this status there; anything else is the answer of a gateway or a failure."""
     return name in known.documents and answer.status in known.documents[name]["statuses"]
 
 
-def _agreeing(known: _Facts, answers: Mapping[str, PublicAnswer]) -> tuple[str, ...]:
-    checked = [(fact.since, fact.holds(answers[fact.document])) for fact in known.facts if fact.document in answers]
+def _agreeing(known: _Facts, responses: Mapping[str, PublicDocument]) -> tuple[str, ...]:
+    checked = [(fact.since, fact.holds(responses[fact.document])) for fact in known.facts if fact.document in responses]
     return tuple(version for index, version in enumerate(known.versions) if all((index >= since) == holds for since, holds in checked))

@@ -8,10 +8,11 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from kcproxy.catalog.catalog import Catalog, Power
+from kcproxy.catalog.catalog import Catalog
 from kcproxy.catalog.entry import CONDITION_KEYS, Entry, Variant
+from kcproxy.catalog.power import NO_POWERS, Powers, powers_of
 from kcproxy.catalog.roles import RoleAlgebra
-from kcproxy.catalog.versions import newest, ordered
+from kcproxy.catalog.versions import nearest, newest, ordered
 from kcproxy.errors import CatalogError
 from kcproxy.model import NOTHING, Basis, Operation, Requirement, RoleSet
 
@@ -47,21 +48,26 @@ def load(version: str) -> Catalog:
     if version not in versions():
         raise CatalogError(f"no role table for Keycloak {version}: there are {', '.join(versions())}")
     text = (_data() / f"{version}.json").read_text(encoding="utf-8")
-    return parse(json.loads(text), powers=_powers())
+    return parse(json.loads(text), powers=_powers(version))
+
+
+def _powers(version: str) -> Powers:
+    """The version's own powers, else those of the nearest version that has some."""
+    document = _powers_document()
+    return powers_of(document, nearest(version, tuple(document["versions"])))
 
 
 @cache
-def _powers() -> Mapping[str, Any]:
-    item = _data() / "powers.json"
-    return json.loads(item.read_text(encoding="utf-8")) if item.is_file() else {}
+def _powers_document() -> Mapping[str, Any]:
+    return dict(json.loads((_data() / "powers.json").read_text(encoding="utf-8")))
 
 
-def parse(document: Mapping[str, Any], powers: Mapping[str, Any] = NOTHING) -> Catalog:
+def parse(document: Mapping[str, Any], powers: Powers = NO_POWERS) -> Catalog:
     """A data file's parsed JSON to a catalog, every ``least`` computed. CatalogError names the operation that is wrong."""
     if document.get("schema") != SCHEMA:
         raise CatalogError(f"role table with schema {document.get('schema')!r}: this program reads {SCHEMA}")
     version = document["keycloak"]
-    algebra = RoleAlgebra(document["roles"])
+    algebra = RoleAlgebra(document["roles"], powers)
     rows = document["operations"]
     algebra.learn(_sets(row.get("admits", row.get("anyOf", []))) for row in rows)
     reader = _Reader(version, Basis(document["basis"]), algebra)
@@ -71,13 +77,8 @@ def parse(document: Mapping[str, Any], powers: Mapping[str, Any] = NOTHING) -> C
         provenance=document.get("provenance", NOTHING),
         entries=tuple(reader.entry(row) for row in rows),
         algebra=algebra,
-        powers={role: tuple(Power(**item) for item in _of_version(items, version)) for role, items in powers.items()},
+        powers=powers,
     )
-
-
-def _of_version(items: list[dict[str, Any]], version: str) -> list[dict[str, Any]]:
-    kept = [item for item in items if version in item["versions"]]
-    return [{"power": item["power"], "says": item["says"]} for item in kept]
 
 
 def _sets(value: list[list[str]]) -> tuple[RoleSet, ...]:
@@ -112,14 +113,10 @@ class _Reader:
         )
 
     def _requirement(self, row: Mapping[str, Any]) -> Requirement:
-        any_of, admits = self._needs(row)
         return Requirement(
-            any_of=any_of,
-            admits=admits,
-            least=self._algebra.least(any_of),
+            **self._needs(row),
             basis=Basis.UNKNOWN if "undetermined" in row else Basis(row.get("basis", self._basis)),
             keycloak=self._version,
-            reduced=row.get("reduced", NOTHING),
             refusal_status=row.get("refusal", 403),
             master_realm_roles=_sets(row.get("masterRealmRoles", [])),
             undetermined=row.get("undetermined"),
@@ -128,15 +125,23 @@ class _Reader:
 
     def _master(self, row: Mapping[str, Any], plain: Requirement) -> Requirement | None:
         own = row.get("master")
-        if own is None:
-            return None
-        any_of, admits = self._needs(own)
-        return replace(plain, any_of=any_of, admits=admits, least=self._algebra.least(any_of), reduced=own.get("reduced", plain.reduced))
+        return None if own is None else replace(plain, **self._needs({"reduced": plain.reduced, **own}))
 
-    def _needs(self, row: Mapping[str, Any]) -> tuple[tuple[RoleSet, ...], tuple[RoleSet, ...]]:
-        any_of = _sets(row.get("anyOf", []))
-        admits = _sets(row["admits"]) if "admits" in row else any_of
-        return self._algebra.ranked(any_of), self._algebra.ranked(admits)
+    def _needs(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The sets, the least powerful first, and what follows from them."""
+        any_of = self._algebra.ranked(_sets(row.get("anyOf", [])))
+        useful = self._algebra.ranked(_sets(row["useful"])) if "useful" in row else any_of
+        least = useful[0] if useful else None
+        is_full = least is None or any(self._algebra.closure(least).issuperset(roles) for roles in any_of)
+        return {
+            "any_of": any_of,
+            "admits": self._algebra.ranked(_sets(row["admits"])) if "admits" in row else any_of,
+            "useful": useful,
+            "least": least,
+            "full": None if is_full or not any_of else any_of[0],
+            "reduced": row.get("reduced", NOTHING),
+            "lacks": {roles: tuple(names) for roles, names in row.get("lacks", NOTHING).items()},
+        }
 
     def _variant(self, row: Mapping[str, Any]) -> Variant:
         unknown = set(row["when"]) - CONDITION_KEYS

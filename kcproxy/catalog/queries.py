@@ -99,8 +99,7 @@ def _missing(catalog: Catalog, held: frozenset[str], sets: tuple[RoleSet, ...]) 
 def least_cover(catalog: Catalog, demands: Sequence[tuple[RoleSet, ...]]) -> RoleSet | None:
     """The combination of roles with the least power that satisfies every demand; None where one cannot be satisfied.
 
-    Least power: unlocks the fewest operations of the whole table, then the fewest roles. Exact: branch and bound, which holds
-    because a larger set never unlocks less.
+    Exact: branch and bound, which holds because a larger set never ranks lower.
     """
     distinct = sorted({tuple(sorted(sets)) for sets in demands if () not in sets}, key=len)
     if any(not sets for sets in distinct):
@@ -113,28 +112,35 @@ class _Search:
 
     def __init__(self, catalog: Catalog, demands: Sequence[tuple[RoleSet, ...]]) -> None:
         self._catalog, self._demands = catalog, demands
-        self._found: list[RoleSet] = []
-        self._bound: int | None = None
+        self._best: RoleSet | None = None
         self._seen: set[tuple[int, RoleSet]] = set()
 
     def best(self) -> RoleSet | None:
         self._descend(0, ())
-        return self._catalog.least(self._found)
+        return self._best
 
     def _descend(self, position: int, held: RoleSet) -> None:
         while position < len(self._demands) and self._catalog.satisfies(held, self._demands[position]):
             position += 1
-        unlocked = self._catalog.unlocked(held)
-        if (position, held) in self._seen or (self._bound is not None and unlocked > self._bound):
+        if (position, held) in self._seen or self._is_worse(held):
             return
         self._seen.add((position, held))
         if position == len(self._demands):
-            self._bound = unlocked
-            self._found = [roles for roles in self._found if self._catalog.unlocked(roles) <= unlocked]
-            self._found.append(self._trimmed(held))
+            trimmed = self._trimmed(held)
+            self._best = trimmed if self._is_better(trimmed) else self._best
             return
-        for roles in sorted(self._demands[position], key=lambda extra: self._catalog.unlocked(_union(held, extra))):
+        for roles in sorted(self._demands[position], key=lambda extra: self._catalog.rank(_union(held, extra))):
             self._descend(position + 1, _union(held, roles))
+
+    def _is_worse(self, roles: RoleSet) -> bool:
+        """Whether nothing better can come of these roles. Those that another of them contains do not count: they fall away in the end."""
+        if self._best is None:
+            return False
+        tops = tuple(role for role in roles if not any(role in self._catalog.contains(other) for other in roles if other != role))
+        return self._catalog.rank(tops)[0] > self._catalog.rank(self._best)[0]
+
+    def _is_better(self, roles: RoleSet) -> bool:
+        return self._best is None or self._catalog.rank(roles) < self._catalog.rank(self._best)
 
     def _trimmed(self, held: RoleSet) -> RoleSet:
         """Without the roles that nothing needs, others being there."""

@@ -1,8 +1,12 @@
-"""Sets of roles as bits of one integer, and the arithmetic on them: what contains what, what unlocks how much."""
+"""Sets of roles as bits of one integer, and the arithmetic on them: what contains what, what unlocks how much, which is more powerful."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from kcproxy.catalog.power import NO_POWERS, Powers, RoleKey
 from kcproxy.model import RoleSet
+
+SetKey = tuple[tuple[RoleKey, ...], int, int, int, RoleSet]
+"""By which sets of roles are ordered: the power of their roles, what they open together, how many they are, how many write, their names."""
 
 _MAX_CLOSURES = 1024
 _MAX_KEPT_ROLES = 64
@@ -12,8 +16,10 @@ _MAX_KEPT_ROLES = 64
 class RoleAlgebra:
     """The roles of one Keycloak version with their composites (transitive), and the table's demands, as bit masks."""
 
-    def __init__(self, composites: Mapping[str, Sequence[str]]) -> None:
-        """``composites``: each role of realm-management and every role that it contains."""
+    def __init__(self, composites: Mapping[str, Sequence[str]], powers: Powers = NO_POWERS) -> None:
+        """``composites``: each role of realm-management and every role that it contains; ``powers``: what each can be turned into."""
+        self._powers = powers
+        self._keys: dict[RoleSet, SetKey] = {}
         self.names = tuple(sorted(composites))
         self._bits = {role: 1 << place for place, role in enumerate(sorted(composites))}
         self._closure = {role: self._mask((role, *contained)) for role, contained in composites.items()}
@@ -59,6 +65,7 @@ class RoleAlgebra:
         """Take the table's admitting sets, one tuple an operation, as what ``unlocked`` counts."""
         self._demands = [tuple(self._mask(roles) for roles in sets) for sets in demands]
         self._unlocked.clear()
+        self._keys.clear()
 
     def unlocked(self, roles: RoleSet) -> int:
         """How many operations of the table let in a caller with these roles; any-token operations count for everyone."""
@@ -72,13 +79,22 @@ class RoleAlgebra:
         return count
 
     def least(self, sets: Sequence[RoleSet]) -> RoleSet | None:
-        """The set that unlocks the fewest operations; of equals the smaller one, then a reading one, then by name."""
-        return min(sets, key=self._power, default=None)
+        """The set with the least power, as ``power`` orders them."""
+        return min(sets, key=self.power, default=None)
 
     def ranked(self, sets: Sequence[RoleSet]) -> tuple[RoleSet, ...]:
-        """The sets by what they unlock, the least first."""
-        return tuple(sorted(sets, key=self._power))
+        """The sets by their power, the least first."""
+        return tuple(sorted(sets, key=self.power))
 
-    def _power(self, roles: RoleSet) -> tuple[int, int, int, RoleSet]:
-        writing = sum(not role.startswith(("view-", "query-")) for role in roles)
-        return self.unlocked(roles), len(roles), writing, roles
+    def power(self, roles: RoleSet) -> SetKey:
+        """What sets are compared by: first the most powerful role of each, then the next, then the number of operations opened."""
+        key = self._keys.get(roles)
+        if key is None:
+            by_role = self._powers.key(roles, self.contains, lambda role: self.unlocked((role,)))
+            writing = sum(not role.startswith(("view-", "query-")) for role in roles)
+            key = by_role, self.unlocked(roles), len(roles), writing, roles
+            if len(roles) <= _MAX_KEPT_ROLES:
+                if len(self._keys) >= _MAX_CLOSURES:
+                    self._keys.clear()
+                self._keys[roles] = key
+        return key

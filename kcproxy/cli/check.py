@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kcproxy import catalog
-from kcproxy.cli.exits import Exit, epilog
+from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.options import config_option, json_option
+from kcproxy.cli.process_environment import Started, started
 from kcproxy.cli.readiness import not_ready
-from kcproxy.cli.started import Started, started
 from kcproxy.cli.terminal import bold, columns, document, paint, result, talk
 from kcproxy.errors import SettingsError
 from kcproxy.settings import Settings
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 
-@click.command(name="check", epilog=epilog())
+@click.command(name="check", epilog=epilog(), context_settings=CONTEXT)
 @config_option
 @click.option("--upstream", metavar="URL", help="Keycloak's address, as for serve.")
 @click.option(

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from kcproxy.errors import KcproxyError
-from kcproxy.observe import history
-from kcproxy.observe.denials import DenialStore
-from kcproxy.observe.documents import is_whole
+from kcproxy.observe import denial_history as history
+from kcproxy.observe.denial_document import is_whole
+from kcproxy.observe.denial_store import DenialStore
 from kcproxy.settings import AddressSettings, Secret
 
 Document = dict[str, Any]

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kcproxy.catalog import Catalog
-from kcproxy.cli.exits import Exit, epilog
+from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.inspector_setup import setup_commands
 from kcproxy.cli.options import config_option, json_option, table, version_option
 from kcproxy.cli.terminal import bold, document, paint, result, talk
+from kcproxy.explain.fixes.unwritable import Unwritable
 from kcproxy.explain.offline import asked
 from kcproxy.explain.render import document as explanation_document
-from kcproxy.explain.unwritable import Unwritable
-from kcproxy.settings.kinds import METHODS
 from kcproxy.settings.load import load
+from kcproxy.settings.types import METHODS
 
 if TYPE_CHECKING:
-    from kcproxy.cli.examination import Examination
+    from kcproxy.cli.doctor_report import Examination
 
 SCHEMA = 1
 EXAMPLES = """\b
@@ -32,7 +32,7 @@ Examples:
 
 """
 _COLOURS = {"yes": "green", "reduced": "yellow", "no": "red"}
-_ANSWERS = {
+_RESPONSES = {
     "yes": "Yes: it gets the full answer.",
     "reduced": "It is let in, but the answer is thinner than it could be.",
     "no": "No.",
@@ -40,7 +40,7 @@ _ANSWERS = {
 }
 
 
-@click.command(name="doctor", epilog=EXAMPLES + epilog())
+@click.command(name="doctor", epilog=EXAMPLES + epilog(), context_settings=CONTEXT)
 @click.argument("method", type=click.Choice(METHODS, case_sensitive=False), required=False, metavar="[METHOD]")
 @click.argument("path", required=False)
 @click.option("--realm", required=True, help="The realm in which the client lives.")
@@ -79,7 +79,7 @@ def command(
     if settings.inspector is None:
         talk("kcproxy: doctor needs an [inspector] in the configuration; make one with: kcproxy doctor --create-inspector --realm " + realm)
         sys.exit(Exit.USAGE)
-    from kcproxy.cli.examination import Patient, examine  # noqa: PLC0415 - aiohttp is imported only where it is needed
+    from kcproxy.cli.doctor_report import Patient, examine  # noqa: PLC0415 - aiohttp is imported only where it is needed
 
     known = version or settings.explain.keycloak_version
     catalog = table(known)
@@ -141,8 +141,8 @@ def _document(catalog: Catalog, found: "Examination") -> dict[str, Any]:
 
 
 def _text(catalog: Catalog, found: "Examination", client_id: str) -> Iterator[str]:
-    if found.verdict.value in _ANSWERS:
-        yield bold(paint(_ANSWERS[found.verdict.value], _COLOURS.get(found.verdict.value, "yellow")))
+    if found.verdict.value in _RESPONSES:
+        yield bold(paint(_RESPONSES[found.verdict.value], _COLOURS.get(found.verdict.value, "yellow")))
     roles = ", ".join(found.counting) or "no role"
     yield f"The service account of {client_id} acts with {roles} of {found.container}."
     yield f"That opens {found.opened} of {len(catalog.operations)} operations of Keycloak {catalog.version}."

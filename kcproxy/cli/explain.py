@@ -10,17 +10,17 @@ import click
 
 from kcproxy.catalog import Catalog
 from kcproxy.catalog.documents import entry_document
-from kcproxy.cli.exits import Exit, epilog
+from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.inputs import json_of, text_of
 from kcproxy.cli.options import json_option, table, version_option
 from kcproxy.cli.roles_text import card, least_text, roles_text, thinner
 from kcproxy.cli.terminal import bold, document, paint, result, talk
 from kcproxy.explain.claims import read_caller
-from kcproxy.explain.offline import Asked, Judgement, Outcome, asked, judge
+from kcproxy.explain.offline import Asked, Diagnosis, Outcome, asked, diagnose
 from kcproxy.explain.render import document as explanation_document
 from kcproxy.explain.rules.paths import corrected
 from kcproxy.model import Explanation, Fix, Requirement, TargetKind
-from kcproxy.settings.kinds import METHODS
+from kcproxy.settings.types import METHODS
 
 SCHEMA = 1
 _MAX_TOKEN_CHARACTERS = 262_144
@@ -34,7 +34,7 @@ Examples:
 """
 
 
-@click.command(name="explain", epilog=EXAMPLES + epilog())
+@click.command(name="explain", epilog=EXAMPLES + epilog(), context_settings=CONTEXT)
 @click.argument("method", type=click.Choice(METHODS, case_sensitive=False), metavar="METHOD")
 @click.argument("path")
 @click.option(
@@ -70,15 +70,15 @@ def command(
     caller = read_caller(f"Bearer {_token(token_file)}" if token_file else None)
     now = time.time()
     told = int(status) if status else None
-    judgement = judge(catalog, call, caller, status=told, version=version, now_epoch_seconds=now)
+    diagnosis = diagnose(catalog, call, caller, status=told, version=version, now_epoch_seconds=now)
     if as_json:
-        document(_document(catalog, call, judgement))
+        document(_document(catalog, call, diagnosis))
     else:
-        for line in _text(catalog, call, judgement):
+        for line in _text(catalog, call, diagnosis):
             result(line)
     if token_file:
         talk("Judged by the token's claims, unverified: its signature was not checked, and nobody was asked.")
-    if code := _EXITS.get(judgement.outcome):
+    if code := _EXITS.get(diagnosis.outcome):
         sys.exit(code)
 
 
@@ -91,15 +91,15 @@ def _token(file: Path) -> str:
     return rest.strip() if scheme.lower() == "bearer" and rest else token
 
 
-def _document(catalog: Catalog, call: Asked, judgement: Judgement) -> dict[str, Any]:
-    entry, explanation = catalog.entry(call.target), judgement.explanation
+def _document(catalog: Catalog, call: Asked, diagnosis: Diagnosis) -> dict[str, Any]:
+    entry, explanation = catalog.entry(call.target), diagnosis.explanation
     return {
         "schema": SCHEMA,
         "keycloak": catalog.version,
-        "outcome": judgement.outcome.value,
-        "status": judgement.status,
-        "roles": list(judgement.held),
-        "least": _least(judgement.requirement),
+        "outcome": diagnosis.outcome.value,
+        "status": diagnosis.status,
+        "roles": list(diagnosis.held),
+        "least": _least(diagnosis.requirement),
         "operation": entry_document(entry) if entry else None,
         "explanation": explanation_document(explanation) if explanation else None,
     }
@@ -110,30 +110,30 @@ def _least(need: Requirement | None) -> list[str] | None:
     return list(need.least) if need is not None and need.least is not None else None
 
 
-def _text(catalog: Catalog, call: Asked, judgement: Judgement) -> Iterator[str]:
-    if judgement.outcome is Outcome.REDUCED:
-        yield from _let_in(judgement)
-        for fix in judgement.explanation.fixes if judgement.explanation else ():
+def _text(catalog: Catalog, call: Asked, diagnosis: Diagnosis) -> Iterator[str]:
+    if diagnosis.outcome is Outcome.REDUCED:
+        yield from _let_in(diagnosis)
+        for fix in diagnosis.explanation.fixes if diagnosis.explanation else ():
             yield from _fix(fix)
-    elif judgement.explanation is not None:
-        yield from _explained(judgement.explanation)
-    elif judgement.outcome is Outcome.DENIED:
-        yield f"Keycloak answers {judgement.status}, and nothing here tells why."
-    elif judgement.outcome is Outcome.UNKNOWN:
-        yield _unknown(catalog, call, judgement)
-    elif judgement.outcome is Outcome.NEEDS:
+    elif diagnosis.explanation is not None:
+        yield from _explained(diagnosis.explanation)
+    elif diagnosis.outcome is Outcome.DENIED:
+        yield f"Keycloak answers {diagnosis.status}, and nothing here tells why."
+    elif diagnosis.outcome is Outcome.UNKNOWN:
+        yield _unknown(catalog, call, diagnosis)
+    elif diagnosis.outcome is Outcome.NEEDS:
         entry = catalog.entry(call.target)
         yield from card(entry) if entry else ()
-        if judgement.requirement and judgement.requirement.variant_says:
-            yield f"This call, {judgement.requirement.variant_says}: {least_text(judgement.requirement)}"
+        if diagnosis.requirement and diagnosis.requirement.variant_says:
+            yield f"This call, {diagnosis.requirement.variant_says}: {least_text(diagnosis.requirement)}"
     else:
-        yield from _let_in(judgement)
+        yield from _let_in(diagnosis)
 
 
-def _unknown(catalog: Catalog, call: Asked, judgement: Judgement) -> str:
+def _unknown(catalog: Catalog, call: Asked, diagnosis: Diagnosis) -> str:
     name = f"{call.target.method} {call.target.raw_path}"
-    if judgement.requirement is not None:
-        return f"{name}: what it needs on Keycloak {catalog.version} could not be determined ({judgement.requirement.undetermined})."
+    if diagnosis.requirement is not None:
+        return f"{name}: what it needs on Keycloak {catalog.version} could not be determined ({diagnosis.requirement.undetermined})."
     if call.target.kind is TargetKind.ADMIN_UNKNOWN:
         mended = corrected(catalog, call.target.raw_path)
         hint = f" Did you mean {mended[2]}?" if mended else ""
@@ -141,12 +141,12 @@ def _unknown(catalog: Catalog, call: Asked, judgement: Judgement) -> str:
     return f"{name} is no call of the Admin REST API, and needs no role of realm-management."
 
 
-def _let_in(judgement: Judgement) -> Iterator[str]:
-    need = judgement.requirement
-    held = roles_text(judgement.held)
+def _let_in(diagnosis: Diagnosis) -> Iterator[str]:
+    need = diagnosis.requirement
+    held = roles_text(diagnosis.held)
     if need is None:
         return
-    if judgement.outcome is Outcome.LET_IN:
+    if diagnosis.outcome is Outcome.LET_IN:
         yield f"{paint('Let in', 'green')}: the token names {held}, and the call needs {least_text(need)}."
         return
     says = "; ".join(f"with {roles_text(roles)}: {what}" for roles, what in thinner(need))

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from kcproxy.explain.commands import kcadm_client_id
-from kcproxy.explain.shell import line, option, path, realm_option, repeated_option, word
-from kcproxy.settings.resolve import toml_value
+from kcproxy.explain.fixes.commands import kcadm_client_id
+from kcproxy.explain.fixes.shell import line, option, path, realm_option, repeated_option, word
+from kcproxy.settings.merge import toml_value
 
 CLIENT_ID = "kcproxy-inspector"
 SECRET_FILE = "kcproxy-inspector-secret"  # noqa: S105 - a file's name

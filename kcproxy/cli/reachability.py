@@ -9,17 +9,17 @@ from typing import Any
 
 from kcproxy.catalog import Catalog, versions
 from kcproxy.catalog.versions import key
-from kcproxy.cli.unwatched import Unwatched
+from kcproxy.cli.unwatched import SilentObserver
 from kcproxy.errors import KcproxyError, TokenFetchError, UpstreamError
 from kcproxy.explain.claims import read_caller
-from kcproxy.keycloak.documents import segment
-from kcproxy.keycloak.session import SessionUpstream
-from kcproxy.keycloak.tokens import TokenSource
-from kcproxy.keycloak.upstream import Upstream
-from kcproxy.proxy.detection import detect
+from kcproxy.keycloak.representations import segment
+from kcproxy.keycloak.token_cache import TokenSource
+from kcproxy.keycloak.version_detection import detect
 from kcproxy.settings import AccountSettings, Settings, UpstreamSettings
+from kcproxy.upstream.interface import Upstream
+from kcproxy.upstream.pool import side_upstream
 
-_MAX_ANSWER_BYTES = 1 << 20
+_MAX_RESPONSE_BYTES = 1 << 20
 _MAX_SECONDS = 20.0
 _ANY = "*"
 
@@ -41,8 +41,8 @@ class Finding:
 
 async def reachability(settings: Settings, catalog: Catalog) -> list[Finding]:
     """Every finding, in a fixed order: upstream and realms, then accounts, then their limits on operations."""
-    upstream = SessionUpstream(settings.upstream, max_connections=8)
-    tokens = TokenSource(settings.upstream, upstream, Unwatched())
+    upstream = side_upstream(settings.upstream)
+    tokens = TokenSource(settings.upstream, upstream, SilentObserver())
     try:
         realms = await asyncio.gather(*(_bounded(realm, _realm(settings.upstream, upstream, realm)) for realm in realms_of(settings)))
         reached = any(finding.ok or "Keycloak answers" in finding.says for finding in realms)
@@ -130,7 +130,7 @@ async def _get(settings: UpstreamSettings, upstream: Upstream, path: str) -> tup
     headers = [(b"Host", settings.origin.partition("://")[2].encode()), (b"Accept", b"application/json")]
     answer = await upstream.exchange("GET", path, headers, None)
     try:
-        return answer.status, _object(await answer.read(_MAX_ANSWER_BYTES))
+        return answer.status, _object(await answer.read(_MAX_RESPONSE_BYTES))
     finally:
         answer.release()
 

@@ -92,7 +92,7 @@ def plan(catalog: Catalog, calls: CallList) -> Plan:
     """Find each call's need and the least combination of roles for all of them; calls that no role opens are left out of it."""
     demands = tuple(_demand(catalog, call) for call in calls.calls)
     found = Plan(demands=demands, least=None, unreadable=calls.unreadable)
-    sets = [demand.requirement.any_of for demand in found.known if demand.requirement is not None and demand.requirement.any_of]
+    sets = [demand.requirement.useful for demand in found.known if demand.requirement is not None and demand.requirement.useful]
     return Plan(demands=demands, least=least_cover(catalog, sets), unreadable=calls.unreadable)
 
 

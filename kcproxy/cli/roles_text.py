@@ -31,9 +31,14 @@ def least_text(need: Requirement) -> str:
     return roles_text(need.least)
 
 
+def full_text(need: Requirement) -> str:
+    """The least set with the full answer in words."""
+    return least_text(need) if need.full is None else roles_text(need.full)
+
+
 def others_text(need: Requirement, *, most: int | None = None) -> str:
     """The other sets that give the full answer, in words; no more than ``most`` by name."""
-    others = [roles_text(roles) for roles in need.any_of if roles != need.least]
+    others = [roles_text(roles) for roles in need.any_of if roles not in (need.least, need.full)]
     if most is not None and len(others) > most + 1:
         others = [*others[:most], f"{len(others) - most} more"]
     return "or " + ", ".join(others) if others else ""
@@ -99,6 +104,8 @@ def _facts(entry: Entry, need: Requirement) -> Iterator[tuple[str, str]]:
 
 
 def _sets(need: Requirement) -> Iterator[tuple[str, str]]:
+    if need.full is not None and need.least is not None:
+        yield "everything", f"{roles_text(need.full)} (the least lacks {', '.join(need.lacks['+'.join(sorted(need.least))])})"
     if others_text(need):
         yield "also", others_text(need).removeprefix("or ")
     if _reduced_text(need):
@@ -116,7 +123,7 @@ def reach_text(catalog: Catalog, roles: RoleSet, reach: Reach) -> Iterator[str]:
     yield bold(roles_text(roles)) + (f" (contains {', '.join(contained)})" if contained else "")
     yield from _powers(catalog, roles)
     yield from _part("Gets the full answer", [(e.operation.method, _path(e)) for e in reach.full])
-    thin = [(e.operation.method, _path(e), f"needs {least_text(e.requirement)} for all of it") for e in reach.reduced]
+    thin = [(e.operation.method, _path(e), f"needs {full_text(e.requirement)} for all of it") for e in reach.reduced]
     yield from _part("Is let in, but sees less", thin)
     together = [(e.operation.method, _path(e), "with " + roles_text(more)) for e, more in reach.together]
     yield from _part("Opens only together with other roles", together)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import click
 
-from kcproxy.cli.exits import epilog
+from kcproxy.cli.exit_codes import CONTEXT, epilog
 from kcproxy.cli.options import config_option
 from kcproxy.cli.terminal import talk
 from kcproxy.errors import SettingsError
-from kcproxy.proxy.reload import WatchedFiles
+from kcproxy.process.file_watcher import WatchedFiles
 from kcproxy.settings import Settings
-from kcproxy.settings.contents import watched
 from kcproxy.settings.environment import CONFIG_VARIABLE
+from kcproxy.settings.file_contents import watched
 from kcproxy.settings.load import load
 
 SETTINGS = {
@@ -29,7 +29,7 @@ SETTINGS = {
 """Each flag's setting."""
 
 
-@click.command(name="serve", epilog=epilog())
+@click.command(name="serve", epilog=epilog(), context_settings=CONTEXT)
 @config_option
 @click.option("--upstream", metavar="URL", help="Keycloak's address, with its path (/auth) where it has one.")
 @click.option("--listen", metavar="HOST:PORT|unix:PATH", help="Where callers reach the proxy.  [default: 127.0.0.1:8180]")
@@ -53,7 +53,7 @@ def command(config: Path | None, **flags: str | None) -> None:
         return takeable(settings, load(config, os.environ, chosen))
 
     watching = WatchedFiles(partial(watched_files, config), settings)
-    from kcproxy.proxy.lifecycle import run  # noqa: PLC0415 - aiohttp is imported only where the proxy runs
+    from kcproxy.process.serve import run  # noqa: PLC0415 - aiohttp is imported only where the proxy runs
 
     sys.exit(run(settings, reload=again, watched=watching))
 

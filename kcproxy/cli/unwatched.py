@@ -1,10 +1,11 @@
 """The observer of a command that fetches tokens only to see whether it can: its findings say it all."""
 
 from kcproxy.model import Explanation, Target
-from kcproxy.observe.events import Direction, RequestRecord, Slowness
+from kcproxy.observe.events import RequestRecord
+from kcproxy.server.events import Direction, Slowness
 
 
-class Unwatched:
+class SilentObserver:
     """``Observer`` that takes no notice."""
 
     def request_started(self) -> None:
@@ -16,7 +17,7 @@ class Unwatched:
     def denied(self, explanation: Explanation, record: RequestRecord) -> None:
         """Nothing."""
 
-    def answer_reduced(self, target: Target, notice: str) -> None:
+    def response_reduced(self, target: Target, notice: str) -> None:
         """Nothing."""
 
     def token_fetched(self, account: str, outcome: str, seconds: float, expires_in_seconds: float | None) -> None:
@@ -31,7 +32,7 @@ class Unwatched:
     def upstream_failed(self, kind: str) -> None:
         """Nothing."""
 
-    def caller_too_slow(self, direction: Direction, reason: Slowness) -> None:
+    def client_too_slow(self, direction: Direction, reason: Slowness) -> None:
         """Nothing."""
 
     def looked_up(self, what: str, outcome: str, seconds: float) -> None:

@@ -3,20 +3,23 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from kcproxy.explain.context import Context
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, RANK, Finding, found
-from kcproxy.explain.rules import addresses, answers, endpoint, guards, paths, realms, roles, scopes, tokens, withdrawn
-from kcproxy.explain.situation import Situation
+from kcproxy.explain.rules import addresses, guards, paths, realms, roles, scopes, tokens
+from kcproxy.explain.rules import not_keycloak as responses
+from kcproxy.explain.rules import revoked_tokens as withdrawn
+from kcproxy.explain.rules import token_endpoint as endpoint
 from kcproxy.explain.text import shown
 from kcproxy.model import Basis, Cause, Confidence, Requirement, TargetKind, Verdict
 
-Rule = Callable[[Situation], Finding | None]
+Rule = Callable[[Context], Finding | None]
 
 MAX_ALTERNATIVES = 6
 
-_ANSWERS: tuple[Rule, ...] = (answers.https_required, answers.origin_not_allowed, answers.not_keycloak)
+_RESPONSES: tuple[Rule, ...] = (responses.https_required, responses.origin_not_allowed, responses.not_keycloak)
 
 REFUSED: tuple[Rule, ...] = (
-    answers.console_only,
+    responses.console_only,
     realms.token_of_other_realm,
     realms.server_wide_operation,
     guards.mapping_defect,
@@ -70,7 +73,7 @@ UNAUTHENTICATED: tuple[Rule, ...] = (
 """401 of the Admin REST API."""
 
 ADDRESSES: tuple[Rule, ...] = (
-    answers.miss_not_keycloak,
+    responses.miss_not_keycloak,
     roles.refused_otherwise,
     addresses.path_not_normalised,
     addresses.headers_too_large,
@@ -85,29 +88,29 @@ ADDRESSES: tuple[Rule, ...] = (
 """400, 404, 405, 431, 500, 501: explained only where a rule knows; the body is passed on as it is."""
 
 
-def decide(situation: Situation) -> Verdict | None:
+def decide(context: Context) -> Verdict | None:
     """The verdict, or None where there is nothing to explain."""
-    findings = _findings(situation)
+    findings = _findings(context)
     if not findings:
         return None
     ranked = sorted(findings, key=lambda finding: RANK[finding.confidence])
-    return _verdict(situation, ranked[0], ranked[1:])
+    return _verdict(context, ranked[0], ranked[1:])
 
 
-def _findings(situation: Situation) -> list[Finding]:
-    status, kind = situation.answer.status, situation.request.target.kind
-    early = _apply(_ANSWERS, situation) if status in {401, 403} or kind is TargetKind.TOKEN else []
+def _findings(context: Context) -> list[Finding]:
+    status, kind = context.answer.status, context.request.target.kind
+    early = _apply(_RESPONSES, context) if status in {401, 403} or kind is TargetKind.TOKEN else []
     if any(finding.confidence is CERTAIN for finding in early):
         return early
     if kind is TargetKind.TOKEN:
-        return _token_endpoint(early, situation)
+        return _token_endpoint(early, context)
     if status not in {401, 403}:
-        return _apply(ADDRESSES, situation)
+        return _apply(ADDRESSES, context)
     if kind is TargetKind.OTHER:
-        return _apply((answers.other_endpoint,), situation)
+        return _apply((responses.other_endpoint,), context)
     if status == 401:
-        return early + _unauthenticated(situation)
-    return early + [_doubted(finding) if early else finding for finding in _refused(situation)]
+        return early + _unauthenticated(context)
+    return early + [_doubted(finding) if early else finding for finding in _refused(context)]
 
 
 def _doubted(finding: Finding) -> Finding:
@@ -115,20 +118,20 @@ def _doubted(finding: Finding) -> Finding:
     return replace(finding, confidence=LIKELY) if finding.confidence is CERTAIN else finding
 
 
-def _token_endpoint(early: list[Finding], situation: Situation) -> list[Finding]:
-    findings = early + _apply((endpoint.token_refused, addresses.base_path_wrong), situation) + endpoint.open_causes(situation)
-    return findings or (_last_resort(situation) if situation.answer.status in {401, 403} else [])
+def _token_endpoint(early: list[Finding], context: Context) -> list[Finding]:
+    findings = early + _apply((endpoint.token_refused, addresses.base_path_wrong), context) + endpoint.open_causes(context)
+    return findings or (_last_resort(context) if context.answer.status in {401, 403} else [])
 
 
-def _refused(situation: Situation) -> list[Finding]:
-    if not is_known(situation.requirement):
-        other_realm = realms.token_of_other_realm(situation)
-        return [other_realm or paths.method_unknown(situation) or _unknown_operation(situation)]
-    return _apply(REFUSED, situation) or _last_resort(situation)
+def _refused(context: Context) -> list[Finding]:
+    if not is_known(context.requirement):
+        other_realm = realms.token_of_other_realm(context)
+        return [other_realm or paths.method_unknown(context) or _unknown_operation(context)]
+    return _apply(REFUSED, context) or _last_resort(context)
 
 
-def _unauthenticated(situation: Situation) -> list[Finding]:
-    return _apply(UNAUTHENTICATED, situation) + withdrawn.open_causes(situation)
+def _unauthenticated(context: Context) -> list[Finding]:
+    return _apply(UNAUTHENTICATED, context) + withdrawn.open_causes(context)
 
 
 def is_known(requirement: Requirement | None) -> bool:
@@ -136,20 +139,20 @@ def is_known(requirement: Requirement | None) -> bool:
     return requirement is not None and requirement.undetermined is None and requirement.basis is not Basis.UNKNOWN
 
 
-def _unknown_operation(situation: Situation) -> Finding:
-    undetermined = situation.requirement.undetermined if situation.requirement else None
+def _unknown_operation(context: Context) -> Finding:
+    undetermined = context.requirement.undetermined if context.requirement else None
     reason = f"could not be determined: {shown(undetermined)}" if undetermined else "is not in the table"
-    path = shown(situation.request.target.raw_path)
-    return found(situation, Cause.OPERATION_UNKNOWN, POSSIBLE, f"{situation.method} {path} {reason}", *answers.keycloak_says(situation))
+    path = shown(context.request.target.raw_path)
+    return found(context, Cause.OPERATION_UNKNOWN, POSSIBLE, f"{context.method} {path} {reason}", *responses.keycloak_says(context))
 
 
-def _last_resort(situation: Situation) -> list[Finding]:
-    finding = guards.unexplained(situation)
+def _last_resort(context: Context) -> list[Finding]:
+    finding = guards.unexplained(context)
     return [finding] if finding else []
 
 
-def _apply(rules: Iterable[Rule], situation: Situation) -> list[Finding]:
-    return [finding for rule in rules if (finding := rule(situation)) is not None]
+def _apply(rules: Iterable[Rule], context: Context) -> list[Finding]:
+    return [finding for rule in rules if (finding := rule(context)) is not None]
 
 
 def _honest(finding: Finding) -> str:
@@ -167,23 +170,23 @@ _CLAIM_NO_MORE = frozenset(
 )
 
 
-def _verdict(situation: Situation, first: Finding, others: list[Finding]) -> Verdict:
+def _verdict(context: Context, first: Finding, others: list[Finding]) -> Verdict:
     if first.confidence is Confidence.CERTAIN:
         others = [finding for finding in others if finding.confidence is Confidence.CERTAIN]
     seen = {first.cause}
     kept = [finding for finding in others if finding.cause not in seen and not seen.add(finding.cause)]  # type: ignore[func-returns-value]
-    says = answers.keycloak_says(situation)
-    evidence = dict.fromkeys((*first.evidence, *(says if situation.answer.status == 403 else ())))
+    says = responses.keycloak_says(context)
+    evidence = dict.fromkeys((*first.evidence, *(says if context.answer.status == 403 else ())))
     return Verdict(
         cause=first.cause,
         confidence=first.confidence,
         evidence=tuple(evidence),
         missing=first.missing,
-        container=situation.container,
-        container_realm=situation.container_realm,
-        grantee=situation.caller.username,
+        container=context.container,
+        container_realm=context.container_realm,
+        grantee=context.caller.username,
         alternatives=tuple(finding.alternative for finding in kept[:MAX_ALTERNATIVES]),
-        facts={"summary": _honest(first), "grants_live": situation.grants_live, **first.facts},
+        facts={"summary": _honest(first), "grants_live": context.grants_live, **first.facts},
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kcproxy.explain.situation import Situation, named
+from kcproxy.explain.context import Context, named
 from kcproxy.explain.text import SENTENCES, list_of, roles_phrase, sentence
 from kcproxy.model import Alternative, Cause, Confidence, RoleSet
 
@@ -31,7 +31,7 @@ class Finding:
 
 
 def found(
-    situation: Situation,
+    context: Context,
     cause: Cause,
     confidence: Confidence,
     *evidence: str,
@@ -44,9 +44,9 @@ def found(
     """A finding with its sentences filled in. ``summary`` is a template that fits better than the table's."""
     table = SENTENCES[cause]
     values = named(
-        situation,
+        context,
         roles=list_of(missing) or "an admin role",
-        roles_phrase=roles_phrase(missing, situation.words["container"]),
+        roles_phrase=roles_phrase(missing, context.words["container"]),
         are="are" if len(missing) > 1 else "is",
         were="were" if len(missing) > 1 else "was",
         **(names or {}),

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kcproxy.explain.context import Context
 from kcproxy.explain.rules import guards
 from kcproxy.explain.rules.addresses import id_hint
-from kcproxy.explain.situation import Situation
 from kcproxy.explain.text import either, list_of, sentence, shown
 from kcproxy.model import Cause, RoleSet, Verdict
 
@@ -62,97 +62,95 @@ class Hints:
         return tuple(map(sentence, (*self.before, *(id_hint(parameters) if self.about_ids else ()), *self.after)))
 
 
-def hints(situation: Situation, verdict: Verdict) -> Hints:
+def hints(context: Context, verdict: Verdict) -> Hints:
     """Short sentences, for refusals of the Admin REST API only."""
-    if situation.answer.status != 403 or situation.requirement is None:
+    if context.answer.status != 403 or context.requirement is None:
         return Hints()
     if verdict.cause not in _ROLE_CAUSES:
-        return Hints(before=tuple(_version_hint(situation)))
-    found = [*_version_hint(situation), *_organizations_hint(situation), *_creator_hint(situation, verdict)]
-    found += [*_realms_hint(situation), *_permissions_hint(situation, verdict)]
-    found += [*_target_hints(situation, verdict), *_less_power_hints(situation, verdict)]
-    of_operation = tuple(text for method, path, text in _BY_OPERATION if path == situation.template and method == situation.method)
+        return Hints(before=tuple(_version_hint(context)))
+    found = [*_version_hint(context), *_organizations_hint(context), *_creator_hint(context, verdict)]
+    found += [*_realms_hint(context), *_permissions_hint(context, verdict)]
+    found += [*_target_hints(context, verdict), *_less_power_hints(context, verdict)]
+    of_operation = tuple(text for method, path, text in _BY_OPERATION if path == context.template and method == context.method)
     return Hints(before=of_operation, after=tuple(found), about_ids=True)
 
 
-def _target_hints(situation: Situation, verdict: Verdict) -> list[str]:
+def _target_hints(context: Context, verdict: Verdict) -> list[str]:
     """What the request does not show and the fix cannot know: that the role with this id belongs to a client, that a realm has default groups."""
-    if situation.requirement is None or situation.requirement.variant is not None:
+    if context.requirement is None or context.requirement.variant is not None:
         return []
-    cured = situation.catalog.closure((*situation.held, *(situation.facts.granted or ()), *verdict.missing))
+    cured = context.catalog.closure((*context.held, *(context.facts.granted or ()), *verdict.missing))
     hints = []
-    for variant in guards.hidden(situation):
-        need = (variant.master if situation.from_master else None) or variant.requirement
-        if need.any_of and not guards.is_guard(variant) and not situation.catalog.satisfies(cured, need.any_of):
+    for variant in guards.hidden(context):
+        need = (variant.master if context.from_master else None) or variant.requirement
+        if need.any_of and not guards.is_guard(variant) and not context.catalog.satisfies(cured, need.any_of):
             hints.append(
-                f"{variant.says[:1].upper()}{variant.says[1:]}, the call takes {either(need.any_of)} of {situation.words['container']}."
+                f"{variant.says[:1].upper()}{variant.says[1:]}, the call takes {either(need.any_of)} of {context.words['container']}."
             )
     return hints
 
 
-def _less_power_hints(situation: Situation, verdict: Verdict) -> list[str]:
-    """Where the set that unlocks the fewest operations can change things and another only reads; and what is let in to a thinner answer."""
-    requirement, catalog = situation.requirement, situation.catalog
-    if requirement is None or situation.method != "GET" or not verdict.missing:
+def _less_power_hints(context: Context, verdict: Verdict) -> list[str]:
+    """Where the least powerful set can change things and another only reads; and what is let in to a thinner answer."""
+    requirement, catalog = context.requirement, context.catalog
+    if requirement is None or context.method != "GET" or not verdict.missing:
         return []
     if _only_reads(verdict.missing):
-        return _part_is_enough(situation, verdict.missing)
+        return _part_is_enough(context, verdict.missing)
     reading = catalog.least([roles for roles in requirement.any_of if roles and _only_reads(roles)])
     if reading:
-        return [f"{list_of(reading)} of {situation.words['container']} does it as well, and can only read."]
+        return [f"{list_of(reading)} of {context.words['container']} does it as well, and can only read."]
     thinner = catalog.least([roles for roles in requirement.admits if roles and _only_reads(roles)])
     if not thinner:
         return []
     what = requirement.reduced.get("+".join(thinner))
-    return [
-        f"{list_of(thinner)} of {situation.words['container']} is let in as well, to a thinner answer" + (f" ({what})." if what else ".")
-    ]
+    return [f"{list_of(thinner)} of {context.words['container']} is let in as well, to a thinner answer" + (f" ({what})." if what else ".")]
 
 
-def _part_is_enough(situation: Situation, missing: RoleSet) -> list[str]:
+def _part_is_enough(context: Context, missing: RoleSet) -> list[str]:
     """Where a part of what the fix grants is let in, to a thinner answer: the rest may reveal more than the caller wants to know."""
-    if situation.requirement is None:
+    if context.requirement is None:
         return []
-    parts = [roles for roles in situation.requirement.admits if roles and set(roles) < set(missing)]
-    part = situation.catalog.least(parts)
+    parts = [roles for roles in context.requirement.admits if roles and set(roles) < set(missing)]
+    part = context.catalog.least(parts)
     if not part:
         return []
-    what = situation.requirement.reduced.get("+".join(part))
-    return [f"{list_of(part)} of {situation.words['container']} alone is let in, to a thinner answer" + (f" ({what})." if what else ".")]
+    what = context.requirement.reduced.get("+".join(part))
+    return [f"{list_of(part)} of {context.words['container']} alone is let in, to a thinner answer" + (f" ({what})." if what else ".")]
 
 
 def _only_reads(roles: RoleSet) -> bool:
     return all(role.startswith(("view-", "query-")) for role in roles)
 
 
-def _version_hint(situation: Situation) -> list[str]:
-    requirement = situation.requirement
+def _version_hint(context: Context) -> list[str]:
+    requirement = context.requirement
     if requirement is None or requirement.asked_keycloak is None:
         return []
     return [f"Keycloak {shown(requirement.asked_keycloak, 60)} has no table of its own; the one of {requirement.keycloak} was used."]
 
 
-def _organizations_hint(situation: Situation) -> list[str]:
-    off = situation.facts.organizations_enabled is False and "/organizations" in situation.template
+def _organizations_hint(context: Context) -> list[str]:
+    off = context.facts.organizations_enabled is False and "/organizations" in context.template
     return ["Organizations are switched off in this realm: with the role the answer will be 404 until they are on."] if off else []
 
 
-def _permissions_hint(situation: Situation, verdict: Verdict) -> list[str]:
-    need = guards.need_of_permissions_client(situation)
-    if need is None or set(need) <= {*situation.held, *(situation.facts.granted or ()), *verdict.missing}:
+def _permissions_hint(context: Context, verdict: Verdict) -> list[str]:
+    need = guards.need_of_permissions_client(context)
+    if need is None or set(need) <= {*context.held, *(context.facts.granted or ()), *verdict.missing}:
         return []
     where = "Where the client is admin-permissions, which holds the realm's fine-grained permissions"
-    return [f"{where}, the call takes {list_of(need)} of {situation.words['container']} instead."]
+    return [f"{where}, the call takes {list_of(need)} of {context.words['container']} instead."]
 
 
-def _realms_hint(situation: Situation) -> list[str]:
-    listed = situation.from_master and (situation.method, situation.template) == ("GET", "/admin/realms")
+def _realms_hint(context: Context) -> list[str]:
+    listed = context.from_master and (context.method, context.template) == ("GET", "/admin/realms")
     return [_REALMS_HINT] if listed else []
 
 
 _REALMS_HINT = "The list has each realm of which the account holds an admin role: for realms other than master, grant it roles of their clients {realm}-realm instead."
 
 
-def _creator_hint(situation: Situation, verdict: Verdict) -> list[str]:
-    creator = situation.from_master and "impersonation" in verdict.missing and "create-realm" in situation.caller.realm_roles
+def _creator_hint(context: Context, verdict: Verdict) -> list[str]:
+    creator = context.from_master and "impersonation" in verdict.missing and "create-realm" in context.caller.realm_roles
     return ["Whoever creates a realm gets its admin roles except impersonation."] if creator else []

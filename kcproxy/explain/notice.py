@@ -1,7 +1,7 @@
 """One line about a 2xx that is thinner than it could be; from catalog and claims alone, and cheap: it runs on every success."""
 
 from kcproxy.catalog import Catalog
-from kcproxy.explain.situation import MASTER, grants_are_live, owner_of_roles, version_key
+from kcproxy.explain.context import MASTER, grants_are_live, owner_of_roles, version_key
 from kcproxy.explain.text import list_of
 from kcproxy.model import Answer, Caller, Facts, RequestFacts, Requirement
 
@@ -38,9 +38,10 @@ def is_by_token(caller: Caller, catalog: Catalog) -> bool:
 def _sentence(requirement: Requirement, container: str, held: frozenset[str], catalog: Catalog) -> str:
     what = next((says for key, says in requirement.reduced.items() if catalog.satisfies(held, (tuple(key.split("+")),))), None)
     reason = f" ({what})" if what else ""
-    if requirement.least is None:
+    full = requirement.full or requirement.least
+    if full is None:
         return f"answer may be reduced{reason}: no role of {container} gets all of it"
-    return f"answer may be reduced{reason}: the full one takes {list_of(requirement.least)} of {container}"
+    return f"answer may be reduced{reason}: the full one takes {list_of(full)} of {container}"
 
 
 def _ascii(text: str) -> str:

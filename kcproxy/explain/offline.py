@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from kcproxy.catalog import Catalog
-from kcproxy.explain.explanation import explain
-from kcproxy.explain.thinner import thinner
+from kcproxy.explain.api import explain
+from kcproxy.explain.reduced import thinner
 from kcproxy.model import Answer, Caller, CallerKind, Explanation, Facts, RequestFacts, Requirement, RoleSet, Target
 
 _BODIES = {401: {"error": "HTTP 401 Unauthorized"}, 403: {"error": "HTTP 403 Forbidden"}}
@@ -37,7 +37,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Diagnosis:
     """The outcome, with the status that it was judged by and the explanation, where the call is denied or answered with less."""
 
     outcome: Outcome
@@ -61,7 +61,9 @@ def asked(catalog: Catalog, method: str, place: str, body: Any = None) -> Asked:
     return Asked(target=target, query=query, base_path=base_path, public_url=public_url, body=body)
 
 
-def judge(catalog: Catalog, call: Asked, caller: Caller, *, status: int | None, version: str | None, now_epoch_seconds: float) -> Judgement:
+def diagnose(
+    catalog: Catalog, call: Asked, caller: Caller, *, status: int | None, version: str | None, now_epoch_seconds: float
+) -> Diagnosis:
     """Judge a call. ``status``: what Keycloak answered, if it did; otherwise it follows from the token's times and roles."""
     master = caller.realm == _MASTER and call.target.realm != _MASTER
     requirement = catalog.requirement(call.target, query=call.query, body=call.body, master=master, asked=version)
@@ -77,9 +79,9 @@ def judge(catalog: Catalog, call: Asked, caller: Caller, *, status: int | None, 
             now_epoch_seconds=now_epoch_seconds,
             keycloak_version=version,
         )
-        return Judgement(outcome=outcome, requirement=requirement, held=held, status=200, explanation=whole)
+        return Diagnosis(outcome=outcome, requirement=requirement, held=held, status=200, explanation=whole)
     if status is None and outcome is not Outcome.DENIED:
-        return Judgement(outcome=outcome, requirement=requirement, held=held)
+        return Diagnosis(outcome=outcome, requirement=requirement, held=held)
     told = status or (401 if _is_refused(caller, now_epoch_seconds) else 403)
     explanation = explain(
         explanation_id=_EXPLANATION_ID,
@@ -91,7 +93,7 @@ def judge(catalog: Catalog, call: Asked, caller: Caller, *, status: int | None, 
         now_epoch_seconds=now_epoch_seconds,
         keycloak_version=version,
     )
-    return Judgement(outcome=outcome, requirement=requirement, held=held, status=told, explanation=explanation)
+    return Diagnosis(outcome=outcome, requirement=requirement, held=held, status=told, explanation=explanation)
 
 
 def held_roles(caller: Caller, target: Target) -> RoleSet:

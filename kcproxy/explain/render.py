@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from kcproxy.explain.rules.answers import is_boilerplate
-from kcproxy.explain.template import compact, is_short, mark, template_of
+from kcproxy.explain.json_template import compact, is_short, mark, template_of
+from kcproxy.explain.rules.not_keycloak import is_boilerplate
 from kcproxy.explain.text import without_tokens
 from kcproxy.model import Alternative, Caller, Detail, Explanation, Fix, Requirement, RoleSet, TargetKind
 

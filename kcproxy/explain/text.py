@@ -312,7 +312,7 @@ _TABLE: dict[Cause, Sentence] = {
         "{operation} needs something that is switched off: {feature}. No role changes that.",
         "Server info, Disabled features; and for organizations and fine-grained permissions the realm's own switch.",
     ),
-    Cause.ANSWER_REDUCED: Sentence(
+    Cause.RESPONSE_REDUCED: Sentence(
         "The answer may be thinner than it could be: {reason}.",
         "Compare with the answer that a caller with {roles} gets.",
     ),

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from kcproxy.explain.claims import realm_roles_of, roles_of_client
+from kcproxy.explain.context import is_own_service_account, owner_of_roles
 from kcproxy.explain.rules import guards
-from kcproxy.explain.rules.answers import is_boilerplate
-from kcproxy.explain.situation import is_own_service_account, owner_of_roles
-from kcproxy.keycloak.documents import (
+from kcproxy.explain.rules.not_keycloak import is_boilerplate
+from kcproxy.keycloak.jwks import is_signed_by
+from kcproxy.keycloak.lookup_client import LookupClient
+from kcproxy.keycloak.representations import (
     addressing,
     is_offline,
     is_readable,
@@ -28,13 +30,11 @@ from kcproxy.keycloak.documents import (
     take,
     writes_sub,
 )
-from kcproxy.keycloak.reader import Reader
-from kcproxy.keycloak.signatures import is_signed_by
-from kcproxy.keycloak.tokens import TokenSource
-from kcproxy.keycloak.upstream import Upstream
+from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.model import Answer, Caller, CallerKind, Facts, RequestFacts, TargetKind
 from kcproxy.observe.events import Observer
 from kcproxy.settings import Settings
+from kcproxy.upstream.interface import Upstream
 
 LEAST_ROLES = ("view-clients", "view-realm", "view-users")
 """What the inspector's account needs in each realm that it looks into: measured, nothing less shows all that is looked up."""
@@ -57,7 +57,7 @@ class _Where:
 class Inspector:
     """``facts`` within a budget. Safe to ask for every refusal; gives what it could find out in time."""
 
-    def __init__(self, reader: Reader, *, budget_seconds: float = 0.3, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, reader: LookupClient, *, budget_seconds: float = 0.3, now: Callable[[], float] = time.time) -> None:
         """``now`` gives seconds since the epoch."""
         self._reader = reader
         self.budget_seconds = budget_seconds
@@ -369,8 +369,8 @@ def inspector_of(settings: Settings, upstream: Upstream, tokens: TokenSource, ob
     """The inspector of these settings; without an account it reads public documents only."""
     own = settings.inspector
     if own is None:
-        return Inspector(Reader(settings.upstream, upstream, observer))
-    reader = Reader(
+        return Inspector(LookupClient(settings.upstream, upstream, observer))
+    reader = LookupClient(
         settings.upstream,
         upstream,
         observer,

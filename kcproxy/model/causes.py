@@ -71,7 +71,7 @@ class Cause(StrEnum):
     PATH_NOT_NORMALISED = "path-not-normalised"
     HEADERS_TOO_LARGE = "headers-too-large"
     FEATURE_OFF = "feature-off"
-    ANSWER_REDUCED = "answer-reduced"
+    RESPONSE_REDUCED = "answer-reduced"
     # what we do not know
     NOT_KEYCLOAK = "not-keycloak"
     OPERATION_UNKNOWN = "operation-unknown"

@@ -41,10 +41,11 @@ class Operation:
 class Requirement:
     """Which roles an operation needs, on one Keycloak version.
 
-    ``any_of``: minimal sets that get the full answer; ``admits``: minimal sets that are let in at all, perhaps to a
-    thinner answer; in both, the set that unlocks the fewest operations of the whole table comes first. ``((),)`` where any
-    token will do; ``()`` where not even realm-admin suffices. ``least`` is the first of ``any_of``, or None. ``keycloak`` is
-    the version whose table this is; ``asked_keycloak`` the version that was asked for, where it had no table of its own.
+    ``any_of``: minimal sets that get the full answer; ``useful``: minimal sets whose answer is full or lacks only fields that can be named
+    (``lacks``: the set, joined by ``+``, to those fields); ``admits``: minimal sets that are let in at all, perhaps to an emptied answer. In
+    each, the set with the least power comes first. ``((),)`` where any token will do; ``()`` where not even realm-admin suffices.
+    ``least`` is the first of ``useful``, or None; ``full`` the first of ``any_of`` where ``least`` does not get everything, else None.
+    ``keycloak`` is the version whose table this is; ``asked_keycloak`` the version that was asked for, where it had no table of its own.
     """
 
     any_of: tuple[RoleSet, ...]
@@ -53,6 +54,9 @@ class Requirement:
     basis: Basis
     keycloak: str
     asked_keycloak: str | None = None
+    useful: tuple[RoleSet, ...] = ()
+    full: RoleSet | None = None
+    lacks: Mapping[str, RoleSet] = field(default_factory=nothing)
     variant: str | None = None
     variant_says: str | None = None
     reduced: Mapping[str, str] = field(default_factory=nothing)

@@ -4,10 +4,10 @@ Every method is quick, never blocks and never raises; the data plane calls them 
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 from kcproxy.model import Caller, Explanation, Target
+from kcproxy.server.events import Direction, Slowness
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,61 +37,6 @@ class RequestRecord:
     caller: Caller | None = None  # where his claims were read; never logged whole
 
 
-class Direction(StrEnum):
-    """What a slow caller was sending or taking."""
-
-    REQUEST = "request"
-    RESPONSE = "response"
-
-
-class Slowness(StrEnum):
-    """Why a transfer was ended: nothing moved for too long, too little did, or others waited for what it held."""
-
-    PAUSE = "pause"
-    RATE = "rate"
-    QUEUE = "queue"
-
-
-class ListenerName(StrEnum):
-    """The port, by the setting that opens it."""
-
-    DATA = "listen"
-    ADMIN = "admin_listen"
-
-
-class ConnectionRefusal(StrEnum):
-    """Why a connection was closed before it had a request: no room; it made room for another; no handshake, or no request, in time."""
-
-    LIMIT = "limit"
-    DISPLACED = "displaced"
-    HANDSHAKE = "handshake"
-    SLOW = "slow"
-
-
-class AcceptFailure(StrEnum):
-    """Why a connection could not be accepted."""
-
-    DESCRIPTORS = "descriptors"
-    MEMORY = "memory"
-    OTHER = "other"
-
-
-class SocketObserver(Protocol):
-    """The listener to events of listening sockets."""
-
-    def connection_refused(self, listener: ListenerName, reason: ConnectionRefusal) -> None:
-        """A connection was closed without a request."""
-        ...
-
-    def accept_failed(self, listener: ListenerName, reason: AcceptFailure, error: str) -> None:
-        """The system gave no connection; ``error`` is its own words. Called at every attempt."""
-        ...
-
-    def accept_recovered(self, listener: ListenerName) -> None:
-        """The first connection after a failure."""
-        ...
-
-
 class Observer(Protocol):
     """The listener to all events."""
 
@@ -107,7 +52,7 @@ class Observer(Protocol):
         """Keycloak (or the proxy) refused, and this is why."""
         ...
 
-    def answer_reduced(self, target: Target, notice: str) -> None:
+    def response_reduced(self, target: Target, notice: str) -> None:
         """A 2xx that is thinner than realm-admin's would be."""
         ...
 
@@ -127,7 +72,7 @@ class Observer(Protocol):
         """No usable answer: the error's kind."""
         ...
 
-    def caller_too_slow(self, direction: Direction, reason: Slowness) -> None:
+    def client_too_slow(self, direction: Direction, reason: Slowness) -> None:
         """A transfer was ended because of its caller."""
         ...
 

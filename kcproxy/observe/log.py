@@ -14,10 +14,10 @@ import structlog
 
 from kcproxy.model import Explanation
 from kcproxy.observe.events import RequestRecord
-from kcproxy.observe.lines import Clock, denial_fields, request_fields, request_json, request_level
-from kcproxy.observe.redact import redact, redact_text
-from kcproxy.observe.sink import Sink
-from kcproxy.settings.values import LogFormat, LogSettings
+from kcproxy.observe.log_fields import Clock, denial_fields, request_fields, request_json, request_level
+from kcproxy.observe.log_writer import LogWriter
+from kcproxy.redaction import redact, redact_text
+from kcproxy.settings.model import LogFormat, LogSettings
 from kcproxy.visible import visible
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
@@ -31,11 +31,11 @@ class Log:
     """What the proxy writes. No global state: each app has its own, over its own sink."""
 
     def __init__(
-        self, settings: LogSettings, *, sink: Sink | None = None, now: Callable[[], float] = time.time, batch: int = BATCH
+        self, settings: LogSettings, *, sink: LogWriter | None = None, now: Callable[[], float] = time.time, batch: int = BATCH
     ) -> None:
         """``now`` gives seconds since the epoch. ``batch`` finished requests are put into words together; less by the sink's own beat."""
         self._batch = batch
-        self.sink = sink or Sink()
+        self.sink = sink or LogWriter()
         self._now = now
         self._clock = Clock()
         self._unwritten: deque[tuple[RequestRecord, float]] = deque()
@@ -151,6 +151,6 @@ def _failure(error: BaseException) -> dict[str, Any]:
     return {"error": type(error).__name__, "error_message": str(error)[:MAX_MESSAGE_CHARACTERS], "frames": where}
 
 
-def configure(settings: LogSettings, *, sink: Sink | None = None) -> Log:
+def configure(settings: LogSettings, *, sink: LogWriter | None = None) -> Log:
     """The log of one process."""
     return Log(settings, sink=sink)

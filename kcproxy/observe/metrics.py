@@ -15,11 +15,12 @@ from prometheus_client.process_collector import ProcessCollector
 import kcproxy
 from kcproxy.errors import SettingsError
 from kcproxy.model import Confidence, Explanation, RoleSet, Target
-from kcproxy.observe.catalogue import SPECS, Kind, Spec
-from kcproxy.observe.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, RequestRecord, Slowness
-from kcproxy.observe.labels import ADMIN_ROLES, OTHER, CappedNames, client_of, operation_label, proven, role_label
-from kcproxy.observe.tallies import Distributions, Tallies, Tally
-from kcproxy.settings.values import MetricSettings
+from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.fast_metrics import FastCounter, FastCounters, FastHistograms
+from kcproxy.observe.label_limits import ADMIN_ROLES, OTHER, CappedNames, client_of, operation_label, proven, role_label
+from kcproxy.observe.metric_specs import SPECS, Kind, Spec
+from kcproxy.server.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, Slowness
+from kcproxy.settings.model import MetricSettings
 
 Metric = Counter | Gauge | Histogram
 DenialKey = tuple[str, str, str, str, str]
@@ -57,8 +58,8 @@ class _Hot:
     """The metrics that every request touches."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        tallies = {name: Tallies(_SPECS[name], registry) for name in HOT if _SPECS[name].kind is not Kind.HISTOGRAM}
-        distributions = {name: Distributions(_SPECS[name], registry) for name in HOT if _SPECS[name].kind is Kind.HISTOGRAM}
+        tallies = {name: FastCounters(_SPECS[name], registry) for name in HOT if _SPECS[name].kind is not Kind.HISTOGRAM}
+        distributions = {name: FastHistograms(_SPECS[name], registry) for name in HOT if _SPECS[name].kind is Kind.HISTOGRAM}
         self.requests = tallies["kcproxy_requests_total"]
         self.in_flight = tallies["kcproxy_requests_in_flight"].labels()
         self.received = tallies["kcproxy_received_bytes_total"].labels()
@@ -79,7 +80,7 @@ class _Operation:
         self.label = label
         self.duration = hot.duration.labels(label)
         self.upstream = hot.upstream.labels(label)
-        self.codes: dict[int, Tally] = {}
+        self.codes: dict[int, FastCounter] = {}
 
 
 class Metrics:
@@ -116,9 +117,9 @@ class Metrics:
         self._operations: dict[str, _Operation] = {}
         self._denials: dict[DenialKey, tuple[Counter, Gauge]] = {}
         self._granted: dict[str, set[str]] = {}
-        self._uses: dict[tuple[str, RoleSet], tuple[Tally, ...]] = {}
+        self._uses: dict[tuple[str, RoleSet], tuple[FastCounter, ...]] = {}
         self._used: set[tuple[str, str]] = set()
-        self._reads: dict[tuple[str, bool], Tally] = {}
+        self._reads: dict[tuple[str, bool], FastCounter] = {}
         self._prepare(tuple(accounts), catalog_version)
 
     def counter(self, name: str) -> Counter:
@@ -174,7 +175,7 @@ class Metrics:
         """What was refused passes now."""
         self.counter("kcproxy_denials_resolved_total").labels(*key).inc()
 
-    def answer_reduced(self, target: Target) -> None:
+    def response_reduced(self, target: Target) -> None:
         """A thin 2xx."""
         self.counter("kcproxy_reduced_answers_total").labels(self._known_operation(target)).inc()
 
@@ -222,7 +223,7 @@ class Metrics:
         """No usable answer."""
         self.counter("kcproxy_upstream_errors_total").labels(self._kind(kind, proven=True)).inc()
 
-    def caller_too_slow(self, direction: Direction, reason: Slowness) -> None:
+    def client_too_slow(self, direction: Direction, reason: Slowness) -> None:
         """A transfer was ended because of its caller."""
         self.counter("kcproxy_slow_transfers_total").labels(direction.value, reason.value).inc()
 
@@ -253,7 +254,7 @@ class Metrics:
         if successful:
             self.gauge("kcproxy_config_last_reload_success_timestamp_seconds").set(self._now())
 
-    def _new_uses(self, account: str, roles: RoleSet) -> tuple[Tally, ...]:
+    def _new_uses(self, account: str, roles: RoleSet) -> tuple[FastCounter, ...]:
         name = self._account(account, proven=True)
         shown = [role if role in self._roles else OTHER for role in roles]
         uses = tuple(self._hot.role_uses.labels(name, role) for role in shown)
@@ -282,7 +283,7 @@ class Metrics:
     def _known_operation(self, target: Target) -> str:
         return self._operation(target).label
 
-    def _code(self, operation: _Operation, status: int) -> Tally:
+    def _code(self, operation: _Operation, status: int) -> FastCounter:
         code = _CODES[status] if 100 <= status < 600 else OTHER
         child = self._hot.requests.labels(operation.label, code)
         if code != OTHER:

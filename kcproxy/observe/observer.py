@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable
 
 from kcproxy.catalog import Catalog
 from kcproxy.model import Caller, Explanation, RoleSet, Target
-from kcproxy.observe.denials import DenialStore
-from kcproxy.observe.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, RequestRecord, Slowness
-from kcproxy.observe.labels import operation_label
+from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.label_limits import operation_label
 from kcproxy.observe.log import Log
 from kcproxy.observe.metrics import DenialKey, Metrics
 from kcproxy.observe.tracing import Spans
+from kcproxy.server.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, Slowness
 
 MAX_STANDING = 1000
 MAX_KINDS_STANDING = 20
@@ -81,9 +82,9 @@ class LiveObserver:
         if place is not None:
             self._stand(place, fingerprint, key)
 
-    def answer_reduced(self, target: Target, notice: str) -> None:
+    def response_reduced(self, target: Target, notice: str) -> None:
         """A 2xx that is thinner than realm-admin's would be."""
-        self.metrics.answer_reduced(target)
+        self.metrics.response_reduced(target)
         self.log.debug("answer_reduced", operation=operation_label(target), realm=target.realm, notice=notice)
 
     def token_fetched(self, account: str, outcome: str, seconds: float, expires_in_seconds: float | None) -> None:
@@ -109,9 +110,9 @@ class LiveObserver:
         """No usable answer: the error's kind."""
         self.metrics.upstream_failed(kind)
 
-    def caller_too_slow(self, direction: Direction, reason: Slowness) -> None:
+    def client_too_slow(self, direction: Direction, reason: Slowness) -> None:
         """A transfer was ended because of its caller. The line of its request says whose."""
-        self.metrics.caller_too_slow(direction, reason)
+        self.metrics.client_too_slow(direction, reason)
 
     def connection_refused(self, listener: ListenerName, reason: ConnectionRefusal) -> None:
         """A connection was closed without a request."""

@@ -5,7 +5,7 @@ import os
 import stat
 from pathlib import Path
 
-from kcproxy.settings.safety import FOR_OTHERS
+from kcproxy.settings.file_safety import FOR_OTHERS
 
 _CLOSED_LINK = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a named pipe would wait for its other end
 

@@ -14,9 +14,9 @@ import kcproxy
 from kcproxy.errors import SettingsError
 from kcproxy.model import Target
 from kcproxy.observe.events import RequestRecord
-from kcproxy.observe.labels import operation_label
-from kcproxy.observe.lines import shown_path
-from kcproxy.observe.redact import redact_text
+from kcproxy.observe.label_limits import operation_label
+from kcproxy.observe.log_fields import shown_path
+from kcproxy.redaction import redact_text
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context

@@ -1,9 +1,8 @@
 """Typed settings from file, environment and flags; all problems reported at once."""
 
-from kcproxy.settings.values import (
+from kcproxy.settings.model import (
     AccountSettings,
     AddressSettings,
-    Carrier,
     ClientAuthMethod,
     ExplainSettings,
     ForwardedFields,
@@ -22,7 +21,6 @@ from kcproxy.settings.values import (
 __all__ = [
     "AccountSettings",
     "AddressSettings",
-    "Carrier",
     "ClientAuthMethod",
     "ExplainSettings",
     "ForwardedFields",

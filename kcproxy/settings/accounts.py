@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from kcproxy.settings.files import check_file
+from kcproxy.settings.file_checks import check_file
 from kcproxy.settings.given import Findings
-from kcproxy.settings.resolve import Resolved, alternatives
-from kcproxy.settings.values import AccountSettings, ClientAuthMethod, InspectorSettings, Secret
+from kcproxy.settings.merge import Resolved, alternatives
+from kcproxy.settings.model import AccountSettings, ClientAuthMethod, InspectorSettings, Secret
 
 _AUTH = ClientAuthMethod
 _WANTS = {

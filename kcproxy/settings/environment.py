@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 
-from kcproxy.settings.fields import BY_KEY, FIELDS, PREFIX, variable_of
 from kcproxy.settings.given import Findings, Flat, Given, Layer
+from kcproxy.settings.schema import BY_KEY, FIELDS, PREFIX, variable_of
 from kcproxy.settings.suggest import closest
 
 CONFIG_VARIABLE = "KCPROXY_CONFIG"

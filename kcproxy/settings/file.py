@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from kcproxy.settings.fields import BY_KEY, SECTION_DOCS
 from kcproxy.settings.given import Findings, Flat, Given, Layer
 from kcproxy.settings.lines import line_numbers
+from kcproxy.settings.schema import BY_KEY, SECTION_DOCS
 from kcproxy.settings.suggest import closest_key
 
 _LIST = "accounts"

@@ -7,13 +7,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kcproxy.errors import SettingsError
-from kcproxy.settings import values
+from kcproxy.settings import model as values
 from kcproxy.settings.accounts import account, inspector, secret
-from kcproxy.settings.checks import check_together
-from kcproxy.settings.fields import FIELDS
 from kcproxy.settings.given import Findings
-from kcproxy.settings.resolve import Resolved, resolve
-from kcproxy.settings.values import AddressSettings, Settings, UpstreamSettings
+from kcproxy.settings.merge import Resolved, resolve
+from kcproxy.settings.model import AddressSettings, Settings, UpstreamSettings
+from kcproxy.settings.schema import FIELDS
+from kcproxy.settings.validation import check_together
 
 
 def load(file: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any]) -> Settings:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kcproxy.settings.fields import FIELDS
-from kcproxy.settings.resolve import toml_value
-from kcproxy.settings.values import AccountSettings, AddressSettings, Secret, Settings
+from kcproxy.settings.merge import toml_value
+from kcproxy.settings.model import AccountSettings, AddressSettings, Secret, Settings
+from kcproxy.settings.schema import FIELDS
 
 _SECRET_FILES = ("admin_key_file", "client_secret_file", "private_key_file", "assertion_file")
 _LITERALS = ("admin_key", "client_secret")

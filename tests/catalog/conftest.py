@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from kcproxy.catalog import Catalog, parse
+from kcproxy.catalog.power import powers_of
 
 USER = "/admin/realms/{realm}/users/{user-id}"
 DOCUMENT: dict[str, Any] = {
@@ -124,9 +125,58 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
+POWERS: dict[str, Any] = {
+    "schema": 2,
+    "ways": {
+        "reset": {
+            "yields": "becomes-admin",
+            "ease": "usual",
+            "says": "set a new password",
+            "needs": "an administrator is there",
+            "calls": ["PUT", "log in"],
+        },
+        "email": {"yields": "becomes-admin", "ease": "usual", "says": "change an address", "calls": ["PUT", "mail", "log in"]},
+        "import": {"yields": "becomes-admin", "ease": "always", "says": "import a user", "calls": ["POST"]},
+        "secret": {
+            "yields": "becomes-admin",
+            "ease": "special",
+            "says": "read a secret",
+            "needs": "a service account rules",
+            "calls": ["GET"],
+        },
+        "impersonate": {"yields": "acts-as-other", "ease": "always", "says": "impersonate a user", "calls": ["POST"]},
+        "lure": {
+            "yields": "becomes-admin",
+            "ease": "lured",
+            "says": "send a link",
+            "needs": "an administrator follows it",
+            "calls": ["POST"],
+        },
+        "delete": {"yields": "destroys", "ease": "always", "says": "delete users", "calls": ["DELETE"]},
+        "change": {"yields": "changes", "ease": "always", "says": "change settings", "calls": ["PUT"]},
+        "read": {"yields": "reads", "ease": "always", "says": "read users", "calls": ["GET"]},
+    },
+    "versions": {
+        "26.7.4": {
+            "basis": "measured",
+            "provenance": {},
+            "outcomes": {
+                "reset": {"works": ["manage-users"], "rest": "403 at call 1"},
+                "email": {"works": ["manage-users"], "rest": "403 at call 1"},
+                "import": {"works": ["manage-realm"], "rest": "403 at call 1"},
+                "secret": {"works": ["view-clients"], "rest": "403 at call 1"},
+                "impersonate": {"works": ["impersonation"], "rest": "403 at call 1"},
+                "lure": {"works": [], "rest": "403 at call 1"},
+                "delete": {"works": ["manage-users"], "rest": "403 at call 1"},
+                "change": {"works": ["manage-realm"], "rest": "403 at call 1"},
+                "read": {"works": ["manage-users", "query-users", "view-users"], "rest": "403 at call 1"},
+            },
+        }
+    },
+}
+
+
 @pytest.fixture
 def table() -> Catalog:
     """The small table."""
-    return parse(
-        DOCUMENT, powers={"manage-users": [{"power": "make-administrator", "says": "Can make administrators.", "versions": ["26.7.4"]}]}
-    )
+    return parse(DOCUMENT, powers=powers_of(POWERS, "26.7.4"))

@@ -8,26 +8,26 @@ from typing import Any
 
 import pytest
 
-from kcproxy.catalog.fingerprint import DISCOVERY, PublicAnswer, public_paths, versions_that_fit
+from kcproxy.catalog.fingerprint import DISCOVERY, PublicDocument, public_paths, versions_that_fit
 
 RECORDED = Path(__file__).with_name("recorded")
-VERSIONS = ["24.0.5", "25.0.6", "26.0.8", "26.1.4", "26.2.5", "26.3.5", "26.4.7", "26.5.6", "26.6.4", "26.7.4"]
+VERSIONS = ["24.0.5", "25.0.6", "26.0.8", "26.1.4", "26.2.5", "26.3.5", "26.4.7", "26.5.6", "26.6.4", "26.7.5"]
 OTHER_RELEASES = [
     *[("24.0.0", "24.0.5"), ("25.0.0", "25.0.6"), ("26.0.0", "26.0.8"), ("26.1.0", "26.1.4"), ("26.2.0", "26.2.5")],
-    *[("26.3.1", "26.3.5"), ("26.4.0", "26.4.7"), ("26.5.0", "26.5.6"), ("26.7.0", "26.7.4")],
+    *[("26.3.1", "26.3.5"), ("26.4.0", "26.4.7"), ("26.5.0", "26.5.6"), ("26.7.0", "26.7.5")],
 ]
 
 
-def answers(name: str) -> dict[str, PublicAnswer]:
+def responses(name: str) -> dict[str, PublicDocument]:
     content: dict[str, dict[str, Any]] = json.loads((RECORDED / f"{name}.json").read_text())
-    return {name: PublicAnswer(status=one["status"], headers=one["headers"], body=one["body"]) for name, one in content.items()}
+    return {name: PublicDocument(status=one["status"], headers=one["headers"], body=one["body"]) for name, one in content.items()}
 
 
-def fitting(given: Mapping[str, PublicAnswer]) -> tuple[str, ...]:
+def fitting(given: Mapping[str, PublicDocument]) -> tuple[str, ...]:
     return versions_that_fit(given[DISCOVERY].body, given)
 
 
-def with_header(given: Mapping[str, PublicAnswer], name: str, **headers: str | None) -> dict[str, PublicAnswer]:
+def with_header(given: Mapping[str, PublicDocument], name: str, **headers: str | None) -> dict[str, PublicDocument]:
     old = given[name]
     changed = dict(old.headers) | {key.replace("_", "-"): value for key, value in headers.items()}
     return dict(given) | {name: replace(old, headers={key: value for key, value in changed.items() if value is not None})}
@@ -35,12 +35,16 @@ def with_header(given: Mapping[str, PublicAnswer], name: str, **headers: str | N
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_measured_version_is_recognised_from_its_public_answers(version: str) -> None:
-    assert fitting(answers(version)) == (version,)
+    assert fitting(responses(version)) == (version,)
+
+
+def test_an_older_measured_version_of_a_line_is_taken_for_the_newest() -> None:
+    assert fitting(responses("26.7.4")) == ("26.7.5",)
 
 
 @pytest.mark.parametrize(("release", "measured"), OTHER_RELEASES)
 def test_the_first_release_of_a_line_is_taken_for_the_measured_one_of_the_same_line(release: str, measured: str) -> None:
-    assert fitting(answers(f"other-releases/{release}")) == (measured,)
+    assert fitting(responses(f"other-releases/{release}")) == (measured,)
 
 
 @pytest.mark.parametrize(
@@ -52,12 +56,12 @@ def test_the_first_release_of_a_line_is_taken_for_the_measured_one_of_the_same_l
         ("26.1.4", ("26.1.4",)),
         ("26.2.5", ("26.2.5", "26.3.5")),
         ("26.3.5", ("26.2.5", "26.3.5")),
-        ("26.4.7", ("26.4.7", "26.5.6", "26.6.4", "26.7.4")),
-        ("26.7.4", ("26.4.7", "26.5.6", "26.6.4", "26.7.4")),
+        ("26.4.7", ("26.4.7", "26.5.6", "26.6.4", "26.7.5")),
+        ("26.7.5", ("26.4.7", "26.5.6", "26.6.4", "26.7.5")),
     ],
 )
 def test_the_discovery_document_alone_leaves_several_versions_open(version: str, expected: tuple[str, ...]) -> None:
-    assert versions_that_fit(answers(version)[DISCOVERY].body) == expected
+    assert versions_that_fit(responses(version)[DISCOVERY].body) == expected
 
 
 @pytest.mark.parametrize(
@@ -70,22 +74,22 @@ def test_the_discovery_document_alone_leaves_several_versions_open(version: str,
     ],
 )
 def test_each_further_answer_tells_something_apart(missing: str, version: str, expected: tuple[str, ...]) -> None:
-    assert fitting({name: answer for name, answer in answers(version).items() if name != missing}) == expected
+    assert fitting({name: answer for name, answer in responses(version).items() if name != missing}) == expected
 
 
 def test_an_answer_that_no_keycloak_gives_is_left_aside() -> None:
-    given = answers("26.6.4") | {"userinfo": PublicAnswer(status=403, body={"message": "blocked"})}
+    given = responses("26.6.4") | {"userinfo": PublicDocument(status=403, body={"message": "blocked"})}
     assert fitting(given) == ("26.5.6", "26.6.4")
 
 
 def test_contradicting_headers_leave_the_word_to_the_discovery_document() -> None:
-    given = with_header(answers("26.7.4"), "certs", content_type="application/json;charset=UTF-8")
-    assert fitting(given) == ("26.4.7", "26.5.6", "26.6.4", "26.7.4")
+    given = with_header(responses("26.7.5"), "certs", content_type="application/json;charset=UTF-8")
+    assert fitting(given) == ("26.4.7", "26.5.6", "26.6.4", "26.7.5")
 
 
 def test_a_console_in_other_languages_is_not_taken_for_another_version() -> None:
-    given = answers("26.7.4") | {"console-messages": PublicAnswer(status=200, body={"locale_en": "English"})}
-    assert fitting(given) == ("26.4.7", "26.5.6", "26.6.4", "26.7.4")
+    given = responses("26.7.5") | {"console-messages": PublicDocument(status=200, body={"locale_en": "English"})}
+    assert fitting(given) == ("26.4.7", "26.5.6", "26.6.4", "26.7.5")
 
 
 @pytest.mark.parametrize(
@@ -105,10 +109,10 @@ def test_a_document_of_no_measured_version_fits_none(discovery: dict[str, Any]) 
     ids=lambda value: next(iter(value)),
 )
 def test_what_an_administrator_can_switch_does_not_change_the_version(addition: dict[str, Any]) -> None:
-    given = answers("24.0.5")
+    given = responses("24.0.5")
     assert versions_that_fit({**given[DISCOVERY].body, **addition}, given) == ("24.0.5",)
 
 
 def test_the_paths_to_ask_are_those_of_the_realm() -> None:
     assert public_paths("my%20realm")["certs"] == "/realms/my%20realm/protocol/openid-connect/certs"
-    assert set(public_paths("a")) == set(answers("26.7.4"))
+    assert set(public_paths("a")) == set(responses("26.7.5"))

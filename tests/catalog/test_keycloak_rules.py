@@ -13,11 +13,12 @@ from tests.catalog.keycloak_rules import FAMILIES, MAPPED_BY_MANAGE_USERS, NOT_M
 VERSIONS = tuple(version for version in catalog.versions() if version != "26.8")
 NOBODY = "-"
 MAPPING = ("POST ~/users/{}/role-mappings/clients/{}", "DELETE ~/users/{}/role-mappings/clients/{}")
+OF_26_7 = ("26.7.4", "26.7.5")
 EMPTY_LIST = (
     "Keycloak's test sends an empty list, which manage-clients may; for any realm role in it the real server wants manage-realm, too"
 )
-CLIENT_IS_VIEWED = "26.7.4 wants to see the client as well, whichever it is; the test was read at an older state"
-MEMBER_IS_VIEWED = "26.7.4 wants to see the user as well; the test was read at another state"
+CLIENT_IS_VIEWED = "26.7 wants to see the client as well, whichever it is; the test was read at an older state"
+MEMBER_IS_VIEWED = "26.7 wants to see the user as well; the test was read at another state"
 EXPORT_IS_CHANGED = "the test was read at a state before 24.0; 24.0.5 wants manage-realm, as the tests of later versions do"
 ONLY_REALM_ADMIN = (
     "26.4 lets nobody but realm-admin map any role of realm-management; the test runs with another version of fine-grained permissions"
@@ -25,18 +26,18 @@ ONLY_REALM_ADMIN = (
 
 SETTLED: dict[tuple[str, str], dict[str, str]] = {
     **{
-        (f"{method} {owner}/scope-mappings/realm", "manage-clients"): dict.fromkeys(("26.6.4", "26.7.4"), EMPTY_LIST)
+        (f"{method} {owner}/scope-mappings/realm", "manage-clients"): dict.fromkeys(("26.6.4", *OF_26_7), EMPTY_LIST)
         for method in ("POST", "DELETE")
         for owner in ("~/clients/{}", "~/client-scopes/{}")
     },
     **{
-        (f"GET ~/{owner}/{{}}/role-mappings/clients/{{}}{leaf}", role): {"26.7.4": CLIENT_IS_VIEWED}
+        (f"GET ~/{owner}/{{}}/role-mappings/clients/{{}}{leaf}", role): dict.fromkeys(OF_26_7, CLIENT_IS_VIEWED)
         for owner in ("users", "groups")
         for leaf in ("", "/composite")
         for role in ("view-users", "manage-users")
     },
     ("POST ~/partial-export", "view-realm"): dict.fromkeys(("24.0.5", "25.0.6"), EXPORT_IS_CHANGED),
-    ("GET ~/organizations/members/{}/organizations", "query-organizations"): {"26.7.4": MEMBER_IS_VIEWED},
+    ("GET ~/organizations/members/{}/organizations", "query-organizations"): dict.fromkeys(OF_26_7, MEMBER_IS_VIEWED),
     **{
         (f"{operation} with {role}", "manage-users"): {"26.4.7": ONLY_REALM_ADMIN}
         for operation in MAPPING

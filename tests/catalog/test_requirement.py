@@ -3,8 +3,10 @@ from typing import Any
 import pytest
 
 from kcproxy import catalog as catalogs
-from kcproxy.catalog import Catalog
+from kcproxy.catalog import Catalog, parse
+from kcproxy.catalog.power import powers_of
 from kcproxy.model import Basis, Requirement
+from tests.catalog.conftest import DOCUMENT, POWERS
 
 BASE = "/admin/realms/demo"
 
@@ -23,7 +25,7 @@ def test_the_scenario_needs_view_users(table: Catalog) -> None:
     assert requirement.keycloak == "26.7.4"
 
 
-def test_of_two_sufficient_roles_the_one_that_unlocks_less_is_least(table: Catalog) -> None:
+def test_of_two_sufficient_roles_the_less_powerful_is_least(table: Catalog) -> None:
     assert need(table, "GET", f"{BASE}/users/count").least == ("query-users",)
 
 
@@ -89,7 +91,7 @@ def test_holding_is_judged_with_composites_resolved(table: Catalog) -> None:
 
 
 def test_a_power_is_found_through_the_composite_that_holds_it(table: Catalog) -> None:
-    assert [power.power for power in table.powers("realm-admin")] == ["make-administrator"]
+    assert [power.power for power in table.powers("realm-admin")] == ["becomes-admin"]
     assert table.powers("view-users") == ()
 
 
@@ -101,8 +103,52 @@ def test_roles_that_suffice_alone_are_those_that_satisfy_alone() -> None:
 
 
 @pytest.mark.parametrize("version", catalogs.versions())
-def test_the_set_that_opens_least_is_named_first(version: str) -> None:
-    needs = [need for entry in catalogs.load(version).operations for need in (entry.requirement, entry.master) if need is not None]
+def test_the_least_powerful_set_with_a_useful_answer_is_named_first(version: str) -> None:
+    table = catalogs.load(version)
+    needs = [need for entry in table.operations for need in (entry.requirement, entry.master) if need is not None]
     assert any(len(need.any_of) > 1 for need in needs)
     for need in needs:
-        assert need.least == (need.any_of[0] if need.any_of else None)
+        assert need.least == (need.useful[0] if need.useful else None)
+        for sets in (need.any_of, need.useful, need.admits):
+            assert list(sets) == sorted(sets, key=table.rank)
+
+
+@pytest.mark.parametrize("version", catalogs.versions())
+def test_everything_is_named_besides_where_the_least_set_sees_less(version: str) -> None:
+    table = catalogs.load(version)
+    for entry in table.operations:
+        need = entry.requirement
+        if need.least is not None:
+            full = table.satisfies(need.least, need.any_of)
+            assert need.full == (None if full or not need.any_of else need.any_of[0])
+            assert full or need.lacks["+".join(sorted(need.least))]
+
+
+def test_a_useful_thin_answer_takes_less_than_everything() -> None:
+    row = {"method": "GET", "path": "/admin/serverinfo", "anyOf": [["manage-realm"]], "admits": [["query-users"], ["view-clients"]]}
+    thin = {"useful": [["view-clients"], ["query-users"]], "lacks": {"query-users": ["systemInfo"], "view-clients": ["systemInfo"]}}
+    requirement = need(parse(DOCUMENT | {"operations": [row | thin]}, powers_of(POWERS, "26.7.4")), "GET", "/admin/serverinfo")
+    assert (requirement.least, requirement.full) == (("query-users",), ("manage-realm",))
+    assert requirement.lacks["query-users"] == ("systemInfo",)
+
+
+def test_an_emptied_answer_is_never_least(table: Catalog) -> None:
+    requirement = need(table, "GET", f"{BASE}/users")
+    assert requirement.admits[0] == ("query-users",)
+    assert (requirement.least, requirement.full) == (("view-users",), None)
+
+
+@pytest.mark.parametrize(("container", "variant"), [("demo", "of-the-realm"), ("6f1c", None)])
+def test_a_parameter_that_names_the_realm_picks_its_variant(container: str, variant: str | None) -> None:
+    case = {"id": "of-the-realm", "says": "of the realm", "when": {"parameterIs": {"container": "realm"}}, "anyOf": [["manage-realm"]]}
+    row = {"method": "GET", "path": "/admin/realms/{realm}/roles-of/{container}", "anyOf": [["view-users"]], "variants": [case]}
+    table = parse(DOCUMENT | {"operations": [row]})
+    assert need(table, "GET", f"{BASE}/roles-of/{container}").variant == variant
+
+
+def test_a_parameter_that_the_path_lacks_picks_nothing() -> None:
+    case = {"id": "odd", "says": "odd", "when": {"parameterIs": {"nothing": "less"}}, "anyOf": [["manage-realm"]]}
+    table = parse(
+        DOCUMENT | {"operations": [{"method": "GET", "path": "/admin/realms/{realm}/x", "anyOf": [["view-users"]], "variants": [case]}]}
+    )
+    assert need(table, "GET", f"{BASE}/x").variant is None

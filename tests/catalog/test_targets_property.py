@@ -12,17 +12,17 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from devkit.hostile_targets import METHODS, Dice, hostile_target
+from devkit.keycloak_reader import Reader
 from kcproxy.catalog import Catalog, load
 from kcproxy.catalog.targets import JudgedTarget, judge
 from kcproxy.errors import RequestRefused
-from kcproxy.keycloak.framing import request_head
+from kcproxy.http1.framing import request_head
+from kcproxy.http1.headers import RequestFields
 from kcproxy.model import Target
-from kcproxy.proxy.authorize import Accounts
-from kcproxy.proxy.blocks import FIRST_LINE
-from kcproxy.proxy.headers import RequestHead
+from kcproxy.proxy.credentials import Accounts
+from kcproxy.proxy.header_block import REQUEST_LINE
 from kcproxy.settings import AccountSettings
-from tests.catalog.hostile_targets import METHODS, Dice, hostile_target
-from tests.catalog.keycloak_reader import Reader
 
 TARGETS_IN_ALL = int(os.environ.get("KCPROXY_TEST_TARGETS", "10000"))
 TARGETS_OF_ONE_DRAW = 50
@@ -62,7 +62,7 @@ def on_the_wire(method: str, sent: str) -> bytes:
 
 
 def carries_a_token(target: Target) -> bool:
-    return ACCOUNTS.account_for(target, RequestHead([], {})) is not None
+    return ACCOUNTS.account_for(target, RequestFields([], {})) is not None
 
 
 @settings(
@@ -90,7 +90,7 @@ def check(method: str, raw: bytes, version: str, seen: Counter[str]) -> None:
     seen["in all"] += 1
     if found is None:
         seen["refused"] += 1
-        assert FIRST_LINE.match(b"%b %b HTTP/1.1\r\n" % (method.encode(), raw)) is None, f"the lane would have sent {raw!r}"
+        assert REQUEST_LINE.match(b"%b %b HTTP/1.1\r\n" % (method.encode(), raw)) is None, f"the lane would have sent {raw!r}"
         return
     text, target = found
     sent = on_the_wire(method, text)
@@ -123,7 +123,7 @@ def check_the_judgement_is_of_what_is_sent(table: Catalog, method: str, sent: by
 
 def check_both_ways_send_the_same(method: str, raw: bytes, sent: bytes) -> None:
     """The lane sends the first line as it came; so all that it takes has to be sent as it came by the ordinary way too."""
-    line = FIRST_LINE.match(b"%b %b HTTP/1.1\r\n" % (method.encode(), raw))
+    line = REQUEST_LINE.match(b"%b %b HTTP/1.1\r\n" % (method.encode(), raw))
     if line is not None:
         assert line[2] == raw == sent
 

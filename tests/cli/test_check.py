@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from kcproxy import catalog
-from kcproxy.cli.exits import Exit
+from kcproxy.cli.exit_codes import Exit
 from kcproxy.cli.reachability import version
 from kcproxy.settings.load import load
 from kcproxy.simulator import SimulatedKeycloak
@@ -177,10 +177,10 @@ def test_every_setting_is_shown_with_its_origin_and_secrets_are_starred(tmp_path
 
 
 async def test_the_health_probe_asks_the_admin_port(unused_port: int) -> None:
-    answers = iter([(200, "ready\n"), (503, "draining\n")])
+    responses = iter([(200, "ready\n"), (503, "draining\n")])
 
     async def readyz(_: web.Request) -> web.Response:
-        status, text = next(answers)
+        status, text = next(responses)
         return web.Response(status=status, text=text)
 
     environ = {"KCPROXY_ADMIN_LISTEN": f"0.0.0.0:{unused_port}"}

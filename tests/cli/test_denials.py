@@ -17,16 +17,16 @@ import pytest
 from aiohttp import web
 from click.testing import CliRunner, Result
 
+from kcproxy.admin import app as admin
 from kcproxy.cli.denials import ago
 from kcproxy.cli.main import main
-from kcproxy.observe.denials import DenialStore
-from kcproxy.observe.history import History
+from kcproxy.observe.denial_history import History
+from kcproxy.observe.denial_store import DenialStore
 from kcproxy.observe.log import Log
+from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.observe.sink import Sink
-from kcproxy.proxy import admin
-from kcproxy.settings.values import AddressSettings, LogSettings, Secret, Settings, UpstreamSettings
+from kcproxy.settings.model import AddressSettings, LogSettings, Secret, Settings, UpstreamSettings
 from tests.observe.samples import caller, explanation, record, target
 
 
@@ -52,7 +52,7 @@ def history(tmp_path: Path) -> Path:
 @pytest.fixture
 def address() -> Iterator[str]:
     """An admin port with a key, on a loop of its own."""
-    observer = LiveObserver(Metrics(), Log(LogSettings(level="critical"), sink=Sink()), DenialStore())
+    observer = LiveObserver(Metrics(), Log(LogSettings(level="critical"), sink=LogWriter()), DenialStore())
     fill(observer.denials)
     upstream = UpstreamSettings(scheme="http", host="localhost", port=8080)
     app = admin.build(
@@ -140,7 +140,7 @@ def test_without_the_key_it_says_what_to_give(address: str) -> None:
 
 
 def test_what_is_refused_from_now_on_is_followed_until_the_proxy_ends(tmp_path: Path) -> None:
-    observer = LiveObserver(Metrics(), Log(LogSettings(level="critical"), sink=Sink()), DenialStore())
+    observer = LiveObserver(Metrics(), Log(LogSettings(level="critical"), sink=LogWriter()), DenialStore())
     fill(observer.denials)
     upstream = UpstreamSettings(scheme="http", host="localhost", port=8080)
     app = admin.build(Settings(upstream=upstream, admin_listen=AddressSettings(host="127.0.0.1", port=0)), observer, list)

@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
+from devkit.explain.stage import OLD_TABLE, TABLE
 from kcproxy.catalog import Catalog
-from kcproxy.cli import examination
-from kcproxy.cli.examination import Patient, Verdict, examine
-from kcproxy.cli.exits import Exit
+from kcproxy.cli import doctor_report as examination
+from kcproxy.cli.doctor_report import Patient, Verdict, examine
+from kcproxy.cli.exit_codes import Exit
 from kcproxy.cli.inspector_setup import LEAST_ROLES, setup_commands
 from kcproxy.explain.offline import asked
 from kcproxy.keycloak import inspector
 from kcproxy.model import Facts
 from kcproxy.settings import Settings, UpstreamSettings
 from tests.cli.running import run, run_json
-from tests.explain.stage import OLD_TABLE, TABLE
 
 HEALTHY: dict[str, Any] = {
     "client_known": True,

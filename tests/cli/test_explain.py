@@ -7,7 +7,7 @@ from typing import Any
 import jwt
 import pytest
 
-from kcproxy.cli.exits import Exit
+from kcproxy.cli.exit_codes import Exit
 from tests.cli.running import process, run, run_json
 
 CALL = ("explain", "GET", "/admin/realms/shop/users/5a1f1d5e-5d6f-4b53-9a43-0d7c2f7a1f10")

@@ -13,27 +13,27 @@ import pytest
 from aiohttp import web
 from click.testing import Result
 
+from devkit.explain.stage import claims_of, jwt_of
 from kcproxy import catalog
-from kcproxy.cli.exits import Exit
+from kcproxy.admin import app as admin
+from kcproxy.cli.exit_codes import Exit
 from kcproxy.cli.main import COMMANDS
 from kcproxy.cli.scenario.exchange import Exchange
 from kcproxy.cli.scenario.steps import Check, CommandRun, Step
 from kcproxy.cli.scenario.watch import Collected, Terminal
 from kcproxy.cli.terminal import bold, columns, document, paint, result
-from kcproxy.observe.denials import DenialStore
-from kcproxy.observe.history import History
+from kcproxy.observe.denial_history import History
+from kcproxy.observe.denial_store import DenialStore
 from kcproxy.observe.log import Log
+from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.observe.sink import Sink
-from kcproxy.proxy import admin
-from kcproxy.settings.resolve import toml_value
-from kcproxy.settings.values import AddressSettings, LogSettings, Settings, UpstreamSettings
+from kcproxy.settings.merge import toml_value
+from kcproxy.settings.model import AddressSettings, LogSettings, Settings, UpstreamSettings
 from kcproxy.simulator import SimulatedKeycloak
 from kcproxy.visible import visible
 from tests.cli.running import process, run
 from tests.cli.test_denials import Served
-from tests.explain.stage import claims_of, jwt_of
 from tests.hostile_text import ALL_AT_ONCE, unseen, unseen_in_output
 from tests.observe.samples import caller, explanation, record, target
 
@@ -250,7 +250,7 @@ def test_denials_with_hostile_names(tmp_path: Path, columns: str | None, more: t
 
 @pytest.mark.parametrize("more", [(), ("--json",)], ids=str)
 async def test_denials_that_are_followed(more: tuple[str, ...]) -> None:
-    observer = LiveObserver(Metrics(), Log(LogSettings(level="critical"), sink=Sink()), DenialStore())
+    observer = LiveObserver(Metrics(), Log(LogSettings(level="critical"), sink=LogWriter()), DenialStore())
     filled(observer.denials)
     upstream = UpstreamSettings(scheme="http", host="localhost", port=8080)
     app = admin.build(Settings(upstream=upstream, admin_listen=AddressSettings(host="127.0.0.1", port=0)), observer, list)

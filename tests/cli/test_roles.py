@@ -7,7 +7,7 @@ import pytest
 
 from kcproxy import catalog
 from kcproxy.catalog.queries import differences
-from kcproxy.cli.exits import Exit
+from kcproxy.cli.exit_codes import Exit
 from kcproxy.cli.roles_text import change_text
 from tests.cli.running import process, run, run_json
 
@@ -62,10 +62,10 @@ def test_a_method_alone_filters() -> None:
 
 def test_what_a_role_allows() -> None:
     document = run_json("roles", "--role", "query-users", "--keycloak", VERSION)
-    answers = {f"{row['method']} {row['path']}": row["answer"] for row in document["operations"]}
-    assert answers["GET /admin/realms/{realm}/users/count"] == "full"
-    assert answers["GET /admin/realms/{realm}/users"] == "reduced"
-    assert f"GET {USER}" not in answers
+    responses = {f"{row['method']} {row['path']}": row["answer"] for row in document["operations"]}
+    assert responses["GET /admin/realms/{realm}/users/count"] == "full"
+    assert responses["GET /admin/realms/{realm}/users"] == "reduced"
+    assert f"GET {USER}" not in responses
     assert document["counts"]["full"] >= 1
 
 

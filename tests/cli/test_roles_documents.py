@@ -4,16 +4,17 @@ import pytest
 
 from kcproxy.catalog import Catalog, parse
 from kcproxy.catalog.calls import read_calls
+from kcproxy.catalog.power import powers_of
 from kcproxy.cli.roles_documents import Plan, plan, plan_document
 from kcproxy.cli.roles_text import plan_text
-from tests.catalog.conftest import DOCUMENT
+from tests.catalog.conftest import DOCUMENT, POWERS
 
-POWERS = {"manage-users": [{"power": "make-administrator", "says": "Can make administrators.", "versions": ["26.7.4"]}]}
+WARNING = "manage-users can be turned into realm-admin: set a new password (where an administrator is there)"
 
 
 @pytest.fixture
 def small() -> Catalog:
-    return parse(DOCUMENT, powers=POWERS)
+    return parse(DOCUMENT, powers=powers_of(POWERS, "26.7.4"))
 
 
 def planned(table: Catalog, *calls: str) -> Plan:
@@ -22,10 +23,8 @@ def planned(table: Catalog, *calls: str) -> Plan:
 
 def test_what_the_least_roles_can_do_beyond_their_names_stands_in_the_plan(small: Catalog) -> None:
     found = planned(small, "POST /admin/realms/a/users")
-    assert plan_document(small, found)["powers"] == [
-        {"role": "manage-users", "power": "make-administrator", "says": "Can make administrators."}
-    ]
-    assert "  beware: Can make administrators." in plan_text(small, found)
+    assert plan_document(small, found)["powers"] == [{"role": "manage-users", "power": "becomes-admin", "says": WARNING}]
+    assert f"  beware: {WARNING}" in plan_text(small, found)
     assert plan_document(small, planned(small, "GET /admin/realms/a/users/4"))["powers"] == []
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from kcproxy.cli.exits import Exit
+from devkit.ports import free_ports
+from kcproxy.cli.exit_codes import Exit
 from kcproxy.cli.serve import command, takeable
 from kcproxy.errors import SettingsError
-from kcproxy.settings.fields import BY_KEY
 from kcproxy.settings.load import load
+from kcproxy.settings.schema import BY_KEY
 from tests.cli.running import clean_environ, process
-from tests.ports import free_ports
 
 ACCOUNT = {"KCPROXY_ACCOUNT__REALM": "a", "KCPROXY_ACCOUNT__CLIENT_ID": "b", "KCPROXY_ACCOUNT__CLIENT_SECRET": "s3cr3t-s3cr3t"}
 KEYS = {"KCPROXY_INBOUND__API_KEYS_FILE": "keys.toml"}

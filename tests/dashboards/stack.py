@@ -13,8 +13,8 @@ from typing import Any
 
 import aiohttp
 
+from devkit.ports import free_port
 from tests.dashboards.queries import RULES
-from tests.ports import free_port
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 PASSWORDS = {"app": "app-secret", "reader": "reader-secret", "broken": "not-the-secret", "inspector": "inspector-secret"}

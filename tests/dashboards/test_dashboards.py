@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kcproxy.observe.catalogue import LABELS, SPECS
+from kcproxy.observe.metric_specs import LABELS, SPECS
 from tests.dashboards.queries import DASHBOARDS, ROOT, SELECTOR, Target, alerts, filled, panels, targets
 from tools.dashboards import generate
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import yaml
 
+from devkit.ports import free_port
 from tests.deploy.mounted import Mounted
-from tests.ports import free_port
 from tools.deploy.kustomize import render
 
 KUBERNETES = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from devkit.explain.cases import CASES, Case
+from devkit.explain.stage import BASE, caller_of, causes, claims_of, jwt_of, refused
 from kcproxy.explain import render
 from kcproxy.explain.claims import read_caller
 from kcproxy.model import Cause, Confidence, Explanation, Facts
-from tests.explain.cases import CASES, Case
-from tests.explain.stage import BASE, caller_of, causes, claims_of, jwt_of, refused
 
 EVIL = "login.evil.example"
 ISSUER, EVIL_ISSUER = f"{BASE}/realms/demo", f"http://{EVIL}/realms/demo"

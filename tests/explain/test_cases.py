@@ -2,9 +2,9 @@
 
 import pytest
 
+from devkit.explain.cases import CASES, Case
+from devkit.explain.stage import causes, refused
 from kcproxy.model import Confidence, Explanation
-from tests.explain.cases import CASES, Case
-from tests.explain.stage import causes, refused
 
 
 def _explained(case: Case, *, looked_up: bool) -> Explanation:

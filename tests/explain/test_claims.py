@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from devkit.explain.stage import NOW, SUBJECT, claims_of, jwt_of, lightweight
 from kcproxy.explain.claims import MAX_ROLES, MAX_TOKEN_BYTES, read_caller, read_claims
 from kcproxy.model import CallerKind
-from tests.explain.stage import NOW, SUBJECT, claims_of, jwt_of, lightweight
 
 
 def test_a_service_accounts_token_tells_client_account_realm_and_roles() -> None:

@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from devkit.explain.stage import BARE_401, BARE_403, NOW, OLD_TABLE, OPERATIONS, TABLE, ask
 from kcproxy.model import Caller, CallerKind, Cause, Confidence, Facts
-from tests.explain.stage import BARE_401, BARE_403, NOW, OLD_TABLE, OPERATIONS, TABLE, ask
 
 _ROLES = st.lists(st.sampled_from(list(TABLE.roles)), max_size=4, unique=True).map(lambda names: tuple(sorted(names)))
 _CALLERS = st.builds(
@@ -41,12 +41,12 @@ _FACTS = st.none() | st.builds(
     signature_valid=st.sampled_from([None, True, False]),
 )
 _CALLS = st.sampled_from([(row["method"], row["path"].replace("{realm}", "demo").replace("{", "").replace("}", "")) for row in OPERATIONS])
-_ANSWERS = st.sampled_from([(403, BARE_403), (401, BARE_401), (404, {"error": "HTTP 404 Not Found"}), (403, {"error": "Invalid origin"})])
+_RESPONSES = st.sampled_from([(403, BARE_403), (401, BARE_401), (404, {"error": "HTTP 404 Not Found"}), (403, {"error": "Invalid origin"})])
 _TABLES = st.sampled_from([TABLE, OLD_TABLE])
 
 
 @settings(max_examples=400, deadline=None)
-@given(caller=_CALLERS, facts=_FACTS, call=_CALLS, answer=_ANSWERS, table=_TABLES)
+@given(caller=_CALLERS, facts=_FACTS, call=_CALLS, answer=_RESPONSES, table=_TABLES)
 def test_whatever_comes_is_judged_without_an_exception(
     caller: Caller, facts: Facts | None, call: tuple[str, str], answer: tuple[int, dict[str, str]], table: object
 ) -> None:

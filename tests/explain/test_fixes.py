@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
+from devkit.explain.cases import held, master
+from devkit.explain.stage import CLIENT_UUID, OLD_TABLE, TABLE, USER_ID, caller_of, jwt_of, refused
 from kcproxy import catalog as catalogs
 from kcproxy.explain import render
 from kcproxy.explain.claims import read_caller
 from kcproxy.model import Caller, Cause, Facts
-from tests.explain.cases import held, master
-from tests.explain.stage import CLIENT_UUID, OLD_TABLE, TABLE, USER_ID, caller_of, jwt_of, refused
 
 USER = f"/admin/realms/demo/users/{USER_ID}"
 

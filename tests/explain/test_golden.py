@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from devkit.explain.cases import CASES, Case
+from devkit.explain.stage import refused
 from kcproxy.explain import render
-from tests.explain.cases import CASES, Case
-from tests.explain.stage import refused
 
 FOLDER = Path(__file__).parent / "golden"
 KEPT = (

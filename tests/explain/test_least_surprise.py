@@ -2,11 +2,11 @@
 
 import pytest
 
+from devkit.explain.cases import held, master
+from devkit.explain.stage import CLIENT_UUID, OLD_TABLE, USER_ID, caller_of, refused
 from kcproxy import catalog as catalogs
 from kcproxy.explain.claims import read_caller
 from kcproxy.model import Cause, Confidence, Facts
-from tests.explain.cases import held, master
-from tests.explain.stage import CLIENT_UUID, OLD_TABLE, USER_ID, caller_of, refused
 
 _R = "/admin/realms/demo"
 _TABLE = catalogs.load("26.7.4")
@@ -29,11 +29,12 @@ def test_a_role_of_another_client_that_came_by_a_group_is_seen_in_the_token() ->
     assert "what its token names is role view-users of client shop" in explanation.summary
 
 
-def test_who_needs_less_of_the_answer_is_told_which_role_is_enough() -> None:
-    explanation = refused("GET", f"{_R}/groups/{USER_ID}", catalog=_TABLE, facts=Facts(granted=(), full_scope=True))
+def test_the_least_power_that_gets_a_useful_answer_is_missing_and_everything_takes_more() -> None:
+    explanation = refused("GET", f"{_R}/groups/{USER_ID}", catalog=catalogs.load("26.7.5"), facts=Facts(granted=(), full_scope=True))
 
-    assert explanation.verdict.missing == ("view-clients", "view-users")
-    assert "view-users of realm-management alone is let in, to a thinner answer (without fields: clientRoles)." in explanation.hints
+    assert explanation.verdict.missing == explanation.fixes[0].roles == ("view-users",)
+    assert explanation.requirement is not None
+    assert (explanation.requirement.full, explanation.requirement.lacks["view-users"]) == (("view-clients", "view-users"), ("clientRoles",))
 
 
 @pytest.mark.parametrize(("also", "told"), [((), True), (("query-users",), False)])

@@ -8,14 +8,14 @@ from urllib.parse import quote, urlsplit
 import pygohcl
 import pytest
 
+from devkit.explain.cases import CASES
+from devkit.explain.hostile import all_planted
+from devkit.explain.stage import USER_ID, caller_of, refused
+from devkit.shells import OUTPUT, SHELLS, Bench, Call, bench
 from kcproxy.explain import render
-from kcproxy.explain.forms import LEFT_OUT
-from kcproxy.explain.template import compact
+from kcproxy.explain.fixes.forms import LEFT_OUT
+from kcproxy.explain.json_template import compact
 from kcproxy.model import Explanation, Facts, Fix
-from tests.explain.cases import CASES
-from tests.explain.hostile import all_planted
-from tests.explain.shells import OUTPUT, SHELLS, Bench, Call, bench
-from tests.explain.stage import USER_ID, caller_of, refused
 from tests.hostile_text import ALL_AT_ONCE, NAMES, unseen
 
 NAMEABLE = tuple(name for name in NAMES if name)  # a token's empty name is none

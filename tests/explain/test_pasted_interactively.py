@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kcproxy.explain.shell import MAX_LINE_BYTES, line, output_of, path, word
-from tests.explain.shells import SHELLS, Bench, Call, bench, program, recorded
+from devkit.shells import SHELLS, Bench, Call, bench, program, recorded
+from kcproxy.explain.fixes.shell import MAX_LINE_BYTES, line, output_of, path, word
 from tests.hostile_text import ALL_AT_ONCE, NAMES
 
 SECONDS = 60

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kcproxy.explain import hcl, shell, url
-from kcproxy.explain.shell import Part, line, option, output_of, path, realm_option, repeated_option, segment, word
-from kcproxy.explain.unwritable import Unwritable
+from devkit.shells import SHELLS, program
+from kcproxy.explain.fixes import hcl, shell, url
+from kcproxy.explain.fixes.shell import Part, line, option, output_of, path, realm_option, repeated_option, segment, word
+from kcproxy.explain.fixes.unwritable import Unwritable
 from kcproxy.visible import is_visible, visible, visible_json, visible_start
-from tests.explain.shells import SHELLS, program
 from tests.hostile_text import ALL_AT_ONCE, NAMES, unseen
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from devkit.explain.cases import CASES, HTML
+from devkit.explain.stage import BARE_403, OLD_403, USER_ID, ask, caller_of, refused
 from kcproxy.explain import render
 from kcproxy.model import Caller, CallerKind, Detail
-from tests.explain.cases import CASES, HTML
-from tests.explain.stage import BARE_403, OLD_403, USER_ID, ask, caller_of, refused
 
 USER = f"/admin/realms/demo/users/{USER_ID}"
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from devkit.explain.cases import held, master
+from devkit.explain.stage import USER_ID, ask, caller_of
 from kcproxy import catalog as catalogs
 from kcproxy.model import Cause, Facts
-from tests.explain.cases import held, master
-from tests.explain.stage import USER_ID, ask, caller_of
 
 _PATH = f"/admin/realms/demo/roles-by-id/{USER_ID}"
 _TABLE = catalogs.load("26.7.4")

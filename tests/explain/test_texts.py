@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from devkit.explain.cases import CASES
+from devkit.explain.stage import refused
 from kcproxy.explain.hints import _BY_OPERATION
 from kcproxy.explain.remedies import REMEDIES
 from kcproxy.explain.text import SENTENCES, shown
 from kcproxy.model import Cause, Fix
-from tests.explain.cases import CASES
-from tests.explain.stage import refused
 from tools.causes.__main__ import FOLDER, pages
 from tools.causes.meanings import MEANINGS
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 
+from devkit.explain.stage import refused
 from kcproxy.explain.claims import read_caller
 from kcproxy.model import Cause, Confidence, Explanation
-from tests.explain.stage import refused
 
 _TOKEN = "/realms/demo/protocol/openid-connect/token"
 _CERTAIN, _LIKELY, _POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE
@@ -14,7 +14,7 @@ _EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 _UMA = "urn:ietf:params:oauth:grant-type:uma-ticket"
 
 
-def _answered(status: int, error: str, description: str, form: Mapping[str, str], authorization: str | None = None) -> Explanation:
+def _responded(status: int, error: str, description: str, form: Mapping[str, str], authorization: str | None = None) -> Explanation:
     body = {"error": error, "error_description": description}
     return refused("POST", _TOKEN, status=status, caller=read_caller(authorization), body=body, form=form)
 
@@ -134,7 +134,7 @@ def test_keycloaks_words_mean_what_they_say(
 ) -> None:
     cause, sure, says = expected
 
-    explanation = _answered(*answer, {"grant_type": "client_credentials", "client_id": "app", **form})
+    explanation = _responded(*answer, {"grant_type": "client_credentials", "client_id": "app", **form})
 
     assert (explanation.verdict.cause, explanation.verdict.confidence) == (cause, sure)
     assert says in explanation.summary
@@ -163,7 +163,7 @@ _PREFIX = "Client authentication with signed JWT failed: "
     ],
 )  # fmt: skip
 def test_a_signed_assertion_is_never_called_a_wrong_secret(error: str, description: str, says: str, cure: str) -> None:
-    explanation = _answered(
+    explanation = _responded(
         400, error, description, {"grant_type": "client_credentials", "client_id": "app", "client_assertion_type": "jwt"}
     )
 
@@ -175,7 +175,7 @@ def test_a_signed_assertion_is_never_called_a_wrong_secret(error: str, descripti
 
 
 def test_what_looks_like_an_unknown_client_may_be_one_without_its_certificate() -> None:
-    explanation = _answered(401, "invalid_client", _SAME, {"grant_type": "client_credentials", "client_id": "app"})
+    explanation = _responded(401, "invalid_client", _SAME, {"grant_type": "client_credentials", "client_id": "app"})
 
     assert explanation.verdict.cause is Cause.CLIENT_UNKNOWN
     assert Cause.CLIENT_CREDENTIALS_WRONG in {item.cause for item in explanation.verdict.alternatives}
@@ -185,7 +185,7 @@ _SAME = "Invalid client or Invalid client credentials"
 
 
 def test_a_request_that_names_no_client_is_told_so() -> None:
-    explanation = _answered(401, "invalid_client", _SAME, {"grant_type": "client_credentials"})
+    explanation = _responded(401, "invalid_client", _SAME, {"grant_type": "client_credentials"})
 
     assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.TOKEN_REQUEST_INVALID, _CERTAIN)
     assert "client_id" in explanation.summary
@@ -194,14 +194,14 @@ def test_a_request_that_names_no_client_is_told_so() -> None:
 def test_a_signed_assertion_names_the_client_itself() -> None:
     form = {"grant_type": "client_credentials", "client_assertion_type": "jwt-bearer"}
 
-    explanation = _answered(401, "invalid_client", _SAME, form)
+    explanation = _responded(401, "invalid_client", _SAME, form)
 
     assert explanation.verdict.cause is Cause.CLIENT_UNKNOWN
 
 
 @pytest.mark.parametrize("authorization", ["Basic !!!", "Basic eA=="])
 def test_where_a_header_may_name_the_client_nothing_is_said_of_a_missing_name(authorization: str) -> None:
-    explanation = _answered(401, "invalid_client", _SAME, {"grant_type": "client_credentials"}, authorization)
+    explanation = _responded(401, "invalid_client", _SAME, {"grant_type": "client_credentials"}, authorization)
 
     assert explanation.verdict.confidence is not _CERTAIN
 
@@ -210,7 +210,7 @@ def test_where_a_header_may_name_the_client_nothing_is_said_of_a_missing_name(au
 def test_where_keycloak_stumbles_basic_is_blamed_only_where_it_was_used(authorization: str | None, says: str) -> None:
     form = {"grant_type": "client_credentials", "client_id": "app", "client_assertion_type": "jwt"}
 
-    explanation = _answered(400, "unauthorized_client", "Unexpected error when authenticating client", form, authorization)
+    explanation = _responded(400, "unauthorized_client", "Unexpected error when authenticating client", form, authorization)
 
     assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.CLIENT_CREDENTIALS_WRONG, _LIKELY)
     assert says in explanation.summary

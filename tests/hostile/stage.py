@@ -19,8 +19,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from devkit.ports import free_port
 from tests.cli.running import clean_environ
-from tests.ports import free_port
 
 SECONDS = 10
 ANSWERS = {"users": 403, "roles": 401, "clients": 404, "groups": 500, "events": 200}

@@ -13,16 +13,16 @@ import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from devkit.explain.stage import CLIENT_UUID, SUBJECT, TABLE, caller_of, claims_of
+from devkit.servers import Events
 from kcproxy.explain.claims import read_caller
 from kcproxy.keycloak.inspector import Inspector
-from kcproxy.keycloak.reader import Reader
-from kcproxy.keycloak.session import SessionUpstream
-from kcproxy.keycloak.signatures import is_signed_by, key_ids
-from kcproxy.keycloak.tokens import TokenSource
+from kcproxy.keycloak.jwks import is_signed_by, key_ids
+from kcproxy.keycloak.lookup_client import LookupClient
+from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.model import Answer, Facts, RequestFacts
 from kcproxy.settings import AccountSettings, Secret, UpstreamSettings
-from tests.explain.stage import CLIENT_UUID, SUBJECT, TABLE, caller_of, claims_of
-from tests.proxy.servers import Events
+from kcproxy.upstream.pool import side_upstream
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -92,9 +92,9 @@ async def inspecting(
     await site.start()
     port = runner.addresses[0][1]
     settings = UpstreamSettings(scheme="http", host="127.0.0.1", port=port)
-    upstream = SessionUpstream(settings, max_connections=16)
+    upstream = side_upstream(settings, max_connections=16)
     tokens = TokenSource(settings, upstream, stage.events)
-    reader = Reader(settings, upstream, stage.events, account=account, tokens=tokens, max_per_second=rate)
+    reader = LookupClient(settings, upstream, stage.events, account=account, tokens=tokens, max_per_second=rate)
     inspector = Inspector(reader, budget_seconds=budget_seconds)
     try:
         yield inspector

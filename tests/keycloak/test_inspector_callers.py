@@ -5,9 +5,9 @@ from typing import Any
 import jwt
 import pytest
 
+from devkit.explain.stage import CLIENT_UUID, SUBJECT, TABLE, USER_ID, caller_of, claims_of
 from kcproxy.explain.claims import read_caller
 from kcproxy.model import Answer, Caller, Facts, RequestFacts
-from tests.explain.stage import CLIENT_UUID, SUBJECT, TABLE, USER_ID, caller_of, claims_of
 from tests.keycloak.test_inspector import KEY, OWNER, Stage, inspecting
 
 _DEMO = "/admin/realms/demo"

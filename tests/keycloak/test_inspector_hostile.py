@@ -6,12 +6,12 @@ from urllib.parse import quote
 
 import pytest
 
-from kcproxy.explain.explanation import explain
+from devkit.explain.stage import NOW, TABLE, caller_of
+from devkit.shells import SHELLS, Bench, bench
+from kcproxy.explain.api import explain
 from kcproxy.keycloak.inspector import Inspector
-from kcproxy.keycloak.reader import Fields, Reader, Reading
+from kcproxy.keycloak.lookup_client import Fields, Lookup, LookupClient
 from kcproxy.model import Answer, Caller, Explanation, Facts
-from tests.explain.shells import SHELLS, Bench, bench
-from tests.explain.stage import NOW, TABLE, caller_of
 from tests.hostile_text import ALL_AT_ONCE, NAMES, unseen
 from tests.keycloak.test_inspector import ACCOUNT, DOCUMENTS, FORBIDDEN, UNAUTHORIZED, refusal, signed
 
@@ -45,7 +45,7 @@ def named(name: str) -> dict[str, Any]:
     }
 
 
-class Scripted(Reader):
+class Scripted(LookupClient):
     """A reader that has every document at hand, and keeps what it was asked for."""
 
     def __init__(self, documents: dict[str, Any]) -> None:
@@ -53,11 +53,11 @@ class Scripted(Reader):
         self.asked: list[str] = []
         self._documents = documents
 
-    async def get(self, path: str, what: str, *, public: bool = False, volatile: bool = False, fields: Fields = ()) -> Reading:
+    async def get(self, path: str, what: str, *, public: bool = False, volatile: bool = False, fields: Fields = ()) -> Lookup:
         assert path.isascii()
         assert path.isprintable()
         self.asked.append(path)
-        return Reading(status=200, json=self._documents[path]) if path in self._documents else Reading(status=404, json={})
+        return Lookup(status=200, json=self._documents[path]) if path in self._documents else Lookup(status=404, json={})
 
 
 async def found(documents: dict[str, Any], caller: Caller, answer: Answer, token: str | None = None) -> tuple[Facts | None, list[str]]:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import pytest
 
-from tools.realserver import RealServer, fetch_distribution, missing_tools
+from devkit.realserver import RealServer, fetch_distribution, missing_tools
 
 Start: TypeAlias = Callable[..., "Keycloak"]
 
@@ -63,7 +63,7 @@ def real_keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
 @pytest.fixture(scope="session")
 def keycloak(request: pytest.FixtureRequest, real_keycloak: Start) -> Keycloak:
     """The newest measured version, or the one that `@pytest.mark.parametrize("keycloak", ["24.0.5"], indirect=True)` names."""
-    return real_keycloak(getattr(request, "param", "26.7.4"))
+    return real_keycloak(getattr(request, "param", "26.7.5"))
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from devkit.lab import Attempt, Client, Lab, ResponseWriter, laboratory
 from tests.live.conftest import Keycloak
-from tests.live.lab import Attempt, Client, Lab, Reply, laboratory
 from tests.live.situations import Situation
 
 
@@ -23,9 +23,9 @@ class Bench:
 class Outcome:
     """The same refusal explained twice, and, where the fix is a command, the answer after it was carried out."""
 
-    plain: Reply
-    seeing: Reply
-    cured: Reply | None = None
+    plain: ResponseWriter
+    seeing: ResponseWriter
+    cured: ResponseWriter | None = None
 
 
 @asynccontextmanager
@@ -46,7 +46,7 @@ async def play(bench: Bench, situation: Situation, *, cure: bool = True) -> Outc
     return Outcome(plain=plain, seeing=seeing, cured=cured)
 
 
-async def _cured(bench: Bench, attempt: Attempt, refused: Reply) -> Reply:
+async def _cured(bench: Bench, attempt: Attempt, refused: ResponseWriter) -> ResponseWriter:
     await bench.lab.carry_out(refused.explanation["fixes"][0]["kcadm"])
     if bench.lab.keycloak.version < "26.7" and isinstance(attempt.client, Client):
         attempt.token = await bench.lab.token(attempt.client, user=attempt.user)  # as the fix says

@@ -15,7 +15,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.keycloak.certificates import Authority
+from devkit.certificates import Authority
 from tests.live.test_proxy_grants import ROBOT, Realm
 
 SECRETS = ("the-first-secret-with-&-and-%-in-it", "the-second-secret-with-&-and-%-in-it")

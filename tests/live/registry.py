@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from devkit.lab import Attempt, Lab
 from kcproxy.model import Cause
-from tests.live.lab import Attempt, Lab
 
 Build = Callable[[Lab], Awaitable[Attempt]]
 

@@ -1,7 +1,7 @@
 """The token endpoint, addresses, other layers and neighbours: reported refusals beside the Admin REST API's own."""
 
+from devkit.lab import SECRET, Attempt, Lab
 from kcproxy.model import Cause
-from tests.live.lab import SECRET, Attempt, Lab
 from tests.live.registry import MIDDLE, NEW, READ_FROM_TOKEN, holding, situation
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from devkit.lab import SECRET, Attempt, Client, Lab
 from kcproxy.model import Cause
-from tests.live.lab import SECRET, Attempt, Client, Lab
 from tests.live.registry import MIDDLE, NEW, OLD, READ_FROM_TOKEN, holding, let_inspector_look, situation, user_holding
 
 LIGHTWEIGHT = {"client.use.lightweight.access.token.enabled": "true"}

@@ -1,8 +1,8 @@
 """Variants of the reported refusals beside the Admin REST API's own: the token endpoint, paths, features, neighbours."""
 
+from devkit.explain.stage import claims_of, jwt_of
+from devkit.lab import SECRET, Attempt, Lab
 from kcproxy.model import Cause
-from tests.explain.stage import claims_of, jwt_of
-from tests.live.lab import SECRET, Attempt, Lab
 from tests.live.registry import MIDDLE, NEW, OLD, READ_FROM_TOKEN, holding, situation, user_holding
 from tests.live.situations_elsewhere import asks
 

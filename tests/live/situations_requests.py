@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
+from devkit.lab import Attempt, Client, Lab
 from kcproxy.model import Cause
-from tests.live.lab import Attempt, Client, Lab
 from tests.live.registry import MIDDLE, NEW, READ_FROM_TOKEN, holding, let_inspector_look, situation, user_holding
 from tests.live.situations_token_endpoint import EXCHANGES
 

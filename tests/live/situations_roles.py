@@ -1,7 +1,7 @@
 """Roles, scopes, realms and guards: the reported 403s, each as a few steps on a real server that end in the same refusal."""
 
+from devkit.lab import Attempt, Client, Lab
 from kcproxy.model import Cause
-from tests.live.lab import Attempt, Client, Lab
 from tests.live.registry import MIDDLE, NEW, OLD, READ_FROM_TOKEN, holding, let_inspector_look, situation, user_holding
 
 

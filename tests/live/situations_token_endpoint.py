@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+from devkit.lab import SECRET, Attempt, Client, Lab
 from kcproxy.model import Cause
-from tests.live.lab import SECRET, Attempt, Client, Lab
 from tests.live.registry import MIDDLE, NEW, situation
 from tests.live.situations_elsewhere import asks
 

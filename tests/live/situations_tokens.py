@@ -7,9 +7,9 @@ from uuid import uuid4
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from devkit.explain.stage import claims_of, jwt_of
+from devkit.lab import SECRET, Attempt, Client, Lab
 from kcproxy.model import Cause
-from tests.explain.stage import claims_of, jwt_of
-from tests.live.lab import SECRET, Attempt, Client, Lab
 from tests.live.registry import MIDDLE, NEW, OLD, holding, let_inspector_look, situation, user_holding
 
 

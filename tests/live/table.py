@@ -10,11 +10,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from devkit.realserver import fetch_distribution
 from tests.live import situations
 from tests.live.conftest import Keycloak
 from tests.live.judging import Outcome, bench, check, play
 from tests.live.situations import Situation
-from tools.realserver import fetch_distribution
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cases.md"
 HEAD = """# Cases

@@ -5,9 +5,9 @@ from pathlib import Path
 import jwt
 import pytest
 
-from kcproxy.keycloak.issuers import Issuers, TokenUnacceptable
+from devkit.lab import SECRET, Client, Lab, laboratory
+from kcproxy.keycloak.jwt_verifier import JwtVerifier, TokenUnacceptable
 from tests.live.conftest import Keycloak
-from tests.live.lab import SECRET, Client, Lab, laboratory
 
 pytestmark = [pytest.mark.live, pytest.mark.parametrize("keycloak", ["26.7.4", "24.0.5"], indirect=True)]
 
@@ -16,9 +16,9 @@ AUDIENCE = "kcproxy"
 
 async def shown(lab: Lab, token: str) -> str:
     """ "opens", or why not."""
-    issuers = Issuers((f"{lab.keycloak.base_url}/realms/{lab.realm}",), AUDIENCE)
+    jwt_verifier = JwtVerifier((f"{lab.keycloak.base_url}/realms/{lab.realm}",), AUDIENCE)
     try:
-        await issuers.verify(token)
+        await jwt_verifier.verify(token)
     except TokenUnacceptable as error:
         return str(error)
     return "opens"

@@ -12,14 +12,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from devkit.certificates import Authority
+from devkit.ports import free_port
+from devkit.realserver import RealServer
 from tests.deploy.mounted import Mounted
-from tests.keycloak.certificates import Authority
 from tests.live import proving
 from tests.live.conftest import Keycloak
 from tests.live.proving import Place, Way
 from tests.live.test_proxy_grants import ROBOT, Realm
-from tests.ports import free_port
-from tools.realserver import RealServer
 
 pytestmark = pytest.mark.live
 
@@ -112,7 +112,7 @@ async def test_a_rotation_under_load_costs_no_request(name: str, secured: Secure
             before = await running.fetches("ok")
         await running.until_fetched(before + 1)
         await running.asked(20)
-        assert running.answers.keys() == {200}, running.answers
+        assert running.responses.keys() == {200}, running.responses
         assert await running.fetches("ok") == await running.fetches(), "a fetch failed"
 
 
@@ -127,7 +127,7 @@ async def test_a_refresh_that_fails_in_the_gap_costs_no_request_either(secured: 
         running.secret.swap(successor)
         await running.until_fetched(2)
         await running.asked(5)
-        assert running.answers.keys() == {200}, running.answers
+        assert running.responses.keys() == {200}, running.responses
         assert await running.fetches("unauthorized_client") >= 1
 
 
@@ -140,21 +140,21 @@ class Running:
     http: aiohttp.ClientSession
     url: str
     admin_url: str
-    answers: Counter[int] = field(default_factory=Counter)
+    responses: Counter[int] = field(default_factory=Counter)
 
     async def ask(self, realm: str) -> None:
         """One caller: request after request until cancelled."""
         while True:
             async with self.http.get(f"{self.url}/admin/realms/{realm}/users/count") as answer:
                 await answer.read()
-                self.answers[answer.status] += 1
+                self.responses[answer.status] += 1
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def asked(self, more: int) -> None:
         """Wait until so many more have been answered."""
-        wanted = self.answers.total() + more
+        wanted = self.responses.total() + more
         async with asyncio.timeout(60):
-            while self.answers.total() < wanted:  # noqa: ASYNC110 - they tell nobody
+            while self.responses.total() < wanted:  # noqa: ASYNC110 - they tell nobody
                 await asyncio.sleep(0.02)
 
     async def fetches(self, outcome: str = "") -> int:

@@ -11,7 +11,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from kcproxy.cli.exits import Exit
+from kcproxy.cli.exit_codes import Exit
 from tests.cli.running import process
 from tests.live.conftest import Keycloak
 

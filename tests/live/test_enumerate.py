@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from devkit.realserver import fetch_distribution
 from tools.measure.enumerate import OPERATIONS, run_program, write
-from tools.realserver import fetch_distribution
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("needs_real_keycloak")]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from devkit.lab import Lab, laboratory
 from kcproxy.cli.inspector_setup import SECRET_FILE, setup_commands
 from tests.cli.running import clean_environ
 from tests.live.conftest import Keycloak
-from tests.live.lab import Lab, laboratory
 
 pytestmark = [pytest.mark.live, pytest.mark.parametrize("keycloak", ["26.7.4", "24.0.5"], indirect=True)]
 

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
+from devkit.lab import Attempt, laboratory
 from tests.live.conftest import Keycloak
-from tests.live.lab import Attempt, laboratory
 
 pytestmark = [pytest.mark.live, pytest.mark.parametrize("keycloak", ["26.7.4", "24.0.5"], indirect=True)]
 

@@ -7,33 +7,33 @@ from typing import Any
 import aiohttp
 import pytest
 
-from kcproxy.catalog.fingerprint import DISCOVERY, PublicAnswer, public_paths, versions_that_fit
+from kcproxy.catalog.fingerprint import DISCOVERY, PublicDocument, public_paths, versions_that_fit
 from tests.cli.running import process
 from tests.live.conftest import Keycloak
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
 
 
-@pytest.mark.parametrize("keycloak", ["26.7.4", "26.4.7", "24.0.5"], indirect=True)
+@pytest.mark.parametrize("keycloak", ["26.7.5", "26.4.7", "24.0.5"], indirect=True)
 async def test_the_public_answers_of_a_running_server_tell_its_version(keycloak: Keycloak) -> None:
-    answers = await public_answers(keycloak.base_url, "master")
-    assert versions_that_fit(answers[DISCOVERY].body, answers) == (keycloak.version,)
+    responses = await public_answers(keycloak.base_url, "master")
+    assert versions_that_fit(responses[DISCOVERY].body, responses) == (keycloak.version,)
 
 
-@pytest.mark.parametrize("keycloak", ["26.7.4", "26.4.7", "24.0.5"], indirect=True)
+@pytest.mark.parametrize("keycloak", ["26.7.5", "26.4.7", "24.0.5"], indirect=True)
 def test_the_check_of_the_settings_tells_one_version(keycloak: Keycloak) -> None:
     result = process("check", "--json", environ={"KCPROXY_UPSTREAM": keycloak.base_url})
     (version,) = [finding for finding in json.loads(result.stdout)["findings"] if finding["what"] == "version"]
     assert version["versions"] == [keycloak.version]
 
 
-async def public_answers(base_url: str, realm: str) -> Mapping[str, PublicAnswer]:
+async def public_answers(base_url: str, realm: str) -> Mapping[str, PublicDocument]:
     async with aiohttp.ClientSession() as session:
         return {name: await ask(session, base_url + path) for name, path in public_paths(realm).items()}
 
 
-async def ask(session: aiohttp.ClientSession, url: str) -> PublicAnswer:
+async def ask(session: aiohttp.ClientSession, url: str) -> PublicDocument:
     async with session.get(url) as answer:
         body: Any = await answer.json(content_type=None) if await answer.read() else {}
         headers = {name.lower(): value for name, value in answer.headers.items()}
-        return PublicAnswer(status=answer.status, headers=headers, body=body)
+        return PublicDocument(status=answer.status, headers=headers, body=body)

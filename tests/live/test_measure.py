@@ -1,14 +1,20 @@
-"""A few operations measured anew on a real server give what the committed table says."""
+"""A few operations and ways to power measured again on a real server give what the committed files say."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.live.conftest import Keycloak
-from tools.measure.__main__ import DATA, measure
+from tools.measure.http import Server
+from tools.measure.measuring import DATA, POWERS, measure
+from tools.measure.powers.document import outcomes_of
+from tools.measure.powers.run import Journal as PowersJournal
+from tools.measure.powers.run import Matrix, ways_of
+from tools.measure.powers.sinks import listening
 from tools.measure.run import Journal, tasks_of
-from tools.measure.stage import Version
+from tools.measure.stage import Names, Version
 from tools.measure.writer import rows
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
@@ -37,3 +43,23 @@ async def test_measuring_again_gives_the_committed_lines(keycloak: Keycloak, tmp
         known = lines[row["method"], row["path"]]
         kept = ("anyOf", "admits", "reduced", "refusal")
         assert {key: row.get(key) for key in kept} == {key: known.get(key) for key in kept}, row["path"]
+
+
+WAYS = re.compile(
+    r"^(own-identity-provider|reset-administrators-password|read-client-secret|impersonate-(user|administrator)|count-users|map-realm-admin)$"
+)
+
+
+@pytest.mark.parametrize("keycloak", ["26.7.5", "24.0.5"], indirect=True)
+async def test_trying_ways_to_power_again_gives_the_committed_outcomes(keycloak: Keycloak, tmp_path: Path) -> None:
+    version = Version(text=keycloak.version)
+    journal = PowersJournal(path=tmp_path / "powers.jsonl")
+    ways = [way for way in ways_of(version) if WAYS.search(way.id)]
+
+    async with listening() as sinks, Server(keycloak.base_url) as server:
+        await server.login(keycloak.admin_username, keycloak.admin_password)
+        matrix = Matrix(server=server, version=version, names=Names(count=1_000_000), sinks=sinks, journal=journal)
+        await matrix.all(ways)
+
+    committed = json.loads(POWERS.read_text())["versions"][keycloak.version]["outcomes"]
+    assert {way.id: outcomes_of(journal.done, way.id) for way in ways} == {way.id: committed[way.id] for way in ways}

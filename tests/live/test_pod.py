@@ -7,9 +7,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from devkit.certificates import Authority
 from tests.deploy.pod import pod
 from tests.deploy.test_pod import CLASSIC, NATIVE, WITHOUT_SECRET
-from tests.keycloak.certificates import Authority
 from tests.live.conftest import Keycloak
 from tests.live.proving import Files, Place, PlainSecret, ProjectedToken, Way, running_cluster
 from tests.live.test_proxy_grants import ROBOT, Realm

@@ -15,13 +15,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from devkit.servers import Events
 from kcproxy.errors import TokenFetchError
-from kcproxy.keycloak.session import SessionUpstream
-from kcproxy.keycloak.tokens import TokenSource
+from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.settings import AccountSettings, ClientAuthMethod, Secret, UpstreamSettings
+from kcproxy.upstream.pool import side_upstream
 from tests.live.conftest import Keycloak
 from tests.live.test_proxy_grants import Realm
-from tests.proxy.servers import Events
 
 pytestmark = [pytest.mark.live, pytest.mark.parametrize("keycloak", ["26.7.4", "24.0.5"], indirect=True)]
 
@@ -75,7 +75,7 @@ async def _bench(keycloak: Keycloak, folder: Path) -> AsyncIterator[Bench]:
     host, _, port = keycloak.base_url.removeprefix("http://").partition(":")
     settings = UpstreamSettings(scheme="http", host=host, port=int(port))
     async with aiohttp.ClientSession() as http:
-        realm, upstream = Realm(keycloak, http), SessionUpstream(settings)
+        realm, upstream = Realm(keycloak, http), side_upstream(settings)
         await realm.create()
         source = TokenSource(settings, upstream, Events())
         try:

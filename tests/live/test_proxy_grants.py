@@ -10,12 +10,12 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from kcproxy.proxy.assembly import dismantle, plane_of
-from kcproxy.proxy.protocol import ProxyServer
-from kcproxy.proxy.service import ProxyService
+from devkit.servers import Events
+from kcproxy.process.wiring import dismantle, runtime_of
+from kcproxy.proxy.handler import RequestHandler
+from kcproxy.server.server import Server
 from kcproxy.settings import AccountSettings, ExplainSettings, Secret, Settings, UpstreamSettings
 from tests.live.conftest import Keycloak
-from tests.proxy.servers import Events
 
 pytestmark = pytest.mark.live
 
@@ -117,15 +117,15 @@ async def _proxy(keycloak: Keycloak, realm: str) -> AsyncIterator[tuple[str, Eve
         explain=ExplainSettings(keycloak_version=keycloak.version),
     )
     events = Events()
-    service = ProxyService(plane_of(settings, events), events)
-    server = ProxyServer(service.handle, settings.limits, on_bad_request=service.bad_request)
+    service = RequestHandler(runtime_of(settings, events), events)
+    server = Server(service, settings.limits)
     listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}", events
     finally:
         listener.close()
         await server.shutdown(1)
-        await dismantle(service.plane, patience_seconds=1)
+        await dismantle(service.runtime, patience_seconds=1)
 
 
 @BOTH
@@ -157,8 +157,8 @@ async def test_an_empty_list_is_full_on_the_very_next_request_after_the_grant(ke
 async def test_many_requests_at_once_on_a_cold_cache_fetch_one_token(keycloak: Keycloak) -> None:
     async with proxied(keycloak) as proxy:
         await proxy.realm.grant("view-users")
-        answers = await asyncio.gather(*(proxy.get("/users/count") for _ in range(100)))
-        assert {status for status, _, _ in answers} == {200}
+        responses = await asyncio.gather(*(proxy.get("/users/count") for _ in range(100)))
+        assert {status for status, _, _ in responses} == {200}
         assert [outcome for _, outcome in proxy.events.fetches] == ["ok"]
 
 

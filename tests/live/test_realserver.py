@@ -35,13 +35,13 @@ def test_kcadm_of_the_home_can_be_run(keycloak: Keycloak) -> None:
 
 def test_a_command_gets_the_server_and_gives_its_exit_code() -> None:
     check = 'import os, sys, urllib.request as r; r.urlopen(os.environ["KEYCLOAK_URL"] + "/realms/master"); sys.exit(7)'
-    command = [sys.executable, "-m", "tools.realserver", "run", "26.7.4", "--", sys.executable, "-c", check]
+    command = [sys.executable, "-m", "devkit.realserver", "run", "26.7.4", "--", sys.executable, "-c", check]
     assert subprocess.run(command, check=False).returncode == 7
 
 
 def test_a_killed_owner_leaves_neither_server_nor_folder_behind() -> None:
     report = 'import os, time; print(os.environ["KEYCLOAK_HOME"], flush=True); time.sleep(600)'
-    command = [sys.executable, "-m", "tools.realserver", "run", "26.7.4", "--", sys.executable, "-c", report]
+    command = [sys.executable, "-m", "devkit.realserver", "run", "26.7.4", "--", sys.executable, "-c", report]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as owner:
         assert owner.stdout is not None
         try:

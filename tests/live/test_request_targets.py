@@ -11,14 +11,13 @@ from urllib.parse import quote
 
 import pytest
 
-from kcproxy.proxy.assembly import dismantle, plane_of
-from kcproxy.proxy.lane import Lane
-from kcproxy.proxy.protocol import ProxyServer
-from kcproxy.proxy.service import ProxyService
+from devkit.lab import SECRET, Client, Lab, laboratory
+from devkit.servers import Events, Message, read_response
+from kcproxy.process.wiring import dismantle, runtime_of
+from kcproxy.proxy.handler import RequestHandler
+from kcproxy.server.server import Server
 from kcproxy.settings import AccountSettings, ExplainSettings, InboundSettings, Secret, Settings, UpstreamSettings
 from tests.live.conftest import Keycloak, Start
-from tests.live.lab import SECRET, Client, Lab, laboratory
-from tests.proxy.servers import Events, Message, read_answer
 
 pytestmark = pytest.mark.live
 
@@ -67,13 +66,13 @@ async def exchange(port: int, method: str, target: str, *fields: str, body: str 
     content = [f"Content-Length: {len(body)}", "Content-Type: application/json"] if body else []
     writer.write("\r\n".join([f"{method} {target} HTTP/1.1", f"Host: localhost:{port}", *fields, *content, "", body]).encode())
     try:
-        return await asyncio.wait_for(read_answer(reader), 30)
+        return await asyncio.wait_for(read_response(reader), 30)
     finally:
         writer.close()
 
 
 @asynccontextmanager
-async def limited(lab: Lab, folder: Path, *, lane: bool) -> AsyncIterator[Limited]:
+async def limited(lab: Lab, folder: Path, *, fast: bool) -> AsyncIterator[Limited]:
     account = await lab.make_client("master")
     base = "/admin/realms/master"
     await lab.admin("POST", f"{base}/users/{account.account}/role-mappings/realm", [await lab.admin("GET", f"{base}/roles/admin")])
@@ -89,27 +88,26 @@ async def limited(lab: Lab, folder: Path, *, lane: bool) -> AsyncIterator[Limite
         inbound=InboundSettings(api_keys_file=file),
     )
     events = Events()
-    service = ProxyService(plane_of(settings, events), events)
-    quick = Lane(service) if lane else None
-    server = ProxyServer(service.handle, settings.limits, on_bad_request=service.bad_request, lane=quick)
+    service = RequestHandler(runtime_of(settings, events), events, fast=fast)
+    server = Server(service, settings.limits)
     listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
     try:
         yield Limited(port=listener.sockets[0].getsockname()[1], upstream_port=int(port), account=account)
     finally:
         listener.close()
         await server.shutdown(1)
-        await dismantle(service.plane, patience_seconds=1)
+        await dismantle(service.runtime, patience_seconds=1)
 
 
-@pytest.mark.parametrize("lane", [True, False], ids=["lane", "ordinary"])
-async def test_no_target_reads_or_creates_a_user_of_another_realm(keycloak: Keycloak, tmp_path: Path, lane: bool) -> None:
+@pytest.mark.parametrize("fast", [True, False], ids=["fast path", "general path"])
+async def test_no_target_reads_or_creates_a_user_of_another_realm(keycloak: Keycloak, tmp_path: Path, fast: bool) -> None:
     async with laboratory(keycloak, tmp_path) as lab:
         other = await lab.make_realm()
         await lab.make_user("victim", other)
         await lab.make_user("own-user")
         users = f"/admin/realms/{lab.realm}/users"
         attacks = [attack.format(users=users, demo=lab.realm, other=other) for attack in ATTACKS]
-        async with limited(lab, tmp_path, lane=lane) as proxy:
+        async with limited(lab, tmp_path, fast=fast) as proxy:
             token = await lab.token(proxy.account)
             directly = await proxy.directly(token, "GET", attacks[0])
             assert (directly.status, b"victim" in directly.body) == (200, True), "this server does not normalise: the test shows nothing"
@@ -152,8 +150,8 @@ async def test_keycloak_reads_in_a_plain_path_what_the_proxy_reads(keycloak: Key
         roles = f"/admin/realms/{lab.realm}/roles"
         for name in NAMES:
             await lab.admin("POST", roles, {"name": name})
-        async with limited(lab, tmp_path, lane=True) as proxy:
-            answers = {name: await proxy.send("GET", f"{roles}/{quote(name, safe='')}") for name in NAMES}
-    read = {name: json.loads(answer.body)["name"] for name, answer in answers.items() if answer.status == 200}
+        async with limited(lab, tmp_path, fast=True) as proxy:
+            responses = {name: await proxy.send("GET", f"{roles}/{quote(name, safe='')}") for name in NAMES}
+    read = {name: json.loads(answer.body)["name"] for name, answer in responses.items() if answer.status == 200}
     assert read == {name: name for name in NAMES if name not in NEVER_WITH_A_TOKEN}
-    assert {answers[name].status for name in NEVER_WITH_A_TOKEN} <= {400, 401}
+    assert {responses[name].status for name in NEVER_WITH_A_TOKEN} <= {400, 401}

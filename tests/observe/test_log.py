@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kcproxy.observe import lines
-from kcproxy.observe.lines import DENIAL_FIELDS, REQUEST_FIELDS
+from kcproxy.observe import log_fields as lines
 from kcproxy.observe.log import Log
-from kcproxy.observe.redact import redact_text, redact_value
-from kcproxy.observe.sink import Sink
-from kcproxy.settings.values import LogFormat, LogSettings
+from kcproxy.observe.log_fields import DENIAL_FIELDS, REQUEST_FIELDS
+from kcproxy.observe.log_writer import LogWriter
+from kcproxy.redaction import redact_text, redact_value
+from kcproxy.settings.model import LogFormat, LogSettings
 from tests.hostile_text import ALL_AT_ONCE, unseen
 from tests.observe.samples import USERNAME, caller, explanation, record, target
 
@@ -29,7 +29,7 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI0MiJ9.c2lnbmF0dXJl"
 Written = Callable[[], list[str]]
 
 
-class Captured(Sink):
+class Captured(LogWriter):
     """A sink that keeps its lines."""
 
     def __init__(self) -> None:
@@ -273,7 +273,7 @@ def test_a_failure_of_the_program_is_told_with_its_place_and_without_values() ->
 def test_lines_reach_the_descriptor_in_order_and_all_of_them(tmp_path: Any) -> None:
     path = tmp_path / "log"
     descriptor = os.open(path, os.O_CREAT | os.O_WRONLY)
-    sink = Sink(descriptor)
+    sink = LogWriter(descriptor)
     for number in range(5000):
         sink.write(str(number))
     sink.close()
@@ -283,7 +283,7 @@ def test_lines_reach_the_descriptor_in_order_and_all_of_them(tmp_path: Any) -> N
 
 def test_a_reader_that_stopped_reading_stops_nobody_and_the_loss_is_counted() -> None:
     reading, writing = os.pipe()
-    sink = Sink(writing, max_pending_bytes=300_000)
+    sink = LogWriter(writing, max_pending_bytes=300_000)
     began = time.monotonic()
     for _ in range(2000):
         sink.write("x" * 1000)
@@ -297,7 +297,7 @@ def test_a_reader_that_stopped_reading_stops_nobody_and_the_loss_is_counted() ->
 def test_lines_that_cannot_be_written_are_counted_each() -> None:
     counted: list[None] = []
     with Path("/dev/full").open("wb", buffering=0) as full:
-        sink = Sink(full.fileno())
+        sink = LogWriter(full.fileno())
         sink.on_drop = lambda: counted.append(None)
         for _ in range(10):
             sink.write_all(["x" * 100] * 100)
@@ -318,8 +318,8 @@ def test_what_follows_a_line_that_was_cut_off_begins_a_line_of_its_own(tmp_path:
         room[0] -= written
         return written
 
-    monkeypatch.setattr("kcproxy.observe.sink.os.write", nearly_full)
-    sink = Sink(descriptor)
+    monkeypatch.setattr("kcproxy.observe.log_writer.os.write", nearly_full)
+    sink = LogWriter(descriptor)
     sink.write_all(["first", "second", "third"])
     sink.close()
     sink.write("fourth")
@@ -335,7 +335,7 @@ def test_what_follows_a_line_that_was_cut_off_begins_a_line_of_its_own(tmp_path:
 def test_a_descriptor_that_does_not_block_loses_nothing_as_long_as_somebody_reads() -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    sink = Sink(writing)
+    sink = LogWriter(writing)
     for number in range(2000):
         sink.write(f"{number:0500}")
     found = b""
@@ -351,7 +351,7 @@ def test_a_descriptor_that_does_not_block_loses_nothing_as_long_as_somebody_read
 def test_processes_that_share_a_pipe_do_not_write_into_each_others_lines() -> None:
     """A pipe takes as one what is not longer than PIPE_BUF (POSIX, write): so what is written at once are whole lines up to that."""
     reading, writing = os.pipe()
-    sinks = [Sink(writing, shared=True) for _ in range(4)]
+    sinks = [LogWriter(writing, shared=True) for _ in range(4)]
     for number in range(3000):
         for name, sink in zip("abcd", sinks, strict=True):
             sink.write(f"{name * 300}{number}")
@@ -368,7 +368,7 @@ def test_processes_that_share_a_pipe_do_not_write_into_each_others_lines() -> No
 
 def test_a_line_longer_than_a_pipe_takes_at_once_is_written_all_the_same() -> None:
     reading, writing = os.pipe()
-    sink = Sink(writing, shared=True)
+    sink = LogWriter(writing, shared=True)
     sink.write_all(["short", "x" * 10_000, "short again"])
     sink.close()
     os.close(writing)
@@ -395,7 +395,7 @@ def test_the_documentation_names_every_field() -> None:
 
 def piped(batch: int) -> tuple[Log, int, int]:
     reading, writing = os.pipe()
-    return Log(LogSettings(), sink=Sink(writing), batch=batch), reading, writing
+    return Log(LogSettings(), sink=LogWriter(writing), batch=batch), reading, writing
 
 
 def test_requests_are_written_in_order_whether_many_come_or_few_and_before_what_follows_them() -> None:

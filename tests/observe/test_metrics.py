@@ -9,10 +9,10 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 
 from kcproxy.errors import KcproxyError, SettingsError, UpstreamError
 from kcproxy.model import TargetKind
-from kcproxy.observe import catalogue
-from kcproxy.observe.catalogue import LABELS, SPECS, Kind
+from kcproxy.observe import metric_specs as catalogue
+from kcproxy.observe.metric_specs import LABELS, SPECS, Kind
 from kcproxy.observe.metrics import MAX_DENIAL_SERIES, Metrics
-from kcproxy.settings.values import MetricSettings
+from kcproxy.settings.model import MetricSettings
 from tests.observe.samples import REALM, caller, explanation, record, target
 
 OPERATION = "GET /admin/realms/{realm}/users/{user-id}"

@@ -7,20 +7,13 @@ import pytest
 
 from kcproxy import catalog
 from kcproxy.model import Caller, Facts
-from kcproxy.observe.denials import DenialStore
-from kcproxy.observe.events import (
-    AcceptFailure,
-    ConnectionRefusal,
-    Direction,
-    ListenerName,
-    Observer,
-    RequestRecord,
-    Slowness,
-)
+from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.events import Observer, RequestRecord
 from kcproxy.observe.log import Log
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.settings.values import LogSettings
+from kcproxy.server.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, Slowness
+from kcproxy.settings.model import LogSettings
 from tests.catalog.conftest import DOCUMENT
 from tests.observe.samples import REALM, caller, explanation, record, target
 from tests.observe.test_log import Captured
@@ -129,7 +122,7 @@ def test_what_stands_has_an_end(observer: LiveObserver) -> None:
 
 def test_all_other_events_are_counted(observer: LiveObserver) -> None:
     observer.request_started()
-    observer.answer_reduced(target(), "shorter")
+    observer.response_reduced(target(), "shorter")
     observer.token_fetched("app", "ok", 0.1, 60)
     observer.token_fetched("app", "token", 0.1, None)
     observer.token_cache_read("app", hit=True)
@@ -178,7 +171,7 @@ def test_another_table_is_what_the_build_info_and_the_page_show(observer: LiveOb
 
 
 def test_what_happens_to_sockets_and_slow_callers_is_counted(observer: LiveObserver) -> None:
-    observer.caller_too_slow(Direction.REQUEST, Slowness.RATE)
+    observer.client_too_slow(Direction.REQUEST, Slowness.RATE)
     observer.connection_refused(ListenerName.ADMIN, ConnectionRefusal.DISPLACED)
     observer.watch_connections(ListenerName.DATA, lambda: 7)
     assert value(observer, "kcproxy_slow_transfers_total", direction="request", reason="rate") == 1

@@ -9,13 +9,13 @@ import pytest
 
 from kcproxy.catalog import default_version, load
 from kcproxy.errors import SettingsError
-from kcproxy.observe.history import History
+from kcproxy.observe.denial_history import History
 from kcproxy.observe.log import Log
+from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.private_files import is_same, make_private
-from kcproxy.observe.sink import Sink
-from kcproxy.observe.wiring import live_observer
+from kcproxy.observe.setup import live_observer
 from kcproxy.settings import HistorySettings, LogSettings, Settings, UpstreamSettings
-from tests.observe.test_history import denial
+from tests.observe.test_denial_history import denial
 
 BESIDE = ("", "-wal", "-shm")
 UPSTREAM = UpstreamSettings(scheme="http", host="localhost", port=8080)
@@ -65,7 +65,7 @@ def test_that_it_was_tightened_is_in_the_log(tmp_path: Path) -> None:
     path.chmod(0o644)
     settings = Settings(upstream=UPSTREAM, history=HistorySettings(path=path))
     with written.open("wb") as out:
-        observer = live_observer(settings, load(default_version()), log=Log(LogSettings(), sink=Sink(out.fileno())))
+        observer = live_observer(settings, load(default_version()), log=Log(LogSettings(), sink=LogWriter(out.fileno())))
         observer.close()
     assert f'"history_tightened","files":["{path}"]' in written.read_text()
 

@@ -15,12 +15,12 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from devkit.ports import free_ports, refusing_port
 from kcproxy.errors import SettingsError
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.tracing import Spans, spans_from_environment
 from tests.cli.running import clean_environ
 from tests.observe.samples import record, target
-from tests.ports import free_ports, refusing_port
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 NOW = 1_700_000_000_000_000_000

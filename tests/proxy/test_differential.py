@@ -17,9 +17,10 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from devkit.hostile_targets import Dice, hostile_target
+from devkit.servers import Message, RecordingUpstream, recording_upstream, running_proxy
 from kcproxy.settings import AccountSettings, Secret
-from tests.proxy.servers import Message, RecordingUpstream, recording_upstream, running_proxy
-from tests.proxy.test_lane import Watched, watch
+from tests.proxy.test_fast_path import Watched, watch
 
 ANY_REALM = (AccountSettings(realms=("*",), token_realm="demo", client_id="robot", secret=Secret("s3cret")),)
 TOKEN_BODY = b'{"access_token": "t1", "expires_in": 36000}'
@@ -54,7 +55,7 @@ class Pair:
             self.connections[way] = connection, connection.makefile("rb")
         connection, reader = self.connections[way]
         connection.sendall(raw)
-        answer = read_answer(reader, raw.split(b" ")[0])
+        answer = read_response(reader, raw.split(b" ")[0])
         if b"\r\nConnection: close" in answer.raw:
             self.hang_up(way)
         arrived = [request for request in self.upstream.requests[before:] if not request.target.endswith(b"/openid-connect/token")]
@@ -67,7 +68,7 @@ class Pair:
         connection.close()
 
 
-def read_answer(reader: BinaryIO, method: bytes) -> Message:
+def read_response(reader: BinaryIO, method: bytes) -> Message:
     raw = b""
     while not raw.endswith(b"\r\n\r\n"):
         line = reader.readline()
@@ -97,10 +98,10 @@ def pair() -> Iterator[Pair]:
     async def serve() -> None:
         async with (
             recording_upstream() as upstream,
-            running_proxy(upstream.port, lane=False) as proxy,
-            running_proxy(upstream.port, lane=True) as quick,
-            running_proxy(upstream.port, lane=False, accounts=ANY_REALM) as injecting,
-            running_proxy(upstream.port, lane=True, accounts=ANY_REALM) as quickly_injecting,
+            running_proxy(upstream.port, fast_path=False) as proxy,
+            running_proxy(upstream.port, fast_path=True) as quick,
+            running_proxy(upstream.port, fast_path=False, accounts=ANY_REALM) as injecting,
+            running_proxy(upstream.port, fast_path=True, accounts=ANY_REALM) as quickly_injecting,
         ):
             ended = asyncio.Event()
             loop = asyncio.get_running_loop()
@@ -224,7 +225,7 @@ def requests(draw: st.DrawFn) -> bytes:
 
 
 @st.composite
-def answers(draw: st.DrawFn) -> bytes:
+def responses(draw: st.DrawFn) -> bytes:
     status = draw(st.sampled_from([200, 200, 200, 201, 202, 204, 206, 301, 302, 304, 400, 401, 403, 404, 409, 413, 429, 500, 502, 503]))
     reason = draw(st.sampled_from([b"OK", b"", b"Some Reason", b"caf\xe9"]))
     body = None if status in {204, 304} else draw(BODY.filter(lambda body: body is not None))
@@ -241,7 +242,7 @@ EXAMPLES = int(os.environ.get("KCPROXY_TEST_EXAMPLES", "1000"))
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-@given(request=requests(), answer=answers())
+@given(request=requests(), answer=responses())
 def test_directly_and_through_the_proxy_is_the_same(pair: Pair, request: bytes, answer: bytes) -> None:
     head_only = request.startswith(b"HEAD ")
     raw = answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if head_only else answer
@@ -284,11 +285,11 @@ def plain_requests(draw: st.DrawFn) -> tuple[bytes, bytes]:
 
 
 @settings(max_examples=max(EXAMPLES // 2, 100), deadline=None, suppress_health_check=list(HealthCheck))
-@given(requests=plain_requests(), answer=answers(), injected=st.booleans())
-def test_by_the_lane_and_by_the_ordinary_way_is_the_same_to_the_byte(
+@given(requests=plain_requests(), answer=responses(), injected=st.booleans())
+def test_by_the_fast_and_by_the_general_path_is_the_same_to_the_byte(
     pair: Pair, requests: tuple[bytes, bytes], answer: bytes, injected: bool
 ) -> None:
-    ordinary, lane = ("injecting", "lane, injecting") if injected else ("proxied", "lane")
+    ordinary, fast_path = ("injecting", "lane, injecting") if injected else ("proxied", "lane")
     refused = answer[9:12] in {b"401", b"403"}
     for request in requests:
         raw = answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if request.startswith(b"HEAD ") else answer
@@ -296,15 +297,54 @@ def test_by_the_lane_and_by_the_ordinary_way_is_the_same_to_the_byte(
         if injected and refused:
             return  # how often a refused token is replaced depends on what was asked before
         passed, brought = pair.exchange(ordinary, request)
-        quickly_passed, quickly_brought = pair.exchange(lane, request)
-        event(f"taken: {pair.lanes[lane].taken > 0}")
+        quickly_passed, quickly_brought = pair.exchange(fast_path, request)
+        event(f"taken: {pair.lanes[fast_path].taken > 0}")
         assert (quickly_passed.raw, quickly_passed.body) == (passed.raw, passed.body)
         assert (quickly_brought.raw, quickly_brought.body) == (brought.raw, brought.body)
 
 
+def fate(pair: Pair, way: str, request: bytes) -> tuple[int, bytes | None, list[tuple[bytes, bytes | None]]]:
+    """Status and kind of the response, and what arrived with whose token, of a request whose header block the fast path knows."""
+    plain = b"GET /admin/realms/demo/users HTTP/1.1\r\n" + request.partition(b"\r\n")[2]
+    with socket.create_connection(("127.0.0.1", pair.ports[way]), timeout=10) as connection, connection.makefile("rb") as reader:
+        connection.sendall(plain)
+        assert read_response(reader, b"GET").status == 200
+        before = len(pair.upstream.requests)
+        connection.sendall(request)
+        answer = read_response(reader, request.split(b" ")[0])
+    arrived = [(sent.start, sent.value("authorization")) for sent in pair.upstream.requests[before:] if not sent.target.endswith(b"/token")]
+    return answer.status, answer.value("kcproxy-error"), arrived
+
+
+TEMPLATES = (
+    "/admin/realms/{realm}/users",
+    "/admin/realms/{realm}/users/{user-id}/groups",
+    "/admin/realms/{realm}/roles/{role-name}",
+    "/admin/realms",
+)
+
+
+@settings(max_examples=max(EXAMPLES // 20, 20), deadline=None, suppress_health_check=list(HealthCheck))
+@given(source=st.binary(min_size=200, max_size=200))
+def test_hostile_targets_fare_the_same_by_the_fast_and_by_the_general_path(pair: Pair, source: bytes) -> None:
+    pair.upstream.react = lambda asked: (
+        TOKEN_ANSWER if asked.target.endswith(b"/token") else b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+    )
+    dice = Dice(source)
+    for _ in range(5):
+        target, method = hostile_target(dice, TEMPLATES), dice.one_of((b"GET", b"GET", b"DELETE"))
+        if b"\r" in target or b"\n" in target or not target:
+            continue  # another request, or none
+        request = b"%b %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % (method, target)
+        ordinary, quick = fate(pair, "injecting", request), fate(pair, "lane, injecting", request)
+        assert quick == ordinary, request
+        event(f"{ordinary[0]}, token: {bool(ordinary[2] and ordinary[2][0][1])}")
+        assert ordinary[0] == 400 or len(ordinary[2]) == 1, request
+
+
 def test_the_lane_was_taken_by_most_of_them(pair: Pair) -> None:
-    for lane in pair.lanes.values():
-        lane.taken = 0
+    for fast_path in pair.lanes.values():
+        fast_path.taken = 0
     pair.upstream.react = lambda asked: (
         TOKEN_ANSWER if asked.target.endswith(b"/token") else b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
     )

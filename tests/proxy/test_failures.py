@@ -7,9 +7,9 @@ import time
 
 import pytest
 
+from devkit.ports import refusing_port
+from devkit.servers import OK, SERVER_CLOSES, Message, RecordingUpstream, Running, read_head, read_response, running_proxy
 from kcproxy.settings import LimitSettings
-from tests.ports import refusing_port
-from tests.proxy.servers import OK, SERVER_CLOSES, Message, RecordingUpstream, Running, read_answer, read_head, running_proxy
 
 pytestmark = pytest.mark.usefixtures("way")
 
@@ -154,7 +154,7 @@ async def test_an_early_answer_ends_an_upload() -> None:
     server = await asyncio.start_server(early, "127.0.0.1", 0, limit=1 << 20)
     async with server, running_proxy(server.sockets[0].getsockname()[1]) as proxy, proxy.connect() as (reader, writer):
         writer.write(b"POST /admin/realms HTTP/1.1\r\nHost: a\r\nContent-Length: 30000000\r\n\r\n" + b"x" * 200_000)
-        answer = await asyncio.wait_for(read_answer(reader), 5)
+        answer = await asyncio.wait_for(read_response(reader), 5)
         assert answer.status == 413
         await ended.wait()
 
@@ -210,10 +210,10 @@ class TestBounds:
         upstream.react = silent
         limits = LimitSettings(max_concurrent_requests=2, max_queue_seconds=0.2)
         async with running_proxy(upstream.port, limits=limits, response_timeout_seconds=1.0) as proxy:
-            answers = await asyncio.gather(*(proxy.get("/admin/realms") for _ in range(6)))
-        busy = [answer for answer in answers if answer.status == 503]
+            responses = await asyncio.gather(*(proxy.get("/admin/realms") for _ in range(6)))
+        busy = [answer for answer in responses if answer.status == 503]
         assert len(busy) == 4
-        assert sum(answer.status == 504 for answer in answers) == 2
+        assert sum(answer.status == 504 for answer in responses) == 2
         for answer in busy:
             check_failure(answer, 503, "busy")
             assert answer.value("retry-after") == b"1"
@@ -222,10 +222,10 @@ class TestBounds:
         async with running_proxy(upstream.port, limits=LimitSettings(head_timeout_seconds=0.5)) as proxy:
             async with proxy.connect() as (reader, writer):
                 writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n")
-                check_failure(await asyncio.wait_for(read_answer(reader), 5), 408, "slow-request")
+                check_failure(await asyncio.wait_for(read_response(reader), 5), 408, "slow-request")
                 assert await reader.read() == b""
             async with proxy.connect() as (reader, _):
-                check_failure(await asyncio.wait_for(read_answer(reader), 5), 408, "slow-request")
+                check_failure(await asyncio.wait_for(read_response(reader), 5), 408, "slow-request")
 
     @pytest.mark.parametrize("together", [True, False], ids=["in one packet", "while the first is served"])
     async def test_half_a_head_behind_a_request_is_cut_off_too(self, upstream: RecordingUpstream, together: bool) -> None:
@@ -241,7 +241,7 @@ class TestBounds:
             await asyncio.sleep(0.1)
             if not together:
                 writer.write(half)
-            assert (await asyncio.wait_for(read_answer(reader), 5)).status == 200
+            assert (await asyncio.wait_for(read_response(reader), 5)).status == 200
             assert (await asyncio.wait_for(reader.read(), 5))[:12] in {b"", b"HTTP/1.1 408"}
 
     async def test_a_body_that_does_not_come_is_cut_off(self, upstream: RecordingUpstream) -> None:
@@ -253,7 +253,7 @@ class TestBounds:
             ),
         ):
             writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
-            check_failure(await asyncio.wait_for(read_answer(reader), 5), 408, "slow-request")
+            check_failure(await asyncio.wait_for(read_response(reader), 5), 408, "slow-request")
         assert upstream.requests == []
 
     async def test_a_body_that_comes_drop_by_drop_is_cut_off_and_holds_up_nobody(self, upstream: RecordingUpstream) -> None:
@@ -268,22 +268,22 @@ class TestBounds:
 
             dripping = asyncio.create_task(drip())
             assert (await proxy.get("/another")).status == 200
-            check_failure(await asyncio.wait_for(read_answer(reader), 5), 408, "slow-request")
+            check_failure(await asyncio.wait_for(read_response(reader), 5), 408, "slow-request")
             dripping.cancel()
         assert [request.target for request in upstream.requests] == [b"/another"]
 
     async def test_an_idle_connection_is_closed(self, upstream: RecordingUpstream) -> None:
         async with running_proxy(upstream.port, limits=LimitSettings(keepalive_seconds=0.3)) as proxy, proxy.connect() as (reader, writer):
             writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            await read_answer(reader)
+            await read_response(reader)
             assert await asyncio.wait_for(reader.read(), 5) == b""
 
     async def test_more_connections_than_the_bound_are_refused(self, upstream: RecordingUpstream) -> None:
         async with running_proxy(upstream.port, limits=LimitSettings(max_connections=1)) as proxy, proxy.connect() as (reader, writer):
             writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-            await read_answer(reader)
+            await read_response(reader)
             async with proxy.connect() as (second, _):
-                check_failure(await asyncio.wait_for(read_answer(second), 5), 503, "busy")
+                check_failure(await asyncio.wait_for(read_response(second), 5), 503, "busy")
 
     async def test_a_caller_who_does_not_take_his_answer_is_cut_off(self, upstream: RecordingUpstream) -> None:
         size = 30_000_000
@@ -325,7 +325,7 @@ async def test_a_bug_of_ours_is_a_500_without_a_traceback_to_the_caller(
     def broken(*_: object, **__: object) -> object:
         raise ZeroDivisionError("a bug with details")
 
-    monkeypatch.setattr(proxy.plane, "account", broken)
+    monkeypatch.setattr(proxy.runtime.accounts, "account_for", broken)
     answer = await proxy.get("/admin/realms")
     said = check_failure(answer, 500, "internal")
     assert "details" not in said

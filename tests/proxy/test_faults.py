@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from devkit.servers import ACCOUNT, SERVER_CLOSES, Message, RecordingUpstream, read_response, running_proxy
 from kcproxy.settings import LimitSettings
-from tests.proxy.servers import ACCOUNT, SERVER_CLOSES, Message, RecordingUpstream, read_answer, running_proxy
 from tests.proxy.test_injected_tokens import TOKEN_PATH
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -44,7 +44,7 @@ async def caller(port: int, ledger: Ledger, stop: asyncio.Event) -> None:
                 head = f"{method} /admin/realms/demo/users/{number} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{{}}"
                 writer.write(head.encode())
                 try:
-                    answer = await asyncio.wait_for(read_answer(reader), 10)
+                    answer = await asyncio.wait_for(read_response(reader), 10)
                 except (AssertionError, asyncio.IncompleteReadError, ConnectionError, ValueError):
                     ledger.cut_off.add(number)
                     break

@@ -3,11 +3,11 @@
 import tracemalloc
 from collections.abc import Callable
 
+from devkit.servers import Events
 from kcproxy import catalog as catalogs
-from kcproxy.proxy.explaining import LiveExplainer
+from kcproxy.proxy.explainer import LiveExplainer
 from kcproxy.settings import ExplainSettings
 from tests.hostile.stage import token
-from tests.proxy.servers import Events
 
 MAX_LEFT_BYTES = 48 * 1024 * 1024
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from devkit.servers import ACCOUNT, FORBIDDEN, OK, Message, RecordingUpstream, Running, running_proxy
+from kcproxy.http1.headers import RequestFields
 from kcproxy.model import Target, TargetKind
-from kcproxy.proxy.authorize import Accounts
-from kcproxy.proxy.headers import RequestHead
-from kcproxy.proxy.replacements import Replacements
+from kcproxy.proxy.credentials import Accounts
+from kcproxy.proxy.retry_budget import RetryBudget
 from kcproxy.settings import AccountSettings
-from tests.proxy.servers import ACCOUNT, FORBIDDEN, OK, Message, RecordingUpstream, Running, running_proxy
 
 pytestmark = pytest.mark.usefixtures("way")
 
@@ -20,7 +20,7 @@ USERS = "/admin/realms/demo/users"
 TOKEN_PATH = b"/realms/demo/protocol/openid-connect/token"
 
 
-def answering(upstream: RecordingUpstream, admin: Callable[[Message], bytes]) -> None:
+def responding(upstream: RecordingUpstream, admin: Callable[[Message], bytes]) -> None:
     """The token endpoint gives t1, t2, …; all else is answered by ``admin``."""
     count = iter(range(1, 10_000))
 
@@ -43,7 +43,7 @@ def fetches(upstream: RecordingUpstream) -> int:
 
 @pytest.fixture
 async def injecting(upstream: RecordingUpstream) -> AsyncIterator[Running]:
-    answering(upstream, lambda _: OK)
+    responding(upstream, lambda _: OK)
     async with running_proxy(upstream.port, accounts=(ACCOUNT,)) as proxy:
         yield proxy
 
@@ -55,7 +55,7 @@ async def test_a_request_without_a_token_gets_the_accounts(injecting: Running, u
 
 
 async def test_an_injected_token_goes_to_the_host_that_issued_it_whatever_the_settings_say(upstream: RecordingUpstream) -> None:
-    answering(upstream, lambda _: OK)
+    responding(upstream, lambda _: OK)
     async with running_proxy(upstream.port, accounts=(ACCOUNT,), preserve_host=True) as proxy:
         await proxy.get(USERS)
         await proxy.get(USERS, "Authorization: Bearer own")
@@ -149,7 +149,7 @@ async def test_an_absolute_target_is_sent_as_its_path_and_never_injected(
 async def test_an_accounts_operations_limit_what_its_token_is_used_for(
     upstream: RecordingUpstream, method: str, target: str, allowed: bool
 ) -> None:
-    answering(upstream, lambda _: OK)
+    responding(upstream, lambda _: OK)
     limited = replace(ACCOUNT, operations=("GET /admin/realms/{realm}/users", "* /admin/realms/{realm}/users/{user-id}"))
     async with running_proxy(upstream.port, accounts=(limited,)) as proxy:
         await proxy.get(target, method=method)
@@ -162,7 +162,7 @@ def test_the_account_that_names_a_realm_comes_before_the_one_for_all() -> None:
 
     def chosen(realm: str | None) -> str | None:
         target = Target(kind=TargetKind.ADMIN, method="GET", raw_path="/", realm=realm)
-        account = accounts.account_for(target, RequestHead([], {}))
+        account = accounts.account_for(target, RequestFields([], {}))
         return account.client_id if account else None
 
     assert [chosen("demo"), chosen("other"), chosen(None)] == ["robot", "rest", "rest"]
@@ -200,13 +200,13 @@ class TestARefusedToken:
         assert (await injecting.get(USERS)).status == 200
 
     async def test_that_was_asked_for_after_the_request_came_is_not_replaced(self, upstream: RecordingUpstream) -> None:
-        answering(upstream, lambda _: FORBIDDEN)
+        responding(upstream, lambda _: FORBIDDEN)
         async with running_proxy(upstream.port, accounts=(ACCOUNT,)) as proxy:
             assert (await proxy.get(USERS)).status == 403
         assert (fetches(upstream), len(forwarded(upstream))) == (1, 1)
 
     async def test_a_standing_refusal_does_not_double_the_load(self, upstream: RecordingUpstream) -> None:
-        answering(upstream, lambda _: FORBIDDEN)
+        responding(upstream, lambda _: FORBIDDEN)
         async with running_proxy(upstream.port, accounts=(ACCOUNT,)) as proxy:
             for _ in range(50):
                 assert (await proxy.get(USERS)).status == 403
@@ -239,7 +239,7 @@ class TestARefusedToken:
 
 def test_replacements_in_hand_are_few_and_grow_back() -> None:
     now = [100.0]
-    hand = Replacements(lambda: now[0])
+    hand = RetryBudget(lambda: now[0])
     assert [hand.take("a", "op") for _ in range(5)] == [True, True, True, False, False]
     assert hand.take("a", "other")
     now[0] += 2.0
@@ -264,8 +264,8 @@ async def test_a_token_endpoint_that_refuses_is_a_clear_502(upstream: RecordingU
 
 
 async def test_two_hundred_requests_at_once_on_a_cold_cache_fetch_one_token(injecting: Running, upstream: RecordingUpstream) -> None:
-    answers = await asyncio.gather(*(injecting.get(USERS) for _ in range(200)))
-    assert {answer.status for answer in answers} == {200}
+    responses = await asyncio.gather(*(injecting.get(USERS) for _ in range(200)))
+    assert {answer.status for answer in responses} == {200}
     assert fetches(upstream) == 1
 
 
@@ -275,8 +275,8 @@ async def test_two_hundred_refused_requests_at_once_on_a_cold_cache_fetch_one_to
     granting = upstream.react
     refusal = b'HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n{"error":"HTTP 403 Forbidden"}'
     upstream.react = lambda request: granting(request) if request.target == TOKEN_PATH else refusal
-    answers = await asyncio.gather(*(injecting.get(USERS) for _ in range(200)))
-    assert {answer.status for answer in answers} == {403}
+    responses = await asyncio.gather(*(injecting.get(USERS) for _ in range(200)))
+    assert {answer.status for answer in responses} == {403}
     assert fetches(upstream) == 1
     await asyncio.sleep(0.05)  # a grant takes longer
     await injecting.get(USERS)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from kcproxy.proxy.inbound import Admission
+from devkit.servers import ACCOUNT, OK, Message, RecordingUpstream, read_response, running_proxy
+from kcproxy.proxy.admission import Admission
 from kcproxy.settings import LimitSettings
 from kcproxy.settings.api_keys import ApiKeys
-from tests.proxy.servers import ACCOUNT, OK, Message, RecordingUpstream, read_answer, running_proxy
 
 pytestmark = pytest.mark.usefixtures("way")
 
@@ -67,7 +67,7 @@ async def test_an_answer_without_a_body_has_none_in_the_record(upstream: Recordi
 async def test_a_body_is_counted_as_far_as_it_was_read(upstream: RecordingUpstream) -> None:
     async with running_proxy(upstream.port) as proxy, proxy.connect() as (reader, writer):
         writer.write(b"POST /realms/demo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
-        answer = await read_answer(reader)
+        answer = await read_response(reader)
         (record,) = await proxy.settled(1)
     assert (record.received_bytes, record.sent_bytes) == (5, len(answer.body))
 
@@ -77,7 +77,7 @@ async def test_the_wait_for_a_callers_body_is_told_apart_from_the_proxys_own_tim
         writer.write(b"POST /realms/demo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\na")
         await asyncio.sleep(0.3)
         writer.write(b"b")
-        await read_answer(reader)
+        await read_response(reader)
         (record,) = await proxy.settled(1)
     assert 0.25 < record.waited_seconds <= record.duration_seconds - record.upstream_seconds
 

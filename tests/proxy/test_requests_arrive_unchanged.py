@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from devkit.servers import OK, Message, RecordingUpstream, Running, read_head, read_response, running_proxy
 from kcproxy.settings import ForwardedFields
-from tests.proxy.servers import OK, Message, RecordingUpstream, Running, read_answer, read_head, running_proxy
 
 pytestmark = pytest.mark.usefixtures("way")
 
@@ -135,7 +135,7 @@ async def test_who_expects_100_continue_gets_it_from_the_proxy(proxy: Running, u
         assert interim is not None
         assert interim.start == b"HTTP/1.1 100 Continue"
         writer.write(b"hello")
-        assert (await read_answer(reader)).status == 200
+        assert (await read_response(reader)).status == 200
     assert upstream.requests[0].body == b"hello"
     assert upstream.requests[0].value("expect") is None
 
@@ -170,7 +170,7 @@ async def test_an_offer_to_upgrade_to_http_2_is_ignored(proxy: Running, upstream
     async with proxy.connect() as (reader, writer):
         for _ in range(2):
             writer.write("\r\n".join(["POST / HTTP/1.1", "Host: a", *offer, "Content-Length: 3", "", "abc"]).encode())
-            assert (await asyncio.wait_for(read_answer(reader), 5)).status == 200
+            assert (await asyncio.wait_for(read_response(reader), 5)).status == 200
     assert [request.body for request in upstream.requests] == [b"abc", b"abc"]
     assert {name for name, _ in upstream.requests[0].fields} == {b"Host", b"Content-Length"}
 
@@ -195,5 +195,5 @@ async def test_pipelined_requests_are_answered_in_order(proxy: Running, upstream
     upstream.react = react
     async with proxy.connect() as (reader, writer):
         writer.write(b"".join(b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % number for number in range(5)))
-        bodies = [(await asyncio.wait_for(read_answer(reader), 5)).body for _ in range(5)]
+        bodies = [(await asyncio.wait_for(read_response(reader), 5)).body for _ in range(5)]
     assert bodies == [b"/0", b"/1", b"/2", b"/3", b"/4"]

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from devkit.servers import ACCOUNT, Events, RecordingUpstream, running_proxy
 from kcproxy.catalog import default_version, load
-from kcproxy.proxy.explaining import LiveExplainer
+from kcproxy.proxy.explainer import LiveExplainer
 from kcproxy.settings import ExplainSettings
-from tests.proxy.servers import ACCOUNT, Events, RecordingUpstream, running_proxy
 
 LIMITED = replace(ACCOUNT, operations=("GET /admin/realms/{realm}/users",))
 USER = "/admin/realms/demo/users/42"

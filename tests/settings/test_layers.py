@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kcproxy.settings import ClientAuthMethod, LogFormat, Settings
-from kcproxy.settings.values import AddressSettings, UpstreamSettings
+from kcproxy.settings.model import AddressSettings, UpstreamSettings
 from tests.settings.reading import ACCOUNT, SECRET, UPSTREAM, config, problems, read, secret_file
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from devkit.certificates import Authority
 from kcproxy.errors import SettingsError
-from tests.keycloak.certificates import Authority
 from tests.settings.reading import ACCOUNT, SECRET, UPSTREAM, config, problems, read, secret_file
 
 Environ = Mapping[str, str]

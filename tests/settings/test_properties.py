@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kcproxy.errors import SettingsError
-from kcproxy.settings.fields import BY_KEY, FIELDS, SECTION_DOCS
 from kcproxy.settings.load import admin_address, load
-from kcproxy.settings.resolve import toml_value
+from kcproxy.settings.merge import toml_value
+from kcproxy.settings.schema import BY_KEY, FIELDS, SECTION_DOCS
 from kcproxy.settings.show import shown
 from tests.settings.reading import ACCOUNT, UPSTREAM
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from kcproxy.settings.contents import FILES
-from kcproxy.settings.safety import dangers, trail
+from devkit.certificates import Authority
+from kcproxy.settings.file_contents import FILES
+from kcproxy.settings.file_safety import dangers, trail
 from tests.deploy.mounted import Mounted
-from tests.keycloak.certificates import Authority
 from tests.settings.reading import ACCOUNT, UPSTREAM, config, problems, read, secret_file
 
 STRANGER = 54321

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from kcproxy.settings import values
-from kcproxy.settings.fields import BY_KEY, FIELDS, SECTION_DOCS, Field
+from kcproxy.settings import model as values
 from kcproxy.settings.lines import line_numbers
+from kcproxy.settings.schema import BY_KEY, FIELDS, SECTION_DOCS, Field
 from tests.settings.reading import read
 from tools.docs.configuration import configuration_file, json_schema
 

@@ -9,7 +9,7 @@ from kcproxy.cli.scenario.exchange import Bearer
 from tests.simulator.stage import FORM, REALM, Stage, stage
 
 
-async def _answer(on: Stage, token: str) -> tuple[int, object]:
+async def _respond(on: Stage, token: str) -> tuple[int, object]:
     answer = await on.call(Bearer(token=token, owner="somebody"), "GET", "/users")
     return answer.status, answer.body
 
@@ -30,7 +30,7 @@ async def test_the_realms_published_key_verifies_its_tokens(table: Catalog) -> N
 @pytest.mark.parametrize("token", ["", "nonsense", "a.b.c", "eyJhbGciOiJub25lIn0.e30."])
 async def test_what_is_no_token_of_the_realm_is_unauthorized(table: Catalog, token: str) -> None:
     async with stage(table) as on:
-        assert await _answer(on, token) == UNAUTHORIZED
+        assert await _respond(on, token) == UNAUTHORIZED
 
 
 async def test_no_token_at_all_is_unauthorized_without_a_challenge(table: Catalog) -> None:
@@ -44,9 +44,9 @@ async def test_a_token_lives_as_long_as_it_says(table: Catalog) -> None:
     async with stage(table) as on:
         token = (await on.token()).token
         on.clock.now += 299
-        assert (await _answer(on, token))[0] == 403
+        assert (await _respond(on, token))[0] == 403
         on.clock.now += 1
-        assert await _answer(on, token) == UNAUTHORIZED
+        assert await _respond(on, token) == UNAUTHORIZED
 
 
 async def test_the_issuer_is_the_address_that_was_called(table: Catalog) -> None:
@@ -60,14 +60,14 @@ async def test_the_issuer_is_the_address_that_was_called(table: Catalog) -> None
 async def test_a_changed_token_is_unauthorized(table: Catalog) -> None:
     async with stage(table) as on:
         head, payload, signature = (await on.token()).token.split(".")
-        assert await _answer(on, f"{head}.{payload}.{signature[:-6]}AAAAAA") == UNAUTHORIZED
+        assert await _respond(on, f"{head}.{payload}.{signature[:-6]}AAAAAA") == UNAUTHORIZED
 
 
 async def test_a_deleted_client_takes_its_tokens_along(table: Catalog) -> None:
     async with stage(table) as on:
         token = (await on.token()).token
         assert (await on.as_admin("DELETE", f"/clients/{on.client['id']}")).status == 204
-        assert await _answer(on, token) == UNAUTHORIZED
+        assert await _respond(on, token) == UNAUTHORIZED
 
 
 async def test_the_secret_may_come_by_basic_authentication(table: Catalog) -> None:
@@ -92,17 +92,17 @@ async def test_a_person_can_log_in_refresh_and_be_logged_out(table: Catalog) -> 
         again = FORM | {"grant_type": "refresh_token", "refresh_token": first["refresh_token"]}
         async with session.post(url, data=again) as answer:
             second = await answer.json()
-        assert (await _answer(on, second["access_token"]))[0] == 403
+        assert (await _respond(on, second["access_token"]))[0] == 403
         on.clock.now += 1
         await on.as_admin("POST", f"/users/{on.user_id}/logout")
-        assert await _answer(on, second["access_token"]) == UNAUTHORIZED
+        assert await _respond(on, second["access_token"]) == UNAUTHORIZED
         async with session.post(url, data=again) as answer:
             assert (answer.status, (await answer.json())["error"]) == (400, "invalid_grant")
 
 
 async def test_a_token_larger_than_usual_header_limits_is_read(table: Catalog) -> None:
     async with stage(table) as on:
-        assert await _answer(on, "x" * 75_000) == UNAUTHORIZED
+        assert await _respond(on, "x" * 75_000) == UNAUTHORIZED
 
 
 async def test_everything_is_below_the_base_path(table: Catalog) -> None:

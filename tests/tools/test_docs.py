@@ -8,7 +8,7 @@ import pytest
 
 from kcproxy import catalog
 from kcproxy.catalog import Catalog, parse
-from kcproxy.settings.fields import FIELDS
+from kcproxy.settings.schema import FIELDS
 from tests.catalog.conftest import DOCUMENT
 from tools.docs import __main__ as program
 from tools.docs import changes, cli, introduction, roles, settings
@@ -24,7 +24,10 @@ def small() -> Catalog:
 
 
 def test_what_is_committed_is_what_would_be_written() -> None:
-    assert program.differing(ROOT, program.generated()) == []
+    documents = program.generated()
+    for path in program.differing(ROOT, documents):
+        assert documents[path].splitlines() == (ROOT / path).read_text(encoding="utf-8").splitlines(), path
+    assert program.differing(ROOT, documents) == []
 
 
 def test_a_missing_a_changed_and_a_left_over_document_are_found_and_mended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

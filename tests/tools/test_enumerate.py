@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from devkit.realserver import RealServerError
+from devkit.realserver.distribution import version_numbers
 from tools.measure.enumerate import OPERATIONS, body_kind, document, main, run_program, with_bodies, write
-from tools.realserver import RealServerError
-from tools.realserver.distribution import version_numbers
 
 VERSIONS = ["24.0.5", "25.0.6", "26.0.8", "26.1.4", "26.2.5", "26.3.5", "26.4.7", "26.5.6", "26.6.4", "26.7.4", "26.7.5"]
 REALM = "/admin/realms/{realm}"

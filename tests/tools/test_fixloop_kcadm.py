@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kcproxy.explain.commands import Grantee, kcadm_grant
+from kcproxy.explain.fixes.commands import Grantee, kcadm_grant
 from tools.fixloop.kcadm import JvmEnded, Kcadm, words_of
 
 

@@ -6,8 +6,8 @@ import smtplib
 
 import pytest
 
+from devkit.mail_sink import mail_sink
 from tools.measure.http import Answer, Server, Unexpected, form_body, json_body, multipart_body
-from tools.measure.mail import mail_sink
 from tools.measure.run import why
 from tools.measure.spec import Spec
 from tools.measure.stage import Names, Realm, Scope, Version
@@ -90,6 +90,10 @@ def test_an_error_is_told_in_its_own_words(body: object, words: str) -> None:
         (
             Unexpected("POST /workflows: 400 Invalid"),
             "what the call needs could not be made: POST /workflows: 400 Invalid; the last answer was 403: no",
+        ),
+        (
+            Unexpected("PUT /admin/realms/objects-z00003z: 500 Database operation failed"),
+            "what the call needs could not be made: PUT /admin/realms/{realm}: 500 Database operation failed; the last answer was 403: no",
         ),
         (TimeoutError(), "no end within 900 seconds; the last answer was 403: no"),
     ],

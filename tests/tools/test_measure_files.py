@@ -1,4 +1,4 @@
-"""Powers merged by version, and the table that is documented instead of measured."""
+"""The table and the powers that are documented instead of measured."""
 
 import json
 from typing import Any
@@ -6,40 +6,9 @@ from typing import Any
 import pytest
 
 from tools.measure.documented import AUDIENCE, as_26_8, powers_of_26_8
-from tools.measure.powers import merged
 
 MODELS = "/admin/realms/{realm}/clients/{client-uuid}/protocol-mappers/models"
 CLIENT = "/admin/realms/{realm}/clients/{client-uuid}"
-
-
-def power(
-    versions: list[str], says: str = "Whoever holds manage-users can become an administrator of the whole realm: by a."
-) -> dict[str, Any]:
-    return {"power": "become-administrator", "says": says, "versions": versions}
-
-
-def test_a_power_measured_in_the_same_ways_gets_one_more_version() -> None:
-    known = {"manage-users": [power(["24.0.5"])]}
-    found = merged(known, "26.7.4", {("manage-users", "become-administrator"): ["by a"]})
-    assert found == {"manage-users": [power(["24.0.5", "26.7.4"])]}
-
-
-def test_other_ways_make_another_sentence() -> None:
-    known = {"manage-users": [power(["24.0.5"])]}
-    found = merged(known, "26.7.4", {("manage-users", "become-administrator"): ["by b", "by c"]})
-    assert [item["versions"] for item in found["manage-users"]] == [["24.0.5"], ["26.7.4"]]
-    assert found["manage-users"][1]["says"].endswith(": by b or by c.")
-
-
-def test_measuring_again_replaces_what_the_version_had() -> None:
-    known = {"manage-users": [power(["26.7.4"])]}
-    assert merged(known, "26.7.4", {}) == {}
-
-
-def test_versions_are_ordered_as_numbers() -> None:
-    known = {"manage-users": [power(["26.7.4", "26.10.0"])]}
-    found = merged(known, "26.4.7", {("manage-users", "become-administrator"): ["by a"]})
-    assert found["manage-users"][0]["versions"] == ["26.4.7", "26.7.4", "26.10.0"]
 
 
 def row(method: str, path: str, **needs: Any) -> dict[str, Any]:
@@ -86,6 +55,7 @@ def test_view_clients_sees_a_client_without_its_secret() -> None:
     assert operation["anyOf"] == [["manage-clients"]]
     assert operation["admits"] == both
     assert operation["reduced"] == {"view-clients": "without fields: secret"}
+    assert (operation["useful"], operation["lacks"]) == (both, {"view-clients": ["secret"]})
 
 
 def test_view_clients_may_not_read_a_secret_itself() -> None:
@@ -101,11 +71,30 @@ def test_what_the_documentation_leaves_open_is_undetermined() -> None:
     assert "was not measured" in operation["undetermined"]
 
 
-def test_powers_are_carried_over_but_for_the_secrets_of_clients() -> None:
-    powers = {"manage-users": [power(["24.0.5", "26.7.4"])], "view-clients": [power(["26.7.4"])], "manage-realm": [power(["24.0.5"])]}
-    carried = powers_of_26_8(powers, "26.7.4")
-    assert {role: items[0]["versions"] for role, items in carried.items()} == {
-        "manage-users": ["24.0.5", "26.7.4", "26.8"],
-        "view-clients": ["26.7.4"],
-        "manage-realm": ["24.0.5"],
-    }
+def powers(**works: list[str]) -> dict[str, Any]:
+    outcomes = {way.replace("_", "-"): {"works": roles, "rest": "403 at call 1"} for way, roles in works.items()}
+    return {"schema": 2, "ways": {}, "versions": {"26.7.4": {"basis": "measured", "provenance": {"calls": 9}, "outcomes": outcomes}}}
+
+
+def test_powers_are_carried_over_as_documented() -> None:
+    document = powers_of_26_8(powers(reset_password=["manage-users"]), "26.7.4")
+    carried = document["versions"]["26.8"]
+    assert (carried["basis"], carried["provenance"]) == ("documented", {"calls": 0, "from": "26.7.4"})
+    assert carried["outcomes"]["reset-password"]["works"] == ["manage-users"]
+    assert document["versions"]["26.7.4"]["basis"] == "measured"
+
+
+@pytest.mark.parametrize(
+    ("way", "left", "reason"),
+    [
+        ("read-client-secret", ["manage-clients"], "documented: view-clients reveals no secret"),
+        ("read-installation", ["manage-clients"], "undetermined: "),
+        ("mapper-with-subject", ["view-clients"], "documented: protocol mappers take managing the realm"),
+        ("own-client-with-subject", ["view-clients"], "undetermined: "),
+    ],
+)
+def test_a_documented_change_closes_its_ways_or_leaves_them_open(way: str, left: list[str], reason: str) -> None:
+    document = powers_of_26_8(powers(**{way: ["manage-clients", "view-clients"]}), "26.7.4")
+    outcome = document["versions"]["26.8"]["outcomes"][way]
+    assert outcome["works"] == left
+    assert [text.startswith(reason) for text in outcome["fails"]] == [True]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tools.measure.judge import Judgement, Outcome, Seen, canonical, difference, judge, normalised
+from tools.measure.judge import FIELDS_NAMED, Diagnosis, Outcome, Seen, canonical, difference, judge, lacking, normalised
 
 UUIDS = ("7d9c1b5a-0c1e-4a55-9d58-0f4a2c1d2e3f", "00000000-1111-4222-8333-444444444444")
 
@@ -93,7 +93,7 @@ def test_an_attempt_is_measured_by_realm_admins(base: Seen, got: Seen, outcome: 
 def test_an_ignored_part_of_a_body_is_named() -> None:
     base = seen(201, None, {"users/groups": [200, ["g"]], "users": [200, {"id": 1}]})
     got = seen(201, None, {"users/groups": [200, []], "users": [200, {"id": 1}]})
-    assert judge(base, got) == Judgement(outcome=Outcome.REDUCED, status=201, missing="not all of the effect (users/groups: no items)")
+    assert judge(base, got) == Diagnosis(outcome=Outcome.REDUCED, status=201, missing="not all of the effect (users/groups: no items)")
 
 
 def test_outcomes_have_an_order() -> None:
@@ -111,4 +111,52 @@ def test_more_than_realm_admin_sees_is_no_less(base: Any, got: Any) -> None:
     assert difference(base, got) == ""
     assert difference(got, base) != ""
     judged = judge(Seen(status=200, body=base), Seen(status=200, body=got))
-    assert judged == Judgement(outcome=Outcome.FULL, status=200)
+    assert judged == Diagnosis(outcome=Outcome.FULL, status=200)
+
+
+MANY = {f"field{number}": number for number in range(FIELDS_NAMED + 1)}
+
+
+@pytest.mark.parametrize(
+    ("base", "got", "lacks"),
+    [
+        ({"name": "g", "roles": ["a"], "clientRoles": {"c": ["b"]}}, {"name": "g", "roles": ["a"]}, {"clientRoles"}),
+        ({"cpu": 1, "memory": {"free": 1, "total": 2}}, {"cpu": 1, "memory": {"total": 2}}, {"memory.free"}),
+        ([{"name": "a", "x": 1, "y": 1}, {"name": "b", "x": 2}], [{"name": "a", "x": 1}, {"name": "b", "x": 2}], {"y"}),
+        ({"a": 1}, {"a": 1, "more": 2}, set()),
+    ],
+    ids=["a field", "a field inside", "a field of items", "nothing"],
+)
+def test_what_a_useful_answer_lacks_is_named(base: Any, got: Any, lacks: set[str]) -> None:
+    assert lacking(base, got) == frozenset(lacks)
+
+
+@pytest.mark.parametrize(
+    ("base", "got"),
+    [
+        ([{"name": "a", "x": 1}], []),
+        ([{"name": "a", "x": 1}, {"name": "b", "x": 1}], [{"name": "a", "x": 1}]),
+        ({"realm": "r", "displayName": "R", "lifespan": 1}, {"realm": "r", "displayName": "R"}),
+        ([{"name": "a", "x": 1}], [{"name": "a"}]),
+        ({"x": 1, **MANY}, {"x": 1}),
+        ({"clientMappings": {"c": 1}}, {}),
+        ({"count": 2}, {"count": 1}),
+        (3, 2),
+        (["a", "b"], ["a", "c"]),
+    ],
+    ids=["emptied", "fewer items", "cut down to its name", "items cut down", "too many", "nothing left", "other", "a number", "others"],
+)
+def test_an_emptied_or_other_answer_is_of_no_use(base: Any, got: Any) -> None:
+    assert lacking(base, got) is None
+    assert not judge(Seen(status=200, body=base), Seen(status=200, body=got)).useful
+
+
+def test_a_change_that_does_less_is_of_no_use_whatever_it_answers() -> None:
+    base = Seen(status=201, body={"x": 1, "y": 1}, after={"user": [200, {"groups": ["a"]}]})
+    got = Seen(status=201, body={"x": 1}, after={"user": [200, {}]})
+    judged = judge(base, got)
+    assert (judged.outcome, judged.useful, judged.lacks) == (Outcome.REDUCED, False, ())
+
+
+def test_an_emptied_object_has_no_content() -> None:
+    assert difference({"a": 1, "b": 2}, {}) == "no content"

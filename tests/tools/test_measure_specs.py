@@ -10,7 +10,7 @@ from tools.measure.recipes import RULES
 from tools.measure.run import OPERATIONS, Journal, operations_of, spec_of, tasks_of
 from tools.measure.spec import PARAMETER, Operation, path_template
 from tools.measure.stage import BUILDERS, PLACEHOLDER, Names, Version
-from tools.measure.variants import VARIANTS
+from tools.measure.variants import REPRESENTATIVES, VARIANTS
 from tools.measure.workbench import views_of
 
 VERSIONS = sorted(path.stem for path in OPERATIONS.glob("[0-9]*.json"))
@@ -48,7 +48,7 @@ def test_variants_are_told_apart_by_their_names() -> None:
 
 def test_conditions_use_the_closed_vocabulary() -> None:
     used = {key for specs in VARIANTS.values() for spec in specs for key in spec.when}
-    assert used <= {"query", "queryPresent", "bodyPresent", "bodyHasAny", "target"}
+    assert used <= {"query", "queryPresent", "bodyPresent", "bodyHasAny", "parameterIs", "target"}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -102,6 +102,22 @@ def test_a_journal_goes_on_where_it_stopped_but_tries_the_undetermined_again(tmp
     assert set(second.done) == {"a"}
     assert set(second.left) == {"b", "c"}
     assert second.facts == {"calls": 12}
+
+
+def test_a_journal_lacks_no_single_role_that_is_known_to_make_no_difference(tmp_path: Path) -> None:
+    tasks = {task.key: task for task in tasks_of(NEWEST, r"^POST \S+/roles-by-id/\{role-id\}/composites ")}
+    plain = next(key for key in tasks if " #" not in key)
+    other, named = f"{plain} #admin-role-view-events", [f"{plain} #admin-role-{role}" for role in REPRESENTATIVES]
+    journal = Journal(path=tmp_path / "journal.jsonl")
+    assert journal.lacks(tasks[plain])
+    assert journal.lacks(tasks[other])
+    journal.note("roles", {role: [] for role in ("view-events", *REPRESENTATIVES)})
+    for key in (plain, *named):
+        journal.add({"key": key, "anyOf": [["manage-realm"]]})
+    assert not any(journal.lacks(tasks[key]) for key in (plain, *named, other))
+    journal.add({"key": named[0], "anyOf": [["realm-admin"]]})
+    assert journal.lacks(tasks[other])
+    assert not journal.lacks(tasks[f"{plain} #admin-role-query-realms"])
 
 
 def test_path_parameters_are_recognised_with_their_own_names() -> None:

@@ -23,7 +23,8 @@ def entry(**changes: Any) -> dict[str, Any]:
 
 
 def written(operations: list[dict[str, Any]]) -> str:
-    return document("26.7.4", date="2026-11-23", calls=7, discovery={}, contains={"b": ["a"], "a": []}, operations=operations)
+    provenance = {"date": "2026-11-23", "program": "test", "calls": 7}
+    return document("26.7.4", provenance=provenance, discovery={}, contains={"b": ["a"], "a": []}, operations=operations)
 
 
 def test_one_operation_a_line_and_valid_json() -> None:
@@ -74,6 +75,18 @@ def test_the_body_is_named_only_where_it_tells_entries_apart() -> None:
     tasks = [task("POST", "/a", body="json"), task("POST", "/a", body="form"), task("POST", "/b", body="json")]
     listed = rows(tasks, {given.key: entry() for given in tasks})
     assert [row.get("body") for row in listed] == ["form", "json", None]
+
+
+def test_what_a_thinner_answer_lacks_is_kept_where_it_is_useful() -> None:
+    thin = {
+        "useful": [["view-events"], ["view-users"]],
+        "lacks": {"view-events": ["details"]},
+        "reduced": {"view-events": "without fields: details"},
+    }
+    (row,) = rows([task()], {task().key: entry(**thin)})
+    assert (row["useful"], row["lacks"]) == (thin["useful"], thin["lacks"])
+    (row,) = rows([task()], {task().key: entry(useful=[["view-users"]], lacks={})})
+    assert not {"useful", "lacks"} & row.keys()
 
 
 def test_two_handlers_that_need_the_same_become_one_row() -> None:

@@ -18,7 +18,7 @@ def test_every_dependency_is_locked_within_its_bounds() -> None:
 
 
 def test_aiohttp_is_held_to_the_minor_release_whose_unpromised_names_are_used() -> None:
-    """See AIOHTTP_NAMES in tests/proxy/test_lane.py: another minor release may do without them."""
+    """See AIOHTTP_NAMES in tests/proxy/test_fast_path.py: another minor release may do without them."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     (wanted,) = [Requirement(text) for text in project["dependencies"] if Requirement(text).name == "aiohttp"]
     assert [version for version in ("3.14.4", "3.14.5", "3.14.99", "3.15.0", "4.0.0") if version in wanted.specifier] == [

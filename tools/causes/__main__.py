@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 from string import Formatter
 
+from devkit.explain.cases import CASES
+from devkit.explain.stage import refused
 from kcproxy.explain import render
 from kcproxy.explain.remedies import REMEDIES
 from kcproxy.explain.text import SENTENCES
 from kcproxy.model import Cause, Explanation
-from tests.explain.cases import CASES
-from tests.explain.stage import refused
 from tools.causes.meanings import MEANINGS
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "causes"
@@ -77,7 +77,9 @@ def _remedy(cause: Cause) -> str:
     remedies = REMEDIES.get(cause, ())
     if not remedies:
         return (
-            _GRANTED if cause is not Cause.ANSWER_REDUCED else "Grant the roles that the notice names, if the thinner answer is not enough."
+            _GRANTED
+            if cause is not Cause.RESPONSE_REDUCED
+            else "Grant the roles that the notice names, if the thinner answer is not enough."
         )
     lines = []
     for remedy in remedies:
@@ -95,7 +97,7 @@ def _example(cause: Cause) -> str:
     return "\n\n".join(
         [
             f"{case.says[0].upper()}{case.says[1:]}. The request was `{case.method} {case.path}`, and Keycloak answered {explanation.answer.status} with",
-            f"```\n{_answer(explanation)}\n```",
+            f"```\n{_respond(explanation)}\n```",
             f"kcproxy says (`{explanation.verdict.confidence.value}`):",
             f"> {explanation.summary}",
             *_evidence(explanation),
@@ -104,7 +106,7 @@ def _example(cause: Cause) -> str:
     )
 
 
-def _answer(explanation: Explanation) -> str:
+def _respond(explanation: Explanation) -> str:
     answer = explanation.answer
     return json.dumps(answer.json, ensure_ascii=False) if answer.json is not None else answer.text or "(no body)"
 
@@ -121,7 +123,7 @@ def _commands(explanation: Explanation) -> list[str]:
 
 
 def _without_case(cause: Cause) -> str:
-    if cause is Cause.ANSWER_REDUCED:
+    if cause is Cause.RESPONSE_REDUCED:
         return (
             "`GET /admin/realms/demo/users` with a token that has only `query-users` answers 200 and `[]`, however many users there are. Through kcproxy the same "
             "answer has the header\n\n```\nKcproxy-Notice: answer may be reduced (no items): the full one takes view-users of realm-management\n```"

@@ -83,7 +83,7 @@ MEANINGS: dict[Cause, str] = {
     Cause.PATH_NOT_NORMALISED: "From 26.7 on Keycloak refuses paths that two programs could read in two ways: empty segments, dot segments, needless percent-encoding.",
     Cause.HEADERS_TOO_LARGE: "An administrator of many realms carries the admin roles of all of them in each token, and the request outgrows the server's limit.",
     Cause.FEATURE_OFF: "The operation exists only while something is switched on: a feature of the server, a setting of the realm (organizations), authorization services of a client. The answer is 501, 404 or even 500.",
-    Cause.ANSWER_REDUCED: "The call succeeded, with less in it than an administrator would see: no items, fewer fields. Keycloak filters silently. kcproxy leaves the body alone and announces it in the header `Kcproxy-Notice`.",
+    Cause.RESPONSE_REDUCED: "The call succeeded, with less in it than an administrator would see: no items, fewer fields. Keycloak filters silently. kcproxy leaves the body alone and announces it in the header `Kcproxy-Notice`.",
     Cause.NOT_KEYCLOAK: "The refusal's body is not what Keycloak's Admin REST API writes: HTML, plain text, or other JSON. A gateway, firewall, ingress or service mesh answered, or the address is another server's.",
     Cause.OPERATION_UNKNOWN: "The path is below `/admin/realms`, but not in the measured table of this version: an extension's endpoint, a new version's, or one that could not be measured. kcproxy does not guess.",
     Cause.UNEXPLAINED: "All that can be looked up says that the call should pass. That can be a grant made this very moment, an extension's own check, or something that kcproxy does not know yet.",

@@ -5,10 +5,10 @@ import os
 import sys
 from pathlib import Path
 
+from devkit.realserver import RealServer, fetch_distribution
 from tools.clients.compare import Comparison, compare
 from tools.clients.page import page
 from tools.clients.programs import PROGRAMS
-from tools.realserver import RealServer, fetch_distribution
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "clients.md"
 

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from devkit.realserver import RealServer
 from tools.crosscheck.calls import REALM, body_of, path_of
 from tools.crosscheck.server import Keycloak, Reply
 from tools.crosscheck.things import Realm, Things, new_realm
 from tools.measure.behind import Features
-from tools.realserver import RealServer
 
 ROOT = Path(__file__).resolve().parents[2]
 LISTED = ROOT / "tools" / "measure" / "operations"

@@ -52,7 +52,7 @@ def build() -> Json:
 
 
 def _now() -> Row:
-    answers = f"sum({rate('kcproxy_requests_total')})"
+    responses = f"sum({rate('kcproxy_requests_total')})"
     resolved = f"sum({increase(RESOLVED, REALM)})"
     return Row(
         title="Is anybody being refused?",
@@ -68,7 +68,7 @@ def _now() -> Row:
             stat(
                 "Share of all requests",
                 "Denials among all requests, now.",
-                f"sum({rate(DENIALS, REALM)}) / ({answers} > 0) or vector(0)",
+                f"sum({rate(DENIALS, REALM)}) / ({responses} > 0) or vector(0)",
                 unit="percentunit",
                 thresholds=((None, GREEN), (0.001, AMBER), (0.05, RED)),
             ),

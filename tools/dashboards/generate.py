@@ -3,7 +3,8 @@
 import json
 from collections.abc import Mapping
 
-from kcproxy.observe import catalogue, lines
+from kcproxy.observe import log_fields as lines
+from kcproxy.observe import metric_specs as catalogue
 from tools.dashboards import denials, health, privilege, tokens
 from tools.dashboards.panels import Json
 

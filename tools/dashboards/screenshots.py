@@ -17,18 +17,18 @@ from aiohttp import web
 from playwright.async_api import Page, async_playwright
 
 from kcproxy import catalog as catalogs
+from kcproxy.admin import app as admin
 from kcproxy.catalog import Catalog
+from kcproxy.explain.api import explain
 from kcproxy.explain.claims import read_caller
-from kcproxy.explain.explanation import explain
 from kcproxy.model import Answer, Explanation, Facts, RequestFacts
-from kcproxy.observe.denials import DenialStore
+from kcproxy.observe.denial_store import DenialStore
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.log import Log
+from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.observe.sink import Sink
-from kcproxy.proxy import admin
-from kcproxy.settings.values import AddressSettings, LogSettings, Settings, UpstreamSettings
+from kcproxy.settings.model import AddressSettings, LogSettings, Settings, UpstreamSettings
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 KEYCLOAK = "http://localhost:8080"
@@ -108,7 +108,7 @@ async def take(page: Page, address: str, name: str, path: str) -> None:
 async def main() -> None:
     """All pictures."""
     catalog = catalogs.load(catalogs.default_version())
-    observer = LiveObserver(Metrics(), Log(LogSettings(level="critical"), sink=Sink()), DenialStore(), catalog=catalog)
+    observer = LiveObserver(Metrics(), Log(LogSettings(level="critical"), sink=LogWriter()), DenialStore(), catalog=catalog)
     for explanation, record in denials(catalog):
         observer.denied(explanation, record)
     fixed = catalog.target("POST", f"/admin/realms/{REALM}/clients")

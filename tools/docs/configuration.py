@@ -5,8 +5,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from kcproxy.settings.fields import FIELDS, SECTION_DOCS, Field
-from kcproxy.settings.resolve import toml_value
+from kcproxy.settings.merge import toml_value
+from kcproxy.settings.schema import FIELDS, SECTION_DOCS, Field
 
 FILE = "config/kcproxy.toml"
 SCHEMA = "config/kcproxy.schema.json"

@@ -72,7 +72,9 @@ role of hardly any call.
 _READING = """\
 ## How to read the tables
 
-- **Least role**: what is enough for the full answer and opens the fewest other operations. Joined by **+**: all of them are needed.
+- **Least role**: the set with the least power that gets a useful answer: the full one, or one that lacks only the fields that the next
+  columns name. Joined by **+**: all of them are needed. Power is [what the roles can be turned into](powers.md), as measured.
+- **For everything**: what the full answer takes, where that is more.
 - **Also enough**: other roles that give the same full answer. A role that contains one of these is not listed again.
 - **Let in, but sees less**: no 403, but an emptier answer than `realm-admin` gets: a `200` with an empty list is a refusal in disguise.
 - *any token of the realm*: no role is needed. *no role suffices*: not even `realm-admin` of the realm.
@@ -87,6 +89,9 @@ def source(each: Catalog) -> Iterator[str]:
     """What a table is and where it comes from."""
     date, calls = each.provenance.get("date"), each.provenance.get("calls")
     how = f"{_BASIS[each.basis]}{f' on {date}' if date else ''}{f', by {calls:,} calls' if calls else ''}"
+    renewed = each.provenance.get("renewed")
+    if renewed:
+        how += f"; {renewed['operations']} of them again on {renewed['date']}, by {renewed['calls']:,} calls"
     unknown = sum(entry.requirement.undetermined is not None for entry in each.operations)
     yield f"{len(each.operations)} operations, {how}." + (f" Of {unknown} the need could not be determined." if unknown else "")
 
@@ -103,7 +108,7 @@ def index(tables: Sequence[Catalog], newest: Catalog) -> Iterator[str]:
     rows = [(f"[Keycloak {each.version}]({each.version}.md)", " ".join(source(each))) for each in tables]
     yield from table(("Version", "What is in it"), rows)
     yield ""
-    yield "[What changed between versions](changes.md). Offline the same comes from `kcproxy roles`, for one call `kcproxy roles GET /admin/…`,"
+    yield "[What changed between versions](changes.md). [What each role can be turned into](powers.md). Offline the same comes from `kcproxy roles`, for one call `kcproxy roles GET /admin/…`,"
     yield "for all calls of a program `kcproxy roles --calls access.log`, as JSON with `--json`."
     yield ""
     yield from (_CURE, _READING)

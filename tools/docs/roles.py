@@ -7,12 +7,12 @@ from kcproxy.catalog import Catalog, Entry
 from kcproxy.catalog.queries import reach
 from kcproxy.cli.roles_text import least_text, left_out, thinner
 from kcproxy.model import Requirement, RoleSet
-from tools.docs import changes, introduction
+from tools.docs import changes, introduction, powers
 from tools.docs.markdown import GENERATED, code, table
 from tools.docs.resources import anchor, by_resource
 
 FOLDER = "docs/roles"
-_COLUMNS = ("Method", "Path", "Least role", "Also enough", "Let in, but sees less", "Remarks")
+_COLUMNS = ("Method", "Path", "Least role", "For everything", "Also enough", "Let in, but sees less", "Remarks")
 
 
 def documents() -> dict[str, str]:
@@ -20,7 +20,8 @@ def documents() -> dict[str, str]:
     tables = [catalog.load(version) for version in reversed(catalog.versions())]
     pages = {f"{FOLDER}/{each.version}.md": "\n".join(page(each)) for each in tables}
     index = "\n".join(introduction.index(tables, catalog.load(catalog.default_version())))
-    return {f"{FOLDER}/index.md": index, f"{FOLDER}/changes.md": "\n".join(changes.page(tables))} | pages
+    others = {powers.PAGE: "\n".join(powers.page(tables)), f"{FOLDER}/changes.md": "\n".join(changes.page(tables))}
+    return {f"{FOLDER}/index.md": index} | others | pages
 
 
 def page(each: Catalog) -> Iterator[str]:
@@ -30,7 +31,7 @@ def page(each: Catalog) -> Iterator[str]:
     yield ""
     yield from introduction.source(each)
     yield ""
-    yield "[All versions, and how to read this](index.md) · [What changed between versions](changes.md) · [By role](#what-each-role-opens)"
+    yield "[All versions, and how to read this](index.md) · [What changed between versions](changes.md) · [What roles can be turned into](powers.md) · [By role](#what-each-role-opens)"
     yield ""
     yield " · ".join(f"[{title}](#{anchor(title)})" for title in groups)
     yield ""
@@ -46,7 +47,7 @@ def page(each: Catalog) -> Iterator[str]:
 def _row(entry: Entry) -> tuple[str, ...]:
     need, operation = entry.requirement, entry.operation
     path = code(operation.path) + (f" ({operation.body} body)" if operation.body else "")
-    return operation.method, path, _least(need), _other_sets(need), _less(need), "; ".join(_remarks(entry))
+    return operation.method, path, _least(need), _full(need), _other_sets(need), _less(need), "; ".join(_remarks(entry))
 
 
 def _less(need: Requirement) -> str:
@@ -63,6 +64,11 @@ def _roles(roles: RoleSet) -> str:
 
 def _least(need: Requirement) -> str:
     return f"**{_roles(need.least)}**" if need.least is not None and need.undetermined is None else least_text(need)
+
+
+def _full(need: Requirement) -> str:
+    """Where the least set sees less than everything: the least powerful set that sees it all."""
+    return _roles(need.full) if need.full is not None else ""
 
 
 def _alternatives(sets: Sequence[RoleSet], need: Requirement) -> str:
@@ -91,19 +97,26 @@ def _remarks(entry: Entry) -> Iterator[str]:
 
 def _special_cases(entries: Sequence[Entry]) -> Iterator[str]:
     rows = [
-        (e.operation.method, code(e.operation.path), variant.says, _least(variant.requirement), _other_sets(variant.requirement))
+        (
+            e.operation.method,
+            code(e.operation.path),
+            variant.says,
+            _least(variant.requirement),
+            _full(variant.requirement),
+            _other_sets(variant.requirement),
+        )
         for e in entries
         for variant in e.variants
     ]
     if rows:
         yield "Special cases:"
         yield ""
-        yield from table(("Method", "Path", "When", "Least role", "Also enough"), rows)
+        yield from table(("Method", "Path", "When", "Least role", "For everything", "Also enough"), rows)
         yield ""
 
 
 def _other_sets(need: Requirement) -> str:
-    return _alternatives([roles for roles in need.any_of if roles != need.least], need)
+    return _alternatives([roles for roles in need.any_of if roles not in (need.least, need.full)], need)
 
 
 def _by_role(each: Catalog) -> Iterator[str]:
@@ -118,5 +131,5 @@ def _role_row(each: Catalog, role: str) -> tuple[str, ...]:
     found = reach(each, (role,), each.operations)
     contained = ", ".join(code(name) for name in sorted(each.contains(role) - {role}))
     contained = contained if role != "realm-admin" else "every other role"
-    powers = "" if role == "realm-admin" else " ".join(power.says for power in each.powers(role))
+    powers = "" if role == "realm-admin" else "; ".join(power.says for power in each.powers(role))
     return code(role), contained, str(len(found.full)), str(len(found.reduced)), powers

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from kcproxy.settings.contents import FILES
-from kcproxy.settings.fields import FIELDS, SECTION_DOCS, Field
-from kcproxy.settings.resolve import toml_value
+from kcproxy.settings.file_contents import FILES
+from kcproxy.settings.merge import toml_value
+from kcproxy.settings.schema import FIELDS, SECTION_DOCS, Field
 from tools.docs.markdown import GENERATED, code, table
 
 FILE = "docs/settings.md"

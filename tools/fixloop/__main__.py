@@ -15,6 +15,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from devkit.realserver import RealServer
+from devkit.realserver.distribution import STORE, fetch_distribution
 from tools.fixloop.kept import ROOT, keep, revision
 from tools.fixloop.needs import Case, cases_of
 from tools.fixloop.page import write
@@ -23,8 +25,6 @@ from tools.fixloop.run import Site, loop
 from tools.measure.behind import Features
 from tools.measure.run import say
 from tools.measure.stage import Version
-from tools.realserver import RealServer
-from tools.realserver.distribution import STORE, fetch_distribution
 
 VERSIONS = ("26.7.4", "26.4.7", "24.0.5")
 LANES = 4

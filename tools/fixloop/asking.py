@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tools.fixloop.lane import Lane
 from tools.fixloop.needs import Case
 from tools.measure.http import Answer
-from tools.measure.judge import Judgement, Outcome, Seen, canonical, judge
+from tools.measure.judge import Diagnosis, Outcome, Seen, canonical, judge
 from tools.measure.spec import PARAMETER, Place
 from tools.measure.trial import READINGS, REALM_ADMIN, Undetermined, baseline
 from tools.measure.workbench import Request, Sender, Stand, Workbench
@@ -32,11 +32,11 @@ class Asking:
         """Ask what realm-admin gets."""
         self._base = await baseline(self._bench)
 
-    async def again(self) -> Judgement:
+    async def again(self) -> Diagnosis:
         """The call itself: by injection, and with a token of the account's own where the path names no realm."""
         return await self._judged(self._call)
 
-    async def holding(self, roles: Iterable[str]) -> Judgement:
+    async def holding(self, roles: Iterable[str]) -> Diagnosis:
         """The call by the account with exactly these roles and a new token."""
         return await self._judged(self.lane.holding(roles))
 
@@ -52,7 +52,7 @@ class Asking:
             return await self.lane.injected(stand, request)
         return await self.lane.brought(stand, request)
 
-    async def _judged(self, send: Sender) -> Judgement:
+    async def _judged(self, send: Sender) -> Diagnosis:
         """A refusal and a full answer are believed at once; anything odd is tried again, as the measurement does."""
         if self._bench.place is Place.READ:
             return await self._between_equal_readings(send)
@@ -61,7 +61,7 @@ class Asking:
             return got
         return judged(self._base, await self._bench.attempt_by(send))
 
-    async def _between_equal_readings(self, send: Sender) -> Judgement:
+    async def _between_equal_readings(self, send: Sender) -> Diagnosis:
         """What all readings share must be the same before and after: nobody's account was made or taken away meanwhile."""
         await self.lane.account(self.lane.stage.read.realm)
         async with self.lane.stage.read.realm.still:
@@ -76,6 +76,6 @@ class Asking:
         raise Undetermined("what is read does not stand still")
 
 
-def judged(base: Seen, got: Seen) -> Judgement:
+def judged(base: Seen, got: Seen) -> Diagnosis:
     """As the measurement judges, but a 403 is a refusal whatever realm-admin got: here the question is whether a caller is let in."""
-    return Judgement(outcome=Outcome.REFUSED, status=403) if got.status == 403 else judge(base, got)
+    return Diagnosis(outcome=Outcome.REFUSED, status=403) if got.status == 403 else judge(base, got)

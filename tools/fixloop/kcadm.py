@@ -117,7 +117,7 @@ class Kcadm:
         line = " ".join(base64.b64encode(word.encode()).decode() or "-" for word in words)
         async with self._turn:
             self.commands += 1
-            answer = await asyncio.wait_for(_answered(self._jvm, line), COMMAND_SECONDS)
+            answer = await asyncio.wait_for(_responded(self._jvm, line), COMMAND_SECONDS)
         if not answer:
             raise JvmEnded(f"kcadm's JVM has ended, see {self.log}; it takes a JDK from 17 to 23, which still has a security manager")
         code, out, err = answer.decode().split()
@@ -139,7 +139,7 @@ class Kcadm:
         return Done(code=process.returncode or 0, out=out.decode(), err=err.decode())
 
 
-async def _answered(jvm: asyncio.subprocess.Process, line: str) -> bytes:
+async def _responded(jvm: asyncio.subprocess.Process, line: str) -> bytes:
     """The answer to one line; nothing where the JVM has ended."""
     if jvm.stdin is None or jvm.stdout is None:
         return b""

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from devkit.mail_sink import mail_sink
 from tools.fixloop.account import SECRET
 from tools.fixloop.kcadm import Kcadm
 from tools.fixloop.lane import OWN_REALMS, Lane
@@ -16,7 +17,6 @@ from tools.fixloop.proxy import prepared, proxy
 from tools.fixloop.results import Journal, Kind, Result
 from tools.fixloop.turn import Turn
 from tools.measure.http import Server
-from tools.measure.mail import mail_sink
 from tools.measure.run import say, stage_on
 from tools.measure.spec import Place
 from tools.measure.stage import Names, Version

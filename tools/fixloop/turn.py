@@ -14,7 +14,7 @@ from tools.fixloop.offline import NoFix, fix_offline
 from tools.fixloop.results import Kind, Result
 from tools.fixloop.told import complaints, explanation_of, first_fix
 from tools.measure.http import Answer, Unexpected
-from tools.measure.judge import Judgement, Outcome
+from tools.measure.judge import Diagnosis, Outcome
 from tools.measure.sets import RoleSet, reduced_to_tops
 from tools.measure.trial import Undetermined
 
@@ -68,7 +68,7 @@ class Turn:
             return await self._refused_otherwise(first)
         return await self._refused()
 
-    async def _let_in(self, first: Judgement) -> tuple[Kind, str]:
+    async def _let_in(self, first: Diagnosis) -> tuple[Kind, str]:
         """A caller without roles gets an answer: all of it, or a thinner one whose header names the roles for the rest."""
         need = self.case.need
         if not need.lets_all_in:
@@ -91,7 +91,7 @@ class Turn:
         await self._without_each(roles)
         return Kind.COMPLETED, "with a new token, as the fix says" if renewed else ""
 
-    async def _refused_otherwise(self, first: Judgement) -> tuple[Kind, str]:
+    async def _refused_otherwise(self, first: Diagnosis) -> tuple[Kind, str]:
         """A refusal with another status than 403 keeps its body: headers name cause and roles, the page of denials has the fix.
 
         Nor does the proxy repeat such a call with another token by itself, so the second one brings a new token.
@@ -159,7 +159,7 @@ class Turn:
             raise Wrong(f"said to be closed, but all roles together get {all_roles.outcome} {all_roles.status}")
         return Kind.CLOSED, f"{cause}: {fix.get('summary', '')}"
 
-    async def _by_target(self, first: Answer, again: Judgement, granted: RoleSet) -> tuple[Kind, str]:
+    async def _by_target(self, first: Answer, again: Diagnosis, granted: RoleSet) -> tuple[Kind, str]:
         """What is special about the target does not show in the request: the first answer says what it would take, the second one names it."""
         need, hints = self.case.need, " ".join(explanation_of(first).get("hints", ()))
         cause = explanation_of(self._asking.answer).get("cause")
@@ -225,6 +225,6 @@ class Turn:
         await carry_out(self.kcadm, self.lane, fix, held=held, in_shell=self.in_shell)
 
 
-def _must_be_full(again: Judgement) -> None:
+def _must_be_full(again: Diagnosis) -> None:
     if again.outcome is not Outcome.FULL:
         raise Wrong(f"after the fix: {again.outcome} {again.status} {again.missing}")

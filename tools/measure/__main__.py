@@ -1,76 +1,32 @@
-"""Measure which roles each operation of Keycloak's Admin REST API needs.
+"""Measure which roles each operation of Keycloak's Admin REST API needs, and what each role can be turned into.
 
-`python -m tools.measure VERSION [--only PATTERN] [--resume] [--out FILE]`: the measurement; writes the catalog's data file.
+`python -m tools.measure add VERSION`: everything from a version's number on: table, powers, documents, line of the changelog; goes on where it stopped.
+`python -m tools.measure VERSION [--only PATTERN | --renew] [--resume] [--out FILE]`: the measurement; writes the catalog's data file.
+`python -m tools.measure powers VERSION [--resume]`: what each role can be turned into; renews the version in powers.json.
 `python -m tools.measure minimal VERSION`: with each minimal set found the call passes, with any one role less it does not.
-`python -m tools.measure powers VERSION`: the powers that roles hide, tried; renews the version in powers.json.
 `python -m tools.measure documented`: 26.8 from the newest measured table and the changes that its documentation names.
 `python -m tools.measure compare FILE FILE`: what two data files say differently; exit code 1 if anything.
 """
 
 import argparse
 import asyncio
-import datetime as dt
-import json
 import random
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from devkit.mail_sink import mail_sink
+from devkit.realserver.distribution import STORE
+from tools.measure import add
 from tools.measure.behind import Features
 from tools.measure.compare import compared
-from tools.measure.documented import as_26_8, powers_of_26_8, powers_text
 from tools.measure.http import Server
-from tools.measure.mail import mail_sink
+from tools.measure.kept import renewed
+from tools.measure.measuring import DATA, measure, read_table, running, try_powers, write, write_documented
 from tools.measure.minimal import Check
-from tools.measure.powers import merged, powers_held
-from tools.measure.run import Journal, Run, Task, say, stage_on, tasks_of
+from tools.measure.run import Journal, Task, stage_on, tasks_of
 from tools.measure.stage import Names, Version
-from tools.measure.writer import document, rows
-from tools.realserver import RealServer
-from tools.realserver.distribution import STORE
-
-DATA = Path(__file__).resolve().parents[2] / "kcproxy" / "catalog" / "data"
-LAST_MEASURED = "26.7.4"
-POWERS = DATA / "powers.json"
-DISCOVERY = DATA / "discovery.json"
-
-
-async def measure(
-    version: Version,
-    base_url: str,
-    journal: Journal,
-    tasks: Sequence[Task],
-    features: frozenset[str],
-    *,
-    powers_too: bool = False,
-    master_singles: bool = False,
-    again: bool = False,
-) -> None:
-    """Do the trials on a running server; the journal keeps what they found, the roles, and the number of calls."""
-    async with mail_sink() as mail_port, Server(base_url) as server:
-        try:
-            await server.login("admin", "admin")
-            async with stage_on(server, version, mail_port=mail_port, names=Names(), features=features) as stage:
-                journal.note("roles", {role: sorted(inner) for role, inner in stage.read.realm.contains.items()})
-                say(f"stage built with {server.calls} calls")
-                await Run(stage=stage, journal=journal, say=say, master_singles=master_singles, again=again).all(tasks)
-                if powers_too:
-                    renew_powers(version, await powers_held(stage.realm_maker))
-        finally:  # calls of a run that is broken off count, too
-            journal.note("calls", journal.facts.get("calls", 0) + server.calls)
-
-
-@contextmanager
-def running(version: str, features: tuple[str, ...], url: str | None) -> Iterator[str]:
-    """The address of a server: a given one, else a new one for the time."""
-    if url:
-        yield url
-        return
-    with RealServer(version, features=features) as server:
-        yield server.base_url
 
 
 def run(given: argparse.Namespace) -> None:
@@ -81,14 +37,19 @@ def run(given: argparse.Namespace) -> None:
         journal.path.unlink(missing_ok=True)
     journal.load()
     every = tasks_of(version)
-    chosen = [task for task in every if re.search(given.only, task.key) and (given.again or task.key not in journal.done)]
+    path = given.out or DATA / f"{version.text}.json"
+    wanted = renewed(read_table(path), every) if given.renew else [task for task in every if re.search(given.only, task.key)]
+    chosen = [task for task in wanted if given.again or journal.lacks(task)]
     if given.seed:
         random.Random(given.seed).shuffle(chosen)
     features = Features(version.text).to_switch_on()
     plain, behind = [task for task in chosen if not task.spec.features], [task for task in chosen if task.spec.features]
     for tasks, switched, url in ((plain, (), given.url), (behind, features, given.feature_url)):
-        if tasks:
+        powers_too = given.powers and not switched
+        if tasks or powers_too:
             with running(version.text, switched, url) as base_url:
+                if powers_too:
+                    try_powers(version, base_url, resume=True)
                 asyncio.run(
                     measure(
                         version,
@@ -96,41 +57,11 @@ def run(given: argparse.Namespace) -> None:
                         journal,
                         tasks,
                         frozenset(switched),
-                        powers_too=given.powers and not switched,
                         master_singles=given.master_singles,
                         again=given.again,
                     )
                 )
-    write(version, journal, every, given.out or DATA / f"{version.text}.json")
-
-
-def write(version: Version, journal: Journal, tasks: Sequence[Task], path: Path) -> None:
-    """The data file of what the journal holds."""
-    operations = rows(tasks, journal.left | journal.done)
-    today = dt.datetime.now(tz=dt.UTC).date().isoformat()
-    text = document(
-        version.text,
-        date=today,
-        calls=journal.facts["calls"],
-        discovery=_discovery(version.text),
-        contains=journal.facts["roles"],
-        operations=operations,
-    )
-    path.write_text(text)
-    undetermined = [row for row in operations if "undetermined" in row]
-    for row in undetermined:
-        say(f"undetermined: {row['method']} {row['path']}: {row['undetermined']}")
-    say(
-        f"{path.name}: {len(operations)} operations, {len(undetermined)} undetermined, {sum(len(row.get('variants', ())) for row in operations)} variants"
-    )
-
-
-def _discovery(version: str) -> Any:
-    """What public documents hold since this version, of the facts by which versions are told apart."""
-    if not DISCOVERY.exists():
-        return {}
-    facts = json.loads(DISCOVERY.read_text())["facts"]
-    return {"since": [{key: value for key, value in fact.items() if key != "since"} for fact in facts if fact["since"] == version]}
+    write(version, journal, every, path)
 
 
 def minimal(given: argparse.Namespace) -> int:
@@ -164,34 +95,16 @@ async def _checked(version: Version, base_url: str, journal: Journal, tasks: Seq
 
 
 def powers(given: argparse.Namespace) -> int:
-    """Try the powers of one version and renew them in the file."""
+    """Try what the roles of one version can be turned into, and renew it in the file."""
     version = Version(text=given.version)
     with running(version.text, (), given.url) as base_url:
-        held = asyncio.run(_powers(version, base_url))
-    renew_powers(version, held)
+        try_powers(version, base_url, resume=given.resume, only=given.only)
     return 0
-
-
-def renew_powers(version: Version, held: Mapping[tuple[str, str], list[str]]) -> None:
-    """Put what one version's roles can reach in place of what the file said of it."""
-    for (role, power), ways in sorted(held.items()):
-        say(f"{role}: {power}: {'; '.join(ways)}")
-    known = json.loads(POWERS.read_text()) if POWERS.exists() else {}
-    POWERS.write_text(powers_text(merged(known, version.text, held)))
-
-
-async def _powers(version: Version, base_url: str) -> dict[tuple[str, str], list[str]]:
-    async with mail_sink() as mail_port, Server(base_url) as server:
-        await server.login("admin", "admin")
-        async with stage_on(server, version, mail_port=mail_port, names=Names(), features=frozenset()) as stage:
-            return await powers_held(stage.realm_maker)
 
 
 def documented() -> int:
     """Write 26.8's table and powers."""
-    source = json.loads((DATA / f"{LAST_MEASURED}.json").read_text())
-    (DATA / "26.8.json").write_text(as_26_8(source))
-    POWERS.write_text(powers_text(powers_of_26_8(json.loads(POWERS.read_text()), LAST_MEASURED)))
+    write_documented()
     return 0
 
 
@@ -205,6 +118,8 @@ def compare(given: argparse.Namespace) -> int:
 def main() -> int:
     actions = {"minimal": minimal, "powers": powers}
     name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name == "add":
+        return add.main(sys.argv[2:])
     if name == "documented":
         return documented()
     if name == "compare":
@@ -219,7 +134,8 @@ def main() -> int:
     parser.add_argument("--only", default="", help="only operations whose key (method, path, body, handler) this expression finds")
     parser.add_argument("--resume", action="store_true", help="keep what the journal holds, do the rest")
     parser.add_argument("--again", action="store_true", help="measure what --only finds once more, keep the rest of the journal")
-    parser.add_argument("--powers", action="store_true", help="try the hidden powers, too")
+    parser.add_argument("--powers", action="store_true", help="try on the same server what the roles can be turned into, too")
+    parser.add_argument("--renew", action="store_true", help="only the readings whose answers can be thinner, or whose fixtures grew")
     parser.add_argument("--master-singles", action="store_true", help="try callers of master with every single role, too")
     parser.add_argument("--seed", type=int, default=0, help="another order of trials, for a second run")
     parser.add_argument("--out", type=Path, help="the data file (default: the catalog's)")

@@ -1,7 +1,7 @@
 """Callers: service accounts that hold exactly one set of roles, made when first needed, their tokens kept."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -28,6 +28,8 @@ class Callers:
     """The callers of one realm of the stage."""
 
     realm: Realm
+    ready: Mapping[str, str] = field(default_factory=dict)
+    """Service accounts that came with the realm: role to client."""
     _tokens: dict[tuple[Kind, RoleSet], "asyncio.Task[str]"] = field(default_factory=dict)
     _master: "asyncio.Task[MasterRoles] | None" = None
     _master_clients: list[str] = field(default_factory=list)
@@ -63,8 +65,10 @@ class Callers:
         self._master_clients.clear()
 
     async def _service_account(self, roles: RoleSet) -> str:
-        name = f"caller-{self.realm.names.next()}"
         realm = self.realm
+        if len(roles) == 1 and next(iter(roles)) in self.ready:
+            return await _client_token(realm.server, realm.name, self.ready[next(iter(roles))])
+        name = f"caller-{realm.names.next()}"
         async with realm.still:
             await _make_account(realm.server, realm.path, name, realm.management_id, [realm.roles[role] for role in sorted(roles)])
         return await _client_token(realm.server, realm.name, name)
@@ -133,16 +137,36 @@ async def _learn_master(server: Server, realm: str) -> MasterRoles:
     return MasterRoles(client_id=client["id"], roles=roles, contains=contains)
 
 
-async def _make_account(server: Server, realm_path: str, name: str, container: str, granted: list[Mapping[str, Any]]) -> str:
-    client = {
+def accounts_of(roles: Iterable[str]) -> tuple[dict[str, str], dict[str, Any]]:
+    """For each role a service account that holds it: role to client, and the part of a realm's representation that makes them all."""
+    ready = {role: f"caller-{role}" for role in roles}
+    users = [
+        {
+            "username": f"service-account-{name}",
+            "serviceAccountClientId": name,
+            "email": f"{name}@localhost",
+            "enabled": True,
+            "clientRoles": {"realm-management": [role]},
+        }
+        for role, name in ready.items()
+    ]
+    return ready, {"clients": [_account(name) for name in ready.values()], "users": users}
+
+
+def _account(name: str) -> dict[str, Any]:
+    return {
         "clientId": name,
         "secret": CALLER_SECRET,
         "serviceAccountsEnabled": True,
         "standardFlowEnabled": False,
         "publicClient": False,
+        "fullScopeAllowed": True,
         "attributes": {"access.token.lifespan": str(LIFESPAN_SECONDS)},
     }
-    location = (await server.admin("POST", f"{realm_path}/clients", client)).location
+
+
+async def _make_account(server: Server, realm_path: str, name: str, container: str, granted: list[Mapping[str, Any]]) -> str:
+    location = (await server.admin("POST", f"{realm_path}/clients", _account(name))).location
     client_id = location.rstrip("/").rsplit("/", 1)[1]
     user = (await server.admin("GET", f"{realm_path}/clients/{client_id}/service-account-user")).body
     # Who tests the mail settings gets the mail himself.

@@ -5,7 +5,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-COMPARED = ("anyOf", "admits", "reduced", "refusal", "master", "masterRealmRoles", "features", "variants", "notes", "undetermined")
+COMPARED = (
+    "anyOf",
+    "admits",
+    "reduced",
+    "useful",
+    "lacks",
+    "refusal",
+    "master",
+    "masterRealmRoles",
+    "features",
+    "variants",
+    "notes",
+    "undetermined",
+)
 HEADS = ("schema", "keycloak", "basis", "discovery", "roles")
 
 

@@ -5,7 +5,6 @@ view-clients no longer reveals the secrets of clients (that their own operations
 audience lacks it (client scope kc-admin-api).
 """
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -22,6 +21,29 @@ SHOWS_SECRETS = {"/admin/realms/{realm}/clients": "items without fields: secret"
 IS_A_SECRET = (f"{CLIENT}/client-secret", f"{CLIENT}/client-secret/rotated")
 CONTAINS_A_SECRET = (f"{CLIENT}/installation/providers/{{providerId}}",)
 REFUSED = "changed in 26.8: view-clients is refused, as Keycloak's own test ClientSecretVisibilityTest says"
+CLOSED_WAYS: tuple[tuple[frozenset[str], frozenset[str], str], ...] = (
+    (
+        frozenset({"read-client", "read-client-secret", "read-secret-of-client", "secret-in-clients"}),
+        frozenset({"view-clients"}),
+        "documented: view-clients reveals no secret from 26.8.0 on",
+    ),
+    (
+        frozenset({"read-installation", "secret-in-installation", "private-key-of-client"}),
+        frozenset({"view-clients"}),
+        "undetermined: whether the change of 26.8.0 also covers this was not measured",
+    ),
+    (
+        frozenset({"mapper-with-subject", "scope-mapper-with-subject"}),
+        frozenset({"manage-clients"}),
+        "documented: protocol mappers take managing the realm from 26.8 on",
+    ),
+    (
+        frozenset({"own-client-with-subject", "own-client-with-subject-of-user"}),
+        frozenset({"manage-clients"}),
+        "undetermined: whether a new client may still bring protocol mappers with it was not measured",
+    ),
+)
+"""Ways that the documented changes of 26.8 close, or may close: the ways, the roles, the reason."""
 UNKNOWN = "view-clients no longer reveals secrets from 26.8.0 on; whether this call is then refused or answers without the secret was not measured"
 
 
@@ -58,21 +80,31 @@ def _without_secrets(row: Mapping[str, Any], missing: str) -> dict[str, Any]:
     admits = row["admits"] if ["query-clients"] in row["admits"] else [*full, ["view-clients"]]
     changed = {**row, "anyOf": full, "admits": sorted(admits, key=lambda roles: (len(roles), roles))}
     changed["reduced"] = {**row.get("reduced", {}), "view-clients": missing}
-    order = ("method", "path", "handler", "anyOf", "admits", "reduced")
+    useful = [*row.get("useful", full), ["view-clients"]]
+    changed["useful"] = sorted(
+        (roles for at, roles in enumerate(useful) if roles not in useful[:at]), key=lambda roles: (len(roles), roles)
+    )
+    changed["lacks"] = {**row.get("lacks", {}), "view-clients": ["secret"]}
+    order = ("method", "path", "handler", "anyOf", "admits", "reduced", "useful", "lacks")
     return {key: changed[key] for key in (*order, *(key for key in changed if key not in order))}
 
 
-def powers_of_26_8(powers: Mapping[str, list[dict[str, Any]]], measured: str) -> dict[str, list[dict[str, Any]]]:
-    """The powers file with 26.8 where the last measured version has the power, but for what the change takes from view-clients."""
-    carried: dict[str, list[dict[str, Any]]] = {}
-    for role, items in powers.items():
-        for item in items:
-            versions = [version for version in item["versions"] if version != "26.8"]
-            holds = measured in versions and role != "view-clients"
-            carried.setdefault(role, []).append({**item, "versions": [*versions, "26.8"] if holds else versions})
-    return carried
+def powers_of_26_8(powers: Mapping[str, Any], measured: str) -> dict[str, Any]:
+    """The powers document with 26.8: what the last measured version has, but for the ways that the documented changes close.
+
+    A way that one of the changes touches and that nobody could try is undetermined for the roles that it worked with.
+    """
+    last = powers["versions"][measured]
+    outcomes = {way: _power_of_26_8(way, outcome) for way, outcome in last["outcomes"].items()}
+    documented = {"basis": "documented", "provenance": {**last["provenance"], "from": measured, "calls": 0}, "outcomes": outcomes}
+    versions = {version: held for version, held in powers["versions"].items() if version != "26.8"}
+    return {**powers, "versions": {**versions, "26.8": documented}}
 
 
-def powers_text(powers: Mapping[str, Any]) -> str:
-    """The powers file."""
-    return json.dumps(powers, indent=1) + "\n"
+def _power_of_26_8(way: str, outcome: Mapping[str, Any]) -> dict[str, Any]:
+    closed, reason = next(((roles, why) for ways, roles, why in CLOSED_WAYS if way in ways), (frozenset(), ""))
+    gone = [role for role in outcome["works"] if role in closed]
+    if not gone:
+        return dict(outcome)
+    works = [role for role in outcome["works"] if role not in closed]
+    return {**outcome, "works": works, "fails": {**outcome.get("fails", {}), reason: gone}}

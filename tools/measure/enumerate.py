@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.realserver.distribution import RealServerError, fetch_distribution, say
+from devkit.realserver.distribution import RealServerError, fetch_distribution, say
 
 OPERATIONS = Path(__file__).with_name("operations")
 _SOURCES = Path(__file__).with_name("enumerate_java")

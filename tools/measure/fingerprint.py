@@ -14,8 +14,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from tools.realserver import RealServer
-from tools.realserver.distribution import version_numbers
+from devkit.realserver import RealServer
+from devkit.realserver.distribution import version_numbers
 
 _PROJECT = Path(__file__).resolve().parents[2]
 RECORDED = _PROJECT / "tests" / "catalog" / "recorded"
@@ -54,7 +54,12 @@ Answers = Mapping[str, Mapping[str, Any]]
 def record(version: str, *, prepared: bool = True) -> dict[str, Any]:
     """The answers of a fresh server's master realm; addresses are replaced, keys left out."""
     with RealServer(version, prepared=prepared) as server:
-        return {name: _ask(server.base_url, path.format(realm="master")) for name, path in DOCUMENTS.items()}
+        return answers_of(server.base_url)
+
+
+def answers_of(base_url: str) -> dict[str, Any]:
+    """What a running server's master realm shows to everyone."""
+    return {name: _ask(base_url, path.format(realm="master")) for name, path in DOCUMENTS.items()}
 
 
 def _ask(base_url: str, path: str) -> dict[str, Any]:
@@ -73,9 +78,9 @@ def _public_part(text: str) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name != "keys"}
 
 
-def facts_of(answers: Answers) -> Iterator[Fact]:
+def facts_of(responses: Answers) -> Iterator[Fact]:
     """Everything that can be said about a version's answers, as facts in the form of `discovery.json`."""
-    for name, answer in answers.items():
+    for name, answer in responses.items():
         yield {"document": name, "status": str(answer["status"])}
         if name != _DISCOVERY:  # the look-up is given its body alone
             for header, value in answer["headers"].items():
@@ -118,7 +123,7 @@ def _holding(recorded: Mapping[str, Answers], others: Mapping[str, Answers]) -> 
         for fact in facts_of(recorded[version]):
             found.setdefault(json.dumps(fact), set()).add(version)
     tails = {frozenset(ordered[at:]) for at in range(1, len(ordered))}
-    shown = [(_line(release), set(answers), {json.dumps(fact) for fact in facts_of(answers)}) for release, answers in others.items()]
+    shown = [(_line(release), set(responses), {json.dumps(fact) for fact in facts_of(responses)}) for release, responses in others.items()]
     lines = {_line(version): version for version in ordered}
 
     def is_of_the_line(fact: str, there: set[str]) -> bool:
@@ -143,11 +148,14 @@ def _preference(fact: Fact) -> tuple[int, int, str]:
 
 
 def derive() -> dict[str, Any]:
-    """The content of `discovery.json` from all recorded answers."""
-    recorded = _read(RECORDED)
+    """The content of `discovery.json` from all recorded answers: the newest version of each line (major.minor), for public documents tell no more."""
+    every = _read(RECORDED)
+    newest = {_line(version): version for version in sorted(every, key=version_numbers)}
+    recorded = {version: every[version] for version in newest.values()}
+    others = {version: responses for version, responses in every.items() if version not in recorded}
     versions = sorted(recorded, key=version_numbers)
-    every: Fact = {"document": _DISCOVERY, "member": _EVERY_KEYCLOAK, "since": versions[0]}
-    facts = [every, *distinguishing(recorded, _read(RECORDED / _OTHER))]
+    first: Fact = {"document": _DISCOVERY, "member": _EVERY_KEYCLOAK, "since": versions[0]}
+    facts = [first, *distinguishing(recorded, _read(RECORDED / _OTHER) | others)]
     used = [name for name in DOCUMENTS if any(fact["document"] == name for fact in facts)]
     documents = {
         name: {"path": DOCUMENTS[name], "statuses": sorted({recorded[version][name]["status"] for version in versions})} for name in used
@@ -166,9 +174,10 @@ def _read(folder: Path) -> dict[str, Answers]:
     return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
 
 
-def _write(path: Path, answers: Answers) -> None:
+def write_answers(path: Path, responses: Answers) -> None:
+    """Keep what a version showed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(answers, indent=1) + "\n")
+    path.write_text(json.dumps(responses, indent=1) + "\n")
 
 
 def main(arguments: list[str]) -> int:
@@ -176,10 +185,10 @@ def main(arguments: list[str]) -> int:
     match arguments:
         case ["record", *versions] if versions:
             for version in versions:
-                _write(RECORDED / f"{version}.json", record(version))
+                write_answers(RECORDED / f"{version}.json", record(version))
         case ["record-other", *versions] if versions:
             for version in versions:
-                _write(RECORDED / _OTHER / f"{version}.json", record(version, prepared=False))
+                write_answers(RECORDED / _OTHER / f"{version}.json", record(version, prepared=False))
         case ["derive"]:
             DISCOVERY.write_text(document(derive()))
         case _:

@@ -243,3 +243,44 @@ async def _map_all_admin_roles(scope: Scope, path: str) -> None:
 async def _user_administrators(scope: Scope) -> str:
     await scope.admin("PUT", "/users/{user}/groups/{administrators}", {})
     return await scope.get("user")
+
+
+@fixture("default-group")
+async def _default_group(scope: Scope) -> str:
+    """A default group of the realm: whoever is made later is a member. It holds no roles, or every caller would."""
+    group = await scope.make("/groups", {"name": "default-{n}"})
+    await scope.realm.admin("PUT", f"/default-groups/{group}", {})
+    return group
+
+
+@fixture("child+roles")
+async def _child_roles(scope: Scope) -> str:
+    await scope.admin("POST", "/groups/{child}/role-mappings/realm", [{"id": "{role}", "name": "{role.name}"}])
+    client_role = [{"id": "{client-role}", "name": "{client-role.name}"}]
+    await scope.admin("POST", "/groups/{child}/role-mappings/clients/{client}", client_role)
+    return await scope.get("child")
+
+
+@fixture("group-of-client-roles")
+async def _group_of_client_roles(scope: Scope) -> str:
+    group = await scope.make("/groups", {"name": "of-client-roles-{n}"})
+    await scope.admin("POST", f"/groups/{group}/role-mappings/clients/{{other-client}}", [_other_client_role_body()])
+    return group
+
+
+@fixture("client-of-client-roles")
+async def _client_of_client_roles(scope: Scope) -> str:
+    client = await scope.make("/clients", {"clientId": "of-client-roles-{n}", "fullScopeAllowed": False})
+    await scope.admin("POST", f"/clients/{client}/scope-mappings/clients/{{other-client}}", [_other_client_role_body()])
+    return client
+
+
+@fixture("scope-of-client-roles")
+async def _scope_of_client_roles(scope: Scope) -> str:
+    made = await scope.make("/client-scopes", {"name": "of-client-roles-{n}", "protocol": "openid-connect"})
+    await scope.admin("POST", f"/client-scopes/{made}/scope-mappings/clients/{{other-client}}", [_other_client_role_body()])
+    return made
+
+
+def _other_client_role_body() -> dict[str, str]:
+    return {"id": "{other-client-role}", "name": "{other-client-role.name}"}

@@ -47,6 +47,7 @@ async def _powerful_client(scope: Scope) -> str:
     realm = scope.realm
     client = await scope.make("/clients", client_body("powerful-{n}") | {"secret": "known-to-few", "fullScopeAllowed": True})
     user = (await realm.admin("GET", f"/clients/{client}/service-account-user")).body["id"]
+    scope.facts["powerful-client.user"] = user
     await realm.admin("POST", f"/users/{user}/role-mappings/clients/{realm.management_id}", [realm.roles["realm-admin"]])
     return client
 
@@ -210,3 +211,12 @@ async def _az_scope_permission(scope: Scope) -> str:
 
 
 AZ = "/clients/{az-client}/authz/resource-server"
+
+
+@fixture("client-policy")
+async def _client_policy(scope: Scope) -> str:
+    """A client policy with its profile, neither of which does anything."""
+    await scope.admin("PUT", "/client-policies/profiles", {"profiles": [{"name": "profile-{n}", "executors": []}]})
+    policy = {"name": "policy-{n}", "enabled": False, "conditions": [], "profiles": ["profile-{n}"]}
+    await scope.admin("PUT", "/client-policies/policies", {"policies": [policy]})
+    return "client-policy"

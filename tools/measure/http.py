@@ -31,6 +31,8 @@ class Answer:
     media_type: str = ""
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: tuple[str, ...] = ()
+    """The values of Set-Cookie, one for each cookie."""
 
     @property
     def succeeded(self) -> bool:
@@ -150,6 +152,7 @@ class Server:
                     media_type=media_type,
                     body=_parsed(raw, media_type),
                     headers={name.lower(): value for name, value in response.headers.items()},
+                    cookies=tuple(response.headers.getall("Set-Cookie", ())),
                 )
 
     async def token(self, realm: str, fields: Mapping[str, str]) -> dict[str, Any]:

@@ -34,6 +34,8 @@ VOLATILE_KEYS = frozenset(
 SESSION_INDEX = re.compile(r'SessionIndex="[^"]*"')
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)?")
 FIELDS_NAMED = 12
+NAMES = frozenset({"id", "name", "realm", "alias", "clientId", "username", "path", "displayName", "description", "enabled"})
+"""Fields by which an object is called: an answer that has no others is cut down to its name."""
 
 
 class Outcome(StrEnum):
@@ -64,12 +66,19 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Diagnosis:
     """An outcome, the status, and for a reduced answer what is missing."""
 
     outcome: Outcome
     status: int
     missing: str = ""
+    lacks: tuple[str, ...] = ()
+    """Of a reduced answer that is useful: the fields that are all that it lacks."""
+
+    @property
+    def useful(self) -> bool:
+        """Whether it is full, or lacks only fields that can be named."""
+        return self.outcome is Outcome.FULL or bool(self.lacks)
 
 
 def normalised(value: Any) -> Any:
@@ -94,18 +103,61 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=True)
 
 
-def judge(base: Seen, got: Seen) -> Judgement:
+def judge(base: Seen, got: Seen) -> Diagnosis:
     """How an attempt compares with realm-admin's on an equal state."""
     if not base.succeeded:
         same = got.status == base.status
-        return Judgement(outcome=Outcome.FULL if same or got.succeeded else Outcome.REFUSED, status=got.status)
+        return Diagnosis(outcome=Outcome.FULL if same or got.succeeded else Outcome.REFUSED, status=got.status)
     if not got.succeeded:
-        return Judgement(outcome=Outcome.REFUSED, status=got.status)
+        return Diagnosis(outcome=Outcome.REFUSED, status=got.status)
     missing = [part for part in (difference(base.body, got.body), _effect(base.after, got.after)) if part]
     if got.status != base.status and not missing:
         missing = [f"status {got.status} instead of {base.status}"]
-    outcome = Outcome.REDUCED if missing else Outcome.FULL
-    return Judgement(outcome=outcome, status=got.status, missing="; ".join(missing))
+    if not missing:
+        return Diagnosis(outcome=Outcome.FULL, status=got.status)
+    only_the_body = not _effect(base.after, got.after) and got.status == base.status
+    lacks = lacking(base.body, got.body) if only_the_body else None
+    return Diagnosis(outcome=Outcome.REDUCED, status=got.status, missing="; ".join(missing), lacks=tuple(sorted(lacks or ())))
+
+
+def lacking(base: Any, got: Any) -> frozenset[str] | None:
+    """The fields that are all that the second of two normalised values lacks; None where it lacks anything else.
+
+    None, too, where more fields are gone than can be named, or hardly more than a name is left: such an answer is of no use.
+    """
+    if not difference(base, got):
+        return frozenset()
+    if isinstance(base, Mapping) and isinstance(got, Mapping):
+        return _lacking_fields(base, got)
+    if isinstance(base, list) and isinstance(got, list) and len(base) == len(got):
+        return _lacking_in_items(base, got)
+    return None
+
+
+def _lacking_fields(base: Mapping[str, Any], got: Mapping[str, Any]) -> frozenset[str] | None:
+    lacks = {key for key in base if key not in got}
+    for key in base.keys() & got.keys():
+        inner = lacking(base[key], got[key])
+        if inner is None:
+            return None
+        lacks |= {f"{key}.{name}" for name in inner}
+    left = (base.keys() & got.keys()) - NAMES
+    return frozenset(lacks) if left and len(lacks) <= FIELDS_NAMED else None
+
+
+def _lacking_in_items(base: list[Any], got: list[Any]) -> frozenset[str] | None:
+    if not all(isinstance(item, Mapping) for item in (*base, *got)):
+        return None
+    names = _item_fields(base) - _item_fields(got)
+    kept = sorted((_without(item, names) for item in base), key=canonical)
+    pairs = list(zip(kept, sorted(got, key=canonical), strict=True))
+    if not names or len(names) > FIELDS_NAMED or any(difference(one, other) for one, other in pairs):
+        return None
+    return frozenset(names) if all(other.keys() - NAMES for _, other in pairs) else None
+
+
+def _without(item: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if key not in names}
 
 
 def difference(base: Any, got: Any) -> str:
@@ -146,6 +198,8 @@ def _item_fields(items: list[Any]) -> set[str]:
 
 
 def _fields(base: Mapping[str, Any], got: Mapping[str, Any]) -> str:
+    if base and not set(base) & set(got):
+        return "no content"
     absent = set(base) - set(got)
     differing = {key for key in set(base) & set(got) if difference(base[key], got[key])}
     parts = []

@@ -25,7 +25,7 @@ RULES: dict[str, str] = {
     r"authz/resource-server/permission/\{type\}$": "resource",
     r"authz/resource-server/permission/\{type\}/\{type\}$": "{az-permission}",
     r"certificates/\{attr\}$": "jwt.credential",
-    r"evaluate-scopes/scope-mappings/\{[^}]+\}$": "{realm}",
+    r"evaluate-scopes/scope-mappings/\{[^}]+\}$": "{other-client}",
     r"installation/providers/\{[^}]+\}$": "keycloak-oidc-keycloak-json",
     r"nodes/\{node\}$": "127.0.0.1",
     r"clients-initial-access/\{id\}$": "{initial-access}",

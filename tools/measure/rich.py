@@ -35,7 +35,7 @@ def _invitations(version: Version, _features: frozenset[str]) -> bool:
 RICH: dict[str, Needed] = {
     **dict.fromkeys(
         (
-            "unmanaged", "unregistered-action", "spare-client-role", "user", "otp-user", "administrator", "group", "child", "administrators", "role", "role+composites", "client-role+composites",
+            "unmanaged", "unregistered-action", "spare-client-role", "user", "otp-user", "administrator", "group", "child", "administrators", "role", "role+composites", "client-role+composites", "default-group", "child+roles", "client-policy", "client-of-client-roles", "scope-of-client-roles", "group-of-client-roles",
             "idp", "idp.mapper", "saml-idp", "user+roles", "group+roles", "user+group", "user+identity", "user+session", "user+offline",
             "client.mapper", "client+scope-mappings", "client+default-scope", "client-scope.mapper", "client-scope+scope-mappings", "saml-client",
             "initial-access", "az-client", "az-scope-permission", "az-permission", "execution-config", "key-component", "ldap", "ldap-mapper", "locale", "client-of-flow",

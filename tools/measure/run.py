@@ -31,6 +31,7 @@ CLOSED = (401, 403)
 """How not even realm-admin is let in."""
 TRIAL_SECONDS = 900.0
 LEFT_REALM = re.compile(r"(read|objects|alone|own|new)-z[0-9a-z]{5}z")
+OWN_REALM = re.compile(r"\b(read|objects|alone|own)-z[0-9a-z]{5}z\b")
 BUILDER_MODULES = (fixtures, fixtures_clients, fixtures_realm)
 """Imported for the builders they register."""
 
@@ -128,6 +129,24 @@ class Journal:
                     self.done.pop(entry["key"], None)
                     self.left[entry["key"]] = entry
 
+    def roles_matter(self, operation: Operation) -> bool:
+        """Whether a role of realm-management needs other roles here than an ordinary role does."""
+        plain = self.done.get(operation.key, {}).get("anyOf")
+        tried = [self.done.get(f"{operation.key} #{ADMIN_ROLE_VARIANT}{role}", {}) for role in REPRESENTATIVES]
+        return any("anyOf" in entry and entry["anyOf"] != plain for entry in tried)
+
+    def lacks(self, task: Task) -> bool:
+        """Whether a task is still to do: not where its role does not exist, or where single roles are known to make no difference."""
+        if task.key in self.done:
+            return False
+        named = admin_roles_named(task.spec)
+        if not named or "roles" not in self.facts:
+            return True
+        if named[0] not in self.facts["roles"]:
+            return False
+        every_tried = all(f"{task.operation.key} #{ADMIN_ROLE_VARIANT}{role}" in self.done for role in REPRESENTATIVES)
+        return named[0] in REPRESENTATIVES or not every_tried or self.roles_matter(task.operation)
+
     def add(self, entry: dict[str, Any]) -> None:
         """Note a finished trial."""
         self.done[entry["key"]] = entry
@@ -214,13 +233,7 @@ class Run:
         ]
         later = [task for task in possible if admin_roles_named(task.spec) and admin_roles_named(task.spec)[0] not in REPRESENTATIVES]
         await self._several([task for task in possible if task not in later])
-        await self._several([task for task in later if self._roles_matter(task.operation)])
-
-    def _roles_matter(self, operation: Operation) -> bool:
-        """Whether a role of realm-management needs other roles here than an ordinary role does."""
-        plain = self.journal.done.get(operation.key, {}).get("anyOf")
-        tried = [self.journal.done.get(f"{operation.key} #{ADMIN_ROLE_VARIANT}{role}", {}) for role in REPRESENTATIVES]
-        return any("anyOf" in entry and entry["anyOf"] != plain for entry in tried)
+        await self._several([task for task in later if self.journal.roles_matter(task.operation)])
 
     async def _several(self, waiting: Sequence[Task]) -> None:
         gate = asyncio.Semaphore(AT_ONCE)
@@ -261,10 +274,11 @@ class Run:
         if not base.succeeded and base.status not in CLOSED and finding.admits == [[]]:
             raise Undetermined(f"realm-admin gets {base.status} and so does everybody: the check is not reached ({said})")
         if base.status in CLOSED:
-            finding.any_of, finding.admits, finding.reduced, finding.refusal = [], [], {}, base.status
+            finding = Finding(refusal=base.status, notes=finding.notes)
         else:
             finding.any_of = finding.any_of or [[REALM_ADMIN]]
             finding.admits = finding.admits or [[REALM_ADMIN]]
+            finding.useful = finding.useful or finding.any_of
         finding.notes += [task.spec.note] if task.spec.note else []
         self.hints += [found for found in map(frozenset, finding.any_of + finding.admits) if len(found) > 1 and found not in self.hints]
         entry = {
@@ -341,7 +355,8 @@ def why(error: Exception, last: Answer | None) -> str:
     answer = f"; the last answer was {last.status}: {last.words}" if last else ""
     if isinstance(error, TimeoutError):
         return f"no end within {TRIAL_SECONDS:g} seconds{answer}"
-    return f"what the call needs could not be made: {error.args[0] if error.args else error}{answer}"
+    made = OWN_REALM.sub("{realm}", str(error.args[0] if error.args else error))
+    return f"what the call needs could not be made: {made}{answer}"
 
 
 def _fields(finding: Finding) -> dict[str, Any]:
@@ -349,6 +364,8 @@ def _fields(finding: Finding) -> dict[str, Any]:
         "anyOf": finding.any_of,
         "admits": finding.admits,
         "reduced": finding.reduced,
+        "useful": finding.useful,
+        "lacks": finding.lacks,
         "refusal": finding.refusal,
         "notes": finding.notes,
     }

@@ -13,6 +13,7 @@ DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 SECRET = "fixture-secret"
 PASSWORD = "fixture-pass-1"
 LIFESPAN_SECONDS = 36000
+NOTHING_MORE: Mapping[str, Any] = {}
 
 Builder = Callable[["Scope"], Awaitable[str]]
 BUILDERS: dict[str, Builder] = {}
@@ -188,9 +189,18 @@ def realm_representation(name: str, mail_port: int) -> dict[str, Any]:
     }
 
 
-async def new_realm(server: Server, version: Version, name: str, *, mail_port: int, names: Names, features: frozenset[str]) -> Realm:
-    """Create a realm and learn the roles of its realm-management."""
-    await server.admin("POST", "/admin/realms", realm_representation(name, mail_port))
+async def new_realm(
+    server: Server,
+    version: Version,
+    name: str,
+    *,
+    mail_port: int,
+    names: Names,
+    features: frozenset[str],
+    more: Mapping[str, Any] = NOTHING_MORE,
+) -> Realm:
+    """Create a realm, with more in its representation if need be, and learn the roles of its realm-management."""
+    await server.admin("POST", "/admin/realms", {**realm_representation(name, mail_port), **more})
     await server.relogin("admin", "admin")
     realm = Realm(server=server, version=version, name=name, mail_port=mail_port, names=names, features=features)
     if version.since(26) or "organization:v1" in features:

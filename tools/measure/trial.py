@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tools.measure.callers import Kind
-from tools.measure.judge import Judgement, Outcome, Seen, canonical, difference, judge
+from tools.measure.judge import Diagnosis, Outcome, Seen, canonical, difference, judge
 from tools.measure.sets import RoleSet, SetSearch, closure, in_order, reduced_to_tops
 from tools.measure.spec import Place
 from tools.measure.workbench import Workbench
@@ -28,16 +28,16 @@ class Bar:
     contains: Mapping[str, frozenset[str]]
     reference: tuple[RoleSet, Kind | None] = (frozenset({REALM_ADMIN}), None)
     """Whose answer the base is."""
-    judged: dict[RoleSet, Judgement] = field(default_factory=dict)
+    judged: dict[RoleSet, Diagnosis] = field(default_factory=dict)
 
-    async def of(self, roles: Iterable[str]) -> Judgement:
+    async def of(self, roles: Iterable[str]) -> Diagnosis:
         """What the caller with these roles gets."""
         tops = reduced_to_tops(roles, self.contains)
         if tops not in self.judged:
             self.judged[tops] = await self._sure(tops)
         return self.judged[tops]
 
-    async def _sure(self, roles: RoleSet) -> Judgement:
+    async def _sure(self, roles: RoleSet) -> Diagnosis:
         """A plain 403 and a full answer are believed at once; anything odd has to come twice."""
         first = await self._ask(roles)
         if first.outcome is Outcome.FULL or first.status == 403:
@@ -52,7 +52,7 @@ class Bar:
             raise Undetermined(f"answers to {'+'.join(sorted(roles)) or 'no role'} vary: {first}, {second}, {third}, {fourth}")
         return third
 
-    async def _between_equal_readings(self, roles: RoleSet) -> Judgement:
+    async def _between_equal_readings(self, roles: RoleSet) -> Diagnosis:
         """What it gets between two equal answers to realm-admin: nothing was made or taken away meanwhile."""
         async with self.bench.stage.read.realm.still:
             for _ in range(READINGS):
@@ -63,12 +63,16 @@ class Bar:
                     return judge(self.base, got)
         raise Undetermined("what is read does not stand still")
 
-    async def _ask(self, roles: RoleSet) -> Judgement:
+    async def _ask(self, roles: RoleSet) -> Diagnosis:
         return judge(self.base, await self.bench.attempt(roles, self.kind))
 
     async def admitted(self, roles: RoleSet) -> bool:
         """Whether it is let in at all."""
         return (await self.of(roles)).outcome is not Outcome.REFUSED
+
+    async def useful(self, roles: RoleSet) -> bool:
+        """Whether it gets the full answer, or one that lacks only fields that can be named."""
+        return (await self.of(roles)).useful
 
     async def satisfied(self, roles: RoleSet) -> bool:
         """Whether it gets the full answer."""
@@ -92,6 +96,8 @@ class Finding:
     any_of: list[list[str]] = field(default_factory=list)
     admits: list[list[str]] = field(default_factory=list)
     reduced: dict[str, str] = field(default_factory=dict)
+    useful: list[list[str]] = field(default_factory=list)
+    lacks: dict[str, list[str]] = field(default_factory=dict)
     refusal: int = 403
     notes: list[str] = field(default_factory=list)
 
@@ -102,9 +108,10 @@ async def find(bar: Bar, roles: list[str], hints: list[RoleSet], *, sets: bool =
     full = SetSearch(roles=roles, contains=bar.contains, passes=bar.satisfied, hints=hints)
     found_admits = await admits.all_minimal() if sets else await admits.singles()
     found_full = await full.all_minimal() if sets else await full.singles()
-    everybody = in_order(found_admits)
-    finding = Finding(any_of=in_order(found_full), admits=everybody)
-    finding.reduced = _reduced(bar, roles, found_admits)
+    found_useful = await _useful(bar, roles, hints, found_full, sets=sets)
+    finding = Finding(any_of=in_order(found_full), admits=in_order(found_admits), useful=in_order(found_useful))
+    finding.reduced = _reduced(bar, roles, [*found_admits, *found_useful])
+    finding.lacks = {"+".join(sorted(found)): list(bar.judged[found].lacks) for found in found_useful if _lacks(bar, found)}
     refusals = {judged.status for judged in bar.judged.values() if judged.outcome is Outcome.REFUSED}
     if refusals and 403 not in refusals:
         finding.refusal = min(refusals)
@@ -113,6 +120,18 @@ async def find(bar: Bar, roles: list[str], hints: list[RoleSet], *, sets: bool =
     for less, more in bar.backward():
         finding.notes.append(f"more roles did less: {'+'.join(sorted(less)) or 'none'} got more than {'+'.join(sorted(more))}")
     return finding
+
+
+async def _useful(bar: Bar, roles: list[str], hints: list[RoleSet], full: list[RoleSet], *, sets: bool) -> list[RoleSet]:
+    """Minimal sets with a useful answer; searched only where some set met so far got one that is useful and not full."""
+    if not any(judged.lacks for judged in bar.judged.values()):
+        return full
+    search = SetSearch(roles=roles, contains=bar.contains, passes=bar.useful, hints=hints)
+    return await search.all_minimal() if sets else await search.singles()
+
+
+def _lacks(bar: Bar, roles: RoleSet) -> bool:
+    return roles in bar.judged and bool(bar.judged[roles].lacks)
 
 
 def _reduced(bar: Bar, roles: list[str], admits: list[RoleSet]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from tools.measure.fixtures import user_body
 from tools.measure.fixtures_clients import client_body
 from tools.measure.fixtures_realm import ldap_body
 from tools.measure.spec import Place, Spec
-from tools.measure.specs import A_DEFAULT_GROUP, CLIENT_ROLE, NO_DEFAULT_GROUP, OTHER_CLIENT_ROLE, OTHER_ROLE, SPECS, role_body
+from tools.measure.specs import CLIENT_ROLE, NO_DEFAULT_GROUP, OTHER_CLIENT_ROLE, OTHER_ROLE, SPECS, role_body
 
 ADMIN_ROLES = (
     "create-client", "impersonation", "manage-authorization", "manage-clients", "manage-events", "manage-identity-providers", "manage-organizations",
@@ -61,6 +61,7 @@ def _variants() -> dict[str, list[Spec]]:
     _administrators(add)
     _composites(add)
     _default_groups(add)
+    _containers(add)
     _by_id_of_client_role(add)
     _protected(add)
     _flags(add)
@@ -114,10 +115,28 @@ def _composites(add: Any) -> None:
 
 
 def _default_groups(add: Any) -> None:
-    """A realm with default groups shows them in more places."""
-    default_groups: dict[str, Any] = {"place": Place.ALONE, "before": A_DEFAULT_GROUP, "leaves": NO_DEFAULT_GROUP, "see": ()}
+    """The realm that is read has default groups; one without shows less and needs less."""
+    without: dict[str, Any] = {"place": Place.ALONE, "before": NO_DEFAULT_GROUP, "see": ()}
     for operation in ("GET ~", "GET /admin/realms", "POST ~/partial-export"):
-        add(operation, "default-groups", "where the realm has default groups", {"target": "default-groups"}, **default_groups)
+        add(operation, "no-default-groups", "where the realm has no default groups", {"target": "no-default-groups"}, **without)
+    both = {"exportClients": ["true"], "exportGroupsAndRoles": ["true"]}
+    for flag in both:
+        add("POST ~/partial-export", f"no-default-groups-{flag.lower()}", f"with {flag}=true, where the realm has no default groups", {"target": "no-default-groups", "query": {flag: ["true"]}}, query=f"{flag}=true", **without)
+
+
+def _containers(add: Any) -> None:
+    """Roles of the realm and roles of a client are looked at by different roles."""
+    realm = {"parameterIs": {"roleContainerId": "realm"}}
+    for leaf in ("granted", "not-granted"):
+        operation = f"GET ~/clients/{{client-uuid}}/evaluate-scopes/scope-mappings/{{roleContainerId}}/{leaf}"
+        add(operation, "realm-container", "for the roles of the realm (the container is the realm's name)", realm, variables={"roleContainerId": "{realm}"})
+    own = {"parameterIs": {"client": "client-uuid"}}
+    add("GET ~/clients/{client-uuid}/scope-mappings/clients/{client}/available", "own-roles", "for the client's own roles, which are never available", own, variables={"client": "{client}"})
+    target, says = {"target": "client-roles-only"}, "where only roles of clients are mapped"
+    for kind in ("effective-roles", "effective-roles-all"):
+        add(f"GET ~/ui-ext/{kind}/clients/{{id}}", "client-roles-only", says, target, variables={"id": "{client-of-client-roles}"})
+        add(f"GET ~/ui-ext/{kind}/clientScopes/{{id}}", "client-roles-only", says, target, variables={"id": "{scope-of-client-roles}"})
+        add(f"GET ~/ui-ext/{kind}/groups/{{id}}", "client-roles-only", says, target, variables={"id": "{group-of-client-roles}"})
 
 
 def _by_id_of_client_role(add: Any) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.measure.run import Task
+from tools.measure.run import OWN_REALM, Task
 from tools.measure.variants import ADMIN_ROLE_VARIANT
 
 SOURCES = Path(__file__).parent
+NOT_MEASURED = "not measured"
 COUNTED = re.compile(r" and [0-9]+ more\b")
 
 
@@ -52,7 +53,8 @@ def _row(task: Task, entry: Mapping[str, Any] | None, variants: Iterable[tuple[T
     if task.spec.features:
         row["features"] = sorted(task.spec.features)
     if entry is None or "undetermined" in entry:
-        row["undetermined"] = "not measured" if entry is None else entry["undetermined"]
+        # Journals of older programs name the realm that they used.
+        row["undetermined"] = NOT_MEASURED if entry is None else OWN_REALM.sub("{realm}", entry["undetermined"])
         return row
     row |= _needs(entry)
     tried = list(variants)
@@ -74,19 +76,24 @@ def _row(task: Task, entry: Mapping[str, Any] | None, variants: Iterable[tuple[T
 
 
 def _needs(entry: Mapping[str, Any]) -> dict[str, Any]:
-    needs: dict[str, Any] = {"anyOf": entry["anyOf"], "admits": entry["admits"]}
-    if entry["reduced"]:
-        needs["reduced"] = _uncounted(entry["reduced"])
+    needs = _sets(entry)
     if entry["refusal"] != 403:
         needs["refusal"] = entry["refusal"]
     if entry.get("master"):
-        own = entry["master"]
-        needs["master"] = {"anyOf": own["anyOf"], "admits": own["admits"]} | (
-            {"reduced": _uncounted(own["reduced"])} if own["reduced"] else {}
-        )
+        needs["master"] = _sets(entry["master"])
     if entry.get("masterRealmRoles"):
         needs["masterRealmRoles"] = entry["masterRealmRoles"]
     return needs
+
+
+def _sets(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What both kinds of callers have; `useful` only where it is not the same as `anyOf`."""
+    found = {"anyOf": entry["anyOf"], "admits": entry["admits"]}
+    if entry["reduced"]:
+        found["reduced"] = _uncounted(entry["reduced"])
+    if entry.get("lacks"):
+        found |= {"useful": entry["useful"], "lacks": dict(sorted(entry["lacks"].items()))}
+    return found
 
 
 def _uncounted(reduced: Mapping[str, str]) -> dict[str, str]:
@@ -96,9 +103,10 @@ def _uncounted(reduced: Mapping[str, str]) -> dict[str, str]:
 
 def _without_words(needs: Mapping[str, Any]) -> dict[str, Any]:
     """The roles only: a variant that merely shows more or other fields is not kept."""
-    plain = {key: value for key, value in needs.items() if key != "reduced"}
+    words = ("reduced", "lacks")
+    plain = {key: value for key, value in needs.items() if key not in words}
     if "master" in plain:
-        plain["master"] = {key: value for key, value in plain["master"].items() if key != "reduced"}
+        plain["master"] = {key: value for key, value in plain["master"].items() if key not in words}
     return plain
 
 
@@ -154,14 +162,19 @@ def _name_bodies(found: list[dict[str, Any]]) -> None:
 
 
 def document(
-    version: str, *, date: str, calls: int, discovery: Any, contains: Mapping[str, Iterable[str]], operations: list[dict[str, Any]]
+    version: str,
+    *,
+    provenance: Mapping[str, Any],
+    discovery: Any,
+    contains: Mapping[str, Iterable[str]],
+    operations: Sequence[Mapping[str, Any]],
 ) -> str:
     """The file's text."""
     head = {
         "schema": 1,
         "keycloak": version,
         "basis": "measured",
-        "provenance": {"date": date, "program": REVISION, "calls": calls},
+        "provenance": dict(provenance),
         "discovery": discovery,
         "roles": {role: sorted(contains[role]) for role in sorted(contains)},
     }

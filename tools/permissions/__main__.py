@@ -11,16 +11,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from devkit.mail_sink import mail_sink
+from devkit.realserver import RealServer
+from devkit.realserver.distribution import STORE
 from tools.measure.http import Server
-from tools.measure.mail import mail_sink
 from tools.measure.run import Journal, Task, say
 from tools.measure.sets import RoleSet
 from tools.measure.stage import Version
 from tools.permissions.members import MEMBER, MEMBER_BELOW, through_groups
 from tools.permissions.run import Run, opened, tasks_of
 from tools.permissions.writer import document, has_undetermined, rows
-from tools.realserver import RealServer
-from tools.realserver.distribution import STORE
 
 DATA = Path(__file__).resolve().parents[2] / "kcproxy" / "catalog" / "data" / "permissions"
 

@@ -11,7 +11,7 @@ from tools.measure.spec import Operation, Place, Spec
 from tools.measure.stage import Realm, Scope
 from tools.measure.trial import REALM_ADMIN
 from tools.measure.workbench import Request, Stage, Stand, Workbench
-from tools.permissions.granted import Granted, caller_and_permissions
+from tools.permissions.granted import TokenResponse, caller_and_permissions
 from tools.permissions.terms import roles_of
 
 
@@ -21,7 +21,7 @@ class PermissionBench(Workbench):
     `elsewhere` names objects of which the permissions mean another one than the request does.
     """
 
-    def __init__(self, *, operation: Operation, spec: Spec, stage: Stage, granted: dict[str, Granted]) -> None:
+    def __init__(self, *, operation: Operation, spec: Spec, stage: Stage, granted: dict[str, TokenResponse]) -> None:
         """Keep the permissions of each realm, by its name."""
         super().__init__(operation=operation, spec=spec, stage=stage)
         self._granted = granted
@@ -64,10 +64,10 @@ class PermissionBench(Workbench):
             self._spare = None
         return seen
 
-    async def _of(self, stand: Stand) -> Granted:
+    async def _of(self, stand: Stand) -> TokenResponse:
         name = stand.realm.name
         if name not in self._granted:
-            self._granted[name] = Granted(stand=stand)
+            self._granted[name] = TokenResponse(stand=stand)
             await self._granted[name].switch_on()
         return self._granted[name]
 

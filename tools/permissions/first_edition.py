@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from devkit.realserver import RealServer
 from tools.measure.behind import OPERATIONS
 from tools.measure.http import Server
 from tools.measure.judge import UUID
-from tools.realserver import RealServer
 
 DATA = Path(__file__).resolve().parents[2] / "kcproxy" / "catalog" / "data" / "permissions" / "v1.json"
 REALM = "first-edition"

@@ -21,7 +21,7 @@ Resolve = Callable[[str], Awaitable[str]]
 
 
 @dataclass(slots=True, kw_only=True)
-class Granted:
+class TokenResponse:
     """The permissions of a stand's realm, and the callers whom they name."""
 
     stand: Stand
@@ -115,7 +115,7 @@ def subject_of(token: str) -> str:
     return str(claims["sub"])
 
 
-async def caller_and_permissions(granted: Granted, terms: Iterable[str], resolve: Resolve) -> str:
+async def caller_and_permissions(granted: TokenResponse, terms: Iterable[str], resolve: Resolve) -> str:
     """Put a set of terms in force; the token of the caller who has them."""
     terms = tuple(terms)
     token = await granted.token(roles_of(terms))

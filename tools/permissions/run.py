@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from devkit.realserver.distribution import version_numbers
 from kcproxy import catalog
 from kcproxy.model import Requirement
 from tools.measure import run as roles_run
@@ -22,12 +23,11 @@ from tools.measure.trial import Undetermined
 from tools.measure.variants import ADMIN_ROLE_VARIANT
 from tools.measure.workbench import Stage, Stand
 from tools.permissions.bench import PermissionBench
-from tools.permissions.granted import Granted
+from tools.permissions.granted import TokenResponse
 from tools.permissions.members import tasks_on_members
 from tools.permissions.objects import TYPES, objects_of
 from tools.permissions.terms import QUERY
 from tools.permissions.trial import Ground, Trial
-from tools.realserver.distribution import version_numbers
 
 WORKERS = 2
 TRIAL_SECONDS = 2400.0
@@ -57,7 +57,7 @@ class Worker:
 
     stage: Stage
     ground: Ground
-    granted: dict[str, Granted] = field(default_factory=dict)
+    granted: dict[str, TokenResponse] = field(default_factory=dict)
 
 
 @asynccontextmanager
@@ -76,7 +76,7 @@ async def worker_on(server: Server, version: Version, *, mail_port: int, names: 
     await _control_objects(read)
     granted = {}
     for each in (read, objects):
-        granted[each.realm.name] = Granted(stand=each)
+        granted[each.realm.name] = TokenResponse(stand=each)
         await granted[each.realm.name].switch_on()
     ground = Ground(types=granted[read.realm.name].types, query_roles=sorted(role for role in read.realm.roles if role.startswith(QUERY)))
     yield Worker(stage=Stage(read=read, objects=objects, alone=objects, realm_maker=own), ground=ground, granted=granted)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tools.measure.callers import Kind
-from tools.measure.judge import Judgement, Outcome, Seen, judge
+from tools.measure.judge import Diagnosis, Outcome, Seen, judge
 from tools.measure.sets import Passes, RoleSet, SetSearch, in_order
 from tools.measure.spec import Place
 from tools.measure.trial import Bar, Undetermined, baseline
@@ -153,7 +153,7 @@ class Trial:
                     still_open.append({"set": sorted(terms), "object": target, "status": seen.status})
         return {"checked": checked, "open": still_open}
 
-    async def _stays_closed(self, judged: Judgement, target: str) -> bool:
+    async def _stays_closed(self, judged: Diagnosis, target: str) -> bool:
         if judged.outcome is Outcome.REFUSED:
             return True
         if self.bench.place is not Place.READ:
@@ -165,7 +165,7 @@ class Trial:
 class PermissionBar(Bar):
     """Refusals are believed at once; a server error has to come twice, for some refusals are one."""
 
-    async def _sure(self, roles: RoleSet) -> Judgement:
+    async def _sure(self, roles: RoleSet) -> Diagnosis:
         first = await self._ask(roles)
         if first.outcome is Outcome.FULL or (first.outcome is Outcome.REFUSED and first.status < SERVER_ERROR):
             return first

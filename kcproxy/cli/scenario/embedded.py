@@ -7,15 +7,15 @@ from dataclasses import replace
 
 from aiohttp import web
 
+from kcproxy.admin import app as admin
+from kcproxy.catalog import catalog_for
 from kcproxy.observe.log import Log
-from kcproxy.observe.sink import Sink
-from kcproxy.observe.wiring import live_observer
-from kcproxy.proxy import admin
-from kcproxy.proxy.assembly import catalog_for, dismantle, plane_of
-from kcproxy.proxy.lane import Lane
-from kcproxy.proxy.protocol import ProxyServer
-from kcproxy.proxy.service import ProxyService
-from kcproxy.proxy.sockets import listening_socket
+from kcproxy.observe.log_writer import LogWriter
+from kcproxy.observe.setup import live_observer
+from kcproxy.process.wiring import dismantle, runtime_of
+from kcproxy.proxy.handler import RequestHandler
+from kcproxy.server.server import Server
+from kcproxy.server.sockets import listening_socket
 from kcproxy.settings import AccountSettings, AddressSettings, ExplainSettings, LogSettings, Settings
 from kcproxy.settings.load import load
 
@@ -37,16 +37,15 @@ def settings_for(upstream_url: str, *, accounts: tuple[AccountSettings, ...], ve
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, lane: bool = True) -> AsyncIterator[tuple[str, str]]:
+async def running(settings: Settings, *, fast_path: bool = True) -> AsyncIterator[tuple[str, str]]:
     """The proxy from entering to leaving; its two addresses, for callers (with Keycloak's base path) and for operators.
 
     ``lane``: whether there is a quick one.
     """
     catalog = catalog_for(settings.explain.keycloak_version)
-    observer = live_observer(settings, catalog, log=Log(settings.log, sink=Sink(_STDERR)))
-    service = ProxyService(plane_of(settings, observer, catalog), observer)
-    quick = Lane(service) if lane else None
-    server = ProxyServer(service.handle, settings.limits, on_bad_request=service.bad_request, lane=quick)
+    observer = live_observer(settings, catalog, log=Log(settings.log, sink=LogWriter(_STDERR)))
+    service = RequestHandler(runtime_of(settings, observer, catalog), observer, fast=fast_path)
+    server = Server(service, settings.limits)
     runner = web.AppRunner(admin.build(settings, observer, tuple), access_log=None, shutdown_timeout=1.0)
     main = listening_socket(settings.listen, name="listen")
     side = listening_socket(settings.admin_listen, name="admin_listen")
@@ -59,6 +58,6 @@ async def running(settings: Settings, *, lane: bool = True) -> AsyncIterator[tup
     finally:
         listener.close()
         await server.shutdown(1.0)
-        await dismantle(service.plane, patience_seconds=1.0)
+        await dismantle(service.runtime, patience_seconds=1.0)
         await runner.cleanup()
         observer.close()

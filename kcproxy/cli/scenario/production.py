@@ -14,7 +14,6 @@ from kcproxy.cli.scenario.replay import Play
 from kcproxy.cli.scenario.request import Request
 from kcproxy.cli.scenario.stage import CLIENT_ID, REALM, stage
 from kcproxy.cli.scenario.steps import Audience, Check, ScenarioError, Step
-from kcproxy.keycloak.session import why
 from kcproxy.settings import AccountSettings, Secret
 from kcproxy.simulator import SimulatedKeycloak
 
@@ -27,7 +26,7 @@ async def perform(request: Request, audience: Audience) -> None:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session, AsyncExitStack() as stack:
             await _perform(request, audience, session, stack)
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise ScenarioError(f"{request.upstream or 'the simulator'} does not answer: {why(error)}") from error
+        raise ScenarioError(f"{request.upstream or 'the simulator'} does not answer: {_why(error)}") from error
 
 
 async def _perform(request: Request, audience: Audience, session: aiohttp.ClientSession, stack: AsyncExitStack) -> None:
@@ -74,3 +73,19 @@ def _kcadm(request: Request, admin: Admin) -> Kcadm:
         return KcadmCalls(admin)
     login = Login(server_url=admin.server.url, realm=request.admin_realm, username=request.admin_username, password=request.admin_password)
     return KcadmProgram(request.kcadm, login)
+
+
+def _why(error: BaseException) -> str:
+    """The kind of a failure to connect or to read, in words; never the text of a bad response, which could hold anything."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return "what it sent is not HTTP"
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return "no answer to the connection attempt in time"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the connection was closed without an answer"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "the connection was closed half-way"
+    os_error = getattr(error, "os_error", error)
+    if isinstance(os_error, OSError) and os_error.strerror:
+        return os_error.strerror
+    return type(error).__name__

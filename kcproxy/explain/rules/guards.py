@@ -3,9 +3,9 @@
 from typing import Any
 
 from kcproxy.catalog import Variant
+from kcproxy.explain.context import REALM_MANAGEMENT, Context, roles_to_add
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.rules.roles import grant_evidence, permissions_could_open, token_evidence
-from kcproxy.explain.situation import REALM_MANAGEMENT, Situation, roles_to_add
 from kcproxy.explain.text import either, list_of, shown
 from kcproxy.model import Cause, RoleSet
 
@@ -15,35 +15,35 @@ _PROTECTED_SINCE = (26, 7)
 _MAPPING_DEFECT = ((26, 4), (26, 4, 8))
 
 
-def escalation_guard(situation: Situation) -> Finding | None:
+def escalation_guard(context: Context) -> Finding | None:
     """The plain call would pass, but this one hands out or takes on more power than the caller has.
 
     A role in the body shows in the request itself; that a user is an administrator, only Keycloak knows.
     """
-    if mapping_defect(situation) is not None:
+    if mapping_defect(context) is not None:
         return None  # that version's mistake, where the guard itself would have nothing to say
-    by_body = (situation.requirement.variant or "").startswith(_GUARD_VARIANTS) if situation.requirement else False
-    by_target = any(name.startswith(_GUARD_VARIANTS) for name in _hidden_variants(situation))
-    roles = admin_roles_in(situation)
-    contained = composites_in(situation.request.body)
-    if contained & {*situation.catalog.roles} and _suffices(situation) and situation.scope_suffices is not False:
-        return _contains_power(situation, tuple(sorted(contained)))
-    if not (by_body or by_target) or (situation.scope_suffices is False and not by_body):
+    by_body = (context.requirement.variant or "").startswith(_GUARD_VARIANTS) if context.requirement else False
+    by_target = any(name.startswith(_GUARD_VARIANTS) for name in _hidden_variants(context))
+    roles = admin_roles_in(context)
+    contained = composites_in(context.request.body)
+    if contained & {*context.catalog.roles} and _suffices(context) and context.scope_suffices is not False:
+        return _contains_power(context, tuple(sorted(contained)))
+    if not (by_body or by_target) or (context.scope_suffices is False and not by_body):
         return None
-    if not _passes_plainly(situation) or (by_body and _suffices(situation)):
+    if not _passes_plainly(context) or (by_body and _suffices(context)):
         return None
     evidence = f"the body names the admin role {list_of(roles)}" if roles else "the roles at hand open this call for an ordinary user"
-    nobody = _NOBODY if not by_body and _may_be_nobody(situation) else ""
+    nobody = _NOBODY if not by_body and _may_be_nobody(context) else ""
     return found(
-        situation,
+        context,
         Cause.ESCALATION_GUARD,
-        CERTAIN if by_body and situation.facts.granted is not None else LIKELY,
+        CERTAIN if by_body and context.facts.granted is not None else LIKELY,
         evidence,
         nobody,
-        f"in the table of Keycloak {situation.catalog.version}, {_variant_says(situation)} takes more" if by_body else "",
-        *token_evidence(situation),
-        *grant_evidence(situation),
-        missing=situation.missing if by_body else (),
+        f"in the table of Keycloak {context.catalog.version}, {_variant_says(context)} takes more" if by_body else "",
+        *token_evidence(context),
+        *grant_evidence(context),
+        missing=context.missing if by_body else (),
     )
 
 
@@ -63,41 +63,41 @@ def _owns_admin_roles(client: str) -> bool:
     return client == REALM_MANAGEMENT or client.endswith("-realm")
 
 
-def _contains_power(situation: Situation, roles: tuple[str, ...]) -> Finding:
+def _contains_power(context: Context, roles: tuple[str, ...]) -> Finding:
     """Whoever makes a role that contains admin roles hands them out as well."""
     names = list_of([shown(role, 60) for role in roles[:6]])
     remedy = f"Let somebody make this role who holds {names} himself, once; do not give the calling account more for it"
-    evidence = (f"the new role is to contain {names}", *token_evidence(situation), *grant_evidence(situation))
-    return found(situation, Cause.ESCALATION_GUARD, LIKELY, *evidence, facts={"remedy": remedy})
+    evidence = (f"the new role is to contain {names}", *token_evidence(context), *grant_evidence(context))
+    return found(context, Cause.ESCALATION_GUARD, LIKELY, *evidence, facts={"remedy": remedy})
 
 
-def _may_be_nobody(situation: Situation) -> bool:
+def _may_be_nobody(context: Context) -> bool:
     """Whether Keycloak keeps from this caller that a user does not exist (UsersResource.user)."""
-    return "/users/{user-id}" in situation.template and not _LOOK_USERS_UP & set(_known_roles(situation))
+    return "/users/{user-id}" in context.template and not _LOOK_USERS_UP & set(_known_roles(context))
 
 
-def target_needs_other_role(situation: Situation) -> Finding | None:
+def target_needs_other_role(context: Context) -> Finding | None:
     """The roles at hand open this call for most targets, but not for those of a kind that the request does not show: a client's role by its id."""
-    plain, known = situation.requirement, _known_roles(situation)
-    if plain is None or plain.variant is not None or not _suffices(situation) or situation.scope_suffices is False:
+    plain, known = context.requirement, _known_roles(context)
+    if plain is None or plain.variant is not None or not _suffices(context) or context.scope_suffices is False:
         return None
-    for variant in hidden(situation):
-        need = (variant.master if situation.from_master else None) or variant.requirement
-        if not need.admits or is_guard(variant) or situation.catalog.satisfies(known, need.admits):
+    for variant in hidden(context):
+        need = (variant.master if context.from_master else None) or variant.requirement
+        if not need.admits or is_guard(variant) or context.catalog.satisfies(known, need.admits):
             continue
         evidence = (
-            f"the roles at hand open this call for other targets; in the table of Keycloak {situation.catalog.version} it takes"
+            f"the roles at hand open this call for other targets; in the table of Keycloak {context.catalog.version} it takes"
             f" {either(need.any_of or need.admits)} {variant.says}"
         )
-        cause = Cause.MASTER_ROLE_MISSING if situation.from_master and situation.request.target.realm else Cause.ROLE_MISSING
+        cause = Cause.MASTER_ROLE_MISSING if context.from_master and context.request.target.realm else Cause.ROLE_MISSING
         return found(
-            situation,
+            context,
             cause,
             LIKELY,
             evidence,
-            *token_evidence(situation),
-            *grant_evidence(situation),
-            missing=roles_to_add(situation.catalog, need, known),
+            *token_evidence(context),
+            *grant_evidence(context),
+            missing=roles_to_add(context.catalog, need, known),
             summary="{who} may not {operation}{where} {says}: {roles_phrase} {are} missing.",
             says=variant.says,
         )
@@ -108,39 +108,39 @@ AUTHORIZATION = "/clients/{client-uuid}/authz/"
 _PERMISSIONS_CLIENT_SINCE = (26, 7)
 
 
-def need_of_permissions_client(situation: Situation) -> RoleSet | None:
+def need_of_permissions_client(context: Context) -> RoleSet | None:
     """What the call takes if its client is admin-permissions: the realm's roles, and none for authorization or clients (measured on 26.7.4, not so on 26.4.7)."""
-    facts = situation.facts
-    if AUTHORIZATION not in situation.template or situation.version < _PERMISSIONS_CLIENT_SINCE or not situation.need:
+    facts = context.facts
+    if AUTHORIZATION not in context.template or context.version < _PERMISSIONS_CLIENT_SINCE or not context.need:
         return None
     if facts.admin_permissions_enabled is False or facts.target_is_permissions is False:
         return None
-    return ("view-realm",) if ("view-authorization",) in situation.need else ("manage-realm",)
+    return ("view-realm",) if ("view-authorization",) in context.need else ("manage-realm",)
 
 
-def permissions_client(situation: Situation) -> Finding | None:
+def permissions_client(context: Context) -> Finding | None:
     """The client that holds a realm's fine-grained permissions is no client like others: who may see or change them, the realm's roles say."""
-    need, known = need_of_permissions_client(situation), situation.facts.target_is_permissions
-    if need is None or situation.catalog.satisfies(_known_roles(situation), (need,)) or not (known or _suffices(situation)):
+    need, known = need_of_permissions_client(context), context.facts.target_is_permissions
+    if need is None or context.catalog.satisfies(_known_roles(context), (need,)) or not (known or _suffices(context)):
         return None
-    certain = known and situation.facts.granted is not None
+    certain = known and context.facts.granted is not None
     return found(
-        situation,
-        Cause.MASTER_ROLE_MISSING if situation.from_master else Cause.ROLE_MISSING,
+        context,
+        Cause.MASTER_ROLE_MISSING if context.from_master else Cause.ROLE_MISSING,
         CERTAIN if certain else LIKELY,
         "looked up: the client in the path is admin-permissions" if known else "the roles at hand open this call for other clients",
-        *token_evidence(situation),
-        *grant_evidence(situation),
+        *token_evidence(context),
+        *grant_evidence(context),
         missing=need,
         summary="{who} may not {operation}{where}: for the client admin-permissions, which holds the realm's fine-grained permissions, "
         "it takes {roles_phrase}, and that is missing.",
     )
 
 
-def _known_roles(situation: Situation) -> frozenset[str]:
+def _known_roles(context: Context) -> frozenset[str]:
     """What is granted, if that was looked up, else what the token names."""
-    granted = situation.facts.granted
-    return situation.held if granted is None else situation.catalog.closure(granted)
+    granted = context.facts.granted
+    return context.held if granted is None else context.catalog.closure(granted)
 
 
 def is_guard(variant: Variant) -> bool:
@@ -148,123 +148,117 @@ def is_guard(variant: Variant) -> bool:
     return variant.id.startswith(_GUARD_VARIANTS)
 
 
-def hidden(situation: Situation) -> tuple[Variant, ...]:
+def hidden(context: Context) -> tuple[Variant, ...]:
     """The variants of the operation that only the server or a look-up can tell."""
-    entry = situation.catalog.entry(situation.request.target)
+    entry = context.catalog.entry(context.request.target)
     return tuple(variant for variant in entry.variants if not variant.visible) if entry else ()
 
 
-def _hidden_variants(situation: Situation) -> tuple[str, ...]:
-    return tuple(variant.id for variant in hidden(situation))
+def _hidden_variants(context: Context) -> tuple[str, ...]:
+    return tuple(variant.id for variant in hidden(context))
 
 
-def _variant_says(situation: Situation) -> str:
-    says = situation.requirement.variant_says if situation.requirement else None
+def _variant_says(context: Context) -> str:
+    says = context.requirement.variant_says if context.requirement else None
     return f"the call {says}" if says else "the call"
 
 
-def _suffices(situation: Situation) -> bool:
-    return situation.token_suffices if situation.granted_suffices is None else situation.granted_suffices
+def _suffices(context: Context) -> bool:
+    return context.token_suffices if context.granted_suffices is None else context.granted_suffices
 
 
-def _passes_plainly(situation: Situation, held: frozenset[str] | None = None) -> bool:
+def _passes_plainly(context: Context, held: frozenset[str] | None = None) -> bool:
     """Whether the call passes but for what is special in it, by the given roles, else by those that are known best."""
-    plain = situation.catalog.requirement(situation.request.target, master=situation.from_master)
-    known = situation.facts.granted if situation.facts.granted is not None else situation.held
+    plain = context.catalog.requirement(context.request.target, master=context.from_master)
+    known = context.facts.granted if context.facts.granted is not None else context.held
     roles = known if held is None else held
-    return plain is not None and situation.catalog.satisfies(frozenset(roles), plain.admits)
+    return plain is not None and context.catalog.satisfies(frozenset(roles), plain.admits)
 
 
-def admin_roles_in(situation: Situation) -> tuple[str, ...]:
+def admin_roles_in(context: Context) -> tuple[str, ...]:
     """Names of admin roles among the roles of the request's body (a list of role representations)."""
-    body: Any = situation.request.body
+    body: Any = context.request.body
     items = body if isinstance(body, list) else []
     names = {item.get("name") for item in items if isinstance(item, dict)}
-    return tuple(sorted(name for name in names if isinstance(name, str) and name in {*situation.catalog.roles, "admin"}))
+    return tuple(sorted(name for name in names if isinstance(name, str) and name in {*context.catalog.roles, "admin"}))
 
 
-def protected_object(situation: Situation) -> Finding | None:
+def protected_object(context: Context) -> Finding | None:
     """From 26.7 the built-in admin clients cannot be changed, by nobody."""
-    if _PROTECTED_VARIANT not in _hidden_variants(situation) or situation.version < _PROTECTED_SINCE:
+    if _PROTECTED_VARIANT not in _hidden_variants(context) or context.version < _PROTECTED_SINCE:
         return None
-    if not _passes_plainly(situation) or situation.scope_suffices is False or situation.facts.target_is_built_in is False:
+    if not _passes_plainly(context) or context.scope_suffices is False or context.facts.target_is_built_in is False:
         return None
-    known = situation.facts.target_is_built_in
+    known = context.facts.target_is_built_in
     return found(
-        situation,
+        context,
         Cause.PROTECTED_OBJECT,
         CERTAIN if known else LIKELY,
         "looked up: the client in the path is realm-management" if known else "",
-        *token_evidence(situation),
-        *grant_evidence(situation),
+        *token_evidence(context),
+        *grant_evidence(context),
     )
 
 
-def mapping_defect(situation: Situation) -> Finding | None:
+def mapping_defect(context: Context) -> Finding | None:
     """26.4.0 to 26.4.7 refuse a master administrator to map admin roles that he holds."""
     first, repaired = _MAPPING_DEFECT
-    if not first <= situation.version < repaired or "/role-mappings/clients" not in situation.template:
+    if not first <= context.version < repaired or "/role-mappings/clients" not in context.template:
         return None
-    roles = admin_roles_in(situation)
-    if not situation.from_master or not roles or not situation.held.issuperset(roles) or not _passes_plainly(situation, situation.held):
+    roles = admin_roles_in(context)
+    if not context.from_master or not roles or not context.held.issuperset(roles) or not _passes_plainly(context, context.held):
         return None
     return found(
-        situation,
+        context,
         Cause.KNOWN_DEFECT,
         LIKELY,
-        f"the token of {situation.words['who']} names {list_of(roles)} of {situation.words['container']}, which the body hands out",
-        f"this is Keycloak {situation.words['version']}",
+        f"the token of {context.words['who']} names {list_of(roles)} of {context.words['container']}, which the body hands out",
+        f"this is Keycloak {context.words['version']}",
         defect="it refuses administrators of realm master to assign admin roles, even those they hold",
         repaired="26.4.8, 26.5.1",
     )
 
 
-def broker_login_defect(situation: Situation) -> Finding | None:
+def broker_login_defect(context: Context) -> Finding | None:
     """26.0 answers 401 to the console's list of realms after a login through an identity provider."""
-    path = situation.request.target.raw_path
-    if situation.version[:2] != (26, 0) or not path.endswith("/ui-ext/realms/names"):
+    path = context.request.target.raw_path
+    if context.version[:2] != (26, 0) or not path.endswith("/ui-ext/realms/names"):
         return None
     defect = "it refuses the list of realms after a login through an identity provider"
-    return found(situation, Cause.KNOWN_DEFECT, LIKELY, f"this is Keycloak {situation.words['version']}", defect=defect, repaired="26.0.6")
+    return found(context, Cause.KNOWN_DEFECT, LIKELY, f"this is Keycloak {context.words['version']}", defect=defect, repaired="26.0.6")
 
 
-def fine_grained_permission_missing(situation: Situation) -> Finding | None:
+def fine_grained_permission_missing(context: Context) -> Finding | None:
     """Where fine-grained permissions are in use, one of them may be meant to open this call instead of a role."""
-    if situation.requirement is None or situation.token_suffices or situation.granted_suffices:
+    if context.requirement is None or context.token_suffices or context.granted_suffices:
         return None
-    enabled = situation.facts.admin_permissions_enabled
-    roles = situation.catalog.closure(situation.facts.granted) if situation.facts.granted is not None else situation.held
+    enabled = context.facts.admin_permissions_enabled
+    roles = context.catalog.closure(context.facts.granted) if context.facts.granted is not None else context.held
     only_queries = bool(roles) and all(role.startswith("query-") for role in roles)
-    if not (permissions_could_open(situation) if enabled else enabled is None and only_queries):
+    if not (permissions_could_open(context) if enabled else enabled is None and only_queries):
         return None
     evidence = (
         "looked up: fine-grained admin permissions are on in the realm" if enabled else "",
-        f"{situation.words['who']} has only {list_of(sorted(roles))} of {situation.words['container']}, as is usual with them"
+        f"{context.words['who']} has only {list_of(sorted(roles))} of {context.words['container']}, as is usual with them"
         if only_queries
         else "",
     )
-    return found(situation, Cause.FINE_GRAINED_PERMISSION_MISSING, LIKELY if enabled and only_queries else POSSIBLE, *evidence)
+    return found(context, Cause.FINE_GRAINED_PERMISSION_MISSING, LIKELY if enabled and only_queries else POSSIBLE, *evidence)
 
 
-def operation_impossible(situation: Situation) -> Finding | None:
+def operation_impossible(context: Context) -> Finding | None:
     """Measured: not even realm-admin of the realm may."""
-    requirement = situation.requirement
-    if (
-        requirement is None
-        or requirement.any_of
-        or requirement.admits
-        or requirement.undetermined
-        or situation.request.target.realm is None
-    ):
+    requirement = context.requirement
+    if requirement is None or requirement.any_of or requirement.admits or requirement.undetermined or context.request.target.realm is None:
         return None
     if requirement.master_realm_roles:
         return None
-    return found(situation, Cause.OPERATION_IMPOSSIBLE, LIKELY, f"in the table of Keycloak {shown(requirement.keycloak)} no role opens it")
+    return found(context, Cause.OPERATION_IMPOSSIBLE, LIKELY, f"in the table of Keycloak {shown(requirement.keycloak)} no role opens it")
 
 
-def _borrowed_table(situation: Situation) -> tuple[str, ...]:
+def _borrowed_table(context: Context) -> tuple[str, ...]:
     """Role needs differ between versions, so a neighbour's table can be wrong for this one."""
-    requirement = situation.requirement
+    requirement = context.requirement
     if requirement is None or requirement.asked_keycloak is None:
         return ()
     return (
@@ -272,11 +266,9 @@ def _borrowed_table(situation: Situation) -> tuple[str, ...]:
     )
 
 
-def unexplained(situation: Situation) -> Finding | None:
+def unexplained(context: Context) -> Finding | None:
     """Everything known speaks for the call, and it was refused: say so instead of inventing."""
-    nobody = (_NOBODY,) if _may_be_nobody(situation) else ()
-    evidence = (
-        (*token_evidence(situation), *grant_evidence(situation), *_borrowed_table(situation), *nobody) if situation.requirement else ()
-    )
-    certain = situation.granted_suffices and situation.scope_suffices
-    return found(situation, Cause.UNEXPLAINED, POSSIBLE if not certain else LIKELY, *evidence)
+    nobody = (_NOBODY,) if _may_be_nobody(context) else ()
+    evidence = (*token_evidence(context), *grant_evidence(context), *_borrowed_table(context), *nobody) if context.requirement else ()
+    certain = context.granted_suffices and context.scope_suffices
+    return found(context, Cause.UNEXPLAINED, POSSIBLE if not certain else LIKELY, *evidence)

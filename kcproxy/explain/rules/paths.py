@@ -5,9 +5,9 @@ from difflib import SequenceMatcher, get_close_matches
 from functools import lru_cache
 
 from kcproxy.catalog import Catalog
+from kcproxy.explain.context import Context
 from kcproxy.explain.finding import LIKELY, Finding, found
 from kcproxy.explain.rules.addresses import no_such_path
-from kcproxy.explain.situation import Situation
 from kcproxy.explain.text import list_of, shown
 from kcproxy.model import Cause, TargetKind
 
@@ -17,28 +17,28 @@ _SLIP = 3  # letters too many and too few; a wrong one counts as both
 _MAX_SEGMENTS = 20
 
 
-def method_unknown(situation: Situation) -> Finding | None:
+def method_unknown(context: Context) -> Finding | None:
     """403 for a method that the path does not take: before it looks at the method, Keycloak finds the thing in the path, and checks who asks."""
-    target = situation.request.target
+    target = context.request.target
     if target.kind is not TargetKind.ADMIN_UNKNOWN:
         return None
-    methods = [method for method in _METHODS if _is_operation(situation.catalog, method, target.raw_path, situation.request.base_path)]
-    if not methods or situation.method in methods:
+    methods = [method for method in _METHODS if _is_operation(context.catalog, method, target.raw_path, context.request.base_path)]
+    if not methods or context.method in methods:
         return None
-    evidence = f"{situation.method} {shown(target.raw_path)} is not in the table, other methods at this path are"
-    return found(situation, Cause.PATH_WRONG, LIKELY, evidence, summary=_OTHER_METHOD, methods=list_of(methods), asked=situation.method)
+    evidence = f"{context.method} {shown(target.raw_path)} is not in the table, other methods at this path are"
+    return found(context, Cause.PATH_WRONG, LIKELY, evidence, summary=_OTHER_METHOD, methods=list_of(methods), asked=context.method)
 
 
-def operation_misspelt(situation: Situation) -> Finding | None:
+def operation_misspelt(context: Context) -> Finding | None:
     """Keycloak has nothing there, and neither has the table. Never certain: an extension may define a path of its own."""
-    if situation.request.target.kind is not TargetKind.ADMIN_UNKNOWN or not no_such_path(situation):
+    if context.request.target.kind is not TargetKind.ADMIN_UNKNOWN or not no_such_path(context):
         return None
-    evidence = f"the request is {situation.method} {shown(situation.request.target.raw_path)}"
-    path, base = situation.request.target.raw_path, situation.request.base_path
-    methods = [method for method in _METHODS if _is_operation(situation.catalog, method, path, base)]
+    evidence = f"the request is {context.method} {shown(context.request.target.raw_path)}"
+    path, base = context.request.target.raw_path, context.request.base_path
+    methods = [method for method in _METHODS if _is_operation(context.catalog, method, path, base)]
     if methods:
-        return found(situation, Cause.PATH_WRONG, LIKELY, evidence, summary=_OTHER_METHOD, methods=list_of(methods), asked=situation.method)
-    return found(situation, Cause.PATH_WRONG, LIKELY, evidence, reason=_reason(situation))
+        return found(context, Cause.PATH_WRONG, LIKELY, evidence, summary=_OTHER_METHOD, methods=list_of(methods), asked=context.method)
+    return found(context, Cause.PATH_WRONG, LIKELY, evidence, reason=_reason(context))
 
 
 _OTHER_METHOD = "Keycloak has no {asked} at this path: it takes {methods}."
@@ -52,12 +52,12 @@ def corrected(catalog: Catalog, path: str, base_path: str = "") -> tuple[str, st
     return None
 
 
-def _reason(situation: Situation) -> str:
-    path, base, catalog = situation.request.target.raw_path, situation.request.base_path, situation.catalog
+def _reason(context: Context) -> str:
+    path, base, catalog = context.request.target.raw_path, context.request.base_path, context.catalog
     if found_word := corrected(catalog, path, base):
         was, near, _ = found_word
         return f"no operation has /{shown(was, 60)} at that place; /{near} was probably meant"
-    return f"no operation of the Admin REST API of Keycloak {situation.words['version']} has such a path (a name with a slash in it has to be encoded, as %2F)"
+    return f"no operation of the Admin REST API of Keycloak {context.words['version']} has such a path (a name with a slash in it has to be encoded, as %2F)"
 
 
 def _is_operation(catalog: Catalog, method: str, path: str, base_path: str) -> bool:

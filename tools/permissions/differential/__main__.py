@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from devkit.realserver import RealServer
 from tools.measure.http import Server
 from tools.measure.run import say
 from tools.measure.stage import Version
@@ -20,7 +21,6 @@ from tools.permissions.differential.generate import configuration
 from tools.permissions.differential.realm import SmallRealm
 from tools.permissions.differential.record import case, head, lines
 from tools.permissions.differential.rules import RULES, Rule
-from tools.realserver import RealServer
 
 REFUSED = 403
 
@@ -124,9 +124,9 @@ async def compared(base_url: str, version: str, seeds: Sequence[int]) -> tuple[l
         kept.append(head(realm))
         for seed in seeds:
             asker = Asker(realm=realm, now=datetime.now())  # noqa: DTZ005 - the server is on this machine, in its time zone
-            read, answers = await asker.ask(configuration(seed, realm.types))
-            kept.append(case(seed, realm, read, answers))
-            for each in answers:
+            read, responses = await asker.ask(configuration(seed, realm.types))
+            kept.append(case(seed, realm, read, responses))
+            for each in responses:
                 counts.update(_judged(seed, each))
         await server.ask("DELETE", realm.path)
     return list(lines(kept, realm.ids)), counts

@@ -27,10 +27,10 @@ class Tried:
 
 async def additions_tried(asker: Asker, configuration: Configuration) -> AsyncIterator[Tried]:
     """Every addition for every refused question with one side; the configuration is put in force again before each."""
-    read, answers = await asker.ask(configuration)
-    refused = [each for each in answers if each.expected is False and len(each.decisions) == 1]
+    read, responses = await asker.ask(configuration)
+    refused = [each for each in responses if each.expected is False and len(each.decisions) == 1]
     for answer in refused:
-        for number in range(len(additions(answer.decisions[0], asker.situation(answer.caller, read.parsed(asker.realm))))):
+        for number in range(len(additions(answer.decisions[0], asker.context(answer.caller, read.parsed(asker.realm))))):
             yield await _tried(asker, configuration, answer, number)
 
 
@@ -39,7 +39,7 @@ async def _tried(asker: Asker, configuration: Configuration, answer: Answered, n
     known = read.parsed(asker.realm)
     question = answer.question
     (decision,) = asker.decided(answer.caller, question, known)
-    addition = additions(decision, asker.situation(answer.caller, known))[number]
+    addition = additions(decision, asker.context(answer.caller, known))[number]
     other = await _refused_beside(asker, answer.caller, question) if not addition.opens_more else None
     before = await asker.probe(answer.caller, question)
     if addition.kind is AdditionKind.CHANGE_DENIAL:  # nothing to add: that is said, and the call stays refused

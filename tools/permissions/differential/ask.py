@@ -127,7 +127,7 @@ class Asker:
         await self._put(configuration)
         read = await read_permissions(self._get)
         known = read.parsed(self.realm)
-        return read, [await self._answered(caller, question, known) for caller, question in configuration.questions]
+        return read, [await self._responded(caller, question, known) for caller, question in configuration.questions]
 
     async def _get(self, path: str) -> Any:
         return (await self.realm.server.admin("GET", self.realm.permissions_path + path)).body
@@ -157,17 +157,17 @@ class Asker:
             return {key: self._with_ids(item) for key, item in value.items()}
         return [self._with_ids(item) for item in value] if isinstance(value, list | tuple) else value
 
-    def situation(self, caller: str, known: PermissionSet) -> Situation:
+    def context(self, caller: str, known: PermissionSet) -> Situation:
         """What the evaluator knows about a caller."""
         identity = self.realm.identities[caller]
         return Situation(identity=identity, permissions=known, rules=rules_for(self.realm.version.numbers), now=self.now)
 
     def decided(self, caller: str, question: Question, known: PermissionSet) -> tuple[Decision, ...]:
         """What the evaluator says of each side of a question."""
-        situation = self.situation(caller, known)
-        return tuple(decide(self.realm.asked(type_name, label), scope, situation) for type_name, label, scope in question.needs)
+        context = self.context(caller, known)
+        return tuple(decide(self.realm.asked(type_name, label), scope, context) for type_name, label, scope in question.needs)
 
-    async def _answered(self, caller: str, question: Question, known: PermissionSet) -> Answered:
+    async def _responded(self, caller: str, question: Question, known: PermissionSet) -> Answered:
         return Answered(
             caller=caller,
             question=question,

@@ -30,7 +30,7 @@ def head(realm: SmallRealm) -> dict[str, Any]:
     }
 
 
-def case(seed: int, realm: SmallRealm, read: Read, answers: Sequence[Answered]) -> dict[str, Any]:
+def case(seed: int, realm: SmallRealm, read: Read, responses: Sequence[Answered]) -> dict[str, Any]:
     """One configuration with its answers."""
     return {
         "seed": seed,
@@ -47,7 +47,7 @@ def case(seed: int, realm: SmallRealm, read: Read, answers: Sequence[Answered]) 
                 "status": each.status,
                 "evaluated": list(each.evaluated),
             }
-            for each in answers
+            for each in responses
         ],
     }
 

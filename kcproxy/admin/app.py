@@ -1,0 +1,60 @@
+"""The admin port: health, metrics, the page of recent denials and its API. Nothing here is reachable by the proxy's own port."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from kcproxy.admin import pages as admin_page
+from kcproxy.admin.auth import Access, Handler, security_headers
+from kcproxy.observe.observer import LiveObserver
+from kcproxy.settings.model import Settings
+
+Readiness = Callable[[], Sequence[str]]
+"""Why the proxy cannot take requests just now; empty where it can."""
+
+MAX_BODY_BYTES = 256 * 1024  # the form to explain takes a pasted token, and tokens reach 75 kB
+
+
+def build(settings: Settings, observer: LiveObserver, readiness: Readiness) -> web.Application:
+    """The application; run it on ``settings.admin_listen``. Health and metrics are open, all else as ``Access`` says."""
+    access = Access(settings.admin_listen, settings.admin_key)
+    app = web.Application(middlewares=[security_headers, access.middleware], client_max_size=MAX_BODY_BYTES)
+    metrics = observer.metrics
+    metrics.gauge("kcproxy_ready").set_function(lambda: not readiness())
+    metrics.gauge("kcproxy_page_subscribers").set_function(lambda: len(observer.denials.live))
+    app.router.add_get("/healthz", _healthz)
+    app.router.add_get("/readyz", _readyz(readiness))
+    app.router.add_get("/metrics", _metrics(metrics.registry))
+    admin_page.add_routes(app, observer)
+    access.add_routes(app.router)
+    return app
+
+
+async def _healthz(_request: web.Request) -> web.Response:
+    return web.Response(text="ok\n")
+
+
+def _readyz(readiness: Readiness) -> Handler:
+    async def handle(_request: web.Request) -> web.Response:
+        problems = readiness()
+        return web.Response(text="ready\n") if not problems else web.Response(status=503, text="".join(f"{p}\n" for p in problems))
+
+    return handle
+
+
+def _metrics(registry: CollectorRegistry) -> Handler:
+    one_at_a_time = asyncio.Lock()
+
+    async def handle(request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(",".join(request.headers.getall("Accept", [])))
+        async with one_at_a_time:
+            # Thousands of series take tens of milliseconds to write out: in a thread, so that requests go on meanwhile.
+            text = await asyncio.to_thread(encode, registry)
+        response = web.Response(body=text, headers={"Content-Type": content_type})
+        response.enable_compression()
+        return response
+
+    return handle

@@ -1,0 +1,188 @@
+"""Who may see the admin port's page and API: everybody on loopback, elsewhere who knows the admin key; health and metrics are open.
+
+A browser gets a session by the login form (a random cookie that no script can read and no other site can send), a program sends
+``Authorization: Bearer <admin key>``. On loopback, names other than the machine's own are refused, so that no page from elsewhere can
+read this one by pointing its own name at 127.0.0.1 (DNS rebinding).
+"""
+
+import asyncio
+import hmac
+import json
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from kcproxy.admin.forms import FormUnusable, text_fields
+from kcproxy.admin.sessions import SESSION_SECONDS, Sessions
+from kcproxy.admin.templates import login_page
+from kcproxy.network import names_loopback
+from kcproxy.settings.model import AddressSettings, Secret
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/login"})
+COOKIE = "kcproxy_session"
+SIGNED_IN = web.RequestKey("signed_in", bool)
+"""Whether the request belongs to a session, so that the page offers to end it."""
+STILL_ALLOWED: web.RequestKey[Callable[[], bool]] = web.RequestKey("still_allowed")
+"""Whether what let the request in still holds: a stream outlives many a session."""
+FAILURE_DELAY_SECONDS = 0.5
+MAX_WAITING_FAILURES = 20
+MAX_WAITING_FAILURES_OF_ONE = 5
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self';"
+        " base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",  # with none at all a browser hides the origin of its own forms from us
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cache-Control": "no-store",
+}
+
+
+@web.middleware
+async def security_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Strict headers on every answer, errors and the refused ones included (streams set them before they start)."""
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        if request.path.startswith("/api/"):
+            error.text, error.content_type = json.dumps({"error": (error.text or error.reason).strip()}), "application/json"
+        error.headers.update(HEADERS)
+        raise
+    if not response.prepared:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+    return response
+
+
+class Access:
+    """The rules of one admin port."""
+
+    def __init__(self, address: AddressSettings, key: Secret | None, *, now: Callable[[], float] = time.time) -> None:
+        """``key`` is read anew at each check, so that a rotated one counts at once. ``now`` gives seconds since the epoch."""
+        self._local = address.is_local
+        self._key = key
+        self._sessions = Sessions(now=now)
+        self._failing: Counter[str] = Counter()  # wrong keys that wait for their answer, by address
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """The login form and its target."""
+        router.add_get("/login", self._form)
+        router.add_post("/login", self._login)
+        router.add_post("/logout", self._logout)
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let through, or say what is missing."""
+        if request.path in OPEN_PATHS or request.path.startswith("/assets/"):
+            return await handler(request)
+        if self._key is None and not self._local:
+            raise web.HTTPForbidden(text="This port is not loopback, so the page needs a login: set admin_key.\n")
+        if self._local and not names_loopback(_host(request)):
+            raise web.HTTPForbidden(text="On loopback the page answers to localhost, 127.0.0.1 and [::1] only.\n")
+        if request.method == "POST" and _is_cross_site(request):
+            raise web.HTTPForbidden(text="A form of another site may not post here.\n")
+        if self._key is None:
+            return await handler(request)
+        return await self._with_key(request, handler)
+
+    async def _with_key(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if self._session_holds(cookie := request.cookies.get(COOKIE, "")):
+            request[SIGNED_IN] = True
+            request[STILL_ALLOWED] = lambda: self._session_holds(cookie)
+            return await handler(request)
+        scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and await self._is_key(given := rest.strip(), request.remote):
+            request[STILL_ALLOWED] = lambda: self._equals_key(given)
+            return await handler(request)
+        if request.path.startswith("/api/"):
+            return web.json_response(
+                {"error": "login needed: Authorization: Bearer <admin key>"}, status=401, headers={"WWW-Authenticate": "Bearer"}
+            )
+        raise web.HTTPSeeOther("/login")
+
+    async def _form(self, _request: web.Request) -> web.Response:
+        return web.Response(text=login_page(problem=None), content_type="text/html")
+
+    async def _login(self, request: web.Request) -> web.Response:
+        try:
+            given = (await text_fields(request)).get("key", "")
+        except FormUnusable as error:
+            return _login_again(str(error), error.status)
+        if _is_cross_site(request) or not await self._is_key(given, request.remote):
+            return _login_again("That is not the admin key.", 401)
+        response = web.Response(status=303, headers={"Location": "/"})
+        response.set_cookie(
+            COOKIE,
+            self._sessions.begin(given),
+            max_age=SESSION_SECONDS,
+            httponly=True,
+            samesite="Strict",
+            secure=request.secure,
+            path="/",
+        )
+        return response
+
+    async def _logout(self, request: web.Request) -> web.Response:
+        self._sessions.end(request.cookies.get(COOKIE, ""))
+        response = web.Response(status=303, headers={"Location": "/login" if self._key is not None else "/"})
+        response.del_cookie(COOKIE, path="/")
+        return response
+
+    async def _is_key(self, given: str, address: str | None) -> bool:
+        """A guess costs time, and only so many are looked at at once: while others wait, not even the right key is compared."""
+        address = address or ""
+        if self._failing[address] >= MAX_WAITING_FAILURES_OF_ONE or self._failing.total() >= MAX_WAITING_FAILURES:
+            raise web.HTTPTooManyRequests(text="too many wrong keys; wait a moment\n", headers={"Retry-After": "1"})
+        if self._equals_key(given):
+            return True
+        self._failing[address] += 1
+        try:
+            await asyncio.sleep(FAILURE_DELAY_SECONDS)
+        finally:
+            self._failing[address] -= 1
+            self._failing += Counter()  # forgets addresses without any
+        return False
+
+    def _equals_key(self, given: str) -> bool:
+        expected = self._revealed()
+        return bool(expected) and hmac.compare_digest(_bytes(given), _bytes(expected))
+
+    def _revealed(self) -> str:
+        try:
+            return self._key.reveal() if self._key is not None else ""
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise web.HTTPServiceUnavailable(text=f"the file of admin_key cannot be read: {why}\n") from error
+
+    def _session_holds(self, cookie: str) -> bool:
+        return bool(cookie) and self._sessions.holds(cookie, self._revealed())
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogateescape")  # headers may hold bytes that are no UTF-8
+
+
+def _login_again(problem: str, status: int) -> web.Response:
+    return web.Response(status=status, text=login_page(problem=problem), content_type="text/html")
+
+
+def _is_cross_site(request: web.Request) -> bool:
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site not in {"same-origin", "none"}
+    origin = request.headers.get("Origin")
+    return origin is not None and origin.rpartition("://")[2].lower() != _host(request).lower()
+
+
+def _host(request: web.Request) -> str:
+    """The Host field; "" without one, where aiohttp's own ``host`` would ask the resolver for the name of this machine."""
+    return request.headers.get("Host", "")

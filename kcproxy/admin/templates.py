@@ -1,0 +1,89 @@
+"""Templates to text. Autoescaping is on for all of them; values come from outside, are never markup, and hold nothing that cannot be seen."""
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from kcproxy.admin import views
+from kcproxy.catalog import Catalog
+from kcproxy.observe.denial_document import Document
+
+ASSETS = {
+    "page.css": "text/css",
+    "icon.svg": "image/svg+xml",
+    **dict.fromkeys(("denials.js", "times.js", "copy.js", "roles.js"), "text/javascript"),
+}
+METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
+MAX_ITEMS = 200
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("kcproxy.admin", "html")
+    environment = Environment(
+        loader=loader, autoescape=True, finalize=views.seen, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.tests["is_web_url"] = environment.filters["is_web_url"] = views.is_web_url
+    environment.filters.update(marked=views.marked, attribute=views.attribute, search_text=views.search_text)
+    return environment
+
+
+@cache
+def asset(name: str) -> tuple[bytes, str] | None:
+    """Content and media type of one of the page's own files; None for any other name."""
+    media_type = ASSETS.get(name)
+    return None if media_type is None else (files("kcproxy.admin").joinpath("assets", name).read_bytes(), media_type)
+
+
+def _page(template: str, here: str = "", *, signed_in: bool, **values: Any) -> str:
+    text = _environment().get_template(template).render(here=here, signed_in=signed_in, **values)
+    return text.encode("utf-8", "replace").decode("utf-8")  # a hostile path may hold what UTF-8 cannot
+
+
+def login_page(*, problem: str | None) -> str:
+    """The form that asks for the admin key."""
+    return _page("login.html", problem=problem, signed_in=False)
+
+
+def denials_page(groups: Sequence[Document], *, q: str, why: str, only_open: bool, signed_in: bool) -> str:
+    """The list, filtered. ``signed_in``, here and below: there is a session that can be ended."""
+    found = views.matching(groups, q, why, only_open=only_open)[:MAX_ITEMS]
+    return _page(
+        "denials.html", "denials",
+        groups=found, total=len(groups), causes=views.causes(groups), q=q, why=why, only_open=only_open, blank=views.BLANK,
+        signed_in=signed_in,
+    )  # fmt: skip
+
+
+def denial_page(document: Document, *, count: int, resolved_at: str | None, signed_in: bool) -> str:
+    """One denial, whole."""
+    view, facts = views.sets_view(document), views.request_facts(document)
+    return _page(
+        "denial.html", "denials", document=document, view=view, facts=facts, count=count, resolved_at=resolved_at, signed_in=signed_in
+    )
+
+
+def explain_page(*, method: str, path: str, status: str, answer: Document | None, problem: str | None, signed_in: bool) -> str:
+    """The form, and below it the answer: ``sentence``, and ``document`` or ``row``. The token is not shown again."""
+    view = views.sets_view(answer["document"]) if answer is not None and answer["document"] is not None else None
+    return _page(
+        "explain.html", "explain",
+        methods=METHODS, method=method, path=path, status=status, answer=answer, view=view, problem=problem, signed_in=signed_in,
+    )  # fmt: skip
+
+
+def roles_page(catalog: Catalog, q: str, *, signed_in: bool) -> str:
+    """The role table, searched."""
+    rows = views.role_rows(catalog, q)
+    return _page(
+        "roles.html", "roles",
+        rows=rows, total=len(catalog.operations), q=q, version=catalog.version, basis=catalog.basis.value, signed_in=signed_in,
+    )  # fmt: skip
+
+
+def message_page(title: str, text: str, *, signed_in: bool) -> str:
+    """A plain word, as for what is not found."""
+    return _page("message.html", title=title, text=text, signed_in=signed_in)

@@ -1,0 +1,134 @@
+"""From documents to what the templates show. Pure: no request, no clock."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from kcproxy.catalog import Catalog, Entry
+from kcproxy.model import CallerKind
+from kcproxy.observe.denial_document import Document
+from kcproxy.visible import is_visible, visible
+
+MAX_ROWS = 40
+BLANK: Mapping[str, Any] = {
+    "group": "", "id": "", "count": 0, "firstAt": "", "lastAt": "", "resolvedAt": None, "who": "", "what": "", "why": "", "status": "",
+    "method": "", "path": "", "realm": None, "client": None, "confidence": "", "missing": [], "summary": "",
+}  # fmt: skip
+"""The item from which the script makes new ones."""
+
+
+def marked(text: str) -> Markup:
+    """A text with each character that cannot be seen shown by its number and kept from turning what follows. Its text content stays the same."""
+    return Markup("").join(escape(run) if plain else Markup("").join(map(_number, run)) for plain, run in _runs(text))
+
+
+def _runs(text: str) -> Iterator[tuple[bool, str]]:
+    """The text in runs that can be seen, line feeds included, and runs that cannot."""
+    for plain, run in groupby(text, lambda character: character == "\n" or is_visible(character)):
+        yield plain, "".join(run)
+
+
+def _number(character: str) -> Markup:
+    return Markup('<span class="unseen" data-code="U+{:04X}">{}</span>').format(ord(character), character)
+
+
+def seen(value: Any) -> Any:
+    """What a template writes, unless it is markup already: a text in which all can be seen, so that the eye is not misled."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def attribute(text: str) -> Markup:
+    """A text, exactly, as the value of an attribute: HTML would make line feeds of carriage returns."""
+    return escape(text).replace("\r", Markup("&#13;"))
+
+
+def matching(groups: Iterable[Document], q: str, why: str, *, only_open: bool) -> list[Document]:
+    """The groups that a filter leaves: all its words somewhere in what is known of them, the cause, not resolved."""
+    words = q.lower().split()
+    return [g for g in groups if all(w in search_text(g) for w in words) and why in {"", g["why"]} and not (only_open and g["resolvedAt"])]
+
+
+SEARCHED = ("id", "summary", "what", "who", "client", "why", "realm", "path", "confidence", "status")
+
+
+def search_text(group: Document) -> str:
+    """What a search looks at; the script of the page makes the same."""
+    parts = [group.get(name) for name in SEARCHED]
+    return " ".join(str(part) for part in [*parts, *group["missing"]] if part).lower()
+
+
+def causes(groups: Iterable[Document]) -> list[str]:
+    """Those that occur, sorted."""
+    return sorted({group["why"] for group in groups})
+
+
+def sets_view(document: Document) -> Document:
+    """The four sets as the rows of one table: the needed roles first, then what else the caller has.
+
+    ``unused``: roles that the scope would let through and that are neither needed nor held; with full scope these are all others.
+    ``more``: how many rows did not fit.
+    """
+    sets, explanation = document["sets"], document["explanation"]
+    required = explanation["required"]
+    least, suffices = required["least"] or [], [role for roles in sets["needed"] or [] for role in roles]
+    has = {role for name in ("granted", "inToken") for role in sets[name] or []}
+    rows = list(dict.fromkeys([*least, *explanation["missing"], *suffices, *sorted(has)]))
+    return {
+        **sets,
+        "least": least,
+        "suffices": suffices,
+        "missing": explanation["missing"],
+        "container": required["client"],
+        "rows": rows[:MAX_ROWS],
+        "more": max(len(rows) - MAX_ROWS, 0),
+        "unused": sorted(set(sets["inScope"] or []).difference(rows)),
+    }
+
+
+def request_facts(document: Document) -> list[tuple[str, str]]:
+    """Name and value of what is known of the request; what is not known is left out. The path, which may be long, is the last."""
+    caller = document["explanation"]["caller"]
+    facts = (
+        ("Time", document["at"]),
+        ("Method", document["method"]),
+        ("Realm", document["realm"]),
+        ("Status", document["status"]),
+        ("Caller", None if caller["kind"] == CallerKind.UNKNOWN.value else caller["kind"]),
+        ("Client", caller["clientId"]),
+        ("User name", caller["username"]),
+        ("Realm of the token", caller["realm"]),
+        ("Token added by the proxy", document["account"]),
+        ("Duration", f"{document['durationMs']} ms"),
+        ("Trace", document["traceId"]),
+        ("Denial", document["id"]),
+        ("Path", document["path"]),
+    )
+    return [(name, str(value)) for name, value in facts if value is not None]
+
+
+def role_rows(catalog: Catalog, q: str) -> list[Document]:
+    """Lines of the role table that hold all words of a search."""
+    words = q.lower().split()
+    rows = [role_row(entry) for entry in catalog.operations]
+    return [row for row in rows if all(word in row["text"] for word in words)]
+
+
+def role_row(entry: Entry) -> Document:
+    """One line of the role table."""
+    operation, requirement = entry.operation, entry.requirement
+    roles = [role for together in requirement.any_of for role in together]
+    return {
+        "method": operation.method,
+        "path": operation.path,
+        "body": operation.body or "",
+        "least": requirement.least,
+        "any_of": requirement.any_of,
+        "text": " ".join([operation.method, operation.path, operation.body or "", *roles]).lower(),
+    }
+
+
+def is_web_url(value: Any) -> bool:
+    """Whether a value may be a link: never ``javascript:`` and the like."""
+    return isinstance(value, str) and value.startswith(("https://", "http://"))

@@ -1,0 +1,179 @@
+"""What the inspector sees of one client: what is in its way, which roles of its service account count, and whether one call would pass."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kcproxy.catalog import Catalog
+from kcproxy.cli.unwatched import SilentObserver
+from kcproxy.explain.api import explain
+from kcproxy.explain.context import grants_are_live, owner_of_roles, version_key
+from kcproxy.explain.offline import Asked
+from kcproxy.keycloak.inspector import inspector_of
+from kcproxy.keycloak.token_cache import TokenSource
+from kcproxy.model import Answer, Caller, CallerKind, Explanation, Facts, RequestFacts, Requirement, RoleSet
+from kcproxy.settings import Settings
+from kcproxy.upstream.pool import side_upstream
+
+_FORBIDDEN = Answer(status=403, json={"error": "HTTP 403 Forbidden"})
+
+
+class Verdict(StrEnum):
+    """What becomes of the call."""
+
+    YES = "yes"
+    REDUCED = "reduced"
+    NO = "no"
+    UNKNOWN = "unknown"
+    NOT_ASKED = "not-asked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patient:
+    """The client in question, the realm it lives in, and the call (or, without one, any call of its realm)."""
+
+    realm: str
+    client_id: str
+    call: Asked
+
+    @property
+    def caller(self) -> Caller:
+        """Its service account, as a token fetched now would show it; roles are looked up, not read."""
+        return Caller(
+            kind=CallerKind.SERVICE_ACCOUNT,
+            client_id=self.client_id,
+            username=f"service-account-{self.client_id.lower()}",
+            realm=self.realm,
+            lightweight=False,
+        )
+
+    @property
+    def request(self) -> RequestFacts:
+        """The call as a request."""
+        call = self.call
+        return RequestFacts(target=call.target, base_path=call.base_path, query=call.query, body=call.body, public_url=call.public_url)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """``counting``: granted and in scope, composites resolved. ``obstacles``: sentences. ``opened``: how many operations that unlocks."""
+
+    container: str
+    facts: Facts
+    counting: RoleSet
+    obstacles: tuple[str, ...]
+    opened: int
+    verdict: Verdict
+    explanation: Explanation | None = None
+
+
+async def look(settings: Settings, patient: Patient) -> Facts | None:
+    """The inspector's view; None where it sees nothing."""
+    upstream = side_upstream(settings.upstream)
+    tokens = TokenSource(settings.upstream, upstream, SilentObserver())
+    inspector = inspector_of(settings, upstream, tokens, SilentObserver())
+    # Nobody's request waits for this one, so slowness is no reason to see less.
+    inspector.budget_seconds = 20.0
+    try:
+        if settings.inspector is not None:
+            await tokens.token(settings.inspector.account)  # its own error says more than seeing nothing would
+        return await inspector.facts(patient.request, patient.caller, _FORBIDDEN)
+    finally:
+        await inspector.close()
+        await tokens.close()
+        await upstream.close()
+
+
+def examine(settings: Settings, catalog: Catalog, patient: Patient, *, version: str | None, asked: bool, now: float) -> Examination | None:
+    """Look, and judge. None where the inspector could not see the client at all."""
+    facts = asyncio.run(look(settings, patient))
+    if facts is None or facts.client_known is None:
+        return None
+    container, _ = owner_of_roles(patient.caller, patient.call.target.realm)
+    live = grants_are_live(version_key(version or catalog.version), patient.caller, _FORBIDDEN, facts)
+    counting = _counting(catalog, facts, live=live)
+    verdict = _verdict(catalog, patient, counting, facts) if asked else Verdict.NOT_ASKED
+    return Examination(
+        container=container,
+        facts=facts,
+        counting=counting,
+        obstacles=tuple(_obstacles(patient, facts, live=live)),
+        opened=catalog.unlocked(counting),
+        verdict=verdict,
+        explanation=_explained(catalog, patient, facts, version, now) if verdict is Verdict.NO else None,
+    )
+
+
+def _counting(catalog: Catalog, facts: Facts, *, live: bool) -> RoleSet:
+    """What the service account can act with: granted, let through the scope, and on older versions written into its tokens."""
+    if not live and facts.fresh_token_roles is not None:
+        return tuple(sorted(catalog.closure(facts.fresh_token_roles)))
+    if not live and facts.role_mapper_attached is False:
+        return ()
+    roles = catalog.closure(facts.granted or ())
+    if not facts.full_scope:
+        roles &= catalog.closure(facts.in_scope or ())
+    return tuple(sorted(roles))
+
+
+def _verdict(catalog: Catalog, patient: Patient, counting: RoleSet, facts: Facts) -> Verdict:
+    call = patient.call
+    requirement = catalog.requirement(call.target, query=call.query, body=call.body, master=patient.realm == "master")
+    if requirement is None or requirement.undetermined:
+        return Verdict.UNKNOWN
+    if facts.client_enabled is False or not facts.service_accounts_enabled or facts.realm_enabled is False:
+        return Verdict.NO
+    if catalog.satisfies(counting, requirement.any_of) or _holds_realm_role(requirement, facts):
+        return Verdict.YES
+    return Verdict.REDUCED if catalog.satisfies(counting, requirement.admits) else Verdict.NO
+
+
+def _holds_realm_role(requirement: Requirement, facts: Facts) -> bool:
+    """Whether a realm role of master opens a server-wide operation: looked up for those, granted and let through."""
+    counting = set(facts.realm_roles_granted or ())
+    if not facts.full_scope:
+        counting &= set(facts.realm_roles_in_scope or ())
+    return any(counting.issuperset(roles) for roles in requirement.master_realm_roles)
+
+
+def _explained(catalog: Catalog, patient: Patient, facts: Facts, version: str | None, now: float) -> Explanation | None:
+    if not facts.client_known or not facts.service_accounts_enabled or facts.client_enabled is False:
+        return None
+    return explain(
+        explanation_id="doctor",
+        request=patient.request,
+        caller=patient.caller,
+        answer=_FORBIDDEN,
+        catalog=catalog,
+        facts=facts,
+        now_epoch_seconds=now,
+        keycloak_version=version,
+    )
+
+
+def _obstacles(patient: Patient, facts: Facts, *, live: bool) -> Iterator[str]:
+    client, realm = patient.client_id, patient.realm
+    if not facts.client_known:
+        yield f"Realm {realm} has no client {client}; client ids are case-sensitive, and a client lives in one realm."
+        return
+    if facts.realm_enabled is False:
+        yield f"Realm {realm} is disabled: its token endpoint gives no tokens."
+    if facts.client_enabled is False:
+        yield f"Client {client} is disabled."
+    if facts.client_public:
+        yield f"Client {client} is public; only a confidential one (Client authentication on) has a service account."
+    if not facts.service_accounts_enabled:
+        yield f"Client {client} has no service account: tick Service accounts roles in its Capability config."
+    if not live and facts.role_mapper_attached is False:
+        yield f"No mapper writes client roles into the tokens of {client}: the client scope roles is missing, and this version reads roles from the token."
+    unwritten = (
+        sorted(set(facts.granted or ()) - set(facts.fresh_token_roles or ())) if not live and facts.fresh_token_roles is not None else []
+    )
+    if unwritten and facts.full_scope and facts.role_mapper_attached:
+        yield f"A token of {client} fetched now would not name {', '.join(unwritten)}: a mapper is limited, and this version reads roles from the token."
+    kept_back = sorted(set(facts.granted or ()) - set(facts.in_scope or ())) if facts.full_scope is False else []
+    if kept_back:
+        yield f"Full scope is off, and the scope of {client} does not let through: {', '.join(kept_back)}."
+    if not facts.granted and facts.service_accounts_enabled:
+        yield f"The service account of {client} holds no admin role."

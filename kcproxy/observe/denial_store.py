@@ -1,0 +1,180 @@
+"""The recent denials: bounded in number and bytes, grouped by who, what and why, followed live, kept over restarts.
+
+A denial whose token Keycloak has verified (403) and one that anybody could cause (401 and the rest) have separate room, so that
+strangers cannot push out what matters; and one kind of denial keeps at most 20 examples, so that a storm of it does not either.
+"""
+
+import json
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from kcproxy.model import Explanation
+from kcproxy.observe import denial_document as documents
+from kcproxy.observe.denial_document import Document, fingerprint, iso
+from kcproxy.observe.denial_history import History, Kind, Resolution, Stored
+from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.subscriptions import Subscriptions
+
+MAX_BYTES = 16 * 1024 * 1024
+MAX_EXAMPLES = 20
+UNVERIFIED_SHARE = 4  # a quarter of the room
+
+
+@dataclass(slots=True, kw_only=True)
+class Group:
+    """Denials that are the same to an operator. Times in seconds since the epoch; ``count`` outlives the examples."""
+
+    fingerprint: str
+    first_at: float
+    last_at: float
+    count: int = 0
+    resolved_at: float | None = None
+    examples: deque[Stored] = field(default_factory=deque)
+
+    @property
+    def latest(self) -> Document:
+        """The newest example, whole."""
+        found: Document = json.loads(self.examples[-1].document)
+        return found
+
+    def summary(self) -> Document:
+        """What a line of the page shows."""
+        newest = self.latest
+        explanation = newest["explanation"]
+        return {
+            "group": self.fingerprint,
+            "id": newest["id"],
+            "count": self.count,
+            "firstAt": iso(self.first_at),
+            "lastAt": iso(self.last_at),
+            "resolvedAt": None if self.resolved_at is None else iso(self.resolved_at),
+            **{name: newest[name] for name in ("who", "what", "why", "status", "method", "path", "realm")},
+            "client": explanation["caller"]["clientId"],
+            "confidence": explanation["confidence"],
+            "missing": explanation["missing"],
+            "summary": explanation["summary"],
+        }
+
+
+class _Room:
+    """Groups in the order of their latest denial, within a number of denials and of bytes."""
+
+    def __init__(self, max_denials: int, max_bytes: int) -> None:
+        self.groups: OrderedDict[str, Group] = OrderedDict()
+        self.by_id: dict[str, Stored] = {}
+        self.bytes = 0
+        self._max_denials = max_denials
+        self._max_bytes = max_bytes
+
+    def add(self, stored: Stored) -> Group:
+        group = self.groups.get(stored.group)
+        if group is None:
+            group = self.groups[stored.group] = Group(fingerprint=stored.group, first_at=stored.at, last_at=stored.at)
+        group.last_at, group.resolved_at = stored.at, None
+        group.count += 1
+        group.examples.append(stored)
+        self.by_id[stored.id] = stored
+        self.bytes += stored.size
+        self.groups.move_to_end(stored.group)
+        if len(group.examples) > MAX_EXAMPLES:
+            self._forget(group)
+        while len(self.by_id) > self._max_denials or (self.bytes > self._max_bytes and len(self.by_id) > 1):
+            self._forget(next(iter(self.groups.values())))
+        return group
+
+    def _forget(self, group: Group) -> None:
+        oldest = group.examples.popleft()
+        self.bytes -= oldest.size
+        if self.by_id.get(oldest.id) is oldest:
+            del self.by_id[oldest.id]
+        if not group.examples:
+            del self.groups[group.fingerprint]
+
+
+class DenialStore:
+    """Where the page looks. Not thread-safe: it lives on the event loop; only the history writes from a thread of its own."""
+
+    def __init__(
+        self, max_denials: int = 1000, *, max_bytes: int = MAX_BYTES, history: History | None = None, now: Callable[[], float] = time.time
+    ) -> None:
+        """What the history holds is loaded at once. ``now`` gives seconds since the epoch."""
+        of_strangers = max_denials // UNVERIFIED_SHARE
+        self._verified = _Room(max_denials - of_strangers, max_bytes)
+        self._unverified = _Room(of_strangers or min(max_denials, 1), max_bytes // UNVERIFIED_SHARE)
+        self._history = history
+        self._now = now
+        self.live = Subscriptions()
+        if history is not None:
+            self.restore(history.load(), history.kinds())
+
+    def __len__(self) -> int:
+        """How many denials can be opened."""
+        return len(self._verified.by_id) + len(self._unverified.by_id)
+
+    @property
+    def bytes(self) -> int:
+        """Size of their documents."""
+        return self._verified.bytes + self._unverified.bytes
+
+    def add(self, explanation: Explanation, record: RequestRecord) -> str:
+        """Keep a denial; the fingerprint of its group."""
+        now = self._now()
+        stored = Stored(
+            id=explanation.id,
+            at=now,
+            group=fingerprint(explanation),
+            verified=explanation.answer.status == 403,
+            document=documents.stored(explanation, record, now),
+        )
+        self._room(stored).add(stored)
+        if self._history is not None:
+            self._history.add(stored)
+        self.live.changed(stored.group)
+        return stored.group
+
+    def resolved(self, group_name: str) -> None:
+        """What was refused has passed since."""
+        group = self.group(group_name)
+        if group is not None and group.resolved_at is None:
+            group.resolved_at = self._now()
+            if self._history is not None:
+                self._history.add(Resolution(group=group_name, at=group.resolved_at))
+            self.live.changed(group_name)
+
+    def groups(self) -> Iterator[Group]:
+        """All groups, the one with the newest denial first."""
+        both = [*self._verified.groups.values(), *self._unverified.groups.values()]
+        return iter(sorted(both, key=lambda group: group.last_at, reverse=True))
+
+    def group(self, group_name: str) -> Group | None:
+        """One group, by its fingerprint."""
+        return self._verified.groups.get(group_name) or self._unverified.groups.get(group_name)
+
+    def find(self, denial_id: str) -> Document | None:
+        """One denial, whole."""
+        stored = self._verified.by_id.get(denial_id) or self._unverified.by_id.get(denial_id)
+        if stored is None:
+            return None
+        found: dict[str, Any] = json.loads(stored.document)
+        return found
+
+    def close(self) -> None:
+        """Write what is left to the history."""
+        if self._history is not None:
+            self._history.close()
+
+    def _room(self, stored: Stored) -> _Room:
+        return self._verified if stored.verified else self._unverified
+
+    def restore(self, denials: Iterable[Stored], kinds: Iterable[Kind]) -> None:
+        """Take over what a history holds: denials, the oldest first, and what is known of each group."""
+        for stored in denials:
+            self._room(stored).add(stored)
+        for kind in kinds:
+            group = self.group(kind.fingerprint)
+            if group is not None:
+                group.first_at, group.count = min(kind.first_at, group.first_at), max(kind.count, group.count)
+                group.resolved_at = kind.resolved_at

@@ -1,0 +1,141 @@
+"""Where log lines go: collected in memory, written by a thread of its own, so that a slow reader never stops the event loop."""
+
+import os
+import select
+import threading
+from collections.abc import Callable, Sequence
+
+MAX_PENDING_BYTES = 8 * 1024 * 1024
+FLUSH_SECONDS = 0.2
+EARLY_FLUSH_BYTES = 256 * 1024
+_LINE_BREAK = ord("\n")
+
+
+class LogWriter:
+    """A bounded buffer in front of a file descriptor. What does not fit is dropped and counted, never waited for."""
+
+    def __init__(self, descriptor: int = 1, *, max_pending_bytes: int = MAX_PENDING_BYTES, shared: bool = False) -> None:
+        """The thread is started with the first line, so that a forked worker has its own.
+
+        ``shared``: other processes write to the descriptor too, so that no more goes out at once than what a pipe takes as one.
+        """
+        self.shared = shared
+        self.dropped = 0
+        self.on_drop: Callable[[], None] | None = None
+        self.on_collect: Callable[[], None] | None = None
+        """Called by the thread before it takes the lines: for lines that are not put into words yet."""
+        self._descriptor = descriptor
+        self._max_pending_bytes = max_pending_bytes
+        self._lines: list[str] = []
+        self._pending = 0
+        self._lock = threading.Lock()
+        self._wake = threading.Condition(self._lock)
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._hurried = False
+        self._torn = False
+
+    def write(self, line: str) -> None:
+        """Take one line, without its line break."""
+        self.write_all((line,))
+
+    def write_all(self, lines: Sequence[str]) -> None:
+        """The same for several lines, which are taken or dropped together."""
+        size = sum(map(len, lines)) + len(lines)
+        with self._lock:
+            if self._pending + size > self._max_pending_bytes:
+                for _ in lines:
+                    self._drop()
+                return
+            self._pending += size
+            self._lines.extend(lines)
+            if self._pending > EARLY_FLUSH_BYTES and not self._hurried:
+                self._hurried = True
+                self._wake.notify()
+            self._start()
+
+    def expect(self) -> None:
+        """Lines are to come that ``on_collect`` writes."""
+        if self._thread is None or self._closed:
+            with self._lock:
+                self._start()
+
+    msg = debug = info = warning = error = critical = exception = write
+    """The names under which structlog calls a logger."""
+
+    def close(self) -> None:
+        """Write what is left; the thread ends. A line written later starts a new one."""
+        with self._wake:
+            self._closed = True
+            thread, self._thread = self._thread, None
+            self._wake.notify()
+        if thread is not None:
+            thread.join(timeout=5)
+
+    def _drop(self) -> None:
+        self.dropped += 1
+        if self.on_drop is not None:
+            self.on_drop()
+
+    def _start(self) -> None:
+        if self._thread is not None and not self._closed:
+            return
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="kcproxy-log", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        closed = False
+        while not closed:
+            with self._wake:
+                if not (self._closed or self._hurried):
+                    self._wake.wait(FLUSH_SECONDS)
+                closed = self._closed
+            self._collect()
+            with self._lock:
+                lines, self._lines = self._lines, []
+                self._hurried = False
+            if lines:
+                text = "\n".join(lines) + "\n"
+                self._emit(text.encode("utf-8", "backslashreplace"))
+                with self._wake:
+                    self._pending -= len(text)
+
+    def _collect(self) -> None:
+        if self.on_collect is None:
+            return
+        try:
+            self.on_collect()
+        except Exception:  # noqa: BLE001 - a line that cannot be written is a dropped one; the thread has others to write
+            self._drop()
+
+    def _emit(self, data: bytes) -> None:
+        ends_another = self._torn
+        if ends_another:
+            data = b"\n" + data  # a line that was cut off ends here, and spoils no other
+        view, done = memoryview(data), 0
+        try:
+            while done < len(data):
+                done += self._written(view[done : self._end_of_portion(data, done)])
+        except OSError:
+            # The reader is gone, or the disk is full: nobody is left to tell, except the counter.
+            for _ in range(data.count(b"\n", max(done, int(ends_another)))):
+                self._drop()
+        if done:
+            self._torn = data[done - 1] != _LINE_BREAK
+
+    def _end_of_portion(self, data: bytes, begin: int) -> int:
+        """Up to where to write at once: all, or as many whole lines as a pipe takes without anything of others in between."""
+        if not self.shared:
+            return len(data)
+        return (data.rfind(b"\n", begin, begin + select.PIPE_BUF) + 1) or (data.find(b"\n", begin) + 1)
+
+    def _written(self, data: memoryview) -> int:
+        """How many bytes were written; where the descriptor does not block by itself, as soon as it takes some."""
+        while True:
+            try:
+                return os.write(self._descriptor, data)
+            except BlockingIOError:
+                poll = select.poll()
+                poll.register(self._descriptor, select.POLLOUT)
+                poll.poll()

@@ -1,0 +1,51 @@
+"""Settings and catalog in, an observer out: the one place where metrics, log, store and history are put together."""
+
+import os
+import sqlite3
+from collections.abc import Callable
+
+from kcproxy.catalog import Catalog
+from kcproxy.errors import SettingsError
+from kcproxy.observe.denial_history import History
+from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.label_limits import ADMIN_ROLES
+from kcproxy.observe.log import Log, configure
+from kcproxy.observe.metrics import Metrics
+from kcproxy.observe.observer import LiveObserver
+from kcproxy.observe.tracing import spans_from_environment
+from kcproxy.settings.model import HistorySettings, Settings
+
+
+def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = None) -> LiveObserver:
+    """The observer of one process. SettingsError where the history file cannot be used."""
+    inspectors = () if settings.inspector is None else (settings.inspector.account,)
+    metrics = Metrics(
+        settings.metrics,
+        roles=ADMIN_ROLES.union(catalog.roles),
+        accounts=tuple(account.client_id for account in (*settings.accounts, *inspectors)),
+        realms=[realm for account in settings.accounts for realm in (*account.realms, account.token_realm)],
+        catalog_version=catalog.version,
+    )
+    dropped = metrics.counter("kcproxy_history_dropped_total")
+    history = _history(settings.history, dropped.inc)
+    store = DenialStore(settings.history.max_denials, history=history)
+    spans = spans_from_environment(os.environ, scheme="http" if settings.inbound.tls_certificate_file is None else "https")
+    log = log or configure(settings.log)
+    if history is not None and history.tightened:
+        log.warning("history_tightened", files=[str(file) for file in history.tightened], what="others could read them until now")
+    return LiveObserver(metrics, log, store, catalog=catalog, spans=spans)
+
+
+def _history(settings: HistorySettings, on_drop: Callable[[int], None]) -> History | None:
+    if settings.path is None:
+        return None
+    try:
+        return History(settings.path, settings.max_denials, on_drop=on_drop)
+    except OSError as error:
+        raise _unusable(error.filename or settings.path, error.strerror or type(error).__name__) from error
+    except sqlite3.Error as error:
+        raise _unusable(settings.path, str(error)) from error
+
+
+def _unusable(file: object, why: str) -> SettingsError:
+    return SettingsError([f"history.path = {str(file)!r}: {why}; name a file that can be written, or leave it out"])

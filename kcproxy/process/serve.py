@@ -1,0 +1,317 @@
+"""The life of one process: bind, serve, reload, drain, end.
+
+bind ─▶ listen ─▶ ready ─▶ SIGHUP or changed file: new plane, old one finishes
+                     └──▶ SIGTERM or SIGINT: not ready, no new connections, requests under way finish ─▶ 0
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import traceback
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
+from functools import reduce
+from pathlib import Path
+from typing import Any, cast
+
+from kcproxy.admin.connections import MAX_CONNECTIONS
+from kcproxy.catalog import Catalog, catalog_for
+from kcproxy.errors import KcproxyError, SettingsError
+from kcproxy.observe.observer import LiveObserver
+from kcproxy.observe.setup import live_observer
+from kcproxy.process.descriptors import DescriptorPlan, raise_limit
+from kcproxy.process.file_watcher import WatchedFiles
+from kcproxy.process.handover import hand_over, keeps_version
+from kcproxy.process.status import AdminPort, StatusChannel, SupervisorLink
+from kcproxy.process.version_watch import keep_version, settle_now
+from kcproxy.process.wiring import dismantle, runtime_of
+from kcproxy.process.workers import Supervisor, fork_workers
+from kcproxy.proxy.handler import RequestHandler
+from kcproxy.proxy.runtime import Runtime
+from kcproxy.server.events import ListenerName
+from kcproxy.server.inbound_tls import InboundTls, read_tls
+from kcproxy.server.listener import Capacity, Handshakes, Listener
+from kcproxy.server.server import Server
+from kcproxy.server.sockets import listening_socket
+from kcproxy.settings import Settings
+
+Reload = Callable[[], Settings]
+
+_AT_START = (
+    *("listen", "admin_listen", "workers", "admin_key.path", "log.format", "log.level", "history.max_denials", "history.path"),
+    *("metrics.realms", "metrics.max_realms", "metrics.clients", "metrics.max_clients"),
+    *("limits.max_header_bytes", "limits.head_timeout_seconds", "limits.keepalive_seconds", "limits.max_connections"),
+)
+"""Settings that take effect with the start only: what is open, or counts, since then."""
+_TLS = ("inbound.tls_certificate_file", "inbound.tls_key_file", "inbound.tls_client_ca_file")
+"""These too where a reload would switch TLS on or off; other files, and other contents, are taken."""
+
+_FAREWELL_SECONDS = 0.5
+"""How long idle connections stay when a drain begins: who sends in this moment is served, and told that it was the last time."""
+
+
+def run(settings: Settings, *, reload: Reload | None = None, watched: WatchedFiles | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; the exit code. SettingsError where a listener cannot be opened.
+
+    ``reload`` reads the settings again (SettingsError: the old ones stay); it is called on SIGHUP and when one of ``watched`` changes.
+    """
+    os.umask(0o077)  # files that are written are for this user; a Unix socket has a mode of its own
+    if settings.workers > 1:
+        return _run_workers(settings, reload, watched)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(Process(settings, reload=reload, watched=watched).live())
+
+
+def _run_workers(settings: Settings, reload: Reload | None, watched: WatchedFiles | None) -> int:
+    alone = replace(settings, history=replace(settings.history, path=None))  # the supervisor alone writes the history
+
+    def serve(end: socket.socket, inherited: socket.socket | None) -> int:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(Process(alone, started=settings, reload=reload, watched=watched, end=end, inherited=inherited).live())
+
+    workers = fork_workers(settings, serve)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(Supervisor(settings, workers, catalog_for(settings.explain.keycloak_version)).live())
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The event loop of uvloop where it is installed."""
+    try:
+        import uvloop  # noqa: PLC0415 - optional
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+class Process:
+    """One serving process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        started: Settings | None = None,
+        reload: Reload | None = None,
+        watched: WatchedFiles | None = None,
+        end: socket.socket | None = None,
+        inherited: socket.socket | None = None,
+    ) -> None:
+        """Nothing is opened yet. A worker of several has its ``end`` of the link instead of an admin port.
+
+        ``started``: the settings of the start, where this process has only a part of them.
+        """
+        self.settings = settings
+        self._started = started or settings
+        self._end = end
+        self._inherited = inherited
+        self._reload = reload
+        self._watched = watched
+        self._stop = asyncio.Event()
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    async def live(self) -> int:
+        """From start to end; 0."""
+        catalog = catalog_for(self.settings.explain.keycloak_version)
+        self._descriptors = raise_limit(self.settings, admin_connections=self._admin_connections)
+        main, front = self._bind()
+        observer = live_observer(self.settings, catalog)
+        observer.log.sink.shared = self._end is not None
+        undo_capture = observer.log.capture_libraries()
+        try:
+            await self._serve(observer, catalog, main, front)
+        finally:
+            observer.close()
+            undo_capture()  # last, for what libraries say of the end belongs into the log too
+        return 0
+
+    def stop(self) -> None:
+        """Begin to drain."""
+        self._stop.set()
+
+    @property
+    def _admin_connections(self) -> int:
+        """Those of the admin port, where this process has it."""
+        return MAX_CONNECTIONS if self._end is None else 0
+
+    def _bind(self) -> tuple[socket.socket, StatusChannel]:
+        if self._end is not None:
+            return self._inherited or listening_socket(self.settings.listen, name="listen", shared=True), SupervisorLink(
+                self._end, self.stop
+            )
+        main = listening_socket(self.settings.listen, name="listen")
+        try:
+            return main, AdminPort(listening_socket(self.settings.admin_listen, name="admin_listen"))
+        except SettingsError:
+            main.close()
+            raise
+
+    async def _serve(self, observer: LiveObserver, catalog: Catalog, main: socket.socket, front: StatusChannel) -> None:
+        self.observer = observer
+        self.service = RequestHandler(runtime_of(self.settings, observer, catalog), observer)
+        server = Server(self.service, self.settings.limits)
+        await front.open(self.settings, observer)
+        listener = self.listener = self._data_listener(server, main)
+        listener.start()
+        try:
+            self._listen_to_signals()
+            front.tell(())
+            observer.log.info("listening", **self._whereabouts(catalog))
+            if self._end is None:
+                observer.noted(self.settings.notes)
+            self._tell_descriptors()
+            _settle_memory()
+            self._start(keep_version(lambda: self.service.runtime, self._tell_version))
+            await self._stop.wait()
+            front.tell(("draining",))
+            await self._drain(listener, server)
+        finally:
+            listener.close()
+            await self._tidy()
+            await front.close()
+
+    def _data_listener(self, server: Server, main: socket.socket) -> Listener:
+        limits, state = self.settings.limits, read_tls(self.settings.inbound)
+        capacity = Capacity(
+            max_connections=self._descriptors.max_connections, open_connections=lambda: server.open_connections, refusal=self.service.refuse
+        )
+        tls = None if state is None else Handshakes(tls=state, timeout_seconds=limits.head_timeout_seconds, trust=server.trust)
+        listener = Listener(main, server, name=ListenerName.DATA, capacity=capacity, observer=self.observer, tls=tls)
+        self.observer.watch_connections(ListenerName.DATA, lambda: listener.open_connections)
+        return listener
+
+    def _tell_descriptors(self) -> None:
+        plan = self._descriptors
+        if plan.is_lowered:
+            self.observer.log.warning(
+                "max_connections_lowered", asked=plan.asked, max_connections=plan.max_connections, descriptors=plan.limit
+            )
+
+    def _whereabouts(self, catalog: Catalog) -> dict[str, str]:
+        settings = self.settings
+        return {
+            "listen": str(settings.listen),
+            "admin_listen": str(settings.admin_listen),
+            "upstream": settings.upstream.url,
+            "keycloak": catalog.version,
+            "accounts": ", ".join(account.client_id for account in settings.accounts) or "none",
+        }
+
+    def _tell_version(self, runtime: Runtime) -> None:
+        self.observer.use_catalog(runtime.catalog)
+        self.observer.log.info("keycloak_version", table=runtime.catalog.version, server=runtime.version or "not told apart from others")
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        if self._reload is not None and self._watched is not None:
+            self._start(self._watched.watch(self.reload))
+
+    def _start(self, work: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def reload(self) -> None:
+        """Read the settings again and serve by them; where they cannot be used, say so and go on as before."""
+        try:
+            settings, descriptors, tls, runtime = self._read_again()
+        except Exception as error:  # noqa: BLE001 - also a bug must not end the watching of files
+            self.observer.settings_reloaded(successful=False)
+            self.observer.log.error("reload_refused", problems=list(_problems(error)))  # noqa: TRY400 - the problems say it all
+            return
+        self.listener.use(tls)
+        old = self.service.swap(runtime)
+        self._descriptors = descriptors
+        self.listener.capacity.max_connections = descriptors.max_connections
+        self._start(settle_now(runtime))
+        self.observer.noted([note for note in settings.notes if note not in self.settings.notes])
+        self.settings = settings
+        if self._watched is not None:
+            self._watched.follow(settings)
+        self.observer.settings_reloaded(successful=True)
+        self.observer.log.info("reloaded", needs_restart=self._needs_restart(settings))
+        self._start(dismantle(old, patience_seconds=settings.drain_seconds))
+
+    def _read_again(self) -> tuple[Settings, DescriptorPlan, InboundTls | None, Runtime]:
+        """All that a reload needs, read and made before anything is changed."""
+        if self._reload is None:
+            raise SettingsError(["this process was started without a way to read its settings again"])
+        if self._watched is not None:
+            self._watched.reading()
+        settings = self._reload()
+        descriptors = raise_limit(replace(settings, limits=self._started.limits), admin_connections=self._admin_connections)
+        return settings, descriptors, read_tls(settings.inbound), self._runtime_after(settings)
+
+    def _needs_restart(self, settings: Settings) -> list[str]:
+        """The names of settings that differ from those of the start, and that the start alone takes."""
+        switched = (settings.inbound.tls_certificate_file is None) != (self._started.inbound.tls_certificate_file is None)
+        names = (*_AT_START, *(_TLS if switched else ()))
+        return [_outside(name) for name in names if _value(settings, name) != _value(self._started, name)]
+
+    def _runtime_after(self, settings: Settings) -> Runtime:
+        """A plane by new settings, with what is kept of the one in use. What is known about the server is looked into again."""
+        before = self.service.runtime
+        runtime = runtime_of(settings, self.observer, before.catalog if keeps_version(before.settings, settings) else None)
+        hand_over(before, runtime)
+        return runtime
+
+    async def _drain(self, listener: Listener, server: Server) -> None:
+        """Finish what is under way, within the settings' time; what is left then is cut off."""
+        self.service.draining = True
+        self.observer.log.info("draining", in_flight=self.service.in_flight)
+        loop = asyncio.get_running_loop()
+        await listener.finish(_FAREWELL_SECONDS)
+        ends_at = loop.time() + self.settings.drain_seconds
+        farewell_at = loop.time() + min(_FAREWELL_SECONDS, self.settings.drain_seconds / 2)
+        await _until(lambda: not server.open_connections, farewell_at)
+        server.close_idle()
+        await _until(lambda: not self.service.in_flight, ends_at)
+        self.observer.log.info("drained", cut_off=self.service.in_flight)
+        await server.shutdown(_FAREWELL_SECONDS)
+
+    async def _tidy(self) -> None:
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await dismantle(self.service.runtime, patience_seconds=0)
+        if self._started.listen.unix_path is not None and self._inherited is None:
+            self._started.listen.unix_path.unlink(missing_ok=True)
+
+
+def _value(settings: Settings, name: str) -> object:
+    """A setting by its name in dots; None where a part of it is not set."""
+    return reduce(lambda found, part: None if found is None else getattr(found, part), name.split("."), cast("Any", settings))
+
+
+def _outside(name: str) -> str:
+    """A setting's name as the operator writes it."""
+    return "admin_key_file" if name == "admin_key.path" else name
+
+
+def _settle_memory() -> None:
+    """What is there at the start stays until the end: no collection has to look at it."""
+    gc.collect()
+    gc.freeze()
+
+
+async def _until(done: Callable[[], bool], deadline: float) -> None:
+    """Wait for something that happens seldom enough that asking now and then is simpler than being told."""
+    loop = asyncio.get_running_loop()
+    while not done() and loop.time() < deadline:  # noqa: ASYNC110 - see above
+        await asyncio.sleep(0.01)
+
+
+def _problems(error: Exception) -> Iterator[str]:
+    """Why a reload was refused. Of an unexpected error only its kind and its place: its text could be what stands in a file of secrets."""
+    if isinstance(error, SettingsError):
+        yield from error.problems
+    elif isinstance(error, KcproxyError | OSError):
+        yield str(error)
+    else:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(frame.filename).name}:{frame.lineno}"
+        yield f"the settings could not be read again: {type(error).__name__} at {place}; this is a bug of kcproxy's, please report it"

@@ -1,0 +1,94 @@
+"""Where a serving process tells how it is: on an admin port of its own, or, as one worker of several, to its supervisor."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from prometheus_client import generate_latest
+
+from kcproxy.admin import app as admin
+from kcproxy.admin.listener import AdminListener
+from kcproxy.observe.observer import LiveObserver
+from kcproxy.process.ipc import IpcLink, Kind, RelayingStore
+from kcproxy.settings import Settings
+
+
+class StatusChannel(Protocol):
+    """One of the two."""
+
+    async def open(self, settings: Settings, observer: LiveObserver) -> None:
+        """Begin to answer."""
+        ...
+
+    def tell(self, problems: Sequence[str]) -> None:
+        """Why requests cannot be taken just now; empty where they can."""
+        ...
+
+    async def close(self) -> None:
+        """Answer no more."""
+        ...
+
+
+class AdminPort:
+    """The admin port."""
+
+    def __init__(self, bound: socket.socket) -> None:
+        """On a listening socket."""
+        self._bound = bound
+        self._problems: tuple[str, ...] = ("starting",)
+        self._listener: AdminListener | None = None
+
+    async def open(self, settings: Settings, observer: LiveObserver) -> None:
+        """Start the application."""
+        app = admin.build(settings, observer, lambda: self._problems)
+        self._listener = AdminListener(self._bound, app, settings, observer)
+        await self._listener.open()
+
+    def tell(self, problems: Sequence[str]) -> None:
+        """For ``/readyz``."""
+        self._problems = tuple(problems)
+
+    async def close(self) -> None:
+        """Stop the application."""
+        if self._listener is not None:
+            await self._listener.close()
+
+
+class SupervisorLink:
+    """The link to the supervisor. ``stop`` is called when that one is gone: a worker alone would be seen by nobody."""
+
+    def __init__(self, end: socket.socket, stop: Callable[[], None]) -> None:
+        """Over the worker's one of a pair of sockets."""
+        self._end = end
+        self._stop = stop
+        self._link: IpcLink | None = None
+        self._reading: asyncio.Task[None] | None = None
+
+    async def open(self, settings: Settings, observer: LiveObserver) -> None:
+        """Listen to the supervisor, and tell him of denials from now on."""
+        link = self._link = await IpcLink.over(self._end)
+        observer.denials = RelayingStore(settings.history.max_denials, link)
+
+        def take(kind: Kind, _: bytes) -> None:
+            if kind is Kind.WANT_METRICS:
+                link.send(Kind.METRICS, generate_latest(observer.metrics.registry))
+
+        async def read() -> None:
+            await link.receive(take)
+            self._stop()
+
+        self._reading = asyncio.get_running_loop().create_task(read())
+
+    def tell(self, problems: Sequence[str]) -> None:
+        """To the supervisor."""
+        if self._link is not None:
+            self._link.send(Kind.READINESS, "\n".join(problems).encode())
+
+    async def close(self) -> None:
+        """Send what is left."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+        if self._link is not None:
+            await self._link.close()

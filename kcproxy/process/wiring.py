@@ -1,0 +1,73 @@
+"""Settings to a data plane: the upstream that carries requests, a small one beside it for tokens, the accounts' tokens."""
+
+import asyncio
+import time
+
+from kcproxy.catalog import Catalog, catalog_for
+from kcproxy.keycloak.inspector import inspector_of
+from kcproxy.keycloak.token_cache import TokenSource
+from kcproxy.observe.events import Observer
+from kcproxy.proxy.admission import admission_of
+from kcproxy.proxy.denial_response import DenialEnricher
+from kcproxy.proxy.explainer import LiveExplainer
+from kcproxy.proxy.reduced_response import ReducedResponses
+from kcproxy.proxy.runtime import Runtime
+from kcproxy.proxy.token_retry import TokenRetry
+from kcproxy.settings import Settings
+from kcproxy.upstream.pool import PoolUpstream, side_upstream
+
+
+def runtime_of(settings: Settings, observer: Observer, catalog: Catalog | None = None) -> Runtime:
+    """A plane on a running event loop; ``dismantle`` closes it."""
+    admission = admission_of(settings, observer.looked_up)
+    side = side_upstream(settings.upstream)
+    tokens = TokenSource(settings.upstream, side, observer, injected=settings.accounts)
+    inspector = inspector_of(settings, side, tokens, observer)
+    explainer = LiveExplainer(
+        settings.explain,
+        observer,
+        catalog=lambda: runtime.catalog,
+        version=lambda: runtime.version,
+        lookups=inspector,
+        budget_seconds=inspector.budget_seconds,
+    )
+    reduced_responses = ReducedResponses(
+        observer,
+        catalog=lambda: runtime.catalog,
+        caller=explainer.caller,
+        base_path=settings.upstream.base_path,
+        public_url=settings.upstream.origin,
+    )
+    runtime = Runtime(
+        settings,
+        catalog=catalog or catalog_for(settings.explain.keycloak_version),
+        upstream=PoolUpstream(settings.upstream, max_queue_seconds=settings.limits.max_queue_seconds),
+        side=side,
+        tokens=tokens,
+        token_retry=TokenRetry(tokens, observer, reduced_responses, clock=time.monotonic),
+        inspector=inspector,
+        admission=admission,
+        reduced_responses=reduced_responses,
+        denial_enricher=DenialEnricher(
+            explainer,
+            max_body_bytes=settings.limits.explain_body_bytes,
+            base_path=settings.upstream.base_path,
+            public_url=settings.upstream.origin,
+            accounts=settings.accounts,
+        ),
+    )
+    return runtime
+
+
+async def dismantle(runtime: Runtime, *, patience_seconds: float) -> None:
+    """Close a plane once the requests that use it are done, or patience is at its end."""
+    try:
+        async with asyncio.timeout(patience_seconds):
+            await runtime.unused()
+    except TimeoutError:
+        pass  # what is still under way is told by its connection's end
+    if runtime.inspector is not None:
+        await runtime.inspector.close()
+    await runtime.tokens.close()
+    await runtime.side.close()
+    await runtime.upstream.close()

@@ -1,0 +1,193 @@
+"""Several processes that share a port: workers that serve, and a supervisor with the admin port, where everything adds up.
+
+    supervisor ── forks ──▶ worker, worker, …   each with the port of its own (SO_REUSEPORT; a Unix socket is inherited)
+        │  ◀─ readiness, denials, metrics ──┘
+        └── admin port: health, the sum of all metrics, the page of everybody's denials
+
+SIGTERM and SIGHUP are passed on. A worker that ends by itself ends all: whatever runs the proxy starts it anew.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from prometheus_client import generate_latest
+
+from kcproxy.admin import app as admin
+from kcproxy.admin.listener import AdminListener
+from kcproxy.catalog import Catalog
+from kcproxy.errors import SettingsError
+from kcproxy.observe.metrics_merge import CONTENT_TYPE, merged
+from kcproxy.observe.observer import LiveObserver
+from kcproxy.observe.setup import live_observer
+from kcproxy.process.ipc import IpcLink, Kind, unpacked
+from kcproxy.server.sockets import listening_socket
+from kcproxy.settings import Settings
+from kcproxy.visible import visible
+
+Serve = Callable[[socket.socket, socket.socket | None], int]
+"""A worker's life: its end of the link, and the listening socket where it is inherited; gives the exit code."""
+
+_METRICS_SECONDS = 2.0
+
+
+@dataclass(slots=True)
+class Worker:
+    """One worker, seen from its supervisor."""
+
+    pid: int
+    end: socket.socket
+    link: IpcLink | None = None
+    problems: list[str] = field(default_factory=lambda: ["starting"])
+    page: asyncio.Future[str] | None = None
+    last_page: str | None = None
+    exit_code: int | None = None
+
+
+def fork_workers(settings: Settings, serve: Serve) -> list[Worker]:
+    """The workers, forked; to be called before there is an event loop or a thread. SettingsError where the port cannot be had."""
+    opened = listening_socket(settings.listen, name="listen")
+    inherited = opened if settings.listen.unix_path is not None else None
+    if inherited is None:
+        opened.close()  # it was only to see whether the port is free: each worker opens one of its own
+    workers: list[Worker] = []
+    for _ in range(settings.workers):
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            ours.close()
+            for worker in workers:
+                worker.end.close()
+            _live_as_worker(serve, theirs, inherited)
+        theirs.close()
+        workers.append(Worker(pid, ours))
+    if inherited is not None:
+        inherited.close()
+    return workers
+
+
+def _live_as_worker(serve: Serve, end: socket.socket, inherited: socket.socket | None) -> None:
+    """A worker's whole life; does not return, so that nothing of the parent's is done twice."""
+    code = 1
+    try:
+        code = serve(end, inherited)
+    except SettingsError as error:
+        print("kcproxy:", *map(visible, error.problems), sep="\n  ", file=sys.stderr)  # noqa: T201 - the command line of this process is the parent's
+        code = 2
+    except BaseException:  # noqa: BLE001 - whatever it is, it is told, and this process ends
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
+class Supervisor:
+    """The process with the admin port."""
+
+    def __init__(self, settings: Settings, workers: Sequence[Worker], catalog: Catalog) -> None:
+        """Nothing is opened yet."""
+        self._settings = settings
+        self._workers = workers
+        self._catalog = catalog
+        self._stopping = False
+
+    async def live(self) -> int:
+        """Until the last worker has ended; 0 where all ended because they were told to."""
+        side = listening_socket(self._settings.admin_listen, name="admin_listen")
+        observer = live_observer(self._settings, self._catalog)
+        try:
+            return await self._supervise(observer, side)
+        finally:
+            self._signal(signal.SIGTERM)
+            observer.close()
+
+    async def _supervise(self, observer: LiveObserver, side: socket.socket) -> int:
+        app = admin.build(self._settings, observer, self._readiness)
+        app.middlewares.insert(0, self._metrics_of_all(observer))
+        listener = AdminListener(side, app, self._settings, observer)
+        await listener.open()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._signal(signal.SIGHUP))
+        observer.log.info("supervising", workers=len(self._workers), admin_listen=str(self._settings.admin_listen))
+        observer.noted(self._settings.notes)
+        try:
+            await asyncio.gather(*(self._watch(worker, observer) for worker in self._workers))
+        finally:
+            await listener.close()
+        if self._settings.listen.unix_path is not None:
+            self._settings.listen.unix_path.unlink(missing_ok=True)
+        return max(worker.exit_code or 0 for worker in self._workers)
+
+    async def _watch(self, worker: Worker, observer: LiveObserver) -> None:
+        worker.link = await IpcLink.over(worker.end)
+        await worker.link.receive(lambda kind, payload: self._take(worker, observer, kind, payload))
+        worker.problems = ["ended"]
+        _, status = await asyncio.to_thread(os.waitpid, worker.pid, 0)
+        worker.exit_code = abs(os.waitstatus_to_exitcode(status))
+        await worker.link.close()
+        if not self._stopping:
+            observer.log.error("worker_ended", pid=worker.pid, exit_code=worker.exit_code)
+            worker.exit_code = worker.exit_code or 1
+            self._stop()
+
+    def _take(self, worker: Worker, observer: LiveObserver, kind: Kind, payload: bytes) -> None:
+        if kind is Kind.READINESS:
+            worker.problems = payload.decode().splitlines()
+        elif kind is Kind.DENIAL:
+            observer.denials.add(*unpacked(payload))
+        elif kind is Kind.RESOLVED:
+            observer.denials.resolved(payload.decode())
+        elif kind is Kind.METRICS:
+            worker.last_page = payload.decode()
+            if worker.page is not None and not worker.page.done():
+                worker.page.set_result(worker.last_page)
+
+    def _readiness(self) -> list[str]:
+        return sorted({problem for worker in self._workers for problem in worker.problems})
+
+    def _stop(self) -> None:
+        self._stopping = True
+        self._signal(signal.SIGTERM)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for worker in self._workers:
+            if worker.exit_code is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker.pid, number)
+
+    def _metrics_of_all(self, observer: LiveObserver) -> Middleware:
+        @web.middleware
+        async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if request.path != "/metrics":
+                return await handler(request)
+            own = generate_latest(observer.metrics.registry).decode()
+            pages = await asyncio.gather(*(self._page(worker) for worker in self._workers))
+            text = merged(own, [page for page in pages if page is not None])
+            return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
+
+        return middleware
+
+    async def _page(self, worker: Worker) -> str | None:
+        """A worker's page; the last one where it does not answer in time, for a sum that falls looks like a restart to whoever scrapes."""
+        if worker.link is None or worker.exit_code is not None:
+            return worker.last_page
+        if worker.page is None or worker.page.done():
+            worker.page = asyncio.get_running_loop().create_future()
+            worker.link.send(Kind.WANT_METRICS)
+        try:
+            async with asyncio.timeout(_METRICS_SECONDS):
+                return await asyncio.shield(worker.page)
+        except TimeoutError:
+            return worker.last_page

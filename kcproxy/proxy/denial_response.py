@@ -1,0 +1,180 @@
+"""Refusals on their way back: Keycloak's own answer, enriched with the reason. Status, fields and headers stay; what cannot be enriched passes as it is.
+
+A bug in an explanation never breaks an answer: the original goes on, and the failure is logged and counted.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from kcproxy.explain.json_template import compact
+from kcproxy.http1.headers import ResponseFields
+from kcproxy.model import Answer, Explanation, RequestFacts
+from kcproxy.proxy.credentials import Accounts
+from kcproxy.proxy.evidence import decoded, request_facts, response_facts
+from kcproxy.proxy.exchange import Exchange
+from kcproxy.settings import AccountSettings
+from kcproxy.upstream.interface import UpstreamResponse
+
+log = logging.getLogger("kcproxy.proxy")
+
+_PROBLEM = "application/problem+json"
+_REPLACED = frozenset(
+    {b"content-type", b"content-length", b"content-encoding", b"content-md5", b"digest", b"content-digest", b"repr-digest"}
+)
+
+
+class Explainer(Protocol):
+    """Explains refusals, and renders explanations."""
+
+    async def explain(self, request: RequestFacts, authorization: str | None, answer: Answer, *, injected: bool) -> Explanation | None:
+        """Why; None where there is nothing to explain."""
+        ...
+
+    def rewrites(self, explanation: Explanation) -> bool:
+        """Whether the body is to be enriched; otherwise only headers are added."""
+        ...
+
+    def body(self, explanation: Explanation, original: dict[str, Any] | None) -> dict[str, Any]:
+        """The JSON body: the original's members, and the explanation."""
+        ...
+
+    def body_json(self, explanation: Explanation, original: dict[str, Any] | None) -> str:
+        """The same as text."""
+        ...
+
+    def problem(self, explanation: Explanation, original: dict[str, Any] | None) -> dict[str, Any]:
+        """The same as RFC 9457."""
+        ...
+
+    def headers(self, explanation: Explanation) -> Sequence[tuple[str, str]]:
+        """The header fields to add."""
+        ...
+
+    def failed(self, error: Exception) -> None:
+        """An explanation could not be made or rendered: to be counted."""
+        ...
+
+
+@dataclass(slots=True)
+class Enriched:
+    """A refusal ready to be written."""
+
+    fields: ResponseFields
+    body: bytes
+
+
+class DenialEnricher:
+    """Turns a refusal's answer into an enriched one."""
+
+    def __init__(
+        self, explainer: Explainer, *, max_body_bytes: int, base_path: str, public_url: str, accounts: Sequence[AccountSettings] = ()
+    ) -> None:
+        """``public_url`` is the origin by which the proxy reaches Keycloak; larger bodies than ``max_body_bytes`` pass unexplained.
+
+        ``accounts`` are those whose tokens the proxy adds: where it kept one back, the explanation says so.
+        """
+        self._accounts = Accounts(accounts)
+        self._explainer = explainer
+        self._max_body_bytes = max_body_bytes
+        self._base_path = base_path
+        self._public_url = public_url
+
+    async def enrich(self, exchange: Exchange, answer: UpstreamResponse, fields: ResponseFields) -> Enriched | None:
+        """The enriched answer; None where the original passes as it is (its body is then still to be read). UpstreamError as the body's."""
+        bodiless = exchange.target.method == "HEAD"
+        raw = b"" if bodiless else await answer.read(self._max_body_bytes)
+        if raw is None:
+            return None
+        plain = raw if bodiless else decoded(raw, _coding(answer), self._max_body_bytes)
+        if plain is None:
+            return Enriched(fields, raw)
+        began = time.perf_counter()
+        try:
+            return await self._enriched(exchange, answer, fields, raw, plain)
+        except Exception as error:
+            log.exception("a refusal could not be explained")
+            self._explainer.failed(error)
+            exchange.explanation = None
+            return None if bodiless else Enriched(_sized(fields, raw), raw)
+        finally:
+            exchange.explaining_seconds = time.perf_counter() - began
+
+    async def _enriched(
+        self, exchange: Exchange, answer: UpstreamResponse, fields: ResponseFields, raw: bytes, plain: bytes
+    ) -> Enriched | None:
+        facts = response_facts(answer.status, answer.headers, plain)
+        withheld = self._accounts.withheld(exchange.target, exchange.head) if answer.status == 401 and exchange.token is None else None
+        request = request_facts(exchange, base_path=self._base_path, public_url=self._public_url, withheld=withheld)
+        explanation = await self._explainer.explain(request, authorization(exchange), facts, injected=exchange.token is not None)
+        bodiless = exchange.target.method == "HEAD"
+        if explanation is None:
+            return None if bodiless else Enriched(_sized(fields, raw), raw)
+        exchange.caller = explanation.caller
+        headers = _new_headers(fields, self._explainer.headers(explanation))
+        if bodiless:  # whatever lengths the fields name are those of a body that nobody sends
+            exchange.explanation = explanation
+            return Enriched(ResponseFields([*fields.lines, *headers], fields.length, chunked=False), raw)
+        if not self._explainer.rewrites(explanation):
+            exchange.explanation = explanation
+            return Enriched(_sized(fields, raw, headers), raw)
+        body, content_type = self._rendered(exchange, explanation, facts)
+        exchange.explanation = explanation
+        return Enriched(_rewritten(fields, body, content_type, headers), body)
+
+    def _rendered(self, exchange: Exchange, explanation: Explanation, facts: Answer) -> tuple[bytes, bytes]:
+        original = dict(facts.json) if facts.json is not None else None
+        if _PROBLEM in (exchange.head.text(b"accept") or ""):
+            return _encoded(compact(self._explainer.problem(explanation, original))), _PROBLEM.encode()
+        return _encoded(self._explainer.body_json(explanation, original)), b"application/json"
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+def authorization(exchange: Exchange) -> str | None:
+    """The field as Keycloak gets it: the caller's own, or the token that the proxy added."""
+    if exchange.token is not None:
+        return f"Bearer {exchange.token}"
+    return exchange.head.text(b"authorization")
+
+
+def _coding(answer: UpstreamResponse) -> bytes | None:
+    codings = [value.strip() for name, value in answer.headers if name.lower() == b"content-encoding"]
+    return b", ".join(codings) or None
+
+
+def _name(line: bytes) -> bytes:
+    return line.partition(b":")[0].lower()
+
+
+def _new_headers(fields: ResponseFields, added: Sequence[tuple[str, str]]) -> list[bytes]:
+    """The fields to add, made safe; a challenge of Keycloak's own stays the only one."""
+    has_challenge = any(_name(line) == b"www-authenticate" for line in fields.lines)
+    return [
+        b"%b: %b\r\n" % (name.encode("latin-1"), _one_line(value))
+        for name, value in added
+        if not (has_challenge and name.lower() == "www-authenticate")
+    ]
+
+
+def _one_line(value: str) -> bytes:
+    """Printable ASCII only: names of realms and clients are other people's input."""
+    if value.isascii() and value.isprintable():
+        return value.encode("ascii")
+    return "".join(character if " " <= character <= "~" else "?" for character in value).encode("ascii")
+
+
+def _sized(fields: ResponseFields, body: bytes, added: Sequence[bytes] = ()) -> ResponseFields:
+    """The same fields and body; a length where the body came in chunks, for it has been read to its end."""
+    length = [] if fields.length is not None else [b"Content-Length: %d\r\n" % len(body)]
+    return ResponseFields([*fields.lines, *length, *added], len(body), chunked=False)
+
+
+def _rewritten(fields: ResponseFields, body: bytes, content_type: bytes, added: Sequence[bytes]) -> ResponseFields:
+    kept = [line for line in fields.lines if _name(line) not in _REPLACED]
+    own = [b"Content-Type: %b\r\n" % content_type, b"Content-Length: %d\r\n" % len(body)]
+    return ResponseFields([*kept, *own, *added], len(body), chunked=False)

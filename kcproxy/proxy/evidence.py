@@ -1,0 +1,121 @@
+"""What an explanation is made from, taken off the wire: only where an answer is a refusal, bounded, and never a secret."""
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from kcproxy.http1.fields import RawHeaders
+from kcproxy.model import Answer, RequestFacts, TargetKind, Withheld
+from kcproxy.proxy.credentials import brings_credentials_in_query
+from kcproxy.proxy.exchange import Exchange
+
+_TELLING = frozenset({"accept", "host", "origin", "content-type", "user-agent", "dpop", "accept-language"})
+_TELLING_PREFIXES = ("x-forwarded-", "forwarded")
+_FORM_FIELDS = frozenset(
+    {
+        "grant_type",
+        "client_id",
+        "username",
+        "scope",
+        "audience",
+        "requested_issuer",
+        "requested_subject",
+        "subject_token_type",
+        "client_assertion_type",
+    }
+)
+_MAX_PARAMETERS = 200
+_GZIP_OR_ZLIB = 47  # zlib's window bits that recognise either header
+
+
+def request_facts(exchange: Exchange, *, base_path: str, public_url: str, withheld: Withheld | None = None) -> RequestFacts:
+    """The request's side. ``withheld``: why the proxy added no token of its own."""
+    query = exchange.raw_target.partition("?")[2]
+    headers = _telling(exchange.head.fields)
+    is_token = exchange.target.kind is TargetKind.TOKEN
+    return RequestFacts(
+        target=exchange.target,
+        base_path=base_path,
+        query=_parameters(query),
+        headers=headers,
+        body=None if is_token else _json_of(exchange, headers),
+        form=_form_of(exchange) if is_token else {},
+        public_url=public_url,
+        withheld=withheld,
+        token_in_query=brings_credentials_in_query(query),
+    )
+
+
+def response_facts(status: int, raw_headers: RawHeaders, body: bytes) -> Answer:
+    """The answer's side; ``body`` is decoded already."""
+    headers = {name.decode("latin-1").lower(): value.decode("utf-8", "replace") for name, value in raw_headers}
+    parsed = json_object(body)
+    return Answer(status=status, headers=headers, json=parsed, text="" if parsed is not None else body.decode("utf-8", "replace"))
+
+
+def json_object(body: bytes) -> dict[str, Any] | None:
+    """A JSON object; None for anything else, broken, or nested too deep."""
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def decoded(body: bytes, coding: bytes | None, max_bytes: int) -> bytes | None:
+    """A body without its content coding; None where the coding is not known, the data is broken, or it grows too large."""
+    if coding is None or coding.lower() == b"identity":
+        return body
+    if coding.lower() not in {b"gzip", b"x-gzip", b"deflate"}:
+        return None
+    unpacker = zlib.decompressobj(_GZIP_OR_ZLIB)
+    try:
+        plain = unpacker.decompress(body, max_bytes + 1)
+    except zlib.error:
+        return None
+    return plain if unpacker.eof and len(plain) <= max_bytes else None
+
+
+def _telling(fields: RawHeaders) -> dict[str, str]:
+    named = ((name.decode("latin-1").lower(), value) for name, value in fields)
+    return {name: value.decode("utf-8", "replace") for name, value in named if name in _TELLING or name.startswith(_TELLING_PREFIXES)}
+
+
+def _parameters(text: str) -> Mapping[str, tuple[str, ...]]:
+    try:
+        found = parse_qs(text, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS)
+    except ValueError:
+        return {}
+    return {name: tuple(values) for name, values in found.items() if name != "access_token"}
+
+
+def _json_of(exchange: Exchange, headers: Mapping[str, str]) -> Any:
+    content = exchange.body.content if exchange.body is not None else None
+    if not content or "json" not in headers.get("content-type", "json"):
+        return None
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _form_of(exchange: Exchange) -> Mapping[str, str]:
+    content = exchange.body.content if exchange.body is not None else None
+    fields = _parameters(content.decode("utf-8", "replace")) if content else {}
+    form = {name: values[0] for name, values in fields.items() if name in _FORM_FIELDS}
+    client = _basic_client(exchange.head.picked.get(b"authorization"))
+    return {"client_id": client, **form} if client else form
+
+
+def _basic_client(authorization: bytes | None) -> str | None:
+    """The client id of Basic authentication; its secret is never looked at."""
+    scheme, _, value = (authorization or b"").partition(b" ")
+    if scheme.lower() != b"basic":
+        return None
+    try:
+        return base64.b64decode(value, validate=True).partition(b":")[0].decode("utf-8") or None
+    except ValueError:
+        return None

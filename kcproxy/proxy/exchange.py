@@ -1,0 +1,95 @@
+"""One request/response exchange: what is known of it so far, and the record that remains of it."""
+
+import re
+
+from kcproxy.http1.headers import RequestFields
+from kcproxy.http1.methods import SAFE_METHODS
+from kcproxy.keycloak.token_cache import CachedToken
+from kcproxy.model import Caller, Explanation, Target
+from kcproxy.observe.events import RequestRecord
+from kcproxy.server.request_body import RequestBody
+from kcproxy.settings import AccountSettings
+from kcproxy.upstream.response import PooledResponse
+
+CLIENT_CLOSED_REQUEST = 499
+"""The status in records of requests whose client left before the response (as nginx writes it)."""
+
+
+class Exchange:
+    """Mutable, one a request, never shared. What nearly no request has is a default of the class, for there are many requests."""
+
+    arrived_at = 0.0  # by the clock of the tokens
+    admitted: str | None = None  # who the caller is, where it had to be shown
+    account: AccountSettings | None = None
+    held: CachedToken | None = None
+    token: str | None = None
+    body: RequestBody | None = None
+    begun: PooledResponse | None = None  # the response to what has been sent already, until somebody waits for it
+    explanation: Explanation | None = None
+    caller: Caller | None = None
+    error_kind: str | None = None
+    status = CLIENT_CLOSED_REQUEST
+    replaced = False
+    retried = False
+    is_counted_as_unverified = False  # see ``unknown_callers``
+    received_bytes = 0
+    sent_bytes = 0
+    upstream_seconds = 0.0
+    waited_seconds = 0.0  # for the client's body
+    explaining_seconds = 0.0  # our own time, look-ups included, in the midst of the upstream's
+
+    def __init__(self, *, target: Target, raw_target: str, head: RequestFields, started_at: float, peer: str | None) -> None:
+        """A request whose head has been read."""
+        self.target = target
+        self.raw_target = raw_target
+        self.head = head
+        self.started_at = started_at
+        self.peer = peer
+
+    @property
+    def operation(self) -> str:
+        """The operation's closed name, or a closed word where there is none."""
+        operation = self.target.operation
+        return operation.key if operation is not None else self.target.kind.value
+
+    @property
+    def is_read(self) -> bool:
+        """Whether leaving it unfinished harms nobody."""
+        return self.target.method in SAFE_METHODS
+
+    def record(self, now: float) -> RequestRecord:
+        """What remains of it."""
+        traceparent = self.head.picked.get(b"traceparent")
+        trace_id, parent_span_id, trace_sampled = _trace(traceparent) if traceparent is not None else _UNTRACED
+        return RequestRecord(
+            target=self.target,
+            status=self.status,
+            duration_seconds=now - self.started_at,
+            upstream_seconds=self.upstream_seconds,
+            waited_seconds=self.waited_seconds,
+            received_bytes=self.received_bytes if self.body is None else self.body.received_bytes,
+            sent_bytes=self.sent_bytes,
+            injected_account=self.account.client_id if self.account is not None and self.token is not None else None,
+            admitted=self.admitted,
+            token_replaced=self.replaced,
+            retried=self.retried,
+            error_kind=self.error_kind,
+            trace_id=trace_id,
+            parent_span_id=parent_span_id,
+            trace_sampled=trace_sampled,
+            denial_id=self.explanation.id if self.explanation is not None else None,
+            peer=self.peer,
+            caller=self.caller,
+        )
+
+
+_UNTRACED: tuple[str | None, str | None, bool] = (None, None, False)
+_TRACEPARENT = re.compile(rb"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-[^,]*)?")
+
+
+def _trace(traceparent: bytes) -> tuple[str | None, str | None, bool]:
+    """Trace id, span id and the sampled flag of a traceparent field (W3C Trace Context, section 3.2); nothing where there are two."""
+    found = _TRACEPARENT.fullmatch(traceparent.strip())
+    if found is None or (found[1] == b"00" and found[5]):  # only later versions may have more than these four parts
+        return _UNTRACED
+    return found[2].decode(), found[3].decode(), bool(int(found[4], 16) & 1)

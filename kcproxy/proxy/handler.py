@@ -1,0 +1,330 @@
+"""The request pipeline: match, choose the token, forward, respond, for every method and path.
+
+    begin ─▶ fast path, if nothing has to be waited for ─▶ sent ─▶ response that needs nothing ─▶ written ─▶ end
+        └──▶ prepare ─▶ slot ─▶ send ────────────────────────┴──▶ respond (explain, retry, stream) ────────▶ end
+
+A 2xx goes through without a look at its body. Any failure ends in a clear response, or, if the response has begun already, in a closed
+connection; never in a traceback to the client, never in a hang.
+"""
+
+import asyncio
+import logging
+
+from kcproxy.catalog.targets import judge
+from kcproxy.errors import KcproxyError, RequestRefused, UpstreamError
+from kcproxy.http1.headers import RequestFields, read_response
+from kcproxy.http1.request_parser import RequestHead
+from kcproxy.model import Target, TargetKind
+from kcproxy.observe.events import Observer, RequestRecord
+from kcproxy.proxy.admission import withdrawn
+from kcproxy.proxy.decisions import REFUSED, Treatment, refuse_other_protocols
+from kcproxy.proxy.exchange import CLIENT_CLOSED_REQUEST
+from kcproxy.proxy.fast_path import FastPath
+from kcproxy.proxy.runtime import Runtime
+from kcproxy.proxy.served_exchange import Pipeline, ServedExchange
+from kcproxy.proxy.unverified_callers import UnverifiedCallers
+from kcproxy.server.client_waits import ClientWaits
+from kcproxy.server.concurrency_limit import ConcurrencyLimit
+from kcproxy.server.connection import InboundConnection, InboundRequest
+from kcproxy.server.error_responses import ErrorResponse, error_response_of
+from kcproxy.server.events import Direction
+from kcproxy.server.request_body import BodyTooSlow, ClientDisconnected, ClientTooSlow, RequestBody
+from kcproxy.server.response_writer import ResponseWriter
+from kcproxy.server.upload_limit import UploadLimit
+from kcproxy.settings import Settings
+from kcproxy.upstream.interface import UpstreamResponse
+
+log = logging.getLogger("kcproxy.proxy")
+
+_FULL = ErrorResponse.of(503, "busy", "The proxy has all the connections open that its settings allow.", retry_after_seconds=1)
+_NOWHERE = Target(kind=TargetKind.OTHER, method="", raw_path="")
+
+
+class RequestHandler:
+    """Handles the requests of all connections. ``runtime`` is replaced on a reload."""
+
+    def __init__(self, runtime: Runtime, observer: Observer, *, fast: bool = True) -> None:
+        """Without ``fast`` every request takes the general path."""
+        limits = runtime.settings.limits
+        self.runtime = runtime
+        self.draining = False
+        self.in_flight = 0
+        self.limit = ConcurrencyLimit(limits.max_concurrent_requests, limits.max_queue_seconds)
+        self.uploads = UploadLimit(runtime.settings)
+        self.unverified_callers = UnverifiedCallers(runtime.settings)
+        self.fast_path = FastPath(self) if fast else None
+        self._slow_readers = ClientWaits(_slow_readers_kept(runtime.settings), self._queued)
+        self._observer = observer
+
+    def swap(self, runtime: Runtime) -> Runtime:
+        """Take on new settings for requests to come; gives the runtime that they replace."""
+        old, self.runtime = self.runtime, runtime
+        limits = runtime.settings.limits
+        self.limit.resize(limits.max_concurrent_requests, limits.max_queue_seconds)
+        self.uploads.resize(runtime.settings)
+        self.unverified_callers.resize(runtime.settings)
+        self._slow_readers.keep = _slow_readers_kept(runtime.settings)
+        return old
+
+    def _queued(self) -> int:
+        """Requests that wait for a slot or for a connection to Keycloak."""
+        return self.limit.waiting + self.unverified_callers.waiting + self.runtime.upstream.waiting_requests
+
+    # called by connections
+
+    def begin(self, connection: InboundConnection, request: InboundRequest) -> ServedExchange:
+        """Handle a request that the parser has read."""
+        if self.fast_path is not None and request.head.wire:
+            sent = self.fast_path.learn_and_send(connection, request.head)
+            if sent is not None:
+                return sent
+        exchange = _unread(self, connection, self.runtime, request.head)
+        self.started(exchange)
+        exchange.run(self._serve(exchange, request))
+        return exchange
+
+    def begin_known(self, connection: InboundConnection, data: bytes) -> ServedExchange | None:
+        """Handle bytes that are a whole request like others of this connection, if nothing has to be waited for."""
+        return None if self.fast_path is None else self.fast_path.send_known(connection, data)
+
+    def bad_request(self, response: ErrorResponse, peer: str | None) -> None:
+        """A request that could not be parsed was refused."""
+        self._observer.request_started()
+        self._observer.request_finished(
+            RequestRecord(
+                target=_NOWHERE,
+                status=response.status,
+                duration_seconds=0.0,
+                sent_bytes=len(response.body()),
+                error_kind=response.kind,
+                peer=peer,
+            )
+        )
+
+    def refuse(self, peer: str | None) -> bytes:
+        """A connection beyond the limit is refused: the response to send."""
+        self.bad_request(_FULL, peer)
+        return _FULL.as_bytes(keep_alive=False)
+
+    # the account of a request, for both paths
+
+    def started(self, exchange: ServedExchange) -> None:
+        """A request begins."""
+        self._observer.request_started()
+        exchange.runtime.enter()
+        self.in_flight += 1
+
+    def ended(self, exchange: ServedExchange, *, keep_alive: bool) -> None:
+        """It has ended: the one place where all of it is given back and recorded. A second call does nothing."""
+        if exchange.over:
+            return
+        exchange.over = True
+        runtime = exchange.runtime
+        runtime.leave()
+        self.in_flight -= 1
+        if exchange.has_slot:
+            self.limit.release()
+        if exchange.is_counted_as_unverified:
+            self.unverified_callers.release(exchange)
+        try:
+            record = exchange.record(runtime.clock())
+            self._observer.request_finished(record)
+            if exchange.explanation is not None:
+                self._observer.denied(exchange.explanation, record)
+        except Exception:
+            log.exception("a request could not be recorded")  # its response is out, and later requests are served
+        exchange.connection.finished(keep_alive=keep_alive)
+
+    def failed_upstream(self, kind: str) -> None:
+        """Keycloak gave no usable response."""
+        self._observer.upstream_failed(kind)
+
+    def resume(self, exchange: ServedExchange) -> None:
+        """Go on with a request that the fast path has sent, from the response that has begun."""
+        exchange.run(self._serve(exchange, None))
+
+    # the general path
+
+    async def _serve(self, exchange: ServedExchange, request: InboundRequest | None) -> None:
+        """Handle one request to its end; from the middle on, if it comes from the fast path (``request`` is None)."""
+        writer = ResponseWriter(
+            exchange.connection,
+            exchange.runtime.settings,
+            self._slow_readers,
+            method=exchange.target.method,
+            version=exchange.version,
+            keep_alive=exchange.keep_alive and not self.draining,
+        )
+        try:
+            if request is not None:
+                await self._prepare(exchange, request)
+            await self._forward(exchange, writer)
+        except ClientDisconnected as gone:
+            self._disconnected(exchange, writer)
+            if isinstance(gone, ClientTooSlow):
+                exchange.error_kind = "slow-reader"
+                self._observer.client_too_slow(Direction.RESPONSE, gone.why)
+        except asyncio.CancelledError:
+            self._disconnected(exchange, writer)
+            raise
+        except KcproxyError as error:
+            self._fail(exchange, request, writer, error)
+        except Exception:
+            log.exception("a request could not be served")
+            self._fail(exchange, request, writer, KcproxyError("The proxy failed on this request; its log says more."))
+        finally:
+            if exchange.body is not None:
+                exchange.body.end_upload()
+            if exchange.begun is not None:
+                exchange.begun.release()
+            exchange.sent_bytes = writer.sent_bytes
+            self.ended(exchange, keep_alive=writer.keep_alive)
+
+    async def _prepare(self, exchange: ServedExchange, request: InboundRequest) -> None:
+        """Everything that is needed before Keycloak is asked: whose token, the body if it is small, a slot.
+
+        Raises TokenFetchError, RequestRefused, ClientDisconnected, UpstreamBusy.
+        """
+        runtime = exchange.runtime
+        exchange.head = head = runtime.forwarding.request_fields(request.head.fields)
+        refuse_other_protocols(request.head, head.picked.get(b"upgrade"))
+        received = exchange.raw_target.encode("utf-8", "surrogateescape")
+        content_type = head.text(b"content-type")
+        exchange.raw_target, exchange.target = judge(
+            runtime.catalog, request.head.method, received, base_path=runtime.base_path, content_type=content_type
+        )
+        exchange.arrived_at = runtime.token_clock()
+        exchange.account = runtime.accounts.account_for(exchange.target, head, exchange.raw_target)
+        if exchange.account is not None:
+            if not runtime.admission.open:
+                exchange.admitted = await runtime.admission.check(exchange.target, head)
+            exchange.held = await runtime.tokens.hold(exchange.account)
+            exchange.token = exchange.held.token
+        await _gather(exchange, request)
+        await self.uploads.acquire(exchange.body)
+        await self.unverified_callers.acquire(runtime, exchange)
+        await self.limit.acquire()
+        exchange.has_slot = True
+
+    async def _forward(self, exchange: ServedExchange, writer: ResponseWriter) -> None:
+        """Ask Keycloak, and respond."""
+        if exchange.connection.transport is None and exchange.begun is None:
+            raise ClientDisconnected
+        if exchange.connection.withdrawn and exchange.account is not None and exchange.begun is None:
+            raise withdrawn()
+        response = await send(exchange)
+        if exchange.held is not None:
+            response = await exchange.runtime.token_retry.better(exchange, response, lambda: send(exchange))
+        if self.draining or exchange.connection.last:
+            writer.keep_alive = False
+        try:
+            await self._respond(exchange, response, writer)
+        finally:
+            response.release()
+
+    async def _respond(self, exchange: ServedExchange, response: UpstreamResponse, writer: ResponseWriter) -> None:
+        runtime = exchange.runtime
+        origin = runtime.forwarding.public_origin(exchange.head, tls=exchange.connection.tls)
+        fields = read_response(response.headers, runtime.forwarding.upstream_origin, origin)
+        began = runtime.clock()
+        exchange.status = response.status
+        treatment = exchange.treatment(response.status)
+        try:
+            if response.status in REFUSED:
+                runtime.token_retry.refusing(exchange)
+            if treatment is Treatment.EXPLAIN and runtime.denial_enricher is not None:
+                enriched = await runtime.denial_enricher.enrich(exchange, response, fields)
+                runtime.token_retry.refusing(exchange)
+                if enriched is not None:
+                    await writer.write(response.status, response.reason, enriched.fields, enriched.body)
+                    return
+            if treatment is Treatment.LOOK and runtime.reduced_responses is not None:
+                runtime.reduced_responses.look(exchange, fields)
+            await writer.forward(response, fields)
+        finally:
+            exchange.upstream_seconds += max(runtime.clock() - began - exchange.explaining_seconds, 0.0)
+
+    def _fail(self, exchange: ServedExchange, request: InboundRequest | None, writer: ResponseWriter, error: KcproxyError) -> None:
+        """Say what went wrong; if the response has begun, end the connection instead."""
+        if isinstance(error, UpstreamError):
+            self._observer.upstream_failed(error.kind)
+        if isinstance(error, BodyTooSlow):
+            self._observer.client_too_slow(Direction.REQUEST, error.why)
+        failure = error_response_of(error)
+        exchange.error_kind = failure.kind
+        exchange.status = failure.status
+        if writer.begun:
+            writer.abort()
+            return
+        body = request.body if request is not None else None
+        if isinstance(error, RequestRefused) or (body is not None and not body.ended):
+            writer.keep_alive = False  # what follows may be anything: the rest of a body that never comes, or worse
+        try:
+            writer.write_raw(failure.as_bytes(keep_alive=writer.keep_alive, head_only=exchange.target.method == "HEAD"))
+        except ClientDisconnected:
+            self._disconnected(exchange, writer)
+
+    def _disconnected(self, exchange: ServedExchange, writer: ResponseWriter) -> None:
+        writer.keep_alive = False
+        exchange.status = CLIENT_CLOSED_REQUEST
+
+
+def _slow_readers_kept(settings: Settings) -> int:
+    """How many responses may wait for slow clients although other requests queue: a quarter of what may be in flight at once."""
+    return max(1, min(settings.limits.max_concurrent_requests, settings.upstream.max_connections) // 4)
+
+
+def _unread(pipeline: Pipeline, connection: InboundConnection, runtime: Runtime, head: RequestHead) -> ServedExchange:
+    """A request of which only the first line counts yet, and the field by which it is found again."""
+    raw_target = head.target
+    target = Target(kind=TargetKind.OTHER, method=head.method, raw_path=raw_target.partition("?")[0])
+    picked = {name.lower(): value for name, value in head.fields if name.lower() == b"traceparent"}
+    exchange = ServedExchange(pipeline, connection, runtime, target=target, raw_target=raw_target, head=RequestFields([], picked))
+    exchange.version = head.version
+    exchange.keep_alive = head.keep_alive
+    return exchange
+
+
+async def _gather(exchange: ServedExchange, request: InboundRequest) -> None:
+    """Ask for the body if the client waits to be asked (RFC 9110, section 10.1.1), and read it if it is small.
+
+    Raises RequestRefused, ClientDisconnected.
+    """
+    expects = exchange.head.picked.get(b"expect")
+    if expects is not None and expects.lower() != b"100-continue":
+        raise RequestRefused("The only expectation that is supported is 100-continue.", status=417, reason="expectation")
+    if request.body is None:
+        return
+    if expects is not None and exchange.version >= (1, 1) and not request.body.ended:
+        exchange.connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    runtime = exchange.runtime
+    exchange.body = body = RequestBody(request.body, runtime.settings.limits, chunked=exchange.head.chunked)
+    if body.gather_now():
+        return
+    began = runtime.clock()
+    try:
+        await body.gather()
+    finally:
+        exchange.waited_seconds = runtime.clock() - began
+
+
+async def send(exchange: ServedExchange) -> UpstreamResponse:
+    """Keycloak's response to a prepared request, or to one that is under way. Raises UpstreamError, RequestRefused, ClientDisconnected."""
+    runtime, body = exchange.runtime, exchange.body
+    fields = exchange.head.fields
+    if exchange.token is not None:
+        fields = [*runtime.forwarding.addressed(fields), (b"Authorization", b"Bearer " + exchange.token.encode())]
+    begun, exchange.begun = exchange.begun, None
+    request = (exchange.target.method, exchange.raw_target, fields, body.outgoing() if body is not None else None)
+    began = runtime.clock()
+    try:
+        response = await (runtime.upstream.exchange(*request) if begun is None else runtime.upstream.finish(begun, *request))
+    except (UpstreamError, ClientDisconnected, RequestRefused) as error:
+        failure = body.failure if body is not None else None
+        if failure is not None and failure is not error:
+            raise failure from error  # the client broke off, not Keycloak
+        raise
+    finally:
+        exchange.upstream_seconds += runtime.clock() - began
+    exchange.retried = exchange.retried or response.retried
+    return response

@@ -1,0 +1,394 @@
+"""One inbound connection: bytes to requests, one handled at a time, the next ones queued in order.
+
+    waiting for a head ── head ──▶ handled ── finished ──▶ idle ── first byte ──▶ waiting for a head
+             │                        └── body unread ──▶ lingering ── its end ──▶ idle
+             └── too slow, too large, unreadable ──▶ refused, closed
+
+Time limits are one ``deadline`` a connection. The server looks at it at intervals, so that a request costs no timer.
+"""
+
+import asyncio
+import math
+import ssl
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, Protocol, cast
+from weakref import WeakSet
+
+from kcproxy.http1.request_parser import END, ParserState, RequestHead, RequestParser, SyntaxProblem
+from kcproxy.server.error_responses import ErrorResponse
+from kcproxy.server.request_body import BodyStream, BodyUnframed, ClientDisconnected
+from kcproxy.server.send_queue import reset
+from kcproxy.settings import LimitSettings
+
+LINGER_SECONDS = 10.0
+"""How long the rest of a body is read after an early response: a connection closed at once could take the response with it."""
+_MAX_QUEUED_REQUESTS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class InboundRequest:
+    """A request whose head has been read. ``body`` fills as it arrives; None where there is none."""
+
+    head: RequestHead
+    body: BodyStream | None
+
+
+class InFlight(Protocol):
+    """A request that is being handled."""
+
+    def client_disconnected(self) -> None:
+        """Its connection is gone. Called at most once, and not after ``InboundConnection.finished``."""
+        ...
+
+
+class Handler(Protocol):
+    """Handles requests. Each one begins with ``begin`` or ``begin_known`` and ends with one call of ``InboundConnection.finished``, later."""
+
+    def begin(self, connection: "InboundConnection", request: InboundRequest) -> InFlight:
+        """Handle a request that the parser has read."""
+        ...
+
+    def begin_known(self, connection: "InboundConnection", data: bytes) -> InFlight | None:
+        """Handle bytes that came between two requests, if they are one whole request of a kind that is known on this connection.
+
+        None, and nothing done, where the parser has to read them. Only called where ``connection.header_block`` is set.
+        """
+        ...
+
+    def bad_request(self, response: ErrorResponse, peer: str | None) -> None:
+        """A request that could not be read was refused."""
+        ...
+
+
+class _Wait(Enum):
+    """What the connection waits for."""
+
+    HEAD = auto()
+    HANDLER = auto()
+    REST_OF_BODY = auto()
+    NEXT_REQUEST = auto()
+    CLOSE = auto()
+
+
+class Connections:
+    """What the connections of one listener share. ``open`` are those that exist."""
+
+    def __init__(self, handler: Handler, limits: LimitSettings) -> None:
+        """No connection yet."""
+        self.handler = handler
+        self.limits = limits
+        self.open: set[InboundConnection] = set()
+        self._trusted: WeakSet[ssl.SSLContext] | None = None  # None: all
+
+    def trusts(self, context: ssl.SSLContext | None) -> bool:
+        """Whether a client certificate that was accepted by this TLS context still counts."""
+        return self._trusted is None or (context is not None and context in self._trusted)
+
+    def trust(self, context: ssl.SSLContext, *, only: bool) -> None:
+        """A new TLS context is in use. With ``only``, connections that others accepted are withdrawn (``InboundConnection.withdraw``)."""
+        if only:
+            self._trusted = WeakSet()
+        if self._trusted is not None:
+            self._trusted.add(context)
+        for connection in tuple(self.open):
+            if not self.trusts(connection.tls_context):
+                connection.withdraw()
+
+
+class InboundConnection(asyncio.Protocol):
+    """See the module. ``header_block`` belongs to the handler: what it knows about the requests of this connection."""
+
+    __slots__ = (
+        "_body",
+        "_body_paused",
+        "_current",
+        "_current_body",
+        "_drain_waiter",
+        "_loop",
+        "_parser",
+        "_queue",
+        "_queue_paused",
+        "_shared",
+        "_wait",
+        "deadline",
+        "header_block",
+        "last",
+        "peer",
+        "tls_context",
+        "transport",
+        "withdrawn",
+        "writing_paused",
+    )
+
+    def __init__(self, shared: Connections) -> None:
+        """Not connected yet. To be called on the running loop."""
+        self._shared = shared
+        self._loop = asyncio.get_running_loop()
+        self._parser = RequestParser(shared.limits.max_header_bytes)
+        self._queue: deque[InboundRequest | ErrorResponse] = deque()
+        self._current: InFlight | None = None
+        self._current_body: BodyStream | None = None
+        self._body: BodyStream | None = None  # of the request that the parser reads
+        self._drain_waiter: asyncio.Future[None] | None = None
+        self._body_paused = False
+        self._queue_paused = False
+        self._wait = _Wait.HEAD
+        self.deadline = math.inf
+        self.header_block: Any = None
+        self.peer: str | None = None
+        self.tls_context: ssl.SSLContext | None = None
+        self.last = False  # no further request of this connection is served
+        self.withdrawn = False  # its client certificate may be one that is not trusted any more
+        self.transport: asyncio.Transport | None = None
+        self.writing_paused = False
+
+    # what the handler does with it
+
+    def write(self, data: bytes) -> None:
+        """Send. Raises ClientDisconnected if the connection is gone."""
+        if self.transport is None or self.transport.is_closing():
+            raise ClientDisconnected
+        self.transport.write(data)
+
+    def write_parts(self, parts: tuple[bytes, ...]) -> None:
+        """The same for several pieces."""
+        if self.transport is None or self.transport.is_closing():
+            raise ClientDisconnected
+        self.transport.writelines(parts)
+
+    async def drained(self) -> None:
+        """Wait until the client has taken enough of what was written. Raises ClientDisconnected if it leaves."""
+        if self.transport is None:
+            raise ClientDisconnected
+        if self.writing_paused:
+            self._drain_waiter = self._loop.create_future()
+            try:
+                await self._drain_waiter
+            finally:
+                self._drain_waiter = None
+
+    def abort(self) -> None:
+        """End the connection at once, so that the client notices."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def finished(self, *, keep_alive: bool) -> None:
+        """The request has been handled. The next one begins, or the connection ends."""
+        self._current = None
+        body, self._current_body = self._current_body, None
+        if self.transport is None:
+            return
+        self.last = self.last or not keep_alive
+        if body is not None and not body.ended:
+            self._expect(_Wait.REST_OF_BODY, LINGER_SECONDS)
+            body.discard()
+        else:
+            self._next()
+
+    # what the server does with it
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is being handled, and none waits."""
+        return self._current is None and not self._queue
+
+    def withdraw(self) -> None:
+        """Close an idle connection, and any other after the response in progress; no injected token goes with a further request."""
+        self.withdrawn = self.last = True
+        self.header_block = None
+        if self.idle:
+            self.abort()
+
+    @property
+    def tls(self) -> bool:
+        """Whether the client uses TLS."""
+        return self.tls_context is not None
+
+    def close(self) -> None:
+        """Close when what was written is out."""
+        self.last = True
+        self._queue.clear()
+        if self.transport is not None:
+            self.transport.close()
+        self._expect(_Wait.CLOSE, self._shared.limits.slow_transfer_grace_seconds)
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+        if self._wait is _Wait.HEAD:
+            self._refuse(_SLOW_HEAD)
+        elif self._wait is _Wait.CLOSE:
+            self._reset()
+        else:
+            self.close()
+
+    # what a body does with it
+
+    def pause_body(self) -> None:
+        """A body is read more slowly than it arrives."""
+        self._body_paused = True
+        self._choose_reading()
+
+    def resume_body(self) -> None:
+        """It has been read."""
+        self._body_paused = False
+        self._choose_reading()
+
+    # what the loop does with it
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Connected; the listener has seen to it that there is room."""
+        self.transport = cast("asyncio.Transport", transport)
+        name = transport.get_extra_info("peername")
+        self.peer = str(name[0]) if isinstance(name, tuple) and name else None  # None on a Unix socket
+        self.tls_context = transport.get_extra_info("sslcontext")
+        self._shared.open.add(self)
+        self._expect(_Wait.HEAD, self._shared.limits.head_timeout_seconds)
+        if not self._shared.trusts(self.tls_context):
+            self.withdraw()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of requests. A request of a known kind need not be parsed."""
+        if self._current is None and self.header_block is not None and self._may_begin() and self._parser.state is ParserState.IDLE:
+            self._current = self._shared.handler.begin_known(self, data)
+            if self._current is not None:
+                self._wait = _Wait.HANDLER
+                self.deadline = math.inf
+                return
+        for event in self._parser.feed(data):
+            self._read(event)
+        if len(self._queue) > _MAX_QUEUED_REQUESTS and not self._queue_paused:
+            self._queue_paused = True
+            self._choose_reading()
+        self._advance()
+
+    def eof_received(self) -> None:
+        """The client sends no more; the transport closes itself."""
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature; how it ended makes no difference
+        """End a read whose client is gone; let a write come to its end, for stopping half-way helps nobody."""
+        self.transport = None
+        self.last = True
+        self._shared.open.discard(self)
+        self._queue.clear()
+        self.resume_writing()
+        if self._body is not None:
+            self._body.fail(ClientDisconnected())
+        current, self._current = self._current, None
+        if current is not None:
+            current.client_disconnected()
+
+    def pause_writing(self) -> None:
+        """The client takes what is written more slowly than it comes."""
+        self.writing_paused = True
+
+    def resume_writing(self) -> None:
+        """It has caught up, or is gone."""
+        self.writing_paused = False
+        waiter = self._drain_waiter
+        if waiter is not None and not waiter.done():
+            if self.transport is None:
+                waiter.set_exception(ClientDisconnected())
+            else:
+                waiter.set_result(None)
+
+    # inside
+
+    def _read(self, event: object) -> None:
+        """One event of the parser."""
+        if isinstance(event, bytes):
+            if self._body is not None:
+                self._body.feed(event)
+        elif isinstance(event, RequestHead):
+            self._body = BodyStream(self) if event.has_body else None
+            self._queue.append(InboundRequest(event, self._body))
+        elif event is END:
+            self._end_body()
+        elif isinstance(event, SyntaxProblem):
+            self._fail(event)
+
+    def _end_body(self) -> None:
+        body, self._body = self._body, None
+        if body is None:
+            return
+        body.end()
+        if self._wait is _Wait.REST_OF_BODY:
+            self._next()
+
+    def _fail(self, problem: SyntaxProblem) -> None:
+        """Nothing more can be read: the body under way fails, or the next request is refused in its turn."""
+        body, self._body = self._body, None
+        if self._wait is _Wait.REST_OF_BODY:
+            self.close()
+        elif body is not None:
+            body.fail(BodyUnframed())
+        else:
+            self._queue.append(_PROBLEMS[problem])
+
+    def _may_begin(self) -> bool:
+        return not self._queue and not self.writing_paused and not self.last
+
+    def _advance(self) -> None:
+        """Begin the next request, if none is being handled."""
+        if self._current is not None or self._wait in (_Wait.REST_OF_BODY, _Wait.CLOSE):
+            return
+        if self._queue:
+            request = self._queue.popleft()
+            if self._queue_paused and len(self._queue) <= _MAX_QUEUED_REQUESTS:
+                self._queue_paused = False
+                self._choose_reading()
+            if isinstance(request, ErrorResponse):
+                self._refuse(request)
+                return
+            self._wait = _Wait.HANDLER
+            self.deadline = math.inf
+            self._current_body = request.body
+            self._current = self._shared.handler.begin(self, request)
+        elif self._parser.state is ParserState.HEAD and self._wait is not _Wait.HEAD:
+            self._expect(_Wait.HEAD, self._shared.limits.head_timeout_seconds)
+
+    def _next(self) -> None:
+        """The connection is free."""
+        if self.last:
+            self.close()
+            return
+        self._expect(_Wait.NEXT_REQUEST, self._shared.limits.keepalive_seconds)
+        self._advance()
+
+    def _expect(self, what: _Wait, seconds: float) -> None:
+        self._wait = what
+        self.deadline = self._loop.time() + seconds
+
+    def _refuse(self, response: ErrorResponse) -> None:
+        self._shared.handler.bad_request(response, self.peer)
+        if self.transport is not None:
+            self.transport.write(response.as_bytes(keep_alive=False))
+        self.close()
+
+    def _reset(self) -> None:
+        """End a connection that was closed and whose client does not take what was written before: it would stay for ever."""
+        if self.transport is not None:
+            reset(self.transport)
+
+    def _choose_reading(self) -> None:
+        """Read from the socket, unless a body or the queue is full."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        if self._body_paused or self._queue_paused:
+            transport.pause_reading()
+        else:
+            transport.resume_reading()
+
+
+_SLOW_HEAD = ErrorResponse.of(408, "slow-request", "The head of the request took too long to arrive.")
+_PROBLEMS = {
+    SyntaxProblem.MALFORMED: ErrorResponse.of(
+        400, "bad-request", "The request is not valid HTTP/1.1, or its framing can be read in two ways."
+    ),
+    SyntaxProblem.HEAD_TOO_LARGE: ErrorResponse.of(
+        431, "header-too-large", "The head of the request is larger than the proxy's settings allow (limits.max_header_bytes)."
+    ),
+    SyntaxProblem.VERSION: ErrorResponse.of(505, "version", "The request is not HTTP/1.1 or HTTP/1.0."),
+}

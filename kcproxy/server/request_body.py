@@ -1,0 +1,306 @@
+"""Request bodies: small ones as one buffer that can be sent twice, larger ones as they come.
+
+connection ── feed, end, fail ──▶ BodyStream ── read ──▶ RequestBody ── gather ──▶ content (small)
+                                                                     └─ outgoing ─▶ pieces (large)
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import nullcontext
+from typing import Protocol
+
+from kcproxy.errors import RequestRefused
+from kcproxy.server.client_waits import ClientWait, ClientWaits
+from kcproxy.server.events import Slowness
+from kcproxy.server.transfer_rate import TransferRate
+from kcproxy.settings import LimitSettings
+
+BUFFER_BYTES = 65536
+"""Bodies up to this size are read before they are sent, so that a refused request can be sent again with another token."""
+
+HIGH_WATER_BYTES = 131_072
+"""With more than this unread, the connection stops reading."""
+LOW_WATER_BYTES = 32_768
+
+_GATHER_PAUSES = 2
+"""How many times the limit on a pause a body may take until it is whole, or has filled the buffer."""
+
+
+class ClientDisconnected(Exception):
+    """The client's connection ended before its request, or the response to it, was complete."""
+
+
+class ClientTooSlow(ClientDisconnected):
+    """The client took its response more slowly than the settings allow, and was disconnected."""
+
+    def __init__(self, why: Slowness) -> None:
+        """Keep the reason."""
+        super().__init__(why.value)
+        self.why = why
+
+
+class BodyTooSlow(RequestRefused):
+    """The body arrived more slowly than the settings allow (RFC 9110, section 15.5.9)."""
+
+    def __init__(self, why: Slowness) -> None:
+        """Name the setting."""
+        super().__init__(_TOO_SLOW[why], status=408, reason="slow-request")
+        self.why = why
+
+
+_TOO_SLOW = {
+    Slowness.PAUSE: "The body of the request took too long to arrive (limits.body_idle_timeout_seconds).",
+    Slowness.RATE: "The body of the request arrived more slowly than the proxy's settings allow (limits.min_body_bytes_per_second).",
+    Slowness.QUEUE: "The body of the request arrived slowly while other uploads waited (limits.max_unfinished_uploads).",
+}
+
+
+class BodyUnframed(Exception):
+    """What came is not the body that the head announced."""
+
+
+class Reading(Protocol):
+    """What a stream needs of its connection."""
+
+    def pause_body(self) -> None:
+        """Read no more for now."""
+        ...
+
+    def resume_body(self) -> None:
+        """Read on."""
+        ...
+
+
+class BodyStream:
+    """The body of one request as it arrives. The connection fills it from one side, one reader empties it from the other."""
+
+    __slots__ = ("_connection", "_discards", "_failure", "_paused", "_pieces", "_unread_bytes", "_waiter", "ended")
+
+    def __init__(self, connection: Reading) -> None:
+        """Nothing has arrived."""
+        self._connection = connection
+        self._pieces: deque[bytes] = deque()
+        self._unread_bytes = 0
+        self._paused = False
+        self._discards = False
+        self._failure: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self.ended = False
+
+    # the connection's side
+
+    def feed(self, piece: bytes) -> None:
+        """A piece has arrived."""
+        if self._discards:
+            return
+        self._pieces.append(piece)
+        self._unread_bytes += len(piece)
+        if self._unread_bytes > HIGH_WATER_BYTES and not self._paused:
+            self._paused = True
+            self._connection.pause_body()
+        self._wake()
+
+    def end(self) -> None:
+        """All of it has arrived."""
+        self.ended = True
+        self._wake()
+
+    def fail(self, error: Exception) -> None:
+        """The rest will not arrive."""
+        if not self.ended and self._failure is None:
+            self._failure = error
+            self._wake()
+
+    def discard(self) -> None:
+        """Nobody reads it any more: drop what has arrived and what will."""
+        self._discards = True
+        self._pieces.clear()
+        self._resume()
+
+    # the reader's side
+
+    def at_end(self) -> bool:
+        """Whether all of it has been read."""
+        return self.ended and not self._pieces
+
+    def read_now(self) -> bytes:
+        """What has arrived and was not read; empty where nothing has. Raises what the stream failed with."""
+        if not self._pieces:
+            if self._failure is not None:
+                raise self._failure
+            return b""
+        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self._unread_bytes = 0
+        self._resume()
+        return data
+
+    async def arrived(self) -> None:
+        """Wait until there is something to be read, the end, or a failure."""
+        while not (self._pieces or self.ended or self._failure):
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+
+    def _resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._connection.resume_body()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class RequestBody:
+    """One request's body: ``content`` where it is buffered, else a stream to be sent once.
+
+    ``failure`` keeps what went wrong on the client's side while the body was on its way to Keycloak.
+    """
+
+    __slots__ = (
+        "_buffered",
+        "_ends_at",
+        "_idle_seconds",
+        "_rate",
+        "_release",
+        "_stream",
+        "_waits",
+        "chunked",
+        "content",
+        "failure",
+        "received_bytes",
+        "replayable",
+    )
+
+    def __init__(self, stream: BodyStream, limits: LimitSettings, *, chunked: bool) -> None:
+        """Nothing is read yet."""
+        self._stream = stream
+        self._idle_seconds = limits.body_idle_timeout_seconds
+        self._rate = TransferRate(limits.min_body_bytes_per_second, limits.slow_transfer_grace_seconds)
+        self._waits: ClientWaits | None = None
+        self._release: Callable[[], None] | None = None
+        self._buffered: list[bytes] = []
+        self._ends_at = float("inf")
+        self.chunked = chunked
+        self.content: bytes | None = None
+        self.replayable = True
+        self.received_bytes = 0
+        self.failure: Exception | None = None
+
+    @classmethod
+    def buffered(cls, content: bytes) -> "RequestBody":
+        """A body that has arrived as a whole."""
+        body = cls(_NO_STREAM, _NO_LIMITS, chunked=False)
+        body.content = content
+        body.received_bytes = len(content)
+        return body
+
+    def gather_now(self) -> bool:
+        """Buffer the body if all of it has arrived, and it is small; whether it was. Nothing is read where it was not."""
+        if not self._stream.ended:
+            return False
+        data = self._stream.read_now()
+        self.received_bytes += len(data)
+        self._buffered.append(data)
+        if self.received_bytes > BUFFER_BYTES:
+            self.replayable = False
+        else:
+            self.content = b"".join(self._buffered)
+        return True
+
+    async def gather(self) -> None:
+        """Read up to the buffer's size.
+
+        Raises BodyTooSlow if the body does not arrive in time, RequestRefused if it is not framed as announced, ClientDisconnected if the
+        client leaves.
+        """
+        self._ends_at = asyncio.get_running_loop().time() + _GATHER_PAUSES * self._idle_seconds
+        while not self._stream.at_end():
+            self._buffered.append(await self._next())
+            if self.received_bytes > BUFFER_BYTES:
+                self.replayable = False
+                self._ends_at = float("inf")  # from here on it goes to Keycloak as it comes
+                return
+        self.content = b"".join(self._buffered)
+
+    def outgoing(self) -> bytes | AsyncIterator[bytes] | None:
+        """What the upstream sends: one buffer, an iterator where the body is large, None where there is none."""
+        if self.content is not None:
+            return self.content if self.content or self.chunked else None
+        return self._pieces()
+
+    def begin_upload(self, waits: ClientWaits, release: Callable[[], None]) -> None:
+        """The rest goes to Keycloak as it comes. ``waits`` may end it when others need its slot; ``release`` is called once, at its end."""
+        self._waits = waits
+        self._release = release
+
+    def end_upload(self) -> None:
+        """The body is complete, or its request has ended: nothing more of it is waited for."""
+        release, self._release = self._release, None
+        if release is not None:
+            release()
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        buffered, self._buffered = self._buffered, []
+        for piece in buffered:
+            yield piece
+        while not self._stream.at_end():
+            try:
+                piece = await self._next()
+            except (RequestRefused, ClientDisconnected) as error:
+                self.failure = error
+                raise
+            if self._stream.at_end():
+                self.end_upload()
+            if piece:
+                yield piece
+        self.end_upload()
+
+    async def _next(self) -> bytes:
+        try:
+            piece = self._stream.read_now()
+            if not piece and not self._stream.ended:
+                await self._wait()
+                piece = self._stream.read_now()
+        except BodyUnframed as error:
+            raise RequestRefused("The body of the request is not framed as its head says.", reason="bad-request") from error
+        self.received_bytes += len(piece)
+        self._rate.moved(len(piece))
+        return piece
+
+    async def _wait(self) -> None:
+        """Wait for more of the body. Raises BodyTooSlow."""
+        clock, rate = asyncio.get_running_loop().time, self._rate
+        began = clock()
+        pause_ends_at = min(began + self._idle_seconds, self._ends_at)
+        rate_ends_at = began + rate.left_seconds
+        wait: ClientWait | None = None
+        try:
+            async with asyncio.timeout_at(min(pause_ends_at, rate_ends_at)) as timeout:
+                wait = ClientWait(timeout, lambda: rate.behind_seconds + clock() - began)
+                with self._waits.during(wait) if self._waits is not None else nullcontext():
+                    await self._stream.arrived()
+        except TimeoutError as error:
+            if wait is not None and wait.is_given_up:
+                raise BodyTooSlow(Slowness.QUEUE) from error
+            raise BodyTooSlow(Slowness.RATE if rate_ends_at < pause_ends_at else Slowness.PAUSE) from error
+        finally:
+            rate.waited(clock() - began)
+
+
+class _NeverReads:
+    """The connection of a stream that never fills."""
+
+    def pause_body(self) -> None:
+        """Nothing is read."""
+
+    def resume_body(self) -> None:
+        """Nothing is read."""
+
+
+_NO_STREAM = BodyStream(_NeverReads())
+_NO_LIMITS = LimitSettings()

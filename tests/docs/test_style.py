@@ -1,0 +1,62 @@
+"""The texts that people read are plain English: words that the style guide retires are in none of them."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+RETIRED = (
+    *("whoever", "whatever", "whichever", "anew", "besides", "mend", "mends", "mended", "told", "come about", "came about", "for want of"),
+    *("in hand", "quick lane", "ordinary way", "thereupon", "hitherto", "wherever", "whosoever", "he", "him", "his", "himself"),
+)
+PATTERN = re.compile(r"\b(" + "|".join(RETIRED) + r")\b", re.IGNORECASE)
+THE_GUIDE_ITSELF = {Path("docs/style.md"), Path("tests/docs/test_style.py"), Path("CODE_OF_CONDUCT.md")}
+
+
+def documents() -> Iterator[Path]:
+    for pattern in (
+        "*.md",
+        "docs/**/*.md",
+        "deploy/**/*.md",
+        "config/*",
+        "grafana/**/*.json",
+        "prometheus/**/*.yaml",
+        "kcproxy/admin/html/*.html",
+    ):
+        yield from (path for path in sorted(ROOT.glob(pattern)) if path.is_file())
+
+
+def texts_of_python(path: Path) -> Iterator[tuple[int, str]]:
+    """Docstrings, comments and messages; names of tests are sentences, too, but only their docstrings count here."""
+    source = path.read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, node.value
+    for number, line in enumerate(source.splitlines(), start=1):
+        before, mark, comment = line.rpartition("# ")
+        if mark and before.count('"') % 2 == 0:
+            yield number, comment
+
+
+def retired_words() -> Iterator[str]:
+    for path in documents():
+        if path.relative_to(ROOT) not in THE_GUIDE_ITSELF:
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+                yield from (f"{path.relative_to(ROOT)}:{number}: {found}" for found in PATTERN.findall(line))
+    for tree in ("kcproxy", "devkit", "tools", "bench"):
+        for path in sorted((ROOT / tree).rglob("*.py")):
+            for number, text in texts_of_python(path):
+                yield from (f"{path.relative_to(ROOT)}:{number}: {found}" for found in PATTERN.findall(text))
+
+
+def test_no_text_uses_a_retired_word() -> None:
+    found = list(retired_words())
+    assert found == [], f"{len(found)} retired words; see docs/style.md"
+
+
+@pytest.mark.parametrize("text", ["Whoever calls", "it is told so", "for want of a role", "he may not", "in\u00a0hand", "come about"])
+def test_a_retired_word_is_found_in_a_sentence(text: str) -> None:
+    assert PATTERN.search(text.replace("\u00a0", " "))

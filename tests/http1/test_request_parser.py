@@ -1,0 +1,197 @@
+"""From bytes to requests: where each request ends, whatever pieces the bytes come in, and what is refused."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kcproxy.http1.request_parser import END, MAX_FIELDS, Event, ParserState, RequestHead, RequestParser, SyntaxProblem
+
+HOST = b"Host: a\r\n"
+GET = b"GET /second HTTP/1.1\r\n" + HOST + b"\r\n"
+LIMIT = 4096
+
+
+@dataclass
+class Read:
+    """One request as the parser gave it."""
+
+    method: str
+    target: str
+    fields: list[tuple[bytes, bytes]]
+    keep_alive: bool
+    body: bytes = b""
+    ended: bool = False
+
+
+@dataclass
+class Log:
+    """All requests of a connection, and the problem that ended it."""
+
+    requests: list[Read] = field(default_factory=list)
+    problem: SyntaxProblem | None = None
+
+    def take(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, RequestHead):
+                self.requests.append(Read(event.method, event.target, list(event.fields), event.keep_alive))
+            elif isinstance(event, bytes):
+                self.requests[-1].body += event
+            elif event is END:
+                self.requests[-1].ended = True
+            elif isinstance(event, SyntaxProblem):
+                self.problem = event
+
+
+def read(*pieces: bytes, limit: int = LIMIT) -> Log:
+    parser, log = RequestParser(limit), Log()
+    for piece in pieces:
+        log.take(parser.feed(piece))
+    return log
+
+
+def chunked(*chunks: bytes, trailer: bytes = b"") -> bytes:
+    return b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n" + trailer + b"\r\n"
+
+
+CHUNKED = b"POST /c HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+UPGRADING = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
+
+READABLE = {
+    "no body": (b"GET /x HTTP/1.1\r\n" + HOST + b"\r\n", b""),
+    "a sized body": (b"PUT /x HTTP/1.1\r\n" + HOST + b"Content-Length: 3\r\n\r\nabc", b"abc"),
+    "an empty sized body": (b"PUT /x HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\n\r\n", b""),
+    "a body of a GET": (b"GET /x HTTP/1.1\r\n" + HOST + b"Content-Length: 3\r\n\r\nabc", b"abc"),
+    "a body that looks like a request": (b"POST /x HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % len(GET) + GET, GET),
+    "chunks": (CHUNKED + chunked(b"abc", b"defg"), b"abcdefg"),
+    "no chunks": (CHUNKED + chunked(), b""),
+    "chunks that look like ends": (CHUNKED + chunked(b"\r\n\r\n", b"0\r\n\r\n", b"\r"), b"\r\n\r\n0\r\n\r\n\r"),
+    "a trailer": (CHUNKED + chunked(b"abc", trailer=b"Authorization: Bearer x\r\n"), b"abc"),
+    "a chunk extension": (CHUNKED + b"3;name=value\r\nabc\r\n0\r\n\r\n", b"abc"),
+    "an offer to upgrade": (b"GET /x HTTP/1.1\r\n" + HOST + UPGRADING + b"\r\n", b""),
+    "an offer to upgrade with a body": (b"POST /x HTTP/1.1\r\n" + HOST + UPGRADING + b"Content-Length: 3\r\n\r\nabc", b"abc"),
+    "an offer to upgrade with chunks": (
+        b"POST /x HTTP/1.1\r\n" + HOST + UPGRADING + b"Transfer-Encoding: chunked\r\n\r\n" + chunked(b"abc"),
+        b"abc",
+    ),
+    "empty lines before it": (b"\r\n\r\nGET /x HTTP/1.1\r\n" + HOST + b"\r\n", b""),
+    "an unknown method": (b"BREW /x HTTP/1.1\r\n" + HOST + b"\r\n", b""),
+    "HTTP/1.0 that stays": (b"GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", b""),
+}
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_a_request_and_the_one_behind_it_are_told_apart(name: str) -> None:
+    raw, body = READABLE[name]
+    log = read(raw + GET)
+    assert log.problem is None
+    assert [(request.body, request.ended) for request in log.requests] == [(body, True), (b"", True)]
+    assert log.requests[1].target == "/second"
+    assert log.requests[1].fields == [(b"Host", b"a")]
+
+
+@given(names=st.lists(st.sampled_from(sorted(READABLE)), min_size=1, max_size=4), cuts=st.lists(st.integers(1, 300), max_size=12))
+def test_where_the_bytes_are_cut_makes_no_difference(names: list[str], cuts: list[int]) -> None:
+    raw = b"".join(READABLE[name][0] for name in names)
+    pieces, start = [], 0
+    for cut in cuts:
+        pieces.append(raw[start : start + cut])
+        start += cut
+    assert read(*pieces, raw[start:]) == read(raw)
+
+
+@given(st.binary(max_size=200), st.sampled_from([b"", b"GET / HTTP/1.1\r\n", CHUNKED, b"PUT / HTTP/1.1\r\nContent-Length: 5\r\n"]))
+def test_no_bytes_raise_and_a_failed_parser_stays_failed(noise: bytes, before: bytes) -> None:
+    parser = RequestParser(LIMIT)
+    events = parser.feed(before + noise)
+    problems = [event for event in events if isinstance(event, SyntaxProblem)]
+    assert len(problems) <= 1
+    if problems:
+        assert parser.state is ParserState.FAILED
+        assert parser.feed(GET) == []
+
+
+TOO_MANY = b"".join(b"A: %d\r\n" % number for number in range(MAX_FIELDS))
+
+REFUSED = {
+    "no version": (b"GET /\r\n\r\n", SyntaxProblem.MALFORMED),
+    "two blanks": (b"GET  / HTTP/1.1\r\n" + HOST + b"\r\n", SyntaxProblem.MALFORMED),
+    "a tab in the target": (b"GET /a\tb HTTP/1.1\r\n" + HOST + b"\r\n", SyntaxProblem.MALFORMED),
+    "HTTP/2.0": (b"PRI * HTTP/2.0\r\n\r\n", SyntaxProblem.VERSION),
+    "HTTP/0.9": (b"GET / HTTP/0.9\r\n\r\n", SyntaxProblem.VERSION),
+    "a bare line feed": (b"GET / HTTP/1.1\r\n" + HOST + b"A: b\n\r\n", SyntaxProblem.MALFORMED),
+    "a folded field": (b"GET / HTTP/1.1\r\n" + HOST + b"A: b\r\n c\r\n\r\n", SyntaxProblem.MALFORMED),
+    "two hosts": (b"GET / HTTP/1.1\r\n" + HOST + HOST + b"\r\n", SyntaxProblem.MALFORMED),
+    "no host": (b"GET / HTTP/1.1\r\n\r\n", SyntaxProblem.MALFORMED),
+    "two lengths": (b"PUT / HTTP/1.1\r\n" + HOST + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\na", SyntaxProblem.MALFORMED),
+    "a length and chunks": (CHUNKED[:-2] + b"Content-Length: 1\r\n\r\n", SyntaxProblem.MALFORMED),
+    "chunks in HTTP/1.0": (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", SyntaxProblem.MALFORMED),
+    "a negative length": (b"PUT / HTTP/1.1\r\n" + HOST + b"Content-Length: -1\r\n\r\n", SyntaxProblem.MALFORMED),
+    "a broken chunk size": (CHUNKED + b"zz\r\n", SyntaxProblem.MALFORMED),
+    "a chunk that is too long": (CHUNKED + b"1\r\nabc\r\n", SyntaxProblem.MALFORMED),
+    "chunk extensions without end": (CHUNKED + b"1;" + b"a" * LIMIT, SyntaxProblem.MALFORMED),
+    "trailers without end": (CHUNKED + b"0\r\n" + b"A: b\r\n" * LIMIT, SyntaxProblem.MALFORMED),
+    "a head that is too large": (b"GET / HTTP/1.1\r\n" + HOST + b"A: " + b"b" * LIMIT, SyntaxProblem.HEAD_TOO_LARGE),
+    "a request line that is too large": (b"GET /" + b"a" * LIMIT, SyntaxProblem.HEAD_TOO_LARGE),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_is_refused(name: str) -> None:
+    raw, problem = REFUSED[name]
+    log = read(raw)
+    assert log.problem is problem
+    assert all(not request.ended for request in log.requests)
+
+
+def test_too_many_fields_are_refused_within_the_limit_on_bytes() -> None:
+    assert read(b"GET / HTTP/1.1\r\n" + HOST + TOO_MANY + b"\r\n", limit=1 << 20).problem is SyntaxProblem.MALFORMED
+
+
+@pytest.mark.parametrize("name", [name for name in REFUSED if not name.endswith("large") and "end" not in name])
+def test_is_refused_byte_by_byte_too(name: str) -> None:
+    raw, problem = REFUSED[name]
+    assert read(*(raw[position : position + 1] for position in range(len(raw)))).problem is problem
+
+
+def test_an_unknown_coding_is_given_with_its_head_and_nothing_after_it_is_read() -> None:
+    log = read(b"POST /x HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: gzip\r\n\r\nabc" + GET)
+    assert [(request.target, request.body, request.ended) for request in log.requests] == [("/x", b"", False)]
+    assert log.problem is None
+
+
+def test_bytes_beyond_ascii_in_a_target_come_out_as_they_were() -> None:
+    (request,) = read(b"GET /caf\xc3\xa9/\xff HTTP/1.1\r\n" + HOST + b"\r\n").requests
+    assert request.target.encode("utf-8", "surrogateescape") == b"/caf\xc3\xa9/\xff"
+
+
+@pytest.mark.parametrize(
+    ("raw", "stays"),
+    [
+        (b"GET / HTTP/1.1\r\n" + HOST + b"\r\n", True),
+        (b"GET / HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n", False),
+        (b"GET / HTTP/1.1\r\n" + HOST + b"Connection: TE, Close\r\n\r\n", False),
+        (b"GET / HTTP/1.0\r\n\r\n", False),
+        (b"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", True),
+    ],
+)
+def test_the_client_says_whether_the_connection_stays(raw: bytes, stays: bool) -> None:
+    assert read(raw).requests[0].keep_alive is stays
+
+
+@pytest.mark.parametrize(
+    ("pieces", "whole"),
+    [
+        ((GET,), True),
+        ((GET[:10], GET[10:]), True),
+        ((GET + GET[:5],), False),
+        ((CHUNKED + chunked(b"a"),), False),
+        ((b"PUT / HTTP/1.1\r\n" + HOST + b"Content-Length: 3\r\n\r\nabc",), True),
+        ((b"PUT / HTTP/1.1\r\n" + HOST + b"Content-Length: 3\r\n\r\n", b"abc"), False),
+    ],
+)
+def test_the_bytes_of_a_request_are_kept_if_it_stands_alone(pieces: tuple[bytes, ...], whole: bool) -> None:
+    parser = RequestParser(LIMIT)
+    (head,) = [event for piece in pieces for event in parser.feed(piece) if isinstance(event, RequestHead)]
+    assert head.wire == (b"".join(pieces) if whole else b"")

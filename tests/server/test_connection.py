@@ -1,0 +1,344 @@
+"""An inbound connection, driven by hand without a socket: order, back-pressure, limits, and a client that leaves at the worst moment."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kcproxy.server.connection import LINGER_SECONDS, Connections, InboundConnection, InboundRequest
+from kcproxy.server.error_responses import ErrorResponse
+from kcproxy.server.request_body import HIGH_WATER_BYTES, BodyUnframed, ClientDisconnected
+from kcproxy.settings import LimitSettings
+
+LIMITS = LimitSettings()
+GET = b"GET /one HTTP/1.1\r\nHost: proxy.test\r\n\r\n"
+POST = b"POST /two HTTP/1.1\r\nHost: proxy.test\r\nContent-Length: 4\r\n\r\nbody"
+CHUNKED = b"POST /three HTTP/1.1\r\nHost: proxy.test\r\nTransfer-Encoding: chunked\r\n\r\n"
+UPGRADE = b"GET /four HTTP/1.1\r\nHost: proxy.test\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"
+BAD = b"GET / HTTP/1.1\r\nHost proxy.test\r\n\r\n"
+
+
+class Wire(asyncio.Transport):
+    """A transport that keeps what is written; the test ends the connection itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.closed = False
+        self.aborted = False
+        self.reading = True
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += bytes(data)
+
+    def writelines(self, list_of_data: Any) -> None:
+        self.write(b"".join(list_of_data))
+
+    def is_closing(self) -> bool:
+        return self.closed or self.aborted
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return ("192.0.2.7", 50000) if name == "peername" else default
+
+
+class Handling:
+    """One request in the hands of the handler."""
+
+    def __init__(self, request: InboundRequest | bytes) -> None:
+        self.request = request
+        self.disconnects = 0
+
+    def client_disconnected(self) -> None:
+        self.disconnects += 1
+
+
+class Handler:
+    """Keeps what it gets; the test finishes it."""
+
+    def __init__(self) -> None:
+        self.handled: list[Handling] = []
+        self.refused: list[tuple[str, str | None]] = []
+        self.takes_known = False
+
+    def begin(self, connection: InboundConnection, request: InboundRequest) -> Handling:
+        self.handled.append(Handling(request))
+        return self.handled[-1]
+
+    def begin_known(self, connection: InboundConnection, data: bytes) -> Handling | None:
+        if not self.takes_known:
+            return None
+        self.handled.append(Handling(data))
+        return self.handled[-1]
+
+    def bad_request(self, response: ErrorResponse, peer: str | None) -> None:
+        self.refused.append((response.kind, peer))
+
+    @property
+    def targets(self) -> list[str]:
+        return [handling.request.head.target for handling in self.handled if isinstance(handling.request, InboundRequest)]
+
+
+class Driven:
+    """A connection that is made, with its handler and its transport."""
+
+    def __init__(self, limits: LimitSettings = LIMITS) -> None:
+        self.handler = Handler()
+        self.connections = Connections(self.handler, limits)
+        self.connection = InboundConnection(self.connections)
+        self.wire = Wire()
+        self.connection.connection_made(self.wire)
+
+    def receive(self, *pieces: bytes) -> None:
+        for piece in pieces:
+            self.connection.data_received(piece)
+
+    def finish(self, *, keep_alive: bool = True) -> None:
+        self.connection.finished(keep_alive=keep_alive)
+
+    def lose(self) -> None:
+        self.connection.connection_lost(None)
+
+    @property
+    def body(self) -> Any:
+        request = self.handler.handled[-1].request
+        assert isinstance(request, InboundRequest)
+        return request.body
+
+    def expires_in(self) -> float:
+        return self.connection.deadline - asyncio.get_running_loop().time()
+
+
+@pytest.fixture
+async def driven() -> Driven:
+    return Driven()
+
+
+async def test_requests_are_handled_one_after_the_other_in_order(driven: Driven) -> None:
+    driven.receive(GET + POST + GET)
+    assert driven.handler.targets == ["/one"]
+    driven.finish()
+    assert driven.handler.targets == ["/one", "/two"]
+    assert driven.body.read_now() == b"body"
+    driven.finish()
+    driven.finish()
+    assert driven.handler.targets == ["/one", "/two", "/one"]
+    assert driven.connection.idle
+
+
+async def test_no_request_is_handled_behind_the_last_one(driven: Driven) -> None:
+    driven.receive(GET + GET)
+    driven.finish(keep_alive=False)
+    assert (driven.handler.targets, driven.wire.closed) == (["/one"], True)
+
+
+async def test_what_cannot_be_read_is_refused_in_its_turn(driven: Driven) -> None:
+    driven.receive(GET + BAD)
+    assert driven.handler.refused == []
+    driven.finish()
+    assert driven.handler.refused == [("bad-request", "192.0.2.7")]
+    assert driven.wire.written.startswith(b"HTTP/1.1 400 ")
+    assert driven.wire.closed
+
+
+async def test_a_body_that_cannot_be_read_fails_for_its_reader(driven: Driven) -> None:
+    driven.receive(CHUNKED, b"zz\r\n")
+    with pytest.raises(BodyUnframed):
+        driven.body.read_now()
+    assert driven.handler.refused == []
+
+
+async def test_reading_stops_while_a_body_is_not_read_and_goes_on_after(driven: Driven) -> None:
+    size = HIGH_WATER_BYTES + 1
+    driven.receive(CHUNKED, b"%x\r\n" % size + b"x" * size)
+    assert not driven.wire.reading
+    assert len(driven.body.read_now()) == size
+    assert driven.wire.reading
+
+
+async def test_reading_stops_while_too_many_requests_wait(driven: Driven) -> None:
+    driven.receive(GET * 100)
+    assert not driven.wire.reading
+    for _ in range(100):
+        driven.finish()
+    assert driven.wire.reading
+    assert len(driven.handler.handled) == 100
+
+
+async def test_the_rest_of_a_body_is_dropped_before_the_next_request(driven: Driven) -> None:
+    driven.receive(POST[:-2])
+    driven.finish()
+    assert not driven.connection.idle or driven.expires_in() <= LINGER_SECONDS
+    driven.receive(POST[-2:] + GET)
+    assert driven.handler.targets == ["/two", "/one"]
+
+
+async def test_a_rest_that_does_not_come_ends_the_connection(driven: Driven) -> None:
+    driven.receive(POST[:-2])
+    driven.finish()
+    assert driven.expires_in() <= LINGER_SECONDS
+    driven.connection.expire()
+    assert driven.wire.closed
+
+
+async def test_a_rest_that_cannot_be_read_ends_the_connection(driven: Driven) -> None:
+    driven.receive(CHUNKED)
+    driven.finish()
+    driven.receive(b"zz\r\n")
+    assert (driven.wire.closed, driven.handler.refused) == (True, [])
+
+
+@pytest.mark.parametrize("begun", [b"", GET[:10]], ids=["nothing", "a part"])
+async def test_a_head_that_does_not_come_is_refused(begun: bytes) -> None:
+    driven = Driven(replace(LIMITS, head_timeout_seconds=3))
+    if begun:
+        driven.receive(begun)
+    assert driven.expires_in() <= 3
+    driven.connection.expire()
+    assert driven.handler.refused == [("slow-request", "192.0.2.7")]
+
+
+async def test_more_bytes_of_a_head_buy_no_more_time() -> None:
+    driven = Driven(replace(LIMITS, head_timeout_seconds=3))
+    before = driven.connection.deadline
+    driven.receive(GET[:10], GET[10:20])
+    assert driven.connection.deadline == before
+
+
+async def test_an_idle_connection_closes_without_a_word() -> None:
+    driven = Driven(replace(LIMITS, keepalive_seconds=5))
+    driven.receive(GET)
+    assert driven.expires_in() == float("inf")
+    driven.finish()
+    assert 4 < driven.expires_in() <= 5
+    driven.connection.expire()
+    assert (driven.wire.closed, driven.handler.refused, driven.wire.written) == (True, [], b"")
+
+
+async def test_a_head_that_began_during_a_request_has_its_time_after_it() -> None:
+    driven = Driven(replace(LIMITS, head_timeout_seconds=3, keepalive_seconds=100))
+    driven.receive(GET + GET[:10])
+    assert driven.expires_in() == float("inf")
+    driven.finish()
+    assert 2 < driven.expires_in() <= 3
+
+
+async def test_a_known_request_is_not_parsed_and_what_is_not_known_is(driven: Driven) -> None:
+    driven.connection.header_block = object()
+    driven.handler.takes_known = True
+    driven.receive(GET)
+    assert [handling.request for handling in driven.handler.handled] == [GET]
+    driven.receive(POST)  # while it is handled, everything goes to the parser
+    driven.finish()
+    assert driven.handler.targets == ["/two"]
+    driven.finish()
+    driven.handler.takes_known = False
+    driven.receive(GET)
+    assert driven.handler.targets == ["/two", "/one"]
+
+
+@pytest.mark.parametrize("before", [b"", GET[:5], POST[:-1]], ids=["a queue", "a head", "a body"])
+async def test_no_bytes_within_a_message_are_taken_for_a_known_request(driven: Driven, before: bytes) -> None:
+    driven.connection.header_block = object()
+    driven.receive(before or GET + GET)
+    driven.handler.takes_known = True
+    driven.receive(GET)
+    assert all(not isinstance(handling.request, bytes) for handling in driven.handler.handled)
+
+
+def leave_a_rest(driven: Driven) -> None:
+    driven.receive(POST[:-1])
+    driven.finish()
+
+
+Moment = Callable[[Driven], None]
+MOMENTS: dict[str, Moment] = {
+    "before the first byte": lambda _: None,
+    "in a head": lambda driven: driven.receive(GET[:20]),
+    "while a request is handled": lambda driven: driven.receive(GET),
+    "in a body": lambda driven: driven.receive(POST[:-1]),
+    "behind a second request": lambda driven: driven.receive(GET + GET),
+    "behind an offer to upgrade": lambda driven: driven.receive(UPGRADE),
+    "behind bytes that cannot be read": lambda driven: driven.receive(GET + BAD),
+    "while the rest of a body is awaited": leave_a_rest,
+    "after a refusal": lambda driven: driven.receive(BAD),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
+@pytest.mark.parametrize("error", [None, ConnectionResetError("reset")], ids=["closed", "reset"])
+async def test_a_connection_lost_at_any_moment_is_told_once(driven: Driven, moment: Moment, error: Exception | None) -> None:
+    moment(driven)
+    in_flight = [handling for handling in driven.handler.handled[-1:] if not driven.connection.idle]
+    driven.connection.connection_lost(error)
+    assert [handling.disconnects for handling in in_flight] == [1] * len(in_flight)
+    assert driven.connections.open == set()
+    driven.finish()  # the handler comes to its end afterwards
+    assert len(driven.handler.handled) <= 1
+    with pytest.raises(ClientDisconnected):
+        driven.connection.write(b"late")
+
+
+async def test_the_end_of_a_request_and_of_its_client_in_one_turn(driven: Driven) -> None:
+    driven.receive(GET + GET)
+    driven.finish()
+    driven.lose()
+    driven.finish()
+    assert [handling.disconnects for handling in driven.handler.handled] == [0, 1]
+
+
+async def test_who_waits_for_a_slow_client_is_told_that_it_left(driven: Driven) -> None:
+    driven.receive(GET)
+    driven.connection.pause_writing()
+    waiting = asyncio.create_task(driven.connection.drained())
+    await asyncio.sleep(0)
+    driven.lose()
+    with pytest.raises(ClientDisconnected):
+        await waiting
+
+
+async def test_who_waits_for_a_body_is_told_that_the_client_left(driven: Driven) -> None:
+    driven.receive(POST[:-1])
+    body = driven.body
+    assert body.read_now() == b"bod"
+    waiting = asyncio.create_task(body.arrived())
+    await asyncio.sleep(0)
+    driven.lose()
+    await waiting
+    with pytest.raises(ClientDisconnected):
+        body.read_now()
+
+
+async def test_a_closed_connection_whose_client_takes_nothing_is_reset_in_the_end() -> None:
+    driven = Driven(replace(LIMITS, slow_transfer_grace_seconds=7))
+    driven.receive(GET)
+    driven.finish(keep_alive=False)
+    assert 6 < driven.expires_in() <= 7
+    driven.connection.expire()
+    assert driven.wire.aborted
+
+
+async def test_a_withdrawn_connection_ends_after_the_response_in_progress(driven: Driven) -> None:
+    driven.receive(GET + GET)
+    driven.connection.withdraw()
+    assert not driven.wire.is_closing()
+    driven.finish()
+    assert (driven.wire.closed, driven.handler.targets) == (True, ["/one"])
+
+
+async def test_an_idle_connection_that_is_withdrawn_ends_at_once(driven: Driven) -> None:
+    driven.connection.withdraw()
+    assert driven.wire.aborted

@@ -1,6 +1,0 @@
-"""Real Keycloak servers for measuring and for tests: fetch a distribution, start it in a throw-away folder, stop it for sure."""
-
-from tools.realserver.distribution import MissingToolError, RealServerError, fetch_distribution, missing_tools
-from tools.realserver.server import RealServer
-
-__all__ = ["MissingToolError", "RealServer", "RealServerError", "fetch_distribution", "missing_tools"]
