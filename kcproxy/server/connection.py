@@ -256,11 +256,7 @@ class InboundConnection(asyncio.Protocol):
                 self._wait = _Wait.HANDLER
                 self.deadline = math.inf
                 return
-        for event in self._parser.feed(data):
-            self._read(event)
-        if len(self._queue) > _MAX_QUEUED_REQUESTS and not self._queue_paused:
-            self._queue_paused = True
-            self._choose_reading()
+        self._parse(data)
         self._advance()
 
     def eof_received(self) -> None:
@@ -294,6 +290,15 @@ class InboundConnection(asyncio.Protocol):
                 waiter.set_result(None)
 
     # inside
+
+    def _parse(self, data: bytes) -> None:
+        """Queue the requests in these bytes, or in those that are left; read no more from the socket while the queue is full."""
+        for event in self._parser.feed(data):
+            self._read(event)
+        is_full = bool(self._parser.unread) or len(self._queue) > _MAX_QUEUED_REQUESTS
+        if is_full != self._queue_paused:
+            self._queue_paused = is_full
+            self._choose_reading()
 
     def _read(self, event: object) -> None:
         """One event of the parser."""
@@ -336,8 +341,7 @@ class InboundConnection(asyncio.Protocol):
         if self._queue:
             request = self._queue.popleft()
             if self._queue_paused and len(self._queue) <= _MAX_QUEUED_REQUESTS:
-                self._queue_paused = False
-                self._choose_reading()
+                self._parse(b"")
             if isinstance(request, ErrorResponse):
                 self._refuse(request)
                 return

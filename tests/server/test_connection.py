@@ -1,6 +1,7 @@
 """An inbound connection, driven by hand without a socket: order, back-pressure, limits, and a client that leaves at the worst moment."""
 
 import asyncio
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -342,3 +343,28 @@ async def test_a_withdrawn_connection_ends_after_the_response_in_progress(driven
 async def test_an_idle_connection_that_is_withdrawn_ends_at_once(driven: Driven) -> None:
     driven.connection.withdraw()
     assert driven.wire.aborted
+
+
+async def test_of_a_packet_full_of_requests_only_a_few_wait_in_memory(driven: Driven) -> None:
+    tracemalloc.start()
+    try:
+        driven.receive(GET * 5_000)
+        assert tracemalloc.get_traced_memory()[0] < 2 * len(GET) * 5_000
+    finally:
+        tracemalloc.stop()
+    for _ in range(5_000):
+        driven.finish()
+    assert len(driven.handler.handled) == 5_000
+    assert driven.wire.reading
+
+
+async def test_a_body_in_small_chunks_takes_no_more_memory_than_its_bytes(driven: Driven) -> None:
+    driven.receive(CHUNKED)
+    tracemalloc.start()
+    try:
+        for _ in range(30_000):
+            driven.receive(b"2\r\nab\r\n")
+        assert tracemalloc.get_traced_memory()[0] < 3 * 60_000
+    finally:
+        tracemalloc.stop()
+    assert driven.body.read_now() == b"ab" * 30_000
