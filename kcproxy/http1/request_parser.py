@@ -132,9 +132,15 @@ class RequestParser:
         self.unread = b""
 
     @property
-    def head_bytes(self) -> int:
-        """How much of an unfinished head is buffered."""
-        return len(self._head)
+    def held_bytes(self) -> int:
+        """How much of an unfinished head, and of what is unread, is kept."""
+        return len(self._head) + len(self.unread)
+
+    def give_up(self) -> None:
+        """Read no more, and keep nothing."""
+        self.state = ParserState.FAILED
+        self._head = bytearray()
+        self.unread = b""
 
     def feed(self, data: bytes = b"") -> list[Event]:
         """What these bytes complete. After a SyntaxProblem the connection cannot be read any more.

@@ -13,6 +13,7 @@ from typing import Protocol
 from kcproxy.errors import RequestRefused
 from kcproxy.server.client_waits import ClientWait, ClientWaits
 from kcproxy.server.events import Slowness
+from kcproxy.server.held_bytes import HeldBytes
 from kcproxy.server.transfer_rate import TransferRate
 from kcproxy.settings import LimitSettings
 
@@ -23,7 +24,7 @@ HIGH_WATER_BYTES = 131_072
 """With more than this unread, the connection stops reading."""
 LOW_WATER_BYTES = 32_768
 
-_SMALL_BYTES = 4096
+_SMALL_PIECE_BYTES = 4096
 """Pieces below this size are joined with the next: thousands of small ones take many times the memory of their bytes."""
 
 _GATHER_PAUSES = 2
@@ -98,7 +99,7 @@ class BodyStream:
         if self._discards:
             return
         pieces = self._pieces
-        if pieces and len(pieces[-1]) < _SMALL_BYTES and len(piece) < _SMALL_BYTES:
+        if pieces and len(pieces[-1]) < _SMALL_PIECE_BYTES and len(piece) < _SMALL_PIECE_BYTES:
             pieces[-1] += piece
         else:
             pieces.append(piece)
@@ -219,19 +220,24 @@ class RequestBody:
             self.content = bytes(data)
         return True
 
-    async def gather(self) -> None:
-        """Read up to the buffer's size.
+    async def gather(self, held: HeldBytes) -> None:
+        """Read up to the buffer's size; less where ``held``, the bodies that are being read, leaves no room.
 
         Raises BodyTooSlow if the body does not arrive in time, RequestRefused if it is not framed as announced, ClientDisconnected if the
         client leaves.
         """
         self._ends_at = asyncio.get_running_loop().time() + _GATHER_PAUSES * self._idle_seconds
-        while not self._stream.at_end():
-            self._buffered += await self._next()
-            if self.received_bytes > BUFFER_BYTES:
-                self.replayable = False
-                self._ends_at = float("inf")  # from here on it goes to Keycloak as it comes
-                return
+        try:
+            while not self._stream.at_end():
+                before = len(self._buffered)
+                self._buffered += await self._next()
+                has_room = held.change(before, len(self._buffered))
+                if len(self._buffered) > BUFFER_BYTES or (not has_room and not self._stream.at_end()):
+                    self.replayable = False
+                    self._ends_at = float("inf")  # from here on it goes to Keycloak as it comes
+                    return
+        finally:
+            held.change(len(self._buffered), 0)
         self.content, self._buffered = bytes(self._buffered), bytearray()
 
     def outgoing(self) -> bytes | AsyncIterator[bytes] | None:
