@@ -7,7 +7,7 @@ The parser does no I/O. It finds the end of each head and of each body itself, s
 between two requests may anything but the parser look at what comes next. llhttp never sees the client's request line, because it refuses
 targets with bytes beyond ASCII and methods that it does not know; it gets a stand-in, and the real line is checked here.
 
-The work is bounded: each byte is looked at a fixed number of times, in whatever pieces it comes, and one call reads a few requests at most.
+The work is bounded: each byte is looked at a fixed number of times, however the bytes are cut, and one call reads a few requests at most.
 """
 
 import re
