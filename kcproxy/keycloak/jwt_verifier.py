@@ -217,7 +217,12 @@ async def _document(http: aiohttp.ClientSession, url: str) -> Any:
     async with http.get(url, allow_redirects=False) as answer:
         if answer.status != 200:
             raise ValueError("no such document")
-        return json.loads(await answer.content.read(_MAX_DOCUMENT_BYTES))
+        body = bytearray()
+        async for piece in answer.content.iter_any():  # read() alone gives what has arrived, which may be a part
+            body += piece
+            if len(body) > _MAX_DOCUMENT_BYTES:
+                raise ValueError("the document is too large")
+        return json.loads(body)
 
 
 def _usable(document: Any) -> dict[str | None, PyJWK]:

@@ -21,6 +21,7 @@ from typing import Any
 
 from kcproxy.errors import SettingsError
 from kcproxy.model import Target
+from kcproxy.settings.file_reading import text_of
 from kcproxy.settings.lines import line_numbers
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -69,7 +70,7 @@ class ApiKeys:
 def read_keys(file: Path) -> ApiKeys:
     """The keys of a file. SettingsError with every problem in it, each with its line and a remedy; no problem ever shows a hash."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = text_of(file)
         document = tomllib.loads(text)
     except OSError as error:
         raise SettingsError([f"{file}: cannot be read ({error.strerror}); name a file of API keys that is there"]) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kcproxy.model import Detail
 from kcproxy.network import is_loopback
+from kcproxy.settings.file_reading import text_of
 
 
 class Secret:
@@ -29,7 +30,7 @@ class Secret:
     def reveal(self) -> str:
         """The secret itself. OSError where its file cannot be read."""
         if self.path is not None:
-            return self.path.read_text(encoding="utf-8").rstrip("\r\n")
+            return text_of(self.path).rstrip("\r\n")
         return self._literal or ""
 
     def __eq__(self, other: object) -> bool:
