@@ -13,6 +13,7 @@ from kcproxy import catalog as catalogs
 from kcproxy.explain import render
 from kcproxy.explain.api import explain
 from kcproxy.explain.claims import read_caller
+from kcproxy.explain.inputs import Inputs
 from kcproxy.explain.notice import notice
 from kcproxy.model import Answer, RequestFacts
 
@@ -47,13 +48,15 @@ def main() -> int:
 
         def work(status: int = status, body: dict[str, str] = body, authorization: str = authorization, path: str = path) -> object:
             explanation = explain(
-                explanation_id="0",
-                request=RequestFacts(target=table.target("GET", path), public_url="http://localhost:8080"),
-                caller=read_caller(authorization),
-                answer=Answer(status=status, json=body),
-                catalog=table,
-                facts=None,
-                now_epoch_seconds=NOW,
+                "0",
+                Inputs(
+                    request=RequestFacts(target=table.target("GET", path), public_url="http://localhost:8080"),
+                    caller=read_caller(authorization),
+                    answer=Answer(status=status, json=body),
+                    catalog=table,
+                    facts=None,
+                    now_epoch_seconds=NOW,
+                ),
             )
             assert explanation is not None
             return json.dumps(render.body(explanation, body)), render.headers(explanation)

@@ -9,6 +9,7 @@ from kcproxy import catalog as catalogs
 from kcproxy.catalog import Catalog
 from kcproxy.explain.api import explain
 from kcproxy.explain.claims import read_caller
+from kcproxy.explain.inputs import Inputs
 from kcproxy.model import Answer, Caller, Explanation, Facts, RequestFacts, Withheld
 
 NOW = 1_800_000_000
@@ -216,22 +217,24 @@ def ask(
     old = catalog.version < "26"
     bare = {401: OLD_401 if old else BARE_401, 403: OLD_403 if old else BARE_403}.get(status)
     return explain(
-        explanation_id="denial-1",
-        request=RequestFacts(
-            target=catalog.target(method, path, base_path=base_path),
-            headers=headers or {},
-            body=sent,
-            form=form or {},
-            public_url=public_url,
-            base_path=base_path,
-            withheld=withheld,
+        "denial-1",
+        Inputs(
+            request=RequestFacts(
+                target=catalog.target(method, path, base_path=base_path),
+                headers=headers or {},
+                body=sent,
+                form=form or {},
+                public_url=public_url,
+                base_path=base_path,
+                withheld=withheld,
+            ),
+            caller=caller or caller_of(),
+            answer=Answer(status=status, json=body if body is not None or text else bare, text=text, headers=answer_headers or {}),
+            catalog=catalog,
+            facts=facts,
+            now_epoch_seconds=NOW,
+            **settings,
         ),
-        caller=caller or caller_of(),
-        answer=Answer(status=status, json=body if body is not None or text else bare, text=text, headers=answer_headers or {}),
-        catalog=catalog,
-        facts=facts,
-        now_epoch_seconds=NOW,
-        **settings,
     )
 
 
