@@ -1,4 +1,4 @@
-"""The reported refusals again, with something hostile in one field after the other of all that was read: token, look-ups, request, answer."""
+"""The reported refusals, with a hostile text in each field of token, look-ups, request and response in turn."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace

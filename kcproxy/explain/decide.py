@@ -22,7 +22,7 @@ from kcproxy.explain.context import Context
 from kcproxy.explain.finding import CERTAIN, LIKELY, RANK, Finding, Rule
 from kcproxy.explain.keycloak_responses import keycloak_says
 from kcproxy.explain.text import sentence
-from kcproxy.model import Basis, Requirement, TargetKind, Verdict
+from kcproxy.model import Basis, Requirement, RoleSet, TargetKind, Verdict
 
 MAX_ALTERNATIVES = 6
 
@@ -155,7 +155,8 @@ def _apply(rules: Iterable[Rule], context: Context) -> list[Finding]:
 
 def verdict(context: Context, first: Finding, others: Iterable[Finding] = ()) -> Verdict:
     """The first finding in words, with the others as alternatives: one for each cause, and only certain ones beside a certain one."""
-    spec, words = SPECS[first.cause], wording.words_of(context, first)
+    shared: dict[RoleSet, wording.Words] = {}
+    spec, words = SPECS[first.cause], wording.words_of(context, first, shared)
     says = keycloak_says(context) if context.answer.status == 403 else ()
     facts = {"summary": wording.summary(spec, first, words), "grants_live": context.grants_live, **first.facts}
     if first.remedy is not None:
@@ -169,7 +170,7 @@ def verdict(context: Context, first: Finding, others: Iterable[Finding] = ()) ->
         container_realm=context.container_realm,
         grantee=context.caller.username,
         alternatives=tuple(
-            wording.alternative(SPECS[finding.cause], finding, wording.words_of(context, finding))
+            wording.alternative(SPECS[finding.cause], finding, wording.words_of(context, finding, shared))
             for finding in _alternatives(first, others)
         ),
         facts=facts,

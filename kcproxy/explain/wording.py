@@ -6,16 +6,28 @@ from kcproxy.explain.causes.spec import CauseSpec
 from kcproxy.explain.context import Context
 from kcproxy.explain.finding import CERTAIN, Finding
 from kcproxy.explain.text import list_of, roles_phrase, sentence
-from kcproxy.model import Alternative
+from kcproxy.model import Alternative, RoleSet
 
 Words = dict[str, Any]
 
 
-def words_of(context: Context, finding: Finding) -> Words:
-    """The values of the placeholders."""
-    missing, own = finding.missing, finding.words
+def words_of(context: Context, finding: Finding, shared: dict[RoleSet, Words]) -> Words:
+    """The values of the placeholders. ``shared``: the words for sets of missing roles, because most findings have the same set."""
+    words = shared.get(finding.missing)
+    if words is None:
+        words = shared[finding.missing] = role_words(context, finding.missing)
+    own = finding.words
+    if own:
+        words = {**words, **own}
+        phrase = words["roles_phrase"]
+        words["Roles_phrase"] = phrase[:1].upper() + phrase[1:]
+    return words
+
+
+def role_words(context: Context, missing: RoleSet) -> Words:
+    """The words of the context and those for the missing roles."""
     several = len(missing) > 1
-    phrase = own.get("roles_phrase") or roles_phrase(missing, context.container)
+    phrase = roles_phrase(missing, context.container)
     return {
         **context.words,
         "roles": list_of(missing) or "an admin role",
@@ -23,7 +35,6 @@ def words_of(context: Context, finding: Finding) -> Words:
         "Roles_phrase": phrase[:1].upper() + phrase[1:],
         "are": "are" if several else "is",
         "were": "were" if several else "was",
-        **own,
     }
 
 

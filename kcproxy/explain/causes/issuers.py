@@ -24,7 +24,7 @@ def issuer_mismatch(context: Context) -> Finding | None:
     if not is_readable(caller):
         return None
     if caller.realm is None:
-        issuer = f"{shown(caller.issuer)}, which is not a Keycloak realm" if caller.issuer else "nobody: it has no iss"
+        issuer = f"{shown(caller.issuer)}, which is not a Keycloak realm" if caller.issuer else "missing"
         return found(Cause.ISSUER_MISMATCH, CERTAIN, f"the iss of the token is {issuer}", issuer=issuer, words=_expected_words(context))
     published = context.facts.issuer
     expected = published or expected_issuer(context)
@@ -231,7 +231,7 @@ def unsigned_token_broke_it(context: Context) -> Finding | None:
 
 SIGNATURE_INVALID = CauseSpec(
     cause=Cause.SIGNATURE_INVALID,
-    meaning="The token says that it belongs to this realm, and its signature does not match: it was altered, made by somebody else, or never signed.",
+    meaning="The token says that it belongs to this realm, and its signature does not match: it was altered, made by another party, or never signed.",
     reason="The token of {who} is not signed by realm {caller_realm} ({detail})",
     effect=REFUSED,
     check="Verify the signature with the keys that the realm publishes under protocol/openid-connect/certs.",
