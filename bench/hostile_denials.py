@@ -25,6 +25,7 @@ from prometheus_client import generate_latest
 from kcproxy import catalog as catalogs
 from kcproxy.catalog import Catalog
 from kcproxy.explain.api import explain
+from kcproxy.explain.inputs import Inputs
 from kcproxy.model import Answer, Caller, CallerKind, Explanation, RequestFacts
 from kcproxy.observe.denial_history import History
 from kcproxy.observe.denial_store import DenialStore
@@ -108,13 +109,15 @@ def hostile(table: Catalog, denials: int, different: int) -> Iterator[tuple[Expl
             kind=CallerKind.SERVICE_ACCOUNT, client_id=name, username=f"service-account-{name}", realm=name, has_roles_claims=True
         )
         explanation = explain(
-            explanation_id=f"{number:x}",
-            request=RequestFacts(target=target),
-            caller=caller,
-            answer=Answer(status=status, json={"error": f"HTTP {status}"}),
-            catalog=table,
-            facts=None,
-            now_epoch_seconds=1_800_000_000.0,
+            f"{number:x}",
+            Inputs(
+                request=RequestFacts(target=target),
+                caller=caller,
+                answer=Answer(status=status, json={"error": f"HTTP {status}"}),
+                catalog=table,
+                facts=None,
+                now_epoch_seconds=1_800_000_000.0,
+            ),
         )
         if explanation is not None:
             yield explanation, RequestRecord(target=target, status=status, duration_seconds=0.001, caller=caller)

@@ -9,6 +9,7 @@ from kcproxy.catalog import Catalog
 from kcproxy.cli.unwatched import SilentObserver
 from kcproxy.explain.api import explain
 from kcproxy.explain.context import grants_are_live, owner_of_roles, version_key
+from kcproxy.explain.inputs import Inputs
 from kcproxy.explain.offline import Asked
 from kcproxy.keycloak.inspector import inspector_of
 from kcproxy.keycloak.token_cache import TokenSource
@@ -141,14 +142,16 @@ def _explained(catalog: Catalog, patient: Patient, facts: Facts, version: str | 
     if not facts.client_known or not facts.service_accounts_enabled or facts.client_enabled is False:
         return None
     return explain(
-        explanation_id="doctor",
-        request=patient.request,
-        caller=patient.caller,
-        answer=_FORBIDDEN,
-        catalog=catalog,
-        facts=facts,
-        now_epoch_seconds=now,
-        keycloak_version=version,
+        "doctor",
+        Inputs(
+            request=patient.request,
+            caller=patient.caller,
+            answer=_FORBIDDEN,
+            catalog=catalog,
+            facts=facts,
+            now_epoch_seconds=now,
+            keycloak_version=version,
+        ),
     )
 
 

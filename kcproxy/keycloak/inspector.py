@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kcproxy.explain.causes import guards
 from kcproxy.explain.claims import realm_roles_of, roles_of_client
 from kcproxy.explain.context import is_own_service_account, owner_of_roles
-from kcproxy.explain.rules import guards
-from kcproxy.explain.rules.not_keycloak import is_boilerplate
+from kcproxy.explain.keycloak_responses import is_boilerplate
 from kcproxy.keycloak.jwks import is_signed_by
 from kcproxy.keycloak.lookup_client import LookupClient
 from kcproxy.keycloak.representations import (

@@ -13,6 +13,7 @@ from kcproxy.catalog import Catalog
 from kcproxy.explain import render
 from kcproxy.explain.claims import read_caller
 from kcproxy.explain.engine import diagnose
+from kcproxy.explain.inputs import Inputs
 from kcproxy.explain.json_template import compact
 from kcproxy.model import Answer, Caller, Explanation, Facts, RequestFacts
 from kcproxy.observe.events import Observer
@@ -65,24 +66,25 @@ class LiveExplainer:
         facts = await self._facts(request, caller, answer, authorization)
         catalog, version, now, settings = self._catalog(), self._version(), self._now(), self._settings
         key = key_of(request, answer, authorization=authorization, caller=caller, catalog=catalog, now_epoch_seconds=now)
+        inputs = Inputs(
+            request=request,
+            caller=caller,
+            answer=answer,
+            catalog=catalog,
+            facts=facts,
+            now_epoch_seconds=now,
+            keycloak_version=version,
+            require_audience=settings.require_audience,
+            console_base_url=settings.console_url,
+            docs_url=settings.docs_url,
+        )
         diagnosis = known = self._recall.find(key, facts, catalog, version)
         if diagnosis is None:
-            diagnosis = diagnose(
-                request=request,
-                caller=caller,
-                answer=answer,
-                catalog=catalog,
-                facts=facts,
-                now_epoch_seconds=now,
-                keycloak_version=version,
-                require_audience=settings.require_audience,
-                console_base_url=settings.console_url,
-                docs_url=settings.docs_url,
-            )
+            diagnosis = diagnose(inputs)
             if diagnosis is None:
                 return None
             self._recall.keep(key, diagnosis, facts)
-        return diagnosis.explanation(secrets.token_hex(_ID_BYTES), request, answer, facts, again=known is not None)
+        return diagnosis.explanation(secrets.token_hex(_ID_BYTES), inputs, again=known is not None)
 
     def caller(self, authorization: str | None, *, injected: bool) -> Caller:
         """The caller by his claims, read once for a token."""

@@ -13,7 +13,7 @@ from cachetools import LRUCache
 from kcproxy.catalog import Catalog
 from kcproxy.explain.context import is_fresh
 from kcproxy.explain.engine import READ_REQUEST_HEADERS, Diagnosis, telling_query
-from kcproxy.explain.rules.not_keycloak import READ_HEADERS
+from kcproxy.explain.keycloak_responses import READ_HEADERS
 from kcproxy.model import Answer, Caller, Facts, RequestFacts
 
 MAX_BYTES = 8 * 1024 * 1024

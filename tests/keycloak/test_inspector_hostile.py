@@ -9,6 +9,7 @@ import pytest
 from devkit.explain.stage import NOW, TABLE, caller_of
 from devkit.shells import SHELLS, Bench, bench
 from kcproxy.explain.api import explain
+from kcproxy.explain.inputs import Inputs
 from kcproxy.keycloak.inspector import Inspector
 from kcproxy.keycloak.lookup_client import Fields, Lookup, LookupClient
 from kcproxy.model import Answer, Caller, Explanation, Facts
@@ -66,9 +67,8 @@ async def found(documents: dict[str, Any], caller: Caller, answer: Answer, token
 
 
 def explained(caller: Caller, answer: Answer, facts: Facts | None) -> Explanation:
-    shown = explain(
-        explanation_id="1", request=refusal(), caller=caller, answer=answer, catalog=TABLE, facts=facts, now_epoch_seconds=NOW
-    )  # fmt: skip
+    shown = explain("1", Inputs( request=refusal(), caller=caller, answer=answer, catalog=TABLE, facts=facts, now_epoch_seconds=NOW
+    ))  # fmt: skip
     assert shown is not None
     return shown
 

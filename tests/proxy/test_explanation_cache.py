@@ -13,6 +13,7 @@ from kcproxy.catalog import Catalog, default_version, load
 from kcproxy.explain import render
 from kcproxy.explain.api import explain
 from kcproxy.explain.engine import Diagnosis, diagnose
+from kcproxy.explain.inputs import Inputs
 from kcproxy.model import Answer, Caller, Detail, Explanation, Facts, RequestFacts
 from kcproxy.observe import denial_document as documents
 from kcproxy.observe.events import RequestRecord
@@ -88,14 +89,16 @@ class Stage:
     def anew(self, found: Explanation) -> Explanation:
         """The same, judged without any memory."""
         made = explain(
-            explanation_id=found.id,
-            request=found.request,
-            caller=found.caller,
-            answer=found.answer,
-            catalog=self.catalog,
-            facts=found.looked_up,
-            now_epoch_seconds=self.now,
-            keycloak_version=self.version,
+            found.id,
+            Inputs(
+                request=found.request,
+                caller=found.caller,
+                answer=found.answer,
+                catalog=self.catalog,
+                facts=found.looked_up,
+                now_epoch_seconds=self.now,
+                keycloak_version=self.version,
+            ),
         )
         assert made is not None
         assert made.kept is None
@@ -286,6 +289,6 @@ def test_an_enormous_query_is_not_remembered_where_the_query_counts(value: str, 
 
 
 def _judged(request: RequestFacts, caller: Caller, answer: Answer) -> Diagnosis:
-    diagnosis = diagnose(request=request, caller=caller, answer=answer, catalog=TABLE, facts=None, now_epoch_seconds=NOW)
+    diagnosis = diagnose(Inputs(request=request, caller=caller, answer=answer, catalog=TABLE, now_epoch_seconds=NOW))
     assert diagnosis is not None
     return diagnosis

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tools.dashboards import generate
-from tools.docs import cli, configuration, permissions, roles, settings
+from tools.docs import causes, cli, configuration, permissions, roles, settings
 from tools.fixloop import page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,12 +21,13 @@ GENERATORS: Sequence[Callable[[], Mapping[str, str]]] = (
     cli.documents,
     roles.documents,
     permissions.documents,
+    causes.documents,
     page.documents,
     generate.documents,
 )
 """Each gives documents by path from the project's root. A new kind of document is a new line here."""
 
-OWNED = (roles.FOLDER, permissions.FOLDER)
+OWNED = (roles.FOLDER, permissions.FOLDER, causes.FOLDER)
 """Folders in which every file is generated; others found there are left-overs."""
 
 

@@ -1,50 +1,50 @@
-"""Write ``docs/causes``: one page a cause, and the list of them.
-
-python -m tools.causes
-"""
+"""docs/causes/: one page for each cause, and the list of all, from the specs of the causes and from reported cases."""
 
 import json
-import sys
-from pathlib import Path
 from string import Formatter
 
 from devkit.explain.cases import CASES
 from devkit.explain.stage import refused
 from kcproxy.explain import render
-from kcproxy.explain.remedies import REMEDIES
-from kcproxy.explain.text import SENTENCES
+from kcproxy.explain.causes import SPECS
+from kcproxy.explain.causes.spec import CauseSpec
 from kcproxy.model import Cause, Explanation
-from tools.causes.meanings import MEANINGS
 
-FOLDER = Path(__file__).resolve().parents[2] / "docs" / "causes"
+FOLDER = "docs/causes"
 _WORDS = {
     "where": " in realm *realm*",
     "operation": "*method and path*",
     "who": "*caller*",
-    "roles_phrase": "*role of client*",
+    "Who": "*caller*",
+    "roles_phrase": "the role *role* (client *client*)",
+    "Roles_phrase": "The role *role* (client *client*)",
     "are": "is",
     "were": "was",
 }
 _GRANTED = (
     "Grant exactly the missing role to exactly the account that calls. The explanation has the steps for the Admin console and the commands for kcadm.sh, curl "
-    "and Terraform, with the real names in them; below is the one of the example."
+    "and Terraform, with the real names. Below is the one of the example."
 )
 
 
-def page(cause: Cause) -> str:
+def documents() -> dict[str, str]:
+    """Every file of the folder by its path."""
+    return {f"{FOLDER}/README.md": overview(), **{f"{FOLDER}/{cause.value}.md": page(SPECS[cause]) for cause in Cause}}
+
+
+def page(spec: CauseSpec) -> str:
     """One page, in Markdown."""
-    sentence = SENTENCES[cause]
     parts = [
-        f"# {cause.value}",
-        f"> {_plain(sentence.summary)}",
+        f"# {spec.cause.value}",
+        f"> {_plain(spec.reason + spec.effect)}",
         "## What it means",
-        MEANINGS[cause],
+        spec.meaning,
         "## How to see it",
-        _plain(sentence.check),
+        _plain(spec.check),
         "## How to fix it",
-        _remedy(cause),
+        _remedy(spec),
         "## An example",
-        _example(cause),
+        _example(spec.cause),
         "[All causes](README.md)",
     ]
     return "\n\n".join(parts) + "\n"
@@ -52,10 +52,12 @@ def page(cause: Cause) -> str:
 
 def overview() -> str:
     """The list of all causes."""
-    rows = "\n".join(f"| [{cause.value}]({cause.value}.md) | {_cell(_plain(SENTENCES[cause].summary))} |" for cause in Cause)
+    rows = "\n".join(
+        f"| [{cause.value}]({cause.value}.md) | {_cell(_plain(SPECS[cause].reason + SPECS[cause].effect))} |" for cause in Cause
+    )
     head = (
-        "# Causes\n\nWhy Keycloak refused: the closed vocabulary of `explanation.cause`, of the header `Kcproxy-Cause` and of the metrics. `confidence` is `certain` "
-        "only where facts prove it, `likely` where one cause is likelier than all others, `possible` where it is merely not ruled out.\n\n"
+        "# Causes\n\nWhy Keycloak refused a request: the values of `explanation.cause`, of the field `Kcproxy-Cause` and of the metrics. `confidence` is `certain` "
+        "only if facts prove the cause, `likely` if it is likelier than all others, and `possible` if it is not ruled out.\n\n"
     )
     return f"{head}| cause | in one sentence |\n| --- | --- |\n{rows}\n"
 
@@ -66,26 +68,26 @@ def _plain(template: str) -> str:
         text.append(literal)
         if name:
             text.append(_WORDS.get(name, f"*{name.replace('_', ' ')}*"))
-    return "".join(text)
+    plain = "".join(text)
+    return plain if plain.startswith("*") else plain[:1].upper() + plain[1:]
 
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _remedy(cause: Cause) -> str:
-    remedies = REMEDIES.get(cause, ())
-    if not remedies:
-        return (
-            _GRANTED
-            if cause is not Cause.RESPONSE_REDUCED
-            else "Grant the roles that the notice names, if the thinner answer is not enough."
-        )
+def _remedy(spec: CauseSpec) -> str:
+    if spec.cause is Cause.RESPONSE_REDUCED:
+        return "Grant the roles that the notice names if the reduced response is not enough."
+    if not spec.remedies and spec.cause is Cause.ISSUER_MISMATCH:
+        return "Fetch the token from the address at which it is used, or give Keycloak one fixed address with the option `hostname`."
+    if not spec.remedies:
+        return _GRANTED
     lines = []
-    for remedy in remedies:
+    for remedy in spec.remedies:
         lines.append(_plain(remedy.summary) + ".")
         lines += [f"{number}. {_plain(step)}" for number, step in enumerate(remedy.steps, 1)]
-        lines += [f"\n**Mind:** {remedy.warning}."] if remedy.warning else []
+        lines += [f"\n**Warning:** {remedy.warning}."] if remedy.warning else []
     return "\n".join(lines[:1]) + ("\n\n" + "\n".join(lines[1:]) if lines[1:] else "")
 
 
@@ -96,7 +98,7 @@ def _example(cause: Cause) -> str:
     explanation = refused(case.method, case.path, **{**case.ask, "facts": case.facts})
     return "\n\n".join(
         [
-            f"{case.says[0].upper()}{case.says[1:]}. The request was `{case.method} {case.path}`, and Keycloak answered {explanation.answer.status} with",
+            f"{case.says[0].upper()}{case.says[1:]}. The request was `{case.method} {case.path}`, and Keycloak responded with {explanation.answer.status} and",
             f"```\n{_respond(explanation)}\n```",
             f"kcproxy says (`{explanation.verdict.confidence.value}`):",
             f"> {explanation.summary}",
@@ -125,33 +127,12 @@ def _commands(explanation: Explanation) -> list[str]:
 def _without_case(cause: Cause) -> str:
     if cause is Cause.RESPONSE_REDUCED:
         return (
-            "`GET /admin/realms/demo/users` with a token that has only `query-users` answers 200 and `[]`, however many users there are. Through kcproxy the same "
-            "answer has the header\n\n```\nKcproxy-Notice: answer may be reduced (no items): the full one takes view-users of realm-management\n```"
+            "`GET /admin/realms/demo/users` with a token that has only `query-users` returns 200 and `[]`, regardless of how many users exist. Through kcproxy the same "
+            "response has the field\n\n```\nKcproxy-Notice: response may be reduced (no items): the full one requires view-users of realm-management\n```"
         )
     if cause is Cause.ROLE_GRANTED_TO_OTHER_ACCOUNT:
         return (
             "A backend calls with the service account of client `app`, and `view-users` was granted to the user `app` instead of to `service-account-app`. Without "
-            "look-ups kcproxy answers `role-missing` (`likely`) and names this among the alternatives."
+            "look-ups kcproxy reports `role-missing` (`likely`) and lists this cause among the alternatives."
         )
     raise LookupError(f"no reported case shows {cause.value}")
-
-
-def pages() -> dict[str, str]:
-    """Every file of the folder by name."""
-    return {"README.md": overview(), **{f"{cause.value}.md": page(cause) for cause in Cause}}
-
-
-def main() -> int:
-    """Write them, and drop pages of causes that are no more."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    wanted = pages()
-    for stale in set(FOLDER.glob("*.md")) - {FOLDER / name for name in wanted}:
-        stale.unlink()
-    for name, text in wanted.items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
-    print(f"{len(wanted)} pages in docs/causes")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
