@@ -11,6 +11,7 @@ from kcproxy.cli.exit_codes import epilog
 from kcproxy.cli.options import config_option
 from kcproxy.cli.terminal import talk
 from kcproxy.errors import SettingsError
+from kcproxy.process import garbage_collection
 from kcproxy.process.file_watcher import WatchedFiles
 from kcproxy.settings import Settings
 from kcproxy.settings.environment import CONFIG_VARIABLE
@@ -52,6 +53,7 @@ def command(config: Path | None, **flags: str | None) -> None:
     def again() -> Settings:
         return takeable(settings, load(config, os.environ, chosen))
 
+    garbage_collection.pause()  # `run` resumes it
     watching = WatchedFiles(partial(watched_files, config), settings)
     from kcproxy.process.serve import run  # noqa: PLC0415 - aiohttp is imported only where the proxy runs
 

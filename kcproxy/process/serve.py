@@ -5,7 +5,6 @@ bind ─▶ listen ─▶ ready ─▶ SIGHUP or changed file: new plane, old on
 """
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -21,6 +20,7 @@ from kcproxy.catalog import Catalog, catalog_for
 from kcproxy.errors import KcproxyError, SettingsError
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.setup import live_observer
+from kcproxy.process import garbage_collection
 from kcproxy.process.descriptors import DescriptorPlan, raise_limit
 from kcproxy.process.file_watcher import WatchedFiles
 from kcproxy.process.handover import hand_over, keeps_version
@@ -161,7 +161,7 @@ class Process:
             if self._end is None:
                 observer.noted(self.settings.notes)
             self._tell_descriptors()
-            _settle_memory()
+            garbage_collection.settle()
             self._start(keep_version(lambda: self.service.runtime, self._tell_version))
             await self._stop.wait()
             front.tell(("draining",))
@@ -290,12 +290,6 @@ def _value(settings: Settings, name: str) -> object:
 def _outside(name: str) -> str:
     """A setting's name as the operator writes it."""
     return "admin_key_file" if name == "admin_key.path" else name
-
-
-def _settle_memory() -> None:
-    """What is there at the start stays until the end: no collection has to look at it."""
-    gc.collect()
-    gc.freeze()
 
 
 async def _until(done: Callable[[], bool], deadline: float) -> None:

@@ -28,6 +28,7 @@ from kcproxy.errors import SettingsError
 from kcproxy.observe.metrics_merge import CONTENT_TYPE, merged
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.setup import live_observer
+from kcproxy.process import garbage_collection
 from kcproxy.process.ipc import IpcLink, Kind, unpacked
 from kcproxy.server.sockets import listening_socket
 from kcproxy.settings import Settings
@@ -122,6 +123,7 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGHUP, lambda: self._signal(signal.SIGHUP))
         observer.log.info("supervising", workers=len(self._workers), admin_listen=str(self._settings.admin_listen))
         observer.noted(self._settings.notes)
+        garbage_collection.settle()
         try:
             await asyncio.gather(*(self._watch(worker, observer) for worker in self._workers))
         finally:
