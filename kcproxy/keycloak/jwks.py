@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-_ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+from kcproxy.settings.values import ASYMMETRIC_ALGORITHMS
+
 _SIGNATURE_ONLY: Any = {"verify_signature": True, **{f"verify_{name}": False for name in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}}
 
 
@@ -24,7 +25,7 @@ def is_signed_by(token: str, document: Mapping[str, Any]) -> bool | None:
     except (jwt.PyJWTError, ValueError, RecursionError):
         return None
     key = next((key for key in _keys(document) if key.get("kid") == header.get("kid")), None)
-    if key is None or header.get("alg") not in _ASYMMETRIC:
+    if key is None or header.get("alg") not in ASYMMETRIC_ALGORITHMS:
         return None
     try:
         jwt.decode(token, jwt.PyJWK.from_dict(key).key, algorithms=[str(header["alg"])], options=_SIGNATURE_ONLY)

@@ -17,7 +17,7 @@ from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.log_fields import Clock, denial_fields, request_fields, request_json, request_level
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.redaction import redact, redact_text
-from kcproxy.settings.model import LogFormat, LogSettings
+from kcproxy.settings import LogFormat, LogSettings
 from kcproxy.visible import visible
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}

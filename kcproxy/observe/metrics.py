@@ -20,7 +20,7 @@ from kcproxy.observe.fast_metrics import FastCounter, FastCounters, FastHistogra
 from kcproxy.observe.label_limits import ADMIN_ROLES, OTHER, CappedNames, client_of, operation_label, proven, role_label
 from kcproxy.observe.metric_specs import SPECS, Kind, Spec
 from kcproxy.server.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, Slowness
-from kcproxy.settings.model import MetricSettings
+from kcproxy.settings import MetricSettings
 
 Metric = Counter | Gauge | Histogram
 DenialKey = tuple[str, str, str, str, str]

@@ -13,7 +13,7 @@ from kcproxy.observe.log import Log, configure
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.tracing import spans_from_environment
-from kcproxy.settings.model import HistorySettings, Settings
+from kcproxy.settings import HistorySettings, Settings
 
 
 def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = None) -> LiveObserver:

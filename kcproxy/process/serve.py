@@ -8,22 +8,19 @@ import asyncio
 import os
 import signal
 import socket
-import traceback
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from functools import reduce
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from kcproxy.admin.connections import MAX_CONNECTIONS
 from kcproxy.catalog import Catalog, catalog_for
-from kcproxy.errors import KcproxyError, SettingsError
+from kcproxy.errors import SettingsError
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.setup import live_observer
 from kcproxy.process import garbage_collection
 from kcproxy.process.descriptors import DescriptorPlan, raise_limit
-from kcproxy.process.file_watcher import WatchedFiles
 from kcproxy.process.handover import hand_over, keeps_version
+from kcproxy.process.reload import Reload, WatchedFiles, needs_restart, problems_of
 from kcproxy.process.status import AdminPort, StatusChannel, SupervisorLink
 from kcproxy.process.version_watch import keep_version, settle_now
 from kcproxy.process.wiring import dismantle, runtime_of
@@ -36,17 +33,6 @@ from kcproxy.server.listener import Capacity, Handshakes, Listener
 from kcproxy.server.server import Server
 from kcproxy.server.sockets import listening_socket
 from kcproxy.settings import Settings
-
-Reload = Callable[[], Settings]
-
-_AT_START = (
-    *("listen", "admin_listen", "workers", "admin_key.path", "log.format", "log.level", "history.max_denials", "history.path"),
-    *("metrics.realms", "metrics.max_realms", "metrics.clients", "metrics.max_clients"),
-    *("limits.max_header_bytes", "limits.head_timeout_seconds", "limits.keepalive_seconds", "limits.max_connections"),
-)
-"""Settings that take effect with the start only: what is open, or counts, since then."""
-_TLS = ("inbound.tls_certificate_file", "inbound.tls_key_file", "inbound.tls_client_ca_file")
-"""These too where a reload would switch TLS on or off; other files, and other contents, are taken."""
 
 _FAREWELL_SECONDS = 0.5
 """How long idle connections stay when a drain begins: who sends in this moment is served, and told that it was the last time."""
@@ -221,7 +207,7 @@ class Process:
             settings, descriptors, tls, runtime = self._read_again()
         except Exception as error:  # noqa: BLE001 - also a bug must not end the watching of files
             self.observer.settings_reloaded(successful=False)
-            self.observer.log.error("reload_refused", problems=list(_problems(error)))  # noqa: TRY400 - the problems say it all
+            self.observer.log.error("reload_refused", problems=list(problems_of(error)))  # noqa: TRY400 - the problems say it all
             return
         self.listener.use(tls)
         old = self.service.swap(runtime)
@@ -233,7 +219,7 @@ class Process:
         if self._watched is not None:
             self._watched.follow(settings)
         self.observer.settings_reloaded(successful=True)
-        self.observer.log.info("reloaded", needs_restart=self._needs_restart(settings))
+        self.observer.log.info("reloaded", needs_restart=needs_restart(self._started, settings))
         self._start(dismantle(old, patience_seconds=settings.drain_seconds))
 
     def _read_again(self) -> tuple[Settings, DescriptorPlan, InboundTls | None, Runtime]:
@@ -245,12 +231,6 @@ class Process:
         settings = self._reload()
         descriptors = raise_limit(replace(settings, limits=self._started.limits), admin_connections=self._admin_connections)
         return settings, descriptors, read_tls(settings.inbound), self._runtime_after(settings)
-
-    def _needs_restart(self, settings: Settings) -> list[str]:
-        """The names of settings that differ from those of the start, and that the start alone takes."""
-        switched = (settings.inbound.tls_certificate_file is None) != (self._started.inbound.tls_certificate_file is None)
-        names = (*_AT_START, *(_TLS if switched else ()))
-        return [_outside(name) for name in names if _value(settings, name) != _value(self._started, name)]
 
     def _runtime_after(self, settings: Settings) -> Runtime:
         """A plane by new settings, with what is kept of the one in use. What is known about the server is looked into again."""
@@ -282,30 +262,8 @@ class Process:
             self._started.listen.unix_path.unlink(missing_ok=True)
 
 
-def _value(settings: Settings, name: str) -> object:
-    """A setting by its name in dots; None where a part of it is not set."""
-    return reduce(lambda found, part: None if found is None else getattr(found, part), name.split("."), cast("Any", settings))
-
-
-def _outside(name: str) -> str:
-    """A setting's name as the operator writes it."""
-    return "admin_key_file" if name == "admin_key.path" else name
-
-
 async def _until(done: Callable[[], bool], deadline: float) -> None:
     """Wait for something that happens seldom enough that asking now and then is simpler than being told."""
     loop = asyncio.get_running_loop()
     while not done() and loop.time() < deadline:  # noqa: ASYNC110 - see above
         await asyncio.sleep(0.01)
-
-
-def _problems(error: Exception) -> Iterator[str]:
-    """Why a reload was refused. Of an unexpected error only its kind and its place: its text could be what stands in a file of secrets."""
-    if isinstance(error, SettingsError):
-        yield from error.problems
-    elif isinstance(error, KcproxyError | OSError):
-        yield str(error)
-    else:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{Path(frame.filename).name}:{frame.lineno}"
-        yield f"the settings could not be read again: {type(error).__name__} at {place}; this is a bug of kcproxy's, please report it"

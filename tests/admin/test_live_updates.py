@@ -13,7 +13,7 @@ from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.subscriptions import MAX_FOLLOWERS
-from kcproxy.settings.model import LogSettings, Secret
+from kcproxy.settings import LogSettings, Secret
 from tests.admin.browser import NewPage, address, app_of, browser, live, needs_chromium, new_page
 from tests.admin.stage import KEY, deny, observer
 from tests.observe.samples import caller, record

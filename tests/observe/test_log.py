@@ -21,7 +21,7 @@ from kcproxy.observe.log import Log
 from kcproxy.observe.log_fields import DENIAL_FIELDS, REQUEST_FIELDS
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.redaction import redact_text, redact_value
-from kcproxy.settings.model import LogFormat, LogSettings
+from kcproxy.settings import LogFormat, LogSettings
 from tests.hostile_text import ALL_AT_ONCE, unseen
 from tests.observe.samples import USERNAME, caller, explanation, record, target
 

@@ -12,7 +12,7 @@ from kcproxy.model import TargetKind
 from kcproxy.observe import metric_specs as catalogue
 from kcproxy.observe.metric_specs import LABELS, SPECS, Kind
 from kcproxy.observe.metrics import MAX_DENIAL_SERIES, Metrics
-from kcproxy.settings.model import MetricSettings
+from kcproxy.settings import MetricSettings
 from tests.observe.samples import REALM, caller, explanation, record, target
 
 OPERATION = "GET /admin/realms/{realm}/users/{user-id}"

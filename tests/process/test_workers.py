@@ -96,9 +96,7 @@ async def test_sigterm_and_reload_under_load_lose_no_request(upstream: Recording
         assert tally.good == len(upstream.requests) > 50
 
 
-async def test_workers_name_a_changed_history_as_a_matter_of_a_restart_and_an_unchanged_one_not(
-    upstream: RecordingUpstream, tmp_path: Path
-) -> None:
+async def test_workers_report_a_changed_history_as_needing_a_restart(upstream: RecordingUpstream, tmp_path: Path) -> None:
     async with served(upstream, tmp_path, WORKERS, tail=f'[history]\npath = "{tmp_path}/history"\n') as running:
         await all_ready(running)
         running.process.send_signal(signal.SIGHUP)
