@@ -35,7 +35,7 @@ WHOLE_RANGE = {"stat", "table"}
 
 def test_what_is_committed_is_what_the_source_makes() -> None:
     for path, text in generate.documents().items():
-        assert (ROOT / path).read_text(encoding="utf-8") == text.rstrip("\n") + "\n", f"{path}: python -m tools.dashboards"
+        assert (ROOT / path).read_text(encoding="utf-8") == text.rstrip("\n") + "\n", f"{path}: make docs"
     assert set(DASHBOARDS) == {Path(name).stem for name in generate.dashboards()}
 
 

@@ -16,7 +16,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kcproxy.observe import log_fields as lines
 from kcproxy.observe.log import Log
 from kcproxy.observe.log_fields import DENIAL_FIELDS, REQUEST_FIELDS
 from kcproxy.observe.log_writer import LogWriter
@@ -24,6 +23,7 @@ from kcproxy.redaction import redact_text, redact_value
 from kcproxy.settings import LogFormat, LogSettings
 from tests.hostile_text import ALL_AT_ONCE, unseen
 from tests.observe.samples import USERNAME, caller, explanation, record, target
+from tools.docs.log import FILE, documents
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI0MiJ9.c2lnbmF0dXJl"
 Written = Callable[[], list[str]]
@@ -389,7 +389,7 @@ def test_the_line_of_a_request_costs_some_microseconds() -> None:
 
 
 def test_the_documentation_names_every_field() -> None:
-    text = lines.markdown()
+    text = documents()[FILE]
     assert all(f"| `{name}` |" in text for name in (*REQUEST_FIELDS, *DENIAL_FIELDS))
 
 

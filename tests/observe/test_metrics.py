@@ -9,11 +9,11 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 
 from kcproxy.errors import KcproxyError, SettingsError, UpstreamError
 from kcproxy.model import TargetKind
-from kcproxy.observe import metric_specs as catalogue
 from kcproxy.observe.metric_specs import LABELS, SPECS, Kind
 from kcproxy.observe.metrics import MAX_DENIAL_SERIES, Metrics
 from kcproxy.settings import MetricSettings
 from tests.observe.samples import REALM, caller, explanation, record, target
+from tools.docs.metrics import FILE, documents
 
 OPERATION = "GET /admin/realms/{realm}/users/{user-id}"
 
@@ -202,8 +202,8 @@ def test_the_registry_holds_the_table_and_nothing_else_of_ours() -> None:
 
 
 def test_the_documentation_names_every_metric_and_every_label() -> None:
-    text = catalogue.markdown()
-    assert all(f"`{spec.name}`" in text for spec in SPECS)
+    text = documents()[FILE]
+    assert all(f"| `{spec.name}` | {spec.kind.value} |" in text for spec in SPECS)
     assert all(f"| `{label}` |" in text for label in LABELS)
 
 

@@ -262,7 +262,7 @@ def test_every_problem_of_a_key_file_is_reported_with_its_line_without_content(t
     place = f"KCPROXY_INBOUND__API_KEYS_FILE: inbound.api_keys_file: {file}"
     assert told[0].startswith(f"{place}:1: sha256 is not 64 lowercase hexadecimal digits; write the hash of the key")
     assert told[1].startswith(f"{place}:5: name is missing; name the holder of the key")
-    assert told[2].startswith(f"{place}:5: methods contains a method to which no token is added; there are DELETE")
+    assert told[2].startswith(f"{place}:5: methods contains a method to which no token is added; valid are DELETE")
     assert "the-key-itself" not in str(caught.value)
 
 
