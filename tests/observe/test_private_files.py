@@ -110,7 +110,7 @@ def test_a_file_that_was_replaced_meanwhile_is_not_opened(tmp_path: Path) -> Non
     path.rename(tmp_path / "away")
     (tmp_path / "elsewhere").touch()
     path.symlink_to("elsewhere")
-    with pytest.raises(OSError, match="another file has been put in its place"):
+    with pytest.raises(OSError, match="another file has replaced it"):
         history.load()
     history.close()
     assert (tmp_path / "elsewhere").stat().st_size == 0

@@ -143,7 +143,7 @@ def test_the_pages_of_several_workers_become_one() -> None:
         "kcproxy_config_last_reload_successful 1.0\n"
         "# HELP h H.\n# TYPE h histogram\n"
         'h_bucket{le="1.0"} 1.0\nh_bucket{le="+Inf"} 2.0\nh_count 2.0\nh_sum 0.5\n'
-        "# HELP kcproxy_token_fetched_timestamp_seconds T.\n# TYPE kcproxy_token_fetched_timestamp_seconds gauge\nt_timestamp_seconds 5.5\n"
+        "# HELP kcproxy_token_fetched_timestamp_seconds T.\n# TYPE kcproxy_token_fetched_timestamp_seconds gauge\nkcproxy_token_fetched_timestamp_seconds 5.5\n"
     )
     other = (
         one.replace("kcproxy_ready 1.0", "kcproxy_ready 0.0")
@@ -158,7 +158,7 @@ def test_the_pages_of_several_workers_become_one() -> None:
         "kcproxy_config_last_reload_successful 0.0\n"
         "# HELP h H.\n# TYPE h histogram\n"
         'h_bucket{le="1.0"} 3.0\nh_bucket{le="+Inf"} 6.0\nh_count 6.0\nh_sum 1.5\n'
-        "# HELP kcproxy_token_fetched_timestamp_seconds T.\n# TYPE kcproxy_token_fetched_timestamp_seconds gauge\nt_timestamp_seconds 7.5\n"
+        "# HELP kcproxy_token_fetched_timestamp_seconds T.\n# TYPE kcproxy_token_fetched_timestamp_seconds gauge\nkcproxy_token_fetched_timestamp_seconds 7.5\n"
     )
 
 
