@@ -1,7 +1,7 @@
-"""The life of one process: bind, serve, reload, drain, end.
+"""The lifecycle of one process: bind, serve, reload, drain, end.
 
-bind ─▶ listen ─▶ ready ─▶ SIGHUP or changed file: new plane, old one finishes
-                     └──▶ SIGTERM or SIGINT: not ready, no new connections, requests under way finish ─▶ 0
+bind ─▶ listen ─▶ ready ─▶ SIGHUP or changed file: new runtime, the old one finishes its requests
+                     └──▶ SIGTERM or SIGINT: not ready, no new connections, requests in progress finish ─▶ 0
 """
 
 import asyncio
@@ -34,16 +34,16 @@ from kcproxy.server.server import Server
 from kcproxy.server.sockets import listening_socket
 from kcproxy.settings import Settings
 
-_FAREWELL_SECONDS = 0.5
-"""How long idle connections stay when a drain begins: who sends in this moment is served, and told that it was the last time."""
+_LAST_REQUEST_SECONDS = 0.5
+"""How long idle connections stay open after a drain begins. A request in this time is served with ``Connection: close``."""
 
 
 def run(settings: Settings, *, reload: Reload | None = None, watched: WatchedFiles | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; the exit code. SettingsError where a listener cannot be opened.
+    """Serve until SIGTERM or SIGINT. Returns the exit code. Raises SettingsError if a listener cannot be opened.
 
-    ``reload`` reads the settings again (SettingsError: the old ones stay); it is called on SIGHUP and when one of ``watched`` changes.
+    ``reload`` is called on SIGHUP and if one of ``watched`` changes. If it raises SettingsError, the old settings stay in use.
     """
-    os.umask(0o077)  # files that are written are for this user; a Unix socket has a mode of its own
+    os.umask(0o077)  # files are for this user only; a Unix socket has its own mode
     if settings.workers > 1:
         return _run_workers(settings, reload, watched)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -51,7 +51,7 @@ def run(settings: Settings, *, reload: Reload | None = None, watched: WatchedFil
 
 
 def _run_workers(settings: Settings, reload: Reload | None, watched: WatchedFiles | None) -> int:
-    alone = replace(settings, history=replace(settings.history, path=None))  # the supervisor alone writes the history
+    alone = replace(settings, history=replace(settings.history, path=None))  # only the supervisor writes the history
 
     def serve(end: socket.socket, inherited: socket.socket | None) -> int:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -63,7 +63,7 @@ def _run_workers(settings: Settings, reload: Reload | None, watched: WatchedFile
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """The event loop of uvloop where it is installed."""
+    """The event loop of uvloop if it is installed."""
     try:
         import uvloop  # noqa: PLC0415 - optional
     except ImportError:
@@ -84,9 +84,9 @@ class Process:
         end: socket.socket | None = None,
         inherited: socket.socket | None = None,
     ) -> None:
-        """Nothing is opened yet. A worker of several has its ``end`` of the link instead of an admin port.
+        """Nothing is opened yet. A worker has its ``end`` of the link to the supervisor instead of an admin port.
 
-        ``started``: the settings of the start, where this process has only a part of them.
+        ``started``: the settings of the start, if they differ from those of this process.
         """
         self.settings = settings
         self._started = started or settings
@@ -98,27 +98,27 @@ class Process:
         self._tasks: set[asyncio.Task[object]] = set()
 
     async def live(self) -> int:
-        """From start to end; 0."""
+        """Run from start to end. Returns 0."""
         catalog = catalog_for(self.settings.explain.keycloak_version)
         self._descriptors = raise_limit(self.settings, admin_connections=self._admin_connections)
-        main, front = self._bind()
+        main, status = self._bind()
         observer = live_observer(self.settings, catalog)
         observer.log.sink.shared = self._end is not None
         undo_capture = observer.log.capture_libraries()
         try:
-            await self._serve(observer, catalog, main, front)
+            await self._serve(observer, catalog, main, status)
         finally:
             observer.close()
-            undo_capture()  # last, for what libraries say of the end belongs into the log too
+            undo_capture()  # last, so that the log has messages of libraries about the end
         return 0
 
     def stop(self) -> None:
-        """Begin to drain."""
+        """Start to drain."""
         self._stop.set()
 
     @property
     def _admin_connections(self) -> int:
-        """Those of the admin port, where this process has it."""
+        """Connections of the admin port, if this process has one."""
         return MAX_CONNECTIONS if self._end is None else 0
 
     def _bind(self) -> tuple[socket.socket, StatusChannel]:
@@ -133,29 +133,29 @@ class Process:
             main.close()
             raise
 
-    async def _serve(self, observer: LiveObserver, catalog: Catalog, main: socket.socket, front: StatusChannel) -> None:
+    async def _serve(self, observer: LiveObserver, catalog: Catalog, main: socket.socket, status: StatusChannel) -> None:
         self.observer = observer
         self.service = RequestHandler(runtime_of(self.settings, observer, catalog), observer)
         server = Server(self.service, self.settings.limits)
-        await front.open(self.settings, observer)
+        await status.open(self.settings, observer)
         listener = self.listener = self._data_listener(server, main)
         listener.start()
         try:
             self._listen_to_signals()
-            front.tell(())
-            observer.log.info("listening", **self._whereabouts(catalog))
+            status.report(())
+            observer.log.info("listening", **self._addresses(catalog))
             if self._end is None:
                 observer.noted(self.settings.notes)
-            self._tell_descriptors()
+            self._log_descriptors()
             garbage_collection.settle()
-            self._start(keep_version(lambda: self.service.runtime, self._tell_version))
+            self._start(keep_version(lambda: self.service.runtime, self._use_version))
             await self._stop.wait()
-            front.tell(("draining",))
+            status.report(("draining",))
             await self._drain(listener, server)
         finally:
             listener.close()
             await self._tidy()
-            await front.close()
+            await status.close()
 
     def _data_listener(self, server: Server, main: socket.socket) -> Listener:
         limits, state = self.settings.limits, read_tls(self.settings.inbound)
@@ -167,14 +167,14 @@ class Process:
         self.observer.watch_connections(ListenerName.DATA, lambda: listener.open_connections)
         return listener
 
-    def _tell_descriptors(self) -> None:
+    def _log_descriptors(self) -> None:
         plan = self._descriptors
         if plan.is_lowered:
             self.observer.log.warning(
                 "max_connections_lowered", asked=plan.asked, max_connections=plan.max_connections, descriptors=plan.limit
             )
 
-    def _whereabouts(self, catalog: Catalog) -> dict[str, str]:
+    def _addresses(self, catalog: Catalog) -> dict[str, str]:
         settings = self.settings
         return {
             "listen": str(settings.listen),
@@ -184,9 +184,9 @@ class Process:
             "accounts": ", ".join(account.client_id for account in settings.accounts) or "none",
         }
 
-    def _tell_version(self, runtime: Runtime) -> None:
+    def _use_version(self, runtime: Runtime) -> None:
         self.observer.use_catalog(runtime.catalog)
-        self.observer.log.info("keycloak_version", table=runtime.catalog.version, server=runtime.version or "not told apart from others")
+        self.observer.log.info("keycloak_version", table=runtime.catalog.version, server=runtime.version or "ambiguous")
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -202,12 +202,12 @@ class Process:
         task.add_done_callback(self._tasks.discard)
 
     def reload(self) -> None:
-        """Read the settings again and serve by them; where they cannot be used, say so and go on as before."""
+        """Read the settings again and use them. If they cannot be used, log the problems and continue."""
         try:
             settings, descriptors, tls, runtime = self._read_again()
-        except Exception as error:  # noqa: BLE001 - also a bug must not end the watching of files
+        except Exception as error:  # noqa: BLE001 - a bug must not stop the file watcher
             self.observer.settings_reloaded(successful=False)
-            self.observer.log.error("reload_refused", problems=list(problems_of(error)))  # noqa: TRY400 - the problems say it all
+            self.observer.log.error("reload_refused", problems=list(problems_of(error)))  # noqa: TRY400 - the problems are sufficient
             return
         self.listener.use(tls)
         old = self.service.swap(runtime)
@@ -223,9 +223,9 @@ class Process:
         self._start(dismantle(old, patience_seconds=settings.drain_seconds))
 
     def _read_again(self) -> tuple[Settings, DescriptorPlan, InboundTls | None, Runtime]:
-        """All that a reload needs, read and made before anything is changed."""
+        """Read and create everything that a reload needs, before anything is changed."""
         if self._reload is None:
-            raise SettingsError(["this process was started without a way to read its settings again"])
+            raise SettingsError(["this process was started without a function that reads its settings again"])
         if self._watched is not None:
             self._watched.reading()
         settings = self._reload()
@@ -233,25 +233,25 @@ class Process:
         return settings, descriptors, read_tls(settings.inbound), self._runtime_after(settings)
 
     def _runtime_after(self, settings: Settings) -> Runtime:
-        """A plane by new settings, with what is kept of the one in use. What is known about the server is looked into again."""
+        """A runtime for new settings, with the state that it takes over from the current one. The server's version is checked again."""
         before = self.service.runtime
         runtime = runtime_of(settings, self.observer, before.catalog if keeps_version(before.settings, settings) else None)
         hand_over(before, runtime)
         return runtime
 
     async def _drain(self, listener: Listener, server: Server) -> None:
-        """Finish what is under way, within the settings' time; what is left then is cut off."""
+        """Finish the requests in progress, for at most ``drain_seconds``; then abort the others."""
         self.service.draining = True
         self.observer.log.info("draining", in_flight=self.service.in_flight)
         loop = asyncio.get_running_loop()
-        await listener.finish(_FAREWELL_SECONDS)
+        await listener.finish(_LAST_REQUEST_SECONDS)
         ends_at = loop.time() + self.settings.drain_seconds
-        farewell_at = loop.time() + min(_FAREWELL_SECONDS, self.settings.drain_seconds / 2)
-        await _until(lambda: not server.open_connections, farewell_at)
+        idle_ends_at = loop.time() + min(_LAST_REQUEST_SECONDS, self.settings.drain_seconds / 2)
+        await _until(lambda: not server.open_connections, idle_ends_at)
         server.close_idle()
         await _until(lambda: not self.service.in_flight, ends_at)
         self.observer.log.info("drained", cut_off=self.service.in_flight)
-        await server.shutdown(_FAREWELL_SECONDS)
+        await server.shutdown(_LAST_REQUEST_SECONDS)
 
     async def _tidy(self) -> None:
         for task in tuple(self._tasks):
@@ -263,7 +263,7 @@ class Process:
 
 
 async def _until(done: Callable[[], bool], deadline: float) -> None:
-    """Wait for something that happens seldom enough that asking now and then is simpler than being told."""
+    """Wait for a rare condition. Polling is simpler than a notification here."""
     loop = asyncio.get_running_loop()
     while not done() and loop.time() < deadline:  # noqa: ASYNC110 - see above
         await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Values that settings have besides numbers and texts: secrets, addresses, and the closed sets of words."""
+"""Values of settings: secrets, addresses, and closed sets of words."""
 
 import hmac
 from dataclasses import dataclass

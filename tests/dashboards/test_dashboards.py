@@ -116,7 +116,7 @@ def test_rates_are_over_grafanas_own_interval(target: Target) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_counters_are_shown_raw_only_where_the_first_event_of_their_series_is_dated(target: Target) -> None:
+def test_raw_counters_are_shown_only_if_their_first_event_has_a_time(target: Target) -> None:
     for match in re.finditer(r"\b\w+_(?:total|bucket|sum|count)\{", target.expr):
         if not re.search(r"(rate|increase)\($", target.expr[: match.start()]):
             assert DASHBOARDS[target.board]["title"] in COUNTED_FROM_THE_FIRST

@@ -123,7 +123,7 @@ def test_it_says_for_which_requests_it_is_worth_knowing_who_passes(observer: Liv
     assert not observer.awaits(target())
 
 
-def test_what_stands_has_an_end(observer: LiveObserver) -> None:
+def test_unresolved_denials_are_bounded(observer: LiveObserver) -> None:
     for number in range(3000):
         one = caller(f"c-{number}")
         observer.denied(explanation(f"d-{number}", caller=one), record(status=403))
@@ -158,14 +158,14 @@ def test_dropped_log_lines_are_a_metric(observer: LiveObserver) -> None:
     assert value(observer, "kcproxy_log_dropped_total") == 1
 
 
-def test_an_anonymous_refusal_is_never_resolved_by_somebody(observer: LiveObserver) -> None:
+def test_an_anonymous_refusal_is_never_resolved(observer: LiveObserver) -> None:
     nobody = Caller(kind=caller().kind)
     observer.denied(explanation(caller=nobody), record(status=401))
     observer.request_finished(record(caller=caller()))
     assert resolved(observer) == 0
 
 
-def test_a_denial_of_a_shape_that_nobody_thought_of_is_counted_and_logged_and_breaks_nothing(observer: LiveObserver) -> None:
+def test_a_denial_that_cannot_be_stored_is_counted_and_logged(observer: LiveObserver) -> None:
     broken = explanation(looked_up=Facts(granted=5))  # type: ignore[arg-type]
     observer.denied(broken, record(status=403))
     assert value(observer, "kcproxy_denials_total", **DENIAL) == 1

@@ -144,7 +144,7 @@ async def test_other_settings_have_other_files(tmp_path: Path) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-def test_a_stamp_is_of_what_stands_behind_a_link(tmp_path: Path) -> None:
+def test_a_stamp_is_that_of_the_target_of_a_link(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("1")
     (tmp_path / "link").symlink_to("a")
     assert stamp(tmp_path / "link") == stamp(tmp_path / "a") is not None

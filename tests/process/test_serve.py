@@ -309,9 +309,7 @@ async def test_a_reload_lists_changed_settings_that_need_a_restart(upstream: Rec
         assert (await running.logged("reloaded", 3))["needs_restart"] == []
 
 
-async def test_files_that_others_can_change_are_in_the_log_and_the_own_ones_are_tightened(
-    upstream: RecordingUpstream, tmp_path: Path
-) -> None:
+async def test_files_that_others_can_change_are_logged_and_own_ones_tightened(upstream: RecordingUpstream, tmp_path: Path) -> None:
     secret, history = tmp_path / "secret", tmp_path / "history"
     for file, mode in ((secret, 0o602), (history, 0o644)):
         file.write_text("s3cret" if file is secret else "")

@@ -73,7 +73,7 @@ def test_a_limit_that_cannot_be_meant_is_refused_with_its_line(tmp_path: Path, m
 
 
 @pytest.mark.parametrize("name", ['""', '"a\\nb"', "7"])
-def test_a_key_is_somebodys_whose_name_can_be_logged(tmp_path: Path, name: str) -> None:
+def test_the_name_of_a_keys_holder_can_be_logged(tmp_path: Path, name: str) -> None:
     assert "name is missing" in problems(tmp_path, f'[[keys]]\nname = {name}\nsha256 = "{HASH}"\n')
 
 

@@ -55,7 +55,7 @@ def test_a_directory_that_everybody_can_write_to_is_one_without_the_sticky_bit(t
 
 @needs_root
 @pytest.mark.parametrize("what", ["file", "directory", "link"])
-def test_what_belongs_to_somebody_else_is_one(tmp_path: Path, what: str) -> None:
+def test_a_file_of_another_user_is_a_danger(tmp_path: Path, what: str) -> None:
     file = secret_file(tmp_path)
     folder = tmp_path / "folder"
     folder.mkdir()
