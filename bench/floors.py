@@ -14,7 +14,7 @@ import httptools
 from aiohttp import web
 
 from kcproxy.http1.fields import RawHeaders
-from kcproxy.settings.model import UpstreamSettings
+from kcproxy.settings import UpstreamSettings
 from kcproxy.upstream.pool import PoolUpstream
 
 _BUFFER_BYTES = 2_000_000

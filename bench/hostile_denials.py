@@ -34,7 +34,7 @@ from kcproxy.observe.log import Log
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import MAX_DENIAL_SERIES, Metrics
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.settings.model import LogSettings, MetricSettings
+from kcproxy.settings import LogSettings, MetricSettings
 
 MAX_STORED = 1000
 MAX_SERIES = 4 * MAX_DENIAL_SERIES + 10_000

@@ -12,7 +12,7 @@ from kcproxy.catalog import default_version, load
 from kcproxy.errors import UpstreamError
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.model import Explanation, Target
-from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.events import Observer, RequestRecord
 from kcproxy.proxy.admission import Admission
 from kcproxy.proxy.denial_response import DenialEnricher, Explainer
 from kcproxy.proxy.handler import RequestHandler
@@ -145,8 +145,8 @@ class RecordingUpstream:
 
 
 @dataclass
-class Events:
-    """An observer that keeps what it is told."""
+class Events(Observer):
+    """An observer that records events."""
 
     records: list[RequestRecord] = field(default_factory=list)
     denials: list[Explanation] = field(default_factory=list)
@@ -171,9 +171,6 @@ class Events:
 
     def denied(self, explanation: Explanation, record: RequestRecord) -> None:
         self.denials.append(explanation)
-
-    def awaits(self, target: Target) -> bool:
-        return False
 
     def response_reduced(self, target: Target, notice: str) -> None:
         self.reduced.append(notice)
@@ -207,9 +204,6 @@ class Events:
 
     def looked_up(self, what: str, outcome: str, seconds: float) -> None:
         self.lookups.append((what, outcome))
-
-    def settings_reloaded(self, *, successful: bool) -> None:
-        """Not looked at here."""
 
 
 @dataclass

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kcproxy.catalog import Catalog
-from kcproxy.cli.unwatched import SilentObserver
 from kcproxy.explain.api import explain
 from kcproxy.explain.context import grants_are_live, owner_of_roles, version_key
 from kcproxy.explain.inputs import Inputs
@@ -14,6 +13,7 @@ from kcproxy.explain.offline import Asked
 from kcproxy.keycloak.inspector import inspector_of
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.model import Answer, Caller, CallerKind, Explanation, Facts, RequestFacts, Requirement, RoleSet
+from kcproxy.observe.events import Observer
 from kcproxy.settings import Settings
 from kcproxy.upstream.pool import side_upstream
 
@@ -72,8 +72,8 @@ class Examination:
 async def look(settings: Settings, patient: Patient) -> Facts | None:
     """The inspector's view; None where it sees nothing."""
     upstream = side_upstream(settings.upstream)
-    tokens = TokenSource(settings.upstream, upstream, SilentObserver())
-    inspector = inspector_of(settings, upstream, tokens, SilentObserver())
+    tokens = TokenSource(settings.upstream, upstream, Observer())
+    inspector = inspector_of(settings, upstream, tokens, Observer())
     # Nobody's request waits for this one, so slowness is no reason to see less.
     inspector.budget_seconds = 20.0
     try:

@@ -40,7 +40,7 @@ def _read(words: Sequence[str], environ: Mapping[str, str]) -> Started:
     # Whatever serve itself would refuse is serve's to say: a probe reads what it can.
     given = serve.command.make_context("serve", list(words), resilient_parsing=True).params
     config = given.pop("config", None)
-    return Started(config=config, environ=environ, flags={serve.SETTINGS[name]: value for name, value in given.items()})
+    return Started(config=config, environ=environ, flags={serve.FLAGS[name].key: value for name, value in given.items()})
 
 
 def _texts(file: Path) -> list[str]:

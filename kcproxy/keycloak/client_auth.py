@@ -11,10 +11,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
-import jwt
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
 from kcproxy.errors import TokenFetchError
 from kcproxy.settings import AccountSettings, ClientAuthMethod, UpstreamSettings
 
@@ -91,6 +87,8 @@ def _private_key_jwt(account: AccountSettings, audience: str, now: float) -> Pro
 
 def _signed_by_jwk(account: AccountSettings, text: str, audience: str, now: float) -> str:
     """With a JSON Web Key (RFC 7517): key, id and algorithm come in one file, so that a rotation changes all of them in one moment."""
+    import jwt  # noqa: PLC0415 - jwt loads cryptography, 10 MB that most settings never need
+
     try:
         key = jwt.PyJWK.from_json(text)
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
@@ -103,6 +101,8 @@ def _assertion_fields(assertion: str) -> dict[str, str]:
 
 
 def _signed(account: AccountSettings, key: Any, algorithm: str, audience: str, now: float, *, key_id: str | None = None) -> str:
+    import jwt  # noqa: PLC0415 - see above
+
     claims = {
         "iss": account.client_id,
         "sub": account.client_id,
@@ -121,6 +121,9 @@ def _signed(account: AccountSettings, key: Any, algorithm: str, audience: str, n
 
 
 def _algorithm_of(account: AccountSettings, pem: str) -> str:
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa  # noqa: PLC0415 - see above
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+
     try:
         key = load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError) as error:

@@ -3,10 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import jwt
-from jwt import PyJWK
+from kcproxy.settings.values import ASYMMETRIC_ALGORITHMS
 
-_ASYMMETRIC = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 _SIGNATURE_ONLY: Any = {"verify_signature": True, **{f"verify_{name}": False for name in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}}
 
 
@@ -20,15 +18,17 @@ def key_ids(document: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 def is_signed_by(token: str, document: Mapping[str, Any]) -> bool | None:
     """True or False by the key that the token's header names; None where that key or its algorithm is not in the set."""
+    import jwt  # noqa: PLC0415 - jwt loads cryptography, 10 MB that most settings never need
+
     try:
         header = jwt.get_unverified_header(f"{token.rpartition('.')[0]}.")  # without the signature, which may be unreadable
     except (jwt.PyJWTError, ValueError, RecursionError):
         return None
     key = next((key for key in _keys(document) if key.get("kid") == header.get("kid")), None)
-    if key is None or header.get("alg") not in _ASYMMETRIC:
+    if key is None or header.get("alg") not in ASYMMETRIC_ALGORITHMS:
         return None
     try:
-        jwt.decode(token, PyJWK.from_dict(key).key, algorithms=[str(header["alg"])], options=_SIGNATURE_ONLY)
+        jwt.decode(token, jwt.PyJWK.from_dict(key).key, algorithms=[str(header["alg"])], options=_SIGNATURE_ONLY)
     except jwt.DecodeError:  # it does not fit, or it is cut off and no longer base64
         return False
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError):

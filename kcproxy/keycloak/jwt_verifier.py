@@ -16,9 +16,10 @@ import aiohttp
 import jwt
 from jwt import PyJWK
 
+from kcproxy.settings.values import ASYMMETRIC_ALGORITHMS
+
 log = logging.getLogger("kcproxy.keycloak")
 
-_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 _KEEP_SECONDS = 600.0
 _RETRY_SECONDS = 60.0
 _PAUSE_SECONDS = 5.0
@@ -75,7 +76,7 @@ class JwtVerifier:
         keys = self._sets.get(issuer) if isinstance(issuer, str) else None
         if keys is None:
             raise TokenUnacceptable("its issuer is not among inbound.jwt_issuers")
-        if header.get("alg") not in _ALGORITHMS:
+        if header.get("alg") not in ASYMMETRIC_ALGORITHMS:
             raise TokenUnacceptable("its algorithm is not an asymmetric signature")
         claims = self._checked(token, await keys.key(header.get("kid")), str(header["alg"]), str(issuer))
         _check_kind(header, claims)

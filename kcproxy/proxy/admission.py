@@ -8,14 +8,17 @@ where neither is asked for, with a client certificate. Requests with credentials
 import os
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from kcproxy.errors import RequestRefused
 from kcproxy.http1.headers import RequestFields
-from kcproxy.keycloak.jwt_verifier import JwtVerifier, Tell, TokenUnacceptable, nobody
 from kcproxy.model import Target
 from kcproxy.network import names_one_of, own_names
 from kcproxy.settings import InboundSettings, Settings
 from kcproxy.settings.api_keys import ApiKeys, read_keys
+
+if TYPE_CHECKING:
+    from kcproxy.keycloak.jwt_verifier import JwtVerifier, Tell
 
 KEY_FIELD = b"kcproxy-key"
 _BEARER = b"bearer "
@@ -26,7 +29,7 @@ class Admission:
     """What is asked of a caller before a token is injected for him. All None: nothing."""
 
     keys: ApiKeys | None = None
-    jwt_verifier: JwtVerifier | None = None
+    jwt_verifier: "JwtVerifier | None" = None
     own_names: frozenset[str] | None = None
 
     @property
@@ -67,7 +70,7 @@ class Admission:
         return shown
 
 
-def admission_of(settings: Settings, tell: Tell = nobody) -> Admission:
+def admission_of(settings: Settings, tell: "Tell | None" = None) -> Admission:
     """What these settings ask for. SettingsError where the file of keys cannot be used. ``tell`` is called when issuers' keys were fetched."""
     inbound = settings.inbound
     keys = read_keys(inbound.api_keys_file) if inbound.api_keys_file is not None else None
@@ -76,10 +79,12 @@ def admission_of(settings: Settings, tell: Tell = nobody) -> Admission:
     return Admission(keys, jwt_verifier, own_names(os.uname().nodename, inbound.allowed_hosts) if guarded else None)
 
 
-def _issuers(inbound: InboundSettings, tell: Tell) -> JwtVerifier | None:
+def _issuers(inbound: InboundSettings, tell: "Tell | None") -> "JwtVerifier | None":
     if not inbound.jwt_issuers or not inbound.jwt_audience:
         return None
-    return JwtVerifier(inbound.jwt_issuers, inbound.jwt_audience, max_age_seconds=inbound.jwt_keys_max_age_seconds, tell=tell)
+    from kcproxy.keycloak.jwt_verifier import JwtVerifier, nobody  # noqa: PLC0415 - jwt loads cryptography, 10 MB that most settings never need
+
+    return JwtVerifier(inbound.jwt_issuers, inbound.jwt_audience, max_age_seconds=inbound.jwt_keys_max_age_seconds, tell=tell or nobody)
 
 
 def _check_host(host: str, own_names: frozenset[str]) -> None:
@@ -112,7 +117,9 @@ def _known(keys: ApiKeys | None, shown: bytes, target: Target) -> str:
     return key.name
 
 
-async def _verified(jwt_verifier: JwtVerifier, shown: bytes) -> str:
+async def _verified(jwt_verifier: "JwtVerifier", shown: bytes) -> str:
+    from kcproxy.keycloak.jwt_verifier import TokenUnacceptable  # noqa: PLC0415 - see above
+
     try:
         claims = await jwt_verifier.verify(shown.decode("ascii"))
     except (TokenUnacceptable, UnicodeDecodeError) as error:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from itertools import zip_longest
 
 from kcproxy.errors import SettingsError, UpstreamUnreachable
-from kcproxy.settings.model import UpstreamSettings
+from kcproxy.settings import UpstreamSettings
 
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 

@@ -22,7 +22,7 @@ from kcproxy.errors import UpstreamBroken, UpstreamBusy, UpstreamUnreachable
 from kcproxy.http1.fields import RawHeaders
 from kcproxy.http1.methods import SAFE_METHODS
 from kcproxy.http1.response_head_cache import ResponseHeadCache
-from kcproxy.settings.model import UpstreamSettings
+from kcproxy.settings import UpstreamSettings
 from kcproxy.upstream.circuit_breaker import CircuitBreaker
 from kcproxy.upstream.connection import Connection, ConnectionLimits, ConnectionStale, ResponseReceiver
 from kcproxy.upstream.dialer import Dialer

@@ -163,7 +163,7 @@ def test_any_changed_setting_of_an_account_is_a_change(changes: dict[str, Any]) 
     assert unchanged_accounts(OLD, replace(OLD, accounts=(replace(ACCOUNT, **changes),))) == ()
 
 
-def test_an_account_is_unchanged_whatever_else_changes_but_keycloaks_address() -> None:
+def test_an_account_is_unchanged_unless_keycloaks_address_changes() -> None:
     same = replace(ACCOUNT, secret=Secret("s3cret"))
     others = (replace(ACCOUNT, realms=("crm",), client_id="crm"), same)
     assert unchanged_accounts(OLD, replace(OLD, accounts=others, explain=ExplainSettings(keycloak_version="24.0.5"))) == (same,)
@@ -173,7 +173,7 @@ def test_an_account_is_unchanged_whatever_else_changes_but_keycloaks_address() -
         assert unchanged_accounts(OLD, replace(OLD, upstream=replace(OLD.upstream, **change))) == ()
 
 
-def test_the_inspector_counts_and_a_shared_token_is_kept_only_where_all_who_share_it_stay() -> None:
+def test_a_shared_token_is_kept_only_if_all_its_accounts_stay() -> None:
     inspector = InspectorSettings(account=replace(ACCOUNT, client_id="inspector"))
     both = replace(OLD, inspector=inspector)
     assert unchanged_accounts(both, replace(both, inspector=replace(inspector, cache_seconds=1.0))) == (ACCOUNT, inspector.account)
@@ -182,7 +182,7 @@ def test_the_inspector_counts_and_a_shared_token_is_kept_only_where_all_who_shar
     assert unchanged_accounts(shared, OLD) == ()
 
 
-def test_secrets_are_equal_by_where_they_come_from() -> None:
+def test_secrets_with_the_same_source_are_equal() -> None:
     literal, file = Secret("s3cret"), Secret(path=Path("/a"))
     assert literal == Secret("s3cret")
     assert file == Secret(path=Path("/a"))

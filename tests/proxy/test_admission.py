@@ -109,9 +109,9 @@ class TestKeys:
             ("[[keys]]\n", "name is missing"),
             ('[[keys]]\nname = "a"\nsha256 = "not-a-hash-but-the-key"\n', "write the key's hash, not the key"),
             ('[[keys]]\nname = "a"\nsha256 = "' + "a" * 64 + '"\nrealm = "x"\n', "'realm' is not known"),
-            ('[[keys]]\nname = "a"\nsha256 = "' + "a" * 64 + '"\nrealms = []\n', "realms is no list of texts"),
+            ('[[keys]]\nname = "a"\nsha256 = "' + "a" * 64 + '"\nrealms = []\n', "realms is empty or not a list of strings"),
             (('[[keys]]\nname = "a"\nsha256 = "' + "a" * 64 + '"\n') * 2, "two callers have the same key"),
-            ("not toml", "cannot be read as TOML"),
+            ("not toml", "is not valid TOML"),
         ],
     )
     def test_a_file_that_cannot_serve_is_refused_without_showing_what_is_in_it(self, tmp_path: Path, text: str, said: str) -> None:

@@ -14,7 +14,7 @@ from devkit.certificates import Authority, Pair
 from devkit.loops import on_every_loop
 from devkit.raw_upstream import Visit, ok, raw_upstream, responding
 from kcproxy.errors import SettingsError, UpstreamBroken, UpstreamUnreachable
-from kcproxy.settings.model import UpstreamSettings
+from kcproxy.settings import UpstreamSettings
 from kcproxy.upstream.dialer import in_turn
 from kcproxy.upstream.pool import PoolUpstream
 

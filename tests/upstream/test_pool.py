@@ -12,7 +12,7 @@ from devkit.loops import on_every_loop
 from devkit.ports import refusing_port
 from devkit.raw_upstream import Script, Visit, ok, raw_upstream, responding, saying
 from kcproxy.errors import UpstreamBroken, UpstreamBusy, UpstreamTimeout, UpstreamUnreachable
-from kcproxy.settings.model import UpstreamSettings
+from kcproxy.settings import UpstreamSettings
 from kcproxy.upstream.pool import PoolUpstream
 
 HOST = [(b"Host", b"keycloak:8080")]

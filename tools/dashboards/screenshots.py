@@ -29,7 +29,7 @@ from kcproxy.observe.log import Log
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.settings.model import AddressSettings, LogSettings, Settings, UpstreamSettings
+from kcproxy.settings import AddressSettings, LogSettings, Settings, UpstreamSettings
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 KEYCLOAK = "http://localhost:8080"

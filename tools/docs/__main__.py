@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tools.dashboards import generate
-from tools.docs import causes, cli, configuration, permissions, roles, settings
+from tools.docs import causes, cli, configuration, log, metrics, permissions, roles, settings
 from tools.fixloop import page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 GENERATORS: Sequence[Callable[[], Mapping[str, str]]] = (
     configuration.documents,
     settings.documents,
+    metrics.documents,
+    log.documents,
     cli.documents,
     roles.documents,
     permissions.documents,
