@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench.measure import Samples, Subject, latencies, load_once
-from bench.peers import FLOORS, KCPROXY, PEERS, Peer
+from bench.peers import BEFORE, FLOORS, KCPROXY, PEERS, Peer, kcproxy_of
 from bench.processes import OTHER_CORE, PROXY_CORE, end, free_port, running, usage, wait_until_ready
 from bench.report import KEYCLOAK_GET_MICROSECONDS, document, targets
 from bench.scenarios import SCENARIOS, SMALL, access_token
@@ -25,6 +25,7 @@ def main() -> int:
     rounds, seconds, calm_seconds = (1, 1.0, 3.0) if options.quick else (options.rounds, options.seconds, 15.0)
     chosen = [peer for peer in PEERS if peer.there and (not options.only or peer.name in options.only or peer is KCPROXY)]
     chosen += FLOORS if options.floors else ()
+    chosen += [kcproxy_of(options.against, BEFORE)] if options.against else []
     missing = ", ".join(peer.name for peer in PEERS if not peer.there)
     print(f"measuring {', '.join(peer.name for peer in chosen)}" + (f"; not installed: {missing}" if missing else ""), file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
@@ -48,6 +49,9 @@ def _options() -> argparse.Namespace:
         "--keycloak-cpu", type=float, default=KEYCLOAK_GET_MICROSECONDS, metavar="µs", help="what Keycloak itself spends on the small GET"
     )
     parser.add_argument("--floors", action="store_true", help="also the pool behind an inbound side that does nothing else")
+    parser.add_argument(
+        "--against", metavar="PYTHON", help="also the kcproxy that is installed for this interpreter, for a comparison in one run"
+    )
     parser.add_argument("--write", action="store_true", help="put the result into docs/performance.md")
     return parser.parse_args()
 
@@ -65,7 +69,7 @@ def _measure(folder: Path, chosen: list[Peer], *, rounds: int, seconds: float, c
             load_once(subject, SMALL, Samples(), seconds=1, token=token, folder=folder)
         for number in range(rounds):
             for scenario in SCENARIOS:
-                for subject in subjects:
+                for subject in subjects if number % 2 == 0 else reversed(subjects):
                     load_once(subject, scenario, found[subject.name], seconds=seconds, token=token, folder=folder)
             print(f"round {number + 1} of {rounds} done", file=sys.stderr)
         latencies([upstream, *subjects], found, seconds=calm_seconds, token=token)

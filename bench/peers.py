@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,7 +88,7 @@ def _floor(shape: str) -> Prepare:
     return lambda _folder, port, upstream: [sys.executable, str(ROOT / "bench" / "floors.py"), shape, str(upstream), str(port)]
 
 
-def _kcproxy(folder: Path, port: int, upstream: int) -> list[str]:
+def _kcproxy(python: str, folder: Path, port: int, upstream: int) -> list[str]:
     """With everything on: metrics, the log line of each request at the default level, matching, and an account's token."""
     secret = folder / "client-secret"
     secret.write_text("bench")
@@ -103,10 +104,17 @@ realm = "bench"
 client_id = "bench-backend"
 client_secret_file = "{secret}"
 """)
-    return [sys.executable, "-m", "kcproxy", "serve", "--config", str(config)]
+    return [python, "-P", "-m", "kcproxy", "serve", "--config", str(config)]
 
 
-KCPROXY = Peer(name="kcproxy", program=sys.executable, prepare=_kcproxy, injects=True)
+def kcproxy_of(python: str, name: str) -> Peer:
+    """The kcproxy that is installed for this Python interpreter."""
+    return Peer(name=name, program=python, prepare=partial(_kcproxy, python), injects=True)
+
+
+KCPROXY = kcproxy_of(sys.executable, "kcproxy")
+BEFORE = "kcproxy before"
+"""How the one given with ``--against`` is called."""
 NAIVE = Peer(name="naive", program=sys.executable, prepare=_naive)
 NGINX = Peer(name="nginx", program="nginx", prepare=_nginx)
 FLOORS = (

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.measure import Samples
+from bench.peers import BEFORE
 from bench.scenarios import LARGE, REFUSED, SMALL
 
 KEYCLOAK_GET_MICROSECONDS = 1340.0
@@ -93,6 +94,22 @@ def target_table(listed: list[Target]) -> list[str]:
     return lines
 
 
+def comparison(found: Mapping[str, Samples]) -> list[str]:
+    """This kcproxy against another installation of it, by pairs of runs that followed each other, in Markdown."""
+    own, before = found["kcproxy"], found.get(BEFORE)
+    if before is None:
+        return []
+    lines = ["", "| call | CPU µs before | CPU µs now | now / before, median | of all pairs |", "|---|---|---|---|---|"]
+    for scenario in (SMALL, REFUSED, LARGE):
+        pairs = zip(own.cpu_microseconds[scenario.name], before.cpu_microseconds[scenario.name], strict=True)
+        ratios = sorted(now / then for now, then in pairs)
+        lines.append(
+            f"| {scenario.name} | {before.cpu(scenario):.0f} | {own.cpu(scenario):.0f} | {statistics.median(ratios):.3f}"
+            f" | {ratios[0]:.3f} to {ratios[-1]:.3f} |"
+        )
+    return lines
+
+
 def document(found: Mapping[str, Samples], listed: list[Target], *, rounds: int, seconds: float) -> str:
     """The whole result, in Markdown."""
     direct = found["direct"]
@@ -103,6 +120,7 @@ def document(found: Mapping[str, Samples], listed: list[Target], *, rounds: int,
         *table(found),
         "",
         *target_table(listed),
+        *comparison(found),
     ]
     return "\n".join(lines) + "\n"
 

@@ -9,7 +9,6 @@ A reading never raises: what could not be had has the status 0.
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any, TypeAlias
 from cachetools import TTLCache
 
 from kcproxy.errors import TokenFetchError, UpstreamError
+from kcproxy.http1.json_body import json_value
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.observe.events import Observer
 from kcproxy.settings import AccountSettings, UpstreamSettings
@@ -162,7 +162,7 @@ class LookupClient:
             headers.append((b"Authorization", b"Bearer " + token.encode()))
         answer = await self._upstream.exchange("GET", self._settings.base_path + path, headers, None)
         try:
-            return Lookup(status=answer.status, json=_parsed(await answer.read(MAX_BODY_BYTES)))
+            return Lookup(status=answer.status, json=json_value(await answer.read(MAX_BODY_BYTES)))
         finally:
             answer.release()
 
@@ -170,10 +170,3 @@ class LookupClient:
 def _is_thin(reading: Lookup) -> bool:
     """A realm's name without its settings: what older versions show to a token that is older than the realm."""
     return "realm" in reading.object and "enabled" not in reading.object
-
-
-def _parsed(body: bytes | None) -> Any:
-    try:
-        return json.loads(body or b"null")
-    except (ValueError, RecursionError):
-        return None

@@ -1,6 +1,5 @@
 """One client-credentials grant (RFC 6749, section 4.4) at a realm's token endpoint: an account in, a token or a clear error out."""
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 from kcproxy.errors import TokenFetchError, UpstreamError
 from kcproxy.explain.token_failure import why_no_token
+from kcproxy.http1.json_body import json_object
 from kcproxy.keycloak.client_auth import SIGNED, Proof, prove
 from kcproxy.settings import AccountSettings, UpstreamSettings
 from kcproxy.upstream.interface import Upstream
@@ -79,7 +79,7 @@ class TokenEndpoint:
             headers += [(b"Content-Type", b"application/x-www-form-urlencoded"), (b"Content-Length", b"%d" % len(body))]
         answer = await self._upstream.exchange(method, path, headers, body)
         try:
-            return answer.status, _json_object(await answer.read(_MAX_RESPONSE_BYTES))
+            return answer.status, json_object(await answer.read(_MAX_RESPONSE_BYTES))
         finally:
             answer.release()
 
@@ -89,14 +89,6 @@ def _form(account: AccountSettings, proof: Proof) -> bytes:
     if account.scopes:
         fields["scope"] = " ".join(account.scopes)
     return urlencode(fields).encode()
-
-
-def _json_object(body: bytes | None) -> dict[str, Any] | None:
-    try:
-        parsed = json.loads(body or b"")
-    except (ValueError, RecursionError):
-        return None
-    return parsed if isinstance(parsed, dict) else None
 
 
 def _granted(account: AccountSettings, status: int, answer: dict[str, Any] | None) -> TokenResponse:

@@ -1,10 +1,9 @@
 """Which Keycloak answers: found out from its public documents at start, and again from time to time, for servers are upgraded."""
 
-import json
-from typing import Any
 from urllib.parse import quote
 
 from kcproxy.catalog.fingerprint import DISCOVERY, PublicDocument, public_paths, versions_that_fit
+from kcproxy.http1.json_body import json_object
 from kcproxy.upstream.interface import Upstream
 
 _MAX_DOCUMENT_BYTES = 1 << 20
@@ -26,12 +25,4 @@ async def _ask(upstream: Upstream, host: str, target: str) -> PublicDocument:
     finally:
         answer.release()
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers}
-    return PublicDocument(status=answer.status, headers=headers, body=_object(body))
-
-
-def _object(body: bytes | None) -> dict[str, Any]:
-    try:
-        parsed = json.loads(body or b"")
-    except (ValueError, RecursionError):
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
+    return PublicDocument(status=answer.status, headers=headers, body=json_object(body) or {})

@@ -11,11 +11,13 @@ from functools import lru_cache
 
 from kcproxy.errors import RequestRefused
 from kcproxy.http1.headers import RequestFields
-from kcproxy.keycloak.jwt_verifier import JwtVerifier, Tell, TokenUnacceptable, nobody
+from kcproxy.keycloak.issuer_keys import OnFetch, TokenUnacceptable
+from kcproxy.keycloak.jwt_verifier import JwtVerifier, ignore_fetch
 from kcproxy.model import Target
 from kcproxy.network import names_one_of, own_names
 from kcproxy.settings import InboundSettings, Settings
 from kcproxy.settings.api_keys import ApiKeys, read_keys
+from kcproxy.upstream.documents import DocumentClient
 
 KEY_FIELD = b"kcproxy-key"
 _BEARER = b"bearer "
@@ -67,19 +69,25 @@ class Admission:
         return shown
 
 
-def admission_of(settings: Settings, tell: Tell = nobody) -> Admission:
-    """What these settings ask for. SettingsError where the file of keys cannot be used. ``tell`` is called when issuers' keys were fetched."""
+def admission_of(settings: Settings, *, documents: DocumentClient | None = None, on_fetch: OnFetch = ignore_fetch) -> Admission:
+    """What these settings ask for. ``documents`` fetches the keys of issuers. Raises SettingsError if the file of keys cannot be used."""
     inbound = settings.inbound
     keys = read_keys(inbound.api_keys_file) if inbound.api_keys_file is not None else None
-    jwt_verifier = _issuers(inbound, tell)
+    jwt_verifier = _jwt_verifier(inbound, documents, on_fetch)
     guarded = not inbound.protected and settings.listen.unix_path is None and settings.listen.is_local
     return Admission(keys, jwt_verifier, own_names(os.uname().nodename, inbound.allowed_hosts) if guarded else None)
 
 
-def _issuers(inbound: InboundSettings, tell: Tell) -> JwtVerifier | None:
+def _jwt_verifier(inbound: InboundSettings, documents: DocumentClient | None, on_fetch: OnFetch) -> JwtVerifier | None:
     if not inbound.jwt_issuers or not inbound.jwt_audience:
         return None
-    return JwtVerifier(inbound.jwt_issuers, inbound.jwt_audience, max_age_seconds=inbound.jwt_keys_max_age_seconds, tell=tell)
+    return JwtVerifier(
+        inbound.jwt_issuers,
+        inbound.jwt_audience,
+        documents=documents,
+        max_age_seconds=inbound.jwt_keys_max_age_seconds,
+        on_fetch=on_fetch,
+    )
 
 
 def _check_host(host: str, own_names: frozenset[str]) -> None:

@@ -1,13 +1,13 @@
 """What an explanation is made from, taken off the wire: only where an answer is a refusal, bounded, and never a secret."""
 
 import base64
-import json
 import zlib
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
 from kcproxy.http1.fields import RawHeaders
+from kcproxy.http1.json_body import json_object, json_value
 from kcproxy.model import Answer, RequestFacts, TargetKind, Withheld
 from kcproxy.proxy.credentials import brings_credentials_in_query
 from kcproxy.proxy.exchange import Exchange
@@ -56,15 +56,6 @@ def response_facts(status: int, raw_headers: RawHeaders, body: bytes) -> Answer:
     return Answer(status=status, headers=headers, json=parsed, text="" if parsed is not None else body.decode("utf-8", "replace"))
 
 
-def json_object(body: bytes) -> dict[str, Any] | None:
-    """A JSON object; None for anything else, broken, or nested too deep."""
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return parsed if isinstance(parsed, dict) else None
-
-
 def decoded(body: bytes, coding: bytes | None, max_bytes: int) -> bytes | None:
     """A body without its content coding; None where the coding is not known, the data is broken, or it grows too large."""
     if coding is None or coding.lower() == b"identity":
@@ -96,10 +87,7 @@ def _json_of(exchange: Exchange, headers: Mapping[str, str]) -> Any:
     content = exchange.body.content if exchange.body is not None else None
     if not content or "json" not in headers.get("content-type", "json"):
         return None
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        return None
+    return json_value(content)
 
 
 def _form_of(exchange: Exchange) -> Mapping[str, str]:

@@ -38,10 +38,10 @@ def tls_context(settings: UpstreamSettings) -> ssl.SSLContext | None:
 class Dialer:
     """Opens connections to one host and port. Remembers which address answered last, and tries it first."""
 
-    def __init__(self, settings: UpstreamSettings) -> None:
-        """Reads the certificates, once; SettingsError where they cannot be used."""
+    def __init__(self, settings: UpstreamSettings, *, tls: ssl.SSLContext | None = None) -> None:
+        """``tls`` saves reading the certificates of the settings. Raises SettingsError if they cannot be used."""
         self._settings = settings
-        self._tls = tls_context(settings)
+        self._tls = tls or tls_context(settings)
         self._preferred: str | None = None
 
     async def dial(self, factory: ProtocolFactory) -> asyncio.BaseProtocol:

@@ -11,6 +11,7 @@ that was looked at right before, and once.
 
 import asyncio
 import select
+import ssl
 import time
 from collections import deque
 from collections.abc import AsyncIterator
@@ -39,11 +40,13 @@ _SWEEP_SECONDS_BOUNDS = (0.01, 0.5)
 class PoolUpstream:
     """Upstream on own connections. Created on any thread, used on one event loop."""
 
-    def __init__(self, settings: UpstreamSettings, *, max_queue_seconds: float = MAX_QUEUE_SECONDS) -> None:
-        """No connection yet. SettingsError where a certificate cannot be read."""
+    def __init__(
+        self, settings: UpstreamSettings, *, max_queue_seconds: float = MAX_QUEUE_SECONDS, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """No connection yet. ``tls`` takes the place of the settings' certificates. Raises SettingsError if a certificate cannot be read."""
         self._settings = settings
         self._max_queue_seconds = max_queue_seconds
-        self._dialer = Dialer(settings)
+        self._dialer = Dialer(settings, tls=tls)
         self._limits = ConnectionLimits(
             name=settings.origin,
             response_timeout_seconds=settings.response_timeout_seconds,
