@@ -95,7 +95,7 @@ def target_table(listed: list[Target]) -> list[str]:
 
 
 def comparison(found: Mapping[str, Samples]) -> list[str]:
-    """This kcproxy against another installation of it, by pairs of runs that followed each other, in Markdown."""
+    """Compare kcproxy with another installation of it, by pairs of runs that followed each other, in Markdown."""
     own, before = found["kcproxy"], found.get(BEFORE)
     if before is None:
         return []

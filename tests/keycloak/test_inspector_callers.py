@@ -72,6 +72,21 @@ async def test_a_sub_that_a_mapper_made_up_is_no_sign_of_a_deleted_account(mappe
     assert (facts.account_known, facts.session_alive) == (known, False)
 
 
+async def test_an_account_that_could_not_be_looked_up_is_not_called_deleted() -> None:
+    """``sub`` is nobody's id, the session names the account, and Keycloak does not say in time whether that one exists."""
+    stage = Stage()
+    stage.documents[f"{_CLIENT}/user-sessions?first=0&max=500"] = [{"id": "s-1", "userId": USER_ID, "username": "jane"}]
+    stage.hangs = {f"/users/{USER_ID}"}
+    caller, header = signed(username="jane", sub="5b1c0f6e-0000-3000-8000-000000000000", sid="s-1")
+    request = RequestFacts(target=TABLE.target("GET", f"{_DEMO}/users"))
+
+    async with inspecting(stage, budget_seconds=1.0) as inspector:
+        facts = await inspector.facts(request, caller, Answer(status=401, json={"error": "HTTP 401 Unauthorized"}), header)
+
+    assert facts is not None
+    assert (facts.account_id, facts.account_known) == (USER_ID, None)
+
+
 @pytest.mark.parametrize(("error", "known"), [("HTTP 404 Not Found", None), ("Realm does not exist", False)])
 async def test_a_realm_is_unknown_in_keycloaks_own_words_only(error: str, known: bool | None) -> None:
     stage = Stage()
