@@ -1,4 +1,4 @@
-"""``python -m bench``: direct, nginx, haproxy, caddy and mitmproxy where they are there, a naive aiohttp proxy, and kcproxy, side by side."""
+"""``python -m bench``: measures the upstream alone, nginx, haproxy, caddy and mitmproxy if installed, a naive aiohttp proxy, and kcproxy."""
 
 import argparse
 import sys
@@ -20,7 +20,7 @@ _STARTS = 3
 
 
 def main() -> int:
-    """Measure, print, and write the document where asked to; 1 where a target is missed."""
+    """Measure, print, and write the document with ``--write``. Returns 1 if a target is missed."""
     options = _options()
     rounds, seconds, calm_seconds = (1, 1.0, 3.0) if options.quick else (options.rounds, options.seconds, 15.0)
     chosen = [peer for peer in PEERS if peer.there and (not options.only or peer.name in options.only or peer is KCPROXY)]
@@ -65,7 +65,7 @@ def _measure(folder: Path, chosen: list[Peer], *, rounds: int, seconds: float, c
         found = {subject.name: Samples() for subject in (upstream, *subjects)}
         for subject in subjects:
             found[subject.name].idle_megabytes = usage(subject.process.pid).resident_megabytes
-        for subject in subjects:  # warm: connections are made, the token is fetched, code paths are hot
+        for subject in subjects:  # warm up: connections, token and caches
             load_once(subject, SMALL, Samples(), seconds=1, token=token, folder=folder)
         for number in range(rounds):
             for scenario in SCENARIOS:
@@ -87,7 +87,7 @@ def _start(stack: ExitStack, peer: Peer, folder: Path, upstream_port: int) -> Su
 
 
 def _start_once(folder: Path, upstream_port: int, samples: Samples) -> None:
-    """From starting kcproxy's process until it calls itself ready."""
+    """Measure the time from the start of a kcproxy process until it is ready."""
     own = folder / f"start-{time.monotonic_ns()}"
     own.mkdir()
     port = free_port()

@@ -1,4 +1,4 @@
-"""What explaining one refusal costs in CPU, without look-ups: claims, decision, fixes, rendering. Target: under 1 ms.
+"""CPU time of explaining one refusal without look-ups: claims, decision, fixes, rendering. Target: under 1 ms.
 
 python -m bench.explain_cost
 """
@@ -21,7 +21,7 @@ LIMIT_SECONDS = 0.001
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """CPU time of one call: the best of five series, so that a busy machine does not count."""
+    """CPU time of one call: the best of five series, to exclude other load."""
     series = []
     for _ in range(5):
         began = time.process_time()
@@ -32,7 +32,7 @@ def cpu_seconds(work: Callable[[], object]) -> float:
 
 
 def main() -> int:
-    """Print one line a situation; exit code 1 where one is dearer than the limit."""
+    """Print one line for each situation. Returns 1 if one costs more than the limit."""
     table = catalogs.load(catalogs.default_version())
     many = {f"realm-{number}-realm": ["view-users", "view-realm", "manage-users", "query-users"] for number in range(150)}
     situations = {

@@ -1,4 +1,4 @@
-"""From samples to words: the table, the ratios, and which targets are reached."""
+"""The report: tables, ratios and targets."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ KEYCLOAK_GET_MICROSECONDS = 1340.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Something to reach: a measured value, what it must not exceed, what it should not."""
+    """A target: a measured value, its limit, and its goal."""
 
     name: str
     value: float
@@ -27,14 +27,14 @@ class Target:
 
     @property
     def verdict(self) -> str:
-        """In one word."""
+        """The verdict."""
         if self.value <= self.aim:
             return "aim reached"
         return "reached" if self.value <= self.must else "MISSED"
 
 
 def targets(found: Mapping[str, Samples], *, keycloak_microseconds: float) -> list[Target]:
-    """Every target that the samples can judge."""
+    """All targets for which there are samples."""
     own = found["kcproxy"]
     small = own.cpu(SMALL)
     listed = [
@@ -95,7 +95,7 @@ def target_table(listed: list[Target]) -> list[str]:
 
 
 def comparison(found: Mapping[str, Samples]) -> list[str]:
-    """Compare kcproxy with another installation of it, by pairs of runs that followed each other, in Markdown."""
+    """Compare kcproxy with another installation, by pairs of consecutive runs, in Markdown."""
     own, before = found["kcproxy"], found.get(BEFORE)
     if before is None:
         return []

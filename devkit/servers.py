@@ -280,7 +280,7 @@ async def recording_upstream() -> AsyncIterator[RecordingUpstream]:
 async def connected(pool: PoolUpstream) -> None:
     """An idle connection, as there is one after the first request: only then does a request take the lane."""
     with contextlib.suppress(UpstreamError):
-        pool._hand_back(await pool._wait_for_connection())
+        pool._pass_on(await pool._wait_for_connection())
     pool._circuit.succeeded()
 
 

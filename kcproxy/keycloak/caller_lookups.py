@@ -89,7 +89,7 @@ class CallerLookups:
         facts.lightweight = is_lightweight(found) if found else None
 
     async def _sees_clients(self, realm: str) -> bool:
-        """Whether an empty list means that there is no such client: some versions answer 200 and an empty list without view-clients too."""
+        """Whether an empty list means that there is no such client: some versions response 200 and an empty list without view-clients too."""
         return await self.client_uuid(realm, "master-realm" if realm == MASTER else "realm-management") is not None
 
     async def client_uuid(self, realm: str, client_id: str) -> str | None:

@@ -43,7 +43,7 @@ def test_a_set_is_compared_as_a_set() -> None:
     assert shown(one, step, PROXIED) != shown(one.replace("b", "c"), step, PROXIED)
 
 
-def test_a_refusal_is_the_same_only_if_the_missing_role_is_told() -> None:
+def test_a_refusal_is_the_same_only_if_it_names_the_missing_role() -> None:
     bare = shown("HTTP 403 Forbidden", REFUSED, DIRECT)
     assert shown("robot may not …: the role view-events is missing.", REFUSED, PROXIED) == bare
     assert shown("HTTP 403 Forbidden", REFUSED, PROXIED) != bare

@@ -82,7 +82,7 @@ READABLE = {
 
 
 @pytest.mark.parametrize("name", READABLE)
-def test_a_request_and_the_one_behind_it_are_told_apart(name: str) -> None:
+def test_a_request_and_the_next_one_are_separated(name: str) -> None:
     raw, body = READABLE[name]
     log = read(raw + GET)
     assert log.problem is None

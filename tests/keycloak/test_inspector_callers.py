@@ -106,7 +106,7 @@ async def test_the_issuer_is_asked_for_as_the_request_was_addressed() -> None:
 
 
 @pytest.mark.parametrize("headers", [{"host": "login.evil.example"}, {"x-forwarded-host": "login.evil.example"}])
-async def test_an_issuer_that_follows_from_the_request_is_told_apart_from_keycloaks_own(headers: dict[str, str]) -> None:
+async def test_an_issuer_derived_from_the_request_is_not_keycloaks_own(headers: dict[str, str]) -> None:
     stage = Stage()
     stage.echoes_host = True
 

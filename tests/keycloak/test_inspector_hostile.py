@@ -1,4 +1,4 @@
-"""Look-ups whose answers are hostile in every field: nothing is raised, nothing else is asked for, and what is printed of them does no harm."""
+"""Look-ups whose responses are hostile in every field: nothing is raised, nothing else is asked for, and what is printed of them does no harm."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -94,7 +94,7 @@ async def test_a_waiter_who_leaves_ends_nobodys_fetch(bench: Bench) -> None:
     assert len(bench.endpoint.requests) == 1
 
 
-async def test_roles_are_told_of_accounts_whose_tokens_are_added_not_of_the_inspectors(bench: Bench) -> None:
+async def test_roles_are_reported_of_injected_accounts_not_of_the_inspectors(bench: Bench) -> None:
     for account in (ACCOUNT, replace(ACCOUNT, client_id="inspector")):
         await bench.source.token(account)
     assert bench.events.told_roles == ["robot"]
@@ -110,7 +110,7 @@ async def test_accounts_do_not_share_tokens(bench: Bench) -> None:
     [
         (300, 200, "t1", 1),  # good
         (300, 226, "t1", 2),  # past its best: still used, and a new one is fetched meanwhile
-        (300, 291, "t2", 2),  # within the margin before expiry: not used any more
+        (300, 291, "t2", 2),  # within the margin before expiry: not used any longer
         (5, 3.9, "t1", 2),
         (5, 4.1, "t2", 2),  # a short life has a shorter margin
         (1, 0.7, "t1", 1),
@@ -172,7 +172,7 @@ async def test_a_failure_is_remembered_for_a_moment_and_then_tried_again(bench: 
         (SERVER_CLOSES, "broken"),
     ],
 )
-async def test_whatever_the_token_endpoint_says_ends_in_a_clear_error(bench: Bench, answer: object, error: str) -> None:
+async def test_every_response_of_the_token_endpoint_ends_in_a_clear_error(bench: Bench, answer: object, error: str) -> None:
     bench.endpoint.react = lambda _: answer
     with pytest.raises(TokenFetchError) as caught:
         await bench.source.token(ACCOUNT)
@@ -234,7 +234,7 @@ class TestReplacing:
         bench.endpoint.react = lambda _: json_response_bytes(200, {"access_token": "same", "expires_in": 300})
         assert await bench.source.replace(ACCOUNT, await bench.source.token(ACCOUNT)) is None
 
-    async def test_a_forgotten_token_is_fetched_anew_and_only_that_one_is_forgotten(self, bench: Bench) -> None:
+    async def test_a_forgotten_token_is_fetched_again_and_only_that_one(self, bench: Bench) -> None:
         old = await bench.source.token(ACCOUNT)
         bench.source.forget(ACCOUNT, "another")
         assert await bench.source.token(ACCOUNT) == old
@@ -258,11 +258,11 @@ class TestTakingOver:
             await upstream.close()
 
     async def test_a_token_is_kept_with_its_age_and_no_other_is_fetched(self, bench: Bench) -> None:
-        held = await bench.source.hold(ACCOUNT)
+        held = await bench.source.get(ACCOUNT)
         bench.clock.now += 200
         async with self.after(bench, ACCOUNT) as source:
-            assert await source.hold(ACCOUNT) is held
-            assert source.at_once(ACCOUNT, bench.clock.now) is held
+            assert await source.get(ACCOUNT) is held
+            assert source.fresh(ACCOUNT, bench.clock.now) is held
             bench.clock.now += 91
             assert await source.token(ACCOUNT) == "t2"
         assert len(bench.endpoint.requests) == 2
@@ -275,7 +275,7 @@ class TestTakingOver:
             assert [await source.token(account) for account in (ACCOUNT, other)] == ["t1", "t3"]
         bench.clock.now += 291
         async with self.after(bench, ACCOUNT) as source:
-            assert source.held(ACCOUNT) is None
+            assert source.cached(ACCOUNT) is None
 
     async def test_with_another_secret_in_the_file_a_new_token_is_fetched_beside_it(self, bench: Bench, tmp_path: Path) -> None:
         file = tmp_path / "secret"
@@ -347,7 +347,7 @@ class TestSecretFiles:
 
 
 async def test_no_secret_and_no_token_is_ever_printed(bench: Bench) -> None:
-    held = await bench.source.hold(ACCOUNT)
+    held = await bench.source.get(ACCOUNT)
     assert "t1" not in repr(held)
     bench.endpoint.react = lambda _: json_response_bytes(401, {"error": "x"})
     with pytest.raises(TokenFetchError) as caught:

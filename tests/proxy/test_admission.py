@@ -371,7 +371,7 @@ class TestTokens:
     async def test_every_form_of_access_token_opens(self, issuer: Issuer, header: dict[str, Any], claims: dict[str, Any]) -> None:
         assert (await JwtVerifier((issuer.url,), "kcproxy").verify(issuer.token(header=header, **claims)))["azp"] == "shop"
 
-    async def test_an_id_token_is_told_what_to_send(self, upstream: RecordingUpstream, issuer: Issuer) -> None:
+    async def test_the_refusal_of_an_id_token_says_what_to_send(self, upstream: RecordingUpstream, issuer: Issuer) -> None:
         admission = Admission(jwt_verifier=JwtVerifier((issuer.url,), "kcproxy"))
         async with running_proxy(upstream.port, accounts=(ACCOUNT,), admission=admission) as proxy:
             refused = await proxy.get(USERS, f"Kcproxy-Key: {issuer.token(typ='ID')}")

@@ -1,4 +1,4 @@
-"""Refusals come back with the reason: Keycloak's own answer stays, what can be added is added, what cannot passes as it is."""
+"""Refusals come back with the reason: Keycloak's own response stays, what can be added is added, what cannot passes as it is."""
 
 import gzip
 import json
@@ -201,7 +201,7 @@ async def test_a_not_found_user_is_none_of_our_business(explaining: Running, ups
     assert explaining.events.denials == []
 
 
-async def test_a_name_in_place_of_an_id_is_told_in_headers_alone(explaining: Running, upstream: RecordingUpstream) -> None:
+async def test_a_name_in_place_of_an_id_is_explained_in_header_fields_only(explaining: Running, upstream: RecordingUpstream) -> None:
     body = b'{"error":"User not found"}'
     refusing(upstream, 404, body)
     answer = await explaining.get(f"{USERS}/john-doe", bearer())

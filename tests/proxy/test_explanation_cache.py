@@ -116,7 +116,7 @@ def told_by(stage: Stage, found: Explanation) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("detail", list(Detail))
-async def test_what_is_told_from_memory_is_what_would_be_told_anew(detail: Detail) -> None:
+async def test_a_cached_explanation_equals_a_new_one(detail: Detail) -> None:
     stage = Stage(detail=detail)
     await stage.refused()
     for name in (*NAMES, *NAMES):
@@ -129,7 +129,7 @@ async def test_what_is_told_from_memory_is_what_would_be_told_anew(detail: Detai
 
 @pytest.mark.parametrize("looked_up", [False, True], ids=["alone", "looked-up"])
 @pytest.mark.parametrize("case", REFUSALS, ids=lambda case: f"{case.id}: {case.says}")
-async def test_each_reported_refusal_is_told_the_second_and_third_time_as_the_first(case: Case, looked_up: bool) -> None:
+async def test_repeated_refusals_get_the_same_explanation(case: Case, looked_up: bool) -> None:
     ask = dict(case.ask)
     stage = Stage(ask.get("catalog", TABLE))
     caller = ask.get("caller") or caller_of()
@@ -161,7 +161,7 @@ OTHERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("second", OTHERS)
-async def test_whatever_a_judgement_can_depend_on_parts_two_refusals(second: str) -> None:
+async def test_refusals_that_differ_in_evidence_share_no_diagnosis(second: str) -> None:
     first, other = OTHERS[second]
     stage = Stage()
     await stage.refused(**first)
@@ -238,7 +238,7 @@ def test_who_varies_everything_fills_no_more_than_the_bound() -> None:
         key = key_of(request, answer, authorization=token, caller=caller, catalog=TABLE, now_epoch_seconds=NOW)
         diagnosis = _judged(request, caller, answer)
         assert room.find(key, None, TABLE, None) is None
-        room.keep(key, diagnosis, None)
+        room.store(key, diagnosis, None)
 
         assert room.find(key, None, TABLE, None) is diagnosis
         assert len(room) <= 32
@@ -250,10 +250,10 @@ def test_enormous_credentials_are_not_kept(token: str) -> None:
     caller = Stage().live.caller(token, injected=False)
     request, answer = RequestFacts(target=TABLE.target("GET", PATH)), Answer(status=403, json=BARE_403)
     room.find((), None, TABLE, None)
-    room.keep((token,), _judged(request, caller, answer), None)
+    room.store((token,), _judged(request, caller, answer), None)
 
     assert len(room) == 0
-    room.keep((token[:1000],), _judged(request, caller, answer), None)
+    room.store((token[:1000],), _judged(request, caller, answer), None)
     assert len(room) == 1
 
 

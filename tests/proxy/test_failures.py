@@ -1,4 +1,4 @@
-"""When Keycloak is down, slow, broken or no Keycloak at all: a clear answer in JSON, or a closed connection; never a hang or a traceback."""
+"""When Keycloak is down, slow, broken or no Keycloak at all: a clear response in JSON, or a closed connection; never a hang or a traceback."""
 
 import asyncio
 import json
@@ -285,7 +285,7 @@ class TestBounds:
             async with proxy.connect() as (second, _):
                 check_failure(await asyncio.wait_for(read_response(second), 5), 503, "busy")
 
-    async def test_a_caller_who_does_not_take_his_answer_is_cut_off(self, upstream: RecordingUpstream) -> None:
+    async def test_a_client_that_does_not_read_the_response_is_disconnected(self, upstream: RecordingUpstream) -> None:
         size = 30_000_000
         upstream.react = lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (size, b"x" * size)
         async with running_proxy(upstream.port, idle_timeout_seconds=0.3) as proxy, proxy.connect() as (_, writer):

@@ -191,7 +191,7 @@ INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK
         (b"nonsense\r\n\r\n", 502, None),
     ],
 )
-async def test_every_answer_comes_out_whichever_way_it_is_finished(
+async def test_every_response_is_complete_on_both_paths(
     quick: Running, upstream: RecordingUpstream, answer: bytes, status: int, body: bytes | None
 ) -> None:
     fast_path = watch(quick)

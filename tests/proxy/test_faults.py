@@ -1,4 +1,4 @@
-"""A run of faults under load: whatever breaks, each request ends in its own answer or in a clear refusal, and no write is executed twice."""
+"""A run of faults under load: whatever breaks, each request ends in its own response or in a clear refusal, and no write is executed twice."""
 
 import asyncio
 import contextlib

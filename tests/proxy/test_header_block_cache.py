@@ -74,7 +74,7 @@ async def test_all_blocks_together_are_bounded_and_the_oldest_go_first(quick: Ru
     wires = [one.wire for one in made]
     for one in made:
         assert blocks.find(one.wire, quick.runtime) is None
-        assert blocks.keep(one)
+        assert blocks.store(one)
         assert blocks.cost_bytes <= room
     assert len(blocks) == 10
     assert [blocks.find(wire, quick.runtime) for wire in wires[-10:]] == made[-10:]
@@ -82,7 +82,7 @@ async def test_all_blocks_together_are_bounded_and_the_oldest_go_first(quick: Ru
 
 
 async def test_a_block_larger_than_all_the_room_is_not_kept(quick: Running) -> None:
-    assert not HeaderBlockCache(1000).keep(block(quick, 0, size=2000))
+    assert not HeaderBlockCache(1000).store(block(quick, 0, size=2000))
 
 
 async def test_an_evicted_block_is_learned_again_and_no_request_is_lost(quick: Running, upstream: RecordingUpstream) -> None:

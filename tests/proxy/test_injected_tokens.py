@@ -54,7 +54,7 @@ async def test_a_request_without_a_token_gets_the_accounts(injecting: Running, u
     assert (await injecting.settled(1))[0].injected_account == "robot"
 
 
-async def test_an_injected_token_goes_to_the_host_that_issued_it_whatever_the_settings_say(upstream: RecordingUpstream) -> None:
+async def test_an_injected_token_goes_to_the_host_that_issued_it(upstream: RecordingUpstream) -> None:
     responding(upstream, lambda _: OK)
     async with running_proxy(upstream.port, accounts=(ACCOUNT,), preserve_host=True) as proxy:
         await proxy.get(USERS)
@@ -237,15 +237,15 @@ class TestARefusedToken:
         upstream.react = react
 
 
-def test_replacements_in_hand_are_few_and_grow_back() -> None:
+def test_retries_are_few_and_refill() -> None:
     now = [100.0]
-    hand = RetryBudget(lambda: now[0])
-    assert [hand.take("a", "op") for _ in range(5)] == [True, True, True, False, False]
-    assert hand.take("a", "other")
+    budget = RetryBudget(lambda: now[0])
+    assert [budget.use("a", "op") for _ in range(5)] == [True, True, True, False, False]
+    assert budget.use("a", "other")
     now[0] += 2.0
-    assert [hand.take("a", "op") for _ in range(2)] == [True, False]
-    hand.worked("a", "op")
-    assert [hand.take("a", "op") for _ in range(4)] == [True, True, True, False]
+    assert [budget.use("a", "op") for _ in range(2)] == [True, False]
+    budget.reset("a", "op")
+    assert [budget.use("a", "op") for _ in range(4)] == [True, True, True, False]
 
 
 async def test_a_token_endpoint_that_refuses_is_a_clear_502(upstream: RecordingUpstream) -> None:

@@ -72,7 +72,7 @@ async def test_a_body_is_counted_as_far_as_it_was_read(upstream: RecordingUpstre
     assert (record.received_bytes, record.sent_bytes) == (5, len(answer.body))
 
 
-async def test_the_wait_for_a_callers_body_is_told_apart_from_the_proxys_own_time(upstream: RecordingUpstream) -> None:
+async def test_the_wait_for_a_body_is_recorded_apart_from_the_proxys_time(upstream: RecordingUpstream) -> None:
     async with running_proxy(upstream.port) as proxy, proxy.connect() as (reader, writer):
         writer.write(b"POST /realms/demo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\na")
         await asyncio.sleep(0.3)
@@ -114,7 +114,7 @@ async def test_a_traceparent_is_understood_as_the_standard_says_and_passed_on_as
     assert arrived.raw.count(b"Traceparent: ") == len(sent)
 
 
-async def test_a_caller_who_leaves_is_recorded_with_what_he_sent_and_with_the_time_that_keycloak_took(upstream: RecordingUpstream) -> None:
+async def test_a_disconnected_client_is_recorded_with_its_bytes_and_keycloaks_time(upstream: RecordingUpstream) -> None:
     gone = asyncio.Event()
 
     async def hesitant(_: Message) -> bytes:

@@ -80,7 +80,7 @@ async def test_a_full_answer_has_no_notice(playground: Playground) -> None:
     assert SPECIMEN + "{" not in await playground.text("/metrics")
 
 
-async def test_a_caller_with_a_new_token_ends_his_denial_and_another_does_not(playground: Playground) -> None:
+async def test_only_the_same_caller_resolves_a_denial_with_a_new_token(playground: Playground) -> None:
     made = playground.made
     path = f"users/{made.user_id}"
     assert (await playground.get(path, await made.own_token("reader")))[0] == 403

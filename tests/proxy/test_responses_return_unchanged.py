@@ -1,4 +1,4 @@
-"""Every byte of an answer reaches the caller as Keycloak sent it; only hop-by-hop fields and the origin in Location differ."""
+"""Every byte of a response reaches the caller as Keycloak sent it; only hop-by-hop fields and the origin in Location differ."""
 
 import asyncio
 import gzip
@@ -173,7 +173,7 @@ async def test_errors_of_keycloak_pass_as_they_are_without_an_explainer(proxy: R
     assert answer.body == b'{"error":"x"}'
 
 
-async def test_a_caller_who_wants_to_close_is_told_that_it_is_closed(proxy: Running) -> None:
+async def test_a_client_that_wants_to_close_gets_connection_close(proxy: Running) -> None:
     async with proxy.connect() as (reader, writer):
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         assert (await read_response(reader)).value("connection") == b"close"

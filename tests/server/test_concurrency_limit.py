@@ -26,7 +26,7 @@ async def test_those_who_wait_enter_in_the_order_in_which_they_came() -> None:
     assert gate.active == 5
 
 
-async def test_who_waits_too_long_is_told_and_takes_no_place() -> None:
+async def test_a_request_that_waits_too_long_fails_and_takes_no_slot() -> None:
     gate = ConcurrencyLimit(1, 0.05)
     await gate.acquire()
     with pytest.raises(UpstreamBusy):
@@ -48,14 +48,14 @@ async def test_no_more_wait_than_can_be_inside() -> None:
     await waiting
 
 
-async def test_who_is_cancelled_in_the_moment_of_his_turn_passes_it_on() -> None:
+async def test_a_request_cancelled_when_it_gets_a_slot_passes_it_on() -> None:
     gate = ConcurrencyLimit(2, 5)
     await gate.acquire()
     await gate.acquire()
     first, second = asyncio.create_task(gate.acquire()), asyncio.create_task(gate.acquire())
     await asyncio.sleep(0)
     gate.release()  # it is the first one's turn …
-    first.cancel()  # … who does not come any more
+    first.cancel()  # … who does not come any longer
     await asyncio.wait_for(second, 1)
     gate.release()
     gate.release()

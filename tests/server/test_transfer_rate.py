@@ -55,7 +55,7 @@ def test_who_keeps_to_the_least_rate_is_never_too_slow(least: int, grace: float,
 
 
 @given(RATES, GRACES, st.lists(st.integers(0, 1 << 30), max_size=20))
-def test_who_stops_is_too_slow_after_the_grace_period_whatever_came_before(least: int, grace: float, moved: list[int]) -> None:
+def test_a_client_that_stops_is_too_slow_after_the_grace_period(least: int, grace: float, moved: list[int]) -> None:
     rate = TransferRate(least, grace)
     for count in moved:
         rate.moved(count)

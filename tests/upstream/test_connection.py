@@ -1,4 +1,4 @@
-"""Exchanges that nobody waits for: their taker is called, once, with an answer that is known already or with any other."""
+"""Exchanges that nobody waits for: their taker is called, once, with a response that is known already or with any other."""
 
 import asyncio
 
@@ -25,15 +25,15 @@ class Taking:
         self.taken: list[PooledResponse] = []
         self.called = asyncio.Event()
 
-    def accepts(self, known: CachedHead) -> bool:
+    def accepts(self, cached: CachedHead) -> bool:
         return self.accepting
 
-    def pass_on(self, known: CachedHead, data: bytes) -> None:
-        self.passed.append(data[known.head_bytes :])
+    def on_whole_response(self, cached: CachedHead, data: bytes) -> None:
+        self.passed.append(data[cached.head_bytes :])
         self.called.set()
 
-    def take(self, answer: PooledResponse) -> None:
-        self.taken.append(answer)
+    def on_response(self, response: PooledResponse) -> None:
+        self.taken.append(response)
         self.called.set()
 
 

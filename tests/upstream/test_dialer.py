@@ -15,7 +15,7 @@ from devkit.loops import on_every_loop
 from devkit.raw_upstream import Visit, ok, raw_upstream, responding
 from kcproxy.errors import SettingsError, UpstreamBroken, UpstreamUnreachable
 from kcproxy.settings.model import UpstreamSettings
-from kcproxy.upstream.dialer import in_turn
+from kcproxy.upstream.dialer import interleaved
 from kcproxy.upstream.pool import PoolUpstream
 
 HOST = [(b"Host", b"keycloak:8080")]
@@ -165,7 +165,7 @@ def test_a_certificate_file_that_cannot_be_read_is_the_operators_problem(changes
 def test_addresses_come_with_families_in_turn_and_the_one_that_answered_last_in_front(
     found: list[tuple[int, str]], preferred: str | None, expected: tuple[str, ...]
 ) -> None:
-    assert in_turn(found, preferred) == expected
+    assert interleaved(found, preferred) == expected
 
 
 def resolving_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:

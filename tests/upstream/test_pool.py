@@ -76,7 +76,7 @@ async def test_no_more_connections_than_allowed_and_first_come_first_served() ->
 
 
 @on_every_loop
-async def test_whoever_waits_too_long_for_a_connection_is_told_that_nothing_was_sent() -> None:
+async def test_waiting_too_long_for_a_connection_fails_and_nothing_was_sent() -> None:
     async with raw_upstream(saying(then_close=False)) as upstream:
         pool = PoolUpstream(upstream.settings(max_connections=1), max_queue_seconds=0.1)
         holder = asyncio.create_task(get(pool))
@@ -160,7 +160,7 @@ async def test_after_bodiless_answers_the_connection_is_kept() -> None:
 
 
 def closing_after(count: int, how: str) -> Script:
-    """A script: ``count`` answers on each connection, then it takes one more request and ends without a word."""
+    """A script: ``count`` responses on each connection, then it takes one more request and ends without a word."""
 
     async def script(visit: Visit) -> None:
         for _ in range(count):
@@ -301,7 +301,7 @@ async def test_no_answer_in_time() -> None:
     async with raw_upstream(saying(b"HTTP/1.1 100 Continue\r\n\r\n", then_close=False)) as upstream:
         pool = PoolUpstream(upstream.settings(response_timeout_seconds=0.2))
         begun = time.monotonic()
-        with pytest.raises(UpstreamTimeout, match=r"did not answer within 0\.2 s") as late:
+        with pytest.raises(UpstreamTimeout, match=r"did not respond within 0\.2 s") as late:
             await get(pool)
         assert 0.2 <= time.monotonic() - begun < 0.6
         assert late.value.status_hint == 504
@@ -350,7 +350,7 @@ async def test_a_server_that_stops_taking_the_body() -> None:
 
     async with raw_upstream(script) as upstream:
         pool = PoolUpstream(upstream.settings(idle_timeout_seconds=0.2, response_timeout_seconds=60))
-        with pytest.raises(UpstreamTimeout, match="stopped taking"):
+        with pytest.raises(UpstreamTimeout, match="stopped reading"):
             await pool.exchange("POST", "/x", HOST, body())
         await pool.close()
 
@@ -407,7 +407,7 @@ async def test_a_caller_who_leaves_takes_the_connection_along(script: Script) ->
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
-        if pool.open_connections:  # the head had come: the answer is to be released by whoever holds it
+        if pool.open_connections:  # the head had come: the response is to be released by whoever holds it
             await pool.close()
         await asyncio.sleep(0.05)
         assert (pool.open_connections, upstream.open_visits) == (0, 0)
@@ -455,7 +455,7 @@ async def test_leaving_the_loop_over_chunks_closes_the_connection() -> None:
 
 
 @on_every_loop
-async def test_closing_the_pool_ends_whatever_is_under_way() -> None:
+async def test_closing_the_pool_ends_exchanges_in_progress() -> None:
     async with raw_upstream(saying(then_close=False)) as upstream:
         pool = PoolUpstream(upstream.settings(max_connections=2))
         asking = [asyncio.create_task(get(pool)) for _ in range(4)]

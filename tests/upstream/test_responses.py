@@ -19,7 +19,7 @@ HOST = [(b"Host", b"keycloak:8080")]
 
 
 class Seen(NamedTuple):
-    """An answer as a caller of the pool sees it."""
+    """A response as a caller of the pool sees it."""
 
     status: int
     reason: bytes
@@ -128,7 +128,7 @@ async def test_an_answer_in_single_bytes_is_the_same_answer(method: str, sent: b
 
 
 class Mixed(NamedTuple):
-    """An answer and the places where it is cut."""
+    """A response and the places where it is cut."""
 
     name: str
     cuts: list[int]
