@@ -155,24 +155,8 @@ class RequestParser:
 
     def _begin(self, head: bytes, data: bytes) -> None:
         """A complete head: ``data`` begins with it."""
-        line = _LINE.match(head)
-        if line is None:
-            raise _HeadRefused(SyntaxProblem.MALFORMED)
-        version = int(line[3]), int(line[4])
-        replacement_line = _REPLACEMENT_LINES.get(version)
-        if replacement_line is None:
-            raise _HeadRefused(SyntaxProblem.VERSION)
-        method, target = line[1].decode("ascii"), line[2].decode("utf-8", "surrogateescape")
-        self._fields = []
-        self._complete = False
-        upgrades = False
-        try:
-            self._http.feed_data(replacement_line + head[line.end() :])
-        except httptools.HttpParserUpgrade:
-            upgrades = True  # an offer, which is not taken up (RFC 9110, section 7.8)
-        except httptools.HttpParserError:
-            if not _names_unknown_coding(self._fields):
-                raise
+        method, target, version, end_of_line = _request_line(head)
+        upgrades = self._read_fields(_REPLACEMENT_LINES[version] + head[end_of_line:])
         if version == (1, 1) and _names_unknown_coding(self._fields):
             self._events.append(RequestHead(method, target, version, self._fields, keep_alive=False, has_body=False))
             self.state = ParserState.FAILED  # the head is readable and gets a response, but the end of the body is unknown
@@ -180,19 +164,37 @@ class RequestParser:
         framing = self._checked(version)
         if upgrades:
             self._restart(framing)
-        self._framing = framing
-        self._left_bytes = framing.length or 0
-        self._tail = b""
-        self._framing_bytes = 0
-        has_body = framing.chunked or self._left_bytes > 0
-        if self._complete != (not framing.chunked and not self._left_bytes):
-            raise _HeadRefused(SyntaxProblem.MALFORMED)  # llhttp sees another end than we do
+        has_body = self._begin_body(framing)
         whole = data if not framing.chunked and len(head) + self._left_bytes == len(data) else b""
         self._events.append(RequestHead(method, target, version, self._fields, self._keep_alive, has_body, whole))
         self._fields = []  # keep no memory of a request: its connection may stay idle for long
         self.state = ParserState.BODY
         if self._complete:
             self._end()
+
+    def _read_fields(self, head: bytes) -> bool:
+        """Feed a head to llhttp. Returns whether it offers an upgrade, which is not taken up (RFC 9110, section 7.8)."""
+        self._fields = []
+        self._complete = False
+        try:
+            self._http.feed_data(head)
+        except httptools.HttpParserUpgrade:
+            return True
+        except httptools.HttpParserError:
+            if not _names_unknown_coding(self._fields):
+                raise
+        return False
+
+    def _begin_body(self, framing: RequestFraming) -> bool:
+        """Returns whether a body follows."""
+        self._framing = framing
+        self._left_bytes = framing.length or 0
+        self._tail = b""
+        self._framing_bytes = 0
+        has_body = framing.chunked or self._left_bytes > 0
+        if self._complete == has_body:
+            raise _HeadRefused(SyntaxProblem.MALFORMED)  # llhttp sees another end than we do
+        return has_body
 
     def _checked(self, version: tuple[int, int]) -> RequestFraming:
         """The framing of the head. Refuses heads that llhttp accepts and this proxy does not."""
@@ -276,6 +278,17 @@ class RequestParser:
     def on_message_complete(self) -> None:
         """Llhttp has seen the end of the request."""
         self._complete = True
+
+
+def _request_line(head: bytes) -> tuple[str, str, tuple[int, int], int]:
+    """Method, target, version, and the length of the line."""
+    line = _LINE.match(head)
+    if line is None:
+        raise _HeadRefused(SyntaxProblem.MALFORMED)
+    version = int(line[3]), int(line[4])
+    if version not in _REPLACEMENT_LINES:
+        raise _HeadRefused(SyntaxProblem.VERSION)
+    return line[1].decode("ascii"), line[2].decode("utf-8", "surrogateescape"), version, line.end()
 
 
 def _names_unknown_coding(fields: RawHeaders) -> bool:
