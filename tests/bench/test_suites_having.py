@@ -1,4 +1,4 @@
-"""Tests are had from a clone or not at all, in words; what is adapted is adapted only where it is found; a run is bounded."""
+"""Getting tests from a clone, or a clear error; replacing texts only if they exist; limiting the time of a run."""
 
 import smtplib
 import subprocess

@@ -1,4 +1,4 @@
-"""Hostile requests to a serving process: none gets an injected token that it should not, none crashes or hangs it, none makes it grow."""
+"""Hostile requests to a serving process: none gets an injected token, and none crashes it, hangs it or makes it grow."""
 
 import itertools
 import json

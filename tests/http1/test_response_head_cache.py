@@ -1,4 +1,4 @@
-"""Heads of answers that are known already: learnt only from whole answers, found only for whole ones."""
+"""The cache of response heads: it stores and finds heads of whole responses only."""
 
 import pytest
 
@@ -43,12 +43,12 @@ def test_anything_else_is_not_known(data: bytes) -> None:
         (HEAD + b"x" * (SMALL_BODY_BYTES + 1), 200, SMALL_BODY_BYTES + 1),
     ],
 )
-def test_an_answer_that_is_more_or_larger_than_a_plain_one_is_not_learnt(data: bytes, status: int, body_bytes: int) -> None:
+def test_a_response_that_is_more_or_larger_than_a_plain_one_is_not_cached(data: bytes, status: int, body_bytes: int) -> None:
     assert knowing(data, status, body_bytes=body_bytes).find(data) is None
 
 
 @pytest.mark.parametrize("name", [b"Set-Cookie", b"set-cookie", b"Location"])
-def test_secrets_and_places_are_not_kept(name: bytes) -> None:
+def test_heads_with_secrets_or_locations_are_not_cached(name: bytes) -> None:
     heads = ResponseHeadCache()
     heads.learn(HEAD + b"{}", 200, b"OK", (*FIELDS, (name, b"x")), body_bytes=2)
     assert heads.find(HEAD + b"{}") is None

@@ -1,4 +1,4 @@
-"""Each way to prove the client to the token endpoint, checked the way that Keycloak checks it."""
+"""Each method of client authentication, verified as Keycloak verifies it."""
 
 import base64
 import json

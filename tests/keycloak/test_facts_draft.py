@@ -1,4 +1,4 @@
-"""The draft of facts: the same fields as the facts, and nothing at all if nothing was found out."""
+"""The draft of facts: the same fields as the facts, and None if nothing was found out."""
 
 from dataclasses import fields
 

@@ -1,4 +1,4 @@
-"""Whose account is looked up: that of the token, however it is named, and never another one that only looks like it."""
+"""The inspector looks up the token's own account, however it is named, and never another one."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _DISCOVERY = "/realms/demo/.well-known/openid-configuration"
 
 
 async def looked_up(stage: Stage, caller: Caller, status: int = 403, authorization: str | None = None, **headers: str) -> Facts:
-    """What the inspector finds out about a refused GET of users."""
+    """The inspector's facts about a refused GET of users."""
     request = RequestFacts(target=TABLE.target("GET", f"{_DEMO}/users"), headers=headers)
     async with inspecting(stage) as inspector:
         answer = Answer(status=status, json={"error": "HTTP 403 Forbidden"})
@@ -73,7 +73,7 @@ async def test_a_sub_that_a_mapper_made_up_is_no_sign_of_a_deleted_account(mappe
 
 
 async def test_an_account_that_could_not_be_looked_up_is_not_called_deleted() -> None:
-    """``sub`` is nobody's id, the session names the account, and Keycloak does not say in time whether that one exists."""
+    """``sub`` is no account's id, the session names the account, and its look-up is too slow."""
     stage = Stage()
     stage.documents[f"{_CLIENT}/user-sessions?first=0&max=500"] = [{"id": "s-1", "userId": USER_ID, "username": "jane"}]
     stage.hangs = {f"/users/{USER_ID}"}

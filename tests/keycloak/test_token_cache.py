@@ -1,4 +1,4 @@
-"""Service-account tokens: one fetch for all, kept while good, replaced when refused, failures remembered for a moment only."""
+"""The token cache: one fetch for all, reuse while valid, replacement after a refusal, and failures cached for a moment only."""
 
 import asyncio
 import json
@@ -45,7 +45,7 @@ def json_response_bytes(status: int, document: object) -> bytes:
 
 
 def granting(endpoint: RecordingUpstream, *, lifetime: float = 300) -> None:
-    """Each request gets a token of its own: t1, t2, …"""
+    """Each request gets a new token: t1, t2, …"""
     endpoint.react = lambda _: json_response_bytes(200, {"access_token": f"t{len(endpoint.requests)}", "expires_in": lifetime})
 
 
@@ -85,7 +85,7 @@ async def test_two_hundred_requests_at_once_cost_one_fetch(bench: Bench) -> None
     assert bench.events.fetches == [("robot", "ok")]
 
 
-async def test_a_waiter_who_leaves_ends_nobodys_fetch(bench: Bench) -> None:
+async def test_a_waiter_that_leaves_ends_nobodys_fetch(bench: Bench) -> None:
     waiters = [asyncio.create_task(bench.source.token(ACCOUNT)) for _ in range(3)]
     await asyncio.sleep(0)
     waiters[0].cancel()
@@ -193,7 +193,7 @@ async def test_a_silent_token_endpoint_ends_in_a_clear_error(bench: Bench) -> No
     assert caught.value.error == "timeout"
 
 
-async def test_no_lifetime_in_the_answer_is_taken_for_a_short_one(bench: Bench) -> None:
+async def test_no_lifetime_in_the_response_is_taken_for_a_short_one(bench: Bench) -> None:
     bench.endpoint.react = lambda _: json_response_bytes(200, {"access_token": "t"})
     await bench.source.token(ACCOUNT)
     bench.clock.now += 61
@@ -207,19 +207,19 @@ class TestReplacing:
         assert await bench.source.replace(ACCOUNT, old) == "t2"
         assert await bench.source.token(ACCOUNT) == "t2"
 
-    async def test_many_who_were_refused_at_once_cost_one_fetch(self, bench: Bench) -> None:
+    async def test_many_refusals_at_once_cost_one_fetch(self, bench: Bench) -> None:
         old = await bench.source.token(ACCOUNT)
         assert set(await asyncio.gather(*(bench.source.replace(ACCOUNT, old) for _ in range(50)))) == {"t2"}
         assert len(bench.endpoint.requests) == 2
 
-    async def test_who_was_refused_with_the_token_before_the_last_gets_the_last(self, bench: Bench) -> None:
+    async def test_a_request_refused_with_an_older_token_gets_the_latest(self, bench: Bench) -> None:
         old = await bench.source.token(ACCOUNT)
         await bench.source.replace(ACCOUNT, old)
         assert await bench.source.replace(ACCOUNT, old) == "t2"
         assert len(bench.endpoint.requests) == 2
 
     async def test_a_token_asked_for_before_the_request_came_does_not_do(self, bench: Bench) -> None:
-        """It may have been made before the grant that this request relies on."""
+        """It may be older than the grant that this request needs."""
         old = await bench.source.token(ACCOUNT)
         await bench.source.replace(ACCOUNT, old)
         bench.clock.now += 5
@@ -243,7 +243,7 @@ class TestReplacing:
 
 
 class TestTakingOver:
-    """What a reload does: another source goes on with the tokens of the one before."""
+    """A reload: another cache takes over the tokens."""
 
     @asynccontextmanager
     async def after(self, bench: Bench, *accounts: AccountSettings) -> AsyncIterator[TokenSource]:

@@ -1,4 +1,4 @@
-"""Who may have a request made with an injected token, and what those who may not are told."""
+"""Which requests get an injected token, and the error responses to the others."""
 
 import asyncio
 import base64
@@ -93,7 +93,7 @@ class TestKeys:
             assert (answer.status, answer.value("kcproxy-error")) == (status, None if status == 200 else b"key-insufficient")
             assert len(forwarded(upstream)) == (status == 200)
 
-    async def test_who_brings_a_token_of_keycloaks_needs_no_key_and_no_key_ever_reaches_keycloak(
+    async def test_a_caller_with_a_token_of_keycloak_needs_no_key_and_no_key_ever_reaches_keycloak(
         self, upstream: RecordingUpstream, tmp_path: Path
     ) -> None:
         async with running_proxy(upstream.port, accounts=(ACCOUNT,), admission=Admission(read_keys(key_file(tmp_path)))) as proxy:
@@ -126,7 +126,7 @@ class TestKeys:
 
 
 class TestHosts:
-    """A web page whose name was turned to 127.0.0.1 (DNS rebinding) calls it by that name. All names: tests/test_network.py."""
+    """A web page with DNS rebinding sends its own name as Host. All names: tests/test_network.py."""
 
     OWN = own_names("web1.example.com", ("kcproxy.internal",))
 
@@ -170,7 +170,7 @@ class TestHosts:
             assert (await proxy.send(own.encode())).status == 200, "their own token is no business of ours"
 
     async def test_a_request_that_names_no_host_names_none_of_ours(self, upstream: RecordingUpstream) -> None:
-        """HTTP/1.0 has no Host; what names nothing is not shown to mean this machine."""
+        """HTTP/1.0 requires no Host. A request without one does not name this machine."""
         responding(upstream, lambda _: OK)
         async with running_proxy(upstream.port, accounts=(ACCOUNT,), admission=Admission(own_names=self.OWN)) as proxy:
             refused = await proxy.send(f"GET {USERS} HTTP/1.0\r\n\r\n".encode())

@@ -1,4 +1,4 @@
-"""A refusal that comes again is judged from memory: word for word as it would be anew, never for anybody else, within bounds."""
+"""Repeated refusals get a cached diagnosis: the same text, only for the same caller, within limits."""
 
 import json
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ REFUSALS = [case for case in CASES if case.ask.get("status", 403) == 403]
 
 
 class Told:
-    """Look-ups that give what they are told to."""
+    """Look-ups with given results."""
 
     def __init__(self) -> None:
         self.is_told: Facts | None = None
@@ -46,7 +46,7 @@ class Told:
 
 
 class Stage:
-    """One explainer, a refusal at a time."""
+    """One explainer."""
 
     def __init__(self, catalog: Catalog = TABLE, detail: Detail = Detail.FULL) -> None:
         self.catalog, self.now = catalog, float(NOW)
@@ -86,7 +86,7 @@ class Stage:
         return found
 
     def anew(self, found: Explanation) -> Explanation:
-        """The same, judged without any memory."""
+        """The explanation without a cache."""
         made = explain(
             explanation_id=found.id,
             request=found.request,
@@ -103,7 +103,7 @@ class Stage:
 
 
 def told_by(stage: Stage, found: Explanation) -> tuple[object, ...]:
-    """All that anybody gets to read of it."""
+    """Everything that is shown of an explanation."""
     original = dict(found.answer.json or {})
     record = RequestRecord(target=found.request.target, status=403, duration_seconds=0.0123, injected_account="app", trace_id="a" * 32)
     return (
@@ -227,7 +227,7 @@ async def test_a_secret_in_a_path_is_not_kept_though_its_kind_is_known() -> None
     assert b"eyJhbGci" not in documents.stored(found, record, NOW)
 
 
-def test_who_varies_everything_fills_no_more_than_the_bound() -> None:
+def test_a_caller_that_varies_everything_fills_no_more_than_the_limit() -> None:
     room = ExplanationCache(32 * ENTRY_BYTES)
     live = Stage()
     for number in range(500):

@@ -1,4 +1,4 @@
-"""The cache of header blocks: equal ones are shared, all together are bounded, and an evicted one holds nothing."""
+"""The cache of header blocks: equal ones are shared, their total size is limited, and evicted ones are empty."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -59,9 +59,7 @@ async def test_connections_that_send_the_same_fields_share_one_block(quick: Runn
     ],
     ids=["large", "many"],
 )
-async def test_a_block_out_of_the_ordinary_is_served_and_not_learned(
-    quick: Running, upstream: RecordingUpstream, fields: list[bytes]
-) -> None:
+async def test_a_block_that_is_unusual_is_served_and_not_cached(quick: Running, upstream: RecordingUpstream, fields: list[bytes]) -> None:
     assert [answer.status for answer in await ask(quick, *[request(*fields)] * 2)] == [200, 200]
     assert len(fast_path_of(quick).header_blocks) == 0
     assert len(upstream.requests[1].fields) == 1 + len(fields)

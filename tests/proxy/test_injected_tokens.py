@@ -1,4 +1,4 @@
-"""Whose token goes with a request, and what happens when an injected one is refused."""
+"""Which token a request gets, and what happens if an injected one is refused."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ TOKEN_PATH = b"/realms/demo/protocol/openid-connect/token"
 
 
 def responding(upstream: RecordingUpstream, admin: Callable[[Message], bytes]) -> None:
-    """The token endpoint gives t1, t2, …; all else is answered by ``admin``."""
+    """The token endpoint issues t1, t2, …; ``admin`` responds to all other requests."""
     count = iter(range(1, 10_000))
 
     def react(request: Message) -> bytes:
@@ -129,7 +129,7 @@ async def test_plain_requests_of_the_realm_are_injected(injecting: Running, upst
 async def test_an_absolute_target_is_sent_as_its_path_and_never_injected(
     injecting: Running, upstream: RecordingUpstream, host: str
 ) -> None:
-    """Its scheme and host are left out, and a token goes only with targets of which nothing was left out."""
+    """Scheme and host are removed. A token is added only to targets that are forwarded unchanged."""
     await injecting.get(f"http://{host}/admin/realms/demo/users")
     assert forwarded(upstream) == [(USERS.encode(), None)]
 
@@ -226,7 +226,7 @@ class TestARefusedToken:
 
     @staticmethod
     def _let_in_from(upstream: RecordingUpstream, first: int) -> None:
-        """The running token endpoint goes on counting; tokens before ``first`` are refused."""
+        """The token endpoint counts on. Tokens before ``first`` are refused."""
         endpoint = upstream.react
 
         def react(request: Message) -> object:

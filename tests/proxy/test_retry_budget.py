@@ -1,4 +1,4 @@
-"""When a refused, or thinner, answer to an account's token is worth a newer token, by a clock in the test's budget."""
+"""When a refused or reduced response is worth a retry with a newer token, with a fake clock."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Where the proxy keeps an account's token back, the 401 that follows says so, and says how to change it."""
+"""If the proxy adds no token of an account, the explanation of the 401 says why, and how to change it."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The bound on requests under way is fair, and loses no place."""
+"""The concurrency limit is fair, and loses no slot."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from kcproxy.errors import UpstreamBusy
 from kcproxy.server.concurrency_limit import ConcurrencyLimit
 
 
-async def test_those_who_wait_enter_in_the_order_in_which_they_came() -> None:
+async def test_waiting_requests_get_slots_in_order() -> None:
     gate, order = ConcurrencyLimit(5, 5), []
     for _ in range(5):
         await gate.acquire()
@@ -62,7 +62,7 @@ async def test_a_request_cancelled_when_it_gets_a_slot_passes_it_on() -> None:
     assert gate.active == 0
 
 
-async def test_new_bounds_hold_for_those_who_come_then() -> None:
+async def test_new_limits_apply_to_further_requests() -> None:
     gate = ConcurrencyLimit(1, 0.05)
     await gate.acquire()
     gate.resize(2, 0.05)

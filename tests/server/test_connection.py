@@ -1,4 +1,4 @@
-"""An inbound connection, driven by hand without a socket: order, back-pressure, limits, and a client that leaves at the worst moment."""
+"""An inbound connection without a socket: order, back-pressure, limits, and disconnects at every moment."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,7 +21,7 @@ BAD = b"GET / HTTP/1.1\r\nHost proxy.test\r\n\r\n"
 
 
 class Wire(asyncio.Transport):
-    """A transport that keeps what is written; the test ends the connection itself."""
+    """A transport that records writes. The test closes the connection."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Wire(asyncio.Transport):
 
 
 class Handling:
-    """One request in the hands of the handler."""
+    """One request in progress."""
 
     def __init__(self, request: InboundRequest | bytes) -> None:
         self.request = request
@@ -67,7 +67,7 @@ class Handling:
 
 
 class Handler:
-    """Keeps what it gets; the test finishes it."""
+    """Records requests. The test finishes them."""
 
     def __init__(self) -> None:
         self.handled: list[Handling] = []
@@ -93,7 +93,7 @@ class Handler:
 
 
 class Driven:
-    """A connection that is made, with its handler and its transport."""
+    """A connection with its handler and transport."""
 
     def __init__(self, limits: LimitSettings = LIMITS) -> None:
         self.handler = Handler()

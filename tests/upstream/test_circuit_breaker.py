@@ -1,4 +1,4 @@
-"""The circuit breaker in front of new connections, on a clock of the test's own."""
+"""The circuit breaker for new connections, with a fake clock."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from kcproxy.upstream.circuit_breaker import FAILURES_TO_OPEN, OPEN_SECONDS, Cir
 
 
 class Clock:
-    """A clock that stands still until it is moved."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = 100.0

@@ -1,4 +1,4 @@
-"""JSON documents at absolute URLs: over the pool for look-ups if they are Keycloak's, over a connection of their own otherwise."""
+"""JSON documents at absolute URLs: over the pool for look-ups if they are Keycloak's, over a separate connection otherwise."""
 
 import asyncio
 import ssl
