@@ -1,4 +1,4 @@
-"""A hostile caller: very many denials of very many paths, realms and clients, through diagnosis into metrics, log, store and history.
+"""A hostile caller: very many denials with different paths, realms and clients, through diagnosis, metrics, log, store and history.
 
     python -m bench.hostile_denials              1,000,000 denials of 50,000 different paths, realms and clients (some minutes)
     python -m bench.hostile_denials --denials N --different N
@@ -51,7 +51,7 @@ SHAPES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grown:
-    """What there is afterwards."""
+    """Sizes after the run."""
 
     denials: int
     seconds: float
@@ -65,7 +65,7 @@ class Grown:
     memory_growth_bytes: int
 
     def passed(self) -> list[str]:
-        """Bounds that were passed."""
+        """Exceeded limits."""
         bounds = {
             "series": MAX_SERIES,
             "realms": 60,
@@ -79,7 +79,7 @@ class Grown:
 
 
 def flood(denials: int, different: int, history: Path) -> Grown:
-    """Send all of them to an observer as a proxy has one; the clients' label is on, as that is the worse case."""
+    """Send all denials to a proxy's observer. The client label is on, which is the worse case."""
     metrics = Metrics(MetricSettings(clients=True))
     log = Log(LogSettings(), sink=LogWriter(os.open(os.devnull, os.O_WRONLY)))
     store = DenialStore(MAX_STORED, history=History(history, MAX_STORED))
@@ -99,7 +99,7 @@ def flood(denials: int, different: int, history: Path) -> Grown:
 
 
 def hostile(table: Catalog, denials: int, different: int) -> Iterator[tuple[Explanation, RequestRecord]]:
-    """Refusals as an attacker would cause them: most unverified, some with a token of a realm that he owns."""
+    """Refusals as an attacker would cause them: most unverified, some with a token of the attacker's own realm."""
     draw = random.Random(403)
     for number in range(denials):
         name = f"{draw.choice(('x', 'é', '<b>', '%2e'))}{draw.randrange(different)}"
@@ -147,7 +147,7 @@ def _resident_bytes() -> int:
 
 
 def main() -> int:
-    """The program; its exit code."""
+    """Run the program. Returns its exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.hostile_denials", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

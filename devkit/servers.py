@@ -208,7 +208,7 @@ class Events(Observer):
 
 @dataclass
 class Way:
-    """Which way the requests of a test take: with ``lane``, those that can go by the quick lane do."""
+    """Which path the requests of a test take: with ``fast_path``, those that can take the fast path do."""
 
     fast_path: bool = False
 
@@ -272,9 +272,9 @@ async def recording_upstream() -> AsyncIterator[RecordingUpstream]:
 
 
 async def connected(pool: PoolUpstream) -> None:
-    """An idle connection, as there is one after the first request: only then does a request take the lane."""
+    """An idle connection, as there is one after the first request: only then does a request take the fast path."""
     with contextlib.suppress(UpstreamError):
-        pool._hand_back(await pool._wait_for_connection())
+        pool._pass_on(await pool._wait_for_connection())
     pool._circuit.succeeded()
 
 
@@ -290,7 +290,7 @@ async def running_proxy(
     fast_path: bool | None = None,
     **upstream_options: Any,
 ) -> AsyncIterator[Running]:
-    """``lane``: whether plain requests may take the quick lane; None as the test's own parameter says (``conftest``)."""
+    """``fast_path``: whether requests may take the fast path. None: as the test's parameter says (``conftest``)."""
     address = UpstreamSettings(scheme="http", host="localhost", port=upstream_port, **upstream_options)
     settings = Settings(upstream=address, accounts=accounts, limits=limits or LimitSettings())
     events = Events()

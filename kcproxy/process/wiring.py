@@ -14,13 +14,14 @@ from kcproxy.proxy.reduced_response import ReducedResponses
 from kcproxy.proxy.runtime import Runtime
 from kcproxy.proxy.token_retry import TokenRetry
 from kcproxy.settings import Settings
+from kcproxy.upstream.documents import DocumentClient
 from kcproxy.upstream.pool import PoolUpstream, side_upstream
 
 
 def runtime_of(settings: Settings, observer: Observer, catalog: Catalog | None = None) -> Runtime:
     """A runtime on the running event loop. Close it with ``dismantle``."""
-    admission = admission_of(settings, observer.looked_up)
     side = side_upstream(settings.upstream)
+    admission = admission_of(settings, documents=DocumentClient(settings.upstream, side), on_fetch=observer.looked_up)
     tokens = TokenSource(settings.upstream, side, observer, injected=settings.accounts)
     inspector = inspector_of(settings, side, tokens, observer)
     explainer = LiveExplainer(

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from devkit.servers import ACCOUNT, Message, RecordingUpstream
-from kcproxy.keycloak.jwt_verifier import JwtVerifier, TokenUnacceptable
+from kcproxy.keycloak.issuer_keys import TokenUnacceptable
+from kcproxy.keycloak.jwt_verifier import JwtVerifier
 from kcproxy.process.handover import unchanged_accounts
 from kcproxy.settings import ClientAuthMethod, ExplainSettings, InspectorSettings, Secret, Settings, UpstreamSettings
 from tests.process.test_admission import USERS, ask_port
@@ -203,3 +204,16 @@ async def test_the_keys_of_an_issuer_outlive_a_reload_while_it_cannot_be_reached
     other.take_over(before)
     with pytest.raises(TokenUnacceptable, match="its issuer is not among"):
         await other.verify(issuer.token())
+
+
+async def test_keys_that_were_taken_over_follow_the_new_settings(issuer: Issuer) -> None:  # noqa: F811 - the fixture
+    now, fetched_by = [1000.0], list[str]()
+    before = JwtVerifier((issuer.url,), "kcproxy", clock=lambda: now[0], on_fetch=lambda *_: fetched_by.append("before"))
+    after = JwtVerifier((issuer.url,), "kcproxy", max_age_seconds=600, clock=lambda: now[0], on_fetch=lambda *_: fetched_by.append("after"))
+    await before.verify(issuer.token())
+    after.take_over(before)
+    issuer.down = True
+    now[0] += 601
+    with pytest.raises(TokenUnacceptable, match=r"longer than inbound\.jwt_keys_max_age_seconds"):
+        await after.verify(issuer.token())
+    assert fetched_by == ["before", "after"]
