@@ -1,4 +1,4 @@
-"""``kcproxy serve``: the proxy."""
+"""``kcproxy serve``: runs the proxy."""
 
 import os
 import sys
@@ -41,7 +41,8 @@ SETTINGS = {
 def command(config: Path | None, **flags: str | None) -> None:
     """Run the proxy until SIGTERM or SIGINT.
 
-    Flags beat environment (KCPROXY_…) beats file. Settings that cannot be used are all reported at once, with exit code 2.
+    Flags override the environment (KCPROXY_…), and the environment overrides the file. All invalid settings are reported at once, with
+    exit code 2.
     """
     chosen = {SETTINGS[name]: value for name, value in flags.items()}
 

@@ -1,4 +1,4 @@
-"""The observer of a command that fetches tokens only to see whether it can: its findings say it all."""
+"""The observer of commands that fetch tokens only to check whether that works."""
 
 from kcproxy.model import Explanation, Target
 from kcproxy.observe.events import RequestRecord
@@ -6,7 +6,7 @@ from kcproxy.server.events import Direction, Slowness
 
 
 class SilentObserver:
-    """``Observer`` that takes no notice."""
+    """``Observer`` that ignores all events."""
 
     def request_started(self) -> None:
         """Nothing."""

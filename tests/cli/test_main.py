@@ -87,4 +87,4 @@ def test_a_result_that_finds_no_room_is_said_in_one_line(words: tuple[str, ...])
         result = subprocess.run(
             [sys.executable, "-m", "kcproxy.cli.main", *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
-    assert (result.returncode, result.stderr) == (Exit.FAILED, "kcproxy: the result could not be written: No space left on device\n")
+    assert (result.returncode, result.stderr) == (Exit.FAILED, "kcproxy: cannot write the result: No space left on device\n")

@@ -84,7 +84,7 @@ def test_an_unknown_role_ends_with_4_and_a_suggestion() -> None:
 def test_an_unknown_operation_ends_with_4_and_the_methods_that_there_are() -> None:
     result = process("roles", "PATCH", "/admin/realms/shop/users/42")
     assert (result.returncode, result.stdout) == (Exit.UNKNOWN, "")
-    assert "on this path there are DELETE, GET, PUT" in result.stderr
+    assert "this path has DELETE, GET, PUT" in result.stderr
 
 
 CALLS = "GET /admin/realms/shop/users/42\nGET /admin/realms/shop/users/count\nGET /realms/shop/account\n"
@@ -161,7 +161,7 @@ def test_there_is_no_colour_where_nobody_looks_and_narrow_terminals_get_two_line
             "26.6.4",
             "26.7.4",
             "/clients/{client-uuid}/client-secret",
-            "when the client is realm-management: manage-clients → no role suffices",
+            "when the client is realm-management: manage-clients → no role is enough",
         ),
         ("26.6.4", "26.7.4", "/users/{user-id}/impersonation", "when the user holds an administrator's roles: impersonation → realm-admin"),
         ("26.6.4", "26.7.4", "/localization", "any role of 26.6.4 but impersonation → any role of 26.7.4 but impersonation"),

@@ -24,7 +24,7 @@ def planned(table: Catalog, *calls: str) -> Plan:
 def test_what_the_least_roles_can_do_beyond_their_names_stands_in_the_plan(small: Catalog) -> None:
     found = planned(small, "POST /admin/realms/a/users")
     assert plan_document(small, found)["powers"] == [{"role": "manage-users", "power": "becomes-admin", "says": WARNING}]
-    assert f"  beware: {WARNING}" in plan_text(small, found)
+    assert f"  warning: {WARNING}" in plan_text(small, found)
     assert plan_document(small, planned(small, "GET /admin/realms/a/users/4"))["powers"] == []
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from kcproxy import catalog
 from kcproxy.catalog import Catalog, Entry
 from kcproxy.catalog.queries import reach
-from kcproxy.cli.roles_text import least_text, left_out, thinner
+from kcproxy.cli.roles_text import least_text, left_out, reduced_sets
 from kcproxy.model import Requirement, RoleSet
 from tools.docs import changes, introduction, powers
 from tools.docs.markdown import GENERATED, code, table
@@ -53,7 +53,7 @@ def _row(entry: Entry) -> tuple[str, ...]:
 def _less(need: Requirement) -> str:
     """Who is let in and sees less, told once for all who miss the same."""
     by_text: dict[str, list[RoleSet]] = {}
-    for roles, says in thinner(need):
+    for roles, says in reduced_sets(need):
         by_text.setdefault(says, []).append(roles)
     return "; ".join(f"{_alternatives(sets, need)}: {says}" for says, sets in by_text.items())
 
@@ -72,7 +72,7 @@ def _full(need: Requirement) -> str:
 
 
 def _alternatives(sets: Sequence[RoleSet], need: Requirement) -> str:
-    missing = left_out(sets, need.keycloak, besides=need.any_of)
+    missing = left_out(sets, need.keycloak, other_sets=need.any_of)
     if missing is not None:
         return "every other role" + (f" but {', '.join(code(role) for role in missing)}" if missing else "")
     return ", ".join(_roles(roles) for roles in sets)
