@@ -43,7 +43,7 @@ async def test_a_token_without_the_role_is_explained_and_one_with_it_is_let_in(o
     having = {**QUESTION, "token": token("view-users")}
     answer = await (await client.post("/api/explain", json=having)).json()
     assert (answer["outcome"], answer["roles"], answer["explanation"]) == ("let-in", ["view-users"], None)
-    assert "Let in: the token names view-users" in await (await client.post("/explain", data=having)).text()
+    assert "Allowed: the token contains view-users" in await (await client.post("/explain", data=having)).text()
 
 
 async def test_an_expired_token_and_one_that_is_none_are_a_401(opened: Open) -> None:

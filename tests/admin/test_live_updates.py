@@ -161,7 +161,7 @@ async def test_enter_finds_an_older_denial_by_its_id(address: str, observer: Liv
     await page.get_by_label("Search").fill("d-newest")
     assert await page.locator("#denials > li:visible").count() == 1
     await page.get_by_label("Search").fill("d-older")
-    await page.get_by_text("Nothing matches").wait_for()
+    await page.get_by_text("No denial matches").wait_for()
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/denials/d-older")
 
@@ -174,7 +174,7 @@ async def test_a_filter_says_how_much_it_leaves_and_survives_back_and_reload(
     page = await new_page()
     await live(page, address)
     await page.get_by_label("Search").fill("two may")
-    await page.locator("#news").get_by_text("1 of 2 kinds of denial").wait_for(state="attached")
+    await page.locator("#news").get_by_text("1 of 2 denial groups").wait_for(state="attached")
     await page.get_by_role("link", name="two may not").click()
     await page.wait_for_url("**/denials/d-2")
     await page.go_back()

@@ -84,7 +84,7 @@ def test_the_index_counts_each_version() -> None:
         (ObjectPlace(type="Roles", body="[].id"), "the role in the body (`[].id`)"),
         (ObjectPlace(type="Users", body=""), "the user in the body"),
         (ObjectPlace(type="Clients", owner_of="client-role"), "the client that the role belongs to"),
-        (ObjectPlace(type="Groups", parent_of="child"), "the group above it"),
+        (ObjectPlace(type="Groups", parent_of="child"), "its parent group"),
         (ObjectPlace(type="Organizations", organization_of="member"), "the organization of the member"),
         (ObjectPlace(type="Groups", related="user+group"), "the group (group)"),
     ],

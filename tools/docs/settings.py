@@ -59,7 +59,7 @@ watched as well; the system's own authorities, where no `ca_file` is given, are 
 
 
 def documents() -> dict[str, str]:
-    """The one document."""
+    """The document by its path."""
     sections = (line for section in SECTION_DOCS for line in _section(section))
     return {FILE: "\n".join([_INTRODUCTION, *sections, *_files()])}
 
