@@ -1,4 +1,4 @@
-"""What the tests of the diagnosis play with: a small role table, tokens as Keycloak writes them, and refused requests."""
+"""Fixtures for the tests of explanations: a small role table, tokens as Keycloak writes them, and refused requests."""
 
 import base64
 import json
@@ -141,7 +141,7 @@ def _part(value: Mapping[str, Any]) -> str:
 
 
 def jwt_of(claims: Mapping[str, Any], **header: Any) -> str:
-    """A token with these claims and a signature of nobody."""
+    """A token with these claims and an invalid signature."""
     return f"{_part({'alg': 'RS256', 'typ': 'JWT', 'kid': 'key-1', **header})}.{_part(claims)}.c2lnbmF0dXJl"
 
 
@@ -156,7 +156,7 @@ def claims_of(
     bare: bool = False,
     **more: Any,
 ) -> dict[str, Any]:
-    """Claims as Keycloak writes them for a service account; ``bare`` leaves the roles out as full scope off does."""
+    """Claims as Keycloak writes them for a service account; ``bare`` omits the roles, as if full scope were off."""
     held: dict[str, Any] = {}
     if not bare:
         held = {
@@ -184,7 +184,7 @@ def claims_of(
 
 
 def lightweight(**more: Any) -> dict[str, Any]:
-    """What a lightweight token holds."""
+    """The claims of a lightweight token."""
     return claims_of(bare=True, scope="email profile", **more) | {"preferred_username": ""}
 
 
@@ -212,7 +212,7 @@ def ask(
     withheld: Withheld | None = None,
     **settings: Any,
 ) -> Explanation | None:
-    """The explanation of one answer; without ``body`` and ``text`` the bare JSON of that status and version."""
+    """The explanation of one response. Without ``body`` and ``text``, the response has the bare JSON of that status code and version."""
     old = catalog.version < "26"
     bare = {401: OLD_401 if old else BARE_401, 403: OLD_403 if old else BARE_403}.get(status)
     return explain(
@@ -236,12 +236,12 @@ def ask(
 
 
 def refused(method: str, path: str, **more: Any) -> Explanation:
-    """The same, where there is something to explain."""
+    """The same; None if there is nothing to explain."""
     explanation = ask(method, path, **more)
     assert explanation is not None
     return explanation
 
 
 def causes(explanation: Explanation) -> list[str]:
-    """The cause and then the alternatives, as words."""
+    """The words of the cause and of the alternatives."""
     return [explanation.verdict.cause.value, *(alternative.cause.value for alternative in explanation.verdict.alternatives)]

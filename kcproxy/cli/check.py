@@ -90,7 +90,7 @@ def _probe(config: Path | None, of_process: int | None, *, as_json: bool) -> Non
 
 
 def _findings(settings: Settings) -> list["Finding"]:
-    from kcproxy.cli.reachability import reachability  # noqa: PLC0415 - aiohttp is imported only where it is needed
+    from kcproxy.cli.reachability import reachability  # noqa: PLC0415 - aiohttp is imported only if it is needed
 
     version = settings.explain.keycloak_version
     table = catalog.load(catalog.nearest(version) if version else catalog.default_version())

@@ -79,7 +79,7 @@ def command(
     if settings.inspector is None:
         talk("kcproxy: doctor needs an [inspector] in the settings; to create one: kcproxy doctor --create-inspector --realm " + realm)
         sys.exit(Exit.USAGE)
-    from kcproxy.cli.doctor_report import Patient, examine  # noqa: PLC0415 - aiohttp is imported only where it is needed
+    from kcproxy.cli.doctor_report import Patient, examine  # noqa: PLC0415 - aiohttp is imported only if it is needed
 
     known = version or settings.explain.keycloak_version
     catalog = table(known)

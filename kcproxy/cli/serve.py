@@ -54,13 +54,13 @@ def command(config: Path | None, **flags: str | None) -> None:
         return takeable(settings, load(config, os.environ, chosen))
 
     watching = WatchedFiles(partial(watched_files, config), settings)
-    from kcproxy.process.serve import run  # noqa: PLC0415 - aiohttp is imported only where the proxy runs
+    from kcproxy.process.serve import run  # noqa: PLC0415 - aiohttp is imported only if the proxy runs
 
     sys.exit(run(settings, reload=again, watched=watching))
 
 
 def takeable(started: Settings, read: Settings) -> Settings:
-    """Settings that were read anew, if the running process may take them. SettingsError otherwise.
+    """Settings that were read again, if the running process may take them. SettingsError otherwise.
 
     Listeners stay as they were opened. Whether accounts may be used was judged by the new ``listen`` and ``inbound``, so those have to
     be the ones that are in force.

@@ -60,7 +60,7 @@ async def test_an_expired_token_and_one_that_is_none_are_a_401(opened: Open) -> 
     ("path", "says"),
     [
         ("/admin/realms/r/nothing-of-the-kind", "not in the table of Keycloak"),
-        ("/realms/r/protocol/openid-connect/userinfo", "no call of the Admin REST API"),
+        ("/realms/r/protocol/openid-connect/userinfo", "not a call of the Admin REST API"),
     ],
 )
 async def test_what_the_table_does_not_have_is_said_so(opened: Open, path: str, says: str) -> None:

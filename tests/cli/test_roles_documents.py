@@ -9,7 +9,7 @@ from kcproxy.cli.roles_documents import Plan, plan, plan_document
 from kcproxy.cli.roles_text import plan_text
 from tests.catalog.conftest import DOCUMENT, POWERS
 
-WARNING = "manage-users can be turned into realm-admin: set a new password (where an administrator is there)"
+WARNING = "manage-users can be turned into realm-admin: set a new password (if an administrator is there)"
 
 
 @pytest.fixture

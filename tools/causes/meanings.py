@@ -1,4 +1,4 @@
-"""What each cause means, in a few sentences for somebody who meets it for the first time."""
+"""What each cause means, in a few sentences for someone who meets it for the first time."""
 
 from kcproxy.model import Cause
 

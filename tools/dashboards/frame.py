@@ -68,7 +68,7 @@ def placed(rows: Sequence[Row]) -> list[Json]:
 
 
 def label_variable(name: str, label: str, query: str, *, all_value: str = ".+") -> Json:
-    """A variable filled from a label's values, several at once, read anew when the time range changes."""
+    """A variable filled from a label's values, several at once, read again when the time range changes."""
     return {
         "type": "query",
         "name": name,

@@ -137,7 +137,7 @@ def _target(query: Query, name: str) -> Json:
 
 
 def stat(title: str, description: str, expr: str, *, unit: str = "short", width: int = 4, **more: Any) -> Panel:
-    """One number, its background in the colour of its threshold. As it is now: the last one of the range would outlive its process."""
+    """One number, its background in the color of its threshold. As it is now: the last one of the range would outlive its process."""
     options = {
         "reduceOptions": {"calcs": ["lastNotNull"], "values": False},
         "colorMode": "background",

@@ -1,4 +1,4 @@
-"""The service account of one lane in one realm: made anew for each operation, so that neither a role nor a token of it lives on."""
+"""The service account of one lane in one realm: made again for each operation, so that neither a role nor a token of it lives on."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Measure which roles each operation of Keycloak's Admin REST API needs, and what each role can be turned into.
 
-`python -m tools.measure add VERSION`: everything from a version's number on: table, powers, documents, line of the changelog; goes on where it stopped.
+`python -m tools.measure add VERSION`: everything from a version's number on: table, powers, documents, line of the changelog; goes on if it stopped.
 `python -m tools.measure VERSION [--only PATTERN | --renew] [--resume] [--out FILE]`: the measurement; writes the catalog's data file.
 `python -m tools.measure powers VERSION [--resume]`: what each role can be turned into; renews the version in powers.json.
 `python -m tools.measure minimal VERSION`: with each minimal set found the call passes, with any one role less it does not.

@@ -114,7 +114,7 @@ def _changelog(version: Version) -> None:
 
 
 def with_version(text: str, version: str) -> str:
-    """The changelog with this version among those that the tables were measured on. ValueError where it has no such line."""
+    """The changelog with this version among those that the tables were measured on. Raises ValueError if it has no such line."""
     found = MEASURED_LINE.search(text)
     if found is None:
         raise ValueError("the changelog has no line that begins with: - The role tables were measured on Keycloak")

@@ -1,4 +1,4 @@
-"""Which fixtures the shared scope holds, so that a thinner answer shows."""
+"""Which fixtures the shared scope holds, so that a reduced response shows."""
 
 from collections.abc import Callable
 

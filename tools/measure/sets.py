@@ -44,7 +44,7 @@ class SetSearch:
     _found: list[RoleSet] = field(default_factory=list)
 
     async def all_minimal(self) -> list[RoleSet]:
-        """Every minimal passing set; [∅] where nothing is needed, [] where not even all roles pass."""
+        """Every minimal passing set; [∅] if nothing is needed, [] if not even all roles pass."""
         found = await self.singles()
         if frozenset() not in found:
             await self._walk(frozenset(), set())

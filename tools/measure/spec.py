@@ -52,7 +52,7 @@ class Spec:
     console: bool = False
     """Whether only tokens of the administration console are taken at all."""
     ignore_body: bool = False
-    """Whether realm-admin's answer is the same in kind but random (a download)."""
+    """Whether realm-admin's response is the same in kind but random (a download)."""
 
     async def body(self, scope: Scope) -> Body | None:
         """The request's body with the scope's fixtures in it."""

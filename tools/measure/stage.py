@@ -32,7 +32,7 @@ def fixture(*keys: str) -> Callable[[Builder], Builder]:
 
 @dataclass(slots=True, kw_only=True)
 class Names:
-    """Suffixes that never repeat in one run: the normaliser knows their shape (z, five digits of base 36, z)."""
+    """Suffixes that never repeat in one run: the normalizer knows their shape (z, five digits of base 36, z)."""
 
     count: int = 0
 

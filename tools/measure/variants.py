@@ -20,7 +20,7 @@ ADMIN_ROLES = (
 ADMIN_ROLE_VARIANT = "admin-role-"
 
 REPRESENTATIVES = ("impersonation", "manage-events", "realm-admin", "view-users")
-"""Tried first: where none of these needs more than an ordinary role, no other is tried."""
+"""Tried first: if none of these needs more than an ordinary role, no other is tried."""
 
 MAPPING_OPERATIONS = {
     "POST ~/users/{user-id}/role-mappings/clients/{client-id}": {"client-id": "{management}"},

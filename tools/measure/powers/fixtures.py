@@ -18,7 +18,7 @@ def _outside(scope: Scope) -> Provider:
 
 @fixture("outside-idp")
 async def _outside_idp(scope: Scope) -> str:
-    """An identity provider at which everybody can have an account."""
+    """An identity provider at which everyone can have an account."""
     alias = scope.facts["outside-idp.alias"] = f"outside-{scope.suffix}"
     body = {"alias": alias, "providerId": "oidc", "enabled": True, "trustEmail": True, "config": _outside(scope).config()}
     return (await scope.admin("POST", "/identity-provider/instances", body)).location.rsplit("/", 1)[1]

@@ -1,4 +1,4 @@
-"""Somebody with one role: makes the calls of a way, keeps them as evidence, and shows what was gained."""
+"""Someone with one role: makes the calls of a way, keeps them as evidence, and shows what was gained."""
 
 import base64
 import json
@@ -40,7 +40,7 @@ class Intruder:
         return await self.stand.realm.server.call(method, target, token=self.token, query=asked, body=sent)
 
     async def call(self, method: str, path: str, value: Any = None, *, query: str = "", body: Body | None = None) -> Answer:
-        """The same, and it has to pass; Refused where it does not."""
+        """The same, and it has to pass; Refused if it does not."""
         answer = await self.ask(method, path, value, query=query, body=body)
         if not answer.succeeded:
             raise Refused(step=len(self.calls), status=answer.status)
@@ -130,7 +130,7 @@ class Intruder:
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """The claims of a token, unverified; empty where it has none."""
+    """The claims of a token, unverified; empty if it has none."""
     parts = token.split(".")
     if len(parts) != 3:
         return {}

@@ -93,7 +93,7 @@ class Listener:
         return raw + " ".join(_decoded(each) for each in encoded)
 
     async def link(self, part: str, seconds: float = 20.0) -> str:
-        """The first link with this text in a message that arrived; empty where none comes in time."""
+        """The first link with this text in a message that arrived; empty if none comes in time."""
         for _ in range(int(seconds * 5)):
             for text in _texts(bytes(self.received)):
                 found = next((each for each in LINK.findall(text) if part in each), "")
