@@ -81,7 +81,7 @@ class Target:
 
     @property
     def environment(self) -> dict[str, str]:
-        """How every program is told."""
+        """The input of every program."""
         return {
             "TARGET_URL": self.url,
             "REALM": self.realm,

@@ -1,4 +1,4 @@
-"""One call, asked again and again through the proxy, each time on an equal state, and judged by what realm-admin gets."""
+"""One call, repeated through the proxy, each time on an equal state, and compared with that of realm-admin."""
 
 import asyncio
 from collections.abc import Iterable
@@ -77,5 +77,5 @@ class Asking:
 
 
 def judged(base: Seen, got: Seen) -> Diagnosis:
-    """As the measurement judges, but a 403 is a refusal whatever realm-admin got: here the question is whether a caller is allowed."""
+    """Like the judgement of the measurement, but a 403 is always a refusal: here it matters whether a caller is allowed."""
     return Diagnosis(outcome=Outcome.REFUSED, status=403) if got.status == 403 else judge(base, got)

@@ -1,4 +1,4 @@
-"""What the committed table says of each call of the loop, read from the data file itself and not through the proxy's own look-ups."""
+"""The committed table for each call of the loop, read directly from the data file."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The fix for a response that is reduced than it could be: it is not a refusal, so `kcproxy explain` is asked what the call takes."""
+"""The fix for a reduced response. It is not a refusal, so `kcproxy explain` has to name the roles."""
 
 import asyncio
 import json

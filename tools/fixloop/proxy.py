@@ -1,4 +1,4 @@
-"""A kcproxy process of its own for each lane of the loop: `kcproxy serve` with an account whose token it injects."""
+"""A kcproxy process for each lane of the loop: `kcproxy serve` with an account whose token it injects."""
 
 import asyncio
 import json
@@ -66,7 +66,7 @@ class Proxy:
         already = self.log.stat().st_size
         self.process.send_signal(signal.SIGHUP)
         if not await _logged(self.process, self.log, "reloaded", already):
-            raise ProxyFailed(f"kcproxy did not read its settings anew; {self.log} has the reason")
+            raise ProxyFailed(f"kcproxy did not reload its settings; {self.log} has the reason")
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What became of each call of the loop, and the journal that lets a run go on if it stopped."""
+"""The result of each call of the loop, and the journal with which a run can resume."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Whether a response explains the refusal as the table has it: pure checks over the proxy's response."""
+"""Checks whether a response explains the refusal according to the table. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""One operation's turn: refused and explained, cured by the first fix, asked again at once, and refused with any role less."""
+"""One operation: refused and explained, fixed by the first fix, repeated at once, and refused with any role less."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -138,7 +138,7 @@ class Turn:
         return Kind.CURED, ""
 
     def _of_the_console(self, answer: Answer) -> tuple[Kind, str]:
-        """What Keycloak tells its own console alone, whatever roles another client's account has."""
+        """A response that Keycloak gives only to its own console, regardless of the roles of other accounts."""
         cause, fix = explanation_of(answer).get("cause"), first_fix(answer)
         if cause != CONSOLE_CAUSE or fix.get("kcadm") or not fix:
             raise Wrong(f"only tokens of the Admin console are taken, but it is explained as {cause}")

@@ -1,4 +1,4 @@
-"""What each version shows to everyone, and the smallest set of facts that tells the versions apart without a login.
+"""Public documents of each version, and the smallest set of facts that distinguishes the versions without a login.
 
 `python -m tools.measure.fingerprint record VERSION…` starts each version and writes what it showed to `tests/catalog/recorded/`
 (`record-other`: to `other-releases` in it, for releases that no table is measured on, which only test the facts);

@@ -1,4 +1,4 @@
-"""Calls to a Keycloak server: one bounded session, answers as frozen values."""
+"""Calls to a Keycloak server: one bounded session, responses as frozen values."""
 
 import asyncio
 import json
@@ -177,7 +177,7 @@ class Server:
         self._admin_token = (await self.token("master", fields))["access_token"]
 
     async def ask(self, method: str, path: str, value: Any = None, *, query: str = "", body: Body | None = None) -> Answer:
-        """A call as the server's administrator, whatever it answers."""
+        """A call as the server's administrator; any status code is accepted."""
         sent = body if body is not None else (json_body(value) if value is not None else None)
         return await self.call(method, path, token=self._admin_token, query=query, body=sent)
 

@@ -1,4 +1,4 @@
-"""Judge an attempt by what realm-admin got on an equal state: pure functions over parsed answers."""
+"""Judges an attempt by comparison with realm-admin on an equal state: pure functions over parsed responses."""
 
 import json
 import re
@@ -214,7 +214,7 @@ def _fields(base: Mapping[str, Any], got: Mapping[str, Any]) -> str:
 
 def _listed(names: set[str]) -> str:
     ordered = sorted(names)
-    # How many others there are hangs on what a realm happens to have set, and is not told.
+    # The number of others depends on the settings of the realm, so it is left out.
     return ", ".join(ordered[:FIELDS_NAMED]) + (" and others" if len(ordered) > FIELDS_NAMED else "")
 
 

@@ -1,4 +1,4 @@
-"""A data file that is there already: which of its operations to measure once more, and which of its lines stay."""
+"""An existing data file: which of its operations to measure again, and which of its lines stay."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Measurements on a running server, and the files that follow from what their journals hold."""
+"""Measurements on a running server, and the files that are written from their journals."""
 
 import asyncio
 import datetime as dt
@@ -101,7 +101,7 @@ def read_table(path: Path) -> dict[str, Any]:
 
 
 def _discovery(version: str) -> Any:
-    """What public documents hold since this version, of the facts with which versions are told apart."""
+    """Facts in public documents that exist since this version and distinguish versions."""
     if not DISCOVERY.exists():
         return {}
     facts = json.loads(DISCOVERY.read_text())["facts"]

@@ -1,4 +1,4 @@
-"""What fills the parameters of paths, and where the effect of a change shows."""
+"""Values for the parameters of paths, and where the effect of a change is visible."""
 
 # Tables read best with one case a line.
 # fmt: off

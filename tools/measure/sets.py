@@ -1,4 +1,4 @@
-"""All minimal sets of roles that pass, found with few questions.
+"""Finds all minimal sets of roles with which a call succeeds, with few calls.
 
 The order is "holds at most": a set is smaller than another if everything it holds through its composites is held by the other, too.
 More roles never do less (checked apart), so QuickXplain finds one minimal set inside any passing set (U. Junker, 2004), and walking a

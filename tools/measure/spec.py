@@ -1,4 +1,4 @@
-"""How to call one operation so that realm-admin succeeds: what fills its path, what it is sent, where the effect shows."""
+"""How to call one operation so that realm-admin succeeds: path parameters, body, and where the effect is visible."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The table: how each operation is called. Operations that need no words here are called with an empty hand."""
+"""The table of calls. Operations without an entry are called without a body."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The stage: a realm with its callers, and scopes of fixture objects that are made when they are first named."""
+"""A realm with its callers, and scopes of fixture objects that are created when they are first used."""
 
 import asyncio
 import re

@@ -1,4 +1,4 @@
-"""The trial of one operation: who is allowed, who gets all, which sets of roles are minimal."""
+"""Tries one operation: which sets of roles are allowed, which get the full response, and which are minimal."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

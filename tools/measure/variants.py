@@ -1,4 +1,4 @@
-"""Other ways to call an operation that need other roles: by query, by body, by target. Only those that do are kept in the data file."""
+"""Variants of a call that need other roles: by query, by body, by target. Only those that do are in the data file."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Attempts at one operation: each meets an equal state, and what it left behind is looked at as administrator."""
+"""Attempts at one operation: each starts with an equal state, and an administrator reads the state afterwards."""
 
 import asyncio
 import re

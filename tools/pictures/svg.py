@@ -35,7 +35,7 @@ def _text(run: Run, y: float) -> str:
     x = _MARGIN + (run.column + blanks) * _CELL_WIDTH
     weight = ' font-weight="bold"' if run.bold else ""
     fill = "#f0f6fc" if run.bold and run.colour is None else _COLOURS[run.colour]
-    # textLength keeps the columns if they are, whatever font is found.
+    # textLength keeps the columns in place with any font.
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" fill="{fill}"{weight} xml:space="preserve" '
         f'textLength="{len(shown) * _CELL_WIDTH:.1f}" lengthAdjust="spacingAndGlyphs">{escape(shown)}</text>'

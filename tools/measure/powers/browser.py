@@ -1,4 +1,4 @@
-"""A browser as far as Keycloak's login pages need one: cookies, redirects, forms; no scripts."""
+"""A minimal browser for Keycloak's login pages: cookies, redirects, forms; no scripts."""
 
 import hashlib
 import html

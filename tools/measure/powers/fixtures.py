@@ -1,4 +1,4 @@
-"""Fixtures that only ways to power need: what others left in the realm that an intruder can use."""
+"""Fixtures for ways to power: objects of others in the realm that an intruder can use."""
 
 from tools.measure.fixtures_clients import client_body
 from tools.measure.powers.browser import Browser

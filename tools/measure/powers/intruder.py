@@ -1,4 +1,4 @@
-"""Someone with one role: makes the calls of a way, keeps them as evidence, and shows what was gained."""
+"""A holder of one role: makes the calls of a way, records them as evidence, and shows the result."""
 
 import base64
 import json
@@ -32,7 +32,7 @@ class Intruder:
         return self.scope.suffix
 
     async def ask(self, method: str, path: str, value: Any = None, *, query: str = "", body: Body | None = None) -> Answer:
-        """A call below the realm with the intruder's token; whatever it answers. Placeholders name fixtures."""
+        """A call below the realm with the intruder's token; any status code is accepted. Placeholders name fixtures."""
         target = f"{self.stand.realm.path}{await self.scope.fill_text(path, encode=True)}"
         sent = body or (json_body(await self.scope.fill(value)) if value is not None else None)
         self.calls.append(_noted(method, path + (f"?{query}" if query else ""), value))

@@ -1,4 +1,4 @@
-"""What an intruder listens with, all on loopback: an OpenID provider of their own, a mailbox, and a directory that only listens."""
+"""Servers of an intruder, all on loopback: an OpenID provider, a mailbox, and a directory that only listens."""
 
 import asyncio
 import base64
@@ -19,7 +19,7 @@ LINK = re.compile(r"https?://[^\s\"<>]+")
 
 @dataclass(slots=True, kw_only=True)
 class Provider:
-    """An OpenID provider that says of whoever comes what it is set to say, in unsigned-in-effect tokens; keeps what it receives."""
+    """An OpenID provider that issues the configured claims for every user, in tokens without a relevant signature. Records what it receives."""
 
     port: int = 0
     claims: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""A way from a role to power: its name, what it yields, what has to be there already, and the attempt itself."""
+"""A way from a role to power: its name, what it yields, what it needs, and the attempt."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Ease(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """One way. `says` completes "The holder of the role can …"; `needs` completes "where …"; empty if nothing is needed."""
+    """One way. `says` completes "The holder of the role can …"; `needs` completes "if …", and is empty if nothing is needed."""
 
     id: str
     yields: Yields
