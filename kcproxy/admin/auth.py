@@ -86,7 +86,7 @@ class Access:
             return await handler(request)
         if self._key is None and not self._local:
             raise web.HTTPForbidden(text="This port is not loopback, so the page requires a login: set admin_key.\n")
-        if self._local and not names_loopback(request.host):
+        if self._local and not names_loopback(_host(request)):
             raise web.HTTPForbidden(text="On loopback, the page is available only as localhost, 127.0.0.1 and [::1].\n")
         if request.method == "POST" and _is_cross_site(request):
             raise web.HTTPForbidden(text="Forms of other sites are not accepted.\n")
@@ -180,4 +180,9 @@ def _is_cross_site(request: web.Request) -> bool:
     if site is not None:
         return site not in {"same-origin", "none"}
     origin = request.headers.get("Origin")
-    return origin is not None and origin.rpartition("://")[2].lower() != request.host.lower()
+    return origin is not None and origin.rpartition("://")[2].lower() != _host(request).lower()
+
+
+def _host(request: web.Request) -> str:
+    """The Host field; "" without one, where aiohttp's own ``host`` would ask the resolver for the name of this machine."""
+    return request.headers.get("Host", "")

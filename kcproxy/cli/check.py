@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kcproxy import catalog
-from kcproxy.cli.exit_codes import Exit, epilog
+from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.options import config_option, json_option
 from kcproxy.cli.process_environment import Started, started
 from kcproxy.cli.readiness import not_ready
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 
-@click.command(name="check", epilog=epilog())
+@click.command(name="check", epilog=epilog(), context_settings=CONTEXT)
 @config_option
 @click.option("--upstream", metavar="URL", help="Address of Keycloak, as for serve.")
 @click.option("--print", "with_settings", is_flag=True, help="Print every effective setting and where it comes from. Secrets are masked.")

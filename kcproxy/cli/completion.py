@@ -3,13 +3,13 @@
 import click
 from click.shell_completion import get_completion_class
 
-from kcproxy.cli.exit_codes import epilog
+from kcproxy.cli.exit_codes import CONTEXT, epilog
 from kcproxy.cli.terminal import program
 
 SHELLS = ("bash", "zsh", "fish")
 
 
-@click.command(name="completion", epilog=epilog())
+@click.command(name="completion", epilog=epilog(), context_settings=CONTEXT)
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from kcproxy.cli.exit_codes import Exit, epilog
+from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.options import json_option
 from kcproxy.cli.scenario.request import Request
 from kcproxy.errors import SettingsError
@@ -17,7 +17,7 @@ from kcproxy.settings import Secret
 _SIMULATED_PASSWORD = "admin"  # noqa: S105 - the simulator's own, in this process only
 
 
-@click.command(name="demo", epilog=epilog())
+@click.command(name="demo", epilog=epilog(), context_settings=CONTEXT)
 @click.option("--upstream", metavar="URL", envvar="KEYCLOAK_URL", help="A real Keycloak. Default: a simulated one in this process.")
 @click.option("--admin-realm", metavar="REALM", default="master", show_default=True, help="Realm in which the administrator logs in.")
 @click.option("--admin-username", metavar="NAME", envvar="KEYCLOAK_ADMIN_USERNAME", default="admin", show_default=True)

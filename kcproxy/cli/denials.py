@@ -13,7 +13,7 @@ import click
 
 from kcproxy.admin.views import matching
 from kcproxy.cli.denials_source import Document, HistoryFile, RunningProxy, Source
-from kcproxy.cli.exit_codes import Exit, epilog
+from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.options import config_option, json_option
 from kcproxy.cli.terminal import bold, document, document_line, paint, result, talk, wrapped
 from kcproxy.settings import AddressSettings, Secret
@@ -32,7 +32,7 @@ Examples:
 """
 
 
-@click.command(name="denials", epilog=EXAMPLES + epilog())
+@click.command(name="denials", epilog=EXAMPLES + epilog(), context_settings=CONTEXT)
 @click.argument("denial_id", required=False, metavar="[ID]")
 @click.option("--admin", metavar="HOST:PORT", help="Admin port of the proxy. Default: as configured.")
 @click.option(

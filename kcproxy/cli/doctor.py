@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kcproxy.catalog import Catalog
-from kcproxy.cli.exit_codes import Exit, epilog
+from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.inspector_setup import setup_commands
 from kcproxy.cli.options import config_option, json_option, table, version_option
 from kcproxy.cli.terminal import bold, document, paint, result, talk
@@ -40,7 +40,7 @@ _RESPONSES = {
 }
 
 
-@click.command(name="doctor", epilog=EXAMPLES + epilog())
+@click.command(name="doctor", epilog=EXAMPLES + epilog(), context_settings=CONTEXT)
 @click.argument("method", type=click.Choice(METHODS, case_sensitive=False), required=False, metavar="[METHOD]")
 @click.argument("path", required=False)
 @click.option("--realm", required=True, help="Realm of the client.")

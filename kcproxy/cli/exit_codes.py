@@ -1,6 +1,10 @@
 """Exit codes of all commands: a closed set, documented in ``--help`` and in docs/cli.md."""
 
 from enum import IntEnum
+from typing import Any
+
+CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+"""Settings of every command's context. A command keeps its help option from the first context, so all contexts agree."""
 
 
 class Exit(IntEnum):

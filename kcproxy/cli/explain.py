@@ -10,7 +10,7 @@ import click
 
 from kcproxy.catalog import Catalog
 from kcproxy.catalog.documents import entry_document
-from kcproxy.cli.exit_codes import Exit, epilog
+from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.inputs import json_of, text_of
 from kcproxy.cli.options import json_option, table, version_option
 from kcproxy.cli.roles_text import card, least_text, reduced_sets, roles_text
@@ -34,7 +34,7 @@ Examples:
 """
 
 
-@click.command(name="explain", epilog=EXAMPLES + epilog())
+@click.command(name="explain", epilog=EXAMPLES + epilog(), context_settings=CONTEXT)
 @click.argument("method", type=click.Choice(METHODS, case_sensitive=False), metavar="METHOD")
 @click.argument("path")
 @click.option(

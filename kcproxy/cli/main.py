@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 import kcproxy
-from kcproxy.cli.exit_codes import Exit, epilog
+from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.terminal import talk
 from kcproxy.errors import KcproxyError, SettingsError
 from kcproxy.visible import is_visible, visible
@@ -103,7 +103,7 @@ def report(error: SettingsError) -> None:
         talk(f"  {problem}")
 
 
-@click.group(cls=Program, epilog=epilog(), context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Program, epilog=epilog(), context_settings=CONTEXT)
 @click.version_option(kcproxy.__version__, prog_name="kcproxy")
 def main() -> None:
     """A reverse proxy for Keycloak that explains every 403: the missing role, the evidence, the least-privilege fix."""

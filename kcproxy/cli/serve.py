@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kcproxy.cli.exit_codes import epilog
+from kcproxy.cli.exit_codes import CONTEXT, epilog
 from kcproxy.cli.options import config_option
 from kcproxy.cli.terminal import talk
 from kcproxy.errors import SettingsError
@@ -29,7 +29,7 @@ SETTINGS = {
 """Each flag's setting."""
 
 
-@click.command(name="serve", epilog=epilog())
+@click.command(name="serve", epilog=epilog(), context_settings=CONTEXT)
 @config_option
 @click.option("--upstream", metavar="URL", help="Keycloak's address, with its path (/auth) where it has one.")
 @click.option("--listen", metavar="HOST:PORT|unix:PATH", help="Where callers reach the proxy.  [default: 127.0.0.1:8180]")

@@ -90,10 +90,35 @@ async def test_an_empty_missing_or_unreadable_key_file_lets_nobody_in(opened: Op
 
 
 @pytest.mark.parametrize(
-    ("host", "status"), [("localhost:1", 200), ("127.0.0.1", 200), ("[::1]:9", 200), ("evil.example", 403), ("127.0.0.1.evil.example", 403)]
+    ("host", "status"),
+    [
+        ("localhost:1", 200),
+        ("LOCALHOST", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:9", 200),
+        ("evil.example", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("wpad", 403),
+        ("2130706433", 403),
+        ("evil@localhost", 403),
+        ("localhost/evil", 403),
+    ],
 )
 async def test_on_loopback_no_other_name_reaches_the_page(opened: Open, host: str, status: int) -> None:
     assert (await (await opened()).get("/", headers={"Host": host})).status == status
+
+
+@pytest.mark.parametrize("fields", [b"", b"Host:\r\n", b"Host: @localhost\r\n"])
+async def test_on_loopback_a_request_that_names_no_host_does_not_reach_it_and_nobody_is_asked_for_a_name(
+    opened: Open, fields: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.getfqdn", lambda *_: pytest.fail("the resolver was asked"))
+    client = await opened()
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    writer.write(b"GET / HTTP/1.0\r\n" + fields + b"\r\n")
+    assert (await reader.readline()).split()[1] == b"403"
+    writer.close()
+    await writer.wait_closed()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 import kcproxy
@@ -55,6 +56,15 @@ def test_completion_is_a_script_for_the_shell(shell: str, mark: str) -> None:
     assert result.exit_code == Exit.OK
     assert mark in result.stdout
     assert "_KCPROXY_COMPLETE" in result.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_of_a_context_of_its_own_has_both_names_of_the_help_option(name: str) -> None:
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    context = command.make_context(name, [], resilient_parsing=True)
+    assert context.help_option_names == ["-h", "--help"]
+    assert "-h, --help" in command.get_help(context)
 
 
 def test_no_option_takes_a_token_or_a_secret() -> None:

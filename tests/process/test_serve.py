@@ -291,7 +291,7 @@ def test_a_bug_in_reading_is_a_refusal_that_ends_nothing_and_quotes_nothing() ->
     process.reload()
     outcome, (event, (problem,)) = events
     assert (outcome, event) == (False, "reload_refused")
-    assert problem.startswith("the settings could not be read again: ValueError at test_lifecycle.py:")
+    assert problem.startswith("the settings could not be read again: ValueError at test_serve.py:")
     assert "s3cret" not in problem
 
 

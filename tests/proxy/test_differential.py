@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from devkit.hostile_targets import Dice, hostile_target
 from devkit.servers import Message, RecordingUpstream, recording_upstream, running_proxy
 from kcproxy.settings import AccountSettings, Secret
 from tests.proxy.test_fast_path import Watched, watch
@@ -285,7 +286,7 @@ def plain_requests(draw: st.DrawFn) -> tuple[bytes, bytes]:
 
 @settings(max_examples=max(EXAMPLES // 2, 100), deadline=None, suppress_health_check=list(HealthCheck))
 @given(requests=plain_requests(), answer=responses(), injected=st.booleans())
-def test_by_the_lane_and_by_the_ordinary_way_is_the_same_to_the_byte(
+def test_by_the_fast_and_by_the_general_path_is_the_same_to_the_byte(
     pair: Pair, requests: tuple[bytes, bytes], answer: bytes, injected: bool
 ) -> None:
     ordinary, fast_path = ("injecting", "lane, injecting") if injected else ("proxied", "lane")
@@ -300,6 +301,45 @@ def test_by_the_lane_and_by_the_ordinary_way_is_the_same_to_the_byte(
         event(f"taken: {pair.lanes[fast_path].taken > 0}")
         assert (quickly_passed.raw, quickly_passed.body) == (passed.raw, passed.body)
         assert (quickly_brought.raw, quickly_brought.body) == (brought.raw, brought.body)
+
+
+def fate(pair: Pair, way: str, request: bytes) -> tuple[int, bytes | None, list[tuple[bytes, bytes | None]]]:
+    """Status and kind of the response, and what arrived with whose token, of a request whose header block the fast path knows."""
+    plain = b"GET /admin/realms/demo/users HTTP/1.1\r\n" + request.partition(b"\r\n")[2]
+    with socket.create_connection(("127.0.0.1", pair.ports[way]), timeout=10) as connection, connection.makefile("rb") as reader:
+        connection.sendall(plain)
+        assert read_response(reader, b"GET").status == 200
+        before = len(pair.upstream.requests)
+        connection.sendall(request)
+        answer = read_response(reader, request.split(b" ")[0])
+    arrived = [(sent.start, sent.value("authorization")) for sent in pair.upstream.requests[before:] if not sent.target.endswith(b"/token")]
+    return answer.status, answer.value("kcproxy-error"), arrived
+
+
+TEMPLATES = (
+    "/admin/realms/{realm}/users",
+    "/admin/realms/{realm}/users/{user-id}/groups",
+    "/admin/realms/{realm}/roles/{role-name}",
+    "/admin/realms",
+)
+
+
+@settings(max_examples=max(EXAMPLES // 20, 20), deadline=None, suppress_health_check=list(HealthCheck))
+@given(source=st.binary(min_size=200, max_size=200))
+def test_hostile_targets_fare_the_same_by_the_fast_and_by_the_general_path(pair: Pair, source: bytes) -> None:
+    pair.upstream.react = lambda asked: (
+        TOKEN_ANSWER if asked.target.endswith(b"/token") else b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+    )
+    dice = Dice(source)
+    for _ in range(5):
+        target, method = hostile_target(dice, TEMPLATES), dice.one_of((b"GET", b"GET", b"DELETE"))
+        if b"\r" in target or b"\n" in target or not target:
+            continue  # another request, or none
+        request = b"%b %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % (method, target)
+        ordinary, quick = fate(pair, "injecting", request), fate(pair, "lane, injecting", request)
+        assert quick == ordinary, request
+        event(f"{ordinary[0]}, token: {bool(ordinary[2] and ordinary[2][0][1])}")
+        assert ordinary[0] == 400 or len(ordinary[2]) == 1, request
 
 
 def test_the_lane_was_taken_by_most_of_them(pair: Pair) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import click
 
-from kcproxy.cli.exit_codes import Exit
+from kcproxy.cli.exit_codes import CONTEXT, Exit
 from kcproxy.cli.main import main
 from tools.docs.markdown import GENERATED, code, table
 
@@ -34,7 +34,7 @@ def documents() -> dict[str, str]:
 
 
 def _commands() -> Iterator[str]:
-    parent = click.Context(main, info_name="kcproxy", help_option_names=["-h", "--help"])
+    parent = click.Context(main, info_name="kcproxy")
     for name in main.list_commands(parent):
         command = main.get_command(parent, name)
         if command is None:
@@ -50,7 +50,12 @@ def _commands() -> Iterator[str]:
 def _help(command: click.Command, name: str, parent: click.Context) -> str:
     """The help text at a fixed width, without the exit codes, which are at the top of the page."""
     context = click.Context(
-        command, info_name=name, parent=parent, help_option_names=["-h", "--help"], terminal_width=_WIDTH, max_content_width=_WIDTH
+        command,
+        info_name=name,
+        parent=parent,
+        help_option_names=CONTEXT["help_option_names"],
+        terminal_width=_WIDTH,
+        max_content_width=_WIDTH,
     )
     text = command.get_help(context)
     return "\n".join(line.rstrip() for line in text.partition("  Exit codes:")[0].rstrip().splitlines())
