@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 .PHONY: audit help setup demo test test-fast test-lowest coverage lint docs bench targets fix-loop clean
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 setup: $(VENV)/.ready ## create a virtual environment in .venv with everything that the targets below need
 

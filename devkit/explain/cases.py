@@ -130,7 +130,7 @@ _MAP = f"{_R}/users/{USER_ID}/role-mappings/clients/{CLIENT_UUID}"
 H = (
     Case(id="C70", says="an admin role is handed out by somebody who lacks it", method="POST", path=_MAP, truth=Cause.ESCALATION_GUARD,
          ask={"caller": held("manage-users"), "sent": [{"name": "realm-admin"}]}, facts=Facts(granted=("manage-users",), full_scope=True)),
-    Case(id="C71", says="a master administrator may not map a role that they have, on 26.4.7", method="POST", path=_MAP, truth=Cause.KNOWN_DEFECT,
+    Case(id="C71", says="a master administrator may not map a role that he holds, on 26.4.7", method="POST", path=_MAP, truth=Cause.KNOWN_DEFECT,
          ask={"caller": master("manage-users"), "sent": _ADMIN_ROLE_IN_BODY, "catalog": table("26.4.7")},
          facts=Facts(granted=("manage-users",), full_scope=True, keycloak="26.4.7"), sure=Confidence.LIKELY),
     Case(id="C74", says="realm-management itself cannot be changed", method="PUT", path=f"{_R}/clients/{CLIENT_UUID}", truth=Cause.PROTECTED_OBJECT,

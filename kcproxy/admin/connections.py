@@ -1,10 +1,10 @@
 """Connections of the admin port: a small number, and none without a complete request for long. Wraps aiohttp's protocol with asyncio's public interface.
 
     waits for a request ─▶ head, body ─▶ handler ─▶ response ─▶ waits …
-       │                       └▶ not complete in time: closed       └▶ not taken in time: closed
-       └▶ the port is full: the one that has waited longest without a complete request gives way
+       │                       └▶ not complete in time: closed       └▶ not read in time: closed
+       └▶ the port is full: the one that has waited longest without a complete request is closed
 
-So a probe or a scrape always finds room, however many half requests there are.
+So probes and scrapes always get through, regardless of the number of incomplete requests.
 """
 
 import asyncio

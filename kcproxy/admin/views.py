@@ -130,5 +130,5 @@ def role_row(entry: Entry) -> Document:
 
 
 def is_web_url(value: Any) -> bool:
-    """Whether a value may be a link: never ``javascript:`` and the like."""
+    """Whether a value may be a link: never ``javascript:`` or similar."""
     return isinstance(value, str) and value.startswith(("https://", "http://"))

@@ -32,7 +32,7 @@ def judge(catalog: Catalog, requirement: Requirement | None, roles: frozenset[st
     if requirement is None or requirement.undetermined is not None:
         if REALM_ADMIN in roles:
             return Outcome.FULL
-        raise NotPlayed("an operation whose roles the catalog does not know, for anybody but a realm-admin")
+        raise NotPlayed("an operation whose roles the catalog does not know, for callers other than realm-admin")
     if _SUPERUSER in realm_roles or any(realm_roles.issuperset(wanted) for wanted in requirement.master_realm_roles):
         return Outcome.FULL
     if catalog.satisfies(roles, requirement.any_of):
@@ -61,7 +61,7 @@ def thinned(catalog: Catalog, requirement: Requirement, roles: frozenset[str], f
         return 0  # a count of objects that the caller may not see (24.0.5, users)
     found = _FIELDS.fullmatch(text)
     if found is None:
-        raise NotPlayed(f"the thinner answer ({text or 'not described'})")
+        raise NotPlayed(f"the reduced response ({text or 'not described'})")
     names = frozenset(found["names"].split(", "))
     return _with_fields(full, lambda name: (name in names) is (found["kind"] == "only"))
 

@@ -135,7 +135,7 @@ def main() -> int:
     parser.add_argument("--resume", action="store_true", help="keep what the journal holds, do the rest")
     parser.add_argument("--again", action="store_true", help="measure what --only finds once more, keep the rest of the journal")
     parser.add_argument("--powers", action="store_true", help="try on the same server what the roles can be turned into, too")
-    parser.add_argument("--renew", action="store_true", help="only the readings whose answers can be thinner, or whose fixtures grew")
+    parser.add_argument("--renew", action="store_true", help="only reads whose responses can be reduced, or with new fixtures")
     parser.add_argument("--master-singles", action="store_true", help="try callers of master with every single role, too")
     parser.add_argument("--seed", type=int, default=0, help="another order of trials, for a second run")
     parser.add_argument("--out", type=Path, help="the data file (default: the catalog's)")

