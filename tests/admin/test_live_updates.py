@@ -133,7 +133,7 @@ async def _seen(page: Page, *, hidden: bool) -> None:
     await page.evaluate(script % ("true" if hidden else "false"))
 
 
-async def test_a_session_that_ends_is_said_and_nothing_more_is_asked(observer: LiveObserver, new_page: NewPage) -> None:
+async def test_an_ended_session_is_reported_and_requests_stop(observer: LiveObserver, new_page: NewPage) -> None:
     server = TestServer(app_of(observer, Secret(KEY)))
     await server.start_server()
     page = await new_page(loses=True)

@@ -21,7 +21,7 @@ SMALL = parse(DOCUMENT, powers_of(POWERS, "26.7.4"))
 ROLES = st.lists(st.sampled_from(sorted(DOCUMENT["roles"])), max_size=5, unique=True).map(lambda roles: tuple(sorted(roles)))
 
 
-def test_the_strongest_way_counts_and_of_those_the_shortest_is_told(table: Catalog) -> None:
+def test_the_strongest_way_counts_and_the_shortest_of_those_is_named(table: Catalog) -> None:
     power = table.power("manage-users")
     assert (power.reach, power.becomes_admin) == (Yields.BECOMES_ADMIN, True)
     (warning,) = table.powers("manage-users")

@@ -136,25 +136,25 @@ async def test_a_realm_that_the_demo_did_not_make_is_left_alone(keycloak: Simula
     assert (await admin.read(f"/admin/realms/{REALM}"))["displayName"] == "precious"
 
 
-async def test_a_wrong_password_is_said_without_being_repeated(keycloak: SimulatedKeycloak) -> None:
+async def test_a_wrong_password_is_reported_without_being_repeated(keycloak: SimulatedKeycloak) -> None:
     with pytest.raises(ScenarioError, match=r"admin cannot log in .*: 400 Invalid user credentials") as caught:
         await perform(request(keycloak.url, password="not-this-one"), Collected())
     assert "not-this-one" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("base_path", "called"), [("", "/auth"), ("/auth", "")])
-async def test_a_base_path_too_many_or_missing_is_said(base_path: str, called: str) -> None:
+async def test_an_extra_or_missing_base_path_is_reported(base_path: str, called: str) -> None:
     async with SimulatedKeycloak(catalog.load(catalog.default_version()), base_path=base_path) as server:
         with pytest.raises(ScenarioError, match="with or without /auth"):
             await perform(request(server.url.removesuffix("/auth") + called), Collected())
 
 
-async def test_an_admin_realm_that_is_not_there_is_said(keycloak: SimulatedKeycloak) -> None:
+async def test_a_missing_admin_realm_is_reported(keycloak: SimulatedKeycloak) -> None:
     with pytest.raises(ScenarioError, match=r"cannot log in at .*: 404 Realm does not exist"):
         await perform(dataclasses.replace(request(keycloak.url), admin_realm="mastr"), Collected())
 
 
-async def test_a_server_that_does_not_answer_is_said(unused_tcp_port: int) -> None:
+async def test_a_server_that_does_not_respond_is_reported(unused_tcp_port: int) -> None:
     with pytest.raises(ScenarioError, match=r"does not respond: Connect call failed"):
         await perform(request(f"http://127.0.0.1:{unused_tcp_port}"), Collected())
 
@@ -238,14 +238,14 @@ def test_nothing_but_a_grant_is_ever_carried_out(line: str) -> None:
         words_of(line)
 
 
-async def test_a_grant_to_an_account_that_is_not_there_is_said(admin: Admin) -> None:
+async def test_a_grant_to_a_missing_account_is_reported(admin: Admin) -> None:
     await admin.write("POST", "/admin/realms", {"realm": REALM, "enabled": True})
     with pytest.raises(ScenarioError, match="gave 0 entries"):
         await KcadmCalls(admin).run(GRANT)
 
 
 @pytest.mark.parametrize("line", ["kcadm.sh add-roles -r x --uusername y --cclientid z", "kcadm.sh add-roles -r x --gname g --rolename r"])
-async def test_a_grant_that_the_demo_cannot_read_is_said(admin: Admin, line: str) -> None:
+async def test_a_grant_that_the_demo_cannot_read_is_reported(admin: Admin, line: str) -> None:
     with pytest.raises(ScenarioError, match="kcadm command"):
         await KcadmCalls(admin).run(line)
 

@@ -60,7 +60,7 @@ def test_a_token_with_the_role_is_let_in(roles: list[str], call: tuple[str, ...]
     assert judged(token(*roles), call=call)["outcome"] == outcome
 
 
-def test_a_thinner_answer_comes_with_what_completes_it() -> None:
+def test_a_reduced_response_has_the_fix_for_the_full_one() -> None:
     call = ("explain", "GET", "/admin/realms/shop/users")
     document = judged(token("query-users"), call=call)
     explanation = document["explanation"]
@@ -88,14 +88,14 @@ def test_an_expired_token_is_a_401() -> None:
     assert (document["status"], document["explanation"]["cause"]) == (401, "token-expired")
 
 
-def test_something_that_is_no_token_is_a_401_and_nothing_is_said_of_roles() -> None:
+def test_an_unreadable_token_is_a_401_without_advice_about_roles() -> None:
     result = run(*CALL, "--token-file", "-", typed="garbage")
     assert result.exit_code == Exit.DENIED
     assert result.stdout.startswith("401 token-malformed")
     assert "full scope" not in result.stdout
 
 
-def test_something_that_is_no_token_is_denied_without_repeating_it() -> None:
+def test_an_unreadable_token_is_denied_without_repeating_it() -> None:
     result = run(*CALL, "--token-file", "-", "--status", "401", typed="s3cr3t-garbage")
     assert result.exit_code == Exit.DENIED
     assert "s3cr3t-garbage" not in result.output

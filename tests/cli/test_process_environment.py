@@ -1,4 +1,4 @@
-"""A container's health check finds the admin port of the serve that runs, however that was told where it is."""
+"""A container's health check finds the admin port of the running serve, whether a file, a variable or a flag configures it."""
 
 import os
 import signal
@@ -45,7 +45,7 @@ def serving(words: list[str], environ: dict[str, str], admin: int) -> Iterator[s
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_probe_asks_where_the_process_was_told_to_listen(way: str, tmp_path: Path) -> None:
+def test_the_probe_asks_the_admin_port_that_the_process_uses(way: str, tmp_path: Path) -> None:
     admin = free_port()
     words, environ = given(way, tmp_path, admin)
     with serving(words, environ, admin) as running:

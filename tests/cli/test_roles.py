@@ -167,7 +167,7 @@ def test_there_is_no_colour_where_nobody_looks_and_narrow_terminals_get_two_line
         ("26.6.4", "26.7.4", "/localization", "any role of 26.6.4 but impersonation → any role of 26.7.4 but impersonation"),
     ],
 )
-def test_what_changed_is_told_in_a_few_words(old: str, new: str, path: str, says: str) -> None:
+def test_a_change_is_described_in_a_few_words(old: str, new: str, path: str, says: str) -> None:
     found = differences(catalog.load(old), catalog.load(new))
     texts = {change_text(change) for change in found.changed if change.entry.operation.path == f"/admin/realms/{{realm}}{path}"}
     assert says in texts

@@ -89,5 +89,5 @@ def test_the_index_counts_each_version() -> None:
         (ObjectPlace(type="Groups", related="user+group"), "the group (group)"),
     ],
 )
-def test_an_object_is_told_by_where_the_request_names_it(place: ObjectPlace, words: str) -> None:
+def test_an_object_is_described_by_its_place_in_the_request(place: ObjectPlace, words: str) -> None:
     assert where(place, "group") == words
