@@ -1,4 +1,4 @@
-"""A laboratory on a real Keycloak: realms and clients made at will, refusals provoked through the proxy, fixes carried out to the letter."""
+"""Test environment on a real Keycloak: creates realms and clients, provokes refusals through the proxy, and runs fixes exactly as printed."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ SECRET = "s3cret"
 
 @dataclass(frozen=True, kw_only=True)
 class Client:
-    """A client that was made, and its service account."""
+    """A created client and its service account."""
 
     realm: str
     client_id: str
@@ -52,7 +52,7 @@ class Attempt:
 
 @dataclass(kw_only=True)
 class ResponseWriter:
-    """What came back through the proxy."""
+    """The response through the proxy."""
 
     status: int
     headers: Mapping[str, str]
@@ -65,7 +65,7 @@ class ResponseWriter:
 
     @property
     def cause(self) -> str | None:
-        """By header, which is there on answers whose body is left alone as well."""
+        """From the header, which also exists on responses with an unchanged body."""
         return self.headers.get("Kcproxy-Cause")
 
     @property
@@ -216,11 +216,11 @@ class Lab:
     @staticmethod
     def _inspector(client: Client) -> InspectorSettings:
         account = AccountSettings(realms=("*",), token_realm=client.realm, client_id=client.client_id, secret=Secret(SECRET))
-        # A server under test shares two cores with everything else: the budget is for deciding rightly, not for being fast.
+        # A server under test shares two cores with everything else, so the budget is large.
         return InspectorSettings(account=account, budget_seconds=5.0, max_lookups_per_second=1000.0)
 
     async def make_inspector(self) -> Client:
-        """An account of master that may read what the inspector reads, and nothing more."""
+        """An account of master with only the roles that the inspector needs."""
         client = await self.make_client("master")
         await self.allow_inspector(client, self.realm)
         await self.allow_inspector(client, "master")
@@ -229,10 +229,10 @@ class Lab:
     async def allow_inspector(self, client: Client, realm: str) -> None:
         await self.grant(client, *LEAST_ROLES, owner=f"{realm}-realm")
 
-    # fixes, carried out
+    # run fixes
 
     async def carry_out(self, commands: list[str]) -> None:
-        """Run kcadm commands word for word in a shell that knows the server and the administrator's login."""
+        """Run kcadm commands exactly as printed, in a shell with the server and the administrator's login."""
         home = self.folder / "kcadm"
         home.mkdir(exist_ok=True)
         wrapper = home / "kcadm.sh"
@@ -249,7 +249,7 @@ class Lab:
             await self._shell(command, home)
 
     async def carry_out_by_curl(self, commands: list[str]) -> None:
-        """Run the curl commands one after the other in one shell, as they would be pasted."""
+        """Run the curl commands in one shell, as if they were pasted."""
         await self.log_in()
         token = self._headers["Authorization"].removeprefix("Bearer ")
         await self._shell("set -e\n" + "\n".join(commands), self.folder, KEYCLOAK_URL=self.keycloak.base_url, ADMIN_TOKEN=token)

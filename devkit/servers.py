@@ -1,4 +1,4 @@
-"""Real sockets for the tests of the proxy: an upstream that records bytes and answers bytes, a proxy, and a client that sends bytes."""
+"""Real sockets for the tests of the proxy: an upstream that records and sends bytes, a proxy, and a client that sends bytes."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ SERVER_CLOSES = object()
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A request or an answer as it stood on the wire: start line, fields in order, body without its framing."""
+    """A request or a response as it stood on the wire: start line, fields in order, body without its framing."""
 
     start: bytes
     fields: tuple[tuple[bytes, bytes], ...]
@@ -102,7 +102,7 @@ Reaction = Callable[[Message], "bytes | Awaitable[bytes | object] | object"]
 
 
 class RecordingUpstream:
-    """Answers every request with what ``react`` says: bytes to send, or SERVER_CLOSES. All requests are kept, in order."""
+    """Responds to every request with the result of ``react``: bytes to send, or SERVER_CLOSES. Records all requests in order."""
 
     def __init__(self) -> None:
         self.requests: list[Message] = []
@@ -220,7 +220,7 @@ ACCOUNT = AccountSettings(realms=("demo",), token_realm="demo", client_id="robot
 
 @dataclass
 class Running:
-    """A proxy on a port, and what it has told."""
+    """A proxy on a port, and its recorded events."""
 
     port: int
     service: RequestHandler
@@ -229,7 +229,7 @@ class Running:
     runtime: Runtime
 
     async def send(self, raw: bytes) -> Message:
-        """One request on a connection of its own."""
+        """Send one request on its own connection."""
         async with self.connect() as (reader, writer):
             writer.write(raw)
             return await asyncio.wait_for(read_response(reader, method=raw.split(b" ")[0]), 10)
@@ -251,7 +251,7 @@ class Running:
                 await writer.wait_closed()
 
     async def settled(self, count: int) -> list[RequestRecord]:
-        """The records, once there are that many."""
+        """Wait for this number of records and return them."""
         async with asyncio.timeout(10):
             while len(self.events.records) < count:  # noqa: ASYNC110 - records tell nobody that they have come
                 await asyncio.sleep(0.005)

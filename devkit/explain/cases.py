@@ -1,7 +1,7 @@
-"""Refusals that people reported, restated as facts: what was called, with which token, what came back, and what the truth was.
+"""Reported refusals as facts: the request, the token, the response, and the true cause.
 
-``truth`` is the cause that was found in the end. Without look-ups it must come first or stand among the alternatives; with the facts that
-the inspector gives it must come first, as sure as ``sure`` says.
+``truth`` is the cause that was found in the end. Without look-ups, it has to come first or be among the alternatives. With the facts of the
+inspector, it has to come first, with the confidence ``sure``.
 """
 
 from typing import Any

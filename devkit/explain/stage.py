@@ -246,5 +246,5 @@ def refused(method: str, path: str, **more: Any) -> Explanation:
 
 
 def causes(explanation: Explanation) -> list[str]:
-    """The cause and then the alternatives, as words."""
+    """The words of the cause and of the alternatives."""
     return [explanation.verdict.cause.value, *(alternative.cause.value for alternative in explanation.verdict.alternatives)]

@@ -1,4 +1,4 @@
-"""The admin port: health, metrics, the page of recent denials and its API. Nothing here is reachable by the proxy's own port."""
+"""The admin port: health, metrics, the page of recent denials and its API. The proxy's own port serves none of it."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -13,13 +13,13 @@ from kcproxy.observe.observer import LiveObserver
 from kcproxy.settings import Settings
 
 Readiness = Callable[[], Sequence[str]]
-"""Why the proxy cannot take requests just now; empty where it can."""
+"""Why the proxy cannot accept requests now; empty if it can."""
 
-MAX_BODY_BYTES = 256 * 1024  # the form to explain takes a pasted token, and tokens reach 75 kB
+MAX_BODY_BYTES = 256 * 1024  # the explain form accepts a pasted token, and tokens reach 75 kB
 
 
 def build(settings: Settings, observer: LiveObserver, readiness: Readiness) -> web.Application:
-    """The application; run it on ``settings.admin_listen``. Health and metrics are open, all else as ``Access`` says."""
+    """Build the application for ``settings.admin_listen``. Health and metrics are open; ``Access`` decides about everything else."""
     access = Access(settings.admin_listen, settings.admin_key)
     app = web.Application(middlewares=[security_headers, access.middleware], client_max_size=MAX_BODY_BYTES)
     metrics = observer.metrics

@@ -1,4 +1,4 @@
-"""One line of the catalog: an operation, what it needs, and the variants that need something else."""
+"""One entry of the catalog: an operation, the roles that it needs, and variants with other roles."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ CONDITION_KEYS = frozenset({"query", "queryPresent", "bodyPresent", "bodyHasAny"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """A requirement that holds instead of the plain one when ``when`` does."""
+    """A requirement that replaces the plain one if the condition ``when`` holds."""
 
     id: str
     says: str
@@ -34,7 +34,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """An operation with its requirement for callers of the realm itself, for callers of master where that differs, and its variants."""
+    """An operation with its requirement for callers of the realm, its requirement for callers of master if that differs, and its variants."""
 
     operation: Operation
     requirement: Requirement
@@ -42,7 +42,7 @@ class Entry:
     variants: tuple[Variant, ...] = ()
 
     def pick(self, *, query: Mapping[str, Sequence[str]], body: Any, master: bool, parameters: Mapping[str, str] = NOTHING) -> Requirement:
-        """The requirement of the most special variant that the request shows, else the plain one."""
+        """The requirement of the most specific variant that the request shows, otherwise the plain one."""
         fitting = [variant for variant in self.variants if variant.applies(query, body, parameters)]
         chosen: Entry | Variant = max(fitting, key=_speciality) if fitting else self
         return chosen.master if master and chosen.master is not None else chosen.requirement

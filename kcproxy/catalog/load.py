@@ -45,7 +45,7 @@ def _is_measured(version: str) -> bool:
 
 @cache
 def load(version: str) -> Catalog:
-    """The catalog of one version. CatalogError where there is no such table or it does not follow its schema."""
+    """The catalog of one version. Raises CatalogError if there is no such table or it does not follow its schema."""
     if version not in versions():
         raise CatalogError(f"no role table for Keycloak {version}: there are {', '.join(versions())}")
     text = (_data() / f"{version}.json").read_text(encoding="utf-8")
@@ -53,7 +53,7 @@ def load(version: str) -> Catalog:
 
 
 def _powers(version: str) -> Powers:
-    """The version's own powers, else those of the nearest version that has some."""
+    """The version's own powers, otherwise those of the nearest version that has some."""
     document = _powers_document()
     return powers_of(document, nearest(version, tuple(document["versions"])))
 
@@ -64,7 +64,7 @@ def _powers_document() -> Mapping[str, Any]:
 
 
 def parse(document: Mapping[str, Any], powers: Powers = NO_POWERS) -> Catalog:
-    """A data file's parsed JSON to a catalog, every ``least`` computed. CatalogError names the operation that is wrong."""
+    """Turn the parsed JSON of a data file into a catalog, and compute every ``least``. Raises CatalogError with the name of an invalid operation."""
     if document.get("schema") != SCHEMA:
         raise CatalogError(f"role table with schema {document.get('schema')!r}: this program reads {SCHEMA}")
     version = document["keycloak"]
@@ -87,7 +87,7 @@ def _sets(value: list[list[str]]) -> tuple[RoleSet, ...]:
 
 
 class _Reader:
-    """Rows of one file to entries; keeps what all rows share."""
+    """Turns the rows of one file into entries."""
 
     def __init__(self, version: str, basis: Basis, algebra: RoleAlgebra) -> None:
         self._version, self._basis, self._algebra = version, basis, algebra
@@ -129,7 +129,7 @@ class _Reader:
         return None if own is None else replace(plain, **self._needs({"reduced": plain.reduced, **own}))
 
     def _needs(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The sets, the least powerful first, and what follows from them."""
+        """The sets, sorted by power, and the values that are derived from them."""
         any_of = self._algebra.ranked(_sets(row.get("anyOf", [])))
         useful = self._algebra.ranked(_sets(row["useful"])) if "useful" in row else any_of
         least = useful[0] if useful else None

@@ -18,9 +18,9 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
-    """One part of a need: a role of realm-management (`role`), or a scope of a resource type.
+    """One part of a requirement: a role of realm-management (`role`), or a scope of a resource type.
 
-    `object` is the key of one of the operation's objects; empty where only a permission for all objects of the type does.
+    `object` is the key of one of the operation's objects; empty if only a permission for all objects of the type does.
     """
 
     role: str = ""
@@ -42,12 +42,12 @@ class Term:
 
 
 TermSet: TypeAlias = tuple[Term, ...]
-"""Terms that are needed together."""
+"""Terms that are all needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectPlace:
-    """An object that a need speaks of. One of the places is set; `path`, `query` and `body` name a parameter or a member."""
+    """An object of a requirement. One of the fields is set; `path`, `query` and `body` name a parameter or a member."""
 
     type: str
     path: str = ""
@@ -62,7 +62,7 @@ class ObjectPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Levels:
-    """Alternatives by what they get: all, more than an empty list, let in at all."""
+    """Alternatives by their response: full, more than an empty list, allowed at all."""
 
     any_of: tuple[TermSet, ...] = ()
     shows: tuple[TermSet, ...] = ()
@@ -71,10 +71,10 @@ class Levels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermissionNeed:
-    """What permissions open an operation, called in one way.
+    """The permissions that allow an operation, for one form of the call.
 
-    `with_query_role`: what callers need who hold a role that lets query, where it is another need: what they may not see is then hidden.
-    `closed`: no permission opens it. `undetermined`: why that is not known.
+    `with_query_role`: the requirement for callers with a query role, if it differs: objects that they may not see are hidden from them.
+    `closed`: no permission allows it. `undetermined`: why that is not known.
     """
 
     levels: Levels = Levels()
@@ -89,7 +89,7 @@ class PermissionNeed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermissionVariant:
-    """A need that holds instead under a condition; `when` as in the role tables."""
+    """A requirement that applies under a condition; `when` is as in the role tables."""
 
     id: str
     says: str
@@ -111,7 +111,7 @@ class PermissionEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermissionTable:
-    """What was measured on one version: the schema of types and scopes, and every operation."""
+    """The measured table of one version: the schema of types and scopes, and all operations."""
 
     version: str
     provenance: Mapping[str, Any]
@@ -139,7 +139,7 @@ def permission_versions() -> tuple[str, ...]:
 
 @cache
 def load_permissions(version: str) -> PermissionTable:
-    """The table of one version. CatalogError where there is none or it does not follow its schema."""
+    """The table of one version. Raises CatalogError if there is none or it does not follow its schema."""
     if version not in permission_versions():
         raise CatalogError(f"no table of permissions for Keycloak {version}: there are {', '.join(permission_versions())}")
     return parse_permissions(json.loads((_data() / f"{version}.json").read_text(encoding="utf-8")))

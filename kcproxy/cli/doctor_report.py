@@ -1,4 +1,4 @@
-"""What the inspector sees of one client: what is in its way, which roles of its service account count, and whether one call would pass."""
+"""What the inspector finds about one client: obstacles, the effective roles of its service account, and the result of one call."""
 
 import asyncio
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _FORBIDDEN = Answer(status=403, json={"error": "HTTP 403 Forbidden"})
 
 
 class Verdict(StrEnum):
-    """What becomes of the call."""
+    """The result of the call."""
 
     YES = "yes"
     REDUCED = "reduced"
@@ -32,7 +32,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
-    """The client in question, the realm it lives in, and the call (or, without one, any call of its realm)."""
+    """The client, its realm, and the call (without one, any call of its realm)."""
 
     realm: str
     client_id: str
@@ -40,7 +40,7 @@ class Patient:
 
     @property
     def caller(self) -> Caller:
-        """Its service account, as a token fetched now would show it; roles are looked up, not read."""
+        """Its service account, as a new token would show it. Roles are looked up, not read from the token."""
         return Caller(
             kind=CallerKind.SERVICE_ACCOUNT,
             client_id=self.client_id,
@@ -58,7 +58,7 @@ class Patient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """``counting``: granted and in scope, composites resolved. ``obstacles``: sentences. ``opened``: how many operations that unlocks."""
+    """``counting``: roles that are granted and in scope, with composites resolved. ``obstacles``: sentences. ``opened``: number of allowed operations."""
 
     container: str
     facts: Facts
@@ -70,15 +70,15 @@ class Examination:
 
 
 async def look(settings: Settings, patient: Patient) -> Facts | None:
-    """The inspector's view; None where it sees nothing."""
+    """Return what the inspector finds, or None if it finds nothing."""
     upstream = side_upstream(settings.upstream)
     tokens = TokenSource(settings.upstream, upstream, Observer())
     inspector = inspector_of(settings, upstream, tokens, Observer())
-    # Nobody's request waits for this one, so slowness is no reason to see less.
+    # No request waits for this one, so it may take longer.
     inspector.budget_seconds = 20.0
     try:
         if settings.inspector is not None:
-            await tokens.token(settings.inspector.account)  # its own error says more than seeing nothing would
+            await tokens.token(settings.inspector.account)  # its own error is more precise than an empty result
         return await inspector.facts(patient.request, patient.caller, _FORBIDDEN)
     finally:
         await inspector.close()
@@ -87,7 +87,7 @@ async def look(settings: Settings, patient: Patient) -> Facts | None:
 
 
 def examine(settings: Settings, catalog: Catalog, patient: Patient, *, version: str | None, asked: bool, now: float) -> Examination | None:
-    """Look, and judge. None where the inspector could not see the client at all."""
+    """Look up the client and judge the call. None if the inspector cannot see the client."""
     facts = asyncio.run(look(settings, patient))
     if facts is None or facts.client_known is None:
         return None
@@ -107,7 +107,7 @@ def examine(settings: Settings, catalog: Catalog, patient: Patient, *, version: 
 
 
 def _counting(catalog: Catalog, facts: Facts, *, live: bool) -> RoleSet:
-    """What the service account can act with: granted, let through the scope, and on older versions written into its tokens."""
+    """Effective roles of the service account: granted, in scope, and on older versions also in its tokens."""
     if not live and facts.fresh_token_roles is not None:
         return tuple(sorted(catalog.closure(facts.fresh_token_roles)))
     if not live and facts.role_mapper_attached is False:
@@ -131,7 +131,7 @@ def _verdict(catalog: Catalog, patient: Patient, counting: RoleSet, facts: Facts
 
 
 def _holds_realm_role(requirement: Requirement, facts: Facts) -> bool:
-    """Whether a realm role of master opens a server-wide operation: looked up for those, granted and let through."""
+    """Whether a realm role of master that is granted and in scope allows a server-wide operation."""
     counting = set(facts.realm_roles_granted or ())
     if not facts.full_scope:
         counting &= set(facts.realm_roles_in_scope or ())
@@ -158,25 +158,25 @@ def _explained(catalog: Catalog, patient: Patient, facts: Facts, version: str | 
 def _obstacles(patient: Patient, facts: Facts, *, live: bool) -> Iterator[str]:
     client, realm = patient.client_id, patient.realm
     if not facts.client_known:
-        yield f"Realm {realm} has no client {client}; client ids are case-sensitive, and a client lives in one realm."
+        yield f"Realm {realm} has no client {client}. Client ids are case-sensitive, and a client belongs to one realm."
         return
     if facts.realm_enabled is False:
-        yield f"Realm {realm} is disabled: its token endpoint gives no tokens."
+        yield f"Realm {realm} is disabled: its token endpoint issues no tokens."
     if facts.client_enabled is False:
         yield f"Client {client} is disabled."
     if facts.client_public:
-        yield f"Client {client} is public; only a confidential one (Client authentication on) has a service account."
+        yield f"Client {client} is public. Only a confidential client (Client authentication on) has a service account."
     if not facts.service_accounts_enabled:
-        yield f"Client {client} has no service account: tick Service accounts roles in its Capability config."
+        yield f"Client {client} has no service account: switch on Service accounts roles in its Capability config."
     if not live and facts.role_mapper_attached is False:
         yield f"No mapper writes client roles into the tokens of {client}: the client scope roles is missing, and this version reads roles from the token."
     unwritten = (
         sorted(set(facts.granted or ()) - set(facts.fresh_token_roles or ())) if not live and facts.fresh_token_roles is not None else []
     )
     if unwritten and facts.full_scope and facts.role_mapper_attached:
-        yield f"A token of {client} fetched now would not name {', '.join(unwritten)}: a mapper is limited, and this version reads roles from the token."
+        yield f"A new token of {client} would not contain {', '.join(unwritten)}: a mapper is restricted, and this version reads roles from the token."
     kept_back = sorted(set(facts.granted or ()) - set(facts.in_scope or ())) if facts.full_scope is False else []
     if kept_back:
-        yield f"Full scope is off, and the scope of {client} does not let through: {', '.join(kept_back)}."
+        yield f"Full scope is off, and these roles are not in the scope of {client}: {', '.join(kept_back)}."
     if not facts.granted and facts.service_accounts_enabled:
-        yield f"The service account of {client} holds no admin role."
+        yield f"The service account of {client} has no admin role."

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kcproxy.explain.causes import guards
 from kcproxy.explain.claims import realm_roles_of, roles_of_client
 from kcproxy.explain.context import is_own_service_account, owner_of_roles
-from kcproxy.explain.causes import guards
 from kcproxy.keycloak.caller_lookups import MASTER, CallerLookups, realm_path
 from kcproxy.keycloak.representations import maps_client_roles, role_names, roles_elsewhere, segment, text
 from kcproxy.model import Caller, CallerKind

@@ -1,4 +1,4 @@
-"""The decision for a whole operation: which of its alternatives the caller's permissions fill, and what the nearest one lacks."""
+"""The decision for a complete operation: which of its alternatives the caller's permissions satisfy, and what the nearest one lacks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ QUERY = "query-"
 
 
 class Level(StrEnum):
-    """How much of an answer is asked for."""
+    """The required completeness of the response."""
 
     ADMITS = "admits"
     SHOWS = "shows"
@@ -23,7 +23,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermDecision:
-    """One term of an alternative. A role has no decision; `outcome` is MISSING where it is not held and OPEN where that is not known."""
+    """One term of an alternative. A role has no decision; `outcome` is MISSING if it is not held and OPEN if that is not known."""
 
     term: Term
     outcome: Outcome
@@ -32,7 +32,7 @@ class TermDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationDecision:
-    """Whether permissions let the caller in. `alternative`: the one that does, or the one that lacks least."""
+    """Whether permissions allow the call. `alternative`: the satisfied one, or the one that lacks least."""
 
     outcome: Outcome
     alternative: tuple[TermDecision, ...] = ()
@@ -47,10 +47,10 @@ class OperationDecision:
 def decide_operation(
     need: PermissionNeed, objects: Mapping[str, Object], roles: frozenset[str] | None, situation: Situation, level: Level = Level.SHOWS
 ) -> OperationDecision:
-    """Decide a need of the table of permissions.
+    """Decide a requirement of the permission table.
 
     `objects`: the operation's objects by key, resolved to ids; a key that is absent could not be resolved. `roles`: the roles of
-    realm-management that count for the caller, composites resolved; None where they are not known.
+    realm-management that count for the caller, composites resolved; None if they are not known.
     """
     if need.undetermined is not None:
         return OperationDecision(outcome=Outcome.OPEN)
@@ -62,13 +62,13 @@ def decide_operation(
 
 
 def operation_additions(decision: OperationDecision, situation: Situation) -> tuple[tuple[Addition, ...], ...]:
-    """For each permission that the nearest alternative lacks, the changes that give it; all of them are needed."""
+    """For each permission that the nearest alternative lacks, the changes that grant it. All of them are needed."""
     lacking = (each.decision for each in decision.lacking if each.decision is not None)
     return tuple(additions(each, situation) for each in lacking)
 
 
 def _sets(need: PermissionNeed, roles: frozenset[str] | None, level: Level) -> Sequence[TermSet]:
-    """The alternatives, without those that only count while no permission speaks of resetting passwords: `decide` looks at that."""
+    """The alternatives without those that count only if no permission has the scope reset-password: `decide` handles that."""
     queries = roles is not None and any(role.startswith(QUERY) for role in roles)
     levels: Levels = need.with_query_role if queries and need.with_query_role is not None else need.levels
     sets: Sequence[TermSet] = getattr(levels, level.value)

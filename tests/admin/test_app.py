@@ -175,7 +175,7 @@ async def test_the_role_table_can_be_searched(opened: Open) -> None:
     assert "0 of" in await (await client.get("/roles?q=no-such-thing")).text()
 
 
-async def test_a_browser_that_follows_is_told_within_a_second(opened: Open, observer: LiveObserver) -> None:
+async def test_a_live_page_is_updated_within_a_second(opened: Open, observer: LiveObserver) -> None:
     client = await opened()
     async with client.get("/events") as stream:
         assert await stream.content.readuntil(b"\n\n") == b"retry: 2000\n\n"

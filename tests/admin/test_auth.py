@@ -142,7 +142,7 @@ async def test_bytes_that_are_no_text_are_refused_like_anything_wrong(opened: Op
 
 
 async def test_while_wrong_keys_wait_not_even_the_right_one_is_tried(opened: Open) -> None:
-    """Otherwise whoever sends thousands of guesses a second would find the right one as quickly as without the delay."""
+    """Otherwise thousands of guesses a second would find the right key as quickly as without the delay."""
     client = await opened(EVERYWHERE, Secret(KEY))
     wrong = [asyncio.create_task(client.post("/login", data={"key": "x"})) for _ in range(20)]
     await asyncio.sleep(0.2)
@@ -158,7 +158,7 @@ async def _session(client: Client) -> dict[str, str]:
     return {"Cookie": answer.headers["Set-Cookie"].split(";")[0]}
 
 
-async def test_logout_ends_the_session_for_whoever_kept_the_cookie(opened: Open) -> None:
+async def test_logout_ends_the_session_for_every_copy_of_the_cookie(opened: Open) -> None:
     client = await opened(EVERYWHERE, Secret(KEY))
     session = await _session(client)
     assert 'action="/logout"' in await (await client.get("/", headers=session)).text()

@@ -133,7 +133,7 @@ async def _seen(page: Page, *, hidden: bool) -> None:
     await page.evaluate(script % ("true" if hidden else "false"))
 
 
-async def test_a_session_that_ends_is_said_and_nothing_more_is_asked(observer: LiveObserver, new_page: NewPage) -> None:
+async def test_an_ended_session_is_reported_and_requests_stop(observer: LiveObserver, new_page: NewPage) -> None:
     server = TestServer(app_of(observer, Secret(KEY)))
     await server.start_server()
     page = await new_page(loses=True)
@@ -161,7 +161,7 @@ async def test_enter_finds_an_older_denial_by_its_id(address: str, observer: Liv
     await page.get_by_label("Search").fill("d-newest")
     assert await page.locator("#denials > li:visible").count() == 1
     await page.get_by_label("Search").fill("d-older")
-    await page.get_by_text("Nothing matches").wait_for()
+    await page.get_by_text("No denial matches").wait_for()
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/denials/d-older")
 
@@ -174,7 +174,7 @@ async def test_a_filter_says_how_much_it_leaves_and_survives_back_and_reload(
     page = await new_page()
     await live(page, address)
     await page.get_by_label("Search").fill("two may")
-    await page.locator("#news").get_by_text("1 of 2 kinds of denial").wait_for(state="attached")
+    await page.locator("#news").get_by_text("1 of 2 denial groups").wait_for(state="attached")
     await page.get_by_role("link", name="two may not").click()
     await page.wait_for_url("**/denials/d-2")
     await page.go_back()

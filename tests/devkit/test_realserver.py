@@ -102,7 +102,7 @@ def test_a_port_that_is_held_for_a_server_is_nobody_elses_and_the_server_can_lis
             pass
 
 
-def test_a_wanted_port_that_somebody_listens_on_is_refused_by_name() -> None:
+def test_a_wanted_port_in_use_is_refused_by_name() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with pytest.raises(RealServerError, match=f"port {port} of loopback cannot be had"), held_port(port):

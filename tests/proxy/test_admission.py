@@ -105,8 +105,8 @@ class TestKeys:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("", "holds no"),
-            ("keys = 1", "holds no"),
+            ("", "has no"),
+            ("keys = 1", "has no"),
             ("[[keys]]\n", "name is missing"),
             ('[[keys]]\nname = "a"\nsha256 = "not-a-hash-but-the-key"\n', "write the key's hash, not the key"),
             ('[[keys]]\nname = "a"\nsha256 = "' + "a" * 64 + '"\nrealm = "x"\n', "'realm' is not known"),

@@ -84,10 +84,10 @@ def test_the_index_counts_each_version() -> None:
         (ObjectPlace(type="Roles", body="[].id"), "the role in the body (`[].id`)"),
         (ObjectPlace(type="Users", body=""), "the user in the body"),
         (ObjectPlace(type="Clients", owner_of="client-role"), "the client that the role belongs to"),
-        (ObjectPlace(type="Groups", parent_of="child"), "the group above it"),
+        (ObjectPlace(type="Groups", parent_of="child"), "its parent group"),
         (ObjectPlace(type="Organizations", organization_of="member"), "the organization of the member"),
         (ObjectPlace(type="Groups", related="user+group"), "the group (group)"),
     ],
 )
-def test_an_object_is_told_by_where_the_request_names_it(place: ObjectPlace, words: str) -> None:
+def test_an_object_is_described_by_its_place_in_the_request(place: ObjectPlace, words: str) -> None:
     assert where(place, "group") == words

@@ -2,7 +2,7 @@
 
 `python -m tools.fixloop [VERSION…] [--only PATTERN] [--resume] [--write]`; without versions: 26.7.4, 26.4.7 and 24.0.5, one after the other.
 Each call: a service account without roles is refused through a kcproxy that injects its token, and the refusal is explained; the commands of
-the first fix are carried out word for word; the same call through the same proxy at once gets the full answer; with any role less it does not.
+the first fix are carried out word for word; the same call through the same proxy at once gets the full response; with any role less it does not.
 """
 
 import argparse
@@ -34,7 +34,7 @@ SAMPLE = 25
 
 @contextmanager
 def server(version: str, features: tuple[str, ...], url: str | None) -> Iterator[str]:
-    """The address of a server: a given one, else a new one for the time."""
+    """The address of a server: a given one, otherwise a new one for the time."""
     if url:
         yield url
         return
@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     failed = 0
     for version in given.versions or VERSIONS:
-        running = revision()  # what is run, whatever happens to the sources meanwhile
+        running = revision()  # what is run, even if the sources change meanwhile
         journal = close_loop(given, version)
         results = journal.done.values()
         failed += sum(result.kind is Kind.FAILED for result in results)

@@ -1,4 +1,4 @@
-"""One call, asked again and again through the proxy, each time on an equal state, and judged by what realm-admin gets."""
+"""One call, repeated through the proxy, each time on an equal state, and compared with that of realm-admin."""
 
 import asyncio
 from collections.abc import Iterable
@@ -53,7 +53,7 @@ class Asking:
         return await self.lane.brought(stand, request)
 
     async def _judged(self, send: Sender) -> Diagnosis:
-        """A refusal and a full answer are believed at once; anything odd is tried again, as the measurement does."""
+        """A refusal and a full response are believed at once; anything odd is tried again, as the measurement does."""
         if self._bench.place is Place.READ:
             return await self._between_equal_readings(send)
         got = judged(self._base, await self._bench.attempt_by(send))
@@ -77,5 +77,5 @@ class Asking:
 
 
 def judged(base: Seen, got: Seen) -> Diagnosis:
-    """As the measurement judges, but a 403 is a refusal whatever realm-admin got: here the question is whether a caller is let in."""
+    """Like the judgement of the measurement, but a 403 is always a refusal: here it matters whether a caller is allowed."""
     return Diagnosis(outcome=Outcome.REFUSED, status=403) if got.status == 403 else judge(base, got)

@@ -1,4 +1,4 @@
-"""What is kept of a run: one small file a version, of which the page is made."""
+"""The results of a run: one small file for each version, from which the page is written."""
 
 import datetime as dt
 import hashlib

@@ -56,7 +56,7 @@ class Lane:
         return self.accounts[realm.name]
 
     async def denial(self) -> Mapping[str, Any]:
-        """The last answer's explanation as the admin port has it; empty where there is none."""
+        """The last answer's explanation as the admin port has it; empty if there is none."""
         name = self.last.headers.get("kcproxy-denial-id", "") if self.last else ""
         found = (await self.page.call("GET", f"/api/denials/{name}")).body if name else None
         return dict(found["explanation"]) if isinstance(found, dict) and "explanation" in found else {}
@@ -70,7 +70,7 @@ class Lane:
         await self.process.reload()
 
     async def injected(self, stand: Stand, request: Request) -> Answer:
-        """A call without a token: the proxy injects that of the account, whatever it holds."""
+        """A call without a token: the proxy injects that of the account."""
         await self.account(stand.realm)
         return await self._through(request)
 

@@ -1,4 +1,4 @@
-"""What the committed table says of each call of the loop, read from the data file itself and not through the proxy's own look-ups."""
+"""The committed table for each call of the loop, read directly from the data file."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ DATA = Path(__file__).resolve().parents[2] / "kcproxy" / "catalog" / "data"
 class Need:
     """One line of the table, or one of its variants.
 
-    `any_of` are the minimal sets that get the full answer, `admits` those that are let in, `refusal` the status of a refusal. A `hidden`
+    `any_of` are the minimal sets that get the full response, `admits` those that are allowed, `refusal` the status of a refusal. A `hidden`
     need hangs on what only Keycloak knows (whether the user in the path is an administrator): then `told` is what the request shows.
     """
 
@@ -36,12 +36,12 @@ class Need:
 
     @property
     def open_to_all(self) -> bool:
-        """Whether no role is needed for the full answer."""
+        """Whether no role is needed for the full response."""
         return frozenset() in self.any_of
 
     @property
     def lets_all_in(self) -> bool:
-        """Whether a caller without roles gets an answer, if a thinner one."""
+        """Whether a caller without roles gets a response, if a reduced one."""
         return frozenset() in self.admits
 
     @property
@@ -91,7 +91,7 @@ def _rows(operations: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list
 
 
 def _row(rows: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]], task: Task) -> Mapping[str, Any] | None:
-    """The line with the task's handler; where several handlers share one line, that line."""
+    """The line with the task's handler; if several handlers share one line, that line."""
     operation = task.operation
     same = rows.get((operation.method, operation.path), ())
     by_handler = [row for row in same if row["handler"] == operation.handler]

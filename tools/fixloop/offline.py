@@ -1,4 +1,4 @@
-"""The fix for an answer that is thinner than it could be: it is no refusal, so `kcproxy explain` is asked what the call takes."""
+"""The fix for a reduced response. It is not a refusal, so `kcproxy explain` has to name the roles."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""docs/fix-loop.md, made from what the runs have left: no server is asked, so it can be checked for drift anywhere."""
+"""docs/fix-loop.md, written from the results of the runs. No server is needed, so drift can be checked everywhere."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

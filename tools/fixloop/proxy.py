@@ -1,4 +1,4 @@
-"""A kcproxy process of its own for each lane of the loop: `kcproxy serve` with an account whose token it injects."""
+"""A kcproxy process for each lane of the loop: `kcproxy serve` with an account whose token it injects."""
 
 import asyncio
 import json
@@ -54,7 +54,7 @@ def prepared(
 
 @dataclass(slots=True, kw_only=True)
 class Proxy:
-    """A running proxy: its addresses, and its log, which says when settings were read anew."""
+    """A running proxy: its addresses, and its log, which says when settings were read again."""
 
     process: asyncio.subprocess.Process
     url: str
@@ -62,11 +62,11 @@ class Proxy:
     log: Path
 
     async def reload(self) -> None:
-        """Have the settings read anew. No token outlives that: versions before 26.7 would go on taking one whose account was deleted."""
+        """Have the settings read again. No token outlives that: versions before 26.7 would go on taking one whose account was deleted."""
         already = self.log.stat().st_size
         self.process.send_signal(signal.SIGHUP)
         if not await _logged(self.process, self.log, "reloaded", already):
-            raise ProxyFailed(f"kcproxy did not read its settings anew; {self.log} has the reason")
+            raise ProxyFailed(f"kcproxy did not reload its settings; {self.log} has the reason")
 
 
 @asynccontextmanager
@@ -87,9 +87,9 @@ async def proxy(config: Path, ports: tuple[int, int]) -> AsyncIterator[Proxy]:
 
 
 async def _logged(process: asyncio.subprocess.Process, log: Path, event: str, already: int = 0) -> bool:
-    """Wait until the log has an event behind what it had already; False where the process ends, refuses or takes too long.
+    """Wait until the log has an event behind what it had already; False if the process ends, refuses or takes too long.
 
-    By the log and not by the port: on a busy machine somebody else may have taken that in the meantime.
+    By the log and not by the port: on a busy machine someone else may have taken that in the meantime.
     """
     until = time.monotonic() + READY_SECONDS
     while time.monotonic() < until and process.returncode is None:

@@ -1,4 +1,4 @@
-"""What became of each call of the loop, and the journal that lets a run go on where it stopped."""
+"""The result of each call of the loop, and the journal with which a run can resume."""
 
 import json
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ class Kind(StrEnum):
     CURED = "cured"
     """Refused, explained, opened by the first fix, and not a role of it too many."""
     COMPLETED = "completed"
-    """Never refused, but thinner without roles; the named roles gave the full answer."""
+    """Never refused, but reduced without roles; the named roles gave the full response."""
     OPEN = "open"
     """Needs no role."""
     CLOSED = "closed"
     """No role of a realm opens it; tried with all of them."""
     BY_TARGET = "by-target"
-    """Refused again for what only Keycloak knows; the answer to that said so, and the table's set for it opens it."""
+    """Refused again for what only Keycloak knows; the response to that said so, and the table's set for it opens it."""
     OTHER = "other"
     """Does not refuse with 403, or not for a role: a named exception."""
     UNDETERMINED = "undetermined"

@@ -1,4 +1,4 @@
-"""The loop over all calls of a version on one server: lanes side by side, each with a kcproxy of its own."""
+"""The loop over all calls of a version on one server, with parallel lanes that have a kcproxy each."""
 
 import asyncio
 import itertools
@@ -70,7 +70,7 @@ async def _lanes(site: Site, stage: Stage, names: Names, count: int) -> AsyncIte
 
 
 async def _all(cases: Sequence[Case], journal: Journal, lanes: Sequence[Lane], kcadm: Kcadm, in_shell: frozenset[str]) -> None:
-    """What a realm has only one of is one lane's work alone, and its first; all else is whoever's turn it is."""
+    """Objects that are unique in a realm are handled by one lane only, first. Everything else goes to the next free lane."""
     alone, others = _parted(cases)
     started, count, numbers = time.monotonic(), len(cases), itertools.count(1)
 

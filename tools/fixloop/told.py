@@ -1,4 +1,4 @@
-"""Whether an answer explains the refusal as the table has it: pure checks over the proxy's answer."""
+"""Checks whether a response explains the refusal according to the table. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ SENTENCE_FIELDS = ("errorMessage", "error_description", "message")
 
 
 def explanation_of(answer: Answer) -> Mapping[str, Any]:
-    """The object `explanation` of an answer, or an empty one."""
+    """The object `explanation` of a response, or an empty one."""
     found = answer.body.get("explanation") if isinstance(answer.body, dict) else None
     return found if isinstance(found, dict) else {}
 
@@ -29,7 +29,7 @@ def sets_in(header: str) -> frozenset[RoleSet]:
 
 
 def complaints(answer: Answer, operation: Operation, need: Need, causes: Sequence[str]) -> list[str]:
-    """What is wrong with the explanation of a refusal, in words; nothing where it is right."""
+    """What is wrong with the explanation of a refusal, in words; nothing if it is right."""
     headers, told = answer.headers, explanation_of(answer)
     if not told:
         return [f"the {answer.status} has no explanation"]

@@ -1,4 +1,4 @@
-"""One operation's turn: refused and explained, cured by the first fix, asked again at once, and refused with any role less."""
+"""One operation: refused and explained, fixed by the first fix, repeated at once, and refused with any role less."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -69,7 +69,7 @@ class Turn:
         return await self._refused()
 
     async def _let_in(self, first: Diagnosis) -> tuple[Kind, str]:
-        """A caller without roles gets an answer: all of it, or a thinner one whose header names the roles for the rest."""
+        """A caller without roles gets a response: all of it, or a reduced one whose header names the roles for the rest."""
         need = self.case.need
         if not need.lets_all_in:
             raise Wrong(f"let in without any role ({first.outcome} {first.status})")
@@ -138,7 +138,7 @@ class Turn:
         return Kind.CURED, ""
 
     def _of_the_console(self, answer: Answer) -> tuple[Kind, str]:
-        """What Keycloak tells its own console alone, whatever roles another client's account has."""
+        """A response that Keycloak gives only to its own console, regardless of the roles of other accounts."""
         cause, fix = explanation_of(answer).get("cause"), first_fix(answer)
         if cause != CONSOLE_CAUSE or fix.get("kcadm") or not fix:
             raise Wrong(f"only tokens of the Admin console are taken, but it is explained as {cause}")
@@ -160,7 +160,7 @@ class Turn:
         return Kind.CLOSED, f"{cause}: {fix.get('summary', '')}"
 
     async def _by_target(self, first: Answer, again: Diagnosis, granted: RoleSet) -> tuple[Kind, str]:
-        """What is special about the target does not show in the request: the first answer says what it would take, the second one names it."""
+        """What is special about the target does not show in the request: the first response says what it would take, the second one names it."""
         need, hints = self.case.need, " ".join(explanation_of(first).get("hints", ()))
         cause = explanation_of(self._asking.answer).get("cause")
         if again.outcome is Outcome.REFUSED and cause in GUARD_CAUSES:
@@ -206,7 +206,7 @@ class Turn:
         return roles
 
     async def _without_each(self, roles: Iterable[str]) -> None:
-        """Take each role away, but leave what it contains: the call has to be refused, or thinner."""
+        """Take each role away, but leave what it contains: the call has to be refused, or reduced."""
         contains = self.lane.stage.read.realm.contains
         without: dict[str, str] = {}
         for role in sorted(roles):
