@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from kcproxy.explain.fixes.unwritable import Unwritable, has_lone_surrogate
 from kcproxy.visible import is_visible
@@ -11,6 +12,7 @@ _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
 """All that HCL has but ``\\uNNNN`` and ``\\UNNNNNNNN``; JSON's ``\\b``, ``\\f`` and surrogate pairs are none."""
 
 
+@lru_cache(512)
 def string(value: str) -> str:
     """A literal, in quotes, that HCL reads as exactly this text. Unwritable for lone surrogates. Terraform itself normalises texts to NFC."""
     if _PLAIN.match(value):
@@ -21,6 +23,7 @@ def string(value: str) -> str:
     return '"' + literal.replace("${", "$${").replace("%{", "%%{") + '"'
 
 
+@lru_cache(512)
 def label(value: str) -> str:
     """A name as an identifier: letters, digits and underscores of ASCII, not beginning with a digit."""
     name = re.sub(r"[^A-Za-z0-9]", "_", value)
