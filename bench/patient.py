@@ -1,4 +1,4 @@
-"""``patient.py PORT``: a stand-in for Keycloak that reads every body to its end before it answers, and has a large response to give."""
+"""``patient.py PORT``: a stand-in for Keycloak that reads every body completely before it responds, and has a large response."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 
 async def _skip(reader: asyncio.StreamReader, head: str) -> None:
-    """The body of a request, all of it."""
+    """Read the whole body of a request."""
     length = head.lower().partition("\r\ncontent-length: ")[2].partition("\r\n")[0]
     left = int(length or 0)
     while left:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kcproxy.settings.model import UpstreamSettings
+from kcproxy.settings import UpstreamSettings
 
 
 @dataclass(slots=True)

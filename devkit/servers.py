@@ -12,7 +12,7 @@ from kcproxy.catalog import default_version, load
 from kcproxy.errors import UpstreamError
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.model import Explanation, Target
-from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.events import Observer, RequestRecord
 from kcproxy.proxy.admission import Admission
 from kcproxy.proxy.denial_response import DenialEnricher, Explainer
 from kcproxy.proxy.handler import RequestHandler
@@ -145,7 +145,7 @@ class RecordingUpstream:
 
 
 @dataclass
-class Events:
+class Events(Observer):
     """An observer that records events."""
 
     records: list[RequestRecord] = field(default_factory=list)
@@ -171,9 +171,6 @@ class Events:
 
     def denied(self, explanation: Explanation, record: RequestRecord) -> None:
         self.denials.append(explanation)
-
-    def awaits(self, target: Target) -> bool:
-        return False
 
     def response_reduced(self, target: Target, notice: str) -> None:
         self.reduced.append(notice)
@@ -208,13 +205,10 @@ class Events:
     def looked_up(self, what: str, outcome: str, seconds: float) -> None:
         self.lookups.append((what, outcome))
 
-    def settings_reloaded(self, *, successful: bool) -> None:
-        """Ignored."""
-
 
 @dataclass
 class Way:
-    """The path of a test's requests: with ``lane``, those that can take the fast path do."""
+    """Which path the requests of a test take: with ``fast_path``, those that can take the fast path do."""
 
     fast_path: bool = False
 
@@ -278,9 +272,9 @@ async def recording_upstream() -> AsyncIterator[RecordingUpstream]:
 
 
 async def connected(pool: PoolUpstream) -> None:
-    """Open an idle connection, as after the first request. Only then can a request take the fast path."""
+    """An idle connection, as there is one after the first request: only then does a request take the fast path."""
     with contextlib.suppress(UpstreamError):
-        pool._hand_back(await pool._wait_for_connection())
+        pool._pass_on(await pool._wait_for_connection())
     pool._circuit.succeeded()
 
 
@@ -296,7 +290,7 @@ async def running_proxy(
     fast_path: bool | None = None,
     **upstream_options: Any,
 ) -> AsyncIterator[Running]:
-    """``lane``: whether requests may take the fast path. None: as the test's parameter says (``conftest``)."""
+    """``fast_path``: whether requests may take the fast path. None: as the test's parameter says (``conftest``)."""
     address = UpstreamSettings(scheme="http", host="localhost", port=upstream_port, **upstream_options)
     settings = Settings(upstream=address, accounts=accounts, limits=limits or LimitSettings())
     events = Events()

@@ -1,4 +1,4 @@
-"""The structure of a reported refusal."""
+"""A reported refusal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from kcproxy.model import Cause, Confidence, Facts
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One situation. If ``facts`` is None, nothing can be looked up, so only the explanation without look-ups is checked."""
+    """One situation. ``facts`` None: nothing more can be looked up, so the explanation without look-ups is final."""
 
     id: str
     says: str

@@ -128,9 +128,9 @@ G = (
 _ADMIN_ROLE_IN_BODY = [{"id": "x", "name": "manage-users"}]
 _MAP = f"{_R}/users/{USER_ID}/role-mappings/clients/{CLIENT_UUID}"
 H = (
-    Case(id="C70", says="an admin role is handed out by somebody who lacks it", method="POST", path=_MAP, truth=Cause.ESCALATION_GUARD,
+    Case(id="C70", says="an administrator assigns an admin role that the administrator does not have", method="POST", path=_MAP, truth=Cause.ESCALATION_GUARD,
          ask={"caller": held("manage-users"), "sent": [{"name": "realm-admin"}]}, facts=Facts(granted=("manage-users",), full_scope=True)),
-    Case(id="C71", says="a master administrator may not map a role that he holds, on 26.4.7", method="POST", path=_MAP, truth=Cause.KNOWN_DEFECT,
+    Case(id="C71", says="a master administrator may not map a role that the administrator has, on 26.4.7", method="POST", path=_MAP, truth=Cause.KNOWN_DEFECT,
          ask={"caller": master("manage-users"), "sent": _ADMIN_ROLE_IN_BODY, "catalog": table("26.4.7")},
          facts=Facts(granted=("manage-users",), full_scope=True, keycloak="26.4.7"), sure=Confidence.LIKELY),
     Case(id="C74", says="realm-management itself cannot be changed", method="PUT", path=f"{_R}/clients/{CLIENT_UUID}", truth=Cause.PROTECTED_OBJECT,
@@ -185,7 +185,7 @@ J = (
          ask={"status": 401}, facts=Facts(key_ids=("key-9",))),
     Case(id="J-none", says="an unsigned token", method="GET", path=f"{_R}/users", truth=Cause.SIGNATURE_INVALID,
          ask={"status": 401, "caller": read_caller("Bearer " + jwt_of(claims_of(), alg="none"))}, facts=Facts()),
-    Case(id="J-realm", says="a blank in the realm's name on 24.0.5", method="GET", path="/admin/realms/my%20realm/users",
+    Case(id="J-realm", says="a space in the name of the realm on 24.0.5", method="GET", path="/admin/realms/my%20realm/users",
          truth=Cause.REALM_NAME_UNSUPPORTED, ask=old(status=401, caller=caller_of(realm="my realm", iss="http://localhost:8080/realms/my%20realm")),
          facts=Facts(keycloak="24.0.5"), sure=Confidence.LIKELY),
 )  # fmt: skip
@@ -313,7 +313,7 @@ OPEN = (
          ask=_token_answer(400, "invalid_scope", "Invalid scopes: admin", scope="admin"), facts=Facts()),
     Case(id="Y-request", says="a token request without grant_type", method="POST", path=_TOKEN, truth=Cause.TOKEN_REQUEST_INVALID,
          ask=_token_answer(400, "invalid_request", "Missing form parameter: grant_type"), facts=Facts()),
-    Case(id="Y-nobody", says="a call that no role of the realm opens", method="PUT", path=f"{_R}/nobody", truth=Cause.OPERATION_IMPOSSIBLE,
+    Case(id="Y-nobody", says="a call that no role of the realm allows", method="PUT", path=f"{_R}/nobody", truth=Cause.OPERATION_IMPOSSIBLE,
          ask={"caller": held("realm-admin")}, facts=Facts(granted=("realm-admin",), full_scope=True), sure=Confidence.LIKELY),
     Case(id="Y-extension", says="an endpoint of an extension", method="GET", path=f"{_R}/my-extension/things", truth=Cause.OPERATION_UNKNOWN,
          facts=Facts(), sure=Confidence.POSSIBLE),

@@ -1,4 +1,4 @@
-"""The reported refusals with a hostile text in one field after the other: token, look-ups, request, response."""
+"""The reported refusals, with a hostile text in each field of token, look-ups, request and response in turn."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -9,6 +9,7 @@ from devkit.explain.case import Case
 from devkit.explain.cases import CASES
 from devkit.explain.stage import BARE_401, BARE_403, BASE, NOW, OLD_401, OLD_403, TABLE, caller_of
 from kcproxy.explain.api import explain
+from kcproxy.explain.inputs import Inputs
 from kcproxy.model import Answer, Caller, CallerKind, Explanation, Facts, RequestFacts, RoleElsewhere, Target
 
 Read = tuple[RequestFacts, Caller, Answer, Facts | None]
@@ -44,16 +45,18 @@ def explained(case: Case, read: Read) -> Explanation | None:
     """The explanation of the case."""
     request, caller, answer, facts = read
     return explain(
-        explanation_id="denial-1",
-        request=request,
-        caller=caller,
-        answer=answer,
-        catalog=case.ask.get("catalog", TABLE),
-        facts=facts,
-        now_epoch_seconds=NOW,
-        keycloak_version=case.ask.get("keycloak_version"),
-        require_audience=case.ask.get("require_audience"),
-        docs_url="https://docs.test",
+        "denial-1",
+        Inputs(
+            request=request,
+            caller=caller,
+            answer=answer,
+            catalog=case.ask.get("catalog", TABLE),
+            facts=facts,
+            now_epoch_seconds=NOW,
+            keycloak_version=case.ask.get("keycloak_version"),
+            require_audience=case.ask.get("require_audience"),
+            docs_url="https://docs.test",
+        ),
     )
 
 

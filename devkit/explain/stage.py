@@ -1,4 +1,4 @@
-"""Fixtures for the tests of explanations: a small role table, tokens as Keycloak writes them, and refused requests."""
+"""What tests of explanations need: a small role table, tokens as Keycloak writes them, and refused requests."""
 
 import base64
 import json
@@ -9,6 +9,7 @@ from kcproxy import catalog as catalogs
 from kcproxy.catalog import Catalog
 from kcproxy.explain.api import explain
 from kcproxy.explain.claims import read_caller
+from kcproxy.explain.inputs import Inputs
 from kcproxy.model import Answer, Caller, Explanation, Facts, RequestFacts, Withheld
 
 NOW = 1_800_000_000
@@ -156,7 +157,7 @@ def claims_of(
     bare: bool = False,
     **more: Any,
 ) -> dict[str, Any]:
-    """Claims as Keycloak writes them for a service account; ``bare`` omits the roles, as if full scope were off."""
+    """Claims as Keycloak writes them for a service account; ``bare`` without roles, as if full scope is off."""
     held: dict[str, Any] = {}
     if not bare:
         held = {
@@ -184,7 +185,7 @@ def claims_of(
 
 
 def lightweight(**more: Any) -> dict[str, Any]:
-    """The claims of a lightweight token."""
+    """Claims of a lightweight token."""
     return claims_of(bare=True, scope="email profile", **more) | {"preferred_username": ""}
 
 
@@ -212,31 +213,33 @@ def ask(
     withheld: Withheld | None = None,
     **settings: Any,
 ) -> Explanation | None:
-    """The explanation of one response. Without ``body`` and ``text``, the response has the bare JSON of that status code and version."""
+    """The explanation of one response; without ``body`` and ``text``, Keycloak's bare JSON for that status code and version."""
     old = catalog.version < "26"
     bare = {401: OLD_401 if old else BARE_401, 403: OLD_403 if old else BARE_403}.get(status)
     return explain(
-        explanation_id="denial-1",
-        request=RequestFacts(
-            target=catalog.target(method, path, base_path=base_path),
-            headers=headers or {},
-            body=sent,
-            form=form or {},
-            public_url=public_url,
-            base_path=base_path,
-            withheld=withheld,
+        "denial-1",
+        Inputs(
+            request=RequestFacts(
+                target=catalog.target(method, path, base_path=base_path),
+                headers=headers or {},
+                body=sent,
+                form=form or {},
+                public_url=public_url,
+                base_path=base_path,
+                withheld=withheld,
+            ),
+            caller=caller or caller_of(),
+            answer=Answer(status=status, json=body if body is not None or text else bare, text=text, headers=answer_headers or {}),
+            catalog=catalog,
+            facts=facts,
+            now_epoch_seconds=NOW,
+            **settings,
         ),
-        caller=caller or caller_of(),
-        answer=Answer(status=status, json=body if body is not None or text else bare, text=text, headers=answer_headers or {}),
-        catalog=catalog,
-        facts=facts,
-        now_epoch_seconds=NOW,
-        **settings,
     )
 
 
 def refused(method: str, path: str, **more: Any) -> Explanation:
-    """The same; None if there is nothing to explain."""
+    """The same, if there is something to explain."""
     explanation = ask(method, path, **more)
     assert explanation is not None
     return explanation

@@ -10,7 +10,7 @@ from prometheus_client.exposition import choose_encoder
 from kcproxy.admin import pages as admin_page
 from kcproxy.admin.auth import Access, Handler, security_headers
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.settings.model import Settings
+from kcproxy.settings import Settings
 
 Readiness = Callable[[], Sequence[str]]
 """Why the proxy cannot accept requests now; empty if it can."""

@@ -18,7 +18,7 @@ from kcproxy.admin.forms import FormUnusable, text_fields
 from kcproxy.admin.sessions import SESSION_SECONDS, Sessions
 from kcproxy.admin.templates import login_page
 from kcproxy.network import names_loopback
-from kcproxy.settings.model import AddressSettings, Secret
+from kcproxy.settings.values import AddressSettings, Secret
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -16,7 +16,7 @@ from kcproxy.admin.pasted_token import TokenUnusable, authorization
 from kcproxy.catalog import Catalog
 from kcproxy.catalog.documents import entry_document
 from kcproxy.explain.claims import read_caller
-from kcproxy.explain.offline import Asked, Diagnosis, Outcome, asked, diagnose
+from kcproxy.explain.offline import Asked, OfflineResult, Outcome, asked, judge_offline
 from kcproxy.model import CallerKind
 from kcproxy.observe.denial_document import Document, document, encoded
 from kcproxy.observe.events import RequestRecord
@@ -73,7 +73,7 @@ def question(given: Mapping[str, Any]) -> Question:
     return Question(method=method, place=place, authorization=header, status=int(status) if status else None)
 
 
-def judged(question: Question, catalog: Catalog, now_epoch_seconds: float) -> tuple[Asked, Diagnosis]:
+def judged(question: Question, catalog: Catalog, now_epoch_seconds: float) -> tuple[Asked, OfflineResult]:
     """Diagnose the call offline."""
     try:
         call = asked(catalog, question.method, question.place)
@@ -84,10 +84,10 @@ def judged(question: Question, catalog: Catalog, now_epoch_seconds: float) -> tu
         status = None  # the caller is not known, so only the required roles can be shown
     if caller.kind is CallerKind.UNREADABLE and status == 403:
         raise QuestionUnusable(f'"token" must be an access token, as Keycloak has read one where it answers 403: {caller.problem}')
-    return call, diagnose(catalog, call, caller, status=status, version=None, now_epoch_seconds=now_epoch_seconds)
+    return call, judge_offline(catalog, call, caller, status=status, version=None, now_epoch_seconds=now_epoch_seconds)
 
 
-def _document(diagnosis: Diagnosis, now_epoch_seconds: float) -> Document | None:
+def _document(diagnosis: OfflineResult, now_epoch_seconds: float) -> Document | None:
     """The explanation as the document of a denial. None if nothing was refused, or nothing is known."""
     found = diagnosis.explanation
     if found is None:

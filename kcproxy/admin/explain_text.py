@@ -2,12 +2,12 @@
 
 from kcproxy.admin.views import role_row
 from kcproxy.catalog import Catalog, Entry
-from kcproxy.explain.offline import Asked, Diagnosis, Outcome
+from kcproxy.explain.offline import Asked, OfflineResult, Outcome
 from kcproxy.model import Requirement, RoleSet, TargetKind
 from kcproxy.observe.denial_document import Document
 
 
-def sentence(catalog: Catalog, call: Asked, diagnosis: Diagnosis) -> str:
+def sentence(catalog: Catalog, call: Asked, diagnosis: OfflineResult) -> str:
     """The result in one sentence: that of the explanation, if there is one."""
     need, target = diagnosis.requirement, call.target
     if diagnosis.explanation is not None:
@@ -42,7 +42,7 @@ def _listed(roles: RoleSet) -> str:
     return " + ".join(roles) if roles else "no role"
 
 
-def row(entry: Entry, diagnosis: Diagnosis) -> Document:
+def row(entry: Entry, diagnosis: OfflineResult) -> Document:
     """The line of the role table, with the roles for this call and its query."""
     need = diagnosis.requirement or entry.requirement
     return {**role_row(entry), "least": need.least, "any_of": need.any_of}

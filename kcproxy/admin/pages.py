@@ -99,7 +99,7 @@ async def _events(request: web.Request) -> web.StreamResponse:
     """Server-sent events (HTML Living Standard, section 9.2): ``denials`` with the changed groups, at most four times a second."""
     observer = request.app[OBSERVER]
     response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
-    with observer.denials.live.follow() as follower:
+    with observer.denials.live.subscribe() as follower:
         if follower is None:
             return web.Response(status=503, text="too many live connections\n", headers={"Retry-After": "30"})
         await response.prepare(request)

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from typing import TYPE_CHECKING, Any
 
 from kcproxy.admin import views
 from kcproxy.catalog import Catalog
 from kcproxy.observe.denial_document import Document
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 ASSETS = {
     "page.css": "text/css",
@@ -21,7 +22,9 @@ MAX_ITEMS = 200
 
 
 @cache
-def _environment() -> Environment:
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - loaded with the first page, not at start
+
     loader = PackageLoader("kcproxy.admin", "html")
     environment = Environment(
         loader=loader, autoescape=True, finalize=views.seen, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True

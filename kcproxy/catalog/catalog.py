@@ -45,6 +45,7 @@ class Catalog:
         self.operations = entries
         self._algebra = algebra
         self._powers = powers
+        self._warnings: dict[str, tuple[Power, ...]] = {}
         self._matcher = Matcher(entries)
         self._entries = {(e.operation.method, e.operation.path, e.operation.body): e for e in entries}
 
@@ -170,7 +171,12 @@ class Catalog:
 
     def powers(self, role: str) -> tuple[Power, ...]:
         """Warnings for a fix that grants the role, the strongest power first."""
-        return tuple(Power(power=yields.value, says=says) for yields, says in warnings(self.power(role)))
+        known = self._warnings.get(role)
+        if known is None:
+            known = tuple(Power(power=yields.value, says=says) for yields, says in warnings(self.power(role)))
+            if role in self.roles:  # other names are not limited in number
+                self._warnings[role] = known
+        return known
 
     @property
     def everybodys_ways(self) -> tuple[Way, ...]:

@@ -18,6 +18,8 @@ from kcproxy.model import NOTHING, Basis, Operation, Requirement, RoleSet
 
 SCHEMA = 1
 _NO_VERSIONS = frozenset({"discovery", "powers"})
+_HEAD_CHARACTERS = 400
+"""The basis stands among the first members of a table."""
 
 
 def _data() -> Traversable:
@@ -33,13 +35,12 @@ def versions() -> tuple[str, ...]:
 
 def default_version() -> str:
     """The newest measured version, for servers whose version is not known."""
-    measured = [version for version in versions() if _is_measured(version)]
-    return newest(measured or versions())
+    return next((version for version in reversed(versions()) if _is_measured(version)), newest(versions()))
 
 
 def _is_measured(version: str) -> bool:
-    head = (_data() / f"{version}.json").read_text(encoding="utf-8")[:400]
-    return '"basis": "measured"' in head
+    with (_data() / f"{version}.json").open(encoding="utf-8") as file:
+        return '"basis": "measured"' in file.read(_HEAD_CHARACTERS)
 
 
 @cache

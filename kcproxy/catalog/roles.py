@@ -1,5 +1,6 @@
 """Sets of roles as bits of an integer, and operations on them: composites, number of allowed operations, order of power."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from kcproxy.catalog.power import NO_POWERS, Powers, RoleKey
@@ -27,7 +28,7 @@ class RoleAlgebra:
         self._closures: dict[RoleSet | frozenset[str], frozenset[str]] = {}
         self._unlocked: dict[RoleSet, int] = {}
         self._sufficient: dict[tuple[RoleSet, ...], frozenset[str]] = {}
-        self._demands: list[tuple[int, ...]] = []
+        self._demands: tuple[tuple[tuple[int, ...], int], ...] = ()  # each distinct demand, and how many operations have it
 
     def _mask(self, roles: Iterable[str]) -> int:
         mask = 0
@@ -63,7 +64,7 @@ class RoleAlgebra:
 
     def learn(self, demands: Iterable[tuple[RoleSet, ...]]) -> None:
         """Set the sets that ``unlocked`` counts: one tuple for each operation of the table."""
-        self._demands = [tuple(self._mask(roles) for roles in sets) for sets in demands]
+        self._demands = tuple(Counter(tuple(self._mask(roles) for roles in sets) for sets in demands).items())
         self._unlocked.clear()
         self._keys.clear()
 
@@ -74,7 +75,7 @@ class RoleAlgebra:
             held = 0
             for role in roles:
                 held |= self._closure.get(role) or self._mask((role,))
-            count = sum(any(need & held == need for need in sets) for sets in self._demands)
+            count = sum(times for sets, times in self._demands if any(need & held == need for need in sets))
             self._unlocked[roles] = count
         return count
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kcproxy.catalog import Catalog
-from kcproxy.cli.unwatched import SilentObserver
 from kcproxy.explain.api import explain
 from kcproxy.explain.context import grants_are_live, owner_of_roles, version_key
+from kcproxy.explain.inputs import Inputs
 from kcproxy.explain.offline import Asked
 from kcproxy.keycloak.inspector import inspector_of
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.model import Answer, Caller, CallerKind, Explanation, Facts, RequestFacts, Requirement, RoleSet
+from kcproxy.observe.events import Observer
 from kcproxy.settings import Settings
 from kcproxy.upstream.pool import side_upstream
 
@@ -71,8 +72,8 @@ class Examination:
 async def look(settings: Settings, patient: Patient) -> Facts | None:
     """Return what the inspector finds, or None if it finds nothing."""
     upstream = side_upstream(settings.upstream)
-    tokens = TokenSource(settings.upstream, upstream, SilentObserver())
-    inspector = inspector_of(settings, upstream, tokens, SilentObserver())
+    tokens = TokenSource(settings.upstream, upstream, Observer())
+    inspector = inspector_of(settings, upstream, tokens, Observer())
     # No request waits for this one, so it may take longer.
     inspector.budget_seconds = 20.0
     try:
@@ -141,14 +142,16 @@ def _explained(catalog: Catalog, patient: Patient, facts: Facts, version: str | 
     if not facts.client_known or not facts.service_accounts_enabled or facts.client_enabled is False:
         return None
     return explain(
-        explanation_id="doctor",
-        request=patient.request,
-        caller=patient.caller,
-        answer=_FORBIDDEN,
-        catalog=catalog,
-        facts=facts,
-        now_epoch_seconds=now,
-        keycloak_version=version,
+        "doctor",
+        Inputs(
+            request=patient.request,
+            caller=patient.caller,
+            answer=_FORBIDDEN,
+            catalog=catalog,
+            facts=facts,
+            now_epoch_seconds=now,
+            keycloak_version=version,
+        ),
     )
 
 

@@ -15,10 +15,10 @@ from kcproxy.cli.inputs import json_of, text_of
 from kcproxy.cli.options import json_option, table, version_option
 from kcproxy.cli.roles_text import card, least_text, reduced_sets, roles_text
 from kcproxy.cli.terminal import bold, document, paint, result, talk
+from kcproxy.explain.causes.paths import corrected
 from kcproxy.explain.claims import read_caller
-from kcproxy.explain.offline import Asked, Diagnosis, Outcome, asked, diagnose
+from kcproxy.explain.offline import Asked, OfflineResult, Outcome, asked, judge_offline
 from kcproxy.explain.render import document as explanation_document
-from kcproxy.explain.rules.paths import corrected
 from kcproxy.model import Explanation, Fix, Requirement, TargetKind
 from kcproxy.settings.types import METHODS
 
@@ -70,7 +70,7 @@ def command(
     caller = read_caller(f"Bearer {_token(token_file)}" if token_file else None)
     now = time.time()
     told = int(status) if status else None
-    diagnosis = diagnose(catalog, call, caller, status=told, version=version, now_epoch_seconds=now)
+    diagnosis = judge_offline(catalog, call, caller, status=told, version=version, now_epoch_seconds=now)
     if as_json:
         document(_document(catalog, call, diagnosis))
     else:
@@ -91,7 +91,7 @@ def _token(file: Path) -> str:
     return rest.strip() if scheme.lower() == "bearer" and rest else token
 
 
-def _document(catalog: Catalog, call: Asked, diagnosis: Diagnosis) -> dict[str, Any]:
+def _document(catalog: Catalog, call: Asked, diagnosis: OfflineResult) -> dict[str, Any]:
     entry, explanation = catalog.entry(call.target), diagnosis.explanation
     return {
         "schema": SCHEMA,
@@ -110,7 +110,7 @@ def _least(need: Requirement | None) -> list[str] | None:
     return list(need.least) if need is not None and need.least is not None else None
 
 
-def _text(catalog: Catalog, call: Asked, diagnosis: Diagnosis) -> Iterator[str]:
+def _text(catalog: Catalog, call: Asked, diagnosis: OfflineResult) -> Iterator[str]:
     if diagnosis.outcome is Outcome.REDUCED:
         yield from _let_in(diagnosis)
         for fix in diagnosis.explanation.fixes if diagnosis.explanation else ():
@@ -130,7 +130,7 @@ def _text(catalog: Catalog, call: Asked, diagnosis: Diagnosis) -> Iterator[str]:
         yield from _let_in(diagnosis)
 
 
-def _unknown(catalog: Catalog, call: Asked, diagnosis: Diagnosis) -> str:
+def _unknown(catalog: Catalog, call: Asked, diagnosis: OfflineResult) -> str:
     name = f"{call.target.method} {call.target.raw_path}"
     if diagnosis.requirement is not None:
         return f"{name}: the roles for Keycloak {catalog.version} could not be determined ({diagnosis.requirement.undetermined})."
@@ -141,7 +141,7 @@ def _unknown(catalog: Catalog, call: Asked, diagnosis: Diagnosis) -> str:
     return f"{name} is not a call of the Admin REST API, and needs no role of realm-management."
 
 
-def _let_in(diagnosis: Diagnosis) -> Iterator[str]:
+def _let_in(diagnosis: OfflineResult) -> Iterator[str]:
     need = diagnosis.requirement
     held = roles_text(diagnosis.held)
     if need is None:
@@ -160,7 +160,7 @@ def _explained(explanation: Explanation) -> Iterator[str]:
     yield from _listed("Evidence", verdict.evidence)
     for fix in explanation.fixes:
         yield from _fix(fix)
-    others = (f"{other.summary} Check: {other.check}" for other in verdict.alternatives)
+    others = (f"{other.confidence.value}: {other.summary} Check: {other.check}" for other in verdict.alternatives)
     yield from _listed("Other possible causes", tuple(others))
     yield from _listed("Hints", explanation.hints)
 

@@ -40,7 +40,7 @@ def _read(words: Sequence[str], environ: Mapping[str, str]) -> Started:
     # serve itself reports invalid flags. A probe ignores them.
     given = serve.command.make_context("serve", list(words), resilient_parsing=True).params
     config = given.pop("config", None)
-    return Started(config=config, environ=environ, flags={serve.SETTINGS[name]: value for name, value in given.items()})
+    return Started(config=config, environ=environ, flags={serve.FLAGS[name].key: value for name, value in given.items()})
 
 
 def _texts(file: Path) -> list[str]:

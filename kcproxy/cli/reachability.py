@@ -9,12 +9,12 @@ from typing import Any
 
 from kcproxy.catalog import Catalog, versions
 from kcproxy.catalog.versions import key
-from kcproxy.cli.unwatched import SilentObserver
 from kcproxy.errors import KcproxyError, TokenFetchError, UpstreamError
 from kcproxy.explain.claims import read_caller
 from kcproxy.keycloak.representations import segment
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.keycloak.version_detection import detect
+from kcproxy.observe.events import Observer
 from kcproxy.settings import AccountSettings, Settings, UpstreamSettings
 from kcproxy.upstream.interface import Upstream
 from kcproxy.upstream.pool import side_upstream
@@ -42,7 +42,7 @@ class Finding:
 async def reachability(settings: Settings, catalog: Catalog) -> list[Finding]:
     """All findings, in a fixed order: upstream and realms, then accounts, then their limits on operations."""
     upstream = side_upstream(settings.upstream)
-    tokens = TokenSource(settings.upstream, upstream, SilentObserver())
+    tokens = TokenSource(settings.upstream, upstream, Observer())
     try:
         realms = await asyncio.gather(*(_bounded(realm, _realm(settings.upstream, upstream, realm)) for realm in realms_of(settings)))
         reached = any(finding.ok or "Keycloak responds" in finding.says for finding in realms)

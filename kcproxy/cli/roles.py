@@ -16,7 +16,7 @@ from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.inputs import text_of
 from kcproxy.cli.options import json_option, table, version_option
 from kcproxy.cli.terminal import document, result, talk
-from kcproxy.explain.rules.paths import corrected
+from kcproxy.explain.causes.paths import corrected
 from kcproxy.settings.types import METHODS
 
 EXAMPLES = """\b

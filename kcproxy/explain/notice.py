@@ -1,4 +1,4 @@
-"""One line about a 2xx that is thinner than it could be; from catalog and claims alone, and cheap: it runs on every success."""
+"""One line about a 2xx that contains less than it could, from catalog and claims alone. It runs for every success, so it is cheap."""
 
 from kcproxy.catalog import Catalog
 from kcproxy.explain.context import MASTER, grants_are_live, owner_of_roles, version_key
@@ -7,13 +7,13 @@ from kcproxy.model import Answer, Caller, Facts, RequestFacts, Requirement
 
 _SERVERINFO = "/admin/serverinfo"
 _SYSTEM_DATA_SINCE = (26, 4)
-_FOR_MASTER_ONLY = "answer may be reduced: all of systemInfo, memoryInfo and cpuInfo is shown to administrators of realm master only"
+_FOR_MASTER_ONLY = "response may be reduced: only administrators of realm master get all of systemInfo, memoryInfo and cpuInfo"
 
 
 def notice(request: RequestFacts, caller: Caller, catalog: Catalog) -> str | None:
-    """Why the answer may be reduced, in printable ASCII for a header; None where nothing speaks for that.
+    """Why the response may be reduced, in printable ASCII for a header; None if nothing suggests that.
 
-    The claims must show a set of roles that is let in and none that gets the full answer. A token that shows no roles proves nothing.
+    The claims must show roles that are let in and do not get the full response. A token that shows no roles proves nothing.
     """
     target = request.target
     if target.operation is None or not caller.has_roles_claims:
@@ -31,7 +31,7 @@ def notice(request: RequestFacts, caller: Caller, catalog: Catalog) -> str | Non
 
 
 def is_by_token(caller: Caller, catalog: Catalog) -> bool:
-    """Whether what the caller gets to see depends on the roles in his token, so that a newer token may show more."""
+    """Whether the content of a response depends on the roles in the token, so that a newer token may show more."""
     return not grants_are_live(version_key(catalog.version), caller, Answer(status=200), Facts())
 
 
@@ -40,8 +40,8 @@ def _sentence(requirement: Requirement, container: str, held: frozenset[str], ca
     reason = f" ({what})" if what else ""
     full = requirement.full or requirement.least
     if full is None:
-        return f"answer may be reduced{reason}: no role of {container} gets all of it"
-    return f"answer may be reduced{reason}: the full one takes {list_of(full)} of {container}"
+        return f"response may be reduced{reason}: no role of {container} gets all of it"
+    return f"response may be reduced{reason}: the full one requires {list_of(full)} of {container}"
 
 
 def _ascii(text: str) -> str:

@@ -1,6 +1,6 @@
-"""An explanation as it goes out: JSON body (design of the answer: every field of Keycloak's own stays), headers, problem+json.
+"""An explanation as it is sent: JSON body (every member of Keycloak's own body stays), fields, problem+json.
 
-Header values are printable ASCII (RFC 9110, section 5.5), bounded in length; quoted strings keep to RFC 6750, section 3.
+Field values are printable ASCII (RFC 9110, section 5.5) of limited length; quoted strings follow RFC 6750, section 3.
 """
 
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from kcproxy.explain.json_template import compact, is_short, mark, template_of
-from kcproxy.explain.rules.not_keycloak import is_boilerplate
+from kcproxy.explain.keycloak_responses import is_boilerplate
 from kcproxy.explain.text import without_tokens
 from kcproxy.model import Alternative, Caller, Detail, Explanation, Fix, Requirement, RoleSet, TargetKind
 
@@ -18,9 +18,9 @@ _TITLES: Mapping[int, str] = {400: "Bad Request", 401: "Unauthorized", 403: "For
 
 
 def rewrites(explanation: Explanation) -> bool:
-    """Whether the answer's body is to be replaced by ``body``: only 401 and 403, only JSON or nothing; all else stays byte for byte.
+    """Whether ``body`` replaces the body of the response: only for 401 and 403 with JSON or no body. All others are passed on unchanged.
 
-    Another layer's HTML stays as evidence, a HEAD has no body, and other statuses are explained in headers, log and page only.
+    HTML of another layer stays as evidence, HEAD has no body, and other status codes are explained only in fields, log and page.
     """
     answer, target = explanation.answer, explanation.request.target
     if answer.status not in {401, 403} or target.method == "HEAD":
@@ -31,7 +31,7 @@ def rewrites(explanation: Explanation) -> bool:
 
 
 def body(explanation: Explanation, original: Mapping[str, Any] | None, detail: Detail = Detail.FULL) -> dict[str, Any]:
-    """Keycloak's own body with the sentence in the fields that clients print, and the object ``explanation``."""
+    """Keycloak's own body with the summary in the members that clients print, and the object ``explanation``."""
     merged = dict(original or {})
     sentence = _sentence(explanation, detail)
     for field in ("errorMessage", "error_description", "message"):
@@ -43,7 +43,7 @@ def body(explanation: Explanation, original: Mapping[str, Any] | None, detail: D
 
 
 def body_json(explanation: Explanation, original: Mapping[str, Any] | None, detail: Detail = Detail.FULL) -> str:
-    """``body`` as JSON: filled into what was kept of an earlier one, where there is such."""
+    """``body`` as JSON; filled into a cached template if there is one."""
     kept = explanation.kept
     if kept is None:
         return compact(body(explanation, original, detail))
@@ -59,12 +59,12 @@ def body_json(explanation: Explanation, original: Mapping[str, Any] | None, deta
 
 
 def marked(explanation: Explanation) -> Explanation:
-    """The explanation with marks for a template in the place of what no other has: its id, and the hints, of which one may be about its path."""
+    """The explanation with template marks instead of what is different for each request: its ID, and the hints, one of which may be about its path."""
     return replace(explanation, id=mark("id"), hints=(mark("hints"),))
 
 
 def problem(explanation: Explanation, original: Mapping[str, Any] | None, detail: Detail = Detail.FULL) -> dict[str, Any]:
-    """The same as RFC 9457 problem details, for callers that ask for ``application/problem+json``; Keycloak's fields are kept."""
+    """The same as RFC 9457 problem details, for callers that accept ``application/problem+json``; Keycloak's members are kept."""
     status = explanation.answer.status
     docs = explanation.docs_url or ""
     members: dict[str, Any] = {
@@ -79,7 +79,7 @@ def problem(explanation: Explanation, original: Mapping[str, Any] | None, detail
 
 
 def document(explanation: Explanation, detail: Detail = Detail.FULL) -> dict[str, Any]:
-    """The object ``explanation``, as much of it as the detail level allows."""
+    """The object ``explanation``, as far as the detail level allows."""
     if detail is Detail.REFERENCE:
         return {"id": explanation.id}
     verdict, target = explanation.verdict, explanation.request.target
@@ -111,7 +111,7 @@ _ORDER = (
 
 
 def headers(explanation: Explanation, detail: Detail = Detail.FULL) -> list[tuple[str, str]]:
-    """The headers that go with an explained answer; for other statuses than 401 and 403 only cause, notice and id."""
+    """The fields of an explained response; for status codes other than 401 and 403 only cause, notice and ID."""
     own, kept = ("Kcproxy-Denial-Id", _value(explanation.id)), explanation.kept
     if kept is None:
         return [own, *_common_headers(explanation, detail)]
@@ -122,7 +122,6 @@ def headers(explanation: Explanation, detail: Detail = Detail.FULL) -> list[tupl
 
 
 def _common_headers(explanation: Explanation, detail: Detail) -> list[tuple[str, str]]:
-    """Those that are the same for whatever is kept together."""
     if detail is Detail.REFERENCE:
         return []
     fields = [("Kcproxy-Cause", explanation.verdict.cause.value)]
@@ -154,7 +153,7 @@ def _challenge(explanation: Explanation) -> str:
 
 def _sentence(explanation: Explanation, detail: Detail) -> str:
     if detail is Detail.REFERENCE:
-        return f"Refused; whoever runs the proxy finds the reason under {explanation.id}."
+        return f"Access denied. Ask the proxy operator for denial {explanation.id}."
     return explanation.summary
 
 
@@ -211,7 +210,7 @@ def _alternative(other: Alternative) -> dict[str, str]:
 
 
 def _value(text: str) -> str:
-    """Printable ASCII, bounded: what no intermediary can misread, split or choke on."""
+    """Printable ASCII of limited length, safe for every intermediary."""
     plain = text.isascii() and text.isprintable()
     safe = (text if plain else "".join(character if " " <= character <= "~" else "?" for character in text)).strip()
     return safe if len(safe) <= MAX_HEADER_CHARACTERS else safe[: MAX_HEADER_CHARACTERS - 3] + "..."

@@ -1,9 +1,9 @@
-"""The frozen values that flow through kcproxy, in the order in which they arise.
+"""The frozen values that flow through kcproxy, in the order in which they are made.
 
     request ─▶ Target ─▶ Requirement ─▶ Caller, Answer, Facts ─▶ Verdict ─▶ Fix, Explanation
 
-Nothing here knows of sockets, clocks or files. A value that exists is complete; what is not known is ``None`` and
-never a default that could be taken for a fact.
+Nothing here knows sockets, clocks or files. Every value is complete; what is not known is ``None``, and never a default that could be
+mistaken for a fact.
 """
 
 from kcproxy.model.causes import Cause

@@ -1,4 +1,4 @@
-"""The structured log: structlog in its cheapest form for the line of a request, with redaction for everything else."""
+"""The structured log: a fast path for the lines of requests, structlog with redaction for all others."""
 
 import json
 import logging
@@ -17,7 +17,7 @@ from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.log_fields import Clock, denial_fields, request_fields, request_json, request_level
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.redaction import redact, redact_text
-from kcproxy.settings.model import LogFormat, LogSettings
+from kcproxy.settings import LogFormat, LogSettings
 from kcproxy.visible import visible
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
@@ -28,12 +28,12 @@ Event = MutableMapping[str, Any]
 
 
 class Log:
-    """What the proxy writes. No global state: each app has its own, over its own sink."""
+    """The log of one process, without global state."""
 
     def __init__(
         self, settings: LogSettings, *, sink: LogWriter | None = None, now: Callable[[], float] = time.time, batch: int = BATCH
     ) -> None:
-        """``now`` gives seconds since the epoch. ``batch`` finished requests are put into words together; less by the sink's own beat."""
+        """``now`` gives seconds since the epoch. ``batch``: number of requests that are formatted together; the sink's thread formats the rest."""
         self._batch = batch
         self.sink = sink or LogWriter()
         self._now = now
@@ -46,7 +46,7 @@ class Log:
         self._infos = level <= LEVELS["info"]
         self._warnings = level <= LEVELS["warning"]
         self._console = structlog.dev.ConsoleRenderer(colors=False, sort_keys=False)
-        # bind() makes the final logger now, so that no lazy proxy is in the way of every call.
+        # bind() creates the final logger now, so that calls do not go through a lazy proxy.
         self._events = structlog.wrap_logger(
             self.sink,
             processors=[structlog.processors.add_log_level, redact, self._line],
@@ -55,8 +55,8 @@ class Log:
         ).bind()
 
     def request(self, record: RequestRecord) -> None:
-        """The canonical line of a finished request."""
-        # Straight to the sink: what structlog does for every line, twice what writing this one takes, has no use here.
+        """Write the canonical line of a finished request."""
+        # Directly to the sink: structlog's work for each line takes twice as long as this one and is not needed.
         if self._infos or (self._warnings and record.error_kind is not None):
             if not self._unwritten:
                 self.sink.expect()
@@ -65,7 +65,7 @@ class Log:
                 self._catch_up()
 
     def _catch_up(self) -> None:
-        """Put finished requests into words, many at once: that takes a third of the time of one by one, between other things."""
+        """Format finished requests, many at once: that takes a third of the time of single ones in between other work."""
         with self._writing:
             lines = []
             while self._unwritten:
@@ -76,29 +76,29 @@ class Log:
                 self.sink.write_all(lines)
 
     def denial(self, explanation: Explanation, record: RequestRecord) -> None:
-        """The canonical line of a denial."""
+        """Write the canonical line of a denial."""
         if self._warnings:
             line = self._line(None, "warning", {**denial_fields(explanation, record), "event": "denial", "level": "warning"})
-            self.sink.write(redact_text(line))  # none of its fields is a secret by name; so it is enough to look at the finished line
+            self.sink.write(redact_text(line))  # none of its fields has a secret name, so redacting the complete line is enough
 
     def debug(self, event: str, **fields: Any) -> None:
-        """Something that only who debugs wants to know."""
+        """Write an event for debugging."""
         self._events.debug(event, **fields)
 
     def info(self, event: str, **fields: Any) -> None:
-        """Something that happened as it should."""
+        """Write a normal event."""
         self._events.info(event, **fields)
 
     def warning(self, event: str, **fields: Any) -> None:
-        """Something that somebody should look at one day."""
+        """Write an event that needs attention at some time."""
         self._events.warning(event, **fields)
 
     def error(self, event: str, **fields: Any) -> None:
-        """Something that somebody should look at now."""
+        """Write an event that needs attention now."""
         self._events.error(event, **fields)
 
     def capture_libraries(self) -> Callable[[], None]:
-        """Send what libraries log (aiohttp's server above all) through this log, redacted. The function undoes it."""
+        """Redirect the log of libraries (mostly aiohttp's server) to this log, redacted. The returned function undoes it."""
         handler, root = _LibraryHandler(self), logging.getLogger()
         before = root.level
         root.addHandler(handler)
@@ -111,24 +111,24 @@ class Log:
         return undo
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write pending lines."""
         self._catch_up()
         self.sink.close()
 
     def _request_line(self, record: RequestRecord, stamp: str) -> str:
-        return self._for_people({"level": request_level(record), "event": "request", **request_fields(record)}, stamp)
+        return self._for_console({"level": request_level(record), "event": "request", **request_fields(record)}, stamp)
 
     def _line(self, _logger: Any, _method: str, event: Event) -> str:
-        self._catch_up()  # lines stand in the order in which things happened
+        self._catch_up()  # keep the order of events
         stamp = self._clock.stamp(self._now())
         if not self._json:
-            return self._for_people(event, stamp)
+            return self._for_console(event, stamp)
         level, name = event.pop("level"), event.pop("event")
         return json.dumps({"time": stamp, "level": level, "event": name, **event}, ensure_ascii=True, separators=(",", ":"), default=str)
 
-    def _for_people(self, event: Event, stamp: str) -> str:
+    def _for_console(self, event: Event, stamp: str) -> str:
         rendered = self._console(None, "", {"timestamp": stamp, **event})
-        return visible(str(rendered))  # a line break from outside could forge a line
+        return visible(str(rendered))  # a line break in a value could forge a line
 
 
 class _LibraryHandler(logging.Handler):
@@ -145,7 +145,7 @@ class _LibraryHandler(logging.Handler):
 
 
 def _failure(error: BaseException) -> dict[str, Any]:
-    """What went wrong and where: the innermost frames, without the values in them."""
+    """Type, message and innermost frames of an error, without local values."""
     frames = traceback.extract_tb(error.__traceback__)[-MAX_FRAMES:]
     where = [f"{'/'.join(Path(frame.filename).parts[-3:])}:{frame.lineno} {frame.name}" for frame in frames]
     return {"error": type(error).__name__, "error_message": str(error)[:MAX_MESSAGE_CHARACTERS], "frames": where}

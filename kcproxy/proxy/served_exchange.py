@@ -1,4 +1,4 @@
-"""An exchange as the pipeline serves it: on a connection, by one generation of settings, to be ended exactly once."""
+"""An exchange on a client's connection, with one generation of settings. It is ended exactly once."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -15,7 +15,7 @@ from kcproxy.server.connection import InboundConnection
 
 
 class ServedExchange(Exchange):
-    """``has_slot`` of the concurrency limit; ``over`` when it has been ended; ``task`` is what handles it, if something is waited for."""
+    """``has_slot``: of the concurrency limit. ``over``: it has ended. ``task``: the task of the general path."""
 
     version = (1, 1)
     keep_alive = True
@@ -33,38 +33,38 @@ class ServedExchange(Exchange):
         raw_target: str,
         head: RequestFields,
     ) -> None:
-        """A request whose head has been read."""
+        """The parameters are as in ``Exchange``."""
         super().__init__(target=target, raw_target=raw_target, head=head, started_at=runtime.clock(), peer=connection.peer)
         self.pipeline = pipeline
         self.connection = connection
         self.runtime = runtime
 
     def run(self, work: Coroutine[None, None, None]) -> None:
-        """Go on in a task of its own."""
+        """Continue in a task."""
         self.task = asyncio.get_running_loop().create_task(work)
 
     def client_disconnected(self) -> None:
-        """The client's connection is gone: a read is given up; a write comes to its end, for stopping half-way helps nobody."""
+        """The client has disconnected: cancel a read; let a write complete, because a part of it may have been executed."""
         if self.task is not None and self.is_read:
             self.task.add_done_callback(self._never_begun)
             self.task.cancel()
 
     def _never_begun(self, _task: asyncio.Task[None]) -> None:
-        """A task that is cancelled before its first step does nothing, not even its ``finally``; any other has ended the exchange already."""
+        """End an exchange whose task was cancelled before its first step, so that its ``finally`` did not run."""
         if self.begun is not None:
             self.begun.release()
         self.pipeline.ended(self, keep_alive=False)
 
     def treatment(self, status: int) -> Treatment:
-        """What a response of this status needs before it is written."""
+        """What a response with this status code needs before it is written."""
         runtime = self.runtime
         reduced = runtime.reduced_responses
-        concerns = reduced is not None and status < 300 and reduced.concerns(self.target)
-        return treatment_of(status, self.target, explained=runtime.denial_enricher is not None, concerns=concerns)
+        inspected = reduced is not None and status < 300 and reduced.applies_to(self.target)
+        return treatment_of(status, self.target, explained=runtime.denial_enricher is not None, inspected=inspected)
 
 
 class Pipeline(Protocol):
-    """What the fast path needs of the request handler."""
+    """The request handler as the fast path uses it."""
 
     runtime: Runtime
     limit: ConcurrencyLimit
@@ -72,17 +72,17 @@ class Pipeline(Protocol):
     draining: bool
 
     def started(self, exchange: ServedExchange) -> None:
-        """A request begins."""
+        """Count a request that begins."""
         ...
 
     def ended(self, exchange: ServedExchange, *, keep_alive: bool) -> None:
-        """It has ended."""
+        """End a request."""
         ...
 
     def resume(self, exchange: ServedExchange) -> None:
-        """Go on with a request that was sent, from the response that has begun."""
+        """Continue with a request that was sent, from its response on."""
         ...
 
     def failed_upstream(self, kind: str) -> None:
-        """Keycloak gave no usable response."""
+        """Count an exchange without a usable response."""
         ...

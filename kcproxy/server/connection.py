@@ -1,10 +1,10 @@
-"""One inbound connection: bytes to requests, one handled at a time, the next ones queued in order.
+"""One inbound connection: parses requests, handles one at a time, and queues the next ones in order.
 
     waiting for a head ── head ──▶ handled ── finished ──▶ idle ── first byte ──▶ waiting for a head
              │                        └── body unread ──▶ lingering ── its end ──▶ idle
              └── too slow, too large, unreadable ──▶ refused, closed
 
-Time limits are one ``deadline`` a connection. The server looks at it at intervals, so that a request costs no timer.
+Each connection has one ``deadline``, which the server checks at intervals, so that a request needs no timer.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from kcproxy.server.send_queue import reset
 from kcproxy.settings import LimitSettings
 
 LINGER_SECONDS = 10.0
-"""How long the rest of a body is read after an early response: a connection closed at once could take the response with it."""
+"""How long the rest of a body is read after an early response. To close at once could reset the connection before the client reads the response."""
 _MAX_QUEUED_REQUESTS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class InboundRequest:
-    """A request whose head has been read. ``body`` fills as it arrives; None where there is none."""
+    """A request whose head has been read. ``body`` fills as it arrives. None without a body."""
 
     head: RequestHead
     body: BodyStream | None
@@ -39,26 +39,26 @@ class InFlight(Protocol):
     """A request that is being handled."""
 
     def client_disconnected(self) -> None:
-        """Its connection is gone. Called at most once, and not after ``InboundConnection.finished``."""
+        """The connection is closed. Called at most once, and not after ``InboundConnection.finished``."""
         ...
 
 
 class Handler(Protocol):
-    """Handles requests. Each one begins with ``begin`` or ``begin_known`` and ends with one call of ``InboundConnection.finished``, later."""
+    """Handles requests. Each begins with ``begin`` or ``begin_known``, and ends later with one call of ``InboundConnection.finished``."""
 
     def begin(self, connection: "InboundConnection", request: InboundRequest) -> InFlight:
         """Handle a request that the parser has read."""
         ...
 
     def begin_known(self, connection: "InboundConnection", data: bytes) -> InFlight | None:
-        """Handle bytes that came between two requests, if they are one whole request of a kind that is known on this connection.
+        """Handle bytes at the beginning of a request if they are one whole request with the connection's ``header_block``.
 
-        None, and nothing done, where the parser has to read them. Only called where ``connection.header_block`` is set.
+        None, and nothing is done, if the parser has to read them. Only called if ``header_block`` is set.
         """
         ...
 
     def bad_request(self, response: ErrorResponse, peer: str | None) -> None:
-        """A request that could not be read was refused."""
+        """A request that could not be parsed was refused."""
         ...
 
 
@@ -73,17 +73,16 @@ class _Wait(Enum):
 
 
 class Connections:
-    """What the connections of one listener share. ``open`` are those that exist."""
+    """State that the connections of one listener share. ``open`` are the connections themselves."""
 
     def __init__(self, handler: Handler, limits: LimitSettings) -> None:
-        """No connection yet."""
         self.handler = handler
         self.limits = limits
         self.open: set[InboundConnection] = set()
         self._trusted: WeakSet[ssl.SSLContext] | None = None  # None: all
 
     def trusts(self, context: ssl.SSLContext | None) -> bool:
-        """Whether a client certificate that was accepted by this TLS context still counts."""
+        """Whether client certificates that this TLS context accepted are still trusted."""
         return self._trusted is None or (context is not None and context in self._trusted)
 
     def trust(self, context: ssl.SSLContext, *, only: bool) -> None:
@@ -98,7 +97,7 @@ class Connections:
 
 
 class InboundConnection(asyncio.Protocol):
-    """See the module. ``header_block`` belongs to the handler: what it knows about the requests of this connection."""
+    """See the module. ``header_block`` belongs to the handler, which stores there what it knows about the requests of this connection."""
 
     __slots__ = (
         "_body",
@@ -140,26 +139,26 @@ class InboundConnection(asyncio.Protocol):
         self.peer: str | None = None
         self.tls_context: ssl.SSLContext | None = None
         self.last = False  # no further request of this connection is served
-        self.withdrawn = False  # its client certificate may be one that is not trusted any more
+        self.withdrawn = False  # its client certificate may no longer be trusted
         self.transport: asyncio.Transport | None = None
         self.writing_paused = False
 
-    # what the handler does with it
+    # called by the handler
 
     def write(self, data: bytes) -> None:
-        """Send. Raises ClientDisconnected if the connection is gone."""
+        """Send. Raises ClientDisconnected if the connection is closed."""
         if self.transport is None or self.transport.is_closing():
             raise ClientDisconnected
         self.transport.write(data)
 
     def write_parts(self, parts: tuple[bytes, ...]) -> None:
-        """The same for several pieces."""
+        """Send several pieces. Raises ClientDisconnected if the connection is closed."""
         if self.transport is None or self.transport.is_closing():
             raise ClientDisconnected
         self.transport.writelines(parts)
 
     async def drained(self) -> None:
-        """Wait until the client has taken enough of what was written. Raises ClientDisconnected if it leaves."""
+        """Wait until the client has read enough of what was written. Raises ClientDisconnected if it disconnects."""
         if self.transport is None:
             raise ClientDisconnected
         if self.writing_paused:
@@ -170,12 +169,12 @@ class InboundConnection(asyncio.Protocol):
                 self._drain_waiter = None
 
     def abort(self) -> None:
-        """End the connection at once, so that the client notices."""
+        """Close the connection at once, so that the client notices."""
         if self.transport is not None:
             self.transport.abort()
 
     def finished(self, *, keep_alive: bool) -> None:
-        """The request has been handled. The next one begins, or the connection ends."""
+        """The request has been handled. Begin the next one, or close the connection."""
         self._current = None
         body, self._current_body = self._current_body, None
         if self.transport is None:
@@ -187,15 +186,15 @@ class InboundConnection(asyncio.Protocol):
         else:
             self._next()
 
-    # what the server does with it
+    # called by the server
 
     @property
     def idle(self) -> bool:
-        """Whether no request is being handled, and none waits."""
+        """Whether there is no request in progress or in the queue."""
         return self._current is None and not self._queue
 
     def withdraw(self) -> None:
-        """Close an idle connection, and any other after the response in progress; no injected token goes with a further request."""
+        """Close an idle connection at once, any other after the response in progress. Requests that have not been sent get no injected token."""
         self.withdrawn = self.last = True
         self.header_block = None
         if self.idle:
@@ -207,7 +206,7 @@ class InboundConnection(asyncio.Protocol):
         return self.tls_context is not None
 
     def close(self) -> None:
-        """Close when what was written is out."""
+        """Close after everything written has been sent."""
         self.last = True
         self._queue.clear()
         if self.transport is not None:
@@ -223,22 +222,22 @@ class InboundConnection(asyncio.Protocol):
         else:
             self.close()
 
-    # what a body does with it
+    # called by a body
 
     def pause_body(self) -> None:
-        """A body is read more slowly than it arrives."""
+        """A body is read more slowly than it arrives: stop reading."""
         self._body_paused = True
         self._choose_reading()
 
     def resume_body(self) -> None:
-        """It has been read."""
+        """The body has been read: continue to read."""
         self._body_paused = False
         self._choose_reading()
 
-    # what the loop does with it
+    # called by the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Connected; the listener has seen to it that there is room."""
+        """Connected. The listener has checked that there is capacity."""
         self.transport = cast("asyncio.Transport", transport)
         name = transport.get_extra_info("peername")
         self.peer = str(name[0]) if isinstance(name, tuple) and name else None  # None on a Unix socket
@@ -249,7 +248,7 @@ class InboundConnection(asyncio.Protocol):
             self.withdraw()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of requests. A request of a known kind need not be parsed."""
+        """Bytes of requests. A request with the known header block need not be parsed."""
         if self._current is None and self.header_block is not None and self._may_begin() and self._parser.state is ParserState.IDLE:
             self._current = self._shared.handler.begin_known(self, data)
             if self._current is not None:
@@ -264,10 +263,10 @@ class InboundConnection(asyncio.Protocol):
         self._advance()
 
     def eof_received(self) -> None:
-        """The client sends no more; the transport closes itself."""
+        """The client sends no more. The transport closes itself."""
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature; how it ended makes no difference
-        """End a read whose client is gone; let a write come to its end, for stopping half-way helps nobody."""
+        """The client has disconnected. The handler decides about the request in progress."""
         self.transport = None
         self.last = True
         self._shared.open.discard(self)
@@ -280,11 +279,11 @@ class InboundConnection(asyncio.Protocol):
             current.client_disconnected()
 
     def pause_writing(self) -> None:
-        """The client takes what is written more slowly than it comes."""
+        """The client reads more slowly than the proxy writes."""
         self.writing_paused = True
 
     def resume_writing(self) -> None:
-        """It has caught up, or is gone."""
+        """The client has caught up, or disconnected."""
         self.writing_paused = False
         waiter = self._drain_waiter
         if waiter is not None and not waiter.done():
@@ -296,7 +295,7 @@ class InboundConnection(asyncio.Protocol):
     # inside
 
     def _read(self, event: object) -> None:
-        """One event of the parser."""
+        """Handle one event of the parser."""
         if isinstance(event, bytes):
             if self._body is not None:
                 self._body.feed(event)
@@ -317,7 +316,7 @@ class InboundConnection(asyncio.Protocol):
             self._next()
 
     def _fail(self, problem: SyntaxProblem) -> None:
-        """Nothing more can be read: the body under way fails, or the next request is refused in its turn."""
+        """Nothing more can be parsed: fail the body in progress, or refuse the next request after those in the queue."""
         body, self._body = self._body, None
         if self._wait is _Wait.REST_OF_BODY:
             self.close()
@@ -330,7 +329,7 @@ class InboundConnection(asyncio.Protocol):
         return not self._queue and not self.writing_paused and not self.last
 
     def _advance(self) -> None:
-        """Begin the next request, if none is being handled."""
+        """Begin the next request if none is in progress."""
         if self._current is not None or self._wait in (_Wait.REST_OF_BODY, _Wait.CLOSE):
             return
         if self._queue:
@@ -349,7 +348,7 @@ class InboundConnection(asyncio.Protocol):
             self._expect(_Wait.HEAD, self._shared.limits.head_timeout_seconds)
 
     def _next(self) -> None:
-        """The connection is free."""
+        """The connection is free for the next request."""
         if self.last:
             self.close()
             return
@@ -367,12 +366,12 @@ class InboundConnection(asyncio.Protocol):
         self.close()
 
     def _reset(self) -> None:
-        """End a connection that was closed and whose client does not take what was written before: it would stay for ever."""
+        """Reset a closed connection whose client does not read what was written. It would stay for ever."""
         if self.transport is not None:
             reset(self.transport)
 
     def _choose_reading(self) -> None:
-        """Read from the socket, unless a body or the queue is full."""
+        """Read from the socket unless a body or the queue is full."""
         transport = self.transport
         if transport is None or transport.is_closing():
             return

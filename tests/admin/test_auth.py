@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.settings.model import Secret
+from kcproxy.settings import Secret
 from tests.admin.stage import EVERYWHERE, KEY, Client, Open, deny, observer, opened, problems
 
 __all__ = ["observer", "opened", "problems"]  # fixtures that pytest finds by their names

@@ -14,7 +14,7 @@ from playwright.async_api import Browser, async_playwright
 from kcproxy.admin import app as admin
 from kcproxy.model import Cause, Confidence
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.settings.model import AddressSettings, Secret, Settings
+from kcproxy.settings import AddressSettings, Secret, Settings
 from tests.admin.browser import CHROMIUM, UPSTREAM, NewPage, address, app_of, browser, live, needs_chromium, new_page
 from tests.admin.stage import deny, observer
 from tests.hostile_text import unseen

@@ -12,8 +12,8 @@ from kcproxy.observe.log import Log
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.observe.subscriptions import MAX_FOLLOWERS
-from kcproxy.settings.model import LogSettings, Secret
+from kcproxy.observe.subscriptions import MAX_SUBSCRIBERS
+from kcproxy.settings import LogSettings, Secret
 from tests.admin.browser import NewPage, address, app_of, browser, live, needs_chromium, new_page
 from tests.admin.stage import KEY, deny, observer
 from tests.observe.samples import caller, record
@@ -83,8 +83,8 @@ async def test_a_stream_that_is_refused_is_replaced_by_asking_and_tried_again(
 ) -> None:
     """A browser gives up on a stream that is answered with an error; the page must not."""
     with ExitStack() as others:
-        for _ in range(MAX_FOLLOWERS):
-            others.enter_context(observer.denials.live.follow())
+        for _ in range(MAX_SUBSCRIBERS):
+            others.enter_context(observer.denials.live.subscribe())
         page = await new_page(loses=True)
         await page.goto(address + "/")
         await page.get_by_text("live, every 3 s", exact=True).wait_for()

@@ -1,4 +1,4 @@
-"""The attacks of ``bench.hostile_sockets``, small: they reach the proxy, the real caller is served, and the table says so."""
+"""Short attacks of ``bench.hostile_sockets``: they reach the proxy, and the legitimate client is served."""
 
 from pathlib import Path
 

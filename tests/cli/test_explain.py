@@ -60,12 +60,23 @@ def test_a_token_with_the_role_is_let_in(roles: list[str], call: tuple[str, ...]
     assert judged(token(*roles), call=call)["outcome"] == outcome
 
 
-def test_a_reduced_response_has_the_fix_for_the_full_one() -> None:
+def test_alternatives_do_not_repeat_who_may_not_do_what() -> None:
+    printed = run(*CALL, "--token-file", "-", typed=token("query-groups")).stdout
+    _, alternatives = printed.split("Other possible causes")
+
+    assert printed.count("GET /admin/realms/{realm}/users/{user-id}") == 1
+    assert "  - possible: " in alternatives
+    assert " Check: " in alternatives
+
+
+def test_a_reduced_response_comes_with_the_roles_that_complete_it() -> None:
     call = ("explain", "GET", "/admin/realms/shop/users")
     document = judged(token("query-users"), call=call)
     explanation = document["explanation"]
     assert (document["status"], explanation["cause"], explanation["missing"]) == (200, "answer-reduced", ["view-users"])
-    assert explanation["summary"] == "The answer may be thinner than it could be: no items."
+    assert explanation["summary"] == (
+        "The response to GET /admin/realms/{realm}/users in realm shop may be reduced for service-account-shop-backend: no items."
+    )
     (command,) = explanation["fixes"][0]["kcadm"]
     assert command.startswith("kcadm.sh add-roles -r shop --uusername service-account-shop-backend")
     printed = run(*call, "--token-file", "-", typed=token("query-users")).stdout

@@ -1,4 +1,4 @@
-"""What goes out: Keycloak's own fields stay, headers are safe, and each detail level shows no more than it says."""
+"""What is sent: Keycloak's own members stay, fields are safe, and each detail level shows no more than it promises."""
 
 import json
 import re
@@ -30,16 +30,16 @@ def test_the_scenarios_refusal_names_account_role_and_owning_client() -> None:
 
 
 @pytest.mark.parametrize("original", [BARE_403, OLD_403, {"error": "x", "errorMessage": "Keycloak's own", "params": ["a"]}, {}, None])
-def test_every_field_of_keycloaks_body_stays_but_boilerplate_is_replaced(original: dict[str, object] | None) -> None:
+def test_every_member_of_keycloaks_body_stays_and_boilerplate_is_replaced(original: dict[str, object] | None) -> None:
     body = render.body(refused("GET", USER), original)
 
     for name, value in (original or {}).items():
         assert body[name] == value or name == "error_description"
-    assert body["message"].startswith("service-account-app may not")
+    assert body["message"].startswith("service-account-app is missing the role view-users (client realm-management) for GET ")
     assert "consult the server log" not in json.dumps(body)
 
 
-def test_words_that_keycloak_found_itself_are_kept() -> None:
+def test_keycloaks_own_words_are_kept() -> None:
     body = render.body(refused("GET", USER), {"error": "x", "errorMessage": "No", "error_description": "Because"})
 
     assert (body["errorMessage"], body["error_description"]) == ("No", "Because")

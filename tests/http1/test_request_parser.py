@@ -1,4 +1,4 @@
-"""From bytes to requests: where each request ends, whatever pieces the bytes come in, and what is refused."""
+"""The request parser: where each request ends, for bytes in any pieces, and which requests are refused."""
 
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ LIMIT = 4096
 
 @dataclass
 class Read:
-    """One request as the parser gave it."""
+    """One parsed request."""
 
     method: str
     target: str
@@ -27,7 +27,7 @@ class Read:
 
 @dataclass
 class Log:
-    """All requests of a connection, and the problem that ended it."""
+    """The requests of a connection, and the problem at its end."""
 
     requests: list[Read] = field(default_factory=list)
     problem: SyntaxProblem | None = None
@@ -82,7 +82,7 @@ READABLE = {
 
 
 @pytest.mark.parametrize("name", READABLE)
-def test_a_request_and_the_one_behind_it_are_told_apart(name: str) -> None:
+def test_a_request_and_the_next_one_are_separated(name: str) -> None:
     raw, body = READABLE[name]
     log = read(raw + GET)
     assert log.problem is None

@@ -7,7 +7,7 @@ import pytest
 from kcproxy import catalog
 from kcproxy.errors import SettingsError
 from kcproxy.observe.setup import live_observer
-from kcproxy.settings.model import AccountSettings, HistorySettings, InspectorSettings, Settings, UpstreamSettings
+from kcproxy.settings import AccountSettings, HistorySettings, InspectorSettings, Settings, UpstreamSettings
 from tests.catalog.conftest import DOCUMENT
 from tests.observe.samples import REALM, explanation, record, target
 

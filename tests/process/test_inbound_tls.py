@@ -215,8 +215,8 @@ async def test_an_added_authority_opens_the_port_and_closes_no_connection(upstre
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        ({"tls.key": b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"}, "are no pair"),
-        ({"tls.crt": b"nonsense"}, "holds no PEM block with CERTIFICATE"),
+        ({"tls.key": b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"}, "do not belong together"),
+        ({"tls.crt": b"nonsense"}, "has no PEM block with CERTIFICATE"),
         ({"ca.crt": b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"}, "inbound.tls_client_ca_file: {} cannot be used"),
         ({"ca.crt": b""}, "ca.crt is empty"),
     ],
@@ -248,7 +248,7 @@ async def test_several_workers_all_take_it(upstream: RecordingUpstream, pki: Pki
         assert [await refused(running, leaving) for _ in range(12)] == [True] * 12
 
 
-async def test_other_files_are_taken_too_and_switching_tls_off_takes_a_restart(upstream: RecordingUpstream, pki: Pki) -> None:
+async def test_other_files_are_accepted_and_switching_tls_off_needs_a_restart(upstream: RecordingUpstream, pki: Pki) -> None:
     """Without accounts: with them, a change of these settings is refused as a whole."""
     staying, leaving = (pki.client(authority.sign(f"client-{number}")) for number, authority in enumerate((pki.staying, pki.leaving)))
     upstream.react = react

@@ -267,7 +267,7 @@ async def test_a_changed_file_is_taken_and_a_bad_one_refused(upstream: Recording
         assert "kcproxy_config_last_reload_successful 0.0" in metrics
 
 
-async def test_one_edit_is_one_refusal_also_where_a_signal_comes_with_it(upstream: RecordingUpstream, tmp_path: Path) -> None:
+async def test_one_edit_is_one_refusal_even_with_a_signal(upstream: RecordingUpstream, tmp_path: Path) -> None:
     async with served(upstream, tmp_path) as running:
         before = running.config.read_text()
         for number, with_signal in enumerate((False, True), start=1):
@@ -295,9 +295,7 @@ def test_a_bug_in_reading_is_a_refusal_that_ends_nothing_and_quotes_nothing() ->
     assert "s3cret" not in problem
 
 
-async def test_a_reload_names_every_setting_that_only_a_restart_takes_until_it_has_its_old_value_again(
-    upstream: RecordingUpstream, tmp_path: Path
-) -> None:
+async def test_a_reload_lists_changed_settings_that_need_a_restart(upstream: RecordingUpstream, tmp_path: Path) -> None:
     async with served(upstream, tmp_path) as running:
         before = running.config.read_text()
         changes = (
@@ -311,9 +309,7 @@ async def test_a_reload_names_every_setting_that_only_a_restart_takes_until_it_h
         assert (await running.logged("reloaded", 3))["needs_restart"] == []
 
 
-async def test_files_that_others_can_change_are_in_the_log_and_the_own_ones_are_tightened(
-    upstream: RecordingUpstream, tmp_path: Path
-) -> None:
+async def test_files_that_others_can_change_are_logged_and_own_ones_tightened(upstream: RecordingUpstream, tmp_path: Path) -> None:
     secret, history = tmp_path / "secret", tmp_path / "history"
     for file, mode in ((secret, 0o602), (history, 0o644)):
         file.write_text("s3cret" if file is secret else "")
@@ -398,7 +394,7 @@ async def test_files_that_a_reload_names_are_watched_from_then_on(upstream: Reco
         await running.logged("reloaded", 2)
 
 
-async def test_api_keys_are_read_anew_when_their_file_changes(upstream: RecordingUpstream, tmp_path: Path) -> None:
+async def test_api_keys_are_read_again_when_their_file_changes(upstream: RecordingUpstream, tmp_path: Path) -> None:
     def keys(*known: str) -> str:
         return "".join(f'[[keys]]\nname = "{key}"\nsha256 = "{hashlib.sha256(key.encode()).hexdigest()}"\n' for key in known)
 

@@ -1,4 +1,4 @@
-"""Where the proxy keeps an account's token back, the 401 that follows says so, and says how to change it."""
+"""If the proxy adds no token of an account, the explanation of the 401 says why, and how to change it."""
 
 import json
 from dataclasses import replace
@@ -61,7 +61,7 @@ async def test_a_realm_without_an_account_is_a_missing_token_and_says_that_none_
     assert "the proxy adds tokens to some realms' requests, and has no account for realm other" in explanation["evidence"]
 
 
-async def test_a_token_in_the_query_is_told_from_none(upstream: RecordingUpstream) -> None:
+async def test_a_token_in_the_query_differs_from_no_token(upstream: RecordingUpstream) -> None:
     explanation = await explained(upstream, "GET", "/admin/realms/demo/users?access_token=a.b.c")
 
     assert explanation["cause"] == "token-missing"

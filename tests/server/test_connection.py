@@ -1,4 +1,4 @@
-"""An inbound connection, driven by hand without a socket: order, back-pressure, limits, and a client that leaves at the worst moment."""
+"""An inbound connection without a socket: order, back-pressure, limits, and disconnects at every moment."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,7 +21,7 @@ BAD = b"GET / HTTP/1.1\r\nHost proxy.test\r\n\r\n"
 
 
 class Wire(asyncio.Transport):
-    """A transport that keeps what is written; the test ends the connection itself."""
+    """A transport that records writes. The test closes the connection."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Wire(asyncio.Transport):
 
 
 class Handling:
-    """One request in the hands of the handler."""
+    """One request in progress."""
 
     def __init__(self, request: InboundRequest | bytes) -> None:
         self.request = request
@@ -67,7 +67,7 @@ class Handling:
 
 
 class Handler:
-    """Keeps what it gets; the test finishes it."""
+    """Records requests. The test finishes them."""
 
     def __init__(self) -> None:
         self.handled: list[Handling] = []
@@ -93,7 +93,7 @@ class Handler:
 
 
 class Driven:
-    """A connection that is made, with its handler and its transport."""
+    """A connection with its handler and transport."""
 
     def __init__(self, limits: LimitSettings = LIMITS) -> None:
         self.handler = Handler()
@@ -280,7 +280,7 @@ MOMENTS: dict[str, Moment] = {
 
 @pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS)
 @pytest.mark.parametrize("error", [None, ConnectionResetError("reset")], ids=["closed", "reset"])
-async def test_a_connection_lost_at_any_moment_is_told_once(driven: Driven, moment: Moment, error: Exception | None) -> None:
+async def test_a_lost_connection_is_reported_once_at_any_moment(driven: Driven, moment: Moment, error: Exception | None) -> None:
     moment(driven)
     in_flight = [handling for handling in driven.handler.handled[-1:] if not driven.connection.idle]
     driven.connection.connection_lost(error)
@@ -300,7 +300,7 @@ async def test_the_end_of_a_request_and_of_its_client_in_one_turn(driven: Driven
     assert [handling.disconnects for handling in driven.handler.handled] == [0, 1]
 
 
-async def test_who_waits_for_a_slow_client_is_told_that_it_left(driven: Driven) -> None:
+async def test_waiting_for_a_slow_client_ends_when_it_disconnects(driven: Driven) -> None:
     driven.receive(GET)
     driven.connection.pause_writing()
     waiting = asyncio.create_task(driven.connection.drained())
@@ -310,7 +310,7 @@ async def test_who_waits_for_a_slow_client_is_told_that_it_left(driven: Driven) 
         await waiting
 
 
-async def test_who_waits_for_a_body_is_told_that_the_client_left(driven: Driven) -> None:
+async def test_waiting_for_a_body_ends_when_the_client_disconnects(driven: Driven) -> None:
     driven.receive(POST[:-1])
     body = driven.body
     assert body.read_now() == b"bod"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tools.dashboards import generate
-from tools.docs import cli, configuration, permissions, roles, settings
+from tools.docs import causes, cli, configuration, log, metrics, permissions, roles, settings
 from tools.fixloop import page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,16 +18,19 @@ ROOT = Path(__file__).resolve().parents[2]
 GENERATORS: Sequence[Callable[[], Mapping[str, str]]] = (
     configuration.documents,
     settings.documents,
+    metrics.documents,
+    log.documents,
     cli.documents,
     roles.documents,
     permissions.documents,
+    causes.documents,
     page.documents,
     generate.documents,
 )
 """Each returns documents by their path from the project's root. Add new kinds of documents here."""
 
-OWNED = (roles.FOLDER, permissions.FOLDER)
-"""Folders in which every file is generated. Other files there are left over."""
+OWNED = (roles.FOLDER, permissions.FOLDER, causes.FOLDER)
+"""Folders in which every file is generated; other files there are left over."""
 
 
 def generated() -> dict[str, str]:

@@ -1,41 +1,13 @@
-"""The cures, least power first: for each cause the one that fits it, with commands where commands can do it."""
+"""Fixes with commands: grants of roles, and roles that a client's scope lets through."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from kcproxy.explain.context import MASTER, Context, is_own_service_account, named, roles_to_add
+from kcproxy.explain.context import MASTER, Context, is_own_service_account, roles_to_add
 from kcproxy.explain.fixes import commands
 from kcproxy.explain.fixes.commands import Grantee
 from kcproxy.explain.fixes.forms import LEFT_OUT, Forms, grant_forms, realm_role_grant_forms, realm_role_scope_forms, scope_forms
-from kcproxy.explain.remedies import REMEDIES
-from kcproxy.explain.rules.tokens import vouched_issuer
 from kcproxy.explain.text import list_of, sentence, shown
-from kcproxy.model import CallerKind, Cause, Fix, RoleSet, Verdict, Withheld
-
-Builder = Callable[[Context, Verdict, str | None], tuple[Fix, ...]]
-
-
-def fixes(context: Context, verdict: Verdict, console_base: str | None) -> tuple[Fix, ...]:
-    """What to do about a verdict. ``console_base`` is the URL under which operators open Keycloak."""
-    remedy = verdict.facts.get("remedy")
-    if isinstance(remedy, str):
-        return (Fix(summary=sentence(remedy)),)  # the rule has a better one for just this answer
-    builder = _BUILDERS.get(verdict.cause)
-    built = builder(context, verdict, console_base) if builder else ()
-    return built or _in_words(context, verdict)
-
-
-def _in_words(context: Context, verdict: Verdict) -> tuple[Fix, ...]:
-    requirement = context.requirement
-    least = requirement.least if requirement is not None and verdict.cause is Cause.TOKEN_OF_OTHER_REALM else None
-    values = named(context, roles=list_of(verdict.missing or least or ()) or "the role in question")
-    return tuple(
-        Fix(
-            summary=sentence(remedy.summary.format_map(values)),
-            console=tuple(sentence(step.format_map(values)) for step in remedy.steps),
-            warning=remedy.warning,
-        )
-        for remedy in REMEDIES.get(verdict.cause, ())
-    )
+from kcproxy.model import CallerKind, Cause, Fix, RoleSet, Verdict
 
 
 def grantee(context: Context) -> Grantee | None:
@@ -201,34 +173,3 @@ def _account(to: Grantee) -> str:
     if to.is_named:
         return shown(to.username or f"the account with the id {to.user_id}")
     return "the account that the token is of, which its lightweight form does not name"
-
-
-def fix_issuer(context: Context, _verdict: Verdict, _console_base: str | None) -> tuple[Fix, ...]:
-    """Fetch the token where it is used. An address that only the request names is not repeated: a token would be fetched there."""
-    vouched = vouched_issuer(context)
-    where = f"{shown(vouched)}/protocol/openid-connect/token" if vouched else "the address by which the program calls the Admin REST API"
-    return (Fix(summary=f"Fetch the token from {where}, or give Keycloak one fixed address with the option hostname"),)
-
-
-def send_own_token(context: Context, _verdict: Verdict, _console_base: str | None) -> tuple[Fix, ...]:
-    """Where no setting makes the proxy add its token: browsers, paths that can be read in two ways, strange methods."""
-    if context.request.withheld is Withheld.OPERATIONS:
-        return ()
-    path = "; write the path in its plain form" if context.request.withheld is Withheld.AMBIGUOUS else ""
-    return (
-        Fix(summary=f"Send an access token of your own with the request, or make the call from a backend{path}; no setting changes this"),
-    )
-
-
-_BUILDERS: Mapping[Cause, Builder] = {
-    Cause.ROLE_MISSING: grant_realm_role,
-    Cause.MASTER_ROLE_MISSING: grant,
-    Cause.ROLE_REVOKED: grant_realm_role,
-    Cause.ROLE_OF_OTHER_CLIENT: grant,
-    Cause.ROLE_GRANTED_TO_OTHER_ACCOUNT: grant,
-    Cause.SCOPE_MAPPING_IS_NO_GRANT: grant,
-    Cause.SERVICE_ACCOUNT_RECREATED: grant,
-    Cause.SCOPE_EXCLUDES_ROLE: let_through,
-    Cause.ISSUER_MISMATCH: fix_issuer,
-    Cause.TOKEN_WITHHELD: send_own_token,
-}

@@ -1,0 +1,28 @@
+"""Everything that an explanation is made from, in one frozen value."""
+
+from dataclasses import dataclass
+
+from kcproxy.catalog import Catalog
+from kcproxy.model import Answer, Caller, Facts, RequestFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """One refused request: what was sent, who sent it, what came back, and what is known about the server.
+
+    ``facts``: results of look-ups, or None if there were none. ``keycloak_version``: the version of the server, or None if it is unknown;
+    then the catalog's version is assumed. ``require_audience``: whether the server checks ``aud``, or None to decide by the version.
+    ``console_base_url``: the address of the Admin console, base path included; without it, the address that the proxy uses.
+    ``docs_url``: where the pages of ``docs/causes`` are published.
+    """
+
+    request: RequestFacts
+    caller: Caller
+    answer: Answer
+    catalog: Catalog
+    now_epoch_seconds: float
+    facts: Facts | None = None
+    keycloak_version: str | None = None
+    require_audience: bool | None = None
+    console_base_url: str | None = None
+    docs_url: str | None = None
