@@ -170,7 +170,7 @@ class Catalog:
         return self._powers.of(role, sorted(self.contains(role) - {role}))
 
     def powers(self, role: str) -> tuple[Power, ...]:
-        """What a fix that grants the role has to warn of, the strongest first."""
+        """Warnings for a fix that grants the role, the strongest power first."""
         known = self._warnings.get(role)
         if known is None:
             known = tuple(Power(power=yields.value, says=says) for yields, says in warnings(self.power(role)))

@@ -34,7 +34,7 @@ def versions() -> tuple[str, ...]:
 
 
 def default_version() -> str:
-    """The newest version that was measured, which is taken where nothing tells the server's own."""
+    """The newest measured version, for servers whose version is not known."""
     return next((version for version in reversed(versions()) if _is_measured(version)), newest(versions()))
 
 

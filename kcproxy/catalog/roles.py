@@ -63,7 +63,7 @@ class RoleAlgebra:
         return known
 
     def learn(self, demands: Iterable[tuple[RoleSet, ...]]) -> None:
-        """Take the table's admitting sets, one tuple an operation, as what ``unlocked`` counts."""
+        """Set the sets that ``unlocked`` counts: one tuple for each operation of the table."""
         self._demands = tuple(Counter(tuple(self._mask(roles) for roles in sets) for sets in demands).items())
         self._unlocked.clear()
         self._keys.clear()

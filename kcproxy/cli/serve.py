@@ -1,4 +1,4 @@
-"""``kcproxy serve``: the proxy. Its flags derive from the settings that declare one."""
+"""``kcproxy serve``: runs the proxy. Its flags derive from the settings that declare one."""
 
 import os
 import sys
@@ -56,6 +56,6 @@ def command(config: Path | None, **flags: str | None) -> None:
 
     garbage_collection.pause()  # `run` resumes it
     watching = WatchedFiles(partial(watched_files, config, os.environ), settings)
-    from kcproxy.process.serve import run  # noqa: PLC0415 - aiohttp is imported only where the proxy runs
+    from kcproxy.process.serve import run  # noqa: PLC0415 - aiohttp is imported only if the proxy runs
 
     sys.exit(run(settings, reload=again, watched=watching))

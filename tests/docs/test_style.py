@@ -12,7 +12,7 @@ RETIRED = (
     *("whoever", "whatever", "whichever", "anew", "besides", "mend", "mends", "mended", "told", "come about", "came about", "for want of"),
     *("in hand", "quick lane", "ordinary way", "thereupon", "hitherto", "wherever", "whosoever", "he", "him", "his", "himself"),
     *("whence", "thence", "lest", "heretofore", "whereby", "wherein", "thereof", "therein", "forthwith", "aforesaid", "amongst", "whilst"),
-    *("upon", "somebody", "anybody", "the like", "to the letter", "at hand", "gives way", "give way", "beware", "likeliest"),
+    *("upon", "somebody", "the like", "to the letter", "at hand", "gives way", "give way", "beware"),
     *("thinner", "thin answer", "cure", "cures", "cured", "hand out", "hands out", "handed out"),
 )
 PATTERN = re.compile(r"\b(" + "|".join(RETIRED) + r")\b", re.IGNORECASE)
@@ -68,12 +68,15 @@ def retired_words() -> Iterator[str]:
                 yield from (f"{path.relative_to(ROOT)}:{number}: {found}" for found in PATTERN.findall(text))
 
 
-STILL_THERE = 373
+STILL_THERE = 20
 """Retired words in texts that are not rewritten yet. This number only goes down."""
 REWRITTEN = (
     *("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "THREAT_MODEL.md", "Makefile", "Dockerfile"),
     *("compose.yaml", "pyproject.toml", ".ci", ".github", "deploy", "docs/deploy", "docs/decisions", "docs/roles", "docs/permissions"),
-    *("kcproxy/admin", "kcproxy/catalog", "kcproxy/cli", "kcproxy/permissions", "kcproxy/simulator", "tools/measure"),
+    *("config", "docs/runbooks", "prometheus", "grafana", "devkit", "tools/docs", "tools/dashboards", "tools/measure", "docs/causes"),
+    *(f"kcproxy/{name}" for name in ("admin", "catalog", "cli", "http1", "keycloak", "model", "observe", "permissions", "process")),
+    *(f"kcproxy/{name}" for name in ("proxy", "server", "settings", "simulator", "upstream", "explain/causes")),
+    *(f"docs/{name}.md" for name in ("settings", "metrics", "log", "reload")),
     *(f"docs/{name}.md" for name in ("cases", "catalog-format", "cli", "clients", "diagnosis", "explanation", "inbound", "limits")),
     *(
         f"docs/{name}.md"

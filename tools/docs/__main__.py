@@ -30,7 +30,7 @@ GENERATORS: Sequence[Callable[[], Mapping[str, str]]] = (
 """Each returns documents by their path from the project's root. Add new kinds of documents here."""
 
 OWNED = (roles.FOLDER, permissions.FOLDER, causes.FOLDER)
-"""Folders in which every file is generated; others found there are left-overs."""
+"""Folders in which every file is generated; other files there are left over."""
 
 
 def generated() -> dict[str, str]:
