@@ -3,9 +3,11 @@
     idle ── first byte ──▶ head ── empty line ──▶ body ── last byte ──▶ idle
                             └─────────── cannot be read in exactly one way ──▶ failed
 
-The parser does no I/O. It finds the end of each head and counts sized bodies itself, so it always knows at which byte a request ends. The fast
+The parser does no I/O. It finds the end of each head and of each body itself, so it always knows at which byte a request ends. The fast
 path depends on that: it reads bytes only between two requests. llhttp never sees the client's request line, because it rejects targets with
 bytes beyond ASCII and unknown methods. It gets a replacement line; the real one is checked here.
+
+The work is limited: each byte is read a fixed number of times, in pieces of any size, and one call parses a few requests at most.
 """
 
 import re
@@ -19,10 +21,16 @@ from kcproxy.http1.fields import RawHeaders
 from kcproxy.http1.framing import RequestFraming, request_framing
 
 MAX_FIELDS = 1024
+MAX_REQUESTS_AT_ONCE = 16
+"""Requests that one call of ``feed`` reads. A client may send thousands in one packet, which would hold up all other connections."""
 _END_OF_HEAD = b"\r\n\r\n"
 _EMPTY_LINE = b"\r\n"
 _MAX_EMPTY_LINES = 8
 _LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}) ([^\x00-\x20\x7f]+) HTTP/([0-9])\.([0-9])\r\n")
+_BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;[^\r\n]*+)?\r\n")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[;\r]")
+_CHUNK_SIZE_BYTES = 18
 _REPLACEMENT_LINES = {(1, 0): b"POST / HTTP/1.0\r\n", (1, 1): b"POST / HTTP/1.1\r\n"}
 
 
@@ -82,52 +90,78 @@ class RequestParser:
     """Parses the requests of one connection. httptools calls the methods named ``on_…`` within ``feed``."""
 
     __slots__ = (
+        "_chunk_bytes",
+        "_chunk_line",
         "_complete",
+        "_ends",
         "_events",
         "_fields",
         "_framing",
+        "_framing_bytes",
         "_framing_bytes",
         "_head",
         "_http",
         "_keep_alive",
         "_left_bytes",
         "_max_head_bytes",
+        "_pieces",
         "_skips_head",
-        "_tail",
+        "_trailers",
         "state",
+        "unread",
     )
 
     def __init__(self, max_head_bytes: int) -> None:
         """``max_head_bytes`` limits the request line and all fields together."""
         self._max_head_bytes = max_head_bytes
         self._http = httptools.HttpRequestParser(self)
-        self._head = b""
+        self._head = bytearray()
         self._events: list[Event] = []
+        self._pieces: list[bytes] = []
+        self._ends = 0
         self._fields: list[tuple[bytes, bytes]] = []
         self._framing = RequestFraming(None, chunked=False)
         self._left_bytes = 0
-        self._tail = b""
+        self._chunk_bytes = 0
+        self._chunk_line = b""
+        self._trailers = False
         self._framing_bytes = 0
         self._keep_alive = True
         self._complete = False
         self._skips_head = False
         self.state = ParserState.IDLE
+        self.unread = b""
 
     @property
-    def head_bytes(self) -> int:
-        """How much of an unfinished head is buffered."""
-        return len(self._head)
+    def held_bytes(self) -> int:
+        """How much of an unfinished head, and of what is unread, is kept."""
+        return len(self._head) + len(self.unread)
 
-    def feed(self, data: bytes) -> list[Event]:
-        """The events in these bytes. After a SyntaxProblem nothing more can be read."""
+    def give_up(self) -> None:
+        """Read no more, and keep nothing."""
+        self.state = ParserState.FAILED
+        self._head = bytearray()
+        self.unread = b""
+
+    def feed(self, data: bytes = b"") -> list[Event]:
+        """What these bytes complete. After a SyntaxProblem the connection cannot be read any more.
+
+        After ``MAX_REQUESTS_AT_ONCE`` requests the rest stays in ``unread``, and the next call begins with it.
+        """
         events = self._events = []
+        self._ends = 0
+        data, self.unread = self.unread + data, b""
         try:
             while data and self.state is not ParserState.FAILED:
+                if self._ends >= MAX_REQUESTS_AT_ONCE:
+                    self.unread = data
+                    break
                 data = self._body(data) if self.state is ParserState.BODY else self._head_of(data)
         except _HeadRefused as refused:
             self._fail(refused.problem)
         except (httptools.HttpParserError, RequestRefused):
             self._fail(SyntaxProblem.MALFORMED)
+        self._flush()
         self._events = []
         return events
 
@@ -136,20 +170,19 @@ class RequestParser:
     def _head_of(self, data: bytes) -> bytes:
         """Read a head, or more of it. Returns the bytes after it."""
         seen = max(len(self._head) - len(_END_OF_HEAD) + 1, 0)
-        data = self._head + data
-        self._head = b""
-        if data.startswith(_EMPTY_LINE):
-            seen, data = 0, _without_empty_lines(data)
-        end = data.find(_END_OF_HEAD, seen)
+        self._head += data
+        if not seen and self._head.startswith(_EMPTY_LINE):
+            self._head = _without_empty_lines(self._head)
+        end = self._head.find(_END_OF_HEAD, seen)
         if end < 0 or end + len(_END_OF_HEAD) > self._max_head_bytes:
-            if len(data) > self._max_head_bytes:
+            if len(self._head) > self._max_head_bytes:
                 raise _HeadRefused(SyntaxProblem.HEAD_TOO_LARGE)
-            if data.count(b"\n") != data.count(b"\r\n"):
-                raise _HeadRefused(SyntaxProblem.MALFORMED)  # a bare line feed: no need to wait for the end of such a head
-            self._head = data
-            self.state = ParserState.HEAD if data else ParserState.IDLE
+            if _BARE_LINE_FEED.search(self._head, seen):
+                raise _HeadRefused(SyntaxProblem.MALFORMED)  # no need to wait for the end of such a head
+            self.state = ParserState.HEAD if self._head else ParserState.IDLE
             return b""
         end += len(_END_OF_HEAD)
+        data, self._head = bytes(self._head), bytearray()
         self._begin(data[:end], data)
         return data[end:]
 
@@ -189,8 +222,9 @@ class RequestParser:
         """Returns whether a body follows."""
         self._framing = framing
         self._left_bytes = framing.length or 0
-        self._tail = b""
-        self._framing_bytes = 0
+        self._trailers = False
+        self._chunk_line = b""
+        self._chunk_bytes = self._framing_bytes = 0
         has_body = framing.chunked or self._left_bytes > 0
         if self._complete == has_body:
             raise _HeadRefused(SyntaxProblem.MALFORMED)  # llhttp sees another end than we do
@@ -232,30 +266,63 @@ class RequestParser:
         return data[len(piece) :]
 
     def _chunks(self, data: bytes) -> bytes:
-        """Read more of a chunked body. It ends with an empty line, so llhttp gets no more at once than up to the next one."""
-        start = 0
-        while start < len(data) and not self._complete:
-            end = _end_of_chunks(self._tail, data, start)
-            piece = data[start:end]
-            self._tail = (self._tail + piece)[-len(_END_OF_HEAD) :]
-            self._framing_bytes += len(piece)
-            self._http.feed_data(piece)
-            if self._framing_bytes > self._max_head_bytes:
-                raise _HeadRefused(SyntaxProblem.MALFORMED)  # chunk extensions or trailers without end
-            start = end
-        if self._complete:
-            if self._tail != _END_OF_HEAD:
-                raise _HeadRefused(SyntaxProblem.MALFORMED)  # llhttp sees another end than we do
+        """The same for a chunked body."""
+        end, is_last = self._end_of_chunks(data)
+        self._framing_bytes += end
+        self._http.feed_data(data[:end])
+        if self._framing_bytes > self._max_head_bytes:
+            raise _HeadRefused(SyntaxProblem.MALFORMED)  # chunk extensions or trailers without end
+        if self._complete != is_last:
+            raise _HeadRefused(SyntaxProblem.MALFORMED)  # llhttp sees another end than we do
+        if is_last:
             self._end()
-        return data[start:]
+        return data[end:]
+
+    def _end_of_chunks(self, data: bytes) -> tuple[int, bool]:
+        """Where in ``data`` the body ends, and whether it does: llhttp checks the chunks and does not tell where they end."""
+        at, size = self._chunk_bytes, len(data)
+        while at < size:
+            found = _CHUNK_LINE.match(data, at) if not (self._trailers or self._chunk_line) else None
+            if found is not None and (chunk_bytes := int(found[1], 16)):
+                at = found.end() + chunk_bytes + len(_EMPTY_LINE)
+                continue
+            end = data.find(b"\n", at) + 1
+            line = self._chunk_line + data[at : min(end or size, at + _CHUNK_SIZE_BYTES)]
+            at = end or size
+            self._chunk_line = b"" if end else line[:_CHUNK_SIZE_BYTES]
+            if end and self._trailers and line == _EMPTY_LINE:
+                self._chunk_bytes = 0
+                return at, True
+            if end and not self._trailers:
+                at += self._begin_chunk(line)
+        self._chunk_bytes = at - size
+        return size, False
+
+    def _begin_chunk(self, line: bytes) -> int:
+        """The line before a chunk (RFC 9112, section 7.1), of which only the beginning counts: how many bytes the chunk has, line break included."""
+        found = _CHUNK_SIZE.match(line)
+        if found is None:
+            raise _HeadRefused(SyntaxProblem.MALFORMED)
+        size = int(found[1], 16)
+        self._trailers = size == 0
+        return size + len(_EMPTY_LINE) if size else 0
 
     def _end(self) -> None:
+        self._flush()
+        self._ends += 1
         self._events.append(END)
         self.state = ParserState.IDLE
 
+    def _flush(self) -> None:
+        """Give the pieces of a body that came together as one."""
+        pieces, self._pieces = self._pieces, []
+        if pieces:
+            self._events.append(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+
     def _fail(self, problem: SyntaxProblem) -> None:
         self.state = ParserState.FAILED
-        self._head = b""
+        self._head = bytearray()
+        self._flush()
         self._events.append(problem)
 
     # called by httptools
@@ -273,7 +340,7 @@ class RequestParser:
     def on_body(self, piece: bytes) -> None:
         """A piece of the body, framing removed."""
         self._framing_bytes = 0
-        self._events.append(piece)
+        self._pieces.append(piece)
 
     def on_message_complete(self) -> None:
         """Llhttp has seen the end of the request."""
@@ -298,20 +365,9 @@ def _names_unknown_coding(fields: RawHeaders) -> bool:
     return len(codings) == 1 and codings != [b"chunked"] and not sized
 
 
-def _without_empty_lines(data: bytes) -> bytes:
+def _without_empty_lines(data: bytearray) -> bytearray:
     """A few empty lines before a request are ignored (RFC 9112, section 2.2)."""
-    for _ in range(_MAX_EMPTY_LINES):
-        if not data.startswith(_EMPTY_LINE):
-            break
-        data = data[len(_EMPTY_LINE) :]
-    return data
-
-
-def _end_of_chunks(tail: bytes, data: bytes, start: int) -> int:
-    """The offset in ``data`` at which the next empty line ends; the length of ``data`` if there is none. ``tail`` precedes ``start``."""
-    joint = tail[-3:] + data[start : start + 3]
-    found = joint.find(_END_OF_HEAD)
-    if found >= 0:
-        return start + found + len(_END_OF_HEAD) - len(tail[-3:])
-    found = data.find(_END_OF_HEAD, start)
-    return len(data) if found < 0 else found + len(_END_OF_HEAD)
+    lines = 0
+    while lines < _MAX_EMPTY_LINES and data.startswith(_EMPTY_LINE, lines * len(_EMPTY_LINE)):
+        lines += 1
+    return data[lines * len(_EMPTY_LINE) :]

@@ -28,6 +28,7 @@ from kcproxy.server.concurrency_limit import ConcurrencyLimit
 from kcproxy.server.connection import InboundConnection, InboundRequest
 from kcproxy.server.error_responses import ErrorResponse, error_response_of
 from kcproxy.server.events import Direction
+from kcproxy.server.held_bytes import HeldBytes
 from kcproxy.server.request_body import BodyTooSlow, ClientDisconnected, ClientTooSlow, RequestBody
 from kcproxy.server.response_writer import ResponseWriter
 from kcproxy.server.upload_limit import UploadLimit
@@ -36,6 +37,8 @@ from kcproxy.upstream.interface import UpstreamResponse
 
 log = logging.getLogger("kcproxy.proxy")
 
+MAX_GATHERED_BYTES = 32 << 20
+"""Limit for incomplete bodies that are read before they are sent, all together. Above it, large bodies are forwarded as they arrive."""
 _FULL = ErrorResponse.of(503, "busy", "The proxy has as many open connections as its settings allow.", retry_after_seconds=1)
 _NOWHERE = Target(kind=TargetKind.OTHER, method="", raw_path="")
 
@@ -52,6 +55,7 @@ class RequestHandler:
         self.limit = ConcurrencyLimit(limits.max_concurrent_requests, limits.max_queue_seconds)
         self.uploads = UploadLimit(runtime.settings)
         self.unverified_callers = UnverifiedCallers(runtime.settings)
+        self.gathered = HeldBytes(MAX_GATHERED_BYTES)
         self.fast_path = FastPath(self) if fast else None
         self._slow_readers = ClientWaits(_max_slow_readers(runtime.settings), self._queued)
         self._observer = observer
@@ -200,7 +204,7 @@ class RequestHandler:
                 exchange.admitted = await runtime.admission.check(exchange.target, head)
             exchange.cached_token = await runtime.tokens.get(exchange.account)
             exchange.token = exchange.cached_token.token
-        await _gather(exchange, request)
+        await _gather(exchange, request, self.gathered)
         await self.uploads.acquire(exchange.body)
         await self.unverified_callers.acquire(runtime, exchange)
         await self.limit.acquire()
@@ -285,8 +289,8 @@ def _unread(pipeline: Pipeline, connection: InboundConnection, runtime: Runtime,
     return exchange
 
 
-async def _gather(exchange: ServedExchange, request: InboundRequest) -> None:
-    """Send 100 Continue if the client waits for it (RFC 9110, section 10.1.1), and read the body if it is small.
+async def _gather(exchange: ServedExchange, request: InboundRequest, held: HeldBytes) -> None:
+    """Send 100 Continue if the client waits for it (RFC 9110, section 10.1.1), and read it if it is small.
 
     Raises RequestRefused, ClientDisconnected.
     """
@@ -303,7 +307,7 @@ async def _gather(exchange: ServedExchange, request: InboundRequest) -> None:
         return
     began = runtime.clock()
     try:
-        await body.gather()
+        await body.gather(held)
     finally:
         exchange.waited_seconds = runtime.clock() - began
 

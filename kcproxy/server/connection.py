@@ -18,6 +18,7 @@ from weakref import WeakSet
 
 from kcproxy.http1.request_parser import END, ParserState, RequestHead, RequestParser, SyntaxProblem
 from kcproxy.server.error_responses import ErrorResponse
+from kcproxy.server.held_bytes import HeldBytes
 from kcproxy.server.request_body import BodyStream, BodyUnframed, ClientDisconnected
 from kcproxy.server.send_queue import reset
 from kcproxy.settings import LimitSettings
@@ -25,6 +26,8 @@ from kcproxy.settings import LimitSettings
 LINGER_SECONDS = 10.0
 """How long the rest of a body is read after an early response. To close at once could reset the connection before the client reads the response."""
 _MAX_QUEUED_REQUESTS = 32
+MAX_UNREAD_BYTES = 16 << 20
+"""Of large unfinished heads, and of requests behind others that are not read yet, on all connections together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class Connections:
         self.handler = handler
         self.limits = limits
         self.open: set[InboundConnection] = set()
+        self.unread = HeldBytes(MAX_UNREAD_BYTES)
         self._trusted: WeakSet[ssl.SSLContext] | None = None  # None: all
 
     def trusts(self, context: ssl.SSLContext | None) -> bool:
@@ -105,6 +109,7 @@ class InboundConnection(asyncio.Protocol):
         "_current",
         "_current_body",
         "_drain_waiter",
+        "_held_bytes",
         "_loop",
         "_parser",
         "_queue",
@@ -131,6 +136,7 @@ class InboundConnection(asyncio.Protocol):
         self._current_body: BodyStream | None = None
         self._body: BodyStream | None = None  # of the request that the parser reads
         self._drain_waiter: asyncio.Future[None] | None = None
+        self._held_bytes = 0
         self._body_paused = False
         self._queue_paused = False
         self._wait = _Wait.HEAD
@@ -255,11 +261,7 @@ class InboundConnection(asyncio.Protocol):
                 self._wait = _Wait.HANDLER
                 self.deadline = math.inf
                 return
-        for event in self._parser.feed(data):
-            self._read(event)
-        if len(self._queue) > _MAX_QUEUED_REQUESTS and not self._queue_paused:
-            self._queue_paused = True
-            self._choose_reading()
+        self._parse(data)
         self._advance()
 
     def eof_received(self) -> None:
@@ -271,6 +273,8 @@ class InboundConnection(asyncio.Protocol):
         self.last = True
         self._shared.open.discard(self)
         self._queue.clear()
+        self._parser.give_up()
+        self._count_held()
         self.resume_writing()
         if self._body is not None:
             self._body.fail(ClientDisconnected())
@@ -293,6 +297,24 @@ class InboundConnection(asyncio.Protocol):
                 waiter.set_result(None)
 
     # inside
+
+    def _parse(self, data: bytes) -> None:
+        """Queue the requests in these bytes, or in those that are left; read no more from the socket while the queue is full."""
+        for event in self._parser.feed(data):
+            self._read(event)
+        if not self._count_held():
+            self._parser.give_up()
+            self._count_held()
+            self._queue.append(_NO_ROOM)
+        is_full = bool(self._parser.unread) or len(self._queue) > _MAX_QUEUED_REQUESTS
+        if is_full != self._queue_paused:
+            self._queue_paused = is_full
+            self._choose_reading()
+
+    def _count_held(self) -> bool:
+        """Whether there is room for what the parser keeps."""
+        before, self._held_bytes = self._held_bytes, self._parser.held_bytes
+        return self._shared.unread.change(before, self._held_bytes)
 
     def _read(self, event: object) -> None:
         """Handle one event of the parser."""
@@ -335,8 +357,7 @@ class InboundConnection(asyncio.Protocol):
         if self._queue:
             request = self._queue.popleft()
             if self._queue_paused and len(self._queue) <= _MAX_QUEUED_REQUESTS:
-                self._queue_paused = False
-                self._choose_reading()
+                self._parse(b"")
             if isinstance(request, ErrorResponse):
                 self._refuse(request)
                 return
@@ -382,6 +403,7 @@ class InboundConnection(asyncio.Protocol):
 
 
 _SLOW_HEAD = ErrorResponse.of(408, "slow-request", "The head of the request took too long to arrive.")
+_NO_ROOM = ErrorResponse.of(503, "busy", "The proxy holds as many large unfinished requests as it can.", retry_after_seconds=1)
 _PROBLEMS = {
     SyntaxProblem.MALFORMED: ErrorResponse.of(
         400, "bad-request", "The request is not valid HTTP/1.1, or its framing can be read in two ways."

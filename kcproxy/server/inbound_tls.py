@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kcproxy.errors import SettingsError
 from kcproxy.settings import InboundSettings
+from kcproxy.settings.file_reading import content_of
 
 _PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.DOTALL)
 
@@ -65,6 +66,6 @@ def _loaded(name: str, file: Path, load: Callable[[], None]) -> None:
 
 def _content(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return content_of(file)
     except OSError as error:
         raise SettingsError([f"inbound: {file} cannot be read ({error.strerror}); name an existing file"]) from error

@@ -14,12 +14,16 @@ from kcproxy.errors import RequestRefused
 from kcproxy.http1.framing import SMALL_BODY_BYTES
 from kcproxy.server.client_waits import ClientWait, ClientWaits
 from kcproxy.server.events import Slowness
+from kcproxy.server.held_bytes import HeldBytes
 from kcproxy.server.transfer_rate import TransferRate
 from kcproxy.settings import LimitSettings
 
 HIGH_WATER_BYTES = 131_072
 """With more than this unread, the connection stops reading."""
 LOW_WATER_BYTES = 32_768
+
+_SMALL_PIECE_BYTES = 4096
+"""Pieces below this size are joined with the next: thousands of small ones take many times the memory of their bytes."""
 
 _GATHER_PAUSES = 2
 """How many times the limit of a pause a body may take until it is complete or fills the buffer."""
@@ -89,7 +93,11 @@ class BodyStream:
         """A piece has arrived."""
         if self._discards:
             return
-        self._pieces.append(piece)
+        pieces = self._pieces
+        if pieces and len(pieces[-1]) < _SMALL_PIECE_BYTES and len(piece) < _SMALL_PIECE_BYTES:
+            pieces[-1] += piece
+        else:
+            pieces.append(piece)
         self._unread_bytes += len(piece)
         if self._unread_bytes > HIGH_WATER_BYTES and not self._paused:
             self._paused = True
@@ -177,7 +185,7 @@ class RequestBody:
         self._rate = TransferRate(limits.min_body_bytes_per_second, limits.slow_transfer_grace_seconds)
         self._waits: ClientWaits | None = None
         self._release: Callable[[], None] | None = None
-        self._buffered: list[bytes] = []
+        self._buffered = bytearray()
         self._ends_at = float("inf")
         self.chunked = chunked
         self.content: bytes | None = None
@@ -199,27 +207,32 @@ class RequestBody:
             return False
         data = self._stream.read_now()
         self.received_bytes += len(data)
-        self._buffered.append(data)
         if self.received_bytes > SMALL_BODY_BYTES:
+            self._buffered += data
             self.replayable = False
         else:
-            self.content = b"".join(self._buffered)
+            self.content = bytes(data)
         return True
 
-    async def gather(self) -> None:
-        """Read the body until it is complete or exceeds the buffer.
+    async def gather(self, held: HeldBytes) -> None:
+        """Read the body until it is complete or exceeds the buffer, or until ``held``, which counts all bodies that are being read, is full.
 
         Raises BodyTooSlow if it does not arrive in time, RequestRefused if it is not framed as announced, ClientDisconnected if the client
         disconnects.
         """
         self._ends_at = asyncio.get_running_loop().time() + _GATHER_PAUSES * self._idle_seconds
-        while not self._stream.at_end():
-            self._buffered.append(await self._next())
-            if self.received_bytes > SMALL_BODY_BYTES:
-                self.replayable = False
-                self._ends_at = float("inf")  # from here on it is forwarded as it arrives
-                return
-        self.content = b"".join(self._buffered)
+        try:
+            while not self._stream.at_end():
+                before = len(self._buffered)
+                self._buffered += await self._next()
+                has_room = held.change(before, len(self._buffered))
+                if len(self._buffered) > SMALL_BODY_BYTES or (not has_room and not self._stream.at_end()):
+                    self.replayable = False
+                    self._ends_at = float("inf")  # from here on it is forwarded as it arrives
+                    return
+        finally:
+            held.change(len(self._buffered), 0)
+        self.content, self._buffered = bytes(self._buffered), bytearray()
 
     def to_send(self) -> bytes | AsyncIterator[bytes] | None:
         """The body to send: bytes, an iterator if it is large, None if there is none."""
@@ -239,9 +252,9 @@ class RequestBody:
             release()
 
     async def _pieces(self) -> AsyncIterator[bytes]:
-        buffered, self._buffered = self._buffered, []
-        for piece in buffered:
-            yield piece
+        buffered, self._buffered = self._buffered, bytearray()
+        if buffered:
+            yield bytes(buffered)
         while not self._stream.at_end():
             try:
                 piece = await self._next()

@@ -21,6 +21,7 @@ from typing import Any
 
 from kcproxy.errors import SettingsError
 from kcproxy.model import Target
+from kcproxy.settings.file_reading import text_of
 from kcproxy.settings.sources import line_numbers
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -69,7 +70,7 @@ class ApiKeys:
 def read_keys(file: Path) -> ApiKeys:
     """The keys of a file. Raises SettingsError with every problem, each with its line and a remedy, and without a hash."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = text_of(file)
         document = tomllib.loads(text)
     except OSError as error:
         raise SettingsError([f"{file}: cannot be read ({error.strerror}); give the path of an existing file of API keys"]) from error

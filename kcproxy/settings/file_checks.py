@@ -4,6 +4,7 @@ import json
 import stat
 from pathlib import Path
 
+from kcproxy.settings.file_reading import content_of
 from kcproxy.settings.file_safety import FOR_OTHERS, dangers, mode_of
 from kcproxy.settings.merge import Resolved
 from kcproxy.settings.sources import Findings
@@ -26,7 +27,7 @@ def check_file(resolved: Resolved, key: str, findings: Findings, *, pem: str = "
         return
     location = resolved.location(key)
     try:
-        head = path.read_bytes()[:_HEAD_BYTES]
+        head = content_of(path)[:_HEAD_BYTES]
         mode = path.stat().st_mode
     except OSError as error:
         findings.problem(location, f"{key}: {shown(path)} cannot be read ({error.strerror})", _remedy_of(error, secret=secret))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kcproxy.settings.declaration import PREFIX, variable_of
+from kcproxy.settings.file_reading import text_of
 from kcproxy.settings.schema import BY_KEY, SECTION_DOCS, SETTINGS
 
 CONFIG_VARIABLE = "KCPROXY_CONFIG"
@@ -110,7 +111,7 @@ def _unknown_variable(name: str, known: Mapping[str, str], findings: Findings) -
 def read_file(path: Path, findings: Findings) -> Flat:
     """All settings of the file. An unknown, unreadable or malformed setting becomes a problem with its line."""
     try:
-        document = path.read_text(encoding="utf-8")
+        document = text_of(path)
         tables = tomllib.loads(document)
     except OSError as error:
         findings.problem(str(path), f"the file cannot be read ({error.strerror})", "give its path with --config or KCPROXY_CONFIG")

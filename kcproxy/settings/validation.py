@@ -10,6 +10,7 @@ from kcproxy.network import is_loopback
 from kcproxy.settings.accounts import check_accounts
 from kcproxy.settings.api_keys import read_keys
 from kcproxy.settings.file_checks import check_file, check_own_file, check_socket, note_dangers
+from kcproxy.settings.file_reading import content_of
 from kcproxy.settings.file_safety import BESIDE_SQLITE
 from kcproxy.settings.merge import Resolved
 from kcproxy.settings.sources import Findings
@@ -185,12 +186,12 @@ def _pem(file: Path | None) -> Path | None:
     """The file, if it is safe to give to OpenSSL, which would ask the terminal for the pass phrase of an encrypted key."""
     if file is None or not _readable(file):
         return None
-    content = file.read_bytes()
+    content = content_of(file)
     return file if b"-----BEGIN " in content and b"ENCRYPTED" not in content else None
 
 
 def _readable(file: Path) -> bool:
     try:
-        return bool(file.read_bytes().strip())
+        return bool(content_of(file).strip())
     except OSError:
         return False

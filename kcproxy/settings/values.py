@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from kcproxy.network import is_loopback
+from kcproxy.settings.file_reading import text_of
 
 ASYMMETRIC_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Signature algorithms with a public key (RFC 7518, section 3.1; RFC 8037)."""
@@ -30,7 +31,7 @@ class Secret:
     def reveal(self) -> str:
         """The secret itself. Raises OSError if its file cannot be read."""
         if self.path is not None:
-            return self.path.read_text(encoding="utf-8").rstrip("\r\n")
+            return text_of(self.path).rstrip("\r\n")
         return self._literal or ""
 
     def __eq__(self, other: object) -> bool:

@@ -1,12 +1,22 @@
 """The request parser: where each request ends, for bytes in any pieces, and which requests are refused."""
 
+import time
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kcproxy.http1.request_parser import END, MAX_FIELDS, Event, ParserState, RequestHead, RequestParser, SyntaxProblem
+from kcproxy.http1.request_parser import (
+    END,
+    MAX_FIELDS,
+    MAX_REQUESTS_AT_ONCE,
+    Event,
+    ParserState,
+    RequestHead,
+    RequestParser,
+    SyntaxProblem,
+)
 
 HOST = b"Host: a\r\n"
 GET = b"GET /second HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -129,6 +139,7 @@ REFUSED = {
     "chunks in HTTP/1.0": (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", SyntaxProblem.MALFORMED),
     "a negative length": (b"PUT / HTTP/1.1\r\n" + HOST + b"Content-Length: -1\r\n\r\n", SyntaxProblem.MALFORMED),
     "a broken chunk size": (CHUNKED + b"zz\r\n", SyntaxProblem.MALFORMED),
+    "a chunk size of many digits": (CHUNKED + b"0" * 16 + b"1\r\na\r\n", SyntaxProblem.MALFORMED),
     "a chunk that is too long": (CHUNKED + b"1\r\nabc\r\n", SyntaxProblem.MALFORMED),
     "chunk extensions without end": (CHUNKED + b"1;" + b"a" * LIMIT, SyntaxProblem.MALFORMED),
     "trailers without end": (CHUNKED + b"0\r\n" + b"A: b\r\n" * LIMIT, SyntaxProblem.MALFORMED),
@@ -195,3 +206,43 @@ def test_the_bytes_of_a_request_are_kept_if_it_stands_alone(pieces: tuple[bytes,
     parser = RequestParser(LIMIT)
     (head,) = [event for piece in pieces for event in parser.feed(piece) if isinstance(event, RequestHead)]
     assert head.wire == (b"".join(pieces) if whole else b"")
+
+
+class TestWork:
+    """What a byte costs does not depend on the bytes around it, nor on the pieces that they come in."""
+
+    def test_a_chunk_is_one_piece_whatever_it_looks_like(self) -> None:
+        parser = RequestParser(LIMIT)
+        parser.feed(CHUNKED)
+        assert parser.feed(b"30000\r\n" + b"\r\n" * 0x18000) == [b"\r\n" * 0x18000]
+
+    def test_chunks_that_come_together_are_one_piece(self) -> None:
+        parser = RequestParser(LIMIT)
+        parser.feed(CHUNKED)
+        assert parser.feed(b"2\r\nab\r\n" * 10_000) == [b"ab" * 10_000]
+
+    def test_a_head_in_single_bytes_takes_time_in_proportion_to_its_size(self) -> None:
+        head = b"GET / HTTP/1.1\r\n" + HOST + b"A: " + b"b" * 100_000
+        parser = RequestParser(1 << 20)
+        began = time.process_time()
+        for position in range(len(head)):
+            parser.feed(head[position : position + 1])
+        assert time.process_time() - began < 2, "it took ten seconds when each byte was compared with all before it"
+
+    def test_of_many_requests_in_one_packet_a_few_are_read_at_a_time(self) -> None:
+        parser, log, calls = RequestParser(LIMIT), Log(), 1
+        log.take(parser.feed(GET * 100 + GET[:5]))
+        assert len(log.requests) == MAX_REQUESTS_AT_ONCE
+        while parser.unread:
+            log.take(parser.feed())
+            calls += 1
+        log.take(parser.feed(GET[5:]))
+        assert (len(log.requests), log.problem) == (101, None)
+        assert calls == 100 // MAX_REQUESTS_AT_ONCE + 1
+
+    def test_what_is_unread_comes_before_what_arrives_later(self) -> None:
+        parser, log = RequestParser(LIMIT), Log()
+        log.take(parser.feed(GET * 30 + GET[:20]))
+        log.take(parser.feed(GET[20:]))
+        log.take(parser.feed())
+        assert [request.target for request in log.requests] == ["/second"] * 31

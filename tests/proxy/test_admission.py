@@ -105,8 +105,8 @@ class TestKeys:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("", "holds no"),
-            ("keys = 1", "holds no"),
+            ("", "has no"),
+            ("keys = 1", "has no"),
             ("[[keys]]\n", "name is missing"),
             ('[[keys]]\nname = "a"\nsha256 = "not-a-hash-but-the-key"\n', "write the key's hash, not the key"),
             ('[[keys]]\nname = "a"\nsha256 = "' + "a" * 64 + '"\nrealm = "x"\n', "'realm' is not known"),
@@ -206,6 +206,7 @@ class Issuer:
     down: bool = False
     jwks_uri: Any = "/certs"  # below ``url``, or anything else as it is
     document: Any = None  # in place of the keys
+    pause_seconds: float | None = None  # in the middle of the keys
 
     def token(
         self, kid: str = "one", *, key: Any = None, algorithm: str = "RS256", header: dict[str, Any] | None = None, **claims: Any
@@ -219,12 +220,19 @@ class Issuer:
         uri = self.url + self.jwks_uri if self.jwks_uri == "/certs" else self.jwks_uri
         return web.json_response({"issuer": self.url, "jwks_uri": uri}, status=503 if self.down else 200)
 
-    async def certs(self, _: web.Request) -> web.Response:
+    async def certs(self, request: web.Request) -> web.StreamResponse:
         self.fetches += 1
         if self.document is not None:
             return web.json_response(self.document)
         named = [{**json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key())), "kid": kid} for kid, key in self.keys.items()]
-        return web.json_response({"keys": [*named, {"kty": "oct", "kid": "symmetric", "k": "c2VjcmV0"}]})
+        document = json.dumps({"keys": [*named, {"kty": "oct", "kid": "symmetric", "k": "c2VjcmV0"}]}).encode()
+        response = web.StreamResponse(headers={"Content-Length": str(len(document))})
+        await response.prepare(request)
+        await response.write(document[:100])
+        if self.pause_seconds is not None:
+            await asyncio.sleep(self.pause_seconds)
+        await response.write(document[100:])
+        return response
 
 
 OTHER_KEY = rsa.generate_private_key(65537, 2048)
@@ -316,6 +324,10 @@ class TestTokens:
         for token in (".".join([*encoded, ""]), ".".join([*encoded, "x"]), "a.b.c", "x" * 100_000, "..", "é.b.c"):
             with pytest.raises(TokenUnacceptable):
                 await JwtVerifier((issuer.url,), "kcproxy").verify(token)
+
+    async def test_keys_that_come_in_two_packets_are_read_whole(self, issuer: Issuer) -> None:
+        issuer.pause_seconds = 0.05
+        await JwtVerifier((issuer.url,), "kcproxy").verify(issuer.token())
 
     async def test_a_new_key_is_fetched_and_made_up_ones_are_not_asked_for_again_and_again(self, issuer: Issuer) -> None:
         now = [1000.0]

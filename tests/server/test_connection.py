@@ -1,13 +1,14 @@
 """An inbound connection without a socket: order, back-pressure, limits, and disconnects at every moment."""
 
 import asyncio
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from kcproxy.server.connection import LINGER_SECONDS, Connections, InboundConnection, InboundRequest
+from kcproxy.server.connection import LINGER_SECONDS, MAX_UNREAD_BYTES, Connections, InboundConnection, InboundRequest
 from kcproxy.server.error_responses import ErrorResponse
 from kcproxy.server.request_body import HIGH_WATER_BYTES, BodyUnframed, ClientDisconnected
 from kcproxy.settings import LimitSettings
@@ -342,3 +343,80 @@ async def test_a_withdrawn_connection_ends_after_the_response_in_progress(driven
 async def test_an_idle_connection_that_is_withdrawn_ends_at_once(driven: Driven) -> None:
     driven.connection.withdraw()
     assert driven.wire.aborted
+
+
+async def test_of_a_packet_full_of_requests_only_a_few_wait_in_memory(driven: Driven) -> None:
+    tracemalloc.start()
+    try:
+        driven.receive(GET * 5_000)
+        assert tracemalloc.get_traced_memory()[0] < 2 * len(GET) * 5_000
+    finally:
+        tracemalloc.stop()
+    for _ in range(5_000):
+        driven.finish()
+    assert len(driven.handler.handled) == 5_000
+    assert driven.wire.reading
+
+
+async def test_a_body_in_small_chunks_takes_no_more_memory_than_its_bytes(driven: Driven) -> None:
+    driven.receive(CHUNKED)
+    tracemalloc.start()
+    try:
+        for _ in range(30_000):
+            driven.receive(b"2\r\nab\r\n")
+        assert tracemalloc.get_traced_memory()[0] < 3 * 60_000
+    finally:
+        tracemalloc.stop()
+    assert driven.body.read_now() == b"ab" * 30_000
+
+
+class TestManyUnfinishedRequests:
+    """What they take together is bounded, and those of ordinary size always have room."""
+
+    @pytest.fixture
+    def handler(self) -> Handler:
+        return Handler()
+
+    @pytest.fixture
+    def connections(self, handler: Handler) -> Connections:
+        return Connections(handler, LIMITS)
+
+    async def test_large_heads_are_refused_beyond_the_bound(self, handler: Handler, connections: Connections) -> None:
+        opened = [connected(connections) for _ in range(2 * MAX_UNREAD_BYTES // 100_000)]
+        for connection, _ in opened:
+            connection.data_received(GET[:-2] + b"A: " + b"b" * 100_000)
+        refused = [wire for _, wire in opened if wire.written.startswith(b"HTTP/1.1 503 ")]
+        assert len(opened) * 0.4 < len(refused) < len(opened) * 0.6
+        assert {kind for kind, _ in handler.refused} == {"busy"}
+        assert connections.unread.total_bytes <= MAX_UNREAD_BYTES
+
+    async def test_so_are_requests_behind_others_in_their_turn(self, handler: Handler, connections: Connections) -> None:
+        opened = [connected(connections) for _ in range(2 * MAX_UNREAD_BYTES // 100_000)]
+        for connection, _ in opened:
+            connection.data_received(GET * 2_700)
+        assert connections.unread.total_bytes <= MAX_UNREAD_BYTES
+        connection, wire = opened[-1]
+        while not connection.last:
+            connection.finished(keep_alive=True)
+        assert (handler.refused, wire.written[:13]) == ([("busy", "192.0.2.7")], b"HTTP/1.1 503 ")
+
+    async def test_ordinary_ones_always_have_room(self, handler: Handler, connections: Connections) -> None:
+        for _ in range(2 * MAX_UNREAD_BYTES // 100_000):
+            connected(connections)[0].data_received(GET[:-2] + b"A: " + b"b" * 100_000)
+        connection, _ = connected(connections)
+        connection.data_received(GET[:-2] + b"A: " + b"b" * 8_000)
+        connection.data_received(b"\r\n\r\n")
+        assert handler.targets == ["/one"]
+
+    async def test_what_ends_leaves_room_for_others(self, handler: Handler, connections: Connections) -> None:
+        for _ in range(3 * MAX_UNREAD_BYTES // 100_000):
+            connection, _ = connected(connections)
+            connection.data_received(GET[:-2] + b"A: " + b"b" * 100_000)
+            connection.connection_lost(None)
+        assert (handler.refused, connections.unread.total_bytes) == ([], 0)
+
+
+def connected(connections: Connections) -> tuple[InboundConnection, Wire]:
+    connection, wire = InboundConnection(connections), Wire()
+    connection.connection_made(wire)
+    return connection, wire

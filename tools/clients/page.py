@@ -7,8 +7,8 @@ from tools.clients.compare import Comparison
 
 _HEAD = """# What client libraries print of a 403
 
-Every program below reads one user with a service account that holds no role, once directly at Keycloak {version} and once through
-kcproxy. The libraries are unchanged. The one sentence says which role is missing, for whom and for what. Written by `python -m tools.clients`.
+Each program below reads one user with a service account that has no role: once directly from Keycloak {version} and once through kcproxy. The libraries are
+unchanged. The sentence says which role is missing, for whom, and for which operation. Written by `python -m tools.clients`.
 
 | client | version | directly | the sentence through kcproxy |
 | --- | --- | --- | --- |
