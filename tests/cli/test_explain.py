@@ -69,7 +69,7 @@ def test_alternatives_do_not_repeat_who_may_not_do_what() -> None:
     assert " Check: " in alternatives
 
 
-def test_a_reduced_response_comes_with_the_roles_that_complete_it() -> None:
+def test_a_reduced_response_has_the_fix_for_the_full_one() -> None:
     call = ("explain", "GET", "/admin/realms/shop/users")
     document = judged(token("query-users"), call=call)
     explanation = document["explanation"]

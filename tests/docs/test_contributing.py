@@ -1,5 +1,6 @@
 """CONTRIBUTING and ARCHITECTURE name files, targets and packages that exist, and the order of the packages is the one that is checked."""
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -51,3 +52,18 @@ def test_the_table_of_packages_has_the_order_of_the_import_contract() -> None:
     rows = [row for row in ARCHITECTURE.splitlines() if row.startswith(("| `kcproxy/", "| `errors"))]
     named = [name for row in rows for name in re.findall(r"`(?:kcproxy/)?(\w+)(?:/|\.py)`", row.split("|")[1])]
     assert named == layers
+
+
+def test_no_file_and_no_function_of_the_package_is_larger_than_the_guide_says() -> None:
+    file_limit, function_limit = map(
+        int, re.findall(r"no file has more than (\d+) lines, and no function more than (\d+)", CONTRIBUTING)[0]
+    )
+    sources = {path: path.read_text(encoding="utf-8") for path in (ROOT / "kcproxy").rglob("*.py")}
+    functions = [
+        (path, node)
+        for path, source in sources.items()
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    assert [path for path, source in sources.items() if source.count("\n") > file_limit] == []
+    assert [(path, node.name) for path, node in functions if (node.end_lineno or 0) - node.lineno + 1 > function_limit] == []
