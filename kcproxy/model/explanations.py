@@ -43,7 +43,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fix:
-    """One way to cure a refusal, least power first. Commands can be pasted: real names, quoted for a POSIX shell."""
+    """One way to end a refusal, least power first. Commands can be pasted: real names, quoted for a POSIX shell.
+
+    ``gives`` is there if several fixes differ in what the call gets afterwards: ``full``, or ``all but`` and the fields that are not in the answer.
+    """
 
     summary: str
     roles: RoleSet = ()
@@ -52,7 +55,9 @@ class Fix:
     kcadm: tuple[str, ...] = ()
     curl: tuple[str, ...] = ()
     terraform: str | None = None
+    ansible: str | None = None
     warning: str | None = None
+    gives: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
