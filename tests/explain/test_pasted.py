@@ -76,7 +76,7 @@ def expected_curl(name: str) -> list[Call]:
     encoded = quote(name, safe="")
     return [
         (*CURL, "-G", f"{base}/clients", "--data-urlencode", "clientId=realm-management"),
-        ("jq", "-re", '(.[0].id // error("Keycloak has nothing with this name"))|@uri'),
+        ("jq", "-r", '(.[0].id // error("Keycloak has nothing with this name"))|@uri'),
         (*CURL, f"{base}/clients/{OUTPUT}/roles/view-users"),
         (*post, f"{base}/users/{encoded}/role-mappings/clients/{OUTPUT}"),
         (*post, f"{base}/clients/{encoded}/scope-mappings/clients/{OUTPUT}"),

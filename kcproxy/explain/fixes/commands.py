@@ -75,7 +75,7 @@ CURL_HEAD: Lines = (
 All lines form one subshell: the first failure ends it with one message, also if the lines are pasted at a prompt.
 """
 _CURL_TAIL: Lines = (")",)
-_ID = "jq -re '(.[0].id // error(\"Keycloak has nothing with this name\"))|@uri'"
+_ID = "jq -r '(.[0].id // error(\"Keycloak has nothing with this name\"))|@uri'"
 _FIND = 'keycloak -G "$KEYCLOAK_URL"/admin/realms/{realm}/{things} --data-urlencode {query}'
 _READ = 'ROLE=$(keycloak "$KEYCLOAK_URL"/admin/realms/{realm}/'
 _OF_CLIENT, _OF_REALM = 'clients/"$OWNER"/roles/{role})', "roles/{role})"
@@ -122,18 +122,25 @@ def _to_scope(to: Grantee, container: str | None) -> str:
 
 def _curl_owner(to: Grantee, container: str) -> str:
     query = word("clientId=" + container)
-    return line("OWNER=$(" + _FIND + " | " + _ID + ")", realm=segment(to.realm), things=_CLIENTS, query=query)
+    return line("OWNER=$(" + _FIND + '); OWNER=$(printf %s "$OWNER" | ' + _ID + ")", realm=segment(to.realm), things=_CLIENTS, query=query)
 
 
 def _curl_account(to: Grantee) -> str:
     if to.user_id:
         return line("ACCOUNT={account}", account=segment(to.user_id))
     query = word("username=" + (to.username or ""))
-    return line("ACCOUNT=$(" + _FIND + " -d exact=true | " + _ID + ")", realm=segment(to.realm), things=_USERS, query=query)
+    return line(
+        "ACCOUNT=$(" + _FIND + ' -d exact=true); ACCOUNT=$(printf %s "$ACCOUNT" | ' + _ID + ")",
+        realm=segment(to.realm),
+        things=_USERS,
+        query=query,
+    )
 
 
 def _curl_client(to: Grantee) -> str:
     if to.client_uuid:
         return line("CLIENT={client}", client=segment(to.client_uuid))
     query = word("clientId=" + (to.client_id or ""))
-    return line("CLIENT=$(" + _FIND + " | " + _ID + ")", realm=segment(to.realm), things=_CLIENTS, query=query)
+    return line(
+        "CLIENT=$(" + _FIND + '); CLIENT=$(printf %s "$CLIENT" | ' + _ID + ")", realm=segment(to.realm), things=_CLIENTS, query=query
+    )

@@ -32,7 +32,7 @@ def terraform_grant(
     if not to.is_named:
         return None
     account = (to.client_id or "",) if to.is_service_account else ("user", to.username or to.user_id or "")
-    blocks = _Blocks(to=to, container=container, roles=roles, account=account)
+    blocks = _Blocks(to=to, container=container, roles=roles, account=(*account, "and-scope") if with_scope else account)
     grant = blocks.service_account() if to.is_service_account else blocks.user()
     client = [blocks.client()] if with_scope or to.is_service_account else []
     roles_read = blocks.role_data() if with_scope or not to.is_service_account else []

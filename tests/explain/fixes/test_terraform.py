@@ -31,6 +31,7 @@ TWO = ("view-clients", "view-users")
 FORMS = {
     "service account": grant_forms(APP, OWNER, ("view-users",), version=NEW),
     "service account, two roles, scope": grant_forms(APP, OWNER, TWO, version=NEW, with_scope=True),
+    "service account, scope": grant_forms(APP, OWNER, ("view-users",), version=NEW, with_scope=True),
     "user": grant_forms(JANE, OWNER, TWO, version=NEW),
     "user by id, scope": grant_forms(replace(JANE, username=None, user_id="42"), OWNER, ("view-users",), version=NEW, with_scope=True),
     "realm role": grant_forms(replace(APP, realm="master"), None, ("create-realm",), version=NEW),
