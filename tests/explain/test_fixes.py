@@ -77,7 +77,8 @@ def test_where_the_grant_is_known_only_the_scope_is_touched() -> None:
     fix = refused("GET", USER, caller=caller_of(bare=True), facts=facts).fixes[0]
 
     assert len(fix.kcadm) == 1
-    assert f"clients/{CLIENT_UUID}/scope-mappings" in fix.kcadm[0]
+    assert f"CLIENT={CLIENT_UUID} && " in fix.kcadm[0]
+    assert "/scope-mappings/clients/" in fix.kcadm[0]
     assert fix.terraform is not None
     assert "keycloak_generic_role_mapper" in fix.terraform
 

@@ -52,14 +52,14 @@ def expected_kcadm(name: str, *, looked_up: bool, user: bool) -> list[Call]:
     in_realm = ("-r", realm) if not realm.startswith("-") else (f"--target-realm={realm}",)
     account = _account(name if user else f"service-account-{name.lower()}", quote(name, safe=""))
     read, client = f"clients/{OUTPUT}/roles/view-users", quote(name, safe="") if looked_up else OUTPUT
-    looked_for = ["realm-management", "realm-management", *([] if looked_up else [name])]
+    looked_for = ["realm-management", *([] if looked_up else [name])]
     lookups = [("kcadm.sh", "get", "clients", *in_realm, "-q", f"clientId={client}", "--fields", "id") for client in looked_for]
     return [
         ("kcadm.sh", "add-roles", *in_realm, *account, "--cclientid", "realm-management", "--rolename", "view-users"),
         *lookups,
         *(("jq", "-r", ".[0].id|@uri") for _ in lookups),
         ("kcadm.sh", "get", read, *in_realm),
-        ("kcadm.sh", "create", f"clients/{client}/scope-mappings/clients/{OUTPUT}", *in_realm, "-f", "-"),
+        ("kcadm.sh", "create", f"clients/{client}/scope-mappings/clients/{OUTPUT}", *in_realm, "-b", f"[{OUTPUT}]"),
     ]
 
 

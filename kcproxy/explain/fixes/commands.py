@@ -8,7 +8,7 @@ that a command looks up is free text as well (who creates a client may choose it
 """
 
 from kcproxy.explain.fixes.grantee import Grantee
-from kcproxy.explain.fixes.shell import Part, line, option, output_of, path, realm_option, repeated_option, segment, segment_option, word
+from kcproxy.explain.fixes.shell import Part, line, option, output_of, realm_option, repeated_option, segment, segment_option, word
 from kcproxy.model import RoleSet
 
 Lines = tuple[str, ...]
@@ -28,20 +28,29 @@ def _kcadm_account(to: Grantee) -> Part:
 
 
 def kcadm_scope(to: Grantee, container: str | None, roles: RoleSet) -> Lines:
-    """Let roles of a client (or, without one, of the realm) through a client's scope; the endpoint takes a role's own representation, fetched first."""
+    """Let roles of a client (or, without one, of the realm) through a client's scope; the endpoint takes a role's own representation, fetched first.
+
+    One line for each role, whose commands run one after the other: two that run at once and both renew the login fail ("Failed to get lock").
+    """
     return tuple(_kcadm_scope_of(to, container, role) for role in roles)
 
 
+_KCADM_ID = "kcadm.sh get clients {realm} -q {query} --fields id | jq -r '.[0].id|@uri'"
+_KCADM_CLIENT = "CLIENT={client} && "
+_KCADM_OWNER = "OWNER={owner} && "
+_KCADM_OF_CLIENT = (
+    'ROLE=$(kcadm.sh get clients/"$OWNER"/roles/{role} {realm}) && '
+    'kcadm.sh create clients/"$CLIENT"/scope-mappings/clients/"$OWNER" {realm} -b "[$ROLE]"'
+)
+_KCADM_OF_REALM = 'ROLE=$(kcadm.sh get roles/{role} {realm}) && kcadm.sh create clients/"$CLIENT"/scope-mappings/realm {realm} -b "[$ROLE]"'
+
+
 def _kcadm_scope_of(to: Grantee, container: str | None, role: str) -> str:
-    realm, client = realm_option(to.realm), _kcadm_client(to)
+    realm, client, name = realm_option(to.realm), _kcadm_client(to), segment(role)
     if container is None:
-        source, target = path("roles/{role}", role=segment(role)), path("clients/{client}/scope-mappings/realm", client=client)
-    else:
-        owner = kcadm_client_id(to.realm, container)
-        source = path("clients/{owner}/roles/{role}", owner=owner, role=segment(role))
-        target = path("clients/{client}/scope-mappings/clients/{owner}", client=client, owner=owner)
-    read = output_of("kcadm.sh get {source} {realm}", source=source, realm=realm)
-    return line("printf '[%s]' {read} | kcadm.sh create {target} {realm} -f -", read=read, target=target, realm=realm)
+        return line(_KCADM_CLIENT + _KCADM_OF_REALM, client=client, role=name, realm=realm)
+    owner = kcadm_client_id(to.realm, container)
+    return line(_KCADM_OWNER + _KCADM_CLIENT + _KCADM_OF_CLIENT, owner=owner, client=client, role=name, realm=realm)
 
 
 def _kcadm_client(to: Grantee) -> Part:
@@ -51,7 +60,7 @@ def _kcadm_client(to: Grantee) -> Part:
 def kcadm_client_id(realm: str, client_id: str) -> Part:
     """A client's internal id, looked up: a part of a path."""
     query = word("clientId=" + client_id)
-    return output_of("kcadm.sh get clients {realm} -q {query} --fields id | jq -r '.[0].id|@uri'", realm=realm_option(realm), query=query)
+    return output_of(_KCADM_ID, realm=realm_option(realm), query=query)
 
 
 NO_URL = "KEYCLOAK_URL is not set: set it to the address of Keycloak, with its base path"
