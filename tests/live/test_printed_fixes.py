@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ pytestmark = [
     pytest.mark.xdist_group("printed-fixes"),
     pytest.mark.parametrize("stage", VERSIONS, indirect=True),
 ]
-PLAYBOOK = shutil.which("ansible-playbook")
+PLAYBOOK = shutil.which("ansible-playbook", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 TERRAFORM = shutil.which("terraform")
 PROVIDER = os.environ.get("KCPROXY_TEST_TERRAFORM_PROVIDER")
 """A folder with the program terraform-provider-keycloak, for Terraform's dev_overrides: its registry is not to be had everywhere."""
