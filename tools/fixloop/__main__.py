@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     failed = 0
     for version in given.versions or VERSIONS:
-        running = revision()  # what is run, whatever happens to the sources meanwhile
+        running = revision()  # what is run, also if the sources change meanwhile
         journal = close_loop(given, version)
         results = journal.done.values()
         failed += sum(result.kind is Kind.FAILED for result in results)

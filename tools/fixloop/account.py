@@ -1,4 +1,4 @@
-"""The service account of one lane in one realm: made anew for each operation, so that neither a role nor a token of it lives on."""
+"""The service account of one lane in one realm: made again for each operation, so that neither a role nor a token of it remains."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Account:
             uuid = await self.realm.created("/clients", client | {"serviceAccountsEnabled": True})
             user = (await self.realm.admin("GET", f"/clients/{uuid}/service-account-user")).body
             self.user_id = user["id"]
-            # Who tests the mail settings gets the mail himself.
+            # The account that tests the mail settings receives the mail.
             address = {"username": user["username"], "email": f"{self.client_id}@localhost", "enabled": True}
             await self.realm.admin("PUT", f"/users/{self.user_id}", address)
 

@@ -77,5 +77,5 @@ class Asking:
 
 
 def judged(base: Seen, got: Seen) -> Diagnosis:
-    """As the measurement judges, but a 403 is a refusal whatever realm-admin got: here the question is whether a caller is let in."""
+    """As the measurement judges, but a 403 is a refusal even if realm-admin gets one: here the question is whether a caller is let in."""
     return Diagnosis(outcome=Outcome.REFUSED, status=403) if got.status == 403 else judge(base, got)

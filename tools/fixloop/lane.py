@@ -70,7 +70,7 @@ class Lane:
         await self.process.reload()
 
     async def injected(self, stand: Stand, request: Request) -> Answer:
-        """A call without a token: the proxy injects that of the account, whatever it holds."""
+        """A call without a token: the proxy injects that of the account, with or without roles."""
         await self.account(stand.realm)
         return await self._through(request)
 

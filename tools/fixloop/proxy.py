@@ -54,7 +54,7 @@ def prepared(
 
 @dataclass(slots=True, kw_only=True)
 class Proxy:
-    """A running proxy: its addresses, and its log, which says when settings were read anew."""
+    """A running proxy: its addresses, and its log, which says when settings were read again."""
 
     process: asyncio.subprocess.Process
     url: str
@@ -62,11 +62,11 @@ class Proxy:
     log: Path
 
     async def reload(self) -> None:
-        """Have the settings read anew. No token outlives that: versions before 26.7 would go on taking one whose account was deleted."""
+        """Have the settings read again. No token outlives that: versions before 26.7 would go on taking one whose account was deleted."""
         already = self.log.stat().st_size
         self.process.send_signal(signal.SIGHUP)
         if not await _logged(self.process, self.log, "reloaded", already):
-            raise ProxyFailed(f"kcproxy did not read its settings anew; {self.log} has the reason")
+            raise ProxyFailed(f"kcproxy did not read its settings again; {self.log} has the reason")
 
 
 @asynccontextmanager

@@ -70,7 +70,7 @@ async def _lanes(site: Site, stage: Stage, names: Names, count: int) -> AsyncIte
 
 
 async def _all(cases: Sequence[Case], journal: Journal, lanes: Sequence[Lane], kcadm: Kcadm, in_shell: frozenset[str]) -> None:
-    """What a realm has only one of is one lane's work alone, and its first; all else is whoever's turn it is."""
+    """What a realm has only one of is one lane's work alone, and its first; any lane takes the rest."""
     alone, others = _parted(cases)
     started, count, numbers = time.monotonic(), len(cases), itertools.count(1)
 
