@@ -35,7 +35,7 @@ def fix_lines(fix: Mapping[str, Any]) -> Iterator[str]:
     # Denials that an earlier version stored have no member ansible.
     forms = [name for key, name in _OTHER_FORMS if fix.get(key)]
     if forms:
-        yield f"  Also as {', '.join(forms)}: with --json"
+        yield from wrapped(f"Also as {', '.join(forms)}: with --json", "    ", first="  ")
 
 
 def heading(fix: Mapping[str, Any]) -> str:
