@@ -49,7 +49,7 @@ async def _watch(keycloak_url: str, page: Page, folder: Path) -> None:
             await page.goto(f"{again.admin_url}/")
             assert await page.locator("li.resolved").get_by_text("resolved", exact=True).is_visible()
             await page.locator("li.resolved").get_by_role("link").click()
-            await page.get_by_role("heading", name="The fix").wait_for()
+            await page.get_by_role("heading", name="Fix", exact=True).wait_for()
 
 
 async def _refused_then_granted(made: Stage, running: Proxy, page: Page) -> None:
