@@ -22,7 +22,7 @@ _SERVICE_ACCOUNT_PREFIX = "service-account-"
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\Z")  # JWS compact serialization, RFC 7515 section 7.1
 _CONTEXT = re.compile(r"(?P<session>on|of|tr)(?P<form>rt|lt)(?P<grant>[a-z]{2}):")
 """The beginning of a token ID in newer versions: kind of session, regular or lightweight token, grant (cc: client credentials)."""
-_BEARER_SCHEMES = frozenset({"bearer", "dpop"})
+BEARER_SCHEMES = frozenset({"bearer", "dpop"})
 _ISSUER_REALM = re.compile(r"/realms/([^/?#]+)/?$")
 _ONE_SPACE = "instead of exactly one space"
 _COLON = f"the word Bearer is followed by a colon {_ONE_SPACE}"
@@ -39,7 +39,7 @@ def read_caller(authorization: str | None, *, injected: bool = False) -> Caller:
     scheme = text.split(maxsplit=1)[0]
     token = text[len(scheme) :].lstrip()
     gap = text[len(scheme) : len(text) - len(token)]
-    if scheme.lower() not in _BEARER_SCHEMES:
+    if scheme.lower() not in BEARER_SCHEMES:
         return _without_scheme(scheme, token, injected)
     if not token:
         return Caller(kind=CallerKind.ANONYMOUS, scheme=scheme, problem="the field has the word Bearer and no token", injected=injected)

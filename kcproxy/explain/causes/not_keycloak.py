@@ -116,6 +116,7 @@ NOT_KEYCLOAK = CauseSpec(
     effect="; something between here and Keycloak refused the request, or the address is not that of Keycloak.",
     check="Send the same request directly to Keycloak, without any gateway.",
     rules=(not_keycloak, miss_not_keycloak),
+    no_role_helps=True,
     remedies=(
         Remedy(
             summary="Ask the operator of the layer in front of Keycloak (gateway, firewall, ingress); no Keycloak role changes this response",
@@ -152,6 +153,7 @@ ORIGIN_NOT_ALLOWED = CauseSpec(
     effect=REFUSED,
     check="Send the same request without the Origin field, from a backend.",
     rules=(origin_not_allowed,),
+    no_role_helps=True,
     remedies=(
         Remedy(
             summary="Add the origin of your own page to the Web origins of client {client}, or call from a backend, which sends no Origin",
@@ -189,6 +191,7 @@ HTTPS_REQUIRED = CauseSpec(
     effect=REFUSED,
     check="Look at Realm settings, General, Require SSL. Does the layer that terminates TLS send X-Forwarded-Proto, and does Keycloak trust it?",
     rules=(https_required, token_refused),
+    no_role_helps=True,
     remedies=(
         Remedy(
             summary="Call Keycloak over HTTPS, or let the TLS-terminating proxy send X-Forwarded-Proto and start Keycloak with proxy-headers",

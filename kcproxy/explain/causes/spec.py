@@ -53,6 +53,8 @@ class CauseSpec:
     fixer: Fixer | None = None
     states_confidence: bool = True
     """Whether the sentence ends with its confidence if it is not certain. False for sentences that claim no more than is known."""
+    no_role_helps: bool = False
+    """Whether the refusal is not about admin roles at all. Then no header field names a role, and none says that the token has too few."""
     is_about_a_role: bool = False
     """Whether hints about roles with less power apply."""
 
