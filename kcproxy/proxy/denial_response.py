@@ -108,7 +108,8 @@ class DenialEnricher:
     ) -> Enriched | None:
         facts = response_facts(response.status, response.headers, plain)
         withheld = self._accounts.withheld(exchange.target, exchange.head) if response.status == 401 and exchange.token is None else None
-        request = request_facts(exchange, base_path=self._base_path, public_url=self._public_url, withheld=withheld)
+        account = self._accounts.entry(exchange.target) if exchange.token is not None or withheld is not None else None
+        request = request_facts(exchange, base_path=self._base_path, public_url=self._public_url, withheld=withheld, account=account)
         explanation = await self._explainer.explain(request, authorization(exchange), facts, injected=exchange.token is not None)
         bodiless = exchange.target.method == "HEAD"
         if explanation is None:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from kcproxy.http1.fields import RawHeaders
 from kcproxy.http1.json_body import json_object, json_value
-from kcproxy.model import Answer, RequestFacts, TargetKind, Withheld
+from kcproxy.model import AccountEntry, Answer, RequestFacts, TargetKind, Withheld
 from kcproxy.proxy.credentials import brings_credentials_in_query
 from kcproxy.proxy.exchange import Exchange
 
@@ -31,8 +31,10 @@ _MAX_PARAMETERS = 200
 _GZIP_OR_ZLIB = 47  # zlib's window bits that recognize both headers
 
 
-def request_facts(exchange: Exchange, *, base_path: str, public_url: str, withheld: Withheld | None = None) -> RequestFacts:
-    """Facts about the request. ``withheld``: why the proxy added no token of an account."""
+def request_facts(
+    exchange: Exchange, *, base_path: str, public_url: str, withheld: Withheld | None = None, account: AccountEntry | None = None
+) -> RequestFacts:
+    """Facts about the request. ``withheld``: why the proxy added no token. ``account``: whose token it added, or would have added."""
     query = exchange.raw_target.partition("?")[2]
     headers = _fact_fields(exchange.head.fields)
     is_token = exchange.target.kind is TargetKind.TOKEN
@@ -45,6 +47,7 @@ def request_facts(exchange: Exchange, *, base_path: str, public_url: str, withhe
         form=_form_of(exchange) if is_token else {},
         public_url=public_url,
         withheld=withheld,
+        account=account,
         token_in_query=brings_credentials_in_query(query),
     )
 

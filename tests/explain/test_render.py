@@ -111,7 +111,7 @@ def test_the_challenge_is_for_the_admin_api_only() -> None:
 
 
 @pytest.mark.parametrize("field", [None, "", "Bearer ", "Basic YXBwOnMzY3JldA=="])
-@pytest.mark.parametrize(("path", "realm"), [(USER, "demo"), ("/admin/realms", "master"), ('/admin/realms/a%22b%5C/users', "a'b/")])
+@pytest.mark.parametrize(("path", "realm"), [(USER, "demo"), ("/admin/realms", "master"), ("/admin/realms/a%22b%5C/users", "a'b/")])
 def test_a_request_without_a_token_gets_a_challenge_without_error(field: str | None, path: str, realm: str) -> None:
     headers = dict(render.headers(refused("GET", path, status=401, caller=read_caller(field))))
 

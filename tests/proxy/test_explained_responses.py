@@ -130,7 +130,12 @@ async def test_accept_is_read_with_its_weights_and_every_response_varies_by_it(
 
 @pytest.mark.parametrize(
     ("own", "lines"),
-    [("Origin", [b"Origin", b"Accept"]), ("accept, Origin", [b"accept, Origin"]), ("*", [b"*"]), ("Accept-Encoding", [b"Accept-Encoding", b"Accept"])],
+    [
+        ("Origin", [b"Origin", b"Accept"]),
+        ("accept, Origin", [b"accept, Origin"]),
+        ("*", [b"*"]),
+        ("Accept-Encoding", [b"Accept-Encoding", b"Accept"]),
+    ],
 )
 async def test_keycloaks_own_vary_stays(explaining: Running, upstream: RecordingUpstream, own: str, lines: list[bytes]) -> None:
     refusing(upstream, fields=f"Content-Type: application/json\nVary: {own}\n")

@@ -225,8 +225,12 @@ def console_only(context: Context) -> Finding | None:
         CERTAIN,
         f"the token is that of client {context.words['client']}",
         keycloak_says,
-        detail=f"it is for the Admin console itself and requires a token of its client {_CONSOLE}; other programs can use"
-        " GET /admin/serverinfo or the role mappings of the account",
+        reason="{operation}{where} requires a token of the Admin console's own client {console} besides an admin role, and the token of {who} is one"
+        " of client {client}, for which no role is enough",
+        remedy="Do not call {operation} from other programs; the role mappings of the account (GET /admin/realms/{realm}/users/{{user-id}}/role-mappings) say"
+        " the same about one account",
+        facts={"no_role_is_enough": True},
+        console=_CONSOLE,
     )
 
 
@@ -255,6 +259,7 @@ OTHER_ENDPOINT = CauseSpec(
     effect=NOTHING_MORE,
     check="Compare the path with /admin/realms/{{realm}}/…, the beginning of all paths of the Admin REST API.",
     rules=(other_endpoint, console_only, token_refused),
+    no_role_helps=True,
     remedies=(Remedy(summary="Use the credentials that this endpoint requires; the calling account needs no further role for it"),),
 )
 

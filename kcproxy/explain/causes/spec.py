@@ -32,7 +32,7 @@ class CauseSpec:
     """One cause. ``reason`` and ``effect`` together are its sentence; as an alternative it is printed with the reason alone.
 
     Placeholders in ``reason``, ``effect``, ``check`` and remedies: who (Who at the beginning of a sentence), client, realm, where, caller_realm, container,
-    container_realm, operation, version, roles, roles_phrase (Roles_phrase), are, were; and the words that a rule adds.
+    container_realm, operation, version, entry (of the proxy's settings), roles, roles_phrase (Roles_phrase), are, were; and the words that a rule adds.
     """
 
     cause: Cause
