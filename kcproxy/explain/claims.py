@@ -88,6 +88,11 @@ def realm_roles_of(claims: Mapping[str, Any]) -> tuple[str, ...]:
     return _roles(claims.get("realm_access"))
 
 
+def audiences_of(claims: Mapping[str, Any]) -> tuple[str, ...]:
+    """The audiences in the claims of a token: one text or a list (RFC 7519, section 4.1.3)."""
+    return _names(claims.get("aud"))
+
+
 def _without_scheme(scheme: str, token: str, injected: bool) -> Caller:
     if scheme.lower().startswith("bearer:"):
         return Caller(kind=CallerKind.UNREADABLE, scheme="Bearer", problem=_COLON, injected=injected)
@@ -120,7 +125,7 @@ def _read(token: str, scheme: str, injected: bool) -> Caller:
         issuer=issuer,
         realm_roles=realm_roles,
         client_roles=client_roles,
-        audiences=_names(claims.get("aud")),
+        audiences=audiences_of(claims),
         scopes=tuple((_name(claims.get("scope"), 4096) or "").split()),
         token_kind=_name(claims.get("typ")),
         token_id=_name(claims.get("jti")),

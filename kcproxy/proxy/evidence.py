@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from kcproxy.explain.claims import audiences_of, read_claims
 from kcproxy.http1.fields import RawHeaders
 from kcproxy.http1.json_body import json_object, json_value
 from kcproxy.model import AccountEntry, Answer, RequestFacts, TargetKind, Withheld
@@ -45,6 +46,7 @@ def request_facts(
         headers=headers,
         body=None if is_token else _json_of(exchange, headers),
         form=_form_of(exchange) if is_token else {},
+        assertion_audiences=_assertion_audiences(exchange) if is_token else (),
         public_url=public_url,
         withheld=withheld,
         account=account,
@@ -101,6 +103,16 @@ def _form_of(exchange: Exchange) -> Mapping[str, str]:
     form = {name: values[0] for name, values in fields.items() if name in _FORM_FIELDS}
     client = _basic_client(exchange.head.picked.get(b"authorization"))
     return {"client_id": client, **form} if client else form
+
+
+def _assertion_audiences(exchange: Exchange) -> tuple[str, ...]:
+    """The audiences of a signed assertion (RFC 7523, section 3). Nothing else of it is kept."""
+    content = exchange.body.content if exchange.body is not None else None
+    if not content or b"client_assertion=" not in content:
+        return ()
+    sent = _parameters(content.decode("utf-8", "replace")).get("client_assertion", ("",))[0]
+    read = read_claims(sent)
+    return audiences_of(read[1]) if read is not None else ()
 
 
 def _basic_client(authorization: bytes | None) -> str | None:
