@@ -14,8 +14,8 @@ from kcproxy.model.requirements import Operation, Requirement, Target, TargetKin
 from kcproxy.model.vocabulary import NOTHING, Basis, Confidence, Detail, RoleSet
 
 __all__ = [
-    "AccountEntry",
     "NOTHING",
+    "AccountEntry",
     "Alternative",
     "Answer",
     "Basis",

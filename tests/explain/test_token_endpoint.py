@@ -246,6 +246,7 @@ def test_an_assertion_for_the_proxys_address_says_so_and_names_preserve_host(hos
 
     assert explanation.verdict.cause is Cause.CLIENT_CREDENTIALS_WRONG
     assert "names the address of kcproxy as its audience" in explanation.summary
+    assert "upstream.preserve_host" in explanation.summary
     assert "upstream.preserve_host = true" in explanation.fixes[0].summary
     assert "8180" not in explanation.summary + explanation.fixes[0].summary
 

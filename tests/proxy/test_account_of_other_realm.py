@@ -12,8 +12,8 @@ from kcproxy.catalog import default_version, load
 from kcproxy.proxy.explainer import LiveExplainer
 from kcproxy.settings import ExplainSettings
 
-EVERYWHERE = replace(ACCOUNT, realms=("*",), token_realm="shop", client_id="robot")  # noqa: S106 - a realm, not a secret
-SECOND = replace(ACCOUNT, realms=("stock",), token_realm="stock")  # noqa: S106 - a realm, not a secret
+EVERYWHERE = replace(ACCOUNT, realms=("*",), token_realm="shop", client_id="robot")
+SECOND = replace(ACCOUNT, realms=("stock",), token_realm="stock")
 
 
 async def explained(upstream: RecordingUpstream, target: str, *fields: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def token_of_other_realm(context: Context) -> Finding | None:
         f"the iss of the token is {shown(context.caller.issuer or '')}",
         f"the path names realm {shown(target)}",
         *_added_by_the_proxy(context),
-        reason=_OWN_TOKEN if context.caller.injected else None,
+        reason=_OF_THE_PROXY if context.caller.injected else None,
     )
 
 
@@ -29,7 +29,7 @@ def _added_by_the_proxy(context: Context) -> tuple[str, ...]:
     return (f"the request had no token, and kcproxy added that of {context.words['entry']} of its settings",)
 
 
-_OWN_TOKEN = (
+_OF_THE_PROXY = (
     "kcproxy added the token of its account {client} of realm {caller_realm}, because its settings say so in {entry}, and only tokens of realm {realm}"
     " or of master can administer realm {realm}"
 )
@@ -108,11 +108,11 @@ def server_wide_operation(context: Context) -> Finding | None:
         f"the iss of the token is {shown(context.caller.issuer or '')}",
         "the path names no realm: the call is about the whole server",
         *_added_by_the_proxy(context),
-        reason=_OWN_TOKEN_FOR_THE_SERVER if context.caller.injected else None,
+        reason=_OF_THE_PROXY_FOR_THE_SERVER if context.caller.injected else None,
     )
 
 
-_OWN_TOKEN_FOR_THE_SERVER = (
+_OF_THE_PROXY_FOR_THE_SERVER = (
     "kcproxy added the token of its account {client} of realm {caller_realm}, because its settings say so in {entry}, but {operation} concerns"
     " the whole server and requires a token of realm master"
 )

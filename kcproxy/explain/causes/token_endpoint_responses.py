@@ -102,7 +102,7 @@ NO_ASSERTION = Wording(
 """For assertions that are refused with an unknown description."""
 PROXY_AUDIENCE = Wording(
     "The signed assertion of client {client} names the address of kcproxy as its audience (aud), because the program signs for the address that it"
-    " calls, and Keycloak accepts only its own address",
+    " calls, and Keycloak accepts only its own address, which it would derive from that of kcproxy only with upstream.preserve_host",
     "Use the issuer of realm {realm} as aud of the assertion, as its discovery document says, or set upstream.preserve_host = true in kcproxy: Keycloak"
     " then sees the address that programs call, and writes it into iss of its tokens",
 )
