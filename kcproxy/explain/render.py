@@ -30,7 +30,7 @@ def rewrites(explanation: Explanation) -> bool:
         return False
     if answer.json is not None:
         return True
-    return not answer.text.strip() and target.kind in {TargetKind.ADMIN, TargetKind.ADMIN_UNKNOWN}
+    return not answer.text.strip() and target.kind in {TargetKind.ADMIN, TargetKind.ADMIN_UNKNOWN, TargetKind.OTHER}
 
 
 def body(explanation: Explanation, original: Mapping[str, Any] | None, detail: Detail = Detail.FULL) -> dict[str, Any]:

@@ -47,6 +47,7 @@ def request_facts(
         body=None if is_token else _json_of(exchange, headers),
         form=_form_of(exchange) if is_token else {},
         assertion_audiences=_assertion_audiences(exchange) if is_token else (),
+        called_at=exchange.head.text(b"host"),
         public_url=public_url,
         withheld=withheld,
         account=account,

@@ -227,7 +227,7 @@ def _assertion_for(*audiences: str, host: str = "proxy.example:8180", descriptio
         caller=read_caller(None),
         body={"error": "invalid_client", "error_description": description},
         form=_JWT_FORM,
-        headers={"host": host},
+        called_at=host,
         assertion_audiences=audiences,
     )
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from kcproxy.explain.causes.neighbour_words import grants, neighbour, own_words, place
-from kcproxy.explain.causes.spec import FOR_OPERATION, NOT_ALLOWED, CauseSpec, Remedy
+from kcproxy.explain.causes.spec import NOT_ALLOWED, CauseSpec, Remedy
 from kcproxy.explain.context import MASTER, REALM_MANAGEMENT, Context
 from kcproxy.explain.finding import CERTAIN, LIKELY, Finding
 from kcproxy.explain.text import list_of, shown
@@ -125,14 +125,14 @@ def registration_refused(context: Context) -> Finding | None:
     alone = "an initial access token" if context.method == "POST" else _REGISTRATION_TOKEN
     lacks = context.answer.status == 403 and not context.token_is_unread and not any(set(roles) <= held for roles in need)
     if not lacks:
-        return neighbour(context, LIKELY, reason=_NEEDS_ANOTHER, effect=FOR_OPERATION, remedy=_remedy(context), alone=alone)
+        return neighbour(context, LIKELY, reason=_NEEDS_ANOTHER, effect=NOT_ALLOWED, remedy=_remedy(context), alone=alone)
     roles = " or ".join(list_of(roles) for roles in need)
     return neighbour(
         context,
         LIKELY,
         f"the token of {context.words['who']} does not name a role of {owner} that is enough",
-        reason="{who} is missing the role {one_of} (client {owner}), or {alone}",
-        effect=FOR_OPERATION,
+        reason="the token of {who} is missing the role {one_of} (client {owner}), which is required unless the request has {alone}",
+        effect=NOT_ALLOWED,
         facts={"grant": (owner, need[0]), "also": f"Without a role: send {alone} as Authorization: Bearer"},
         one_of=roles,
         owner=owner,

@@ -54,7 +54,7 @@ def neighbour(
         confidence,
         keycloak_says,
         *evidence,
-        reason="{said}" + reason,
+        reason="{said}" + reason if said else _capital(reason),
         effect=effect,
         remedy=remedy,
         facts=facts or {},
@@ -65,6 +65,10 @@ def neighbour(
             "where": f" in realm {shown(realm)}" if realm else "",
         },
     )
+
+
+def _capital(reason: str) -> str:
+    return reason.replace("{who}", "{Who}", 1) if reason.startswith("{who}") else reason[:1].upper() + reason[1:]
 
 
 def grants(context: Context, verdict: Verdict, console_base: str | None, container: str, roles: RoleSet) -> tuple[Fix, ...]:

@@ -9,7 +9,7 @@ import re
 from kcproxy.explain.causes.client_registration import registration_fixes, registration_refused
 from kcproxy.explain.causes.neighbour_words import neighbour, own_words, place
 from kcproxy.explain.causes.not_keycloak import console_only
-from kcproxy.explain.causes.spec import FOR_OPERATION, NOTHING_MORE, CauseSpec, Remedy
+from kcproxy.explain.causes.spec import FOR_OPERATION, NOTHING_MORE, REFUSED, CauseSpec, Remedy
 from kcproxy.explain.causes.token_endpoint import token_refused
 from kcproxy.explain.context import Context
 from kcproxy.explain.finding import CERTAIN, LIKELY, Finding
@@ -48,9 +48,9 @@ def other_endpoint(context: Context) -> Finding | None:
 def _broker(context: Context) -> Finding | None:
     """IdentityBrokerService.retrieveToken: the role is read from the token, before Keycloak looks for the identity provider."""
     if not _BROKER_TOKEN.match(place(context)[1]):
-        return neighbour(context, LIKELY, reason="{who} needs a token that a user of realm {realm} got at a login", effect=FOR_OPERATION)
+        return neighbour(context, LIKELY, reason="{who} needs a token that a user of realm {realm} got at a login", effect=REFUSED)
     if context.token_is_unread:
-        return neighbour(context, LIKELY, reason=_NO_USER, effect=FOR_OPERATION, remedy=_SEND_USERS)
+        return neighbour(context, LIKELY, reason=_NO_USER, effect=REFUSED, remedy=_SEND_USERS)
     return _missing_role(context, _BROKER, ((_READ_TOKEN,),), certain="not authorized to retrieve tokens" in own_words(context))
 
 
@@ -76,15 +76,15 @@ def _missing_role(context: Context, owner: str, need: tuple[RoleSet, ...], *, ce
 def _account(context: Context) -> Finding | None:
     """401 if the token names no role of the client account, otherwise 403 if it names none that is enough (AccountLoader, AccountRestService)."""
     if "User-managed access not enabled" in own_words(context):
-        return neighbour(context, CERTAIN, reason=_UMA_IS_OFF, effect=FOR_OPERATION, remedy=_SWITCH_UMA_ON)
+        return neighbour(context, CERTAIN, reason=_UMA_IS_OFF, effect=REFUSED, remedy=_SWITCH_UMA_ON)
     if context.token_is_unread:
-        return neighbour(context, LIKELY, reason=_NO_USER, effect=FOR_OPERATION, remedy=_SEND_ACCOUNTS)
+        return neighbour(context, LIKELY, reason=_NO_USER, effect=REFUSED, remedy=_SEND_ACCOUNTS)
     if context.caller.kind is CallerKind.SERVICE_ACCOUNT and context.answer.status == 401:
-        return neighbour(context, LIKELY, reason=_FOR_USERS, effect=FOR_OPERATION, remedy=_SEND_ACCOUNTS)
+        return neighbour(context, LIKELY, reason=_FOR_USERS, effect=REFUSED, remedy=_SEND_ACCOUNTS)
     need, held = account_need(context), set(context.caller.client_roles.get(_ACCOUNT, ()))
     if any(set(roles) <= held for roles in need) and (context.answer.status == 403 or _ACCOUNT in context.caller.audiences):
         reason = "the token of {who} has the role that this endpoint requires (client account), and Keycloak does not accept it, or it is no longer valid"
-        return neighbour(context, LIKELY, reason=reason, effect=FOR_OPERATION, remedy="Let the user log in again, and use the new token")
+        return neighbour(context, LIKELY, reason=reason, effect=REFUSED, remedy="Let the user log in again, and use the new token")
     return _missing_role(context, _ACCOUNT, need)
 
 
@@ -109,10 +109,10 @@ def _uma(context: Context) -> Finding | None:
     """The protection API: for the service account of the resource server (AuthorizationService, UserManagedPermissionService)."""
     said = own_words(context)
     if "not registered as a resource server" in said:
-        return neighbour(context, CERTAIN, reason=_NO_RESOURCE_SERVER, effect=FOR_OPERATION, remedy=_SWITCH_AUTHORIZATION_ON)
+        return neighbour(context, CERTAIN, reason=_NO_RESOURCE_SERVER, effect=REFUSED, remedy=_SWITCH_AUTHORIZATION_ON)
     if _UMA_ROLE in said and context.caller.client_id is not None:
         return _missing_protection(context, context.caller.client_id)
-    return neighbour(context, LIKELY, reason=_NO_PROTECTION, effect=FOR_OPERATION, remedy=_FETCH_PROTECTION)
+    return neighbour(context, LIKELY, reason=_NO_PROTECTION, effect=REFUSED, remedy=_FETCH_PROTECTION)
 
 
 def _missing_protection(context: Context, client_id: str) -> Finding:
@@ -123,7 +123,7 @@ def _missing_protection(context: Context, client_id: str) -> Finding:
         context,
         CERTAIN,
         f"the token belongs to {context.words['who']}, and the protection API is for the service account of the resource server",
-        reason="the token of {who} is missing the role uma_protection (client {client}), which the service account of that client has",
+        reason="the token of {who} is not that of the service account of client {client}, and is missing the role uma_protection (client {client})",
         effect=FOR_OPERATION,
         remedy=_FETCH_PROTECTION,
     )
@@ -149,8 +149,8 @@ def _userinfo(context: Context) -> Finding | None:
             context, CERTAIN if own_words(context) else LIKELY, evidence, reason=_NO_OPENID, effect=FOR_OPERATION, remedy=_ASK_FOR_OPENID
         )
     if context.caller.kind is CallerKind.ANONYMOUS:
-        return neighbour(context, CERTAIN, reason="the request has no access token", effect=FOR_OPERATION, remedy=_SEND_OPENID)
-    return neighbour(context, LIKELY, reason=_NO_SESSION, effect=FOR_OPERATION, remedy=_SEND_OPENID)
+        return neighbour(context, CERTAIN, reason="the request has no access token", effect=REFUSED, remedy=_SEND_OPENID)
+    return neighbour(context, LIKELY, reason=_NO_SESSION, effect=REFUSED, remedy=_SEND_OPENID)
 
 
 _NO_OPENID = "the token of {who} is missing the scope openid"
@@ -162,7 +162,7 @@ _SEND_OPENID = "Fetch a new access token with scope=openid, and send it as Autho
 def _introspection(context: Context) -> Finding | None:
     reason = "introspection requires the credentials of a confidential client, not an access token"
     remedy = "Authenticate with client ID and secret of a confidential client of realm {realm}, as at the token endpoint"
-    return neighbour(context, LIKELY, reason=reason, effect=FOR_OPERATION, remedy=remedy)
+    return neighbour(context, LIKELY, reason=reason, effect=REFUSED, remedy=remedy)
 
 
 _RULES = (

@@ -60,7 +60,7 @@ _OTHER_AUDIENCE = ("Invalid token audience", "Token audience", "Multiple audienc
 def _is_for_the_proxy(context: Context) -> bool:
     """Whether a signed assertion names the address of this request as its audience, and Keycloak has another one."""
     request = context.request
-    host, own = _authority(f"//{request.headers.get('host', '')}"), _authority(request.public_url or "")
+    host, own = _authority(f"//{request.called_at or ''}"), _authority(request.public_url or "")
     return bool(host) and host != own and any(_authority(audience) == host for audience in request.assertion_audiences)
 
 
