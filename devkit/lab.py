@@ -38,7 +38,7 @@ class Client:
 
 @dataclass(kw_only=True)
 class Attempt:
-    """A request to be refused. ``token`` goes into Authorization: Bearer; ``renew`` fetches a new one after a fix."""
+    """A request to be refused. ``token`` goes into Authorization: Bearer; ``renew``: a new one is needed after a fix, on every version."""
 
     method: str
     path: str
@@ -48,6 +48,7 @@ class Attempt:
     form: Mapping[str, str] | None = None
     client: Client | None = None
     user: str | None = None
+    renew: bool = False
 
 
 @dataclass(kw_only=True)
@@ -195,11 +196,14 @@ class Lab:
             return ResponseWriter(status=answer.status, headers=answer.headers, body=body)
 
     @asynccontextmanager
-    async def proxy(self, inspector: Client | None = None, *, preserve_host: bool = False, **explain: Any) -> AsyncIterator[str]:
+    async def proxy(
+        self, inspector: Client | None = None, *, preserve_host: bool = False, accounts: tuple[AccountSettings, ...] = (), **explain: Any
+    ) -> AsyncIterator[str]:
         host, _, port = self.keycloak.base_url.removeprefix("http://").partition(":")
         settings = Settings(
             upstream=UpstreamSettings(scheme="http", host=host, port=int(port), preserve_host=preserve_host),
             explain=ExplainSettings(keycloak_version=self.keycloak.version, **explain),
+            accounts=accounts,
             inspector=self._inspector(inspector) if inspector else None,
         )
         events = Events()

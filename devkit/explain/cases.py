@@ -228,6 +228,8 @@ K = (
          ask=_token_answer(401, "invalid_client", _SAME), facts=Facts(client_known=True, client_enabled=False)),
     Case(id="K-realm", says="a disabled realm", method="POST", path=_TOKEN, truth=Cause.REALM_DISABLED,
          ask=_token_answer(403, "access_denied", "Realm not enabled"), facts=Facts()),
+    Case(id="K-account", says="the user of the service account is disabled", method="POST", path=_TOKEN, truth=Cause.ACCOUNT_DISABLED,
+         ask=_token_answer(401, "invalid_request", "User 'service-account-app' disabled"), facts=Facts()),
     Case(id="C112", says="a realm named admin", method="POST", path="/realms/admin/protocol/openid-connect/token", truth=Cause.REALM_UNKNOWN,
          ask={"status": 404, "body": {"error": "Realm does not exist"}, "caller": read_caller(None)}, facts=Facts()),
 )  # fmt: skip
@@ -271,6 +273,14 @@ O = (  # noqa: E741 - the groups are lettered
          truth=Cause.OTHER_ENDPOINT, ask={"status": 401, "body": {"error": "invalid_token"}}, facts=Facts(), sure=Confidence.LIKELY),
     Case(id="C142", says="a UMA request after the session ended", method="POST", path="/realms/demo/authz/protection/permission",
          truth=Cause.OTHER_ENDPOINT, ask={"status": 403, "body": {"error": "access_denied"}}, facts=Facts(), sure=Confidence.LIKELY),
+    Case(id="O-policy", says="a client is registered with a scope that a policy does not list", method="POST",
+         path="/realms/demo/clients-registrations/openid-connect", truth=Cause.REGISTRATION_POLICY,
+         ask={"body": {"error": "insufficient_scope", "error_description": "Policy 'Allowed Client Scopes' rejected request to client-registration service."
+                       " Details: Not permitted to use specified clientScope"},
+              "caller": held("create-client"), "sent": {"redirect_uris": ["http://localhost/cb"], "scope": "vault openid"}}, facts=Facts()),
+    Case(id="O-broker", says="a token of an external provider, for a user without read-token", method="GET", path="/realms/demo/broker/ext/token",
+         truth=Cause.OTHER_ENDPOINT, ask={"caller": user(), "body": {"errorMessage": "Client [app] not authorized to retrieve tokens from identity"
+                                                                                     " provider [ext]."}}, facts=Facts()),
     Case(id="O-reg", says="client registration", method="POST", path="/realms/demo/clients-registrations/default", truth=Cause.OTHER_ENDPOINT,
          ask={"body": {"error": "insufficient_scope", "error_description": "Forbidden"}}, facts=Facts(), sure=Confidence.LIKELY),
 )  # fmt: skip

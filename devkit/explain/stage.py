@@ -211,6 +211,8 @@ def ask(
     base_path: str = "",
     public_url: str = BASE,
     withheld: Withheld | None = None,
+    assertion_audiences: tuple[str, ...] = (),
+    called_at: str | None = None,
     **settings: Any,
 ) -> Explanation | None:
     """The explanation of one response; without ``body`` and ``text``, Keycloak's bare JSON for that status code and version."""
@@ -227,6 +229,8 @@ def ask(
                 public_url=public_url,
                 base_path=base_path,
                 withheld=withheld,
+                assertion_audiences=assertion_audiences,
+                called_at=called_at,
             ),
             caller=caller or caller_of(),
             answer=Answer(status=status, json=body if body is not None or text else bare, text=text, headers=answer_headers or {}),

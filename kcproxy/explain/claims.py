@@ -22,7 +22,7 @@ _SERVICE_ACCOUNT_PREFIX = "service-account-"
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\Z")  # JWS compact serialization, RFC 7515 section 7.1
 _CONTEXT = re.compile(r"(?P<session>on|of|tr)(?P<form>rt|lt)(?P<grant>[a-z]{2}):")
 """The beginning of a token ID in newer versions: kind of session, regular or lightweight token, grant (cc: client credentials)."""
-_BEARER_SCHEMES = frozenset({"bearer", "dpop"})
+BEARER_SCHEMES = frozenset({"bearer", "dpop"})
 _ISSUER_REALM = re.compile(r"/realms/([^/?#]+)/?$")
 _ONE_SPACE = "instead of exactly one space"
 _COLON = f"the word Bearer is followed by a colon {_ONE_SPACE}"
@@ -39,7 +39,7 @@ def read_caller(authorization: str | None, *, injected: bool = False) -> Caller:
     scheme = text.split(maxsplit=1)[0]
     token = text[len(scheme) :].lstrip()
     gap = text[len(scheme) : len(text) - len(token)]
-    if scheme.lower() not in _BEARER_SCHEMES:
+    if scheme.lower() not in BEARER_SCHEMES:
         return _without_scheme(scheme, token, injected)
     if not token:
         return Caller(kind=CallerKind.ANONYMOUS, scheme=scheme, problem="the field has the word Bearer and no token", injected=injected)
@@ -88,6 +88,11 @@ def realm_roles_of(claims: Mapping[str, Any]) -> tuple[str, ...]:
     return _roles(claims.get("realm_access"))
 
 
+def audiences_of(claims: Mapping[str, Any]) -> tuple[str, ...]:
+    """The audiences in the claims of a token: one text or a list (RFC 7519, section 4.1.3)."""
+    return _names(claims.get("aud"))
+
+
 def _without_scheme(scheme: str, token: str, injected: bool) -> Caller:
     if scheme.lower().startswith("bearer:"):
         return Caller(kind=CallerKind.UNREADABLE, scheme="Bearer", problem=_COLON, injected=injected)
@@ -120,7 +125,7 @@ def _read(token: str, scheme: str, injected: bool) -> Caller:
         issuer=issuer,
         realm_roles=realm_roles,
         client_roles=client_roles,
-        audiences=_names(claims.get("aud")),
+        audiences=audiences_of(claims),
         scopes=tuple((_name(claims.get("scope"), 4096) or "").split()),
         token_kind=_name(claims.get("typ")),
         token_id=_name(claims.get("jti")),

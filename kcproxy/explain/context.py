@@ -237,8 +237,16 @@ def _words(request: RequestFacts, caller: Caller, container: str, container_real
         "container": shown(container),
         "container_realm": shown(container_realm) if container_realm else "(unknown)",
         "operation": operation,
+        "entry": _entry(request),
         "version": shown(version, 60),
     }
+
+
+def _entry(request: RequestFacts) -> str:
+    """The entry of the proxy's settings that serves the realm, as written there."""
+    if request.account is None:
+        return f"the entry for realm {shown(request.target.realm or MASTER)}"
+    return f'{request.account.position} (realm "{shown(request.account.realm)}")'
 
 
 def who(caller: Caller) -> str:

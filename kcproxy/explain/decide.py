@@ -7,8 +7,10 @@ from kcproxy.explain import wording
 from kcproxy.explain.causes import (
     SPECS,
     addresses,
+    client_registration,
     guards,
     issuers,
+    neighbours,
     not_keycloak,
     paths,
     realms,
@@ -122,7 +124,7 @@ def _findings(context: Context) -> list[Finding]:
     if status not in {401, 403}:
         return _apply(ADDRESSES, context)
     if kind is TargetKind.OTHER:
-        return _apply((not_keycloak.other_endpoint,), context)
+        return _apply((client_registration.registration_policy, neighbours.other_endpoint), context)
     if status == 401:
         return early + _apply(UNAUTHENTICATED, context) + revoked_tokens.left_open(context)
     return early + [_doubted(finding) if early else finding for finding in _refused(context)]

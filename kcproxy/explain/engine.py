@@ -69,13 +69,20 @@ def diagnose(inputs: Inputs) -> Diagnosis | None:
     console = inputs.console_base_url or (request.public_url + request.base_path if request.public_url else None)
     return Diagnosis(
         caller=judged.caller,
-        requirement=judged.requirement,
+        requirement=_requirement(judged.requirement, verdict),
         verdict=verdict,
         fixes=fixes(judged, verdict, console),
         hints=hints(judged, verdict),
         docs_url=page(verdict.cause, inputs.docs_url),
         general=general,
     )
+
+
+def _requirement(requirement: Requirement | None, verdict: Verdict) -> Requirement | None:
+    """What the operation requires of this caller. Roles in the table are for tokens that can be let in: without those, no set is enough."""
+    if requirement is None or not verdict.facts.get("no_role_is_enough"):
+        return requirement
+    return replace(requirement, any_of=(), admits=(), useful=(), least=None, full=None)
 
 
 def is_general(inputs: Inputs) -> bool:

@@ -31,10 +31,14 @@ def is_boilerplate(word: str) -> bool:
     return low in BOILERPLATE_ERRORS or low in BOILERPLATE_DESCRIPTIONS or (low.startswith("http ") and low[5:8].isdigit())
 
 
+_OWN_ERRORS = ("Invalid origin", "Token issued for an application that is not the admin console")
+"""What Keycloak does write, beside the status code, into refusals of the Admin REST API."""
+
+
 def has_own_words(context: Context) -> bool:
     """Whether ``error`` of a refusal is something that Keycloak does not write for insufficient roles or tokens."""
     error = context.answer.error
-    return error is not None and not is_boilerplate(error) and error != "Invalid origin"
+    return error is not None and not is_boilerplate(error) and not error.startswith(_OWN_ERRORS)
 
 
 def gateway_traces(context: Context) -> tuple[str, ...]:

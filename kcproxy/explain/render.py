@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from kcproxy.explain.causes import SPECS
+from kcproxy.explain.claims import BEARER_SCHEMES
+from kcproxy.explain.context import MASTER
 from kcproxy.explain.json_template import compact, is_short, mark, template_of
 from kcproxy.explain.keycloak_responses import is_boilerplate
 from kcproxy.explain.text import without_tokens
-from kcproxy.model import Alternative, Caller, Detail, Explanation, Fix, Requirement, RoleSet, TargetKind
+from kcproxy.model import Alternative, Caller, CallerKind, Detail, Explanation, Fix, Requirement, RoleSet, TargetKind
 
 MAX_HEADER_CHARACTERS = 1024
 _MAX_ROLES_SHOWN = 200
@@ -27,7 +30,7 @@ def rewrites(explanation: Explanation) -> bool:
         return False
     if answer.json is not None:
         return True
-    return not answer.text.strip() and target.kind in {TargetKind.ADMIN, TargetKind.ADMIN_UNKNOWN}
+    return not answer.text.strip() and target.kind in {TargetKind.ADMIN, TargetKind.ADMIN_UNKNOWN, TargetKind.OTHER}
 
 
 def body(explanation: Explanation, original: Mapping[str, Any] | None, detail: Detail = Detail.FULL) -> dict[str, Any]:
@@ -128,13 +131,17 @@ def _common_headers(explanation: Explanation, detail: Detail) -> list[tuple[str,
     if explanation.answer.status not in {401, 403}:
         return [*fields, ("Kcproxy-Notice", _value(explanation.summary))]
     fields += _role_headers(explanation, detail)
-    if explanation.request.target.kind in {TargetKind.ADMIN, TargetKind.ADMIN_UNKNOWN}:
+    if explanation.request.target.kind in {TargetKind.ADMIN, TargetKind.ADMIN_UNKNOWN} and not _no_role_helps(explanation):
         fields.append(("WWW-Authenticate", _challenge(explanation)))
     return fields
 
 
+def _no_role_helps(explanation: Explanation) -> bool:
+    return SPECS[explanation.verdict.cause].no_role_helps
+
+
 def _role_headers(explanation: Explanation, detail: Detail) -> list[tuple[str, str]]:
-    requirement, verdict = explanation.requirement, explanation.verdict
+    requirement, verdict = None if _no_role_helps(explanation) else explanation.requirement, explanation.verdict
     fields: list[tuple[str, str]] = []
     if requirement is not None and requirement.least is not None:
         fields.append(("Kcproxy-Required-Role", _value(",".join(requirement.least))))
@@ -146,9 +153,20 @@ def _role_headers(explanation: Explanation, detail: Detail) -> list[tuple[str, s
 
 
 def _challenge(explanation: Explanation) -> str:
+    """RFC 6750, section 3.1: no error in the response to a request without authentication information, or with those of another scheme."""
+    if explanation.answer.status == 401 and _brought_no_token(explanation):
+        realm = _value(explanation.request.target.realm or MASTER).replace("\\", "/").replace('"', "'")
+        return f'Bearer realm="{realm}"'
     error = "insufficient_scope" if explanation.answer.status == 403 else "invalid_token"
     text = _value(explanation.summary).replace("\\", "/").replace('"', "'")
     return f'Bearer error="{error}", error_description="{text}"'
+
+
+def _brought_no_token(explanation: Explanation) -> bool:
+    caller = explanation.caller
+    if caller.injected or caller.kind is CallerKind.ANONYMOUS:
+        return True
+    return caller.kind is CallerKind.UNREADABLE and caller.scheme is not None and caller.scheme.lower() not in BEARER_SCHEMES
 
 
 def _sentence(explanation: Explanation, detail: Detail) -> str:

@@ -9,12 +9,13 @@ mistaken for a fact.
 from kcproxy.model.causes import Cause
 from kcproxy.model.explanations import Alternative, Explanation, Fix, Verdict
 from kcproxy.model.facts import Facts, RoleElsewhere
-from kcproxy.model.requests import Answer, Caller, CallerKind, RequestFacts, Withheld
+from kcproxy.model.requests import AccountEntry, Answer, Caller, CallerKind, RequestFacts, Withheld
 from kcproxy.model.requirements import Operation, Requirement, Target, TargetKind
 from kcproxy.model.vocabulary import NOTHING, Basis, Confidence, Detail, RoleSet
 
 __all__ = [
     "NOTHING",
+    "AccountEntry",
     "Alternative",
     "Answer",
     "Basis",

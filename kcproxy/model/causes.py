@@ -31,6 +31,7 @@ class Cause(StrEnum):
     ORIGIN_NOT_ALLOWED = "origin-not-allowed"
     HTTPS_REQUIRED = "https-required"
     OTHER_ENDPOINT = "other-endpoint"
+    REGISTRATION_POLICY = "registration-policy"
     # 401: the token
     TOKEN_MISSING = "token-missing"  # noqa: S105 - a cause, not a secret
     TOKEN_WITHHELD = "token-withheld"  # noqa: S105 - a cause, not a secret

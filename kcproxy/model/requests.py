@@ -19,6 +19,18 @@ class Withheld(StrEnum):
     NO_ACCOUNT = "no-account"  # there are accounts, but none for this realm
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountEntry:
+    """The entry of the proxy's settings that serves a realm: ``position`` as settings name it (``accounts[0]``), ``realm`` as written there.
+
+    ``realm`` is ``*`` if the entry serves every realm that no other entry names. ``token_realm``: the realm that contains its client.
+    """
+
+    position: str
+    realm: str
+    token_realm: str
+
+
 class CallerKind(StrEnum):
     """The kind of account, as far as the token shows it."""
 
@@ -77,8 +89,11 @@ class RequestFacts:
     )  # only origin, content-type, user-agent, dpop, x-forwarded-*: never authorization
     body: Any = None
     form: Mapping[str, str] = field(default_factory=nothing)  # of a token request: grant_type, client_id, username … never a secret
+    assertion_audiences: tuple[str, ...] = ()  # aud of the client_assertion of a token request, not verified
+    called_at: str | None = None  # host[:port] by which the client called the proxy: Host before the proxy replaced it
     public_url: str | None = None  # scheme://host[:port] by which the proxy reaches Keycloak
     withheld: Withheld | None = None  # why the proxy added no token, if it has accounts and the request had no token
+    account: AccountEntry | None = None  # whose token the proxy added, or would have added if it was not withheld
     token_in_query: bool = False  # access_token= in the query, which Keycloak does not read
 
 

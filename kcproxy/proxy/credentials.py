@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from kcproxy.http1.headers import RequestFields
 from kcproxy.http1.methods import API_METHODS
-from kcproxy.model import Target, TargetKind, Withheld
+from kcproxy.model import AccountEntry, Target, TargetKind, Withheld
 from kcproxy.settings import AccountSettings
 
 _API = frozenset({TargetKind.ADMIN, TargetKind.ADMIN_UNKNOWN})
@@ -22,10 +22,13 @@ class Accounts:
     def __init__(self, accounts: Sequence[AccountSettings]) -> None:
         """The first account that names a realm serves it. ``*`` serves all realms that no account names."""
         self._by_realm: dict[str, AccountSettings] = {}
+        self._entries: dict[str, AccountEntry] = {}
         self._limits: dict[tuple[tuple[str, ...], str], bool] = {}
-        for account in accounts:
+        for index, account in enumerate(accounts):
             for realm in account.realms:
                 self._by_realm.setdefault(realm, account)
+                entry = AccountEntry(position=f"accounts[{index}]", realm=realm, token_realm=account.token_realm)
+                self._entries.setdefault(realm, entry)
 
     def account_for(self, target: Target, head: RequestFields, raw_target: str = "") -> AccountSettings | None:
         """The account whose token is added. None if the request is forwarded as it is."""
@@ -39,6 +42,10 @@ class Accounts:
         realm = target.realm or _SERVER_WIDE_REALM
         account = self._by_realm.get(realm) or self._by_realm.get("*")
         return account if account is not None and self._within_limits(account, target) else None
+
+    def entry(self, target: Target) -> AccountEntry | None:
+        """The entry of the settings that serves the realm of a request."""
+        return self._entries.get(target.realm or _SERVER_WIDE_REALM) or self._entries.get("*")
 
     def withheld(self, target: Target, head: RequestFields) -> Withheld | None:
         """Why ``account_for`` gave none for a request without credentials, for its explanation. None if there are no accounts."""

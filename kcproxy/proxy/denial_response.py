@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kcproxy.explain.json_template import compact
+from kcproxy.http1.accept import prefers
 from kcproxy.http1.headers import ResponseFields
 from kcproxy.model import Answer, Explanation, RequestFacts
 from kcproxy.proxy.credentials import Accounts
@@ -20,7 +21,7 @@ from kcproxy.upstream.interface import UpstreamResponse
 
 log = logging.getLogger("kcproxy.proxy")
 
-_PROBLEM = "application/problem+json"
+_PROBLEM, _JSON = "application/problem+json", "application/json"
 _REPLACED = frozenset(
     {b"content-type", b"content-length", b"content-encoding", b"content-md5", b"digest", b"content-digest", b"repr-digest"}
 )
@@ -107,13 +108,16 @@ class DenialEnricher:
     ) -> Enriched | None:
         facts = response_facts(response.status, response.headers, plain)
         withheld = self._accounts.withheld(exchange.target, exchange.head) if response.status == 401 and exchange.token is None else None
-        request = request_facts(exchange, base_path=self._base_path, public_url=self._public_url, withheld=withheld)
+        account = self._accounts.entry(exchange.target) if exchange.token is not None or withheld is not None else None
+        request = request_facts(exchange, base_path=self._base_path, public_url=self._public_url, withheld=withheld, account=account)
         explanation = await self._explainer.explain(request, authorization(exchange), facts, injected=exchange.token is not None)
         bodiless = exchange.target.method == "HEAD"
         if explanation is None:
             return None if bodiless else Enriched(_sized(fields, raw), raw)
         exchange.caller = explanation.caller
         headers = _new_headers(fields, self._explainer.headers(explanation))
+        if bodiless and facts.status in {401, 403}:  # the response to GET would be rewritten
+            headers += _varies(fields)
         if bodiless:  # a length in the fields is that of a body that is not sent
             exchange.explanation = explanation
             return Enriched(ResponseFields([*fields.lines, *headers], fields.length, chunked=False), raw)
@@ -122,13 +126,13 @@ class DenialEnricher:
             return Enriched(_sized(fields, raw, headers), raw)
         body, content_type = self._rendered(exchange, explanation, facts)
         exchange.explanation = explanation
-        return Enriched(_rewritten(fields, body, content_type, headers), body)
+        return Enriched(_rewritten(fields, body, content_type, [*headers, *_varies(fields)]), body)
 
     def _rendered(self, exchange: Exchange, explanation: Explanation, facts: Answer) -> tuple[bytes, bytes]:
         original = dict(facts.json) if facts.json is not None else None
-        if _PROBLEM in (exchange.head.text(b"accept") or ""):
+        if prefers(_accept(exchange), _PROBLEM, _JSON):
             return _encoded(compact(self._explainer.problem(explanation, original))), _PROBLEM.encode()
-        return _encoded(self._explainer.body_json(explanation, original)), b"application/json"
+        return _encoded(self._explainer.body_json(explanation, original)), _JSON.encode()
 
 
 def _encoded(text: str) -> bytes:
@@ -140,6 +144,20 @@ def authorization(exchange: Exchange) -> str | None:
     if exchange.token is not None:
         return f"Bearer {exchange.token}"
     return exchange.head.text(b"authorization")
+
+
+def _accept(exchange: Exchange) -> str:
+    """All field lines of Accept as one (RFC 9110, section 5.3)."""
+    if b"accept" not in exchange.head.picked:
+        return ""
+    return ", ".join(value.decode("latin-1") for name, value in exchange.head.fields if name.lower() == b"accept")
+
+
+def _varies(fields: ResponseFields) -> list[bytes]:
+    """Vary: Accept, unless Keycloak's own field says as much (RFC 9110, section 12.5.5)."""
+    own = b",".join(line.partition(b":")[2] for line in fields.lines if _name(line) == b"vary").lower()
+    named = {member.strip() for member in own.split(b",")}
+    return [] if named & {b"accept", b"*"} else [b"Vary: Accept\r\n"]
 
 
 def _coding(response: UpstreamResponse) -> bytes | None:

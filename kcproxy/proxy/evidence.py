@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from kcproxy.explain.claims import audiences_of, read_claims
 from kcproxy.http1.fields import RawHeaders
 from kcproxy.http1.json_body import json_object, json_value
-from kcproxy.model import Answer, RequestFacts, TargetKind, Withheld
+from kcproxy.model import AccountEntry, Answer, RequestFacts, TargetKind, Withheld
 from kcproxy.proxy.credentials import brings_credentials_in_query
 from kcproxy.proxy.exchange import Exchange
 
@@ -31,8 +32,10 @@ _MAX_PARAMETERS = 200
 _GZIP_OR_ZLIB = 47  # zlib's window bits that recognize both headers
 
 
-def request_facts(exchange: Exchange, *, base_path: str, public_url: str, withheld: Withheld | None = None) -> RequestFacts:
-    """Facts about the request. ``withheld``: why the proxy added no token of an account."""
+def request_facts(
+    exchange: Exchange, *, base_path: str, public_url: str, withheld: Withheld | None = None, account: AccountEntry | None = None
+) -> RequestFacts:
+    """Facts about the request. ``withheld``: why the proxy added no token. ``account``: whose token it added, or would have added."""
     query = exchange.raw_target.partition("?")[2]
     headers = _fact_fields(exchange.head.fields)
     is_token = exchange.target.kind is TargetKind.TOKEN
@@ -43,8 +46,11 @@ def request_facts(exchange: Exchange, *, base_path: str, public_url: str, withhe
         headers=headers,
         body=None if is_token else _json_of(exchange, headers),
         form=_form_of(exchange) if is_token else {},
+        assertion_audiences=_assertion_audiences(exchange) if is_token else (),
+        called_at=exchange.head.text(b"host"),
         public_url=public_url,
         withheld=withheld,
+        account=account,
         token_in_query=brings_credentials_in_query(query),
     )
 
@@ -98,6 +104,16 @@ def _form_of(exchange: Exchange) -> Mapping[str, str]:
     form = {name: values[0] for name, values in fields.items() if name in _FORM_FIELDS}
     client = _basic_client(exchange.head.picked.get(b"authorization"))
     return {"client_id": client, **form} if client else form
+
+
+def _assertion_audiences(exchange: Exchange) -> tuple[str, ...]:
+    """The audiences of a signed assertion (RFC 7523, section 3). Nothing else of it is kept."""
+    content = exchange.body.content if exchange.body is not None else None
+    if not content or b"client_assertion=" not in content:
+        return ()
+    sent = _parameters(content.decode("utf-8", "replace")).get("client_assertion", ("",))[0]
+    read = read_claims(sent)
+    return audiences_of(read[1]) if read is not None else ()
 
 
 def _basic_client(authorization: bytes | None) -> str | None:

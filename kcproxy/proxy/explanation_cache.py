@@ -89,6 +89,7 @@ def key_of(
         request.base_path,
         request.public_url,
         request.withheld,
+        request.account,
         request.token_in_query,
         *telling_query(request, catalog).items(),
         *[sent.get(name) for name in READ_REQUEST_HEADERS],

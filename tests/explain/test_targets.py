@@ -5,6 +5,7 @@ import pytest
 from devkit.explain.cases import held, master
 from devkit.explain.stage import USER_ID, ask, caller_of
 from kcproxy import catalog as catalogs
+from kcproxy.explain import render
 from kcproxy.model import Cause, Facts
 
 _PATH = f"/admin/realms/demo/roles-by-id/{USER_ID}"
@@ -56,6 +57,19 @@ def test_whoami_is_only_for_the_console_regardless_of_roles() -> None:
     assert explanation.verdict.cause is Cause.OTHER_ENDPOINT
     assert "security-admin-console" in explanation.summary
     assert not explanation.fixes[0].kcadm
+
+
+def test_sentence_headers_and_required_roles_agree_about_whoami() -> None:
+    explanation = ask("GET", "/admin/demo/console/whoami", caller=held("view-users"), catalog=_TABLE, facts=None)
+    assert explanation is not None
+    headers, required = dict(render.headers(explanation)), render.document(explanation)["required"]
+    assert not headers.keys() & {"Kcproxy-Required-Role", "Kcproxy-Accepted-Roles", "WWW-Authenticate"}
+    assert (required["least"], required["anyOf"], required["admits"]) == (None, [], [])
+    assert explanation.summary.startswith(
+        "GET /admin/{realm}/console/whoami in realm demo requires a token of the Admin console's own client"
+    )
+    assert "No admin role allows" not in explanation.summary
+    assert "any admin role" not in explanation.summary
 
 
 def test_the_console_itself_needs_the_role() -> None:

@@ -214,3 +214,58 @@ def test_an_unexpected_error_is_about_basic_only_if_it_was_used(authorization: s
 
     assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.CLIENT_CREDENTIALS_WRONG, _LIKELY)
     assert says in explanation.summary
+
+
+_JWT_FORM = {"grant_type": "client_credentials", "client_id": "app", "client_assertion_type": "jwt"}
+
+
+def _assertion_for(*audiences: str, host: str = "proxy.example:8180", description: str = "Invalid token audience") -> Explanation:
+    return refused(
+        "POST",
+        "/realms/demo/protocol/openid-connect/token",
+        status=401,
+        caller=read_caller(None),
+        body={"error": "invalid_client", "error_description": description},
+        form=_JWT_FORM,
+        called_at=host,
+        assertion_audiences=audiences,
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "audience"),
+    [
+        ("proxy.example:8180", "http://proxy.example:8180/realms/demo"),
+        ("Proxy.Example:8180", "http://proxy.example:8180/realms/demo/protocol/openid-connect/token"),
+        ("proxy.example", "https://proxy.example:443/realms/demo"),
+    ],
+)
+@pytest.mark.parametrize("description", ["Invalid token audience", "Token audience doesn't match domain", "Multiple audiences not allowed"])
+def test_an_assertion_for_the_proxys_address_says_so_and_names_preserve_host(host: str, audience: str, description: str) -> None:
+    explanation = _assertion_for("account", audience, host=host, description=description)
+
+    assert explanation.verdict.cause is Cause.CLIENT_CREDENTIALS_WRONG
+    assert "names the address of kcproxy as its audience" in explanation.summary
+    assert "upstream.preserve_host" in explanation.summary
+    assert "upstream.preserve_host = true" in explanation.fixes[0].summary
+    assert "8180" not in explanation.summary + explanation.fixes[0].summary
+
+
+@pytest.mark.parametrize(
+    "audiences", [(), ("https://other.example/realms/demo",), ("http://localhost:8080/realms/demo",), ("http://[", "x")]
+)
+def test_an_assertion_for_another_address_is_not_said_to_be_for_the_proxy(audiences: tuple[str, ...]) -> None:
+    assert "kcproxy as its audience" not in _assertion_for(*audiences).summary
+
+
+def test_an_assertion_for_keycloaks_own_address_is_not_for_the_proxy() -> None:
+    assert "kcproxy as its audience" not in _assertion_for("http://localhost:8080/realms/demo", host="localhost:8080").summary
+
+
+@pytest.mark.parametrize("description", ["User 'service-account-app' disabled", "User 'jane' disabled"])
+def test_a_disabled_service_account_is_named(description: str) -> None:
+    explanation = _responded(401, "invalid_request", description, {"grant_type": "client_credentials", "client_id": "app"})
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.ACCOUNT_DISABLED, _CERTAIN)
+    assert explanation.summary.startswith(f"The service account of client app is disabled (Keycloak says: {description})")
+    assert "malformed" not in explanation.summary

@@ -133,6 +133,24 @@ async def _(lab: Lab) -> Attempt:
     return _asks_by_assertion(lab, *await _signing(lab), aud="https://kcproxy.example/realms/demo")
 
 
+@situation("K-signed-proxy", "an assertion for the address of the proxy", Cause.CLIENT_CREDENTIALS_WRONG, sure="", status=400)
+async def _(lab: Lab) -> Attempt:
+    attempt = _asks_by_assertion(lab, *await _signing(lab), aud=f"http://kcproxy.example/realms/{lab.realm}")
+    attempt.headers["Host"] = "kcproxy.example"
+    return attempt
+
+
+@situation("K-account", "the user of the service account is disabled", Cause.ACCOUNT_DISABLED, status=401)
+async def _(lab: Lab) -> Attempt:
+    client = await lab.make_client()
+    await lab.admin("PUT", f"/admin/realms/{lab.realm}/users/{client.account}", {"enabled": False})
+    return Attempt(
+        method="POST",
+        path=f"/realms/{lab.realm}/protocol/openid-connect/token",
+        form={"grant_type": "client_credentials", "client_id": client.client_id, "client_secret": SECRET},
+    )
+
+
 @situation("K-signed-late", "an assertion that has expired", Cause.CLIENT_CREDENTIALS_WRONG, sure="", status=400)
 async def _(lab: Lab) -> Attempt:
     now = int(time.time())

@@ -107,6 +107,48 @@ async def test_a_client_that_accepts_problem_json_gets_it(explaining: Running, u
     assert body["explanation"]["cause"] == "role-missing"
 
 
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        (("Accept: application/json, application/problem+json",), True),
+        (("Accept: application/json", "Accept: Application/Problem+JSON"), True),
+        (("Accept: application/problem+json;q=0.9, application/json",), False),
+        (("Accept: application/problem+json;q=0",), False),
+        (("Accept: */*",), False),
+        (("Accept: application/*",), False),
+        ((), False),
+    ],
+)
+async def test_accept_is_read_with_its_weights_and_every_response_varies_by_it(
+    explaining: Running, upstream: RecordingUpstream, lines: tuple[str, ...], problem: bool
+) -> None:
+    refusing(upstream)
+    answer = await explaining.get(USERS, bearer(), *lines)
+    assert answer.values("content-type") == [b"application/problem+json" if problem else b"application/json"]
+    assert answer.values("vary") == [b"Accept"]
+
+
+@pytest.mark.parametrize(
+    ("own", "lines"),
+    [
+        ("Origin", [b"Origin", b"Accept"]),
+        ("accept, Origin", [b"accept, Origin"]),
+        ("*", [b"*"]),
+        ("Accept-Encoding", [b"Accept-Encoding", b"Accept"]),
+    ],
+)
+async def test_keycloaks_own_vary_stays(explaining: Running, upstream: RecordingUpstream, own: str, lines: list[bytes]) -> None:
+    refusing(upstream, fields=f"Content-Type: application/json\nVary: {own}\n")
+    answer = await explaining.get(USERS, bearer())
+    assert answer.values("vary") == lines
+
+
+async def test_a_refusal_that_passes_unchanged_does_not_vary(explaining: Running, upstream: RecordingUpstream) -> None:
+    refusing(upstream, body=b"<html>", fields="Content-Type: text/html\n")
+    answer = await explaining.get(USERS, bearer())
+    assert (answer.body, answer.values("vary")) == (b"<html>", [])
+
+
 async def test_a_compressed_refusal_is_decoded_and_explained(explaining: Running, upstream: RecordingUpstream) -> None:
     refusing(upstream, body=gzip.compress(BODY), fields="Content-Type: application/json\nContent-Encoding: gzip\nETag: x\nDigest: y\n")
     answer = await explaining.get(USERS, bearer(), "Accept-Encoding: gzip")

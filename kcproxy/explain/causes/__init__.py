@@ -15,8 +15,10 @@ from types import MappingProxyType
 
 from kcproxy.explain.causes import (
     addresses,
+    client_registration,
     guards,
     issuers,
+    neighbours,
     not_keycloak,
     paths,
     realms,
@@ -30,7 +32,22 @@ from kcproxy.explain.causes import (
 from kcproxy.explain.causes.spec import CauseSpec
 from kcproxy.model import Cause
 
-_FILES = (roles, scopes, realms, guards, not_keycloak, tokens, issuers, revoked_tokens, token_endpoint, addresses, paths, reduced_responses)
+_FILES = (
+    roles,
+    scopes,
+    realms,
+    guards,
+    not_keycloak,
+    client_registration,
+    neighbours,
+    tokens,
+    issuers,
+    revoked_tokens,
+    token_endpoint,
+    addresses,
+    paths,
+    reduced_responses,
+)
 ALL: tuple[CauseSpec, ...] = tuple(spec for file in _FILES for spec in file.SPECS)
 SPECS: Mapping[Cause, CauseSpec] = MappingProxyType({spec.cause: spec for spec in ALL})
 """The specs by their word."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kcproxy.explain.causes.spec import NOTHING_MORE, REFUSED, CauseSpec, Remedy
+from kcproxy.explain.causes.spec import REFUSED, CauseSpec, Remedy
 from kcproxy.explain.causes.token_endpoint import token_refused
 from kcproxy.explain.context import Context
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
@@ -116,6 +116,7 @@ NOT_KEYCLOAK = CauseSpec(
     effect="; something between here and Keycloak refused the request, or the address is not that of Keycloak.",
     check="Send the same request directly to Keycloak, without any gateway.",
     rules=(not_keycloak, miss_not_keycloak),
+    no_role_helps=True,
     remedies=(
         Remedy(
             summary="Ask the operator of the layer in front of Keycloak (gateway, firewall, ingress); no Keycloak role changes this response",
@@ -152,6 +153,7 @@ ORIGIN_NOT_ALLOWED = CauseSpec(
     effect=REFUSED,
     check="Send the same request without the Origin field, from a backend.",
     rules=(origin_not_allowed,),
+    no_role_helps=True,
     remedies=(
         Remedy(
             summary="Add the origin of your own page to the Web origins of client {client}, or call from a backend, which sends no Origin",
@@ -189,6 +191,7 @@ HTTPS_REQUIRED = CauseSpec(
     effect=REFUSED,
     check="Look at Realm settings, General, Require SSL. Does the layer that terminates TLS send X-Forwarded-Proto, and does Keycloak trust it?",
     rules=(https_required, token_refused),
+    no_role_helps=True,
     remedies=(
         Remedy(
             summary="Call Keycloak over HTTPS, or let the TLS-terminating proxy send X-Forwarded-Proto and start Keycloak with proxy-headers",
@@ -202,17 +205,6 @@ HTTPS_REQUIRED = CauseSpec(
 )
 
 
-def other_endpoint(context: Context) -> Finding | None:
-    """Endpoints next to the Admin REST API, whose refusals have nothing to do with admin roles."""
-    if context.request.target.kind is not TargetKind.OTHER:
-        return None
-    path = context.request.target.raw_path
-    for part, detail in _NEIGHBOURS:
-        if part in path:
-            return found(Cause.OTHER_ENDPOINT, LIKELY, f"the path contains {part}", keycloak_says, detail=detail)
-    return None
-
-
 def console_only(context: Context) -> Finding | None:
     """Keycloak tells only the Admin console who its user is: the token has to be that client's (AdminConsole.whoAmI)."""
     if context.template != _WHOAMI or context.caller.client_id in {None, _CONSOLE} or context.version < _CONSOLE_ONLY_SINCE:
@@ -222,37 +214,16 @@ def console_only(context: Context) -> Finding | None:
         CERTAIN,
         f"the token is that of client {context.words['client']}",
         keycloak_says,
-        detail=f"it is for the Admin console itself and requires a token of its client {_CONSOLE}; other programs can use"
-        " GET /admin/serverinfo or the role mappings of the account",
+        reason="{operation}{where} requires a token of the Admin console's own client {console} besides an admin role, and the token of {who} is one"
+        " of client {client}, for which no role is enough",
+        remedy="Do not call {operation} from other programs; the role mappings of the account (GET /admin/realms/{realm}/users/{{user-id}}/role-mappings) say"
+        " the same about one account",
+        facts={"no_role_is_enough": True},
+        console=_CONSOLE,
     )
 
 
 _WHOAMI = "/admin/{realm}/console/whoami"
 _CONSOLE = "security-admin-console"
 _CONSOLE_ONLY_SINCE = (25,)
-_NEIGHBOURS = (
-    (
-        "/protocol/openid-connect/userinfo",
-        "userinfo requires an access token with the scope openid and an active session; for a service account, read the token or introspect it",
-    ),
-    (
-        "/clients-registrations/",
-        "client registration requires an initial access token, a registration token, or the role create-client or manage-clients",
-    ),
-    ("/account", "the account API requires the user's own token with roles of the client account"),
-    ("/protocol/openid-connect/token/introspect", "introspection requires the credentials of a confidential client"),
-    ("/authz/", "the UMA endpoints require a protection token, or the token of the requesting party with an active session"),
-    ("/broker/", "broker endpoints require the user's token with the role read-token of the client broker"),
-)
-
-OTHER_ENDPOINT = CauseSpec(
-    cause=Cause.OTHER_ENDPOINT,
-    meaning="The path belongs to Keycloak but not to the Admin REST API: userinfo, client registration, the account API, UMA. Each has its own rules, and admin roles do not matter there.",
-    reason="No admin role allows {operation}, which is not part of the Admin REST API: {detail}",
-    effect=NOTHING_MORE,
-    check="Compare the path with /admin/realms/{{realm}}/…, the beginning of all paths of the Admin REST API.",
-    rules=(other_endpoint, console_only, token_refused),
-    remedies=(Remedy(summary="Use the credentials that this endpoint requires; the calling account needs no further role for it"),),
-)
-
-SPECS = (NOT_KEYCLOAK, ORIGIN_NOT_ALLOWED, HTTPS_REQUIRED, OTHER_ENDPOINT)
+SPECS = (NOT_KEYCLOAK, ORIGIN_NOT_ALLOWED, HTTPS_REQUIRED)

@@ -3,8 +3,8 @@
 from kcproxy.explain.causes.spec import NEW_TOKEN, NOT_ALLOWED, NOT_WITH_THIS_TOKEN, NOTHING_MORE, CauseSpec, Remedy
 from kcproxy.explain.context import MASTER, Context
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
-from kcproxy.explain.text import list_of, shown
-from kcproxy.model import Cause, RoleSet
+from kcproxy.explain.text import list_of, sentence, shown
+from kcproxy.model import Cause, Fix, RoleSet, Verdict
 
 
 def token_of_other_realm(context: Context) -> Finding | None:
@@ -17,7 +17,60 @@ def token_of_other_realm(context: Context) -> Finding | None:
         CERTAIN,
         f"the iss of the token is {shown(context.caller.issuer or '')}",
         f"the path names realm {shown(target)}",
+        *_added_by_the_proxy(context),
+        reason=_OF_THE_PROXY if context.caller.injected else None,
     )
+
+
+def _added_by_the_proxy(context: Context) -> tuple[str, ...]:
+    """Who chose this token: the request had none."""
+    if not context.caller.injected:
+        return ()
+    return (f"the request had no token, and kcproxy added that of {context.words['entry']} of its settings",)
+
+
+_OF_THE_PROXY = (
+    "kcproxy added the token of its account {client} of realm {caller_realm}, because its settings say so in {entry}, and only tokens of realm {realm}"
+    " or of master can administer realm {realm}"
+)
+
+
+def correct_account(context: Context, _verdict: Verdict, _console_base: str | None) -> tuple[Fix, ...]:
+    """For a token that the proxy added itself: what its settings should say."""
+    if not context.caller.injected:
+        return ()
+    realm = shown(context.request.target.realm or MASTER)
+    own = shown(context.caller.realm or "")
+    return (
+        Fix(
+            summary=sentence(
+                f"In the settings of kcproxy, add an account of realm {realm}, and let {context.words['entry']} serve only realm {own}"
+            ),
+            console=(
+                f'Add an entry [[accounts]] with realm = "{realm}" and client_id = a confidential client of realm {realm} with a service account',
+                *_grant_step(context),
+                _narrowed(context, own),
+                "Let the proxy reload its settings (SIGHUP)",
+            ),
+        ),
+    )
+
+
+def _grant_step(context: Context) -> tuple[str, ...]:
+    least, container = context.requirement.least if context.requirement else None, context.words["realm"]
+    if not least or context.request.target.realm is None:
+        return ()
+    owner = f"{container}-realm" if context.request.target.realm == MASTER else "realm-management"
+    return (f"Grant {list_of(least)} of {owner} to that service account",)
+
+
+def _narrowed(context: Context, own: str) -> str:
+    account = context.request.account
+    if account is None:
+        return f"Let the entry that serves this realm now serve only realm {own}"
+    if account.realm == "*":
+        return f'In {account.position}, replace "*" by the realms that its client can administer: realm = "{own}"'
+    return f'In {account.position}, remove "{shown(account.realm)}" from realms'
 
 
 TOKEN_OF_OTHER_REALM = CauseSpec(
@@ -28,6 +81,7 @@ TOKEN_OF_OTHER_REALM = CauseSpec(
     effect=NOT_ALLOWED,
     check="Compare the realm at the end of the token's iss with the realm in the path.",
     rules=(token_of_other_realm,),
+    fixer=correct_account,
     remedies=(
         Remedy(
             summary="Fetch the token from realm {realm}, with a client of that realm, and use it only for paths of that realm",
@@ -53,7 +107,15 @@ def server_wide_operation(context: Context) -> Finding | None:
         CERTAIN if requirement.master_realm_roles else LIKELY,
         f"the iss of the token is {shown(context.caller.issuer or '')}",
         "the path names no realm: the call is about the whole server",
+        *_added_by_the_proxy(context),
+        reason=_OF_THE_PROXY_FOR_THE_SERVER if context.caller.injected else None,
     )
+
+
+_OF_THE_PROXY_FOR_THE_SERVER = (
+    "kcproxy added the token of its account {client} of realm {caller_realm}, because its settings say so in {entry}, but {operation} concerns"
+    " the whole server and requires a token of realm master"
+)
 
 
 SERVER_WIDE_OPERATION = CauseSpec(
@@ -64,6 +126,7 @@ SERVER_WIDE_OPERATION = CauseSpec(
     effect=NOTHING_MORE,
     check="Does the path contain a realm? If not, the call is about the whole server.",
     rules=(server_wide_operation,),
+    fixer=correct_account,
     remedies=(
         Remedy(
             summary="Use a service account of realm master that has the required role; most programs can also skip this call",

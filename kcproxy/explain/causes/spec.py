@@ -32,7 +32,7 @@ class CauseSpec:
     """One cause. ``reason`` and ``effect`` together are its sentence; as an alternative it is printed with the reason alone.
 
     Placeholders in ``reason``, ``effect``, ``check`` and remedies: who (Who at the beginning of a sentence), client, realm, where, caller_realm, container,
-    container_realm, operation, version, roles, roles_phrase (Roles_phrase), are, were; and the words that a rule adds.
+    container_realm, operation, version, entry (of the proxy's settings), roles, roles_phrase (Roles_phrase), are, were; and the words that a rule adds.
     """
 
     cause: Cause
@@ -53,6 +53,8 @@ class CauseSpec:
     fixer: Fixer | None = None
     states_confidence: bool = True
     """Whether the sentence ends with its confidence if it is not certain. False for sentences that claim no more than is known."""
+    no_role_helps: bool = False
+    """Whether the refusal is not about admin roles at all. Then no header field names a role, and none says that the token has too few."""
     is_about_a_role: bool = False
     """Whether hints about roles with less power apply."""
 

@@ -1,6 +1,7 @@
 """Causes for refusals of the token endpoint (RFC 6749, section 5.2): for callers who fetch tokens through the proxy, and for its own accounts."""
 
 import re
+from urllib.parse import urlsplit
 
 from kcproxy.explain.causes.spec import NO_TOKEN, CauseSpec, Remedy
 from kcproxy.explain.causes.token_endpoint_responses import (
@@ -11,6 +12,7 @@ from kcproxy.explain.causes.token_endpoint_responses import (
     NO_CLIENT,
     NO_PROOF,
     NOT_KNOWN,
+    PROXY_AUDIENCE,
     UNDISTINGUISHED,
     Wording,
 )
@@ -44,9 +46,31 @@ def _by_request(context: Context, error: str, description: str) -> Finding | Non
     if description == UNDISTINGUISHED and _names_no_client(context):
         evidence = "the form has no client_id, and the request has no Basic authentication"
         return _finding(context, (Cause.TOKEN_REQUEST_INVALID, CERTAIN, evidence), NO_CLIENT)
+    if description.startswith(_OTHER_AUDIENCE) and _is_for_the_proxy(context):
+        evidence = "the aud of the assertion is at the address in the Host of the request, at which kcproxy is called"
+        return _finding(context, (Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN, evidence), PROXY_AUDIENCE)
     if description.startswith(_STUMBLED) and (context.caller.scheme or "").lower() != "basic":
         return _finding(context, (Cause.CLIENT_CREDENTIALS_WRONG, LIKELY, ""), NO_PROOF)
     return None
+
+
+_OTHER_AUDIENCE = ("Invalid token audience", "Token audience", "Multiple audiences")
+
+
+def _is_for_the_proxy(context: Context) -> bool:
+    """Whether a signed assertion names the address of this request as its audience, and Keycloak has another one."""
+    request = context.request
+    host, own = _authority(f"//{request.called_at or ''}"), _authority(request.public_url or "")
+    return bool(host) and host != own and any(_authority(audience) == host for audience in request.assertion_audiences)
+
+
+def _authority(url: str) -> str:
+    """Host and port of a URL in lower case, without a default port; "" if it cannot be read."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return parts.netloc.rpartition("@")[2].lower().removesuffix(":80").removesuffix(":443")
 
 
 _STUMBLED = "Unexpected error when authenticating client"

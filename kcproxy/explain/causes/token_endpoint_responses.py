@@ -69,6 +69,7 @@ BY_DESCRIPTION: tuple[tuple[str, str, Cause, Confidence], ...] = (
     ("invalid_request", "Client does not support permissions", Cause.FEATURE_OFF, CERTAIN),
     ("invalid_request", "Request not allowed", Cause.GRANT_NOT_ALLOWED, LIKELY),
     ("invalid_request", "Configured client authentication method not allowed", Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN),
+    ("invalid_request", "User '", Cause.ACCOUNT_DISABLED, CERTAIN),
     ("invalid_request", "", Cause.TOKEN_REQUEST_INVALID, CERTAIN),
     ("invalid_ticket", "", Cause.TOKEN_REQUEST_INVALID, CERTAIN),
     ("HTTP 405 Method Not Allowed", "", Cause.TOKEN_REQUEST_INVALID, CERTAIN),
@@ -99,6 +100,13 @@ NO_ASSERTION = Wording(
     "Send a JWT with iss and sub = the client ID, aud = the issuer of the realm, jti, iat and exp, signed with the key of the client, as client_assertion",
 )
 """For assertions that are refused with an unknown description."""
+PROXY_AUDIENCE = Wording(
+    "The signed assertion of client {client} names the address of kcproxy as its audience (aud), because the program signs for the address that it"
+    " calls, and Keycloak accepts only its own address, which it would derive from that of kcproxy only with upstream.preserve_host",
+    "Use the issuer of realm {realm} as aud of the assertion, as its discovery document says, or set upstream.preserve_host = true in kcproxy: Keycloak"
+    " then sees the address that programs call, and writes it into iss of its tokens",
+)
+"""For assertions whose audience is the proxy (RFC 7523, section 3)."""
 NO_PROOF = Wording(
     "Keycloak does not accept the authentication of client {client} (it says: {description})",
     "Compare what the program sends with what Clients, {client}, Credentials, Client Authenticator requires",
@@ -182,6 +190,10 @@ MORE_SPECIFIC: Mapping[str, Wording] = {
     "invalid_grant; Account disabled": Wording(
         "The account {who} is disabled",
         "Enable the account {who} in realm {realm} again if it was disabled by mistake",
+    ),
+    "invalid_request; User '": Wording(
+        "The service account of client {client} is disabled (Keycloak says: {description})",
+        "Enable the user of the service account in realm {realm} again if it was disabled by mistake: Users, the user that Keycloak names, Enabled",
     ),
     "invalid_grant; Client not allowed": Wording(
         "The grant type {grant_type} is not allowed for client {client}",

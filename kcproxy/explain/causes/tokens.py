@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from kcproxy.explain.causes.spec import REFUSED, CauseSpec, Remedy
-from kcproxy.explain.context import Context, is_readable
+from kcproxy.explain.context import MASTER, Context, is_readable
 from kcproxy.explain.finding import CERTAIN, LIKELY, Finding, found
 from kcproxy.explain.text import age, sentence, shown
 from kcproxy.model import Caller, CallerKind, Cause, Fix, Verdict, Withheld
@@ -27,15 +27,31 @@ def token_missing(context: Context) -> Finding | None:
     caller, request = context.caller, context.request
     if caller.kind is not CallerKind.ANONYMOUS or request.withheld in _REASONS:
         return None
+    no_account = request.withheld is Withheld.NO_ACCOUNT
     return found(
         Cause.TOKEN_MISSING,
         CERTAIN,
         caller.problem or "the request has no Authorization field",
         "access_token is in the query, where Keycloak does not look for it" if request.token_in_query else "",
-        f"the proxy adds tokens to requests of some realms, and has no account for realm {context.words['realm']}"
-        if request.withheld is Withheld.NO_ACCOUNT
-        else "",
+        *_no_account(context),
+        reason=_NO_ACCOUNT if no_account else None,
+        remedy=_ADD_ACCOUNT if no_account else None,
+        account_realm=shown(request.target.realm or MASTER),
     )
+
+
+def _no_account(context: Context) -> tuple[str, ...]:
+    if context.request.withheld is not Withheld.NO_ACCOUNT:
+        return ()
+    realm = shown(context.request.target.realm or MASTER)
+    return (f"the proxy adds tokens to requests of some realms, and has no account for realm {realm}",)
+
+
+_NO_ACCOUNT = "The request has no access token, and kcproxy has no account for realm {account_realm} whose token it could add"
+_ADD_ACCOUNT = (
+    'Send your own access token as Authorization: Bearer, or add an entry [[accounts]] with realm = "{account_realm}" to the settings of kcproxy'
+    " if it is meant to add one"
+)
 
 
 TOKEN_MISSING = CauseSpec(
@@ -59,7 +75,7 @@ TOKEN_MISSING = CauseSpec(
 _REASONS: Mapping[Withheld, tuple[str, str]] = {
     Withheld.OPERATIONS: (
         "the setting operations of its account for this realm does not include this operation",
-        "{operation} matches no pattern of operations in the settings of the proxy, section accounts, realm {realm}",
+        "{operation} matches no pattern of operations in the settings of the proxy, {entry}",
     ),
     Withheld.BROWSER: (
         "it never adds a token to requests that a page in a browser sends",
@@ -102,13 +118,13 @@ TOKEN_WITHHELD = CauseSpec(
     "Keycloak received a request without a token and responded with 401. No role in Keycloak changes that.",
     reason="The request has no access token, and kcproxy did not add one because {detail}",
     effect=REFUSED,
-    check="Open the settings of the proxy, section accounts, entry for realm {realm}. Which operations does it list?",
+    check="Open the settings of the proxy, section [[accounts]], {entry}. Which operations does it list?",
     rules=(token_withheld,),
     remedies=(
         Remedy(
             summary="Add the operation to the settings of the proxy if this account is meant to do it, or send your own access token",
             steps=(
-                "In the configuration of the proxy, section [[accounts]], find the entry for realm {realm}",
+                "In the configuration of the proxy, section [[accounts]], find {entry}",
                 'Add "{operation}" to its list operations',
                 "Let the proxy reload its settings (SIGHUP)",
             ),
