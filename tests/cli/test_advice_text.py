@@ -11,6 +11,11 @@ from kcproxy.model import Explanation
 TABLE = catalog.load("26.7.5")
 
 
+@pytest.fixture(autouse=True)
+def unlimited_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 def told(explanation: Explanation) -> str:
     return "\n".join(advice_lines(render.document(explanation)))
 
