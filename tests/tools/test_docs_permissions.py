@@ -53,11 +53,11 @@ TABLE = table(LIST, JOIN, CLOSED, UNKNOWN)
 @pytest.mark.parametrize(
     "line",
     [
-        "4 operations, measured on 2026-11-30 by 1,234 attempts: 2 are opened by",
+        "4 operations, measured on 2026-11-30 with 1,234 attempts: 2 are allowed by",
         "permissions, 1 are not, 1 were not measured. [All versions, and how to read this](index.md).",
         "| Groups | `manage-membership`, `view` |",
         "| `Users.view` | `Groups.view-members` |",
-        "| GET | `/admin/realms/{realm}/users` | `Users.view` on all users | `Users.view` on each user listed + role `query-users` | role `query-users` |  | less: no items |",
+        "| GET | `/admin/realms/{realm}/users` | `Users.view` on all users | `Users.view` on each listed user + role `query-users` | role `query-users` |  | less: no items |",
         "| PUT | `/admin/realms/{realm}/users/{user-id}/groups/{groupId}` | `Groups.manage-membership` on the group `{groupId}` + `Users.view` on the user `{user-id}` |  |  | `Groups.view` on the group `{groupId}` | refused with 403 or 404 |",
         "| PUT | `/admin/realms/{realm}/users/{user-id}/groups/{groupId}` | when it is an administrators' group | no permission |",
         "- Events: `GET …/events`",
