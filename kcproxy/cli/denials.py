@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from kcproxy.admin.views import matching
+from kcproxy.cli.advice_text import advice_lines, listed
 from kcproxy.cli.denials_source import Document, HistoryFile, RunningProxy, Source
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.options import config_option, json_option
@@ -138,19 +139,9 @@ def _detail(found: Document) -> Iterator[str]:
     yield f"{paint(p('status'), 'red')} {bold(p('cause'))} ({p('confidence')}), {p('at')}"
     yield from wrapped(p("summary"))
     yield from wrapped(f"{p('method')} {p('path')}")
-    yield from _list("Evidence", explanation["evidence"])
+    yield from listed("Evidence", explanation["evidence"])
     yield from _sets(found["sets"])
-    for fix in explanation["fixes"]:
-        yield from ("", *map(bold, wrapped(f"Fix: {fix['summary']}")))
-        yield from (f"  {line}" for line in fix["kcadm"])
-    yield from _list("Other possible causes", [f"{other['summary']} Check: {other['check']}" for other in explanation["alternatives"]])
-
-
-def _list(title: str, lines: Sequence[str]) -> Iterator[str]:
-    if lines:
-        yield from ("", bold(title))
-        for line in lines:
-            yield from wrapped(line, "    ", first="  - ")
+    yield from advice_lines(explanation)
 
 
 def _sets(sets: Document) -> Iterator[str]:

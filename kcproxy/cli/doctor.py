@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kcproxy.catalog import Catalog
+from kcproxy.cli.advice_text import advice_lines
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.inspector_setup import setup_commands
 from kcproxy.cli.options import config_option, json_option, table, version_option
@@ -149,8 +150,4 @@ def _text(catalog: Catalog, found: "Examination", client_id: str) -> Iterator[st
     yield from (f"Problem: {line}" for line in found.obstacles)
     if found.explanation is not None:
         yield found.explanation.summary
-        for fix in found.explanation.fixes:
-            yield f"{fix.summary}:"
-            yield from (f"  {line}" for line in fix.kcadm or fix.console)
-            if fix.warning:
-                yield f"  Warning: {fix.warning}"
+        yield from advice_lines(explanation_document(found.explanation))

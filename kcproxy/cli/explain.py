@@ -10,6 +10,7 @@ import click
 
 from kcproxy.catalog import Catalog
 from kcproxy.catalog.documents import entry_document
+from kcproxy.cli.advice_text import advice_lines, listed
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.inputs import json_of, text_of
 from kcproxy.cli.options import json_option, table, version_option
@@ -19,7 +20,7 @@ from kcproxy.explain.causes.paths import corrected
 from kcproxy.explain.claims import read_caller
 from kcproxy.explain.offline import Asked, OfflineResult, Outcome, asked, judge_offline
 from kcproxy.explain.render import document as explanation_document
-from kcproxy.model import Explanation, Fix, Requirement, TargetKind
+from kcproxy.model import Explanation, Requirement, TargetKind
 from kcproxy.settings.types import METHODS
 
 SCHEMA = 1
@@ -113,8 +114,7 @@ def _least(need: Requirement | None) -> list[str] | None:
 def _text(catalog: Catalog, call: Asked, diagnosis: OfflineResult) -> Iterator[str]:
     if diagnosis.outcome is Outcome.REDUCED:
         yield from _let_in(diagnosis)
-        for fix in diagnosis.explanation.fixes if diagnosis.explanation else ():
-            yield from _fix(fix)
+        yield from advice_lines(explanation_document(diagnosis.explanation)) if diagnosis.explanation else ()
     elif diagnosis.explanation is not None:
         yield from _explained(diagnosis.explanation)
     elif diagnosis.outcome is Outcome.DENIED:
@@ -157,26 +157,5 @@ def _explained(explanation: Explanation) -> Iterator[str]:
     verdict = explanation.verdict
     yield f"{paint(str(explanation.answer.status), 'red')} {bold(verdict.cause.value)} ({verdict.confidence.value})"
     yield explanation.summary
-    yield from _listed("Evidence", verdict.evidence)
-    for fix in explanation.fixes:
-        yield from _fix(fix)
-    others = (f"{other.confidence.value}: {other.summary} Check: {other.check}" for other in verdict.alternatives)
-    yield from _listed("Other possible causes", tuple(others))
-    yield from _listed("Hints", explanation.hints)
-
-
-def _listed(title: str, lines: tuple[str, ...]) -> Iterator[str]:
-    if lines:
-        yield ""
-        yield bold(title)
-        yield from (f"  - {line}" for line in lines)
-
-
-def _fix(fix: Fix) -> Iterator[str]:
-    yield ""
-    yield bold(f"Fix: {fix.summary}")
-    if fix.warning:
-        yield f"  {paint('warning', 'yellow')}: {fix.warning}"
-    if fix.console:
-        yield f"  console: {' → '.join(fix.console)}"
-    yield from (f"  {line}" for line in fix.kcadm)
+    yield from listed("Evidence", verdict.evidence)
+    yield from advice_lines(explanation_document(explanation))

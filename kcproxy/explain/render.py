@@ -201,7 +201,9 @@ def _fix(fix: Fix) -> dict[str, Any]:
         "kcadm": list(fix.kcadm),
         "curl": list(fix.curl),
         "terraform": fix.terraform,
+        "ansible": fix.ansible,
         "warning": fix.warning,
+        "gives": fix.gives,
     }
 
 

@@ -43,7 +43,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fix:
-    """One way to resolve a refusal. Commands can be pasted: real names, quoted for a POSIX shell."""
+    """One way to resolve a refusal, least power first. Commands can be pasted: real names, quoted for a POSIX shell.
+
+    ``gives`` is set if several fixes differ in the response that the call gets afterwards: ``full``, or ``all but`` and the fields that are missing.
+    """
 
     summary: str
     roles: RoleSet = ()
@@ -52,7 +55,9 @@ class Fix:
     kcadm: tuple[str, ...] = ()
     curl: tuple[str, ...] = ()
     terraform: str | None = None
+    ansible: str | None = None
     warning: str | None = None
+    gives: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -191,7 +191,7 @@ def _commands(value: Any, max_characters: int) -> Any:
     return value if whole else [] if isinstance(value, list) else None
 
 
-_COMMANDS = frozenset({"kcadm", "curl", "terraform"})
+_COMMANDS = frozenset({"kcadm", "curl", "terraform", "ansible"})
 _LINES = 5  # the lines of a form may be as long as this many texts
 
 

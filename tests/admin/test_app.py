@@ -147,7 +147,7 @@ _ON_PURPOSE = re.compile(r'<span class="unseen" data-code="U\+[0-9A-F]+">[^<]*</
 
 async def test_no_page_shows_a_character_that_cannot_be_seen(opened: Open, observer: LiveObserver) -> None:
     name = ALL_AT_ONCE
-    commands = replace(fix(), summary=name, console=(name,), kcadm=(name,), curl=(name,), terraform=name, warning=name)
+    commands = replace(fix(), summary=name, console=(name,), kcadm=(name,), curl=(name,), terraform=name, ansible=name, warning=name)
     deny(
         observer, target=target(realm=name, raw_path=f"/{name}"), caller=caller(name, roles={"realm-management": (name,)}, realm=name),
         summary=name, evidence=(name,), missing=(name,), hints=(name,), fixes=(commands,),

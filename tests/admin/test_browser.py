@@ -80,7 +80,7 @@ async def test_the_filter_works_while_typing_and_is_kept_in_the_address(address:
     assert await items.count() == 1
 
 
-@pytest.mark.parametrize("kind", ["kcadm", "curl", "terraform", "console"])
+@pytest.mark.parametrize("kind", ["kcadm", "curl", "terraform", "ansible", "console"])
 async def test_copy_buttons_copy_exactly_the_command(address: str, observer: LiveObserver, new_page: NewPage, kind: str) -> None:
     deny(observer)
     page = await new_page(permissions=["clipboard-read", "clipboard-write"])
@@ -91,6 +91,7 @@ async def test_copy_buttons_copy_exactly_the_command(address: str, observer: Liv
         "kcadm": "\n".join(fix().kcadm),
         "curl": "\n".join(fix().curl),
         "terraform": fix().terraform,
+        "ansible": fix().ansible,
         "console": "\n".join(fix().console),
     }
     assert await page.evaluate("navigator.clipboard.readText()") == expected[kind]
@@ -181,7 +182,7 @@ async def test_what_is_shown_is_what_is_copied(address: str, observer: LiveObser
     deny(observer)
     page = await new_page()
     await page.goto(address + "/denials/d-1")
-    for kind in ("kcadm", "curl", "terraform"):
+    for kind in ("kcadm", "curl", "terraform", "ansible"):
         button = page.locator(f'button[data-copy="{kind}"]')
         shown = await page.locator(".copyable", has=button).locator("code").text_content()
         assert shown == await button.get_attribute("data-text")

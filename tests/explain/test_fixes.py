@@ -32,7 +32,8 @@ def test_the_fix_for_a_user_grants_to_the_user() -> None:
     fix = refused("GET", USER, caller=caller_of(username="jane")).fixes[0]
 
     assert fix.kcadm == ("kcadm.sh add-roles -r demo --uusername jane --cclientid realm-management --rolename view-users",)
-    assert fix.terraform is None
+    assert fix.terraform is not None
+    assert "keycloak_user_roles" in fix.terraform
     assert fix.console[1] == "Users, jane, tab Role mapping"
 
 
@@ -43,6 +44,25 @@ def test_several_missing_roles_are_granted_in_one_command() -> None:
     assert explanation.verdict.missing == ("view-clients",)
     nothing = refused("GET", path)
     assert nothing.fixes[0].kcadm[0].endswith("--rolename view-clients --rolename view-users")
+
+
+def test_a_held_role_is_not_granted_again_but_named_if_not_looked_up() -> None:
+    path = f"/admin/realms/demo/clients/{CLIENT_UUID}/roles/x/users"
+    alone = refused("GET", path, caller=held("view-users")).fixes[0]
+    looked_up = refused("GET", path, caller=held("view-users"), facts=Facts(granted=("view-users",), full_scope=True)).fixes[0]
+
+    assert (alone.roles, looked_up.roles) == (("view-clients",), ("view-clients",))
+    assert "The call also needs view-users, which the token names" in (alone.warning or "")
+    assert "The call also needs" not in (looked_up.warning or "")
+
+
+def test_a_useful_response_comes_first_and_the_full_one_second() -> None:
+    table = catalogs.load("26.7.5")
+    first, second = refused("GET", "/admin/serverinfo", catalog=table).fixes
+
+    assert (first.roles, first.gives) == (("query-realms",), "all but systemInfo")
+    assert (second.roles, second.gives) == (("manage-realm",), "full")
+    assert refused("GET", "/admin/realms/demo/users", catalog=table).fixes[0].gives is None
 
 
 def test_if_the_scope_may_leave_the_role_out_the_fix_has_both() -> None:
@@ -57,7 +77,8 @@ def test_if_the_grant_is_known_only_the_scope_is_changed() -> None:
     fix = refused("GET", USER, caller=caller_of(bare=True), facts=facts).fixes[0]
 
     assert len(fix.kcadm) == 1
-    assert f"clients/{CLIENT_UUID}/scope-mappings" in fix.kcadm[0]
+    assert f"CLIENT={CLIENT_UUID} && " in fix.kcadm[0]
+    assert "/scope-mappings/clients/" in fix.kcadm[0]
     assert fix.terraform is not None
     assert "keycloak_generic_role_mapper" in fix.terraform
 

@@ -99,7 +99,7 @@ def test_no_link_is_followed(tmp_path: Path, ending: str, *, there: bool) -> Non
 def test_a_named_pipe_or_a_directory_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
-    for name, said in (("pipe", "no regular file"), ("folder", "directory")):
+    for name, said in (("pipe", "not a regular file"), ("folder", "directory")):
         with pytest.raises(OSError, match=said):
             make_private(tmp_path / name, create=True)
 

@@ -33,7 +33,7 @@ async def test_a_call_outside_the_accounts_limit_names_the_setting_and_the_line_
     explanation = await explained(upstream, "DELETE", USER)
 
     assert (explanation["cause"], explanation["confidence"]) == ("token-withheld", "certain")
-    assert "the setting operations of its account for this realm does not name this operation" in explanation["summary"]
+    assert "the setting operations of its account for this realm does not include this operation" in explanation["summary"]
     fix = explanation["fixes"][0]
     assert 'Add "DELETE /admin/realms/{realm}/users/{user-id}" to its list operations' in fix["console"]
     assert any("[[accounts]]" in step and "realm demo" in step for step in fix["console"])
@@ -51,21 +51,21 @@ async def test_what_never_gets_a_token_says_why(upstream: RecordingUpstream, tar
 
     assert explanation["cause"] == "token-withheld"
     assert says in explanation["summary"]
-    assert explanation["fixes"][0]["summary"].startswith("Send an access token of your own")
+    assert explanation["fixes"][0]["summary"].startswith("Send your own access token")
 
 
 async def test_a_realm_without_an_account_is_a_missing_token_and_says_that_none_serves_it(upstream: RecordingUpstream) -> None:
     explanation = await explained(upstream, "GET", "/admin/realms/other/users")
 
     assert explanation["cause"] == "token-missing"
-    assert "the proxy adds tokens to some realms' requests, and has no account for realm other" in explanation["evidence"]
+    assert "the proxy adds tokens to requests of some realms, and has no account for realm other" in explanation["evidence"]
 
 
 async def test_a_token_in_the_query_differs_from_no_token(upstream: RecordingUpstream) -> None:
     explanation = await explained(upstream, "GET", "/admin/realms/demo/users?access_token=a.b.c")
 
     assert explanation["cause"] == "token-missing"
-    assert "access_token stands in the query, where Keycloak does not look for it" in explanation["evidence"]
+    assert "access_token is in the query, where Keycloak does not look for it" in explanation["evidence"]
     assert "a.b.c" not in json.dumps(explanation)
 
 

@@ -80,3 +80,12 @@ def test_an_answer_without_explanation_is_complained_of(body: Any) -> None:
 def test_sets_of_roles_are_read_from_the_header() -> None:
     assert sets_in("a,b;c") == {frozenset({"a", "b"}), frozenset({"c"})}
     assert sets_in("") == frozenset()
+
+
+def test_the_least_set_may_be_one_with_a_useful_answer_that_is_not_full() -> None:
+    useful = Need(any_of=frozenset({frozenset({"manage-users"})}), admits=SETS, useful=SETS)
+    full_only = Need(any_of=useful.any_of, admits=SETS)
+    given = answer(required={"anyOf": [["manage-users"]]}, headers={"kcproxy-accepted-roles": "manage-users"})
+
+    assert complaints(given, OPERATION, useful, ("role-missing",)) == []
+    assert complaints(given, OPERATION, full_only, ("role-missing",)) == ["missing ['view-users']"]

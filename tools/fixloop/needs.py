@@ -17,12 +17,14 @@ DATA = Path(__file__).resolve().parents[2] / "kcproxy" / "catalog" / "data"
 class Need:
     """One line of the table, or one of its variants.
 
-    `any_of` are the minimal sets that get the full response, `admits` those that are allowed, `refusal` the status of a refusal. A `hidden`
-    need hangs on what only Keycloak knows (whether the user in the path is an administrator): then `told` is what the request shows.
+    `any_of` are the minimal sets that get the full answer, `admits` those that are let in, `refusal` the status of a refusal. A `hidden`
+    need depends on what only Keycloak knows (whether the user in the path is an administrator): then `told` is what the request shows.
+    `useful` are the minimal sets whose answer is full or lacks only named fields.
     """
 
     any_of: frozenset[RoleSet]
     admits: frozenset[RoleSet]
+    useful: frozenset[RoleSet] = frozenset()
     refusal: int = 403
     undetermined: str = ""
     hidden: bool = False
@@ -120,6 +122,7 @@ def _need(source: Mapping[str, Any], row: Mapping[str, Any], *, told: Need | Non
     return Need(
         any_of=frozenset(map(frozenset, source.get("anyOf", ()))),
         admits=frozenset(map(frozenset, source.get("admits", ()))),
+        useful=frozenset(map(frozenset, source.get("useful", source.get("anyOf", ())))),
         refusal=source.get("refusal", 403),
         undetermined=row.get("undetermined", ""),
         hidden=hidden,

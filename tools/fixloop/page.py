@@ -20,8 +20,9 @@ roles (by query, by body, by what is called), on a real Keycloak, through a runn
    run by kcadm's own main class in one JVM, some also by `kcadm.sh` itself in a shell, with the same result; afterwards the account holds exactly
    the roles that the fix named.
 3. The same call goes through the same proxy at once, and gets the **full answer**: the one that an account with `realm-admin` gets on an equal state.
-   Where Keycloak reads roles from the token, the proxy fetches a new one by itself. (Only what names no realm in its path is called with a token
-   that the account brings.)
+   If the first fix says that its answer lacks named fields (`"gives": "all but …"`), the answer has to be reduced, and the commands of the second
+   fix, carried out after it, give the full one. If Keycloak reads roles from the token, the proxy fetches a new one by itself. (Only a call without
+   a realm in its path uses a token that the account brings.)
 4. **Least**: each role of the set is taken away (what it contains is left), the token is new, and the call is refused, or its answer is thinner.
 
 `make fix-loop` does all of it again, some minutes a version; `make fix-loop KEYCLOAK=26.7.4` one version, `ARGS=--resume` goes on where it stopped,

@@ -41,7 +41,7 @@ def complaints(answer: Answer, operation: Operation, need: Need, causes: Sequenc
         f"operation {told.get('operation')}": _names(told.get("operation", {}), operation),
         f"anyOf {required.get('anyOf')}": _sets(required.get("anyOf")) == need.any_of,
         f"admits {required.get('admits')}": _sets(required.get("admits")) == need.admits,
-        f"missing {sorted(missing)}": missing in (need.any_of or need.admits) or need.closed,
+        f"missing {sorted(missing)}": missing in (need.any_of | need.useful or need.admits) or need.closed,
         f"Kcproxy-Required-Role {headers.get('kcproxy-required-role')}": need.closed or _least(headers, required, missing),
         f"Kcproxy-Accepted-Roles {headers.get('kcproxy-accepted-roles')}": _accepted(headers) == need.any_of,
         f"Kcproxy-Denial-Id {headers.get('kcproxy-denial-id')}": headers.get("kcproxy-denial-id") == told.get("id"),

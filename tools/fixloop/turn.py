@@ -132,9 +132,22 @@ class Turn:
         again = await self._asking.again()
         if self.case.need.hidden:
             return await self._by_target(answer, again, frozenset(fix["roles"]))
+        if again.outcome is Outcome.REDUCED and str(fix.get("gives")).startswith("all but "):
+            return await self._completed_by_the_second(answer, frozenset(fix["roles"]))
         if again.outcome is not Outcome.FULL:
             raise Wrong(f"after the first fix ({', '.join(fix['roles'])}): {again.outcome} {again.status} {again.missing}")
         await self._without_each(fix["roles"])
+        return Kind.CURED, ""
+
+    async def _completed_by_the_second(self, first: Answer, granted: RoleSet) -> tuple[Kind, str]:
+        """The first fix gives a useful answer that lacks named fields; the second one gives the full answer."""
+        second = next((fix for fix in explanation_of(first).get("fixes", ()) if fix.get("gives") == "full"), None)
+        if second is None:
+            raise Wrong(f"after the first fix ({', '.join(sorted(granted))}) the answer is reduced, and no fix gives the full one")
+        await self._cure(second, held=granted)
+        again = await self._asking.again()
+        _must_be_full(again)
+        await self._without_each(second["roles"])
         return Kind.CURED, ""
 
     def _of_the_console(self, answer: Answer) -> tuple[Kind, str]:

@@ -8,6 +8,7 @@ from kcproxy.explain.causes.token_endpoint import token_refused
 from kcproxy.explain.context import REALM_MANAGEMENT, Context, roles_to_add
 from kcproxy.explain.evidence import grant_evidence, known_roles, permissions_could_open, token_evidence, user_may_not_exist
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
+from kcproxy.explain.fixes.build import permit
 from kcproxy.explain.keycloak_responses import keycloak_says
 from kcproxy.explain.text import either, list_of, shown
 from kcproxy.model import Cause, RoleSet
@@ -281,18 +282,8 @@ FINE_GRAINED_PERMISSION_MISSING = CauseSpec(
     effect=REFUSED,
     check="Open realm {realm}, Permissions. Which permission names {who}, on which resources and for which scopes? Listing also requires query-users or the matching query-* role.",
     rules=(fine_grained_permission_missing,),
-    remedies=(
-        Remedy(
-            summary="Add a permission for {who} on the one resource that the call is about",
-            steps=(
-                "Choose the realm {realm}",
-                "Permissions, Create permission, choose the type of resource",
-                "Choose the scope that the call requires (view, manage, map-roles …) and the one resource",
-                "Add a policy that names {who}",
-                "For lists, also grant the matching query- role",
-            ),
-        ),
-    ),
+    remedies=(Remedy(summary="Add a permission for {who} on the one resource that the call is about"),),
+    fixer=permit,
 )
 
 

@@ -7,11 +7,14 @@ command unquoted. No line holds a character that cannot be seen: such a one coul
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from kcproxy.explain.fixes import url
 from kcproxy.explain.fixes.unwritable import Unwritable, has_lone_surrogate
 from kcproxy.visible import is_visible
 
+_MAX_CACHED = 512
+"""Names of realms, clients and roles repeat, so their quoting is cached."""
 MAX_LINE_BYTES = 4000
 """A terminal without line editing takes no longer line than 4096 bytes (N_TTY of Linux), and would cut a longer one."""
 
@@ -36,6 +39,7 @@ class Part:
     newline: bool = False
 
 
+@lru_cache(_MAX_CACHED)
 def word(value: str) -> Part:
     """A word that a shell reads as exactly this text. Unwritable for U+0000, which no argument can hold, and lone surrogates."""
     if _PLAIN.match(value):
@@ -98,6 +102,7 @@ def repeated_option(name: str, values: Iterable[str]) -> Part:
     return Part(" ".join(part.source for part in parts), newline=any(part.newline for part in parts))
 
 
+@lru_cache(_MAX_CACHED)
 def segment(value: str) -> Part:
     """A value as a part of a path."""
     encoded = url.segment(value)
@@ -124,7 +129,7 @@ def line(template: str, **parts: Part) -> str:
     """A whole command line. Unwritable where it is longer than a terminal takes."""
     filled = _filled(template, parts)
     text = _NEWLINE + filled if _needs_newline(parts) else filled
-    if len(text.encode()) > MAX_LINE_BYTES:
+    if (len(text) if text.isascii() else len(text.encode())) > MAX_LINE_BYTES:
         raise Unwritable(f"a line of {len(text)} characters cannot be pasted everywhere")
     return text
 
