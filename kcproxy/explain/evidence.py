@@ -1,6 +1,7 @@
 """Evidence about roles: what the token contains, what it proves on this version, and what look-ups gave."""
 
 from kcproxy.explain.context import Context, version_key
+from kcproxy.explain.permission_needs import permission_need
 from kcproxy.explain.text import list_of, shown
 from kcproxy.model import RoleSet
 
@@ -90,9 +91,8 @@ def is_borrowed(context: Context) -> bool:
 
 
 def permissions_could_open(context: Context) -> bool:
-    """Whether the realm uses fine-grained permissions and the call is about a kind of resource that they cover."""
-    kinds = ("users", "groups", "clients", "roles", "organizations")
-    return bool(context.facts.admin_permissions_enabled) and any(f"/{kind}" in context.template for kind in kinds)
+    """Whether the realm uses fine-grained permissions and one could allow the call."""
+    return bool(context.facts.admin_permissions_enabled) and permission_need(context) is not None
 
 
 def scope_is_suspect(context: Context) -> bool:

@@ -1,12 +1,12 @@
-"""Causes that no role of the caller resolves: escalation guards, protected objects, fine-grained permissions, defects."""
+"""Causes that no role of the caller resolves: escalation guards, protected objects, defects."""
 
 from typing import Any
 
 from kcproxy.catalog import Variant
-from kcproxy.explain.causes.spec import NOT_ALLOWED, REFUSED, CauseSpec, Remedy
+from kcproxy.explain.causes.spec import NOT_ALLOWED, CauseSpec, Remedy
 from kcproxy.explain.causes.token_endpoint import token_refused
 from kcproxy.explain.context import REALM_MANAGEMENT, Context, roles_to_add
-from kcproxy.explain.evidence import grant_evidence, known_roles, permissions_could_open, token_evidence, user_may_not_exist
+from kcproxy.explain.evidence import grant_evidence, known_roles, token_evidence, user_may_not_exist
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.keycloak_responses import keycloak_says
 from kcproxy.explain.text import either, list_of, shown
@@ -255,47 +255,6 @@ KNOWN_DEFECT = CauseSpec(
 )
 
 
-def fine_grained_permission_missing(context: Context) -> Finding | None:
-    """If fine-grained permissions are in use, one of them may be meant to allow this call instead of a role."""
-    if context.requirement is None or context.token_suffices or context.granted_suffices:
-        return None
-    enabled = context.facts.admin_permissions_enabled
-    roles = context.catalog.closure(context.facts.granted) if context.facts.granted is not None else context.held
-    only_queries = bool(roles) and all(role.startswith("query-") for role in roles)
-    if not (permissions_could_open(context) if enabled else enabled is None and only_queries):
-        return None
-    who, container = context.words["who"], context.words["container"]
-    return found(
-        Cause.FINE_GRAINED_PERMISSION_MISSING,
-        LIKELY if enabled and only_queries else POSSIBLE,
-        "looked up: fine-grained admin permissions are on in the realm" if enabled else "",
-        f"{who} has only {list_of(sorted(roles))} of {container}, as is usual with such permissions" if only_queries else "",
-    )
-
-
-FINE_GRAINED_PERMISSION_MISSING = CauseSpec(
-    cause=Cause.FINE_GRAINED_PERMISSION_MISSING,
-    meaning="The realm uses fine-grained admin permissions: not only roles, but also *permissions* on individual users, groups or clients can allow calls. The caller has only the `query-` roles that "
-    "go with them, and no permission allows this call. A permission on the one resource grants less than a role.",
-    reason="The realm uses fine-grained admin permissions, and none of them allows this call for {who}",
-    effect=REFUSED,
-    check="Open realm {realm}, Permissions. Which permission names {who}, on which resources and for which scopes? Listing also requires query-users or the matching query-* role.",
-    rules=(fine_grained_permission_missing,),
-    remedies=(
-        Remedy(
-            summary="Add a permission for {who} on the one resource that the call is about",
-            steps=(
-                "Choose the realm {realm}",
-                "Permissions, Create permission, choose the type of resource",
-                "Choose the scope that the call requires (view, manage, map-roles …) and the one resource",
-                "Add a policy that names {who}",
-                "For lists, also grant the matching query- role",
-            ),
-        ),
-    ),
-)
-
-
 def operation_impossible(context: Context) -> Finding | None:
     """Measured: not even realm-admin of the realm may make this call."""
     requirement = context.requirement
@@ -367,6 +326,5 @@ UNEXPLAINED = CauseSpec(
 )
 
 SPECS = (
-    *(ESCALATION_GUARD, PROTECTED_OBJECT, KNOWN_DEFECT, FINE_GRAINED_PERMISSION_MISSING, OPERATION_IMPOSSIBLE),
-    *(OPERATION_UNKNOWN, UNEXPLAINED),
+    *(ESCALATION_GUARD, PROTECTED_OBJECT, KNOWN_DEFECT, OPERATION_IMPOSSIBLE, OPERATION_UNKNOWN, UNEXPLAINED),
 )
