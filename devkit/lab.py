@@ -89,6 +89,7 @@ class Lab:
         self._masters: list[str] = []
         self._headers: dict[str, str] = {}
         self.inspector: Client | None = None
+        self.events = Events()  # of the proxy that was started last
         self._kcadm_logged_in_at = -1000.0
 
     # Keycloak directly
@@ -202,7 +203,7 @@ class Lab:
             explain=ExplainSettings(keycloak_version=self.keycloak.version, **explain),
             inspector=self._inspector(inspector) if inspector else None,
         )
-        events = Events()
+        events = self.events = Events()
         service = RequestHandler(runtime_of(settings, events), events)
         server = Server(service, settings.limits)
         listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)

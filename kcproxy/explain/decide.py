@@ -55,6 +55,7 @@ REFUSED: tuple[Rule, ...] = (
     roles.role_missing,
     roles.token_older_than_grant,
     roles.role_granted_to_other_account,
+    permissions.fine_grained_permission_denied,
 )
 """403 of the Admin REST API. Among findings with equal confidence the earlier one wins."""
 
