@@ -49,8 +49,19 @@ class View:
     names: bool
 
 
+def permission_outcome(context: Context) -> Outcome | None:
+    """Whether permissions allow the call, as far as was looked up; None if nothing was, or if they do not matter for it."""
+    judged = _judged(context)
+    return None if judged is None else judged.decision.outcome
+
+
 def permission_view(context: Context) -> View | None:
     """The decision if look-ups found the permissions of the realm, and the call is refused by them. None otherwise."""
+    judged = _judged(context)
+    return judged if judged is not None and judged.decision.outcome in _REFUSED else None
+
+
+def _judged(context: Context) -> View | None:
     need, facts = permission_need(context), context.facts.permissions
     if need is None or not isinstance(facts, PermissionFacts) or admin_roles_in(context) or _is_guarded(context, facts):
         return None
@@ -61,8 +72,6 @@ def permission_view(context: Context) -> View | None:
         objects, situation = _hidden(objects, situation)
     remaining = _without_roles(need, roles)
     decision = settled(_decided(remaining, objects, roles, situation), facts.server)
-    if decision.outcome not in _REFUSED:
-        return None
     differs = tuple(each for each in decision.lacking if _differs(each, facts))
     unsure = remaining is not need or _assumed(context) or _was_settled(decision) or bool(differs)
     return View(

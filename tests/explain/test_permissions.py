@@ -11,7 +11,8 @@ from devkit.explain.stage import USER_ID, caller_of, causes, refused, table
 from kcproxy import catalog as catalogs
 from kcproxy.catalog.permissions import ObjectPlace
 from kcproxy.explain import render
-from kcproxy.model import Cause, Confidence, Explanation, Facts
+from kcproxy.explain.notice import notice
+from kcproxy.model import Cause, Confidence, Explanation, Facts, RequestFacts
 from kcproxy.permissions import Identity, Object, Permission, PermissionSet, Policy
 from kcproxy.permissions.facts import PermissionFacts
 from kcproxy.permissions.model import OpenCondition, UserCondition
@@ -96,7 +97,8 @@ def test_the_missing_side_of_a_two_sided_need_is_named_with_the_permission_that_
         " permission Support covers group /sales only"
     ) in explanation.summary
     assert "Add group /staff to the permission Support" in explanation.fixes[0].summary
-    assert GROUP_ID in explanation.fixes[0].kcadm[0] and OTHER_GROUP in explanation.fixes[0].kcadm[0]
+    assert GROUP_ID in explanation.fixes[0].kcadm[0]
+    assert OTHER_GROUP in explanation.fixes[0].kcadm[0]
     assert "make a permission" in explanation.fixes[1].summary.lower()
     assert explanation.fixes[-1].roles == ("manage-users",)
 
@@ -173,3 +175,20 @@ def test_a_created_user_in_a_group_requires_view_of_the_group_for_callers_who_qu
     assert (explanation.verdict.cause.value, explanation.verdict.confidence) == (MISSING, Confidence.CERTAIN)
     assert "view of group /staff" in explanation.summary
     assert explanation.fixes[0].summary == "Add the scope view to the permission Creatives"
+
+
+@pytest.mark.parametrize("path", [f"/users/{USER_ID}/groups", f"/users/{USER_ID}/role-mappings/realm/available", "/users"])
+@pytest.mark.parametrize("roles", [[], ["query-users"]])
+def test_a_list_may_hold_only_what_permissions_let_see(path: str, roles: list[str]) -> None:
+    request = RequestFacts(target=CATALOG.target("GET", f"{_R}{path}"))
+
+    text = notice(request, caller_of(roles={"realm-management": roles}), CATALOG)
+
+    assert text is not None
+    assert "fine-grained admin permissions" in text
+
+
+def test_a_caller_with_the_role_gets_no_such_notice() -> None:
+    request = RequestFacts(target=CATALOG.target("GET", f"{_R}/users/{USER_ID}/groups"))
+
+    assert notice(request, caller_of(roles={"realm-management": ["view-users"]}), CATALOG) is None
