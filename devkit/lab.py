@@ -218,7 +218,7 @@ class Lab:
     def _inspector(client: Client) -> InspectorSettings:
         account = AccountSettings(realms=("*",), token_realm=client.realm, client_id=client.client_id, secret=Secret(SECRET))
         # A server under test shares two cores with everything else, so the budget is large.
-        return InspectorSettings(account=account, budget_seconds=5.0, max_lookups_per_second=1000.0)
+        return InspectorSettings(account=account, budget_seconds=20.0, max_lookups_per_second=1000.0)
 
     async def make_inspector(self) -> Client:
         """An account of master with only the roles that the inspector needs."""

@@ -29,7 +29,7 @@ from kcproxy.permissions.parse import permission_set
 
 MOST_LISTED = 500
 """Permissions and policies that are read; with more, no decision is certain."""
-MOST_PARTS = 40
+MOST_PARTS = 24
 """Permissions and aggregated policies of which the parts are read, one look-up each."""
 MOST_NAMES = 20
 """Groups and roles of policies, and objects of permissions, that are looked up by ID."""
@@ -213,7 +213,7 @@ def _questions(scopes: frozenset[tuple[str, str]], objects: Iterable[Object]) ->
 
 async def _evaluate(search: _Search, question: Asked) -> bool | None:
     type_name, identifier, scope = question
-    body = {
+    body: dict[str, Any] = {
         "userId": search.account,
         "clientId": search.lookups.facts.client_uuid,
         "resourceType": type_name,

@@ -50,8 +50,8 @@ class Objects:
         found = await self._read(place.type, identifier)
         if found.status == 404:
             self.absent.add(identifier)
-        elif not found.object:
-            return
+        elif not found.object and (found.status != 403 or place.type == USERS):
+            return  # organizations are decided by their ID alone: the inspector need not see them
         groups = await self._chains(identifier) if place.type == USERS and found.object else ()
         self.found[place] = Object(type=place.type, id=identifier, groups=groups)
 

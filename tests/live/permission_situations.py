@@ -62,7 +62,7 @@ SITUATIONS = (
     _one("a client is read", "GET /clients/{c0}", "view of client c0", control="GET /clients/{c1}"),
     _one("a secret of a client is read", "GET /clients/{c0}/client-secret", "view of client c0", control="GET /clients/{c1}/client-secret"),
     _one("a client is changed", "PUT /clients/{c0}", "manage of client c0", control="PUT /clients/{c1}", json={"clientId": "c0", "description": "d"}, control_json={"clientId": "c1"}),
-    _one("an organization is read", "GET /organizations/{o0}", "view of organization o0", control="GET /organizations/{o1}"),
+    _one("an organization is read", "GET /organizations/{o0}", "view of organization", control="GET /organizations/{o1}"),
     _one("a user is created", "POST /users", "manage of all users", json={"username": "made-1"}, control="POST /groups", control_json={"name": "made"}),
     # two-sided
     _one(
