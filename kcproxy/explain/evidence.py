@@ -76,6 +76,16 @@ def known_roles(context: Context) -> frozenset[str]:
     return context.held if granted is None else context.catalog.closure(granted)
 
 
+def admin_roles_in(context: Context) -> tuple[str, ...]:
+    """Names of admin roles among the roles in the request body (a list of role representations)."""
+    body: object = context.request.body
+    items = body if isinstance(body, list) else []
+    if not items:
+        return ()
+    names = {item.get("name") for item in items if isinstance(item, dict)}
+    return tuple(sorted(name for name in names if isinstance(name, str) and name in {*context.catalog.roles, "admin"}))
+
+
 def user_may_not_exist(context: Context) -> tuple[str, ...]:
     """A remark if Keycloak hides from this caller that a user does not exist (UsersResource.user)."""
     hidden = "/users/{user-id}" in context.template and not _LOOK_USERS_UP & known_roles(context)

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from kcproxy.catalog.permissions import Levels, PermissionNeed, Term, TermSet, permission_entry
-from kcproxy.explain.causes.guards import admin_roles_in
 from kcproxy.explain.context import REALM_MANAGEMENT, Context
+from kcproxy.explain.evidence import admin_roles_in
 from kcproxy.explain.permission_needs import permission_need
 from kcproxy.permissions.decide import Decision, Outcome, decide
 from kcproxy.permissions.facts import PermissionFacts

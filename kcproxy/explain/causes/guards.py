@@ -6,7 +6,7 @@ from kcproxy.catalog import Variant
 from kcproxy.explain.causes.spec import NOT_ALLOWED, CauseSpec, Remedy
 from kcproxy.explain.causes.token_endpoint import token_refused
 from kcproxy.explain.context import REALM_MANAGEMENT, Context, roles_to_add
-from kcproxy.explain.evidence import grant_evidence, known_roles, token_evidence, user_may_not_exist
+from kcproxy.explain.evidence import admin_roles_in, grant_evidence, known_roles, token_evidence, user_may_not_exist
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.keycloak_responses import keycloak_says
 from kcproxy.explain.text import either, list_of, shown
@@ -174,16 +174,6 @@ def _passes_plainly(context: Context, held: frozenset[str] | None = None) -> boo
     known = context.facts.granted if context.facts.granted is not None else context.held
     roles = known if held is None else held
     return plain is not None and context.catalog.satisfies(frozenset(roles), plain.admits)
-
-
-def admin_roles_in(context: Context) -> tuple[str, ...]:
-    """Names of admin roles among the roles in the request body (a list of role representations)."""
-    body: Any = context.request.body
-    items = body if isinstance(body, list) else []
-    if not items:
-        return ()
-    names = {item.get("name") for item in items if isinstance(item, dict)}
-    return tuple(sorted(name for name in names if isinstance(name, str) and name in {*context.catalog.roles, "admin"}))
 
 
 def protected_object(context: Context) -> Finding | None:

@@ -30,7 +30,7 @@ def fine_grained_permission_missing(context: Context) -> Finding | None:
         return _decided(context, Cause.FINE_GRAINED_PERMISSION_MISSING)
     enabled, roles = context.facts.admin_permissions_enabled, known_roles(context)
     only_queries = all(role.startswith("query-") for role in roles)
-    if enabled is False or not (enabled or only_queries):
+    if enabled is False or not (enabled or _lets_see_only(context)):
         return None
     who, container = context.words["who"], context.words["container"]
     return found(
@@ -51,10 +51,18 @@ def fine_grained_permission_denied(context: Context) -> Finding | None:
         return None
     if context.facts.permissions is not None:
         return _decided(context, Cause.FINE_GRAINED_PERMISSION_DENIED)
-    queries = all(role.startswith("query-") for role in known_roles(context))
-    if not queries or context.facts.admin_permissions_enabled is False:
+    if not _lets_see_only(context) or context.facts.admin_permissions_enabled is False:
         return None
     return found(Cause.FINE_GRAINED_PERMISSION_DENIED, POSSIBLE, need=need_in_words(need))
+
+
+def _lets_see_only(context: Context) -> bool:
+    """Whether the caller holds no role but ``query-`` ones and ``view-`` ones that contain such a one, as callers with permissions do."""
+    return all(
+        role.startswith("query-")
+        or (role.startswith("view-") and any(name.startswith("query-") for name in context.catalog.contains(role)))
+        for role in known_roles(context)
+    )
 
 
 def _could_be(context: Context) -> bool:
