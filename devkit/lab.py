@@ -90,6 +90,7 @@ class Lab:
         self._masters: list[str] = []
         self._headers: dict[str, str] = {}
         self.inspector: Client | None = None
+        self.events = Events()  # of the proxy that was started last
         self._kcadm_logged_in_at = -1000.0
 
     # Keycloak directly
@@ -206,7 +207,7 @@ class Lab:
             accounts=accounts,
             inspector=self._inspector(inspector) if inspector else None,
         )
-        events = Events()
+        events = self.events = Events()
         service = RequestHandler(runtime_of(settings, events), events)
         server = Server(service, settings.limits)
         listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
@@ -221,7 +222,7 @@ class Lab:
     def _inspector(client: Client) -> InspectorSettings:
         account = AccountSettings(realms=("*",), token_realm=client.realm, client_id=client.client_id, secret=Secret(SECRET))
         # A server under test shares two cores with everything else, so the budget is large.
-        return InspectorSettings(account=account, budget_seconds=5.0, max_lookups_per_second=1000.0)
+        return InspectorSettings(account=account, budget_seconds=20.0, max_lookups_per_second=1000.0)
 
     async def make_inspector(self) -> Client:
         """An account of master with only the roles that the inspector needs."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from devkit.explain.case import Case
 from devkit.explain.cases_further import FURTHER
+from devkit.explain.cases_permissions import PERMISSIONS
 from devkit.explain.stage import CLIENT_UUID, NOW, OLD_TABLE, TABLE, USER_ID, caller_of, claims_of, jwt_of, table
 from kcproxy.explain.claims import read_caller
 from kcproxy.model import Caller, Cause, Confidence, Facts
@@ -334,5 +335,5 @@ OPEN = (
          sure=Confidence.LIKELY),
 )  # fmt: skip
 
-CASES: tuple[Case, ...] = (*A, *B, *C, *D, *F, *G, *H, *I, *J, *K, *L, *M, *N, *O, *MORE, *OPEN, *FURTHER)
+CASES: tuple[Case, ...] = (*A, *B, *C, *D, *F, *G, *H, *I, *J, *K, *L, *M, *N, *O, *MORE, *OPEN, *FURTHER, *PERMISSIONS)
 __all__ = ["CASES", "HTML", "TABLE", "Case", "held", "master", "user"]

@@ -27,9 +27,7 @@ class Variant:
 
     def applies(self, query: Mapping[str, Sequence[str]], body: Any, parameters: Mapping[str, str] = NOTHING) -> bool:
         """Whether every condition holds for this query, parsed JSON body and the path's parameters by name."""
-        return self.visible and all(
-            _equal(value, parameters) if key == "parameterIs" else _holds(key, value, query, body) for key, value in self.when.items()
-        )
+        return holds(self.when, query, body, parameters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +48,11 @@ class Entry:
 
 def _speciality(variant: Variant) -> int:
     return sum(len(value) if isinstance(value, (dict, list)) else 1 for value in variant.when.values())
+
+
+def holds(when: Mapping[str, Any], query: Mapping[str, Sequence[str]], body: Any, parameters: Mapping[str, str] = NOTHING) -> bool:
+    """Whether every condition of a variant holds. What only the server knows (``target``) never does."""
+    return all(_equal(value, parameters) if key == "parameterIs" else _holds(key, value, query, body) for key, value in when.items())
 
 
 def _equal(pairs: Mapping[str, str], parameters: Mapping[str, str]) -> bool:

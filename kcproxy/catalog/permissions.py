@@ -8,12 +8,15 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, TypeAlias
 
+from kcproxy.catalog.entry import holds
 from kcproxy.catalog.versions import ordered
 from kcproxy.errors import CatalogError
 from kcproxy.model import NOTHING
 from kcproxy.model.vocabulary import nothing
 
 SCHEMA = 1
+FIRST_VERSION = (26, 2)
+"""Since this version fine-grained admin permissions (version 2) are a supported feature that is on by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,12 @@ class PermissionNeed:
     undetermined: str | None = None
     notes: tuple[str, ...] = ()
 
+    @property
+    def opening(self) -> tuple[TermSet, ...]:
+        """The alternatives that get more than an empty list and contain a permission, not only roles; empty if no permission matters."""
+        sets = self.levels.shows or self.levels.any_of or self.levels.admits
+        return tuple(terms for terms in sets if any(term.type for term in terms))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermissionVariant:
@@ -107,6 +116,10 @@ class PermissionEntry:
     handler: str
     need: PermissionNeed
     variants: tuple[PermissionVariant, ...] = ()
+
+    def pick(self, query: Mapping[str, Sequence[str]], body: Any) -> PermissionNeed:
+        """The need of the variant that the request shows, otherwise the plain one."""
+        return next((variant.need for variant in self.variants if holds(variant.when, query, body)), self.need)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +156,30 @@ def load_permissions(version: str) -> PermissionTable:
     if version not in permission_versions():
         raise CatalogError(f"no table of permissions for Keycloak {version}: there are {', '.join(permission_versions())}")
     return parse_permissions(json.loads((_data() / f"{version}.json").read_text(encoding="utf-8")))
+
+
+@cache
+def nearest_permissions(version: tuple[int, ...]) -> PermissionTable | None:
+    """The table of a version, such as (26, 7, 4): its own, otherwise the newest of an older one, otherwise the oldest.
+
+    None for versions without these permissions.
+    """
+    if version < FIRST_VERSION:
+        return None
+    known = permission_versions()
+    older = [text for text in known if _numbers(text)[: len(version)] <= version or _numbers(text)[:2] == version[:2]]
+    return load_permissions(older[-1] if older else known[0])
+
+
+@cache
+def permission_entry(version: tuple[int, ...], method: str, path: str, body: str | None = None) -> PermissionEntry | None:
+    """The line of an operation in the nearest table. For operations of the role tables, so that the cache stays small."""
+    found = nearest_permissions(version)
+    return found.find(method, path, body) if found else None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdecimal())
 
 
 @cache

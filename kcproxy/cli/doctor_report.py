@@ -7,13 +7,15 @@ from enum import StrEnum
 
 from kcproxy.catalog import Catalog
 from kcproxy.explain.api import explain
-from kcproxy.explain.context import grants_are_live, owner_of_roles, version_key
+from kcproxy.explain.context import context, grants_are_live, owner_of_roles, version_key
 from kcproxy.explain.inputs import Inputs
 from kcproxy.explain.offline import Asked
+from kcproxy.explain.permission_view import permission_outcome
 from kcproxy.keycloak.inspector import inspector_of
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.model import Answer, Caller, CallerKind, Explanation, Facts, RequestFacts, Requirement, RoleSet
 from kcproxy.observe.events import Observer
+from kcproxy.permissions import Outcome
 from kcproxy.settings import Settings
 from kcproxy.upstream.pool import side_upstream
 
@@ -94,7 +96,8 @@ def examine(settings: Settings, catalog: Catalog, patient: Patient, *, version: 
     container, _ = owner_of_roles(patient.caller, patient.call.target.realm)
     live = grants_are_live(version_key(version or catalog.version), patient.caller, _FORBIDDEN, facts)
     counting = _counting(catalog, facts, live=live)
-    verdict = _verdict(catalog, patient, counting, facts) if asked else Verdict.NOT_ASKED
+    inputs = _inputs(catalog, patient, facts, version, now)
+    verdict = _by_permissions(_verdict(catalog, patient, counting, facts), inputs) if asked else Verdict.NOT_ASKED
     return Examination(
         container=container,
         facts=facts,
@@ -102,7 +105,7 @@ def examine(settings: Settings, catalog: Catalog, patient: Patient, *, version: 
         obstacles=tuple(_obstacles(patient, facts, live=live)),
         opened=catalog.unlocked(counting),
         verdict=verdict,
-        explanation=_explained(catalog, patient, facts, version, now) if verdict is Verdict.NO else None,
+        explanation=_explained(inputs, facts) if verdict is Verdict.NO else None,
     )
 
 
@@ -123,11 +126,25 @@ def _verdict(catalog: Catalog, patient: Patient, counting: RoleSet, facts: Facts
     requirement = catalog.requirement(call.target, query=call.query, body=call.body, master=patient.realm == "master")
     if requirement is None or requirement.undetermined:
         return Verdict.UNKNOWN
-    if facts.client_enabled is False or not facts.service_accounts_enabled or facts.realm_enabled is False:
+    if not _can_call(facts):
         return Verdict.NO
     if catalog.satisfies(counting, requirement.any_of) or _holds_realm_role(requirement, facts):
         return Verdict.YES
     return Verdict.REDUCED if catalog.satisfies(counting, requirement.admits) else Verdict.NO
+
+
+def _can_call(facts: Facts) -> bool:
+    """Whether the client gets tokens for its service account at all."""
+    return facts.client_enabled is not False and bool(facts.service_accounts_enabled) and facts.realm_enabled is not False
+
+
+def _by_permissions(verdict: Verdict, inputs: Inputs) -> Verdict:
+    """If no role allows the call: what fine-grained permissions say of it."""
+    facts = inputs.facts
+    if verdict is not Verdict.NO or facts is None or not _can_call(facts):
+        return verdict
+    outcome = permission_outcome(context(inputs))
+    return {Outcome.GRANTED: Verdict.YES, Outcome.OPEN: Verdict.UNKNOWN}.get(outcome, verdict) if outcome else verdict
 
 
 def _holds_realm_role(requirement: Requirement, facts: Facts) -> bool:
@@ -138,21 +155,23 @@ def _holds_realm_role(requirement: Requirement, facts: Facts) -> bool:
     return any(counting.issuperset(roles) for roles in requirement.master_realm_roles)
 
 
-def _explained(catalog: Catalog, patient: Patient, facts: Facts, version: str | None, now: float) -> Explanation | None:
+def _inputs(catalog: Catalog, patient: Patient, facts: Facts, version: str | None, now: float) -> Inputs:
+    return Inputs(
+        request=patient.request,
+        caller=patient.caller,
+        answer=_FORBIDDEN,
+        catalog=catalog,
+        facts=facts,
+        now_epoch_seconds=now,
+        keycloak_version=version,
+        for_operator=True,
+    )
+
+
+def _explained(inputs: Inputs, facts: Facts) -> Explanation | None:
     if not facts.client_known or not facts.service_accounts_enabled or facts.client_enabled is False:
         return None
-    return explain(
-        "doctor",
-        Inputs(
-            request=patient.request,
-            caller=patient.caller,
-            answer=_FORBIDDEN,
-            catalog=catalog,
-            facts=facts,
-            now_epoch_seconds=now,
-            keycloak_version=version,
-        ),
-    )
+    return explain("doctor", inputs)
 
 
 def _obstacles(patient: Patient, facts: Facts, *, live: bool) -> Iterator[str]:

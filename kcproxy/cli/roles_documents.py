@@ -9,6 +9,7 @@ from kcproxy.catalog import Catalog, Entry
 from kcproxy.catalog.calls import Call, CallList
 from kcproxy.catalog.documents import entry_document, table_head
 from kcproxy.catalog.queries import Change, Differences, Reach, least_cover
+from kcproxy.cli.permissions import permissions_document
 from kcproxy.model import Basis, Requirement, RoleSet, TargetKind
 
 
@@ -21,7 +22,11 @@ def operations_document(catalog: Catalog, entries: Sequence[Entry]) -> dict[str,
     bases = Counter(entry.requirement.basis for entry in entries)
     counts = {"measured": bases[Basis.MEASURED], "documented": bases[Basis.DOCUMENTED], "undetermined": bases[Basis.UNKNOWN]}
     undetermined = [_undetermined(entry) for entry in entries if entry.requirement.undetermined is not None]
-    return head | {"counts": counts, "undetermined": undetermined, "operations": [entry_document(entry) for entry in entries]}
+    return head | {
+        "counts": counts,
+        "undetermined": undetermined,
+        "operations": [entry_document(entry) | permissions_document(entry) for entry in entries],
+    }
 
 
 def _undetermined(entry: Entry) -> dict[str, str | None]:

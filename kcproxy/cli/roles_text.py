@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 
 from kcproxy.catalog import Catalog, Entry, Variant, load
 from kcproxy.catalog.queries import Change, Differences, Reach
+from kcproxy.cli.permissions import permissions_of
 from kcproxy.cli.roles_documents import Demand, Plan
 from kcproxy.cli.terminal import bold, columns, paint
+from kcproxy.explain.permission_needs import need_in_words
 from kcproxy.model import Requirement, RoleSet
 
 _NAMED = 2
@@ -87,6 +89,9 @@ def card(entry: Entry) -> Iterator[str]:
 def _facts(entry: Entry, need: Requirement) -> Iterator[tuple[str, str]]:
     yield "least", paint(least_text(need), "green")
     yield from _sets(need)
+    permissions = permissions_of(entry)
+    if permissions is not None:
+        yield "or permissions", need_in_words(permissions)
     if need.undetermined:
         yield "reason", need.undetermined
     if need.master_realm_roles and need.least is not None:

@@ -57,6 +57,7 @@ class Context:
     scope_suffices: bool | None
     fresh_token_suffices: bool | None
     words: Mapping[str, str]
+    for_operator: bool = False
 
     @property
     def full(self) -> tuple[RoleSet, ...]:
@@ -130,6 +131,7 @@ def context(inputs: Inputs) -> Context:
         scope_suffices=_scope_suffices(catalog, facts, need, granted),
         fresh_token_suffices=None if facts.fresh_token_roles is None else suffices(catalog.closure(facts.fresh_token_roles)),
         words=_words(request, caller, container, container_realm, asked or catalog.version),
+        for_operator=inputs.for_operator,
     )
 
 

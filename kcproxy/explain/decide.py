@@ -13,6 +13,7 @@ from kcproxy.explain.causes import (
     neighbours,
     not_keycloak,
     paths,
+    permissions,
     realms,
     revoked_tokens,
     roles,
@@ -49,13 +50,14 @@ REFUSED: tuple[Rule, ...] = (
     scopes.roles_not_in_token,
     guards.escalation_guard,
     guards.protected_object,
-    guards.fine_grained_permission_missing,
+    permissions.fine_grained_permission_missing,
     guards.permissions_client,
     guards.target_needs_other_role,
     roles.role_revoked,
     roles.role_missing,
     roles.token_older_than_grant,
     roles.role_granted_to_other_account,
+    permissions.fine_grained_permission_denied,
 )
 """403 of the Admin REST API. Among findings with equal confidence the earlier one wins."""
 

@@ -85,9 +85,19 @@ def _requirement(requirement: Requirement | None, verdict: Verdict) -> Requireme
     return replace(requirement, any_of=(), admits=(), useful=(), least=None, full=None)
 
 
+def with_operators_view(explanation: Explanation, inputs: Inputs) -> Explanation:
+    """The explanation, with that for the operator if look-ups found permissions, whose names and objects are hidden from the caller."""
+    if inputs.facts is None or inputs.facts.permissions is None:
+        return explanation
+    diagnosis = diagnose(replace(inputs, for_operator=True))
+    return replace(explanation, operator=None if diagnosis is None else diagnosis.explanation(explanation.id, inputs))
+
+
 def is_general(inputs: Inputs) -> bool:
     """Whether the names in the path play no part: a 403 of an operation whose required roles are known."""
     request = inputs.request
+    if inputs.facts is not None and inputs.facts.permissions is not None:
+        return False  # permissions are about the objects in the path
     if inputs.answer.status != 403 or request.target.kind is not TargetKind.ADMIN:
         return False
     master = inputs.caller.realm == MASTER

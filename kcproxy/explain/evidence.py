@@ -1,6 +1,7 @@
 """Evidence about roles: what the token contains, what it proves on this version, and what look-ups gave."""
 
 from kcproxy.explain.context import Context, version_key
+from kcproxy.explain.permission_needs import permission_need
 from kcproxy.explain.text import list_of, shown
 from kcproxy.model import RoleSet
 
@@ -75,6 +76,16 @@ def known_roles(context: Context) -> frozenset[str]:
     return context.held if granted is None else context.catalog.closure(granted)
 
 
+def admin_roles_in(context: Context) -> tuple[str, ...]:
+    """Names of admin roles among the roles in the request body (a list of role representations)."""
+    body: object = context.request.body
+    items = body if isinstance(body, list) else []
+    if not items:
+        return ()
+    names = {item.get("name") for item in items if isinstance(item, dict)}
+    return tuple(sorted(name for name in names if isinstance(name, str) and name in {*context.catalog.roles, "admin"}))
+
+
 def user_may_not_exist(context: Context) -> tuple[str, ...]:
     """A remark if Keycloak hides from this caller that a user does not exist (UsersResource.user)."""
     hidden = "/users/{user-id}" in context.template and not _LOOK_USERS_UP & known_roles(context)
@@ -90,9 +101,8 @@ def is_borrowed(context: Context) -> bool:
 
 
 def permissions_could_open(context: Context) -> bool:
-    """Whether the realm uses fine-grained permissions and the call is about a kind of resource that they cover."""
-    kinds = ("users", "groups", "clients", "roles", "organizations")
-    return bool(context.facts.admin_permissions_enabled) and any(f"/{kind}" in context.template for kind in kinds)
+    """Whether the realm uses fine-grained permissions and one could allow the call."""
+    return bool(context.facts.admin_permissions_enabled) and permission_need(context) is not None
 
 
 def scope_is_suspect(context: Context) -> bool:

@@ -13,6 +13,7 @@ class Inputs:
     ``facts``: results of look-ups, or None if there were none. ``keycloak_version``: the version of the server, or None if it is unknown;
     then the catalog's version is assumed. ``require_audience``: whether the server checks ``aud``, or None to decide by the version.
     ``console_base_url``: the address of the Admin console, base path included; without it, the address that the proxy uses.
+    ``for_operator``: the explanation may show what is hidden from the caller (log, page, commands of the operator).
     ``docs_url``: where the pages of ``docs/causes`` are published.
     """
 
@@ -26,3 +27,4 @@ class Inputs:
     require_audience: bool | None = None
     console_base_url: str | None = None
     docs_url: str | None = None
+    for_operator: bool = False

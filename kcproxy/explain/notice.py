@@ -1,9 +1,10 @@
 """One line about a 2xx that contains less than it could, from catalog and claims alone. It runs for every success, so it is cheap."""
 
 from kcproxy.catalog import Catalog
+from kcproxy.catalog.permissions import permission_entry
 from kcproxy.explain.context import MASTER, grants_are_live, owner_of_roles, version_key
 from kcproxy.explain.text import list_of
-from kcproxy.model import Answer, Caller, Facts, RequestFacts, Requirement
+from kcproxy.model import Answer, Caller, Facts, Operation, RequestFacts, Requirement
 
 _SERVERINFO = "/admin/serverinfo"
 _SYSTEM_DATA_SINCE = (26, 4)
@@ -19,15 +20,32 @@ def notice(request: RequestFacts, caller: Caller, catalog: Catalog) -> str | Non
     if target.operation is None or not caller.has_roles_claims:
         return None
     requirement = catalog.requirement(target, query=request.query, master=caller.realm == MASTER)
-    if requirement is None or requirement.any_of == requirement.admits:
+    if requirement is None or (requirement.any_of == requirement.admits and not is_thinned_by_permissions(target.operation, catalog)):
         return None
     if target.operation.path == _SERVERINFO and caller.realm != MASTER and version_key(catalog.version) >= _SYSTEM_DATA_SINCE:
         return _FOR_MASTER_ONLY
     container, _ = owner_of_roles(caller, target.realm)
     held = frozenset(caller.client_roles.get(container, ()))
-    if catalog.satisfies(held, requirement.any_of) or not catalog.satisfies(held, requirement.admits):
+    if catalog.satisfies(held, requirement.any_of):
         return None
-    return _ascii(_sentence(requirement, container, held, catalog))
+    listed = LISTED if is_thinned_by_permissions(target.operation, catalog) and caller.realm == target.realm else None
+    if not catalog.satisfies(held, requirement.admits):
+        return f"response may be reduced: {listed}" if listed else None
+    return _ascii(_sentence(requirement, container, held, catalog) + (f"; {listed}" if listed else ""))
+
+
+LISTED = "if the realm uses fine-grained admin permissions, they decide what is listed"
+
+
+def is_thinned_by_permissions(operation: Operation, catalog: Catalog) -> bool:
+    """Whether permissions let some callers in who do not get everything, by the table of permissions."""
+    if operation.method != "GET":
+        return False
+    entry = permission_entry(version_key(catalog.version)[:3], operation.method, operation.path, operation.body)
+    if entry is None or not entry.need.opening:
+        return False
+    levels = entry.need.levels
+    return bool(entry.need.reduced) or levels.any_of != levels.admits
 
 
 def is_by_token(caller: Caller, catalog: Catalog) -> bool:

@@ -58,6 +58,8 @@ class CallerLookups:
             return
         found, facts = (await self.get(realm_path(realm), "realm")).object, self.facts
         facts.admin_permissions_enabled = flag(found, "adminPermissionsEnabled")
+        client = found.get("adminPermissionsClient")
+        facts.permissions_client_uuid = text(client, "id") if isinstance(client, dict) else None
         facts.organizations_enabled = flag(found, "organizationsEnabled")
         facts.realm_enabled = flag(found, "enabled")
         facts.ssl_required = text(found, "sslRequired")

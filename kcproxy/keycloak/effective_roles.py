@@ -9,6 +9,7 @@ from kcproxy.explain.causes import guards
 from kcproxy.explain.claims import realm_roles_of, roles_of_client
 from kcproxy.explain.context import is_own_service_account, owner_of_roles
 from kcproxy.keycloak.caller_lookups import MASTER, CallerLookups, realm_path
+from kcproxy.keycloak.permission_lookups import look_up_permissions
 from kcproxy.keycloak.representations import maps_client_roles, role_names, roles_elsewhere, segment, text
 from kcproxy.model import Caller, CallerKind
 
@@ -38,7 +39,7 @@ async def look_up_effective_roles(lookups: CallerLookups) -> None:
         await lookups.look_up_session_of_client(realm, client)
     scope = _Scope(realm, container, owner_uuid, client)
     await asyncio.gather(_look_up_client_scope(lookups, scope), _look_up_mappers(lookups, scope), _look_up_grants(lookups, scope))
-    await _look_up_target(lookups)
+    await asyncio.gather(_look_up_target(lookups), _look_up_permissions(lookups, scope))
 
 
 async def _look_up_client_scope(lookups: CallerLookups, scope: _Scope) -> None:
@@ -147,6 +148,13 @@ async def _roles(lookups: CallerLookups, scope: _Scope, account: str) -> tuple[s
     """The effective roles of the owning client that an account has."""
     path = f"{realm_path(scope.realm)}/users/{segment(account)}/role-mappings/clients/{segment(scope.owner_uuid)}/composite"
     return role_names((await lookups.get(path, "grants")).items)
+
+
+async def _look_up_permissions(lookups: CallerLookups, scope: _Scope) -> None:
+    facts = lookups.facts
+    account = facts.service_account_id if _is_service_account(lookups.caller) else facts.account_id or lookups.caller.subject
+    if account is not None and facts.granted is not None:
+        await look_up_permissions(lookups, scope.client, account)
 
 
 async def _look_up_target(lookups: CallerLookups) -> None:

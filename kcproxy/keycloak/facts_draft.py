@@ -42,6 +42,8 @@ class FactsDraft:
     realm_enabled: bool | None = None
     realm_not_before_epoch_seconds: int | None = None
     admin_permissions_enabled: bool | None = None
+    permissions_client_uuid: str | None = None
+    permissions: object | None = None
     organizations_enabled: bool | None = None
     ssl_required: str | None = None
     target_is_built_in: bool | None = None

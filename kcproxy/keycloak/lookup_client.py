@@ -1,4 +1,4 @@
-"""Look-ups: GETs with the inspector's account and of public documents. They are cached, shared and limited in rate.
+"""Look-ups: requests that change nothing, with the inspector's account and of public documents. They are cached, shared and limited in rate.
 
     get ─ cached? ── yes ──────────────────▶ return it
                  └── no ── in progress? ── yes ─▶ wait for it
@@ -31,7 +31,7 @@ _MAX_IN_PROGRESS = 32
 
 Fields: TypeAlias = tuple[tuple[str, str], ...]
 """Header fields of a request, names in lower case."""
-_Key: TypeAlias = tuple[str, Fields]
+_Key: TypeAlias = tuple[str, Fields, bytes | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +79,16 @@ class LookupClient:
         self._in_progress: dict[_Key, asyncio.Task[Lookup]] = {}
         self._rate, self._tokens_left, self._filled_at = max_per_second, 2 * max_per_second, clock()
 
-    async def get(self, path: str, what: str, *, public: bool = False, volatile: bool = False, fields: Fields = ()) -> Lookup:
+    async def get(
+        self, path: str, what: str, *, public: bool = False, volatile: bool = False, fields: Fields = (), body: bytes | None = None
+    ) -> Lookup:
         """One resource. ``what`` is a closed word for metrics; ``public`` needs no account; ``volatile`` is cached for a moment only.
 
-        ``fields`` are added to the request, for documents that depend on them. A Host among them replaces Keycloak's own.
+        ``fields`` are added to the request, for documents that depend on them. A Host among them replaces Keycloak's own. With ``body``
+        (JSON) it is a POST, for resources that only evaluate what they get.
         """
         cache = self._volatile if volatile else self._lasting
-        key = (path, fields)
+        key = (path, fields, body)
         known = cache.get(key)
         if known is not None:
             self._observer.looked_up(what, "cached", 0.0)
@@ -127,11 +130,11 @@ class LookupClient:
         return lookup
 
     async def _read(self, key: _Key, what: str, *, public: bool, cache: TTLCache[_Key, Lookup]) -> Lookup:
-        path, fields = key
+        path, fields, body = key
         began = self._clock()
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
-                lookup = await (self._exchange(path, None, fields) if public else self._signed_in(path))
+                lookup = await (self._exchange(path, None, fields) if public else self._signed_in(path, body))
         except TimeoutError:
             lookup, outcome = NONE, "late"
         except (UpstreamError, TokenFetchError):
@@ -142,25 +145,28 @@ class LookupClient:
         self._observer.looked_up(what, outcome, self._clock() - began)
         return lookup
 
-    async def _signed_in(self, path: str) -> Lookup:
+    async def _signed_in(self, path: str, body: bytes | None) -> Lookup:
         if self.account is None or self._tokens is None:
             return NONE
         token = await self._tokens.token(self.account)
-        lookup = await self._exchange(path, token)
+        lookup = await self._exchange(path, token, body=body)
         if lookup.status in {401, 403} or _is_reduced(lookup):
             # Older versions read roles from the token: one from before the inspector's own grant is outdated.
             other = await self._tokens.replace(self.account, token)
-            lookup = await self._exchange(path, other) if other else lookup
+            lookup = await self._exchange(path, other, body=body) if other else lookup
         return lookup
 
-    async def _exchange(self, path: str, token: str | None, fields: Fields = ()) -> Lookup:
+    async def _exchange(self, path: str, token: str | None, fields: Fields = (), body: bytes | None = None) -> Lookup:
         host = self._settings.origin.partition("://")[2]
         headers = [] if any(name == "host" for name, _ in fields) else [(b"Host", host.encode())]
         headers += [(name.encode("latin-1"), value.encode("utf-8")) for name, value in fields]
         headers.append((b"Accept", b"application/json"))
         if token is not None:
             headers.append((b"Authorization", b"Bearer " + token.encode()))
-        response = await self._upstream.exchange("GET", self._settings.base_path + path, headers, None)
+        if body is not None:
+            headers.append((b"Content-Type", b"application/json"))
+        method = "GET" if body is None else "POST"
+        response = await self._upstream.exchange(method, self._settings.base_path + path, headers, body)
         try:
             return Lookup(status=response.status, json=json_value(await response.read(MAX_BODY_BYTES)))
         finally:

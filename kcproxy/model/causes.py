@@ -26,6 +26,7 @@ class Cause(StrEnum):
     ESCALATION_GUARD = "escalation-guard"
     PROTECTED_OBJECT = "protected-object"
     FINE_GRAINED_PERMISSION_MISSING = "fine-grained-permission-missing"
+    FINE_GRAINED_PERMISSION_DENIED = "fine-grained-permission-denied"
     OPERATION_IMPOSSIBLE = "operation-impossible"
     KNOWN_DEFECT = "known-defect"
     ORIGIN_NOT_ALLOWED = "origin-not-allowed"

@@ -77,5 +77,7 @@ class Explanation:
     """Further remarks: a hidden second call of a client library, a role with less power."""
     looked_up: Facts | None = None
     """Results of look-ups, for the admin page."""
+    operator: "Explanation | None" = None
+    """The same refusal as log and page may show it, if look-ups found what is hidden from the caller."""
     kept: dict[str, Any] | None = field(default=None, repr=False, compare=False)
     """If several explanations differ only in ID, request and hints about it: a cache for texts that they have in common."""

@@ -57,6 +57,8 @@ class Facts:
     realm_not_before_epoch_seconds: int | None = None
     client_not_before_epoch_seconds: int | None = None
     admin_permissions_enabled: bool | None = None
+    permissions_client_uuid: str | None = None
+    permissions: object | None = None  # kcproxy.permissions.facts.PermissionFacts, a layer above: judged by explain, for operators
     organizations_enabled: bool | None = None
     ssl_required: str | None = None
     target_is_built_in: bool | None = None  # the client in the path, for callers who are allowed to see it

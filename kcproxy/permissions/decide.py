@@ -66,7 +66,11 @@ def decide(asked: Object, scope: str, situation: Situation) -> Decision:
         return _decided(asked, MANAGE, situation)
     own = _decided(asked, RESET_PASSWORD, situation)
     speaks_of_it = any(RESET_PASSWORD in considered.permission.scopes for considered in own.considered)
-    return own if own.outcome is Outcome.GRANTED or speaks_of_it else _decided(asked, MANAGE, situation)
+    if own.outcome is Outcome.GRANTED or speaks_of_it:
+        return own
+    instead = _decided(asked, MANAGE, situation)
+    # Where neither is given, the lesser scope is what is missing.
+    return instead if instead.outcome in (Outcome.GRANTED, Outcome.OPEN) else own
 
 
 def _decided(asked: Object, scope: str, situation: Situation) -> Decision:

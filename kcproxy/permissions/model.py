@@ -158,6 +158,7 @@ class Permission:
     scopes: frozenset[str]
     objects: frozenset[str] = frozenset()
     policies: tuple[str, ...] = ()
+    description: str = ""
     strategy: Strategy = Strategy.UNANIMOUS  # newer versions take no other one for a permission; older ones did
 
     @property

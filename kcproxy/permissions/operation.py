@@ -1,7 +1,7 @@
 """The decision for a complete operation: which of its alternatives the caller's permissions satisfy, and what the nearest one lacks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from kcproxy.catalog.permissions import Levels, PermissionNeed, Term, TermSet
@@ -23,11 +23,15 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermDecision:
-    """One term of an alternative. A role has no decision; `outcome` is MISSING if it is not held and OPEN if that is not known."""
+    """One term of an alternative. A role has no decision; `outcome` is MISSING if it is not held and OPEN if that is not known.
+
+    `by_server`: the evaluator left it open, and the outcome is what `policy/evaluate` says.
+    """
 
     term: Term
     outcome: Outcome
     decision: Decision | None = None
+    by_server: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,24 @@ def decide_operation(
         return OperationDecision(outcome=Outcome.MISSING)
     nearest = min(alternatives, key=_distance)
     return OperationDecision(outcome=_outcome(nearest, alternatives), alternative=nearest, alternatives=alternatives)
+
+
+def settled(decision: OperationDecision, server: Mapping[tuple[str, str, str], bool]) -> OperationDecision:
+    """The decision with what the server's own evaluation says of terms that are open, by resource type, ID of the object ("" for all), scope."""
+    if decision.outcome is not Outcome.OPEN:
+        return decision
+    alternatives = tuple(tuple(_settled(each, server) for each in alternative) for alternative in decision.alternatives)
+    if not alternatives:
+        return decision
+    nearest = min(alternatives, key=_distance)
+    return OperationDecision(outcome=_outcome(nearest, alternatives), alternative=nearest, alternatives=alternatives)
+
+
+def _settled(each: TermDecision, server: Mapping[tuple[str, str, str], bool]) -> TermDecision:
+    if each.outcome is not Outcome.OPEN or each.decision is None:
+        return each
+    says = server.get((each.decision.asked.type, each.decision.asked.id or "", each.decision.scope))
+    return each if says is None else replace(each, outcome=Outcome.GRANTED if says else Outcome.MISSING, by_server=True)
 
 
 def operation_additions(decision: OperationDecision, situation: Situation) -> tuple[tuple[Addition, ...], ...]:

@@ -94,6 +94,7 @@ def permission_of(
         scopes=frozenset(scope_names),
         objects=frozenset() if type_name in objects else frozenset(objects),
         policies=tuple(policies),
+        description=str(item.get("description") or ""),
         strategy=_strategy(item.get("decisionStrategy")),
     )
 

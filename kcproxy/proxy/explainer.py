@@ -12,7 +12,7 @@ from cachetools import LRUCache
 from kcproxy.catalog import Catalog
 from kcproxy.explain import render
 from kcproxy.explain.claims import read_caller
-from kcproxy.explain.engine import diagnose
+from kcproxy.explain.engine import diagnose, with_operators_view
 from kcproxy.explain.inputs import Inputs
 from kcproxy.explain.json_template import compact
 from kcproxy.model import Answer, Caller, Explanation, Facts, RequestFacts
@@ -84,7 +84,8 @@ class LiveExplainer:
             if diagnosis is None:
                 return None
             self._cache.store(key, diagnosis, facts)
-        return diagnosis.explanation(secrets.token_hex(_ID_BYTES), inputs, again=known is not None)
+        explanation = diagnosis.explanation(secrets.token_hex(_ID_BYTES), inputs, again=known is not None)
+        return with_operators_view(explanation, inputs)
 
     def caller(self, authorization: str | None, *, injected: bool) -> Caller:
         """The caller by the claims of the token, which are read once for each token."""

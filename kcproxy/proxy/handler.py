@@ -134,7 +134,7 @@ class RequestHandler:
             record = exchange.record(runtime.clock())
             self._observer.request_finished(record)
             if exchange.explanation is not None:
-                self._observer.denied(exchange.explanation, record)
+                self._observer.denied(exchange.explanation.operator or exchange.explanation, record)
         except Exception:
             log.exception("a request could not be recorded")  # the response is written, and later requests are served
         exchange.connection.finished(keep_alive=keep_alive)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from kcproxy.catalog import Catalog
-from kcproxy.explain.notice import is_by_token, notice
+from kcproxy.explain.notice import is_by_token, is_thinned_by_permissions, notice
 from kcproxy.http1.headers import ResponseFields
 from kcproxy.http1.methods import READ_METHODS
 from kcproxy.model import Caller, Target
@@ -92,10 +92,11 @@ class ReducedResponses:
 
 @lru_cache(maxsize=4)
 def _reducible(catalog: Catalog) -> frozenset[str]:
-    """Keys of operations that some roles open without the full response."""
-    return frozenset(
+    """Keys of operations that some roles, or fine-grained permissions, open without the full response."""
+    by_roles = frozenset(
         entry.operation.key
         for entry in catalog.operations
         for requirement in (entry.requirement, *(variant.requirement for variant in entry.variants))
         if requirement.any_of != requirement.admits
     )
+    return by_roles | {entry.operation.key for entry in catalog.operations if is_thinned_by_permissions(entry.operation, catalog)}

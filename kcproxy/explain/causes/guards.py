@@ -1,14 +1,13 @@
-"""Causes that no role of the caller resolves: escalation guards, protected objects, fine-grained permissions, defects."""
+"""Causes that no role of the caller resolves: escalation guards, protected objects, defects."""
 
 from typing import Any
 
 from kcproxy.catalog import Variant
-from kcproxy.explain.causes.spec import NOT_ALLOWED, REFUSED, CauseSpec, Remedy
+from kcproxy.explain.causes.spec import NOT_ALLOWED, CauseSpec, Remedy
 from kcproxy.explain.causes.token_endpoint import token_refused
 from kcproxy.explain.context import REALM_MANAGEMENT, Context, roles_to_add
-from kcproxy.explain.evidence import grant_evidence, known_roles, permissions_could_open, token_evidence, user_may_not_exist
+from kcproxy.explain.evidence import admin_roles_in, grant_evidence, known_roles, token_evidence, user_may_not_exist
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
-from kcproxy.explain.fixes.build import permit
 from kcproxy.explain.keycloak_responses import keycloak_says
 from kcproxy.explain.text import either, list_of, shown
 from kcproxy.model import Cause, RoleSet
@@ -177,16 +176,6 @@ def _passes_plainly(context: Context, held: frozenset[str] | None = None) -> boo
     return plain is not None and context.catalog.satisfies(frozenset(roles), plain.admits)
 
 
-def admin_roles_in(context: Context) -> tuple[str, ...]:
-    """Names of admin roles among the roles in the request body (a list of role representations)."""
-    body: Any = context.request.body
-    items = body if isinstance(body, list) else []
-    if not items:
-        return ()
-    names = {item.get("name") for item in items if isinstance(item, dict)}
-    return tuple(sorted(name for name in names if isinstance(name, str) and name in {*context.catalog.roles, "admin"}))
-
-
 def protected_object(context: Context) -> Finding | None:
     """Since 26.7 nobody can change the built-in admin clients."""
     if _PROTECTED_VARIANT not in _hidden_variants(context) or context.version < _PROTECTED_SINCE:
@@ -253,37 +242,6 @@ KNOWN_DEFECT = CauseSpec(
     check="Repeat the call on a version with the correction: {repaired}.",
     rules=(mapping_defect, broker_login_defect),
     remedies=(Remedy(summary="Upgrade Keycloak; no role can work around this defect"),),
-)
-
-
-def fine_grained_permission_missing(context: Context) -> Finding | None:
-    """If fine-grained permissions are in use, one of them may be meant to allow this call instead of a role."""
-    if context.requirement is None or context.token_suffices or context.granted_suffices:
-        return None
-    enabled = context.facts.admin_permissions_enabled
-    roles = context.catalog.closure(context.facts.granted) if context.facts.granted is not None else context.held
-    only_queries = bool(roles) and all(role.startswith("query-") for role in roles)
-    if not (permissions_could_open(context) if enabled else enabled is None and only_queries):
-        return None
-    who, container = context.words["who"], context.words["container"]
-    return found(
-        Cause.FINE_GRAINED_PERMISSION_MISSING,
-        LIKELY if enabled and only_queries else POSSIBLE,
-        "looked up: fine-grained admin permissions are on in the realm" if enabled else "",
-        f"{who} has only {list_of(sorted(roles))} of {container}, as is usual with such permissions" if only_queries else "",
-    )
-
-
-FINE_GRAINED_PERMISSION_MISSING = CauseSpec(
-    cause=Cause.FINE_GRAINED_PERMISSION_MISSING,
-    meaning="The realm uses fine-grained admin permissions: not only roles, but also *permissions* on individual users, groups or clients can allow calls. The caller has only the `query-` roles that "
-    "go with them, and no permission allows this call. A permission on the one resource grants less than a role.",
-    reason="The realm uses fine-grained admin permissions, and none of them allows this call for {who}",
-    effect=REFUSED,
-    check="Open realm {realm}, Permissions. Which permission names {who}, on which resources and for which scopes? Listing also requires query-users or the matching query-* role.",
-    rules=(fine_grained_permission_missing,),
-    remedies=(Remedy(summary="Add a permission for {who} on the one resource that the call is about"),),
-    fixer=permit,
 )
 
 
@@ -357,7 +315,4 @@ UNEXPLAINED = CauseSpec(
     states_confidence=False,
 )
 
-SPECS = (
-    *(ESCALATION_GUARD, PROTECTED_OBJECT, KNOWN_DEFECT, FINE_GRAINED_PERMISSION_MISSING, OPERATION_IMPOSSIBLE),
-    *(OPERATION_UNKNOWN, UNEXPLAINED),
-)
+SPECS = (*(ESCALATION_GUARD, PROTECTED_OBJECT, KNOWN_DEFECT, OPERATION_IMPOSSIBLE, OPERATION_UNKNOWN, UNEXPLAINED),)
