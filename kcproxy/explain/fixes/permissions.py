@@ -23,7 +23,7 @@ from kcproxy.permissions.operation import operation_additions
 from kcproxy.permissions.policies import acts_as_client
 
 _CURL = "curl -sSf -H \"Authorization: Bearer $ADMIN_TOKEN\" -H 'Content-Type: application/json'"
-_RESOURCE_SERVER = "/clients/{client}/authz/resource-server/"
+_RESOURCE_SERVER = "clients/{client}/authz/resource-server/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,27 +181,32 @@ def _object(view: View, each: Addition) -> str:
 
 
 def _kcadm(view: View, realm: str, step: _Step) -> str:
-    verb = "create" if step.method == "POST" else "update"
-    return line(
-        f"kcadm.sh {verb} {{target}} {{realm}} -b {{body}}", target=_target(view, step), realm=realm_option(realm), body=_body(step)
-    )
+    parts = {"target": _target(view, step), "realm": realm_option(realm), "body": _body(step)}
+    if step.method == "POST":
+        return line("kcadm.sh create {target} {realm} -b {body}", **parts)
+    return line("kcadm.sh update {target} {realm} -b {body}", **parts)
 
 
 def _curl(view: View, realm: str, step: _Step) -> str:
-    place = path("/admin/realms/{realm}" + _RESOURCE_SERVER + _template(step), realm=segment(realm), **_parts(view, step))
-    return line(f'{_CURL} -X {step.method} -d {{body}} "$KEYCLOAK_URL"{{place}}', body=_body(step), place=place)
+    parts = {"realm": segment(realm), **_segments(view, step)}
+    if "third" in parts:
+        place = path("/admin/realms/{realm}/" + _RESOURCE_SERVER + "{first}/{second}/{third}", **parts)
+    else:
+        place = path("/admin/realms/{realm}/" + _RESOURCE_SERVER + "{first}/{second}", **parts)
+    if step.method == "POST":
+        return line(_CURL + ' -X POST -d {body} "$KEYCLOAK_URL"{place}', body=_body(step), place=place)
+    return line(_CURL + ' -X PUT -d {body} "$KEYCLOAK_URL"{place}', body=_body(step), place=place)
 
 
 def _target(view: View, step: _Step) -> Part:
-    return path(_RESOURCE_SERVER.lstrip("/") + _template(step), **_parts(view, step))
+    parts = _segments(view, step)
+    if "third" in parts:
+        return path(_RESOURCE_SERVER + "{first}/{second}/{third}", **parts)
+    return path(_RESOURCE_SERVER + "{first}/{second}", **parts)
 
 
-def _template(step: _Step) -> str:
-    return "/".join(f"{{below{position}}}" for position in range(len(step.below)))
-
-
-def _parts(view: View, step: _Step) -> dict[str, Part]:
-    below = {f"below{position}": segment(value) for position, value in enumerate(step.below)}
+def _segments(view: View, step: _Step) -> dict[str, Part]:
+    below = {name: segment(value) for name, value in zip(("first", "second", "third"), step.below, strict=False)}
     return {"client": segment(view.facts.client_uuid), **below}
 
 
