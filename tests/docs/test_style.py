@@ -68,7 +68,7 @@ def retired_words() -> Iterator[str]:
                 yield from (f"{path.relative_to(ROOT)}:{number}: {found}" for found in PATTERN.findall(text))
 
 
-STILL_THERE = 20
+STILL_THERE = 17
 """Retired words in texts that are not rewritten yet. This number only goes down."""
 REWRITTEN = (
     *("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "THREAT_MODEL.md", "Makefile", "Dockerfile"),

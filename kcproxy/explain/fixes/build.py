@@ -192,7 +192,7 @@ def warning(context: Context, roles: RoleSet) -> str | None:
 
 
 _POWERS: Mapping[str, str] = {
-    "manage-users": "manage-users can also change passwords and hand out roles that the realm defines: its holder is close to an administrator",
+    "manage-users": "manage-users can also change passwords and assign roles that the realm defines: its holder is close to an administrator",
     "manage-clients": "manage-clients can also read and change the secrets of all clients, and so act as their service accounts",
     "manage-realm": "manage-realm can also change the realm's login flows and keys",
     "manage-authorization": "manage-authorization can also change who may do what in every client with authorization services",
