@@ -54,7 +54,9 @@ class Scripted(LookupClient):
         self.asked: list[str] = []
         self._documents = documents
 
-    async def get(self, path: str, what: str, *, public: bool = False, volatile: bool = False, fields: Fields = ()) -> Lookup:
+    async def get(
+        self, path: str, what: str, *, public: bool = False, volatile: bool = False, fields: Fields = (), body: bytes | None = None
+    ) -> Lookup:
         assert path.isascii()
         assert path.isprintable()
         self.asked.append(path)

@@ -46,7 +46,7 @@ async def test_permissions_policies_and_the_object_with_its_groups_are_found() -
 
     assert isinstance(found, PermissionFacts)
     (permission,) = found.permissions.permissions
-    assert (permission.name, permission.objects, permission.policies) == ("Readers", {"other"}, ("own",))
+    assert (permission.name, permission.objects, permission.policies) == ("Readers", frozenset({"other"}), ("own",))
     assert found.permissions.complete
     assert list(found.objects.values()) == [Object(type="Users", id=USER_ID, groups=(("emea", "sales"),))]
     assert (found.labels[USER_ID], found.identity.account_id, found.identity.client_id) == ("bob", SUBJECT, CLIENT_UUID)
