@@ -21,7 +21,9 @@ def user(**claims: Any) -> Caller:
 
 def holding(client: str, *roles: str, **claims: Any) -> Caller:
     """A user with exactly these roles of one client in the token."""
-    access = {"resource_access": {client: {"roles": list(roles)}}, "aud": client} if roles else {"resource_access": {}, "aud": None}
+    access: dict[str, Any] = (
+        {"resource_access": {client: {"roles": list(roles)}}, "aud": client} if roles else {"resource_access": {}, "aud": None}
+    )
     return read_caller("Bearer " + jwt_of(claims_of(username="jane", sid="s-1", **claims) | access))
 
 
