@@ -97,7 +97,7 @@ def account_need(context: Context) -> tuple[RoleSet, ...]:
     return _ANY_ACCOUNT_ROLE
 
 
-_FOR_USERS = "{who} is a service account, and the account API is only for users, whatever their roles"
+_FOR_USERS = "{who} is a service account, and the account API is only for users; no role changes that"
 _UMA_IS_OFF = "realm {realm} does not let users manage their resources themselves"
 _SWITCH_UMA_ON = "Switch User-managed access on (realm {realm}, Realm settings, General) if users are meant to manage their resources"
 _SEND_ACCOUNTS = (
