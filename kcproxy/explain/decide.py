@@ -103,6 +103,10 @@ ADDRESSES: tuple[Rule, ...] = (
 """400, 404, 405, 431, 500, 501: explained only if a rule applies; the body is passed on unchanged."""
 
 
+NEIGHBOURS: tuple[Rule, ...] = (client_registration.registration_policy, neighbours.other_endpoint)
+"""401 and 403 of endpoints next to the Admin REST API."""
+
+
 TOKEN_ENDPOINT: tuple[Rule, ...] = (token_endpoint.token_refused, addresses.base_path_wrong)
 """Refusals of the token endpoint."""
 
@@ -126,7 +130,7 @@ def _findings(context: Context) -> list[Finding]:
     if status not in {401, 403}:
         return _apply(ADDRESSES, context)
     if kind is TargetKind.OTHER:
-        return _apply((client_registration.registration_policy, neighbours.other_endpoint), context)
+        return _apply(NEIGHBOURS, context)
     if status == 401:
         return early + _apply(UNAUTHENTICATED, context) + revoked_tokens.left_open(context)
     return early + [_doubted(finding) if early else finding for finding in _refused(context)]

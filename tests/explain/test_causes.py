@@ -19,8 +19,8 @@ from kcproxy.model import Cause
 from tools.docs import causes
 
 ROOT = Path(__file__).resolve().parents[2]
-LADDERS = (decide.RESPONSES, decide.REFUSED, decide.UNAUTHENTICATED, decide.ADDRESSES, decide.TOKEN_ENDPOINT)
-OUTSIDE_OF_LADDERS = {"other_endpoint", "registration_policy", "method_unknown", "unknown_operation", "unexplained", "response_reduced"}
+LADDERS = (decide.RESPONSES, decide.REFUSED, decide.UNAUTHENTICATED, decide.ADDRESSES, decide.TOKEN_ENDPOINT, decide.NEIGHBOURS)
+OUTSIDE_OF_LADDERS = {"method_unknown", "unknown_operation", "unexplained", "response_reduced"}
 """Rules that ``decide`` and ``reduced`` call by name."""
 COMMON_WORDS = {"who", "Who", "client", "realm", "where", "caller_realm", "container", "container_realm", "operation", "version", "entry"}
 COMMON_WORDS |= {"roles", "roles_phrase", "Roles_phrase", "are", "were"}

@@ -1,6 +1,6 @@
 """Refusals of client registration: a role or an initial access token is needed, and then policies of the realm decide in addition.
 
-Source: ClientRegistrationAuth, ClientRegistrationPolicyManager; measured on 24.0.5 and 26.7.5.
+Source: ClientRegistrationAuth, ClientRegistrationPolicyManager; measured on 26.7.5.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Causes at the endpoints next to the Admin REST API: broker tokens, UMA, the account API, userinfo, introspection.
 
 Each endpoint has its own needs, and Keycloak's own words come first in the sentence. All of them read roles from the token, on every version
-(measured on 24.0.5 and 26.7.5): a role that is granted counts in the next token.
+(measured on 26.7.5): a role that is granted counts in the next token.
 """
 
 import re
@@ -97,7 +97,7 @@ def account_need(context: Context) -> tuple[RoleSet, ...]:
     return _ANY_ACCOUNT_ROLE
 
 
-_FOR_USERS = "{who} is a service account, and the account API is only for users, regardless of their roles"
+_FOR_USERS = "{who} is a service account, and the account API is only for users; no role changes that"
 _UMA_IS_OFF = "realm {realm} does not let users manage their resources themselves"
 _SWITCH_UMA_ON = "Switch User-managed access on (realm {realm}, Realm settings, General) if users are meant to manage their resources"
 _SEND_ACCOUNTS = (

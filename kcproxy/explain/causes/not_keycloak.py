@@ -214,7 +214,7 @@ def console_only(context: Context) -> Finding | None:
         CERTAIN,
         f"the token is that of client {context.words['client']}",
         keycloak_says,
-        reason="{operation}{where} requires a token of the Admin console's own client {console} in addition to an admin role, and the token of {who} is one"
+        reason="{operation}{where} requires a token of the Admin console's own client {console} and an admin role, and the token of {who} is one"
         " of client {client}, for which no role is enough",
         remedy="Do not call {operation} from other programs; the role mappings of the account (GET /admin/realms/{realm}/users/{{user-id}}/role-mappings) say"
         " the same about one account",
