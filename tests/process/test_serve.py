@@ -256,7 +256,9 @@ async def test_a_changed_file_is_taken_and_a_bad_one_refused(upstream: Recording
     async with served(upstream, tmp_path) as running:
         running.config.write_text(running.config.read_text() + "[limits]\nmax_concurrent_requests = 100\n")
         await running.logged("reloaded")
-        running.config.write_text("listen = 7\nnonsense = true\n")
+        bad = running.config.with_suffix(".new")
+        bad.write_text("listen = 7\nnonsense = true\n")
+        bad.replace(running.config)  # in one step, so that no half of it is read
         refused = await running.logged("reload_refused")
         assert any("nonsense" in problem for problem in refused["problems"])
         reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
