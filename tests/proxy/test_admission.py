@@ -104,11 +104,11 @@ class TestKeys:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("", "holds no"),
-            ("keys = 1", "holds no"),
+            ("", "has no"),
+            ("keys = 1", "has no"),
             ("[[keys]]\n", "name is missing"),
-            ('[[keys]]\nname = "a"\nsha256 = "not-a-hash-but-the-key"\n', "write the key's hash, not the key"),
-            ('[[keys]]\nname = "a"\nsha256 = "' + "a" * 64 + '"\nrealm = "x"\n', "'realm' is not known"),
+            ('[[keys]]\nname = "a"\nsha256 = "not-a-hash-but-the-key"\n', "write the hash of the key, not the key"),
+            ('[[keys]]\nname = "a"\nsha256 = "' + "a" * 64 + '"\nrealm = "x"\n', "'realm' is not a member"),
             ('[[keys]]\nname = "a"\nsha256 = "' + "a" * 64 + '"\nrealms = []\n', "realms is empty or not a list of strings"),
             (('[[keys]]\nname = "a"\nsha256 = "' + "a" * 64 + '"\n') * 2, "two callers have the same key"),
             ("not toml", "is not valid TOML"),
