@@ -14,6 +14,7 @@ from kcproxy.explain.claims import realm_roles_of, roles_of_client
 from kcproxy.explain.context import is_own_service_account, owner_of_roles
 from kcproxy.explain.rules import guards
 from kcproxy.explain.rules.not_keycloak import is_boilerplate
+from kcproxy.keycloak import jwks
 from kcproxy.keycloak.jwks import is_signed_by
 from kcproxy.keycloak.lookup_client import LookupClient
 from kcproxy.keycloak.representations import (
@@ -98,6 +99,7 @@ class Inspector:
     async def _is_genuine(self, caller: Caller, authorization: str | None) -> bool:
         """Whether the token is the realm's own, where the refusal's words leave it open that Keycloak ever saw it: a gateway believes anything."""
         keys = await self._reader.get(f"/realms/{segment(caller.realm or '')}/protocol/openid-connect/certs", "keys", public=True)
+        await jwks.loaded()
         token = (authorization or "").partition(" ")[2].strip()
         return bool(token and keys.object and is_signed_by(token, keys.object))
 
@@ -108,10 +110,11 @@ class Inspector:
             return
         base = f"/realms/{segment(caller.realm)}"
         document = f"{base}/.well-known/openid-configuration"
-        discovery, own, keys = await asyncio.gather(
+        discovery, own, keys, _ = await asyncio.gather(
             self._reader.get(document, "discovery", public=True, fields=addressing(request)),
             self._reader.get(document, "discovery", public=True),
             self._reader.get(f"{base}/protocol/openid-connect/certs", "keys", public=True),
+            jwks.loaded(),
         )
         public_facts(discovery, own, keys, known)
         token = (authorization or "").partition(" ")[2].strip()

@@ -1,11 +1,25 @@
 """Whether a token is signed with one of a realm's published keys: what makes its claims true before anything is looked up for them."""
 
+import asyncio
+import importlib
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kcproxy.settings.values import ASYMMETRIC_ALGORITHMS
 
 _SIGNATURE_ONLY: Any = {"verify_signature": True, **{f"verify_{name}": False for name in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}}
+
+
+def load() -> None:
+    """Load the library that verifies signatures, with cryptography below it: 10 MB, and 0.2 s of CPU time."""
+    importlib.import_module("jwt")
+
+
+async def loaded() -> None:
+    """Load it in a thread if it is not loaded yet, so that the event loop continues."""
+    if "jwt" not in sys.modules:
+        await asyncio.to_thread(load)
 
 
 def key_ids(document: Mapping[str, Any]) -> tuple[str, ...] | None:
