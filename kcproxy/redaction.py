@@ -95,6 +95,6 @@ def redact_value(key: str, value: Any) -> Any:
     return redact_text(str(value))
 
 
-def redact(_logger: Any, _method: str, event: Mapping[str, Any]) -> dict[str, Any]:
-    """The structlog processor. It runs directly before the renderer, so that it sees the fields of all others."""
+def redact(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a log line without secrets."""
     return {key: redact_value(key, value) for key, value in event.items()}

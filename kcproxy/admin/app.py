@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from kcproxy.admin import pages as admin_page
+from kcproxy.admin import templates
 from kcproxy.admin.auth import Access, Handler, security_headers
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.settings import Settings
@@ -17,11 +18,13 @@ Readiness = Callable[[], Sequence[str]]
 
 MAX_BODY_BYTES = 256 * 1024  # the explain form accepts a pasted token, and tokens reach 75 kB
 
+_WITHOUT_TEMPLATES = frozenset({"/healthz", "/readyz", "/metrics"})
+
 
 def build(settings: Settings, observer: LiveObserver, readiness: Readiness) -> web.Application:
     """Build the application for ``settings.admin_listen``. Health and metrics are open; ``Access`` decides about everything else."""
     access = Access(settings.admin_listen, settings.admin_key)
-    app = web.Application(middlewares=[security_headers, access.middleware], client_max_size=MAX_BODY_BYTES)
+    app = web.Application(middlewares=[security_headers, _templates_loaded, access.middleware], client_max_size=MAX_BODY_BYTES)
     metrics = observer.metrics
     metrics.gauge("kcproxy_ready").set_function(lambda: not readiness())
     metrics.gauge("kcproxy_page_subscribers").set_function(lambda: len(observer.denials.live))
@@ -31,6 +34,14 @@ def build(settings: Settings, observer: LiveObserver, readiness: Readiness) -> w
     admin_page.add_routes(app, observer)
     access.add_routes(app.router)
     return app
+
+
+@web.middleware
+async def _templates_loaded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Load the template engine for the first page in a thread, so that the event loop continues."""
+    if request.path not in _WITHOUT_TEMPLATES and not templates.is_loaded():
+        await asyncio.to_thread(templates.load)
+    return await handler(request)
 
 
 async def _healthz(_request: web.Request) -> web.Response:

@@ -1,9 +1,11 @@
 """Look-ups about one caller: account, session, client and realm. They fill the draft of the facts that an explanation uses."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kcproxy.keycloak import jwks
 from kcproxy.keycloak.facts_draft import FactsDraft
 from kcproxy.keycloak.jwks import is_signed_by
 from kcproxy.keycloak.lookup_client import Lookup, LookupClient
@@ -44,8 +46,10 @@ class CallerLookups:
         return await self.client.get(path, what, volatile=True)
 
     async def keys(self, realm: str) -> Lookup:
-        """The realm's published keys."""
-        return await self.client.get(f"/realms/{segment(realm)}/protocol/openid-connect/certs", "keys", public=True)
+        """The realm's published keys, and the library that checks a signature with them."""
+        path = f"/realms/{segment(realm)}/protocol/openid-connect/certs"
+        keys, _ = await asyncio.gather(self.client.get(path, "keys", public=True), jwks.loaded())
+        return keys
 
     async def is_genuine(self) -> bool:
         """Whether the caller's realm signed the token."""

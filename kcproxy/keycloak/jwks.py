@@ -1,5 +1,8 @@
 """JSON Web Key sets (RFC 7517), and whether a token is signed with one of their keys: what makes its claims true."""
 
+import asyncio
+import importlib
+import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +12,17 @@ if TYPE_CHECKING:
     from jwt import PyJWK
 
 _SIGNATURE_ONLY: Any = {"verify_signature": True, **{f"verify_{name}": False for name in ("exp", "nbf", "iat", "aud", "iss", "sub", "jti")}}
+
+
+def load() -> None:
+    """Load the library that verifies signatures, with cryptography below it: 10 MB, and 0.2 s of CPU time."""
+    importlib.import_module("jwt")
+
+
+async def loaded() -> None:
+    """Load it in a thread if it is not loaded yet, so that the event loop continues."""
+    if "jwt" not in sys.modules:
+        await asyncio.to_thread(load)
 
 
 def key_ids(document: Mapping[str, Any]) -> tuple[str, ...] | None:

@@ -1,4 +1,7 @@
-"""The structured log: a fast path for the lines of requests, structlog with redaction for all others."""
+"""The structured log: JSON lines, or human-readable ones by structlog; all of them redacted.
+
+structlog is loaded only for human-readable lines: with what it imports, it takes up to 5 MB.
+"""
 
 import json
 import logging
@@ -6,11 +9,10 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import structlog
+from typing import TYPE_CHECKING, Any
 
 from kcproxy.model import Explanation
 from kcproxy.observe.events import RequestRecord
@@ -19,6 +21,9 @@ from kcproxy.observe.log_writer import LogWriter
 from kcproxy.redaction import redact, redact_text
 from kcproxy.settings import LogFormat, LogSettings
 from kcproxy.visible import visible
+
+if TYPE_CHECKING:
+    from structlog.dev import ConsoleRenderer
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 BATCH = 64
@@ -42,21 +47,12 @@ class Log:
         self._writing = threading.Lock()
         self.sink.on_collect = self._catch_up
         self._json = settings.format is LogFormat.JSON
-        level = LEVELS[settings.level]
-        self._infos = level <= LEVELS["info"]
-        self._warnings = level <= LEVELS["warning"]
-        self._console = structlog.dev.ConsoleRenderer(colors=False, sort_keys=False)
-        # bind() creates the final logger now, so that calls do not go through a lazy proxy.
-        self._events = structlog.wrap_logger(
-            self.sink,
-            processors=[structlog.processors.add_log_level, redact, self._line],
-            wrapper_class=structlog.make_filtering_bound_logger(level),
-            context_class=dict,
-        ).bind()
+        self._level = LEVELS[settings.level]
+        self._infos = self._level <= LEVELS["info"]
+        self._warnings = self._level <= LEVELS["warning"]
 
     def request(self, record: RequestRecord) -> None:
         """Write the canonical line of a finished request."""
-        # Directly to the sink: structlog's work for each line takes twice as long as this one and is not needed.
         if self._infos or (self._warnings and record.error_kind is not None):
             if not self._unwritten:
                 self.sink.expect()
@@ -78,24 +74,28 @@ class Log:
     def denial(self, explanation: Explanation, record: RequestRecord) -> None:
         """Write the canonical line of a denial."""
         if self._warnings:
-            line = self._line(None, "warning", {**denial_fields(explanation, record), "event": "denial", "level": "warning"})
+            line = self._line({**denial_fields(explanation, record), "event": "denial", "level": "warning"})
             self.sink.write(redact_text(line))  # none of its fields has a secret name, so redacting the complete line is enough
 
     def debug(self, event: str, **fields: Any) -> None:
         """Write an event for debugging."""
-        self._events.debug(event, **fields)
+        self._write("debug", event, fields)
 
     def info(self, event: str, **fields: Any) -> None:
         """Write a normal event."""
-        self._events.info(event, **fields)
+        self._write("info", event, fields)
 
     def warning(self, event: str, **fields: Any) -> None:
         """Write an event that needs attention at some time."""
-        self._events.warning(event, **fields)
+        self._write("warning", event, fields)
 
     def error(self, event: str, **fields: Any) -> None:
         """Write an event that needs attention now."""
-        self._events.error(event, **fields)
+        self._write("error", event, fields)
+
+    def _write(self, level: str, event: str, fields: Mapping[str, Any]) -> None:
+        if LEVELS[level] >= self._level:
+            self.sink.write(self._line(redact({**fields, "event": event, "level": level})))
 
     def capture_libraries(self) -> Callable[[], None]:
         """Redirect the log of libraries (mostly aiohttp's server) to this log, redacted. The returned function undoes it."""
@@ -118,7 +118,7 @@ class Log:
     def _request_line(self, record: RequestRecord, stamp: str) -> str:
         return self._for_console({"level": request_level(record), "event": "request", **request_fields(record)}, stamp)
 
-    def _line(self, _logger: Any, _method: str, event: Event) -> str:
+    def _line(self, event: Event) -> str:
         self._catch_up()  # keep the order of events
         stamp = self._clock.stamp(self._now())
         if not self._json:
@@ -126,8 +126,14 @@ class Log:
         level, name = event.pop("level"), event.pop("event")
         return json.dumps({"time": stamp, "level": level, "event": name, **event}, ensure_ascii=True, separators=(",", ":"), default=str)
 
+    @cached_property
+    def _render(self) -> "ConsoleRenderer":
+        from structlog.dev import ConsoleRenderer  # noqa: PLC0415 - see the top of the module
+
+        return ConsoleRenderer(colors=False, sort_keys=False)
+
     def _for_console(self, event: Event, stamp: str) -> str:
-        rendered = self._console(None, "", {"timestamp": stamp, **event})
+        rendered = self._render(None, "", {"timestamp": stamp, **event})
         return visible(str(rendered))  # a line break in a value could forge a line
 
 

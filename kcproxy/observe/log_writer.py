@@ -60,9 +60,6 @@ class LogWriter:
             with self._lock:
                 self._start()
 
-    msg = debug = info = warning = error = critical = exception = write
-    """Methods that structlog calls."""
-
     def close(self) -> None:
         """Write pending lines and end the thread. A later line starts a new one."""
         with self._wake:

@@ -4,6 +4,8 @@ import asyncio
 import time
 
 from kcproxy.catalog import Catalog, catalog_for
+from kcproxy.keycloak import jwks
+from kcproxy.keycloak.client_auth import SIGNED
 from kcproxy.keycloak.inspector import inspector_of
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.observe.events import Observer
@@ -20,6 +22,8 @@ from kcproxy.upstream.pool import PoolUpstream, side_upstream
 
 def runtime_of(settings: Settings, observer: Observer, catalog: Catalog | None = None) -> Runtime:
     """A runtime on the running event loop. Close it with ``dismantle``."""
+    if settings.inspector is not None or any(account.auth in SIGNED for account in settings.accounts):
+        jwks.load()  # now, because on the first request it would use up the time of the look-ups, or block the event loop
     side = side_upstream(settings.upstream)
     admission = admission_of(settings, documents=DocumentClient(settings.upstream, side), on_fetch=observer.looked_up)
     tokens = TokenSource(settings.upstream, side, observer, injected=settings.accounts)

@@ -45,8 +45,6 @@ class Captured(LogWriter):
     def expect(self) -> None:
         """No thread: lines are written at once."""
 
-    msg = debug = info = warning = error = critical = exception = write
-
 
 def log_of(form: LogFormat = LogFormat.JSON, level: str = "info") -> tuple[Log, list[str]]:
     sink = Captured()
