@@ -25,6 +25,10 @@ class Treatment(Enum):
     INSPECT = auto()  # a success that may be reduced, or whose operation was refused before
 
 
+PASS, INSPECT = Treatment.PASS, Treatment.INSPECT
+"""For the fast path: the lookup of an enum's member takes ten times as long as that of a name."""
+
+
 def refuse_other_protocols(head: RequestHead, upgrade: bytes | None) -> None:
     """Raises RequestRefused for tunnels and WebSocket. Other offers to upgrade may be ignored (RFC 9110, section 7.8)."""
     if head.method == "CONNECT":
@@ -40,12 +44,7 @@ def may_be_explained(status: int, kind: TargetKind, raw_path: str = "") -> bool:
     return status in _OTHER_EXPLAINED and (kind in _EXPLAINED_KINDS or _MEANT_FOR_THE_API.match(raw_path) is not None)
 
 
-def treatment_of(status: int, target: Target, *, explained: bool, inspected: bool) -> Treatment:
-    """What a response with this status code needs.
-
-    ``explained``: whether refusals are explained at all. ``inspected``: whether successes of this target are inspected.
-    """
-    if status >= 400:
-        needs = status in REFUSED or (explained and may_be_explained(status, target.kind, target.raw_path))
-        return Treatment.EXPLAIN if needs else Treatment.PASS
-    return Treatment.INSPECT if status < 300 and inspected else Treatment.PASS
+def treatment_of_error(status: int, target: Target, *, explained: bool) -> Treatment:
+    """What a response with a status code of 300 or more needs. ``explained``: whether refusals are explained at all."""
+    needs = status in REFUSED or (explained and may_be_explained(status, target.kind, target.raw_path))
+    return Treatment.EXPLAIN if needs else Treatment.PASS

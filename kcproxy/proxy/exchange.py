@@ -1,6 +1,8 @@
 """One request/response exchange: what is known of it so far, and its record."""
 
+import asyncio
 import re
+from typing import TypedDict
 
 from kcproxy.http1.headers import RequestFields
 from kcproxy.http1.methods import SAFE_METHODS
@@ -13,6 +15,22 @@ from kcproxy.upstream.response import PooledResponse
 
 CLIENT_CLOSED_REQUEST = 499
 """The status code in records of requests whose client disconnected before the response (as in nginx's logs)."""
+
+
+class RareFields(TypedDict, total=False):
+    """Fields of ``RequestRecord`` whose defaults hold for nearly every request."""
+
+    waited_seconds: float
+    token_replaced: bool
+    retried: bool
+    error_kind: str | None
+    trace_id: str | None
+    parent_span_id: str | None
+    trace_sampled: bool
+    denial_id: str | None
+
+
+_NO_FIELDS = RareFields()
 
 
 class Exchange:
@@ -36,9 +54,10 @@ class Exchange:
     sent_bytes = 0
     upstream_seconds = 0.0
     waited_seconds = 0.0  # for the client's body
+    task: asyncio.Task[None] | None = None  # of the general path
     explaining_seconds = 0.0  # the proxy's own time, look-ups included, while the response is read
 
-    def __init__(self, *, target: Target, raw_target: str, head: RequestFields, started_at: float, peer: str | None) -> None:
+    def __init__(self, target: Target, raw_target: str, head: RequestFields, started_at: float, peer: str | None) -> None:
         """A request whose head has been read."""
         self.target = target
         self.raw_target = raw_target
@@ -59,28 +78,34 @@ class Exchange:
 
     def record(self, now: float) -> RequestRecord:
         """The record for log, metrics and traces."""
-        traceparent = self.head.picked.get(b"traceparent")
-        trace_id, parent_span_id, trace_sampled = _trace(traceparent) if traceparent is not None else _UNTRACED
         return RequestRecord(
             target=self.target,
             status=self.status,
             duration_seconds=now - self.started_at,
             upstream_seconds=self.upstream_seconds,
-            waited_seconds=self.waited_seconds,
             received_bytes=self.received_bytes if self.body is None else self.body.received_bytes,
             sent_bytes=self.sent_bytes,
             injected_account=self.account.client_id if self.account is not None and self.token is not None else None,
             admitted=self.admitted,
-            token_replaced=self.replaced,
-            retried=self.retried,
-            error_kind=self.error_kind,
-            trace_id=trace_id,
-            parent_span_id=parent_span_id,
-            trace_sampled=trace_sampled,
-            denial_id=self.explanation.id if self.explanation is not None else None,
             peer=self.peer,
             caller=self.caller,
+            **(self._rare_fields() if self.task is not None or self.error_kind or b"traceparent" in self.head.picked else _NO_FIELDS),
         )
+
+    def _rare_fields(self) -> RareFields:
+        """What no exchange has that the fast path has completed, except for errors and trace context."""
+        traceparent = self.head.picked.get(b"traceparent")
+        trace_id, parent_span_id, trace_sampled = _trace(traceparent) if traceparent is not None else _UNTRACED
+        return {
+            "waited_seconds": self.waited_seconds,
+            "token_replaced": self.replaced,
+            "retried": self.retried,
+            "error_kind": self.error_kind,
+            "trace_id": trace_id,
+            "parent_span_id": parent_span_id,
+            "trace_sampled": trace_sampled,
+            "denial_id": self.explanation.id if self.explanation is not None else None,
+        }
 
 
 _UNTRACED: tuple[str | None, str | None, bool] = (None, None, False)

@@ -20,7 +20,7 @@ from kcproxy.http1.headers import ResponseFields, read_response
 from kcproxy.http1.request_parser import RequestHead
 from kcproxy.http1.response_head import response_head
 from kcproxy.http1.response_head_cache import CachedHead
-from kcproxy.proxy.decisions import Treatment
+from kcproxy.proxy.decisions import PASS, Treatment
 from kcproxy.proxy.header_block import REQUEST_LINE, HeaderBlock, block_bytes_of, header_block_of
 from kcproxy.proxy.header_block_cache import HeaderBlockCache, is_cacheable
 from kcproxy.proxy.served_exchange import Pipeline, ServedExchange
@@ -40,9 +40,9 @@ class FastPath:
         self.header_blocks = HeaderBlockCache()
 
     def learn_and_send(self, connection: InboundConnection, request: RequestHead) -> "FastExchange | None":
-        """Cache the header block of a whole request, and send the request like ``send_known``."""
+        """Cache the header block of a whole request, and send the request like ``send``."""
         connection.header_block = block = None if connection.last else self._learn(request)
-        return None if block is None else self._send(connection, block, request.wire)
+        return None if block is None else self.send(connection, block, request.wire)
 
     def _learn(self, request: RequestHead) -> HeaderBlock | None:
         """The cached header block of a request, or a new one. None if requests of this kind take the general path."""
@@ -56,12 +56,8 @@ class FastPath:
         block = header_block_of(block_bytes, request, runtime)
         return block if block is not None and self.header_blocks.store(block) else None
 
-    def send_known(self, connection: InboundConnection, data: bytes) -> "FastExchange | None":
-        """Send a request if it has the connection's header block and need not wait. Otherwise None, and nothing is done."""
-        block: HeaderBlock = connection.header_block
-        return self._send(connection, block, data)
-
-    def _send(self, connection: InboundConnection, block: HeaderBlock, data: bytes) -> "FastExchange | None":
+    def send(self, connection: InboundConnection, block: HeaderBlock, data: bytes) -> "FastExchange | None":
+        """Send a request if it has this header block and need not wait. Otherwise None, and nothing is done."""
         handler = self._handler
         runtime = handler.runtime
         line = REQUEST_LINE.match(data)
@@ -143,7 +139,7 @@ class FastExchange(ServedExchange):
 
     def accepts(self, cached: CachedHead) -> bool:
         """Whether a whole response with this head is written as it is."""
-        return not self.pipeline.draining and self.connection.transport is not None and self.treatment(cached.status) is Treatment.PASS
+        return not self.pipeline.draining and self.connection.transport is not None and self.treatment(cached.status) is PASS
 
     def on_whole_response(self, cached: CachedHead, data: bytes) -> None:
         """Write a whole response with a cached head.
@@ -222,7 +218,8 @@ class FastExchange(ServedExchange):
             transport.write(data)
             self.status = status
             self.sent_bytes = sent_bytes
-        self._end()
+        self.upstream_connection = None
+        self.pipeline.ended(self, keep_alive=True)
 
     def _broken(self) -> None:
         """After a bug in this proxy: close the client's connection, because it is unknown what was written to it."""

@@ -89,7 +89,7 @@ class RequestHandler:
 
     def begin_known(self, connection: InboundConnection, data: bytes) -> ServedExchange | None:
         """Handle a whole request with the connection's header block, if it need not wait."""
-        return None if self.fast_path is None else self.fast_path.send_known(connection, data)
+        return None if self.fast_path is None else self.fast_path.send(connection, connection.header_block, data)
 
     def bad_request(self, response: ErrorResponse, peer: str | None) -> None:
         """Record a request that could not be parsed."""

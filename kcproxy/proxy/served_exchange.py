@@ -6,7 +6,7 @@ from typing import Protocol
 
 from kcproxy.http1.headers import RequestFields
 from kcproxy.model import Target
-from kcproxy.proxy.decisions import Treatment, treatment_of
+from kcproxy.proxy.decisions import INSPECT, PASS, Treatment, treatment_of_error
 from kcproxy.proxy.exchange import Exchange
 from kcproxy.proxy.runtime import Runtime
 from kcproxy.proxy.unverified_callers import UnverifiedCallers
@@ -15,13 +15,12 @@ from kcproxy.server.connection import InboundConnection
 
 
 class ServedExchange(Exchange):
-    """``has_slot``: of the concurrency limit. ``over``: it has ended. ``task``: the task of the general path."""
+    """``has_slot``: of the concurrency limit. ``over``: it has ended."""
 
     version = (1, 1)
     keep_alive = True
     has_slot = False
     over = False
-    task: asyncio.Task[None] | None = None
 
     def __init__(
         self,
@@ -34,7 +33,7 @@ class ServedExchange(Exchange):
         head: RequestFields,
     ) -> None:
         """The parameters are as in ``Exchange``."""
-        super().__init__(target=target, raw_target=raw_target, head=head, started_at=runtime.clock(), peer=connection.peer)
+        Exchange.__init__(self, target, raw_target, head, runtime.clock(), connection.peer)  # half the time of super() with names
         self.pipeline = pipeline
         self.connection = connection
         self.runtime = runtime
@@ -58,9 +57,10 @@ class ServedExchange(Exchange):
     def treatment(self, status: int) -> Treatment:
         """What a response with this status code needs before it is written."""
         runtime = self.runtime
-        reduced = runtime.reduced_responses
-        inspected = reduced is not None and status < 300 and reduced.applies_to(self.target)
-        return treatment_of(status, self.target, explained=runtime.denial_enricher is not None, inspected=inspected)
+        if status < 300:
+            reduced = runtime.reduced_responses
+            return INSPECT if reduced is not None and reduced.applies_to(self.target) else PASS
+        return treatment_of_error(status, self.target, explained=runtime.denial_enricher is not None)
 
 
 class Pipeline(Protocol):

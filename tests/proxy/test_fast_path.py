@@ -38,8 +38,8 @@ class Watched(FastPath):
 
     taken = 0
 
-    def _send(self, connection: InboundConnection, block: HeaderBlock, data: bytes) -> FastExchange | None:
-        exchange = super()._send(connection, block, data)
+    def send(self, connection: InboundConnection, block: HeaderBlock, data: bytes) -> FastExchange | None:
+        exchange = super().send(connection, block, data)
         self.taken += exchange is not None
         return exchange
 
