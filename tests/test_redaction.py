@@ -81,7 +81,11 @@ def test_anything_else_is_written_as_text_without_secrets() -> None:
 def _sentences() -> Iterator[str]:
     for path in (Path(kcproxy.__file__).parent / "explain").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and not node.value.startswith(("Bearer error=", "Bearer realm=")):
+            if (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and not node.value.startswith(("Bearer error=", "Bearer realm="))
+            ):
                 yield node.value
 
 
