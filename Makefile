@@ -33,11 +33,11 @@ $(BIN)/kcproxy: pyproject.toml
 FAST := -m 'not live and not live_long'
 
 test: setup ## run all tests, including those on a real Keycloak if Java and Maven are installed
-	$(BIN)/python -m pytest -q -n 2 $(FAST) --durations=5
-	$(BIN)/python -m pytest -q -m live --durations=10
+	$(BIN)/python -m pytest -q -n 3 $(FAST) --durations=5
+	$(BIN)/python -m pytest -q -m live -n 2 --dist loadfile --durations=10
 
 test-fast: setup ## run all tests that need no Keycloak
-	$(BIN)/python -m pytest -q -n 2 $(FAST) --durations=5
+	$(BIN)/python -m pytest -q -n 3 $(FAST) --durations=5
 
 # A second environment, because the first one has the newest versions.
 test-lowest: $(LOWEST)/.ready ## run the same tests with the lowest supported version of each dependency
