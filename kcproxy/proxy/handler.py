@@ -217,7 +217,7 @@ class RequestHandler:
         if exchange.connection.withdrawn and exchange.account is not None and exchange.begun is None:
             raise certificate_withdrawn()
         response = await send(exchange)
-        if exchange.cached_token is not None:
+        if exchange.cached_token is not None and not exchange.connection.withdrawn:
             response = await exchange.runtime.token_retry.retried(exchange, response, lambda: send(exchange))
         if self.draining or exchange.connection.last:
             writer.keep_alive = False
