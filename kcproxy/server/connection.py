@@ -419,7 +419,6 @@ class InboundConnection(asyncio.Protocol):
             return
         if self._queue:
             request = self._queue.popleft()
-            self._read_rest()
             if isinstance(request, ErrorResponse):
                 self._refuse(request)
                 return
@@ -427,6 +426,7 @@ class InboundConnection(asyncio.Protocol):
             self.deadline = math.inf
             self._current_body = request.body
             self._current = self._shared.handler.begin(self, request)
+            self._read_rest()
         elif self._parser.state is ParserState.HEAD and self._wait is not _Wait.HEAD:
             self._expect(_Wait.HEAD, self._shared.limits.head_timeout_seconds)
 

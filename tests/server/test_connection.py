@@ -195,6 +195,17 @@ async def test_reading_stops_while_too_many_requests_wait(driven: Driven) -> Non
     assert len(driven.handler.handled) == 100
 
 
+async def test_of_many_requests_in_one_packet_one_is_handled_at_a_time_in_order(driven: Driven) -> None:
+    targets = [f"/{number}" for number in range(300)]
+    driven.receive(b"".join(GET.replace(b"/one", target.encode()) for target in targets))
+    for number in range(300):
+        await asyncio.sleep(0)
+        assert driven.handler.targets == targets[: number + 1]
+        driven.finish()
+    assert driven.connection.idle
+    assert driven.wire.reading
+
+
 async def test_the_rest_of_a_body_is_dropped_before_the_next_request(driven: Driven) -> None:
     driven.receive(POST[:-2])
     driven.finish()
