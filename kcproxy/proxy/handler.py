@@ -25,10 +25,11 @@ from kcproxy.proxy.served_exchange import Pipeline, ServedExchange
 from kcproxy.proxy.unverified_callers import UnverifiedCallers
 from kcproxy.server.client_waits import ClientWaits
 from kcproxy.server.concurrency_limit import ConcurrencyLimit
-from kcproxy.server.connection import InboundConnection, InboundRequest
+from kcproxy.server.connection import InboundConnection
 from kcproxy.server.error_responses import ErrorResponse, error_response_of
 from kcproxy.server.events import Direction
 from kcproxy.server.held_bytes import HeldBytes
+from kcproxy.server.inbound_request import InboundRequest
 from kcproxy.server.request_body import BodyTooSlow, ClientDisconnected, ClientTooSlow, RequestBody
 from kcproxy.server.response_writer import ResponseWriter
 from kcproxy.server.upload_limit import UploadLimit

@@ -4,16 +4,14 @@
              │                        └── body unread ──▶ lingering ── its end ──▶ idle
              └── too slow, too large, unreadable ──▶ refused, closed
 
-Each connection has one ``deadline``, which the server checks at intervals, so that a request needs no timer.
-
-Bytes are parsed in small parts, whose time ``FairTurns`` shares between all connections. Only the fast path does not wait for a turn.
+Each connection has one ``deadline``, which the server checks at intervals, so that a request needs no timer. Bytes are parsed in small parts, whose
+time ``FairTurns`` shares between all connections. Only the fast path does not wait for a turn.
 """
 
 import asyncio
 import math
 import ssl
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol, cast
 from weakref import WeakSet
@@ -23,6 +21,8 @@ from kcproxy.http1.request_parser import END, ParserState, RequestHead, RequestP
 from kcproxy.server.error_responses import ErrorResponse
 from kcproxy.server.fair_turns import FairTurns
 from kcproxy.server.held_bytes import SMALL_BYTES, HeldBytes
+from kcproxy.server.inbound_request import InboundRequest, InFlight
+from kcproxy.server.refusals import NO_ROOM, PROBLEMS, SLOW_HEAD
 from kcproxy.server.request_body import BodyStream, BodyUnframed, ClientDisconnected
 from kcproxy.server.send_queue import reset
 from kcproxy.settings import LimitSettings
@@ -32,22 +32,6 @@ LINGER_SECONDS = 10.0
 _MAX_QUEUED_REQUESTS = 32
 MAX_UNREAD_BYTES = 16 << 20
 """Of large unfinished heads, and of bytes that are not parsed yet, on all connections together."""
-
-
-@dataclass(frozen=True, slots=True)
-class InboundRequest:
-    """A request whose head has been read. ``body`` fills as it arrives. None without a body."""
-
-    head: RequestHead
-    body: BodyStream | None
-
-
-class InFlight(Protocol):
-    """A request that is being handled."""
-
-    def client_disconnected(self) -> None:
-        """The connection is closed. Called at most once, and not after ``InboundConnection.finished``."""
-        ...
 
 
 class Handler(Protocol):
@@ -236,7 +220,7 @@ class InboundConnection(asyncio.Protocol):
     def expire(self) -> None:
         """The deadline has passed."""
         if self._wait is _Wait.HEAD:
-            self._refuse(_SLOW_HEAD)
+            self._refuse(SLOW_HEAD)
         elif self._wait is _Wait.CLOSE:
             self._reset()
         else:
@@ -362,9 +346,9 @@ class InboundConnection(asyncio.Protocol):
         if self._wait is _Wait.REST_OF_BODY:
             self.close()
         elif body is not None:
-            body.fail(RequestRefused(_NO_ROOM.message, status=_NO_ROOM.status, reason=_NO_ROOM.kind))
+            body.fail(RequestRefused(NO_ROOM.message, status=NO_ROOM.status, reason=NO_ROOM.kind))
         else:
-            self._queue.append(_NO_ROOM)
+            self._queue.append(NO_ROOM)
 
     def _count_held(self) -> bool:
         """Whether there is room for what the parser keeps."""
@@ -400,7 +384,7 @@ class InboundConnection(asyncio.Protocol):
         elif body is not None:
             body.fail(BodyUnframed())
         else:
-            self._queue.append(_PROBLEMS[problem])
+            self._queue.append(PROBLEMS[problem])
 
     def _begins_known(self, data: bytes) -> bool:
         """Whether the handler takes these bytes as a request with the known header block."""
@@ -464,16 +448,3 @@ class InboundConnection(asyncio.Protocol):
             transport.pause_reading()
         else:
             transport.resume_reading()
-
-
-_SLOW_HEAD = ErrorResponse.of(408, "slow-request", "The head of the request took too long to arrive.")
-_NO_ROOM = ErrorResponse.of(503, "busy", "The proxy holds as many large unfinished requests as it can.", retry_after_seconds=1)
-_PROBLEMS = {
-    SyntaxProblem.MALFORMED: ErrorResponse.of(
-        400, "bad-request", "The request is not valid HTTP/1.1, or its framing can be read in two ways."
-    ),
-    SyntaxProblem.HEAD_TOO_LARGE: ErrorResponse.of(
-        431, "header-too-large", "The head of the request is larger than the proxy's settings allow (limits.max_header_bytes)."
-    ),
-    SyntaxProblem.VERSION: ErrorResponse.of(505, "version", "The request is not HTTP/1.1 or HTTP/1.0."),
-}

@@ -3,7 +3,7 @@
     bytes have arrived ─▶ nobody waits, and this turn has time left ─▶ read a part at once ─▶ more left ─┐
                      └──▶ otherwise ─▶ wait ─▶ a later turn ─────────────▲───────────────────────────────┘
 
-A turn of the event loop reads for at most ``TURN_SECONDS``, whatever arrives on however many connections. The connection that has used the least
+A turn of the event loop reads for at most ``TURN_SECONDS``, regardless of how much arrives on how many connections. The connection that has used the least
 time, with an estimate of its next part, is next (fair queueing: Goyal, Vin and Cheng, SIGCOMM 1996). One that did not wait before starts level
 with the one that is being served. So a small request is served before the bytes of those that send more than there is time for.
 """

@@ -10,9 +10,10 @@ import pytest
 
 from kcproxy.errors import RequestRefused
 from kcproxy.http1.request_parser import Event, RequestParser
-from kcproxy.server.connection import LINGER_SECONDS, MAX_UNREAD_BYTES, Connections, InboundConnection, InboundRequest
+from kcproxy.server.connection import LINGER_SECONDS, MAX_UNREAD_BYTES, Connections, InboundConnection
 from kcproxy.server.error_responses import ErrorResponse
 from kcproxy.server.fair_turns import FairTurns
+from kcproxy.server.inbound_request import InboundRequest
 from kcproxy.server.request_body import HIGH_WATER_BYTES, BodyUnframed, ClientDisconnected
 from kcproxy.settings import LimitSettings
 
