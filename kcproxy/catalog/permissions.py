@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, TypeAlias
@@ -72,7 +72,7 @@ class Levels:
     admits: tuple[TermSet, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class PermissionNeed:
     """The permissions that allow an operation, for one form of the call.
 
@@ -89,7 +89,7 @@ class PermissionNeed:
     undetermined: str | None = None
     notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def opening(self) -> tuple[TermSet, ...]:
         """The alternatives that get more than an empty list and contain a permission, not only roles; empty if no permission matters."""
         sets = self.levels.shows or self.levels.any_of or self.levels.admits

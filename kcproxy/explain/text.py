@@ -46,17 +46,15 @@ def without_tokens(text: str) -> str:
 
 def shown(value: str, limit: int = 200) -> str:
     """A name from outside that is safe in a sentence: no token, no invisible character, no line break, and at most ``limit`` characters."""
-    return value if len(value) <= limit and _is_plain(value) else visible_start(without_tokens(value), limit)
+    # The check is cheap and refuses some harmless texts too; visible_start decides about those.
+    if len(value) <= limit and value.isascii() and value.isprintable() and "eyJ" not in value and "%" not in value:
+        return value
+    return visible_start(without_tokens(value), limit)
 
 
 def sentence(text: str) -> str:
     """A whole sentence with the same guarantees: the last check before it is printed, in case a rule used a raw name."""
     return shown(text, MAX_SENTENCE_CHARACTERS)
-
-
-def _is_plain(text: str) -> bool:
-    """Whether a text has neither invisible characters nor a token, by a check that is cheap and refuses some others, too."""
-    return text.isascii() and text.isprintable() and "eyJ" not in text and "%" not in text
 
 
 MAX_SENTENCE_CHARACTERS = 2000

@@ -6,8 +6,8 @@ command unquoted. No line holds a character that cannot be seen: such a one coul
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from kcproxy.explain.fixes import url
 from kcproxy.explain.fixes.unwritable import Unwritable, has_lone_surrogate
@@ -27,8 +27,7 @@ _NEWLINE = 'NL="$(printf \'\\012.\')"; NL="${NL%.}"; '
 """Defines ``$NL``. A substitution drops the line feeds at its end, so that they are not written inside of one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A value, quoted. ``source``: one or more whole words. ``inside``: as it may stand between double quotes, where it may.
 
     ``newline``: the line has to define ``$NL`` first.
@@ -126,7 +125,7 @@ def path(template: str, **parts: Part) -> Part:
 
 
 def line(template: str, **parts: Part) -> str:
-    """A whole command line. Unwritable where it is longer than a terminal takes."""
+    """A whole command line. Unwritable if it is longer than a terminal takes."""
     filled = _filled(template, parts)
     text = _NEWLINE + filled if _needs_newline(parts) else filled
     if (len(text) if text.isascii() else len(text.encode())) > MAX_LINE_BYTES:
