@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from kcproxy.catalog.entry import holds
 from kcproxy.catalog.versions import ordered
@@ -19,11 +19,11 @@ FIRST_VERSION = (26, 2)
 """Since this version fine-grained admin permissions (version 2) are a supported feature that is on by default."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Term:
+class Term(NamedTuple):
     """One part of a requirement: a role of realm-management (`role`), or a scope of a resource type.
 
     `object` is the key of one of the operation's objects; empty if only a permission for all objects of the type does.
+    A tuple, because its hash is that of a cache's key.
     """
 
     role: str = ""

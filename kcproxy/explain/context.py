@@ -19,6 +19,7 @@ _BODY_OF_OLD_VERSIONS = "unknown_error"
 _FRESH_SECONDS = 5
 _EXCHANGED = re.compile(r"(?:on|of|tr)(?:rt|lt)te:")
 _NO_FACTS = Facts()
+_WITHOUT_TOKEN = frozenset({CallerKind.ANONYMOUS, CallerKind.UNREADABLE})
 _CALLER, _NOBODY, _UNNAMED = "the caller", "a caller without a token", "an unnamed account (client "
 
 
@@ -264,7 +265,7 @@ def who(caller: Caller) -> str:
 
 def is_readable(caller: Caller) -> bool:
     """Whether there is a token that could be read."""
-    return caller.kind not in {CallerKind.ANONYMOUS, CallerKind.UNREADABLE}
+    return caller.kind not in _WITHOUT_TOKEN
 
 
 def expected_issuer(context: Context) -> str | None:

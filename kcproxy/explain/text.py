@@ -8,6 +8,8 @@ from kcproxy.visible import visible_start
 
 def list_of(names: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``; each name as ``shown``."""
+    if len(names) == 1:
+        return shown(names[0])
     clean = [shown(name) for name in names]
     return ", ".join(clean[:-1]) + " and " + clean[-1] if len(clean) > 1 else "".join(clean)
 
