@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from kcproxy.catalog import Catalog
 from kcproxy.explain.inputs import Inputs
@@ -23,8 +24,7 @@ _WITHOUT_TOKEN = frozenset({CallerKind.ANONYMOUS, CallerKind.UNREADABLE})
 _CALLER, _NOBODY, _UNNAMED = "the caller", "a caller without a token", "an unnamed account (client "
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(NamedTuple):
     """One refused request.
 
     ``container``: the client that owns the admin roles of this call. ``held``: its roles in the token. ``missing``: the roles to add.

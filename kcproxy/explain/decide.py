@@ -1,7 +1,6 @@
 """The decision: rules in a fixed order; the finding with the highest confidence is the verdict, the others are alternatives."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from kcproxy.explain import wording
 from kcproxy.explain.causes import (
@@ -138,7 +137,7 @@ def _findings(context: Context) -> list[Finding]:
 
 def _doubted(finding: Finding) -> Finding:
     """Facts about roles prove little if the refusal may not come from Keycloak."""
-    return replace(finding, confidence=LIKELY) if finding.confidence is CERTAIN else finding
+    return finding._replace(confidence=LIKELY) if finding.confidence is CERTAIN else finding
 
 
 def _token_endpoint(early: list[Finding], context: Context) -> list[Finding]:

@@ -89,7 +89,7 @@ def with_operators_view(explanation: Explanation, inputs: Inputs) -> Explanation
     """The explanation, with that for the operator if look-ups found permissions, whose names and objects are hidden from the caller."""
     if inputs.facts is None or inputs.facts.permissions is None:
         return explanation
-    diagnosis = diagnose(replace(inputs, for_operator=True))
+    diagnosis = diagnose(inputs._replace(for_operator=True))
     return replace(explanation, operator=None if diagnosis is None else diagnosis.explanation(explanation.id, inputs))
 
 

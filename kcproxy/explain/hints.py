@@ -1,12 +1,12 @@
 """Remarks beside the cause: hidden second calls of libraries, narrower endpoints, doubts about IDs and versions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kcproxy.explain.causes import SPECS, guards
 from kcproxy.explain.causes.addresses import id_hint
 from kcproxy.explain.context import Context
-from kcproxy.explain.text import either, list_of, sentence, shown
+from kcproxy.explain.text import either, list_of, sentences, shown
 from kcproxy.model import RoleSet, Verdict
 
 _BY_OPERATION: Mapping[tuple[str, str], tuple[str, ...]] = {
@@ -32,8 +32,7 @@ _BY_OPERATION: Mapping[tuple[str, str], tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hints:
+class Hints(NamedTuple):
     """The sentences in their order, and whether one about the form of the IDs in the path goes between them."""
 
     before: tuple[str, ...] = ()
@@ -42,7 +41,7 @@ class Hints:
 
     def about(self, parameters: Mapping[str, str]) -> tuple[str, ...]:
         """All sentences for a request with these values in its path."""
-        return tuple(map(sentence, (*self.before, *(id_hint(parameters) if self.about_ids else ()), *self.after)))
+        return sentences((*self.before, *(id_hint(parameters) if self.about_ids else ()), *self.after))
 
 
 def hints(context: Context, verdict: Verdict) -> Hints:

@@ -59,4 +59,12 @@ def sentence(text: str) -> str:
     return shown(text, MAX_SENTENCE_CHARACTERS)
 
 
+def sentences(texts: Sequence[str]) -> tuple[str, ...]:
+    """Each as ``sentence``. Several short ones are checked together, because nearly all need no change."""
+    together = " ".join(texts)
+    if shown(together, MAX_SENTENCE_CHARACTERS) == together:
+        return tuple(texts)
+    return tuple(map(sentence, texts))
+
+
 MAX_SENTENCE_CHARACTERS = 2000

@@ -1,8 +1,7 @@
 """The forms in which a fix is printed for programs: each one whole, or not at all."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from kcproxy.explain.fixes.ansible import ansible_grant, ansible_scope
 from kcproxy.explain.fixes.commands import curl_grant, curl_scope, kcadm_grant, kcadm_scope
@@ -15,8 +14,7 @@ LEFT_OUT = "Commands are left out that cannot be written: a name is too long for
 Lines = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forms:
+class Forms(NamedTuple):
     """Commands for kcadm.sh and curl, resources of Terraform, a playbook of Ansible. ``left_out``: why one of them is not there."""
 
     kcadm: Lines = ()
