@@ -119,7 +119,10 @@ class PermissionEntry:
 
     def pick(self, query: Mapping[str, Sequence[str]], body: Any) -> PermissionNeed:
         """The need of the variant that the request shows, otherwise the plain one."""
-        return next((variant.need for variant in self.variants if holds(variant.when, query, body)), self.need)
+        for variant in self.variants:
+            if holds(variant.when, query, body):
+                return variant.need
+        return self.need
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import re
 from binascii import a2b_base64
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,6 +17,7 @@ from kcproxy.model import NOTHING, Caller, CallerKind
 
 MAX_TOKEN_BYTES = 262144
 MAX_NAME_CHARACTERS = 255  # Keycloak's own limit for client IDs and user names
+_MAX_CACHED_CHARACTERS = 512
 MAX_ROLES = 8192  # the token of an administrator of 150 realms has about 3000
 
 _SERVICE_ACCOUNT_PREFIX = "service-account-"
@@ -57,10 +59,16 @@ def read_claims(token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]] | Non
         return None
     first, second, _ = token.split(".")
     try:
-        header, claims = _json(_decoded(first)), _json(_decoded(second))
+        header, claims = _header(first) if len(first) <= _MAX_CACHED_CHARACTERS else _json(_decoded(first)), _json(_decoded(second))
     except (ValueError, RecursionError):
         return None
     return (header, claims) if isinstance(header, dict) and isinstance(claims, dict) else None
+
+
+@lru_cache(64)
+def _header(part: str) -> Any:
+    """The header of all tokens that one key signs is the same text."""
+    return _json(_decoded(part))
 
 
 def _decoded(part: str) -> bytes:

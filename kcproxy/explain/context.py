@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from kcproxy.catalog import Catalog
@@ -166,6 +167,7 @@ def recognised(caller: Caller, facts: Facts) -> Caller:
     return replace(caller, kind=CallerKind.USER, subject=facts.account_id, username=facts.account_name)
 
 
+@lru_cache(64)
 def version_key(version: str) -> tuple[int, ...]:
     """``26.7.4`` as (26, 7, 4), up to the first part that is not a number."""
     numbers = []

@@ -104,7 +104,7 @@ def _in_url(value: str) -> str:
 
 
 def _head(version: tuple[int, ...]) -> str:
-    return _HEAD % {"version": ">= 5.0, < 5.8" if version < _OLD_KEYCLOAK else ">= 5.9, < 6.0"}
+    return _HEAD_FOR_OLD if version < _OLD_KEYCLOAK else _HEAD_FOR_NEW
 
 
 _HEAD = """\
@@ -117,6 +117,7 @@ _HEAD = """\
 #     }
 #   }
 # }"""
+_HEAD_FOR_OLD, _HEAD_FOR_NEW = _HEAD % {"version": ">= 5.0, < 5.8"}, _HEAD % {"version": ">= 5.9, < 6.0"}
 _BESIDE_EXHAUSTIVE = """\
 # If this account also has a keycloak_user_roles with exhaustive = true (its default), add the role there: that resource removes every other grant.
 """
