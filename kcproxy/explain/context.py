@@ -59,6 +59,12 @@ class Context(NamedTuple):
     scope_suffices: bool | None
     fresh_token_suffices: bool | None
     words: Mapping[str, str]
+    from_master: bool
+    """Whether the token belongs to realm master."""
+    token_is_unread: bool
+    """Whether there is no readable token. Keycloak responds to that with 401, so a 403 is about another token."""
+    template: str
+    """The path template of the operation, or "" if it is unknown."""
     for_operator: bool = False
 
     @property
@@ -71,17 +77,6 @@ class Context(NamedTuple):
         return self.request.target.method
 
     @property
-    def template(self) -> str:
-        """The path template of the operation, or "" if it is unknown."""
-        operation = self.request.target.operation
-        return operation.path if operation else ""
-
-    @property
-    def token_is_unread(self) -> bool:
-        """Whether there is no readable token. Keycloak responds to that with 401, so a 403 is about another token."""
-        return not is_readable(self.caller)
-
-    @property
     def roles_are_hidden(self) -> bool:
         """Whether the token does not show roles, or none could be read, so that their absence proves nothing."""
         if self.token_is_unread:
@@ -89,11 +84,6 @@ class Context(NamedTuple):
         if self.facts.lightweight is not None:
             return self.facts.lightweight and not self.caller.has_roles_claims
         return self.facts.account_id is not None or is_lightweight(self.caller)
-
-    @property
-    def from_master(self) -> bool:
-        """Whether the token belongs to realm master."""
-        return self.caller.realm == MASTER
 
 
 def context(inputs: Inputs) -> Context:
@@ -103,7 +93,8 @@ def context(inputs: Inputs) -> Context:
     asked = facts.keycloak or inputs.keycloak_version
     version = version_key(asked or catalog.version)
     container, container_realm = owner_of_roles(caller, request.target.realm)
-    requirement = catalog.requirement(request.target, query=request.query, body=request.body, master=caller.realm == MASTER, asked=asked)
+    from_master, operation = caller.realm == MASTER, request.target.operation
+    requirement = catalog.requirement(request.target, query=request.query, body=request.body, master=from_master, asked=asked)
     held = catalog.closure(caller.client_roles.get(container, ()))
     granted = None if facts.granted is None else catalog.closure(facts.granted)
     need = requirement.admits if requirement else ()
@@ -133,6 +124,9 @@ def context(inputs: Inputs) -> Context:
         scope_suffices=_scope_suffices(catalog, facts, need, granted),
         fresh_token_suffices=None if facts.fresh_token_roles is None else suffices(catalog.closure(facts.fresh_token_roles)),
         words=_words(request, caller, container, container_realm, asked or catalog.version),
+        from_master=from_master,
+        token_is_unread=not is_readable(caller),
+        template=operation.path if operation else "",
         for_operator=inputs.for_operator,
     )
 
@@ -220,8 +214,8 @@ def roles_to_add(catalog: Catalog, requirement: Requirement | None, held: frozen
     """
     if requirement is None:
         return ()
-    wanted = requirement.any_of if everything else requirement.useful
-    additions = [tuple(role for role in roles if role not in held) for roles in wanted or requirement.any_of or requirement.admits]
+    wanted = (requirement.any_of if everything else requirement.useful) or requirement.any_of or requirement.admits
+    additions = [tuple([role for role in roles if role not in held]) for roles in wanted] if held else wanted
     return catalog.least(additions) or () if additions else ()
 
 

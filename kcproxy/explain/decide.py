@@ -171,14 +171,16 @@ def verdict(context: Context, first: Finding, others: Iterable[Finding] = ()) ->
     return Verdict(
         cause=first.cause,
         confidence=first.confidence,
-        evidence=tuple(dict.fromkeys((*wording.evidence(first, context), *says))),
+        evidence=tuple(dict.fromkeys(wording.evidence(first, context) + says)),
         missing=first.missing,
         container=context.container,
         container_realm=context.container_realm,
         grantee=context.caller.username,
         alternatives=tuple(
-            wording.alternative(SPECS[finding.cause], finding, wording.words_of(context, finding, shared))
-            for finding in _alternatives(first, others)
+            [
+                wording.alternative(SPECS[finding.cause], finding, wording.words_of(context, finding, shared))
+                for finding in _alternatives(first, others)
+            ]
         ),
         facts=facts,
     )

@@ -16,7 +16,7 @@ def grantee(context: Context) -> Grantee | None:
     """The account that the token is of. A lightweight token names no user; its sub, if there is one, is the account's id."""
     caller, facts = context.caller, context.facts
     realm = caller.realm or context.container_realm
-    if realm is None or caller.kind in {CallerKind.ANONYMOUS, CallerKind.UNREADABLE}:
+    if realm is None or context.token_is_unread:
         return None
     stale = facts.service_account_id is not None and is_own_service_account(caller)
     username = facts.account_name or caller.username

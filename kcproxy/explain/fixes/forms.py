@@ -63,14 +63,9 @@ Text = Callable[[], str | None]
 
 def _forms(kcadm: Callable[[], Lines], curl: Callable[[], Lines], terraform: Text, ansible: Text) -> Forms:
     lines, requests, resources, playbook = _whole(kcadm), _whole(curl), _whole(terraform), _whole(ansible)
-    reasons = (lines[1], requests[1], resources[1], playbook[1])
-    return Forms(
-        kcadm=lines[0] or (),
-        curl=requests[0] or (),
-        terraform=resources[0],
-        ansible=playbook[0],
-        left_out=tuple(dict.fromkeys(reason for reason in reasons if reason)),
-    )
+    reasons = [each[1] for each in (lines, requests, resources, playbook) if each[1]]
+    left_out = tuple(dict.fromkeys(reasons)) if reasons else ()
+    return Forms(kcadm=lines[0] or (), curl=requests[0] or (), terraform=resources[0], ansible=playbook[0], left_out=left_out)
 
 
 def _whole(make: Callable[[], T]) -> tuple[T | None, str | None]:
