@@ -226,12 +226,13 @@ def _words(request: RequestFacts, caller: Caller, container: str, container_real
     if target.kind is TargetKind.TOKEN:  # there is no token yet: the form names the client
         client, owner = request.form.get("client_id") or client, target.realm
     name = shown(request.form.get("username") or who(caller))
+    realm = shown(target.realm) if target.realm else None
     return {
         "who": name,
         "Who": name[:1].upper() + name[1:] if name in {_CALLER, _NOBODY} or name.startswith(_UNNAMED) else name,
         "client": shown(client) if client else "(unknown)",
-        "realm": shown(target.realm) if target.realm else "(none)",
-        "where": f" in realm {shown(target.realm)}" if target.realm else "",
+        "realm": realm or "(none)",
+        "where": f" in realm {realm}" if realm else "",
         "caller_realm": shown(owner) if owner else "(unknown)",
         "container": shown(container),
         "container_realm": shown(container_realm) if container_realm else "(unknown)",
