@@ -23,10 +23,12 @@ def escalation_guard(context: Context) -> Finding | None:
 
     A role in the body is visible in the request. Only Keycloak knows whether a user is an administrator.
     """
+    by_body = (context.requirement.variant or "").startswith(_GUARD_VARIANTS) if context.requirement else False
+    by_target = any(map(is_guard, hidden(context)))
+    if not (by_body or by_target or context.request.body):
+        return None
     if mapping_defect(context) is not None:
         return None  # a defect of that version; the guard itself does not apply
-    by_body = (context.requirement.variant or "").startswith(_GUARD_VARIANTS) if context.requirement else False
-    by_target = any(name.startswith(_GUARD_VARIANTS) for name in _hidden_variants(context))
     roles = admin_roles_in(context)
     contained = composites_in(context.request.body)
     if contained and contained & {*context.catalog.roles} and _suffices(context) and context.scope_suffices is not False:
@@ -152,11 +154,11 @@ def is_guard(variant: Variant) -> bool:
 def hidden(context: Context) -> tuple[Variant, ...]:
     """The variants of the operation that only the server or a look-up can tell apart."""
     entry = context.catalog.entry(context.request.target)
-    return tuple(variant for variant in entry.variants if not variant.visible) if entry else ()
+    return entry.hidden if entry else ()
 
 
 def _hidden_variants(context: Context) -> tuple[str, ...]:
-    return tuple(variant.id for variant in hidden(context))
+    return tuple([variant.id for variant in hidden(context)])
 
 
 def _variant_says(context: Context) -> str:
@@ -178,7 +180,7 @@ def _passes_plainly(context: Context, held: frozenset[str] | None = None) -> boo
 
 def protected_object(context: Context) -> Finding | None:
     """Since 26.7 nobody can change the built-in admin clients."""
-    if _PROTECTED_VARIANT not in _hidden_variants(context) or context.version < _PROTECTED_SINCE:
+    if context.version < _PROTECTED_SINCE or _PROTECTED_VARIANT not in _hidden_variants(context):
         return None
     if not _passes_plainly(context) or context.scope_suffices is False or context.facts.target_is_built_in is False:
         return None
