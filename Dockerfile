@@ -1,7 +1,7 @@
-# Two stages: build a virtual environment, then carry only that into a slim image without compilers or package indexes.
-# The base is pinned: the digest decides, the tag is for people. It is the index of all platforms, as docker-library/repo-info recorded it on
-# 2026-08-25. docs/deploy/image.md says how to renew it. There is no syntax line: that would run another image, and only the builder's own is needed.
-# Another base by --build-arg BASE=…@sha256:…: a mirror's, a hardened one; it needs Python 3.11 or later as /usr/bin or /usr/local/bin/python.
+# Two stages: build a virtual environment, then copy only that into a slim image without compilers and package indexes.
+# The base image is pinned: only the digest counts, the tag is for readers. It is the index of all platforms, as docker-library/repo-info recorded it on
+# 2026-08-25. docs/deploy/image.md says how to update it. There is no syntax line, because it would run another image; the builder's own syntax is enough.
+# To use another base image (from a mirror, or hardened): --build-arg BASE=…@sha256:…. It needs Python 3.11 or later in /usr/bin or /usr/local/bin.
 ARG BASE=python:3.11.16-slim-trixie@sha256:be1575ed968de893bd54f4c56315ff7c4736ce522c1bca08fd521731aafc0d76
 
 FROM ${BASE} AS build
@@ -23,7 +23,7 @@ FROM ${BASE}
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="kcproxy" \
-      org.opencontainers.image.description="Explains every 403 of Keycloak's Admin REST API: the missing role, the evidence, the smallest fix" \
+      org.opencontainers.image.description="Explains every 403 of Keycloak's Admin REST API: the missing role, the evidence, the least-privilege fix" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.licenses="Apache-2.0"
@@ -31,11 +31,11 @@ COPY --from=build /opt/kcproxy /opt/kcproxy
 ENV PATH=/opt/kcproxy/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
-# Nobody's user: no shell, no home, and a number, so that Kubernetes can check runAsNonRoot.
+# A user without shell and home, as a number, so that Kubernetes can check runAsNonRoot.
 USER 65532:65532
 EXPOSE 8180 9180
 STOPSIGNAL SIGTERM
-# Asks the admin port of the process that runs here, wherever file, variables or flags put it.
+# Asks the admin port of the process that runs here, whether a file, a variable or a flag configures it.
 HEALTHCHECK --interval=15s --timeout=10s --start-period=15s CMD ["kcproxy", "check", "--ready", "--of-process", "1"]
 ENTRYPOINT ["kcproxy"]
 CMD ["serve", "--config", "/etc/kcproxy/kcproxy.toml"]

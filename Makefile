@@ -2,13 +2,14 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
+LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 
-.PHONY: audit help setup demo test lint docs bench targets fix-loop clean
-help: ## what can be done here
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+.PHONY: audit help setup demo test test-fast test-lowest coverage lint docs bench targets fix-loop clean
+help: ## list the targets
+	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-setup: $(VENV)/.ready ## a virtual environment with everything
+setup: $(VENV)/.ready ## create a virtual environment in .venv with everything that the targets below need
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -16,44 +17,66 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[fast]' --group test --group lint
 	@touch $@
 
-demo: $(BIN)/kcproxy ## a 403 replayed and cured: simulated, or KEYCLOAK=26.7.4 (fetched and started), or UPSTREAM=URL
+demo: $(BIN)/kcproxy ## reproduce a 403 and fix it: on the simulator, on a real Keycloak (KEYCLOAK=26.7.5), or on your own (UPSTREAM=URL)
 ifdef KEYCLOAK
 	$(BIN)/python -m devkit.realserver run $(KEYCLOAK) -- $(BIN)/kcproxy demo $(ARGS)
 else
 	$(BIN)/kcproxy demo $(if $(UPSTREAM),--upstream $(UPSTREAM)) $(ARGS)
 endif
 
-# The demo needs the program alone, none of the tools that `setup` brings: that keeps its first run short.
+# The demo needs only the program, without the development tools of `setup`. That keeps its first run short.
 $(BIN)/kcproxy: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-test: setup ## all tests; on a real Keycloak too, wherever Java and Maven are there
-	$(BIN)/python -m pytest -q -n 2 -m 'not live and not live_long' --durations=5
-	$(BIN)/python -m pytest -q -m live --durations=10
+FAST := -m 'not live and not live_long'
 
-lint: setup ## style, types, import contracts, and that generated documents are up to date
+test: setup ## run all tests, including those on a real Keycloak if Java and Maven are installed
+	$(BIN)/python -m pytest -q -n 3 $(FAST) --durations=5
+	$(BIN)/python -m pytest -q -m live -n 2 --dist loadfile --durations=10
+
+test-fast: setup ## run all tests that need no Keycloak
+	$(BIN)/python -m pytest -q -n 3 $(FAST) --durations=5
+
+# A second environment, because the first one has the newest versions.
+test-lowest: $(LOWEST)/.ready ## run the same tests with the lowest supported version of each dependency
+	$(LOWEST)/bin/python -m pytest -q -n 2 $(FAST) --durations=5
+
+$(LOWEST)/.ready: pyproject.toml tools/lowest.py | setup
+	$(PYTHON) -m venv $(LOWEST)
+	$(BIN)/python -m tools.lowest > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/constraints.txt --editable '.[fast,tracing]' --group test
+	@touch $@
+
+coverage: setup ## measure line and branch coverage of the tests that need no Keycloak
+	$(BIN)/coverage erase
+	$(BIN)/python -m pytest -q -n 2 $(FAST) --cov=kcproxy --cov-branch --cov-report=
+	$(BIN)/coverage report --format=total
+	$(BIN)/coverage report --skip-covered --sort=cover | head -30
+
+lint: setup ## check style, types, import contracts, and that generated documents are up to date
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.docs --check
 
-docs: setup ## write the generated documents anew
+docs: setup ## write the generated documents
 	$(BIN)/python -m tools.docs
 
-bench: setup ## what forwarding costs, side by side with its peers
+bench: setup ## measure the CPU cost of forwarding, side by side with other proxies
 	$(BIN)/python -m bench
 
-targets: setup ## 250,000 hostile request targets: what is judged is what is sent, and a token goes only where every reader agrees
+targets: setup ## check 250,000 hostile request targets: the matched bytes are the sent bytes, and ambiguous targets get no token
 	KCPROXY_TEST_TARGETS=250000 $(BIN)/python -m pytest -q -s --timeout=3600 tests/catalog/test_targets_property.py
 
-fix-loop: setup ## every refusal cured by the printed commands: on 26.7.4, 26.4.7 and 24.0.5 (fetched and started), or KEYCLOAK=26.7.4
+fix-loop: setup ## run the printed fix of every refusal on Keycloak 26.7.5, 26.4.7 and 24.0.5, or on one version (KEYCLOAK=26.7.5)
 	$(BIN)/python -m tools.fixloop $(KEYCLOAK) $(ARGS)
 
-audit: setup ## licences, bill of materials (dist/kcproxy.cdx.json), known vulnerabilities where their database answers
+audit: setup ## check licences, write a bill of materials (dist/kcproxy.cdx.json), and look up known vulnerabilities
 	$(BIN)/python -m tools.deploy.audit
 
-clean: ## forget everything that was set up or downloaded
-	rm -rf $(VENV) .keycloak .work dist
+clean: ## remove everything that was set up or downloaded
+	rm -rf $(VENV) $(LOWEST) .keycloak .work dist .coverage*

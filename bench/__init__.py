@@ -1,1 +1,1 @@
-"""What forwarding costs: kcproxy beside its peers, measured on the machine at hand. ``python -m bench --help``."""
+"""The cost of forwarding: kcproxy and other proxies, measured on this machine. See ``python -m bench --help``."""

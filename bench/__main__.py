@@ -1,4 +1,4 @@
-"""``python -m bench``: direct, nginx, haproxy, caddy and mitmproxy where they are there, a naive aiohttp proxy, and kcproxy, side by side."""
+"""``python -m bench``: measures the upstream alone, nginx, haproxy, caddy and mitmproxy if installed, a naive aiohttp proxy, and kcproxy."""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench.measure import Samples, Subject, latencies, load_once
-from bench.peers import FLOORS, KCPROXY, PEERS, Peer
+from bench.peers import BEFORE, FLOORS, KCPROXY, PEERS, Peer, kcproxy_of
 from bench.processes import OTHER_CORE, PROXY_CORE, end, free_port, running, usage, wait_until_ready
 from bench.report import KEYCLOAK_GET_MICROSECONDS, document, targets
 from bench.scenarios import SCENARIOS, SMALL, access_token
@@ -20,11 +20,12 @@ _STARTS = 3
 
 
 def main() -> int:
-    """Measure, print, and write the document where asked to; 1 where a target is missed."""
+    """Measure, print, and write the document with ``--write``. Returns 1 if a target is missed."""
     options = _options()
     rounds, seconds, calm_seconds = (1, 1.0, 3.0) if options.quick else (options.rounds, options.seconds, 15.0)
     chosen = [peer for peer in PEERS if peer.there and (not options.only or peer.name in options.only or peer is KCPROXY)]
     chosen += FLOORS if options.floors else ()
+    chosen += [kcproxy_of(options.against, BEFORE)] if options.against else []
     missing = ", ".join(peer.name for peer in PEERS if not peer.there)
     print(f"measuring {', '.join(peer.name for peer in chosen)}" + (f"; not installed: {missing}" if missing else ""), file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
@@ -48,6 +49,9 @@ def _options() -> argparse.Namespace:
         "--keycloak-cpu", type=float, default=KEYCLOAK_GET_MICROSECONDS, metavar="µs", help="what Keycloak itself spends on the small GET"
     )
     parser.add_argument("--floors", action="store_true", help="also the pool behind an inbound side that does nothing else")
+    parser.add_argument(
+        "--against", metavar="PYTHON", help="also the kcproxy that is installed for this interpreter, for a comparison in one run"
+    )
     parser.add_argument("--write", action="store_true", help="put the result into docs/performance.md")
     return parser.parse_args()
 
@@ -61,11 +65,11 @@ def _measure(folder: Path, chosen: list[Peer], *, rounds: int, seconds: float, c
         found = {subject.name: Samples() for subject in (upstream, *subjects)}
         for subject in subjects:
             found[subject.name].idle_megabytes = usage(subject.process.pid).resident_megabytes
-        for subject in subjects:  # warm: connections are made, the token is fetched, code paths are hot
+        for subject in subjects:  # warm up: connections, token and caches
             load_once(subject, SMALL, Samples(), seconds=1, token=token, folder=folder)
         for number in range(rounds):
             for scenario in SCENARIOS:
-                for subject in subjects:
+                for subject in subjects if number % 2 == 0 else reversed(subjects):
                     load_once(subject, scenario, found[subject.name], seconds=seconds, token=token, folder=folder)
             print(f"round {number + 1} of {rounds} done", file=sys.stderr)
         latencies([upstream, *subjects], found, seconds=calm_seconds, token=token)
@@ -83,7 +87,7 @@ def _start(stack: ExitStack, peer: Peer, folder: Path, upstream_port: int) -> Su
 
 
 def _start_once(folder: Path, upstream_port: int, samples: Samples) -> None:
-    """From starting kcproxy's process until it calls itself ready."""
+    """Measure the time from the start of a kcproxy process until it is ready."""
     own = folder / f"start-{time.monotonic_ns()}"
     own.mkdir()
     port = free_port()

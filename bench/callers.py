@@ -1,4 +1,4 @@
-"""Callers of the long run: applications that behave, that leave half-way, that read slowly; each checks that the answer is its own."""
+"""Clients of the soak test: normal ones, ones that disconnect early, and slow readers. Each checks that the response belongs to its request."""
 
 import asyncio
 import json
@@ -11,14 +11,14 @@ from itertools import count
 from bench.scenarios import LIST_BYTES, USER_ID, USERS
 
 PATIENCE_SECONDS = 30.0
-"""No answer, of whatever kind, within this time is a hang."""
+"""No response within this time is a hang."""
 
 _CLEAR_REFUSALS = frozenset({502, 503, 504})
 
 
 @dataclass(slots=True)
 class FastCounter:
-    """What came back: by kind of call and status; and what must never happen, in words."""
+    """Counts of responses by kind of request and status code, and a list of violations."""
 
     responses: Counter[tuple[str, str]] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
@@ -34,10 +34,9 @@ class Answer:
 
 
 class Caller:
-    """One application with one keep-alive connection, which it opens anew when it has to."""
+    """One client with one keep-alive connection, which it reopens when necessary."""
 
     def __init__(self, port: int, tally: FastCounter, chance: random.Random, numbers: "count[int]") -> None:
-        """Not connected yet."""
         self._port = port
         self._tally = tally
         self._chance = chance
@@ -46,7 +45,7 @@ class Caller:
         self._writer: asyncio.StreamWriter | None = None
 
     async def work(self, ends_at: float, pause_seconds: float) -> None:
-        """Call after call, until the end."""
+        """Send requests until the end of the test."""
         actions: list[tuple[str, Callable[[], Awaitable[str]], int]] = [
             ("user", self._user, 62),
             ("list", self._list, 2),
@@ -76,7 +75,7 @@ class Caller:
         self.close()
 
     def close(self) -> None:
-        """Hang up."""
+        """Close all connections."""
         if self._writer is not None:
             self._writer.transport.abort()
         self._reader = self._writer = None
@@ -85,7 +84,7 @@ class Caller:
         user_id = USER_ID % next(self._numbers)
         answer = await self._ask("GET", f"{USERS}/{user_id}")
         if answer.status == 200 and json.loads(answer.body)["id"] != user_id:
-            self._tally.violations.append(f"user {user_id}: somebody else's answer came back")
+            self._tally.violations.append(f"user {user_id}: another request's response came back")
         return self._judged("user", answer, 200)
 
     async def _list(self) -> str:

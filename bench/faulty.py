@@ -1,4 +1,4 @@
-"""A stand-in for Keycloak that misbehaves: it breaks connections before, within and after answers, dies and comes back, and counts writes."""
+"""A faulty upstream: it resets connections before, within and after responses, stops and restarts, and counts writes."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ _REFUSAL = b'{"error":"HTTP 403 Forbidden"}'
 
 @dataclass(slots=True)
 class FaultyKeycloak:
-    """One listener on loopback. ``fault_share`` of the requests meet a fault; each name that is created is counted."""
+    """One listener on loopback. ``fault_share`` of the requests get a fault. Each created name is counted."""
 
     chance: random.Random
     fault_share: float = 0.03
@@ -26,12 +26,12 @@ class FaultyKeycloak:
     _talks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def open(self) -> None:
-        """Listen, on the port of the last time where there was one."""
+        """Listen, on the same port as before after a restart."""
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, backlog=4096)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def die(self) -> None:
-        """Stop listening and break every connection, as a killed process does."""
+        """Stop listening and reset every connection, like a killed process."""
         if self._server is not None:
             self._server.close()
         talks = tuple(self._talks)
@@ -60,7 +60,7 @@ class FaultyKeycloak:
             while await self._exchange(reader, writer):
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
-            pass  # the proxy closed: that is its right
+            pass  # the proxy closed the connection, which it may do
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")

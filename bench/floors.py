@@ -1,4 +1,4 @@
-"""The least that forwarding can cost in this shape: kcproxy's pool behind an inbound side that does nothing else.
+"""The minimum cost of forwarding with this architecture: kcproxy's connection pool behind a server that only forwards.
 
 ``aiohttp``: its low-level server, as kcproxy has it. ``httptools``: a protocol of one's own, which is what leaving aiohttp's server would
 bring at best. Both forward GET only, refuse nothing and write no log: yardsticks, not proxies.
@@ -14,14 +14,14 @@ import httptools
 from aiohttp import web
 
 from kcproxy.http1.fields import RawHeaders
-from kcproxy.settings.model import UpstreamSettings
+from kcproxy.settings import UpstreamSettings
 from kcproxy.upstream.pool import PoolUpstream
 
 _BUFFER_BYTES = 2_000_000
 
 
 async def forwarded(pool: PoolUpstream, method: str, target: str, headers: RawHeaders) -> bytes:
-    """The upstream's answer, as bytes for the caller."""
+    """The upstream's response as bytes for the client."""
     answer = await pool.exchange(method, target, [field for field in headers if field[0].lower() != b"connection"], None)
     body = await answer.read(_BUFFER_BYTES) or b""
     lines = [b"%b: %b\r\n" % field for field in answer.headers if field[0].lower() != b"connection"]
@@ -29,7 +29,7 @@ async def forwarded(pool: PoolUpstream, method: str, target: str, headers: RawHe
 
 
 class Request:
-    """What aiohttp's server makes of a request."""
+    """Forwards requests with aiohttp's server."""
 
     def __init__(self, message: Any, _payload: Any, protocol: Any, _writer: Any, _task: Any) -> None:
         self.message = message
@@ -43,7 +43,7 @@ class Request:
 
 
 class Sent:
-    """The answer is on the wire already."""
+    """A response that was written already."""
 
     keep_alive = True
     __http_exception__ = False
@@ -56,7 +56,7 @@ class Sent:
 
 
 class InboundRequest(asyncio.Protocol):
-    """The shortest inbound side on httptools."""
+    """A minimal server on httptools."""
 
     def __init__(self, pool: PoolUpstream) -> None:
         self._pool = pool
@@ -89,7 +89,7 @@ class InboundRequest(asyncio.Protocol):
 
 
 async def serve(shape: str, upstream_port: int, port: int) -> None:
-    """Serve until ended."""
+    """Serve until terminated."""
     pool = PoolUpstream(UpstreamSettings(scheme="http", host="127.0.0.1", port=upstream_port))
     sent: Any = Sent()
 
@@ -105,7 +105,7 @@ async def serve(shape: str, upstream_port: int, port: int) -> None:
 
 
 def main() -> None:
-    """``floors.py SHAPE UPSTREAM_PORT PORT``, on uvloop where it is installed."""
+    """``floors.py SHAPE UPSTREAM_PORT PORT``, on uvloop if it is installed."""
     factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     if find_spec("uvloop"):
         import uvloop  # noqa: PLC0415 - optional

@@ -1,4 +1,4 @@
-"""A hostile caller: very many denials of very many paths, realms and clients, through diagnosis into metrics, log, store and history.
+"""A hostile caller: very many denials with different paths, realms and clients, through diagnosis, metrics, log, store and history.
 
     python -m bench.hostile_denials              1,000,000 denials of 50,000 different paths, realms and clients (some minutes)
     python -m bench.hostile_denials --denials N --different N
@@ -25,6 +25,7 @@ from prometheus_client import generate_latest
 from kcproxy import catalog as catalogs
 from kcproxy.catalog import Catalog
 from kcproxy.explain.api import explain
+from kcproxy.explain.inputs import Inputs
 from kcproxy.model import Answer, Caller, CallerKind, Explanation, RequestFacts
 from kcproxy.observe.denial_history import History
 from kcproxy.observe.denial_store import DenialStore
@@ -33,7 +34,7 @@ from kcproxy.observe.log import Log
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import MAX_DENIAL_SERIES, Metrics
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.settings.model import LogSettings, MetricSettings
+from kcproxy.settings import LogSettings, MetricSettings
 
 MAX_STORED = 1000
 MAX_SERIES = 4 * MAX_DENIAL_SERIES + 10_000
@@ -50,7 +51,7 @@ SHAPES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grown:
-    """What there is afterwards."""
+    """Sizes after the run."""
 
     denials: int
     seconds: float
@@ -64,7 +65,7 @@ class Grown:
     memory_growth_bytes: int
 
     def passed(self) -> list[str]:
-        """Bounds that were passed."""
+        """Exceeded limits."""
         bounds = {
             "series": MAX_SERIES,
             "realms": 60,
@@ -78,7 +79,7 @@ class Grown:
 
 
 def flood(denials: int, different: int, history: Path) -> Grown:
-    """Send all of them to an observer as a proxy has one; the clients' label is on, as that is the worse case."""
+    """Send all denials to a proxy's observer. The client label is on, which is the worse case."""
     metrics = Metrics(MetricSettings(clients=True))
     log = Log(LogSettings(), sink=LogWriter(os.open(os.devnull, os.O_WRONLY)))
     store = DenialStore(MAX_STORED, history=History(history, MAX_STORED))
@@ -98,7 +99,7 @@ def flood(denials: int, different: int, history: Path) -> Grown:
 
 
 def hostile(table: Catalog, denials: int, different: int) -> Iterator[tuple[Explanation, RequestRecord]]:
-    """Refusals as an attacker would cause them: most unverified, some with a token of a realm that he owns."""
+    """Refusals as an attacker would cause them: most unverified, some with a token of the attacker's own realm."""
     draw = random.Random(403)
     for number in range(denials):
         name = f"{draw.choice(('x', 'é', '<b>', '%2e'))}{draw.randrange(different)}"
@@ -108,13 +109,15 @@ def hostile(table: Catalog, denials: int, different: int) -> Iterator[tuple[Expl
             kind=CallerKind.SERVICE_ACCOUNT, client_id=name, username=f"service-account-{name}", realm=name, has_roles_claims=True
         )
         explanation = explain(
-            explanation_id=f"{number:x}",
-            request=RequestFacts(target=target),
-            caller=caller,
-            answer=Answer(status=status, json={"error": f"HTTP {status}"}),
-            catalog=table,
-            facts=None,
-            now_epoch_seconds=1_800_000_000.0,
+            f"{number:x}",
+            Inputs(
+                request=RequestFacts(target=target),
+                caller=caller,
+                answer=Answer(status=status, json={"error": f"HTTP {status}"}),
+                catalog=table,
+                facts=None,
+                now_epoch_seconds=1_800_000_000.0,
+            ),
         )
         if explanation is not None:
             yield explanation, RequestRecord(target=target, status=status, duration_seconds=0.001, caller=caller)
@@ -144,7 +147,7 @@ def _resident_bytes() -> int:
 
 
 def main() -> int:
-    """The program; its exit code."""
+    """Run the program. Returns its exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.hostile_denials", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,11 +1,11 @@
-"""Attacks on the sockets of a kcproxy of its own, on loopback: what a real caller with a valid key notices, and what the process takes in memory.
+"""Attacks on the sockets of a kcproxy on loopback. Measures a legitimate client with a valid key, and the memory of the process.
 
     python -m bench.hostile_sockets                     this checkout
     python -m bench.hostile_sockets --before PATH       an older checkout first, by the same attacks
     python -m bench.hostile_sockets --quick             each attack for a few seconds
 
-Each attack has a process of its own, with the soft limit of 1,024 file descriptors that most systems give. Attackers that are cut off come again after
-half a second. The real caller asks twenty times a second, every other time on a new connection; what takes longer than ten seconds is an error.
+Each attack has a new process, with a soft limit of 1,024 file descriptors, the default of most systems. Disconnected attackers connect again after half
+a second. The legitimate client sends twenty requests per second, half of them on new connections. A request of more than ten seconds is an error.
 """
 
 import argparse
@@ -23,18 +23,32 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.attackers import Crowd, Idle, half_head, large_field, many_fields, slow_reader, stalled_upload, trickling_upload
+from bench.attackers import (
+    Crowd,
+    Idle,
+    far_too_many_fields,
+    half_head,
+    large_field,
+    many_fields,
+    slow_reader,
+    small_chunks,
+    small_pieces,
+    stalled_upload,
+    trickling_upload,
+)
 from bench.processes import OTHER_CORE, PROXY_CORE, free_port, pinned, running, usage, wait_until_ready
 from bench.real_caller import asked, connected
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 128
-"""Twice the connections to Keycloak that the settings allow by default."""
+"""Twice the default of ``upstream.max_connections``."""
 HALF_HEADS = 1200
+FLOODS = 200
+"""Connections that send as fast as the proxy reads."""
 SOFT_LIMIT = 1024
 ENOUGH_DESCRIPTORS = 9000
 IDLE_BEFORE = 512
-"""An older checkout may take half a megabyte for each idle connection."""
+"""An older checkout may need half a megabyte for each idle connection."""
 KEY = "bench-key"
 _PATIENCE_SECONDS = 10.0
 _IDLE_HEADS = (many_fields, large_field)
@@ -42,20 +56,20 @@ _IDLE_HEADS = (many_fields, large_field)
 
 @dataclass(slots=True)
 class Felt:
-    """What the real caller noticed: seconds of each call that succeeded, and how many did not."""
+    """What the legitimate client experienced: seconds of successful requests, and the number of failed ones."""
 
     seconds: list[float] = field(default_factory=list)
     errors: int = 0
 
     def quantile(self, share: float) -> float:
-        """Milliseconds; infinite where so many calls failed."""
+        """A quantile in milliseconds. Failed requests count as infinite."""
         ordered = sorted(self.seconds) + [float("inf")] * self.errors
         return ordered[min(int(len(ordered) * share), len(ordered) - 1)] * 1e3 if ordered else float("inf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One attack on one checkout."""
+    """The result of one attack on one checkout."""
 
     attack: str
     felt: Felt
@@ -77,15 +91,15 @@ class Subject:
 
 
 class RealCaller:
-    """Asks with a valid key, again and again, in a process of its own."""
+    """Sends requests with a valid key, in a separate process."""
 
     def __init__(self, port: int) -> None:
-        """Begin to ask."""
+        """Start the process."""
         command = ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "bench.real_caller", str(port), KEY]
         self._process = subprocess.Popen(pinned(OTHER_CORE, command), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def end(self) -> Felt:
-        """Stop asking; what it noticed."""
+        """Stop the process. Returns its results."""
         said, _ = self._process.communicate(timeout=4 * _PATIENCE_SECONDS)
         found = json.loads(said)
         return Felt(found["seconds"], found["errors"])
@@ -93,7 +107,7 @@ class RealCaller:
 
 @contextmanager
 def attacked(checkout: Path, folder: Path, *, soft_limit: int) -> Iterator[Subject]:
-    """A kcproxy of a checkout, with an account and a key, before a Keycloak that is patient."""
+    """A kcproxy of a checkout, with an account and a key, and a stand-in for Keycloak."""
     upstream, port = free_port(), free_port()
     folder.mkdir(parents=True)
     environment = ["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "bench.patient", str(upstream)]
@@ -132,7 +146,7 @@ client_secret_file = "{folder}/secret"
 
 
 async def crowds(subject: Subject, seconds: float, made: list[Crowd]) -> tuple[Felt, float, str]:
-    """What a real caller notices while these crowds are there, the most memory, and what became of the attackers."""
+    """Measure the legitimate client and the maximum memory during these attacks."""
     for crowd in made:
         await crowd.gather()
     caller = RealCaller(subject.port)
@@ -156,12 +170,12 @@ def _attack(name: str, *kinds: Callable[[Subject], Crowd]) -> Callable[[Path, Pa
 
 
 def _idle(checkout: Path, folder: Path, count: int) -> Result:
-    """Many idle connections after hostile heads."""
+    """Measure the memory of many idle connections after hostile heads."""
     with attacked(checkout, folder, soft_limit=ENOUGH_DESCRIPTORS) as subject:
         idle_megabytes = usage(subject.pid).resident_megabytes
         idle = Idle(subject.port)
         for share, head in enumerate(_IDLE_HEADS):
-            idle.open(count // len(_IDLE_HEADS) - (share == 0) * 32, head)  # some room for the real caller
+            idle.open(count // len(_IDLE_HEADS) - (share == 0) * 32, head)  # reserve for the legitimate client
         time.sleep(1.0)
         caller = RealCaller(subject.port)
         time.sleep(3.0)
@@ -190,18 +204,33 @@ def _half_heads(subject: Subject) -> Crowd:
     return Crowd(half_head, subject.admin_port, HALF_HEADS)
 
 
+def _small_chunks(subject: Subject) -> Crowd:
+    return Crowd(small_chunks, subject.port, FLOODS)
+
+
+def _small_pieces(subject: Subject) -> Crowd:
+    return Crowd(small_pieces, subject.port, FLOODS)
+
+
+def _fields(subject: Subject) -> Crowd:
+    return Crowd(far_too_many_fields, subject.port, FLOODS)
+
+
 ATTACKS = (
-    _attack("nobody else"),
+    _attack("no attack"),
     _attack(f"{WIDTH} stalled uploads", _uploads),
     _attack(f"{WIDTH} uploads, a byte every 20 s", _trickles),
     _attack(f"{WIDTH} slow readers of 4 MB", _readers),
     _attack(f"{HALF_HEADS:,} half heads on the admin port", _half_heads),
-    _attack("all of these at once", _uploads, _trickles, _readers, _half_heads),
+    _attack("these four together", _uploads, _trickles, _readers, _half_heads),
+    _attack(f"{FLOODS} bodies in chunks of two bytes", _small_chunks),
+    _attack(f"{FLOODS} requests in packets of two bytes", _small_pieces),
+    _attack(f"{FLOODS} heads of 30,000 fields", _fields),
 )
 
 
 def measure(checkout: Path, folder: Path, *, seconds: float, idle: int) -> list[Result]:
-    """Every attack on one checkout."""
+    """Run every attack on one checkout."""
     found = []
     for number, attack in enumerate(ATTACKS):
         found.append(attack(checkout, folder / str(number), seconds))
@@ -236,7 +265,7 @@ def _cells(result: Result) -> str:
 
 
 def main() -> int:
-    """Run, print; 1 where this checkout lets a real caller down."""
+    """Run and print. Returns 1 if a legitimate request failed on this checkout."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.hostile_sockets", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""What Keycloak itself spends on the small GET, for ``python -m bench --keycloak-cpu``:
+"""Keycloak's own CPU time for the small GET, for ``python -m bench --keycloak-cpu``:
 
     python -m devkit.realserver run 26.7.4 -- python -m bench.keycloak_cost
 
@@ -26,7 +26,7 @@ class Admin:
     """One keep-alive connection with the administrator's token."""
 
     def __init__(self, url: str) -> None:
-        """Logged in, as the environment says."""
+        """Log in with the credentials of the environment."""
         parts = urllib.parse.urlsplit(url)
         self._base = parts.path.rstrip("/")
         self._connection = http.client.HTTPConnection(parts.hostname or "localhost", parts.port or 80, timeout=120)
@@ -42,7 +42,7 @@ class Admin:
         self._fields = {"Authorization": "Bearer " + json.loads(token)["access_token"], "Content-Type": "application/json"}
 
     def ask(self, method: str, path: str, document: Any = None) -> bytes:
-        """A call that has to succeed; the answer's body."""
+        """Send a request that has to succeed. Returns the body of the response."""
         return self._ask(method, path, None if document is None else json.dumps(document), self._fields)
 
     def _ask(self, method: str, path: str, body: str | None, fields: dict[str, str]) -> bytes:
@@ -55,7 +55,7 @@ class Admin:
 
 
 def server_process() -> int:
-    """The Java process that our parent has started."""
+    """The process id of Keycloak, started by the parent process."""
     for pid in family(os.getppid()):
         if Path(f"/proc/{pid}/comm").read_text().strip() == "java":
             return pid
@@ -63,12 +63,12 @@ def server_process() -> int:
 
 
 def main() -> int:
-    """Print CPU microseconds a call."""
+    """Print CPU microseconds for each request."""
     url = os.environ["KEYCLOAK_URL"]
     server = server_process()
     admin = Admin(url)
     admin.ask("POST", "/admin/realms", {"realm": REALM, "enabled": True})
-    admin = Admin(url)  # a token from before the realm does not name its roles
+    admin = Admin(url)  # a token from before the realm lacks its roles
     for number in range(20):
         admin.ask(
             "POST", f"/admin/realms/{REALM}/users", {"username": f"user-{number}", "enabled": True, "email": f"user-{number}@example.org"}
@@ -76,13 +76,13 @@ def main() -> int:
     users = [user["id"] for user in json.loads(admin.ask("GET", f"/admin/realms/{REALM}/users"))]
     costs = [
         _cost(Admin(url), server, users) for _ in range(WARMING_PORTIONS + MEASURED_PORTIONS)
-    ]  # each logs in anew: tokens live a minute
+    ]  # each logs in, because tokens live for a minute
     print(f"{statistics.median(costs[WARMING_PORTIONS:]):.0f}")
     return 0
 
 
 def _cost(admin: Admin, server: int, users: list[str]) -> float:
-    """CPU microseconds a call, over one portion; logging in, which is dear, lies outside."""
+    """CPU microseconds for each request of one series, without the login."""
     before = usage(server).cpu_microseconds
     for place in range(CALLS_A_PORTION):
         admin.ask("GET", f"/admin/realms/{REALM}/users/{users[place % len(users)]}")

@@ -1,4 +1,4 @@
-"""Load: wrk for what saturates, one patient client of our own for what is added to a single call."""
+"""Load generators: wrk for saturation, and a client for the latency of single requests."""
 
 import re
 import socket
@@ -33,16 +33,16 @@ CALLER_FIELDS = {
     "Connection": "keep-alive",
     "Content-Type": "application/json",
 }
-"""What python-keycloak sends with each call, beside Host and Authorization."""
+"""The fields that python-keycloak sends in addition to Host and Authorization."""
 
 
 class LoadError(Exception):
-    """The load did not come back as it should."""
+    """A response was not as expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one run of wrk did."""
+    """The result of one run of wrk."""
 
     requests: int
     seconds: float
@@ -54,7 +54,7 @@ class Load:
 
 
 def saturate(port: int, scenario: Scenario, *, seconds: float, token: str | None, folder: Path) -> Load:
-    """As many requests as go through, on keep-alive connections, each with another path."""
+    """Send as many requests as possible on keep-alive connections, each with a different path."""
     script = folder / f"{scenario.name}-{'token' if token else 'bare'}.lua"
     fields = CALLER_FIELDS | ({"Authorization": f"Bearer {token}"} if token else {})
     headers = "{" + ", ".join(f'["{name}"] = "{value}"' for name, value in fields.items()) + "}"
@@ -69,17 +69,17 @@ def saturate(port: int, scenario: Scenario, *, seconds: float, token: str | None
 
 
 class Caller:
-    """One keep-alive connection that asks, waits, and measures."""
+    """One keep-alive connection that measures single requests."""
 
     def __init__(self, port: int, *, token: str | None, fields: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Connected. ``fields`` are sent beside those that every caller sends."""
+        """Connect. ``fields`` are sent in addition to the usual ones."""
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         fields = CALLER_FIELDS | ({"Authorization": f"Bearer {token}"} if token else {}) | dict(fields)
         self._fields = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
 
     def ask(self, path: str, *, status: int) -> float:
-        """Seconds from sending to the last byte. LoadError where the answer is not the one that is expected."""
+        """Seconds from sending to the last byte. Raises LoadError if the response is not as expected."""
         request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{self._fields}\r\n".encode()
         began = time.perf_counter()
         self._socket.sendall(request)
@@ -100,7 +100,7 @@ class Caller:
 
 
 def _whole(answer: bytes) -> int:
-    """The length of a whole answer, head and body."""
+    """The length of a whole response, head and body."""
     head, _, _ = answer.partition(b"\r\n\r\n")
     length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
     if length is None:

@@ -1,4 +1,4 @@
-"""One measured thing at a time: CPU under saturation, latency below it, memory, the time to start."""
+"""Measurements: CPU time at saturation, latency below it, memory, and start time."""
 
 import itertools
 import statistics
@@ -19,7 +19,7 @@ _numbers = itertools.count(1)
 
 @dataclass(slots=True)
 class Samples:
-    """What was measured of one peer: by scenario, one value a round; latencies in seconds."""
+    """The measurements of one peer: by scenario, with one value for each round. Latencies are in seconds."""
 
     cpu_microseconds: dict[str, list[float]] = field(default_factory=dict)
     per_second: dict[str, list[float]] = field(default_factory=dict)
@@ -30,11 +30,11 @@ class Samples:
     start_cpu_seconds: list[float] = field(default_factory=list)
 
     def cpu(self, scenario: Scenario) -> float:
-        """CPU microseconds a request, the median over rounds."""
+        """CPU microseconds for each request, the median of all rounds."""
         return statistics.median(self.cpu_microseconds[scenario.name])
 
     def rate(self, scenario: Scenario) -> float:
-        """Requests a second, the median over rounds."""
+        """Requests per second, the median of all rounds."""
         return statistics.median(self.per_second[scenario.name])
 
     def latency(self, share: float) -> float:
@@ -45,7 +45,7 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A peer that runs; ``peer`` None is the upstream itself, asked directly."""
+    """A running peer. ``peer`` is None for the upstream itself."""
 
     peer: Peer | None
     process: subprocess.Popen[bytes]
@@ -53,16 +53,16 @@ class Subject:
 
     @property
     def name(self) -> str:
-        """As it is called in the table."""
+        """The name in the table."""
         return self.peer.name if self.peer else "direct"
 
     def token(self, token: str) -> str | None:
-        """What a caller has to send: nothing where the proxy adds it."""
+        """The token that clients send. None if the proxy adds it."""
         return None if self.peer is not None and self.peer.injects else token
 
 
 def load_once(subject: Subject, scenario: Scenario, samples: Samples, *, seconds: float, token: str, folder: Path) -> None:
-    """One run at saturation: CPU time a request, and requests a second."""
+    """One run at saturation: CPU time for each request, and requests per second."""
     before = usage(subject.process.pid)
     load = saturate(subject.port, scenario, seconds=seconds, token=subject.token(token), folder=folder)
     after = usage(subject.process.pid)
@@ -73,7 +73,7 @@ def load_once(subject: Subject, scenario: Scenario, samples: Samples, *, seconds
 
 
 def latencies(subjects: Sequence[Subject], found: Mapping[str, Samples], *, seconds: float, token: str) -> None:
-    """Single calls below saturation: each subject in turn, so that all are measured in the same moments."""
+    """Single requests below saturation, to each subject in turn, so that all are measured at the same time."""
     callers = [(Caller(subject.port, token=subject.token(token)), found[subject.name].latencies) for subject in subjects]
     pause = 1 / (LATENCY_CALLS_PER_SECOND * len(callers))
     ends_at = next_at = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The proxy that one writes first: an aiohttp Application with one catch-all route, and a ClientSession. On uvloop where it is installed."""
+"""A naive proxy: an aiohttp Application with one catch-all route, and a ClientSession. On uvloop if it is installed."""
 
 import asyncio
 import sys
@@ -15,7 +15,7 @@ UPSTREAM = web.AppKey("upstream", str)
 
 
 async def forward(request: web.Request) -> web.StreamResponse:
-    """Ask the upstream the same, and answer what it answers."""
+    """Forward the request, and return the upstream's response."""
     headers = [(name, value) for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP]
     body = await request.read() if request.can_read_body else None
     url = request.app[UPSTREAM] + request.raw_path
@@ -25,7 +25,7 @@ async def forward(request: web.Request) -> web.StreamResponse:
 
 
 async def session(app: web.Application) -> AsyncIterator[None]:
-    """One session for all requests."""
+    """Use one session for all requests."""
     app[SESSION] = aiohttp.ClientSession(auto_decompress=False)
     yield
     await app[SESSION].close()

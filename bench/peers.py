@@ -1,9 +1,10 @@
-"""Who is measured: each proxy with a configuration of its own, one core, no access log where it need not write one."""
+"""The measured proxies, each with its configuration, on one core, without an access log if possible."""
 
 import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -14,7 +15,7 @@ Prepare = Callable[[Path, int, int], list[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """One proxy. ``injects``: it adds the token itself, so that callers send none."""
+    """One proxy. ``injects``: it adds the token, so that clients send none."""
 
     name: str
     program: str
@@ -70,7 +71,7 @@ backend keycloak
 def _caddy(folder: Path, port: int, upstream: int) -> list[str]:
     config = folder / "Caddyfile"
     config.write_text(f"{{\n admin off\n auto_https off\n}}\nhttp://127.0.0.1:{port} {{\n reverse_proxy 127.0.0.1:{upstream}\n}}\n")
-    homes = [f"XDG_CONFIG_HOME={folder}", f"XDG_DATA_HOME={folder}"]  # otherwise it leaves files in the user's home
+    homes = [f"XDG_CONFIG_HOME={folder}", f"XDG_DATA_HOME={folder}"]  # otherwise it writes files into the home directory
     return ["env", *homes, "caddy", "run", "--config", str(config), "--adapter", "caddyfile"]
 
 
@@ -87,7 +88,7 @@ def _floor(shape: str) -> Prepare:
     return lambda _folder, port, upstream: [sys.executable, str(ROOT / "bench" / "floors.py"), shape, str(upstream), str(port)]
 
 
-def _kcproxy(folder: Path, port: int, upstream: int) -> list[str]:
+def _kcproxy(python: str, folder: Path, port: int, upstream: int) -> list[str]:
     """With everything on: metrics, the log line of each request at the default level, matching, and an account's token."""
     secret = folder / "client-secret"
     secret.write_text("bench")
@@ -103,17 +104,24 @@ realm = "bench"
 client_id = "bench-backend"
 client_secret_file = "{secret}"
 """)
-    return [sys.executable, "-m", "kcproxy", "serve", "--config", str(config)]
+    return [python, "-P", "-m", "kcproxy", "serve", "--config", str(config)]
 
 
-KCPROXY = Peer(name="kcproxy", program=sys.executable, prepare=_kcproxy, injects=True)
+def kcproxy_of(python: str, name: str) -> Peer:
+    """The kcproxy that is installed for this Python interpreter."""
+    return Peer(name=name, program=python, prepare=partial(_kcproxy, python), injects=True)
+
+
+KCPROXY = kcproxy_of(sys.executable, "kcproxy")
+BEFORE = "kcproxy before"
+"""The name of the installation that ``--against`` names."""
 NAIVE = Peer(name="naive", program=sys.executable, prepare=_naive)
 NGINX = Peer(name="nginx", program="nginx", prepare=_nginx)
 FLOORS = (
     Peer(name="floor: aiohttp's server and our pool", program=sys.executable, prepare=_floor("aiohttp")),
     Peer(name="floor: httptools on both sides", program=sys.executable, prepare=_floor("httptools")),
 )
-"""How much of kcproxy's cost is the shape, and how much what it does; measured only where asked for."""
+"""They show how much of kcproxy's cost is due to its architecture. Measured only with ``--floors``."""
 PEERS = (
     NGINX,
     Peer(name="haproxy", program="haproxy", prepare=_haproxy),

@@ -1,4 +1,4 @@
-"""Processes that are measured: started on a core of their own, asked for the CPU time and memory that the kernel counted, ended again."""
+"""Processes to be measured: start on one core, read CPU time and memory from the kernel, terminate."""
 
 import http.client
 import os
@@ -15,12 +15,12 @@ from pathlib import Path
 CORES = sorted(os.sched_getaffinity(0))
 PROXY_CORE = CORES[0]
 OTHER_CORE = CORES[-1]
-"""Load generator and upstream share the other core, so that the proxy has one to itself."""
+"""The core of load generator and upstream. The proxy has the other one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """CPU time so far, in microseconds, and memory, in megabytes, of a process and its children."""
+    """CPU time in microseconds and memory in megabytes, of a process and its children."""
 
     cpu_microseconds: float
     resident_megabytes: float
@@ -28,7 +28,7 @@ class Usage:
 
 
 def free_port() -> int:
-    """A loopback port that nobody uses at the moment, nor the one after it (for an admin port)."""
+    """A free loopback port whose successor is free too (for the admin port)."""
     while True:
         with socket.create_server(("127.0.0.1", 0)) as listener, suppress(OSError):
             port = int(listener.getsockname()[1])
@@ -37,12 +37,12 @@ def free_port() -> int:
 
 
 def pinned(core: int, command: Sequence[str]) -> list[str]:
-    """The command on one core; as it is where there is no taskset or only one core."""
+    """The command on one core. Unchanged without taskset or with one core only."""
     return ["taskset", "-c", str(core), *command] if shutil.which("taskset") and len(CORES) > 1 else list(command)
 
 
 def _without_settings(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment without kcproxy's variables: what is measured is what the run's own files set."""
+    """The environment without kcproxy's variables, which would override the configuration file."""
     return {name: value for name, value in environ.items() if not name.startswith("KCPROXY_")}
 
 
@@ -50,7 +50,7 @@ def _without_settings(environ: Mapping[str, str]) -> dict[str, str]:
 def running(
     command: Sequence[str], port: int, *, core: int, folder: Path, patience_seconds: float = 15.0
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start, wait until it listens on ``port``, and end it at the end. What it prints goes to files in ``folder``."""
+    """Start a process, wait until it listens on ``port``, and terminate it at the end. Its output is written to files in ``folder``."""
     name = f"{Path(command[0]).name}-{port}"
     with (folder / f"{name}.out").open("wb") as out, (folder / f"{name}.err").open("wb") as err:
         process = subprocess.Popen(
@@ -64,7 +64,7 @@ def running(
 
 
 def wait_until_listening(process: subprocess.Popen[bytes], port: int, patience_seconds: float, errors: Path) -> float:
-    """Seconds until the first connection succeeds. RuntimeError, with the end of what it said, where none does."""
+    """Seconds until the first connection succeeds. Raises RuntimeError, with the end of its output, if none does."""
     began = time.monotonic()
     while time.monotonic() - began < patience_seconds and process.poll() is None:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=0.2):
@@ -74,7 +74,7 @@ def wait_until_listening(process: subprocess.Popen[bytes], port: int, patience_s
 
 
 def wait_until_ready(port: int, path: str, patience_seconds: float = 15.0) -> float:
-    """Seconds until ``path`` answers 200."""
+    """Seconds until a GET of ``path`` gets 200."""
     began = time.monotonic()
     while time.monotonic() - began < patience_seconds:
         with (
@@ -89,7 +89,7 @@ def wait_until_ready(port: int, path: str, patience_seconds: float = 15.0) -> fl
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Ask it to end; make it, where it does not."""
+    """Terminate a process; kill it if it does not exit."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         try:
@@ -100,7 +100,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def usage(root: int) -> Usage:
-    """What a process and its children (workers) have used, by the kernel's own accounting."""
+    """CPU time and memory of a process and its children (workers), as counted by the kernel."""
     cpu = resident = peak = 0.0
     for pid in family(root):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""``real_caller.py PORT KEY``: asks with a valid key twenty times a second until its input ends, then says as JSON how long each call took.
+"""``real_caller.py PORT KEY``: sends twenty requests per second with a valid key until its input ends, then prints their times as JSON.
 
 A process of its own, so that it waits for nobody but the proxy. Every other call is made on a new connection.
 """
@@ -16,7 +16,7 @@ CALLS_PER_SECOND = 20
 
 
 def ask_until(ended: threading.Event, port: int, key: str) -> tuple[list[float], int]:
-    """The seconds of each call that succeeded, and how many did not."""
+    """The seconds of successful requests, and the number of failed ones."""
     seconds: list[float] = []
     errors = number = 0
     kept: Caller | None = None
@@ -39,17 +39,17 @@ def ask_until(ended: threading.Event, port: int, key: str) -> tuple[list[float],
 
 
 def connected(port: int, key: str) -> Caller:
-    """A connection on which calls bring the key."""
+    """A connection whose requests have the key."""
     return Caller(port, token=None, fields={"Kcproxy-Key": key})
 
 
 def asked(caller: Caller, number: int) -> float:
-    """Seconds that a small call took. OSError, LoadError where it failed."""
+    """Seconds of a small request. Raises OSError or LoadError if it failed."""
     return caller.ask(SMALL.path % number, status=SMALL.status)
 
 
 def main() -> int:
-    """The program."""
+    """Run the program."""
     ended = threading.Event()
 
     def wait_for_the_end() -> None:

@@ -1,4 +1,4 @@
-"""From samples to words: the table, the ratios, and which targets are reached."""
+"""The report: tables, ratios and targets."""
 
 import os
 import platform
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.measure import Samples
+from bench.peers import BEFORE
 from bench.scenarios import LARGE, REFUSED, SMALL
 
 KEYCLOAK_GET_MICROSECONDS = 1340.0
@@ -16,7 +17,7 @@ KEYCLOAK_GET_MICROSECONDS = 1340.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Something to reach: a measured value, what it must not exceed, what it should not."""
+    """A target: a measured value, its limit, and its goal."""
 
     name: str
     value: float
@@ -26,14 +27,14 @@ class Target:
 
     @property
     def verdict(self) -> str:
-        """In one word."""
+        """The verdict."""
         if self.value <= self.aim:
             return "aim reached"
         return "reached" if self.value <= self.must else "MISSED"
 
 
 def targets(found: Mapping[str, Samples], *, keycloak_microseconds: float) -> list[Target]:
-    """Every target that the samples can judge."""
+    """All targets for which there are samples."""
     own = found["kcproxy"]
     small = own.cpu(SMALL)
     listed = [
@@ -93,6 +94,22 @@ def target_table(listed: list[Target]) -> list[str]:
     return lines
 
 
+def comparison(found: Mapping[str, Samples]) -> list[str]:
+    """Compare kcproxy with another installation, by pairs of consecutive runs, in Markdown."""
+    own, before = found["kcproxy"], found.get(BEFORE)
+    if before is None:
+        return []
+    lines = ["", "| call | CPU µs before | CPU µs now | now / before, median | of all pairs |", "|---|---|---|---|---|"]
+    for scenario in (SMALL, REFUSED, LARGE):
+        pairs = zip(own.cpu_microseconds[scenario.name], before.cpu_microseconds[scenario.name], strict=True)
+        ratios = sorted(now / then for now, then in pairs)
+        lines.append(
+            f"| {scenario.name} | {before.cpu(scenario):.0f} | {own.cpu(scenario):.0f} | {statistics.median(ratios):.3f}"
+            f" | {ratios[0]:.3f} to {ratios[-1]:.3f} |"
+        )
+    return lines
+
+
 def document(found: Mapping[str, Samples], listed: list[Target], *, rounds: int, seconds: float) -> str:
     """The whole result, in Markdown."""
     direct = found["direct"]
@@ -103,6 +120,7 @@ def document(found: Mapping[str, Samples], listed: list[Target], *, rounds: int,
         *table(found),
         "",
         *target_table(listed),
+        *comparison(found),
     ]
     return "\n".join(lines) + "\n"
 

@@ -1,4 +1,4 @@
-"""What is asked: the calls that an application makes of Keycloak's Admin REST API, and the answers that stand in for Keycloak's."""
+"""The measured requests to the Admin REST API, and the responses of the stand-in for Keycloak."""
 
 import base64
 import json
@@ -12,7 +12,7 @@ USER_ID = "0b7c5f4e-1b7f-4e9b-9c6e-%012d"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One kind of call. ``path`` has a place where a number varies it, so that nothing can be cached."""
+    """One kind of request. ``path`` has a placeholder for a number, so that no response can be cached."""
 
     name: str
     path: str
@@ -27,7 +27,7 @@ SCENARIOS = (SMALL, REFUSED, LARGE)
 
 
 def user_json(user_id: str) -> str:
-    """A user as Keycloak shows one, of exactly USER_BYTES characters."""
+    """A user as Keycloak represents it, with exactly USER_BYTES characters."""
     document = {
         "id": user_id,
         "username": "marie.example",
@@ -49,14 +49,14 @@ def user_json(user_id: str) -> str:
 
 
 def users_json() -> str:
-    """A list of users, as long as LIST_BYTES."""
+    """A list of users with LIST_BYTES characters."""
     users = [user_json(USER_ID % number) for number in range(LIST_BYTES // (USER_BYTES + 1))]
     text = "[" + ",".join(users) + "]"
     return text + " " * (LIST_BYTES - len(text))
 
 
 def access_token(*, expires_at: int) -> str:
-    """A token such as Keycloak gives to a service account, long enough to be like one; signed by nobody."""
+    """An unsigned token with the claims and the length of a service account's token."""
     header = {"alg": "RS256", "typ": "JWT", "kid": "bench"}
     claims = {
         "exp": expires_at,

@@ -1,4 +1,4 @@
-"""Connections that never come to the point: each sends a byte of a head now and then. The proxy has to stay usable, and to cut them off."""
+"""Connections that send their heads byte by byte. The proxy has to close them, and to serve others meanwhile."""
 
 import asyncio
 from collections import Counter
@@ -9,10 +9,9 @@ _PAUSE_SECONDS = 2.0
 
 
 class SlowCrowd:
-    """Many slow connections to one port of loopback."""
+    """Many slow connections to one loopback port."""
 
     def __init__(self, port: int) -> None:
-        """Nobody is there yet."""
         self._port = port
         self._tasks: list[asyncio.Task[None]] = []
         self._ends: Counter[str] = Counter()
@@ -20,19 +19,19 @@ class SlowCrowd:
         self._most = 0
 
     async def gather(self, number: int) -> None:
-        """Open so many connections, not all in the same moment."""
+        """Open the connections, in groups."""
         for start in range(0, number, _AT_ONCE):
             self._tasks += [asyncio.create_task(self._dawdle()) for _ in range(min(_AT_ONCE, number - start))]
             await asyncio.sleep(0.05)
         await asyncio.gather(*self._tasks)
 
     def disperse(self) -> None:
-        """Hang up."""
+        """Close all connections."""
         for task in self._tasks:
             task.cancel()
 
     def summary(self) -> str:
-        """How many there were, and how they ended."""
+        """The number of connections, and how they ended."""
         return f"; slow connections: {self._most} at most, {dict(self._ends)}" if self._tasks else ""
 
     async def _dawdle(self) -> None:

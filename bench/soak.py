@@ -1,4 +1,4 @@
-"""``python -m bench.soak``: the long run. Many callers, an upstream that fails, dies and comes back; nothing may leak, hang or happen twice."""
+"""``python -m bench.soak``: the soak test. Many clients, and an upstream that fails, stops and restarts. Nothing may leak, hang or happen twice."""
 
 import argparse
 import asyncio
@@ -24,7 +24,7 @@ _SETTLE_SECONDS = 3.0
 
 @dataclass(slots=True)
 class Watch:
-    """The proxy's process, seen from outside."""
+    """The proxy's process as the system sees it."""
 
     pid: int
     megabytes: list[float] = field(default_factory=list)
@@ -35,20 +35,20 @@ class Watch:
         return sum(1 for _ in Path(f"/proc/{self.pid}/fd").iterdir())
 
     async def look(self, every_seconds: float) -> None:
-        """Note the memory, again and again."""
+        """Record the memory at intervals."""
         while True:
             self.megabytes.append(usage(self.pid).resident_megabytes)
             await asyncio.sleep(every_seconds)
 
     @property
     def growth_megabytes(self) -> float:
-        """From the end of the first quarter to the end; warming up is no leak."""
+        """Growth after the first quarter, because warming up is no leak."""
         return self.megabytes[-1] - self.megabytes[len(self.megabytes) // 4]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How long, how many, how often. ``restart_every_seconds`` 0: the upstream never dies."""
+    """The parameters of a run. ``restart_every_seconds`` 0: the upstream never stops."""
 
     seconds: float
     connections: int
@@ -60,7 +60,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of it."""
+    """The result of a run."""
 
     tally: FastCounter
     upstream: FaultyKeycloak
@@ -72,7 +72,7 @@ class Outcome:
 
 
 async def soak(plan: Plan, folder: Path) -> Outcome:
-    """Run the plan against a kcproxy of its own."""
+    """Run the plan with a new kcproxy."""
     chance = random.Random(plan.seed)
     upstream = FaultyKeycloak(chance)
     await upstream.open()
@@ -124,7 +124,7 @@ async def _restarts(upstream: FaultyKeycloak, every_seconds: float) -> None:
 
 
 async def _settled(watch: Watch, *, seconds: float) -> None:
-    """Let what is on its way come to its end."""
+    """Wait until requests in progress have ended."""
     ends_at = time.monotonic() + seconds
     last = -1
     while time.monotonic() < ends_at or watch.descriptors != last:
@@ -151,7 +151,7 @@ def _problems(plan: Plan, tally: FastCounter, upstream: FaultyKeycloak, watch: W
 
 
 def main() -> int:
-    """Run, print, 1 where something is wrong."""
+    """Run and print. Returns 1 if there is a violation."""
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--connections", type=int, default=256)

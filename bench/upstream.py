@@ -1,4 +1,4 @@
-"""A stand-in for Keycloak at C speed: nginx with fixed answers, so that what is measured is the proxy and not its upstream."""
+"""A fast stand-in for Keycloak: nginx with fixed responses, to measure the proxy and not its upstream."""
 
 import json
 import os
@@ -14,11 +14,11 @@ _KEYCLOAK_FIELDS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
 }
-"""What Keycloak adds to each answer."""
+"""The fields that Keycloak adds to each response."""
 
 
 def nginx_upstream(folder: Path, port: int) -> list[str]:
-    """Write configuration and answers into ``folder``; the command that serves them on ``port``."""
+    """Write configuration and responses into ``folder``. Returns the command that serves them on ``port``."""
     (folder / "users.json").write_text(users_json())
     some_id = USER_ID % 0
     user = user_json(some_id).replace(some_id, "$user_id")
@@ -32,7 +32,7 @@ def nginx_upstream(folder: Path, port: int) -> list[str]:
     refusal = json.dumps({"error": "HTTP 403 Forbidden"}, separators=(",", ":"))
     common = " ".join(f"add_header {name} '{value}' always;" for name, value in _KEYCLOAK_FIELDS.items())
     config = folder / "upstream.conf"
-    owner = "user root; " if os.geteuid() == 0 else ""  # else nginx's worker would not be allowed to read the folder
+    owner = "user root; " if os.geteuid() == 0 else ""  # otherwise nginx's worker could not read the folder
     config.write_text(f"""
 {owner}daemon off; worker_processes 1; pid {folder}/upstream.pid; error_log stderr warn;
 events {{ worker_connections 20000; }}

@@ -1,4 +1,4 @@
-"""Throw-away certificates: a CA, and what it signs."""
+"""Throw-away certificates: a CA, and certificates that it signs."""
 
 import datetime as dt
 import ipaddress
@@ -20,7 +20,7 @@ class Pair:
 
 
 class Authority:
-    """A CA of one's own, in a folder."""
+    """A private CA in a folder."""
 
     def __init__(self, folder: Path, name: str = "test-ca") -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""Request targets for property tests: any bytes at all, and real operations' paths that were tampered with."""
+"""Request targets for property tests: arbitrary bytes, and modified paths of real operations."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -82,14 +82,14 @@ PATTERNS = (b"%b", b"/%b", b"/admin/realms/demo/%b", b"/admin/realms/demo/users%
 
 
 class Dice:
-    """Choices that follow from a string of bytes, so that one draw of hypothesis makes many targets, and a failure still shrinks."""
+    """Choices that are derived from a string of bytes, so that one draw of hypothesis gives many targets, and failures still shrink."""
 
     def __init__(self, source: bytes) -> None:
         self._source = source
         self._at = 0
 
     def number(self, below: int) -> int:
-        """A number from 0 to ``below`` - 1; 0 where the bytes are at their end."""
+        """A number from 0 to ``below`` - 1; 0 if all bytes are used."""
         self._at += 2
         return int.from_bytes(self._source[self._at - 2 : self._at]) % below
 
@@ -98,7 +98,7 @@ class Dice:
 
 
 def hostile_target(dice: Dice, templates: Sequence[str]) -> bytes:
-    """An operation's path with up to four changes, or any bytes at all in one of several places."""
+    """The path of an operation with up to four changes, or with arbitrary bytes in one of several places."""
     if dice.number(4) == 0:
         return dice.one_of(PATTERNS) % b"".join(_piece(dice) for _ in range(dice.number(8)))
     parts = [dice.one_of(VALUES) if part.startswith("{") else part.encode() for part in dice.one_of(templates)[1:].split("/")]

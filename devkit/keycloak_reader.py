@@ -1,7 +1,7 @@
-"""How Keycloak, or a gateway in front of it, could read a request target: an independent model, which shares no code with what it is held against.
+"""How Keycloak, or a gateway in front of it, could read a request target: an independent model, which shares no code with the catalog.
 
 Keycloak's HTTP server takes the path up to the first ``?``; of a target that does not begin with ``/`` it takes what follows ``://host`` (Vert.x,
-HttpUtils.parsePath). Then Quarkus normalises the path (decodes unreserved characters, merges slashes, removes dot segments) or not (26.7 with
+HttpUtils.parsePath). Then Quarkus normalizes the path (decodes unreserved characters, merges slashes, removes dot segments) or not (26.7 with
 ``http-accept-non-normalized-paths`` does both, one after the other), RESTEasy drops path parameters, splits, matches literal segments before
 parameters and decodes what it has matched. Gateways decode before they split, some of them more than once, and take a backslash for a slash.
 """
@@ -18,7 +18,7 @@ _MOST_DECODINGS = 4
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """``template`` None: no operation that is known. ``realm`` None: no realm's. Both None and ``admin`` False: not the Admin REST API."""
+    """``template`` is None for unknown operations, ``realm`` for paths without a realm. If both are None and ``admin`` is false, it is not the Admin REST API."""
 
     admin: bool
     template: str | None = None
@@ -26,7 +26,7 @@ class Lookup:
 
 
 class Reader:
-    """Reads targets by one version's operations."""
+    """Reads targets with the operations of one version."""
 
     def __init__(self, operations: Iterable[tuple[str, str]]) -> None:
         """``operations``: method and template of each."""
@@ -40,7 +40,7 @@ class Reader:
         self._read = cache(self._reading)
 
     def readings(self, method: str, sent: bytes) -> set[Lookup]:
-        """All that the target could be taken for."""
+        """All possible readings of the target."""
         looked_up = "GET" if method == "HEAD" else method
         return {self._read(looked_up, segments) for segments in set(_splits(sent))}
 
@@ -65,7 +65,7 @@ def _rank(operation: tuple[str, str]) -> list[bool]:
 
 
 def _match(template: str, segments: tuple[str, ...]) -> str | None:
-    """The realm, "" where the template has none; None where it does not match."""
+    """The realm, "" where the template has none; None if it does not match."""
     realm = ""
     for part, segment in zip(template[1:].split("/"), segments, strict=True):
         if not part.startswith("{"):
@@ -88,7 +88,7 @@ def _splits(sent: bytes) -> Iterator[tuple[str, ...]]:
 
 
 def _variants(path: bytes) -> set[bytes]:
-    """The path as it is, normalised, without path parameters, with slashes for backslashes, and all of that together."""
+    """The path as it is, normalized, without path parameters, with slashes for backslashes, and all of that together."""
     variants = {path, path.replace(b"\\", b"/")}
     variants |= {_normalised(variant) for variant in variants}
     without_parameters = {re.sub(rb";[^/]*", b"", variant) for variant in variants if b";" in variant}
@@ -96,7 +96,7 @@ def _variants(path: bytes) -> set[bytes]:
 
 
 def _decoded_first(path: bytes) -> Iterator[bytes]:
-    """What gateways see that decode first, once or more often, and read the result as a path."""
+    """The paths as seen by gateways that decode first, once or several times."""
     for _ in range(_MOST_DECODINGS):
         if b"%" not in path:
             return

@@ -1,4 +1,4 @@
-"""A laboratory on a real Keycloak: realms and clients made at will, refusals provoked through the proxy, fixes carried out to the letter."""
+"""Test environment on a real Keycloak: creates realms and clients, provokes refusals through the proxy, and runs fixes exactly as printed."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ SECRET = "s3cret"
 
 @dataclass(frozen=True, kw_only=True)
 class Client:
-    """A client that was made, and its service account."""
+    """A created client and its service account."""
 
     realm: str
     client_id: str
@@ -38,7 +38,7 @@ class Client:
 
 @dataclass(kw_only=True)
 class Attempt:
-    """A request to be refused. ``token`` goes into Authorization: Bearer; ``renew`` fetches a new one after a fix."""
+    """A request to be refused. ``token`` goes into Authorization: Bearer; ``renew``: a new one is needed after a fix, on every version."""
 
     method: str
     path: str
@@ -48,11 +48,12 @@ class Attempt:
     form: Mapping[str, str] | None = None
     client: Client | None = None
     user: str | None = None
+    renew: bool = False
 
 
 @dataclass(kw_only=True)
 class ResponseWriter:
-    """What came back through the proxy."""
+    """The response through the proxy."""
 
     status: int
     headers: Mapping[str, str]
@@ -65,7 +66,7 @@ class ResponseWriter:
 
     @property
     def cause(self) -> str | None:
-        """By header, which is there on answers whose body is left alone as well."""
+        """From the header, which also exists on responses with an unchanged body."""
         return self.headers.get("Kcproxy-Cause")
 
     @property
@@ -89,6 +90,7 @@ class Lab:
         self._masters: list[str] = []
         self._headers: dict[str, str] = {}
         self.inspector: Client | None = None
+        self.events = Events()  # of the proxy that was started last
         self._kcadm_logged_in_at = -1000.0
 
     # Keycloak directly
@@ -195,14 +197,17 @@ class Lab:
             return ResponseWriter(status=answer.status, headers=answer.headers, body=body)
 
     @asynccontextmanager
-    async def proxy(self, inspector: Client | None = None, *, preserve_host: bool = False, **explain: Any) -> AsyncIterator[str]:
+    async def proxy(
+        self, inspector: Client | None = None, *, preserve_host: bool = False, accounts: tuple[AccountSettings, ...] = (), **explain: Any
+    ) -> AsyncIterator[str]:
         host, _, port = self.keycloak.base_url.removeprefix("http://").partition(":")
         settings = Settings(
             upstream=UpstreamSettings(scheme="http", host=host, port=int(port), preserve_host=preserve_host),
             explain=ExplainSettings(keycloak_version=self.keycloak.version, **explain),
+            accounts=accounts,
             inspector=self._inspector(inspector) if inspector else None,
         )
-        events = Events()
+        events = self.events = Events()
         service = RequestHandler(runtime_of(settings, events), events)
         server = Server(service, settings.limits)
         listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
@@ -216,11 +221,11 @@ class Lab:
     @staticmethod
     def _inspector(client: Client) -> InspectorSettings:
         account = AccountSettings(realms=("*",), token_realm=client.realm, client_id=client.client_id, secret=Secret(SECRET))
-        # A server under test shares two cores with everything else: the budget is for deciding rightly, not for being fast.
-        return InspectorSettings(account=account, budget_seconds=5.0, max_lookups_per_second=1000.0)
+        # A server under test shares two cores with everything else, so the budget is large.
+        return InspectorSettings(account=account, budget_seconds=20.0, max_lookups_per_second=1000.0)
 
     async def make_inspector(self) -> Client:
-        """An account of master that may read what the inspector reads, and nothing more."""
+        """An account of master with only the roles that the inspector needs."""
         client = await self.make_client("master")
         await self.allow_inspector(client, self.realm)
         await self.allow_inspector(client, "master")
@@ -229,10 +234,10 @@ class Lab:
     async def allow_inspector(self, client: Client, realm: str) -> None:
         await self.grant(client, *LEAST_ROLES, owner=f"{realm}-realm")
 
-    # fixes, carried out
+    # run fixes
 
     async def carry_out(self, commands: list[str]) -> None:
-        """Run kcadm commands word for word in a shell that knows the server and the administrator's login."""
+        """Run kcadm commands exactly as printed, in a shell with the server and the administrator's login."""
         home = self.folder / "kcadm"
         home.mkdir(exist_ok=True)
         wrapper = home / "kcadm.sh"
@@ -249,7 +254,7 @@ class Lab:
             await self._shell(command, home)
 
     async def carry_out_by_curl(self, commands: list[str]) -> None:
-        """Run the curl commands one after the other in one shell, as they would be pasted."""
+        """Run the curl commands in one shell, as if they were pasted."""
         await self.log_in()
         token = self._headers["Authorization"].removeprefix("Bearer ")
         await self._shell("set -e\n" + "\n".join(commands), self.folder, KEYCLOAK_URL=self.keycloak.base_url, ADMIN_TOKEN=token)

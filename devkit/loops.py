@@ -1,4 +1,4 @@
-"""Run a test on every event loop that the proxy can run on, and see that it leaves no task and no socket behind."""
+"""Runs a test on every event loop that the proxy supports, and checks that no task and no socket is left."""
 
 import asyncio
 import functools
@@ -15,7 +15,7 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
 def loops() -> dict[str, LoopFactory]:
-    """Names and makers of the event loops there are."""
+    """Names and factories of the available event loops."""
     found: dict[str, LoopFactory] = {"asyncio": asyncio.new_event_loop}
     if find_spec("uvloop"):
         import uvloop  # noqa: PLC0415 - optional
@@ -25,14 +25,14 @@ def loops() -> dict[str, LoopFactory]:
 
 
 def on_every_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
-    """An async test as one ordinary test an event loop."""
+    """Turn an async test into one ordinary test for each event loop."""
 
     def run(*, new_loop: LoopFactory, **given: Any) -> None:
         with asyncio.Runner(loop_factory=new_loop) as runner:
             runner.run(_leaving_nothing(test(**given)))
 
     functools.update_wrapper(run, test)
-    del run.__wrapped__  # type: ignore[attr-defined]  # pytest would take it for the coroutine function
+    del run.__wrapped__  # type: ignore[attr-defined]  # otherwise pytest treats it as the coroutine function
     parameters = [*inspect.signature(test).parameters.values(), inspect.Parameter("new_loop", inspect.Parameter.KEYWORD_ONLY)]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     factories = loops()

@@ -1,4 +1,4 @@
-"""A mail sink on loopback: takes every message and forgets it, so that operations that send mail can succeed."""
+"""A mail sink on loopback: accepts and drops every message, so that operations that send mail can succeed."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ REPLIES = {b"EHLO": b"250 sink\r\n", b"HELO": b"250 sink\r\n", b"DATA": b"354 go
 
 @asynccontextmanager
 async def mail_sink() -> AsyncIterator[int]:
-    """Run the sink; gives its port."""
+    """Run the sink and return its port."""
     server = await asyncio.start_server(_serve, "127.0.0.1", 0)
     try:
         yield int(server.sockets[0].getsockname()[1])

@@ -1,4 +1,4 @@
-"""Ports of loopback: for servers that a test starts as processes of their own, and for a server that is not there."""
+"""Loopback ports: for servers that a test starts as processes, and for servers that do not exist."""
 
 import random
 import socket
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _BELOW_THE_KERNELS_OWN = range(10_000, 32_768)
-"""By itself, Linux gives none of these to a caller or to a server that asks for any port; so nobody takes one before its server has started."""
+"""Linux does not assign these ports automatically, so no other process uses one before its server has started."""
 
 
 def free_ports(count: int) -> list[int]:
-    """So many different ports that nobody listens on."""
+    """Different ports on which nothing listens."""
     found: list[int] = []
     while len(found) < count:
         port = random.SystemRandom().choice(_BELOW_THE_KERNELS_OWN)
@@ -21,13 +21,13 @@ def free_ports(count: int) -> list[int]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port on which nothing listens."""
     return free_ports(1)[0]
 
 
 @contextmanager
 def refusing_port() -> Iterator[int]:
-    """A port that refuses every connection, and is nobody else's: bound without listening. A server of the test may still take it."""
+    """A reserved port that refuses every connection: bound without listening. A server of the test can still use it."""
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         holder.bind(("127.0.0.1", 0))

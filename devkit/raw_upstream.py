@@ -1,4 +1,4 @@
-"""A scriptable upstream on a raw socket: it says exactly the bytes that a test wants, good or bad, and keeps what it was sent."""
+"""A scriptable upstream on a raw socket: it sends exactly the bytes that a test specifies, and records what it receives."""
 
 import asyncio
 import socket
@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kcproxy.settings.model import UpstreamSettings
+from kcproxy.settings import UpstreamSettings
 
 
 @dataclass(slots=True)
 class Visit:
-    """One accepted connection, for a script to talk on."""
+    """One accepted connection for a script."""
 
     number: int  # counted from 0, over all connections
     reader: asyncio.StreamReader
@@ -21,7 +21,7 @@ class Visit:
     upstream: "RawUpstream"
 
     async def head(self) -> bytes:
-        """The next request's head, with the empty line; IncompleteReadError where none comes."""
+        """The next request's head, with the empty line. Raises IncompleteReadError if none comes."""
         head = await self.reader.readuntil(b"\r\n\r\n")
         self.upstream.heads.append(head)
         return head
@@ -56,7 +56,7 @@ class Visit:
             await asyncio.sleep(0)
 
     def reset(self) -> None:
-        """Break the connection with a RST instead of an orderly end."""
+        """Reset the connection (RST) instead of closing it."""
         sock = self.writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
         self.writer.transport.abort()
@@ -67,7 +67,7 @@ Script = Callable[[Visit], Awaitable[None]]
 
 @dataclass(slots=True)
 class RawUpstream:
-    """What came, and where it listens."""
+    """The received requests, and the address."""
 
     port: int = 0
     scheme: str = "http"
@@ -93,7 +93,7 @@ class RawUpstream:
 async def raw_upstream(
     script: Script, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[RawUpstream]:
-    """Listen on loopback; every connection is handed to ``script`` and closed at its end."""
+    """Listen on loopback. ``script`` handles each connection, which is closed at its end."""
     upstream = RawUpstream(scheme="https" if tls else "http")
     talks: set[asyncio.Task[None]] = set()
 
@@ -104,7 +104,7 @@ async def raw_upstream(
         try:
             await script(visit)
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass  # the client left, or the test is over: how a talk usually ends
+            pass  # the client disconnected, or the test is over
         finally:
             upstream.open_visits -= 1
             writer.close()
@@ -128,7 +128,7 @@ async def raw_upstream(
 
 
 def responding(*responses: bytes) -> Script:
-    """A script: the answers in turn, the last one for ever, on every connection anew."""
+    """A script: sends the responses in turn, and repeats the last one, on every connection."""
 
     async def script(visit: Visit) -> None:
         number = 0
@@ -141,7 +141,7 @@ def responding(*responses: bytes) -> Script:
 
 
 def saying(*pieces: bytes, then_close: bool = True) -> Script:
-    """A script: after one request these pieces, then the end of the connection (or nothing more)."""
+    """A script: after one request, sends these pieces, then closes the connection (or waits)."""
 
     async def script(visit: Visit) -> None:
         await visit.request()

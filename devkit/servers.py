@@ -1,4 +1,4 @@
-"""Real sockets for the tests of the proxy: an upstream that records bytes and answers bytes, a proxy, and a client that sends bytes."""
+"""Real sockets for the tests of the proxy: an upstream that records and sends bytes, a proxy, and a client that sends bytes."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from kcproxy.catalog import default_version, load
 from kcproxy.errors import UpstreamError
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.model import Explanation, Target
-from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.events import Observer, RequestRecord
 from kcproxy.proxy.admission import Admission
 from kcproxy.proxy.denial_response import DenialEnricher, Explainer
 from kcproxy.proxy.handler import RequestHandler
@@ -32,7 +32,7 @@ SERVER_CLOSES = object()
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A request or an answer as it stood on the wire: start line, fields in order, body without its framing."""
+    """A request or a response as it stood on the wire: start line, fields in order, body without its framing."""
 
     start: bytes
     fields: tuple[tuple[bytes, bytes], ...]
@@ -102,7 +102,7 @@ Reaction = Callable[[Message], "bytes | Awaitable[bytes | object] | object"]
 
 
 class RecordingUpstream:
-    """Answers every request with what ``react`` says: bytes to send, or SERVER_CLOSES. All requests are kept, in order."""
+    """Responds to every request with the result of ``react``: bytes to send, or SERVER_CLOSES. Records all requests in order."""
 
     def __init__(self) -> None:
         self.requests: list[Message] = []
@@ -145,8 +145,8 @@ class RecordingUpstream:
 
 
 @dataclass
-class Events:
-    """An observer that keeps what it is told."""
+class Events(Observer):
+    """An observer that records events."""
 
     records: list[RequestRecord] = field(default_factory=list)
     denials: list[Explanation] = field(default_factory=list)
@@ -171,9 +171,6 @@ class Events:
 
     def denied(self, explanation: Explanation, record: RequestRecord) -> None:
         self.denials.append(explanation)
-
-    def awaits(self, target: Target) -> bool:
-        return False
 
     def response_reduced(self, target: Target, notice: str) -> None:
         self.reduced.append(notice)
@@ -208,13 +205,10 @@ class Events:
     def looked_up(self, what: str, outcome: str, seconds: float) -> None:
         self.lookups.append((what, outcome))
 
-    def settings_reloaded(self, *, successful: bool) -> None:
-        """Not looked at here."""
-
 
 @dataclass
 class Way:
-    """Which way the requests of a test take: with ``lane``, those that can go by the quick lane do."""
+    """Which path the requests of a test take: with ``fast_path``, those that can take the fast path do."""
 
     fast_path: bool = False
 
@@ -226,7 +220,7 @@ ACCOUNT = AccountSettings(realms=("demo",), token_realm="demo", client_id="robot
 
 @dataclass
 class Running:
-    """A proxy on a port, and what it has told."""
+    """A proxy on a port, and its recorded events."""
 
     port: int
     service: RequestHandler
@@ -235,7 +229,7 @@ class Running:
     runtime: Runtime
 
     async def send(self, raw: bytes) -> Message:
-        """One request on a connection of its own."""
+        """Send one request on its own connection."""
         async with self.connect() as (reader, writer):
             writer.write(raw)
             return await asyncio.wait_for(read_response(reader, method=raw.split(b" ")[0]), 10)
@@ -257,7 +251,7 @@ class Running:
                 await writer.wait_closed()
 
     async def settled(self, count: int) -> list[RequestRecord]:
-        """The records, once there are that many."""
+        """Wait for this number of records and return them."""
         async with asyncio.timeout(10):
             while len(self.events.records) < count:  # noqa: ASYNC110 - records tell nobody that they have come
                 await asyncio.sleep(0.005)
@@ -278,9 +272,9 @@ async def recording_upstream() -> AsyncIterator[RecordingUpstream]:
 
 
 async def connected(pool: PoolUpstream) -> None:
-    """An idle connection, as there is one after the first request: only then does a request take the lane."""
+    """An idle connection, as there is one after the first request: only then does a request take the fast path."""
     with contextlib.suppress(UpstreamError):
-        pool._hand_back(await pool._wait_for_connection())
+        pool._pass_on(await pool._wait_for_connection())
     pool._circuit.succeeded()
 
 
@@ -296,7 +290,7 @@ async def running_proxy(
     fast_path: bool | None = None,
     **upstream_options: Any,
 ) -> AsyncIterator[Running]:
-    """``lane``: whether plain requests may take the quick lane; None as the test's own parameter says (``conftest``)."""
+    """``fast_path``: whether requests may take the fast path. None: as the test's parameter says (``conftest``)."""
     address = UpstreamSettings(scheme="http", host="localhost", port=upstream_port, **upstream_options)
     settings = Settings(upstream=address, accounts=accounts, limits=limits or LimitSettings())
     events = Events()

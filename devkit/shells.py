@@ -1,4 +1,4 @@
-"""Printed commands, run as they would be pasted: in real shells, with programs that write down exactly which words they were given."""
+"""Runs printed commands as if they were pasted: in real shells, with programs that record their exact arguments."""
 
 import shutil
 import subprocess
@@ -8,9 +8,9 @@ from pathlib import Path
 
 SHELLS = ("bash", "dash", "zsh")
 PROGRAMS = ("kcadm.sh", "curl", "jq", "touch")
-"""``touch`` is what hostile names try to run."""
+"""Hostile names try to run ``touch``."""
 OUTPUT = "an id * ?[a] $(touch pwned) \\ ' \" ~ {a,b}"
-"""What each of these programs prints: no shell may take it for more than one word of text."""
+"""Output of each of these programs: a shell has to treat it as one word."""
 _STUB = """#!{dash}
 {{ printf '%s\\0' "$#" "${{0##*/}}" "$@"; }} >> "$RECORD/$$"
 printf '%s\\n' "$OUTPUT"
@@ -20,7 +20,7 @@ Call = tuple[str, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Ran:
-    """What happened: every call of a program, in no order, what was said on standard error, and files that came into being."""
+    """The result: calls of programs in no order, standard error, and created files."""
 
     calls: tuple[Call, ...]
     said: str
@@ -28,13 +28,13 @@ class Ran:
 
     @property
     def is_harmless(self) -> bool:
-        """Whether nothing happened but calls of the programs that commands are for."""
+        """Whether nothing happened except calls of the expected programs."""
         return not self.said and not self.left and not any(call[0] == "touch" for call in self.calls)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """A folder with the programs, and nothing else on the path."""
+    """A folder with the programs, as the only folder on the path."""
 
     folder: Path
 
@@ -44,7 +44,7 @@ class Bench:
         return self.folder / "programs"
 
     def run(self, shell: str, scripts: Sequence[Sequence[str]]) -> tuple[Ran, ...]:
-        """Each list of lines in a shell of its own, one after the other."""
+        """Run each list of lines in its own shell."""
         return tuple(self._one(shell, lines, number) for number, lines in enumerate(scripts))
 
     def _one(self, shell: str, lines: Sequence[str], number: int) -> Ran:
@@ -62,7 +62,7 @@ class Bench:
         return Ran(calls=recorded(record), said=said.stderr.decode(errors="replace"), left=left)
 
     def environment(self, record: Path) -> Mapping[str, str]:
-        """What the operator's shell has: the server and the login for curl, and the programs."""
+        """The environment of the operator's shell: the server and the login for curl, and the programs."""
         return {
             "PATH": str(self.programs),
             "HOME": str(self.folder),
@@ -86,14 +86,14 @@ def bench(folder: Path) -> Bench:
 
 
 def program(name: str) -> str:
-    """Where a shell is; a test without it fails, for skipped it would look green."""
+    """The path of a shell. Without it, the test fails, because a skip would look green."""
     found = shutil.which(name)
     assert found is not None, f"{name} is missing: install the Debian package {name}"
     return found
 
 
 def recorded(folder: Path) -> tuple[Call, ...]:
-    """Every call that was written down, each with the program's name first."""
+    """All recorded calls, each with the program's name first."""
     return tuple(call for file in sorted(folder.iterdir()) for call in _calls(file.read_bytes()))
 
 

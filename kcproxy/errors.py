@@ -1,61 +1,61 @@
-"""kcproxy's own errors, named for who must act.
+"""The exception hierarchy, grouped by who has to act.
 
     KcproxyError
-    ├── SettingsError            the operator: settings are wrong; every problem at once
-    ├── CatalogError             us: a data file is not what its schema says
-    ├── UpstreamError            whoever runs Keycloak: nothing usable came back (502, 504)
+    ├── SettingsError            operator of the proxy: settings cannot be used; all problems at once
+    ├── CatalogError             developers: a data file does not follow its schema
+    ├── UpstreamError            operator of Keycloak: no usable response (502, 504)
     │   ├── UpstreamUnreachable    no connection: DNS, refused, TLS
-    │   ├── UpstreamTimeout        too slow, in a named phase (504)
-    │   ├── UpstreamBroken         cut off half-way, or not HTTP
-    │   └── UpstreamBusy           the proxy's own bound is reached (503, Retry-After)
-    ├── TokenFetchError          the operator: Keycloak gives the configured account no token (502)
-    └── RequestRefused           the caller: the proxy itself refuses the request (4xx)
+    │   ├── UpstreamTimeout        a phase took too long (504)
+    │   ├── UpstreamBroken         truncated, or not HTTP
+    │   └── UpstreamBusy           the proxy's own limit is reached (503, Retry-After)
+    ├── TokenFetchError          operator of the proxy: Keycloak issues no token for the configured account (502)
+    └── RequestRefused           caller: the proxy itself refuses the request (4xx)
 
-``status_hint`` is the HTTP status that fits, so that the core never needs to know about responses; ``kind`` is a closed
-word for metrics; the message says what happened, where, and what to do, and never holds a secret.
+``status_hint`` is the matching HTTP status code, so that the core does not depend on responses. ``kind`` is a closed set for metrics. A
+message says what happened, where, and what to do. It never contains a secret.
 """
 
 from collections.abc import Sequence
 
 
 class KcproxyError(Exception):
-    """The root; never raised itself."""
+    """The base class; never raised itself."""
 
     status_hint = 500
     kind = "internal"
 
 
 class SettingsError(KcproxyError):
-    """Settings that cannot be used. ``problems`` are complete lines: place, what is wrong, remedy."""
+    """Settings cannot be used. ``problems`` are complete lines: location, problem, remedy."""
 
     kind = "settings"
 
     def __init__(self, problems: Sequence[str]) -> None:
-        """Keep the problems, all of them."""
+        """``problems``: at least one."""
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
 
 
 class CatalogError(KcproxyError):
-    """A catalog data file that cannot be read as its schema says."""
+    """A data file of the catalog does not follow its schema."""
 
     kind = "catalog"
 
 
 class UpstreamError(KcproxyError):
-    """Keycloak gave no usable answer. ``sent`` tells whether a byte of the request may have reached it."""
+    """Keycloak sent no usable response. ``sent``: a byte of the request may have reached it."""
 
     status_hint = 502
     kind = "upstream"
 
     def __init__(self, message: str, *, sent: bool = True) -> None:
-        """Keep the message, and whether a repeat could execute twice."""
+        """If ``sent`` is true, a repeated request could be executed twice."""
         super().__init__(message)
         self.sent = sent
 
 
 class UpstreamUnreachable(UpstreamError):
-    """No connection came about, so nothing was executed."""
+    """There was no connection, so nothing was executed."""
 
     kind = "connect"
 
@@ -68,7 +68,7 @@ class UpstreamTimeout(UpstreamError):
 
 
 class UpstreamBroken(UpstreamError):
-    """The answer was cut off, or was no HTTP."""
+    """The response was truncated, or not HTTP."""
 
     kind = "broken"
 
@@ -81,13 +81,13 @@ class UpstreamBusy(UpstreamError):
 
 
 class TokenFetchError(KcproxyError):
-    """The token endpoint gave the configured service account no token. ``error`` and ``status`` are Keycloak's own."""
+    """The token endpoint issued no token for the configured service account."""
 
     status_hint = 502
     kind = "token"
 
     def __init__(self, message: str, *, error: str | None = None, description: str | None = None, status: int | None = None) -> None:
-        """Keep Keycloak's own words beside ours."""
+        """``error``, ``description`` and ``status`` are Keycloak's own, if it responded."""
         super().__init__(message)
         self.error = error
         self.description = description
@@ -95,13 +95,13 @@ class TokenFetchError(KcproxyError):
 
 
 class RequestRefused(KcproxyError):
-    """The proxy itself refuses a request, and says why."""
+    """The proxy itself refuses a request."""
 
     status_hint = 400
     kind = "refused"
 
     def __init__(self, message: str, *, status: int = 400, reason: str = "refused") -> None:
-        """Keep the status to answer with and a closed word for the reason."""
+        """``status``: of the response. ``reason``: one of a closed set of words."""
         super().__init__(message)
         self.status_hint = status
         self.reason = reason

@@ -1,8 +1,8 @@
-"""Names and addresses of this machine: what is loopback, and which Host fields name the machine itself. Pure; nothing is looked up.
+"""Names and addresses of this machine: which are loopback, and which Host fields name the machine itself. Pure; no name is resolved.
 
-A Host field (RFC 9110, section 7.2) is ``uri-host [":" port]``. It is read strictly: what is not exactly that names nobody. A name is this
-machine's own only if nobody else can have it resolve to another page's server before it resolves to this machine (DNS rebinding). So names
-without a dot do not count as such: search domains and WPAD give them to others.
+A Host field (RFC 9110, section 7.2) is ``uri-host [":" port]``. It is parsed strictly: a malformed field names no host. A name is this
+machine's own only if nobody else can make it resolve first to the server of a web page and then to this machine (DNS rebinding). So a name
+without a dot is not sufficient: search domains and WPAD can give it to others.
 """
 
 import ipaddress
@@ -20,13 +20,13 @@ _MAX_PORT = 65535
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches a listener on this host: ``localhost``, 127.0.0.0/8, ``::1`` (also bracketed, also with a zone)."""
+    """True if only this machine reaches a listener on this host: ``localhost``, 127.0.0.0/8, ``::1`` (also in brackets or with a zone)."""
     host = host.lower()
     return host == LOCALHOST or is_loopback_address(host.removeprefix("[").removesuffix("]").partition("%")[0])
 
 
 def is_loopback_address(text: str) -> bool:
-    """Whether a text is an address of 127.0.0.0/8 in four decimal parts, or ``::1``. No other spelling (``127.1``, ``0x7f.1``) is one."""
+    """True for an address of 127.0.0.0/8 in four decimal parts, and for ``::1``; false for other spellings (``127.1``, ``0x7f.1``)."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -35,9 +35,9 @@ def is_loopback_address(text: str) -> bool:
 
 
 def host_name(field: str) -> str | None:
-    """The host of a Host field, in lower case, without port, brackets and a last dot; None where the field is not well-formed."""
+    """The host of a Host field in lowercase, without port, brackets and trailing dot; None if the field is malformed."""
     if not field.isascii():
-        return None  # before anything is put into lower case, for a Kelvin sign becomes a k
+        return None  # checked before lowercasing, because a Kelvin sign becomes a k
     found = _HOST.fullmatch(field.lower())
     if found is None or int(found["port"] or 0) > _MAX_PORT:
         return None
@@ -50,7 +50,7 @@ def host_name(field: str) -> str | None:
 
 
 def _address(text: str) -> str | None:
-    """An IP address as it is written as a rule; None where it is none."""
+    """An IP address in its canonical form; None for other texts."""
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
@@ -58,21 +58,21 @@ def _address(text: str) -> str | None:
 
 
 def names_loopback(field: str) -> bool:
-    """Whether a Host field is ``localhost``, a name below ``.localhost`` (RFC 6761, section 6.3) or a loopback address."""
+    """True if a Host field is ``localhost``, a name below ``.localhost`` (RFC 6761, section 6.3) or a loopback address."""
     name = host_name(field)
     return name is not None and (name == LOCALHOST or name.endswith("." + LOCALHOST) or is_loopback_address(name))
 
 
 def names_one_of(field: str, own_names: frozenset[str]) -> bool:
-    """Whether a Host field names loopback, or has one of these names (as ``own_names`` gives them)."""
+    """True if a Host field names loopback, or one of these names (from ``own_names``)."""
     return names_loopback(field) or host_name(field) in own_names
 
 
 def own_names(machine_name: str, further: Iterable[str] = ()) -> frozenset[str]:
-    """The names that a Host field may have beside loopback: the machine's name, its first label, and what the settings allow.
+    """The names that a Host field may have in addition to loopback: the machine's name, its first label, and those that the settings allow.
 
-    ``machine_name`` is the operating system's own (uname); no resolver is asked, for its answer may come from the network. ``further`` are
-    names and addresses as ``host_name`` gives them.
+    ``machine_name`` is the operating system's own (uname). No resolver is used, because its result may come from the network. ``further``:
+    names and addresses from ``host_name``.
     """
     names = [host_name(machine_name), host_name(machine_name.partition(".")[0])] if _address(machine_name) is None else []
     return frozenset((*filter(None, names), *further))

@@ -1,4 +1,4 @@
-"""Nothing secret leaves by the log: keys that name secrets, and values that look like them, become stars."""
+"""Redaction: replaces the values of fields with secret names, and texts that look like secrets."""
 
 import re
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ _SECRET_KEY = re.compile(
 )
 _ENCODABLE = r"(?:[A-Za-z0-9_-]|%[0-9A-Fa-f]{2})"
 _JWT = re.compile(rf"(?:e|%(?:25)*65)(?:y|%(?:25)*79)(?:J|%(?:25)*4[Aa]){_ENCODABLE}{{5,}}(?:\.|{_ENCODABLE})*")
-"""Also where a path has any of its characters percent-encoded, once or several times."""
+"""A JWT, also if a path has percent-encoded any of its characters, once or repeatedly."""
 _USERINFO = re.compile(r"(//[^/?#\s@:\"]*:)[^/?#\s@\"]+(?=@)")
 _AUTHORITY = re.compile(r"\A([^/?#\s@:]*:)[^/?#\s@]+(?=@)")
 _WORDS = r"(?:authentication|before|cannot|followed|header|instead|proof|sent|stands|with)[.,;:]?(?:[\s\"'\\)]|\Z)"
-"""What follows the name of a scheme in our own sentences; they would lose their meaning."""
+"""What follows the name of a scheme in our own sentences, which must stay readable."""
 _SCHEME = re.compile(rf"\b(bearer|basic|dpop|negotiate)(?:\s|%20|\+)+(?!{_WORDS})[A-Za-z0-9._~+/=-]{{4,}}", re.IGNORECASE)
 _PARAMETER = re.compile(
     r"\b(client_secret|client_assertion|password|access_token|refresh_token|id_token|token|code|code_verifier|assertion|secret)"
@@ -25,7 +25,7 @@ _PARAMETER = re.compile(
 )
 
 
-# Plain searches come first: they are an order of magnitude quicker than the expressions, and most texts hold none of these.
+# Substring searches come first: they are ten times faster than the expressions, and most texts contain none of these.
 _SCHEMES = ("bearer", "basic", "dpop", "negotiate")
 _ENCODED = ("%65", "%79", "%4A", "%4a", "%25")
 _MANY = 64
@@ -33,7 +33,7 @@ _PARAMETERS = ("secret", "assertion", "password", "token", "code", "code_verifie
 
 
 def redact_text(text: str) -> str:
-    """The text with tokens, authorization values and secret parameters replaced; a shell variable in their place stays."""
+    """The text without tokens, credentials and secret parameters. A shell variable instead of one stays."""
     if "eyJ" in text or ("%" in text and any(mark in text for mark in _ENCODED)):
         text = _JWT.sub(STARS, text)
     if "@" in text:
@@ -47,12 +47,12 @@ def redact_text(text: str) -> str:
 
 
 def is_clean(text: str) -> bool:
-    """Whether nothing in it would be replaced."""
+    """True if redaction would not change the text."""
     return redact_text(text) == text
 
 
 def _has_parameters(lower: str) -> bool:
-    """Whether a sign of equality follows the end of a telling name. Where there are very many of them, the expression is quicker."""
+    """True if an equals sign follows a secret name. With very many equals signs, the expression is faster."""
     for sign in ("=", "%3d"):
         pieces = lower.split(sign, _MANY)
         if len(pieces) > _MANY or any(piece.endswith(_PARAMETERS) for piece in pieces[:-1]):
@@ -61,27 +61,27 @@ def _has_parameters(lower: str) -> bool:
 
 
 def _has_credentials(text: str, lower: str) -> bool:
-    """Whether something that may be a credential follows the name of a scheme: looked at there only, not everywhere."""
+    """True if something like a credential follows the name of a scheme. Checks only these positions."""
     if len(lower) != len(text):
-        return True  # a letter that is longer in lower case: positions do not agree
+        return True  # a letter that is longer in lowercase: positions differ
     for scheme in _SCHEMES:
-        place = lower.find(scheme)
-        while place >= 0:
-            if _SCHEME.match(text, place):
+        position = lower.find(scheme)
+        while position >= 0:
+            if _SCHEME.match(text, position):
                 return True
-            place = lower.find(scheme, place + 1)
+            position = lower.find(scheme, position + 1)
     return False
 
 
 def redact_path(path: str) -> str:
-    """As ``redact_text``, quicker: a path without any of these characters holds nothing that could be recognised as a secret."""
+    """As ``redact_text``, but faster: a path without these characters contains nothing that looks like a secret."""
     if "eyJ" in path or "=" in path or "%" in path or "+" in path or " " in path or "@" in path:
-        return redact_text(_AUTHORITY.sub(rf"\1{STARS}", path) if path[:1] != "/" else path)  # the target of a CONNECT begins with a host
+        return redact_text(_AUTHORITY.sub(rf"\1{STARS}", path) if path[:1] != "/" else path)  # the target of a CONNECT starts with a host
     return path
 
 
 def redact_value(key: str, value: Any) -> Any:
-    """A field's value as it may be logged, at any depth of mappings and sequences."""
+    """The value of a log field without secrets, at any depth of mappings and sequences."""
     if _SECRET_KEY.search(key):
         return value if value is None or isinstance(value, bool) else STARS
     if isinstance(value, str):
@@ -95,6 +95,6 @@ def redact_value(key: str, value: Any) -> Any:
     return redact_text(str(value))
 
 
-def redact(_logger: Any, _method: str, event: Mapping[str, Any]) -> dict[str, Any]:
-    """The structlog processor: last but the renderer, so that nothing added by others slips through."""
+def redact(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a log line without secrets."""
     return {key: redact_value(key, value) for key, value in event.items()}

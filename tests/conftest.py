@@ -28,10 +28,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
         terminalreporter.write_line(f"NOT RUN: {len(skipped)} tests, because {'; '.join(reasons)}", yellow=True)
 
 
-@pytest.fixture(params=["lane", "ordinary"])
+@pytest.fixture(params=["fast", "general"])
 def way(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A test that asks for it runs twice: with the quick lane, and without."""
-    WAY.fast_path = request.param == "lane"
+    """A test that uses it runs twice: with the fast path, and without."""
+    WAY.fast_path = request.param == "fast"
     yield request.param
     WAY.fast_path = False
 

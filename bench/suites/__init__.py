@@ -1,1 +1,1 @@
-"""Test suites that client libraries bring with them, directly at a real Keycloak and through kcproxy: the same tests pass, fail and are skipped."""
+"""Test suites of client libraries, run directly with a real Keycloak and through kcproxy. The same tests have to pass, fail and be skipped."""

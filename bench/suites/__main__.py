@@ -20,7 +20,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "suites.md"
 
 
 def main(arguments: list[str]) -> int:
-    """Run, print what differs, and write the page where asked to."""
+    """Run, print differences, and write the page with ``--write``."""
     options = _parser().parse_args(arguments)
     found: dict[str, Found] = {}
     for suite in SUITES:

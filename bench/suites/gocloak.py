@@ -28,7 +28,7 @@ def _prepare(folder: Path, _clones: Path | None) -> None:
 
 
 def run(folder: Path, place: Place, label: str) -> Run:
-    """Every test but those left out, on the realm that the module brings, its mail server replaced by ours."""
+    """Run all tests except those left out, on the realm of the module with our mail server."""
     realm = json.loads((folder / "module/testdata/gocloak-realm.json").read_text(encoding="utf-8"))
     realm["smtpServer"] |= {"host": "127.0.0.1", "port": str(place.mail_port)}
     realm_made(place, realm)
@@ -44,7 +44,7 @@ def run(folder: Path, place: Place, label: str) -> Run:
 
 
 def configuration(folder: Path, place: Place) -> dict[str, object]:
-    """The module's own settings of its tests, with our address and administrator."""
+    """The module's test settings, with our address and administrator."""
     own: dict[str, object] = json.loads((folder / "module/testdata/config.json").read_text(encoding="utf-8"))
     administrator = {"username": place.username, "password": place.password, "realm": "master"}
     return own | {"hostname": place.url, "admin": administrator}
@@ -56,7 +56,7 @@ SUITE = Suite(
     version=VERSION,
     tests_from=f"the module {MODULE} itself",
     left_out=_LEFT_OUT,
-    adapted="the mail server of the realm that it brings is a sink on loopback",
+    adapted="the mail server of its realm is a sink on loopback",
     prepare=_prepare,
     run=run,
 )

@@ -1,4 +1,4 @@
-"""Having a library and its tests: from its package registry through the ordinary client, from its git repository, or from a clone at hand."""
+"""Get a library and its tests: from its package registry, from its git repository, or from a local clone."""
 
 import os
 import shutil
@@ -7,23 +7,23 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 WORK = Path(__file__).resolve().parents[2] / ".work" / "suites"
-"""Where libraries, their tests and results are kept (ignored by git)."""
+"""The folder of libraries, tests and results (ignored by git)."""
 _SECONDS = 300
 _QUIETLY = {"GIT_TERMINAL_PROMPT": "0", "npm_config_update_notifier": "false"}
 
 
 class NotHad(Exception):
-    """A library's tests could not be had; the message says what was tried and what came of it."""
+    """The tests of a library are not available. The message says what was tried, and why it failed."""
 
 
 def clones_from_environment() -> Path | None:
-    """The folder with clones that `SUITES_CLONES` names."""
+    """The folder of clones that `SUITES_CLONES` names."""
     named = os.environ.get("SUITES_CLONES")
     return Path(named) if named else None
 
 
 def asked(command: Sequence[str], *, folder: Path) -> str:
-    """What the command prints on standard output. NotHad where it is not installed, fails or takes too long."""
+    """The standard output of a command. Raises NotHad if it is not installed, fails or takes too long."""
     if shutil.which(command[0]) is None:
         raise NotHad(f"{Path(command[0]).name} is not installed")
     shown = " ".join([Path(command[0]).name, *command[1:3]])
@@ -47,7 +47,7 @@ def asked(command: Sequence[str], *, folder: Path) -> str:
 
 
 def checked_out(repository: str, tag: str, *, clones: Path | None, target: Path) -> None:
-    """The files of a GitHub repository (`owner/name`) at a tag: of the clone `name` in the folder of clones, or of the repository itself."""
+    """The files of a GitHub repository (`owner/name`) at a tag, from the clone `name` or from the repository itself."""
     name = repository.rpartition("/")[2]
     origin = f"https://github.com/{repository}.git" if clones is None else (clones / name).resolve().as_uri()
     shutil.rmtree(target, ignore_errors=True)
@@ -62,7 +62,7 @@ def checked_out(repository: str, tag: str, *, clones: Path | None, target: Path)
 
 
 def once(folder: Path, content: str, prepare: Callable[[], None]) -> None:
-    """Prepare the folder where that has not been done for this content; half-done work is begun anew the next time."""
+    """Prepare the folder once for each content. Incomplete work is repeated."""
     stamp = folder / ".ready"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == content:
         return

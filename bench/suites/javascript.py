@@ -1,4 +1,4 @@
-"""The JavaScript admin client: the published package, and the tests of its last repository of its own (the package has none)."""
+"""The JavaScript admin client: the published package, and the tests of its last own repository (the package has none)."""
 
 import json
 import os
@@ -23,7 +23,7 @@ _PACKAGES = {
 }
 _PACKAGE = json.dumps({"name": "suite", "private": True, "type": "module", "dependencies": _PACKAGES})
 DEFAULT_ADDRESS = "http://127.0.0.1:8180"
-"""Where the published package looks for Keycloak when nobody tells it: the tests do not."""
+"""The default address of the published package. The tests set no other."""
 WRITTEN_ADDRESS = "http://localhost:8080"
 WRITTEN_MAIL = "host: 'smtp.mailtrap.io',"
 
@@ -38,7 +38,7 @@ def _prepare(folder: Path, clones: Path | None) -> None:
 
 
 def run(folder: Path, place: Place, label: str) -> Run:
-    """Every test. The tests name the library by `../src`, which is the published package here."""
+    """Run all tests. They import the library as `../src`, which is the published package here."""
     place_sources(folder, place)
     report, log = folder / f"{label}.json", folder / f"{label}.log"
     report.unlink(missing_ok=True)
@@ -49,7 +49,7 @@ def run(folder: Path, place: Place, label: str) -> Run:
 
 
 def place_sources(folder: Path, place: Place) -> None:
-    """Tests and package anew, with the addresses that they have written down replaced: neither can be told one."""
+    """Copy tests and package, and replace their fixed addresses, which cannot be configured."""
     for name, source in (("test", "clone/test"), ("src", "node_modules/@keycloak/keycloak-admin-client/lib")):
         shutil.rmtree(folder / name, ignore_errors=True)
         shutil.copytree(folder / source, folder / name)
@@ -60,7 +60,7 @@ def place_sources(folder: Path, place: Place) -> None:
 
 
 def replaced(file: Path, old: str, new: str) -> None:
-    """Replace a text in a file; ValueError where it is not in there, so that no test goes to an address that nobody chose."""
+    """Replace a text in a file. Raises ValueError if it is missing, so that no test uses another address."""
     text = file.read_text(encoding="utf-8")
     if old not in text:
         raise ValueError(f"{old} is not in {file.name}")
@@ -71,9 +71,9 @@ SUITE = Suite(
     name="js",
     library="@keycloak/keycloak-admin-client (JavaScript)",
     version=VERSION,
-    tests_from=f"folder `test` of {REPOSITORY} at {TAG}, the last in a repository of their own; newer ones are in Keycloak's main repository only, which is not cloned for this, and the package has none",
+    tests_from=f"folder `test` of {REPOSITORY} at {TAG}, the last version with its own repository; newer tests are only in Keycloak's main repository, and the package has none",
     left_out={},
-    adapted="addresses that are written down in package and tests: Keycloak's, and that of a mail server in the internet; 30 s a test instead of 2, as the server is fresh",
+    adapted="fixed addresses in package and tests (Keycloak, and a mail server on the internet); 30 s for each test instead of 2, because the server is new",
     prepare=_prepare,
     run=run,
 )

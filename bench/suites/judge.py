@@ -1,4 +1,4 @@
-"""Running a suite both ways, each time on a fresh server, and again as far as that can explain a difference."""
+"""Run a suite directly and through the proxy, each time on a new server, and repeat runs to explain differences."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ VERSION = "26.7.4"
 
 
 def judged(suite: Suite, *, clones: Path | None) -> Found:
-    """Once directly, once through the proxy; where they differ, once with `preserve_host`, and where that explains it not, each way once more."""
+    """Run once directly and once through the proxy. If results differ, also with `preserve_host`, and if needed both ways again."""
     try:
         suite.prepare(suite.folder, clones)
     except NotHad as error:
@@ -33,7 +33,7 @@ def judged(suite: Suite, *, clones: Path | None) -> Found:
 
 
 def _fresh(suite: Suite, label: str, *, proxied: bool = False, preserve_host: bool = False) -> Run:
-    """One run on a server that nobody used."""
+    """One run on a new server."""
     with ExitStack() as stack:
         server = stack.enter_context(RealServer(VERSION, features=FEATURES))
         mail = stack.enter_context(mail_taken())

@@ -1,4 +1,4 @@
-"""Sessions with kcadm.sh, Keycloak's own command line: what each command prints and how it ends."""
+"""Sessions with kcadm.sh, Keycloak's command line: the output and exit code of each command."""
 
 import os
 import re
@@ -27,7 +27,7 @@ def _prepare(folder: Path, _clones: Path | None) -> None:
 
 
 def run(folder: Path, place: Place, label: str, *, steps: Sequence[Step] = SESSION) -> Run:
-    """Every command in turn, with a configuration file of its own."""
+    """Run all commands in order, with a new configuration file."""
     own = folder / label
     own.mkdir(parents=True, exist_ok=True)
     for name, content in FILES.items():
@@ -58,8 +58,9 @@ def _ran(step: Step, folder: Path, place: Place, known: dict[str, str]) -> str:
 
 
 def shown(printed: str, step: Step, place: Place) -> str:
-    """What was printed without what differs from run to run: ids, times, the address that was called. A refusal told in the words expected
-    of it, or barely, becomes the same text.
+    """The output without ids, times and the address, which differ between runs.
+
+    A refusal that names the missing role and Keycloak's own bare refusal become the same text.
     """
     text = printed.strip().replace(place.url, "(address)")
     if step.own_address:
@@ -68,9 +69,9 @@ def shown(printed: str, step: Step, place: Place) -> str:
         text = pattern.sub(instead, text)
     if step.any_order:
         text = "\n".join(sorted(line.strip(" ,") for line in text.splitlines()))
-    told = place.url != place.keycloak_url and all(word in text for word in step.refused)
+    explained = place.url != place.keycloak_url and all(word in text for word in step.refused)
     bare = place.url == place.keycloak_url
-    return f"(refused for want of {', '.join(step.refused)})" if step.refused and (told or bare) else text
+    return f"(refused, missing: {', '.join(step.refused)})" if step.refused and (explained or bare) else text
 
 
 SUITE = Suite(
@@ -78,8 +79,8 @@ SUITE = Suite(
     library="kcadm.sh (Keycloak's command line)",
     version=VERSION,
     tests_from=(
-        f"a session of {len(SESSION)} commands written here; what each prints is compared word for word, without ids and times. "
-        f"{sum(bool(step.refused) for step in SESSION)} are refused: they have to fail both ways, and what is told through the proxy has to name the missing role"
+        f"a session of {len(SESSION)} commands written for this comparison. The output of each is compared word for word, without ids and times. "
+        f"{sum(bool(step.refused) for step in SESSION)} are refused. They have to fail both ways, and the message through the proxy has to name the missing role"
     ),
     left_out={},
     adapted="none",

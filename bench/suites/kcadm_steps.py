@@ -1,4 +1,4 @@
-"""A day's work with kcadm.sh, command by command. `$name` stands for an id that an earlier command printed."""
+"""A session with kcadm.sh, command by command. `$name` is an id that an earlier command printed."""
 
 import shlex
 from dataclasses import dataclass, field
@@ -7,11 +7,10 @@ from string import Template
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One command line behind `kcadm.sh`.
+    """One command line after `kcadm.sh`.
 
-    ``keep`` names the variable that its output becomes. ``refused``: Keycloak refuses it with a bare 401 or 403, and these words are in what
-    is told in its place. ``own_address``: the answer has the address that Keycloak calls its own. ``any_order``: Keycloak lists a set,
-    in an order that depends on its ids.
+    ``keep``: the variable for its output. ``refused``: Keycloak refuses it with a bare 401 or 403, and the explanation contains these words.
+    ``own_address``: the response contains Keycloak's own address. ``any_order``: the response is a set, ordered by ids.
     """
 
     line: str
@@ -22,7 +21,7 @@ class Step:
     environment: dict[str, str] = field(default_factory=dict)
 
     def arguments(self, known: dict[str, str]) -> list[str]:
-        """The arguments; KeyError for an id that no earlier command gave."""
+        """The arguments. Raises KeyError for an id that no earlier command printed."""
         return [Template(word).substitute(known) for word in shlex.split(self.line)]
 
 
@@ -33,7 +32,7 @@ FILES = {
         ' "roles": {"realm": [{"name": "imported"}]}, "clients": [{"clientId": "imported"}]}'
     ),
 }
-"""What `-f` reads."""
+"""The input of `-f`."""
 
 _ADMINISTRATOR = "config credentials --server $url --realm master --user $admin"
 _MISSING = "00000000-0000-4000-8000-000000000000"
@@ -162,4 +161,4 @@ SHORT = tuple(
     for step in SESSION
     if step in (REALM[0], REALM[2], REALM[7], REALM[8], USERS[0], USERS[2], CLIENTS[0], REFUSALS[0], REFUSALS[3], THE_END[0], THE_END[10])
 )
-"""A few of each kind, that make sense without the rest."""
+"""A few commands of each kind that do not depend on others."""

@@ -1,4 +1,4 @@
-"""What was found, kept from one call to the next, so that suites can be run one by one and stand on one page."""
+"""Stored results, so that suites can be run separately and shown on one page."""
 
 import json
 from pathlib import Path
@@ -11,14 +11,14 @@ _WAYS = ("direct", "proxied", "preserving")
 
 
 def keep(name: str, found: Found, *, folder: Path = RESULTS) -> None:
-    """Write what was found of a suite."""
+    """Store the result of a suite."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {way: [dict(run) for run in getattr(found, way)] for way in _WAYS}
     (folder / f"{name}.json").write_text(json.dumps({**content, "unavailable": found.unavailable}), encoding="utf-8")
 
 
 def kept(name: str, *, folder: Path = RESULTS) -> Found | None:
-    """What was found of it before; None where it never ran here."""
+    """The stored result of a suite. None if there is none."""
     file = folder / f"{name}.json"
     if not file.exists():
         return None

@@ -1,4 +1,4 @@
-"""What became of each test, and in what two ways of reaching Keycloak differ."""
+"""The outcomes of tests, and the differences between direct and proxied runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,31 +6,31 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """What became of one test."""
+    """The outcome of one test."""
 
     PASSED = "passed"
     FAILED = "failed"
     SKIPPED = "skipped"
     ABSENT = "absent"
-    """It is not in this run's report, although it is in the other's."""
+    """The test is in the other run's report only."""
 
 
 Run = Mapping[str, str]
-"""One run: a test's name → its outcome; for the commands of a session a line break and what was printed follow."""
+"""One run: test name → outcome. For commands of a session, a line break and the output follow."""
 
 
 class Reason(StrEnum):
-    """Why a test came out differently; the first two set it aside."""
+    """Why the outcome of a test differs. The first two are no faults of the proxy."""
 
-    UNSTEADY = "comes out differently from one direct run to the next, too"
-    ADDRESS = "as directly with `upstream.preserve_host`: the test signs or expects the address that it calls"
-    ONCE = "came out differently in one run through the proxy and as directly in another"
-    ALWAYS = "came out differently in every run through the proxy"
+    UNSTEADY = "the outcome differs between direct runs too"
+    ADDRESS = "no difference with `upstream.preserve_host`: the test signs or expects the address that it calls"
+    ONCE = "the outcome differs in one run through the proxy, and is the same in another"
+    ALWAYS = "the outcome differs in every run through the proxy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One test that did not come out the same."""
+    """One test whose outcomes differ."""
 
     test: str
     direct: str
@@ -39,7 +39,7 @@ class Difference:
 
     @property
     def set_aside(self) -> bool:
-        """Whether other runs are evidence that it is no fault: direct ones that differ too, or one with the setting for it."""
+        """Whether other runs show that the proxy is not at fault: direct runs differ too, or the setting removes the difference."""
         return self.reason in {Reason.UNSTEADY, Reason.ADDRESS}
 
 
@@ -57,7 +57,7 @@ class Found:
 
     @property
     def differences(self) -> tuple[Difference, ...]:
-        """Every test whose first run through the proxy came out unlike its first direct one."""
+        """All tests whose first direct run and first proxied run have different outcomes."""
         if not self.direct or not self.proxied:
             return ()
         first, other = self.direct[0], self.proxied[0]
@@ -68,7 +68,7 @@ class Found:
 
     @property
     def same(self) -> bool:
-        """Whether it was run, and nothing is left that the proxy could have a part in."""
+        """Whether the suite was run, and no difference may be the proxy's fault."""
         return bool(self.direct and self.proxied and self.direct[0]) and all(item.set_aside for item in self.differences)
 
     def _reason(self, name: str) -> Reason:
@@ -81,18 +81,18 @@ class Found:
 
 
 def outcome(run: Run, name: str) -> str:
-    """What became of that test in that run."""
+    """The outcome of a test in a run."""
     return run.get(name, Outcome.ABSENT)
 
 
 def counts(run: Run) -> tuple[int, int, int]:
-    """How many passed, failed, were skipped."""
+    """The numbers of passed, failed and skipped tests."""
     found = [value.partition("\n")[0] for value in run.values()]
     return found.count(Outcome.PASSED), found.count(Outcome.FAILED), found.count(Outcome.SKIPPED)
 
 
 def numbered(results: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """As a run; a name that comes again gets a number, so that none hides another."""
+    """The results as a run. Repeated names get a number."""
     run: dict[str, str] = {}
     seen: dict[str, int] = {}
     for name, result in results:

@@ -27,7 +27,7 @@ def _prepare(folder: Path, clones: Path | None) -> None:
 
 
 def run(folder: Path, place: Place, label: str, *, chosen: tuple[str, ...] = ("tests",)) -> Run:
-    """The chosen files or tests (all without a choice). The tests read address and administrator from the environment."""
+    """Run the chosen files or tests, by default all. The tests read address and administrator from the environment."""
     address = urlsplit(place.url)
     environment = {
         "KEYCLOAK_HOST": address.hostname or "",

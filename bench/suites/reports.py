@@ -1,4 +1,4 @@
-"""Reading what test runners report: pytest's JUnit file, `go test -json`, mocha's JSON."""
+"""Parsers for reports of test runners: pytest's JUnit file, `go test -json`, mocha's JSON."""
 
 import json
 import xml.etree.ElementTree as ET
@@ -25,7 +25,7 @@ def _junit_outcome(case: ET.Element) -> Outcome:
 
 
 def go_test(text: str) -> dict[str, str]:
-    """`go test -json`: one event a line; the last word on a test counts. Lines that are no event (of the compiler) are passed over."""
+    """`go test -json`: one event in each line. The last event of a test counts. Other lines (of the compiler) are ignored."""
     run: dict[str, str] = {}
     for line in text.splitlines():
         if not line.startswith("{"):
@@ -37,7 +37,7 @@ def go_test(text: str) -> dict[str, str]:
 
 
 def mocha(text: str) -> dict[str, str]:
-    """Mocha's `--reporter json`: full title → outcome. A hook that fails is listed as a failure of its own."""
+    """Mocha's `--reporter json`: full title → outcome. A failed hook is a separate failure."""
     report = json.loads(text)
     found = [(str(test["fullTitle"]), _mocha_outcome(test, report)) for test in report["tests"]]
     listed = {name for name, _ in found}

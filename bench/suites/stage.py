@@ -1,4 +1,4 @@
-"""What a run needs around it: a fresh Keycloak, a kcproxy process before it, a mail sink, a realm made anew."""
+"""The environment of a run: a new Keycloak, a kcproxy process, a mail sink, an imported realm."""
 
 import asyncio
 import json
@@ -18,13 +18,13 @@ from bench.suites.suite import Place
 from devkit.mail_sink import mail_sink
 
 FEATURES = ("admin-fine-grained-authz:v1", "token-exchange:v1")
-"""What python-keycloak's and gocloak's own test servers switch on, as far as their tests need it."""
+"""The features that the tests of python-keycloak and gocloak need."""
 _PATIENCE_SECONDS = 60.0
 
 
 @contextmanager
 def proxy(keycloak_url: str, folder: Path, *, preserve_host: bool = False) -> Iterator[str]:
-    """A process `kcproxy serve` with nothing but the two addresses set; gives its URL. It has to end with exit code 0."""
+    """A process `kcproxy serve` with addresses as its only settings. Gives its URL. It has to exit with code 0."""
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KCPROXY_")}
     environment |= {
@@ -51,7 +51,7 @@ def proxy(keycloak_url: str, folder: Path, *, preserve_host: bool = False) -> It
 
 @contextmanager
 def mail_taken() -> Iterator[int]:
-    """A mail sink in a thread of its own; gives its port."""
+    """A mail sink in a thread. Gives its port."""
     ready, done = threading.Event(), threading.Event()
     port: list[int] = []
 
@@ -72,7 +72,7 @@ def mail_taken() -> Iterator[int]:
 
 
 def realm_made(place: Place, realm: Mapping[str, object]) -> None:
-    """Import a realm, in place of one of that name that is there already. Goes to Keycloak itself, as it is no part of the run."""
+    """Import a realm, and replace an existing one. Uses Keycloak directly, because it is no part of the run."""
     form = {"grant_type": "password", "client_id": "admin-cli", "username": place.username, "password": place.password}
     encoded = urllib.parse.urlencode(form).encode()
     granted = _sent(urllib.request.Request(f"{place.keycloak_url}/realms/master/protocol/openid-connect/token", data=encoded))

@@ -1,4 +1,4 @@
-"""What a suite is: how its tests are had, and how they are run at an address."""
+"""The definition of a suite: how to get its tests, and how to run them with an address."""
 
 import os
 import signal
@@ -11,16 +11,16 @@ from bench.suites.having import WORK
 from bench.suites.outcome import Run
 
 RUN_SECONDS = 1500.0
-"""More than any suite takes; python-keycloak's has some 200 tests, each with a realm of its own."""
+"""More than any suite needs. python-keycloak has about 200 tests, each with a new realm."""
 
 
 class RunBroken(RuntimeError):
-    """A suite's runner gave no report; the message has the end of what it printed."""
+    """The test runner wrote no report. The message has the end of its output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where one run works: ``url`` is told to the library, ``keycloak_url`` is what Keycloak calls itself, ``mail_port`` takes its mail."""
+    """The addresses of one run: ``url`` for the library, ``keycloak_url`` as Keycloak knows itself, ``mail_port`` for its mail."""
 
     url: str
     keycloak_url: str
@@ -31,7 +31,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """One library's own tests. ``tests_from`` says where they are had, ``left_out`` names tests that are not run, with the reason."""
+    """The tests of one library. ``tests_from``: their source. ``left_out``: tests that are not run, with the reason."""
 
     name: str
     library: str
@@ -44,12 +44,12 @@ class Suite:
 
     @property
     def folder(self) -> Path:
-        """Its own folder below the work folder."""
+        """The suite's folder."""
         return WORK / self.name
 
 
 def run_bounded(command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: Path, seconds: float = RUN_SECONDS) -> str:
-    """Run it to its end, whatever its exit code, and give what it printed on standard output; all its processes end after ``seconds``."""
+    """Run a command, and return its standard output regardless of the exit code. All its processes are killed after ``seconds``."""
     with log.open("w", encoding="utf-8") as errors:
         process = subprocess.Popen(
             command,
@@ -73,7 +73,7 @@ def run_bounded(command: Sequence[str], *, folder: Path, environment: Mapping[st
 
 
 def report_of(run: Run, *, log: Path, printed: str = "") -> Run:
-    """The run, if there is any test in it; RunBroken otherwise."""
+    """The run. Raises RunBroken if it has no tests."""
     if run:
         return run
     end = (log.read_text(encoding="utf-8", errors="replace") or printed).strip()[-1500:]

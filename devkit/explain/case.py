@@ -1,4 +1,4 @@
-"""The form of a reported refusal."""
+"""A reported refusal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from kcproxy.model import Cause, Confidence, Facts
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One situation. ``facts`` None: nothing more can be looked up, so the answer without look-ups is all there is."""
+    """One situation. ``facts`` None: nothing more can be looked up, so the explanation without look-ups is final."""
 
     id: str
     says: str

@@ -1,13 +1,14 @@
-"""Refusals that people reported, restated as facts: what was called, with which token, what came back, and what the truth was.
+"""Reported refusals as facts: the request, the token, the response, and the true cause.
 
-``truth`` is the cause that was found in the end. Without look-ups it must come first or stand among the alternatives; with the facts that
-the inspector gives it must come first, as sure as ``sure`` says.
+``truth`` is the cause that was found in the end. Without look-ups, it has to come first or be among the alternatives. With the facts of the
+inspector, it has to come first, with the confidence ``sure``.
 """
 
 from typing import Any
 
 from devkit.explain.case import Case
 from devkit.explain.cases_further import FURTHER
+from devkit.explain.cases_permissions import PERMISSIONS
 from devkit.explain.stage import CLIENT_UUID, NOW, OLD_TABLE, TABLE, USER_ID, caller_of, claims_of, jwt_of, table
 from kcproxy.explain.claims import read_caller
 from kcproxy.model import Caller, Cause, Confidence, Facts
@@ -128,9 +129,9 @@ G = (
 _ADMIN_ROLE_IN_BODY = [{"id": "x", "name": "manage-users"}]
 _MAP = f"{_R}/users/{USER_ID}/role-mappings/clients/{CLIENT_UUID}"
 H = (
-    Case(id="C70", says="an admin role is handed out by somebody who lacks it", method="POST", path=_MAP, truth=Cause.ESCALATION_GUARD,
+    Case(id="C70", says="an administrator assigns an admin role that the administrator does not have", method="POST", path=_MAP, truth=Cause.ESCALATION_GUARD,
          ask={"caller": held("manage-users"), "sent": [{"name": "realm-admin"}]}, facts=Facts(granted=("manage-users",), full_scope=True)),
-    Case(id="C71", says="a master administrator may not map a role that he holds, on 26.4.7", method="POST", path=_MAP, truth=Cause.KNOWN_DEFECT,
+    Case(id="C71", says="a master administrator may not map a role that the administrator has, on 26.4.7", method="POST", path=_MAP, truth=Cause.KNOWN_DEFECT,
          ask={"caller": master("manage-users"), "sent": _ADMIN_ROLE_IN_BODY, "catalog": table("26.4.7")},
          facts=Facts(granted=("manage-users",), full_scope=True, keycloak="26.4.7"), sure=Confidence.LIKELY),
     Case(id="C74", says="realm-management itself cannot be changed", method="PUT", path=f"{_R}/clients/{CLIENT_UUID}", truth=Cause.PROTECTED_OBJECT,
@@ -185,7 +186,7 @@ J = (
          ask={"status": 401}, facts=Facts(key_ids=("key-9",))),
     Case(id="J-none", says="an unsigned token", method="GET", path=f"{_R}/users", truth=Cause.SIGNATURE_INVALID,
          ask={"status": 401, "caller": read_caller("Bearer " + jwt_of(claims_of(), alg="none"))}, facts=Facts()),
-    Case(id="J-realm", says="a blank in the realm's name on 24.0.5", method="GET", path="/admin/realms/my%20realm/users",
+    Case(id="J-realm", says="a space in the name of the realm on 24.0.5", method="GET", path="/admin/realms/my%20realm/users",
          truth=Cause.REALM_NAME_UNSUPPORTED, ask=old(status=401, caller=caller_of(realm="my realm", iss="http://localhost:8080/realms/my%20realm")),
          facts=Facts(keycloak="24.0.5"), sure=Confidence.LIKELY),
 )  # fmt: skip
@@ -228,6 +229,8 @@ K = (
          ask=_token_answer(401, "invalid_client", _SAME), facts=Facts(client_known=True, client_enabled=False)),
     Case(id="K-realm", says="a disabled realm", method="POST", path=_TOKEN, truth=Cause.REALM_DISABLED,
          ask=_token_answer(403, "access_denied", "Realm not enabled"), facts=Facts()),
+    Case(id="K-account", says="the user of the service account is disabled", method="POST", path=_TOKEN, truth=Cause.ACCOUNT_DISABLED,
+         ask=_token_answer(401, "invalid_request", "User 'service-account-app' disabled"), facts=Facts()),
     Case(id="C112", says="a realm named admin", method="POST", path="/realms/admin/protocol/openid-connect/token", truth=Cause.REALM_UNKNOWN,
          ask={"status": 404, "body": {"error": "Realm does not exist"}, "caller": read_caller(None)}, facts=Facts()),
 )  # fmt: skip
@@ -271,6 +274,14 @@ O = (  # noqa: E741 - the groups are lettered
          truth=Cause.OTHER_ENDPOINT, ask={"status": 401, "body": {"error": "invalid_token"}}, facts=Facts(), sure=Confidence.LIKELY),
     Case(id="C142", says="a UMA request after the session ended", method="POST", path="/realms/demo/authz/protection/permission",
          truth=Cause.OTHER_ENDPOINT, ask={"status": 403, "body": {"error": "access_denied"}}, facts=Facts(), sure=Confidence.LIKELY),
+    Case(id="O-policy", says="a client is registered with a scope that a policy does not list", method="POST",
+         path="/realms/demo/clients-registrations/openid-connect", truth=Cause.REGISTRATION_POLICY,
+         ask={"body": {"error": "insufficient_scope", "error_description": "Policy 'Allowed Client Scopes' rejected request to client-registration service."
+                       " Details: Not permitted to use specified clientScope"},
+              "caller": held("create-client"), "sent": {"redirect_uris": ["http://localhost/cb"], "scope": "vault openid"}}, facts=Facts()),
+    Case(id="O-broker", says="a token of an external provider, for a user without read-token", method="GET", path="/realms/demo/broker/ext/token",
+         truth=Cause.OTHER_ENDPOINT, ask={"caller": user(), "body": {"errorMessage": "Client [app] not authorized to retrieve tokens from identity"
+                                                                                     " provider [ext]."}}, facts=Facts()),
     Case(id="O-reg", says="client registration", method="POST", path="/realms/demo/clients-registrations/default", truth=Cause.OTHER_ENDPOINT,
          ask={"body": {"error": "insufficient_scope", "error_description": "Forbidden"}}, facts=Facts(), sure=Confidence.LIKELY),
 )  # fmt: skip
@@ -313,7 +324,7 @@ OPEN = (
          ask=_token_answer(400, "invalid_scope", "Invalid scopes: admin", scope="admin"), facts=Facts()),
     Case(id="Y-request", says="a token request without grant_type", method="POST", path=_TOKEN, truth=Cause.TOKEN_REQUEST_INVALID,
          ask=_token_answer(400, "invalid_request", "Missing form parameter: grant_type"), facts=Facts()),
-    Case(id="Y-nobody", says="a call that no role of the realm opens", method="PUT", path=f"{_R}/nobody", truth=Cause.OPERATION_IMPOSSIBLE,
+    Case(id="Y-nobody", says="a call that no role of the realm allows", method="PUT", path=f"{_R}/nobody", truth=Cause.OPERATION_IMPOSSIBLE,
          ask={"caller": held("realm-admin")}, facts=Facts(granted=("realm-admin",), full_scope=True), sure=Confidence.LIKELY),
     Case(id="Y-extension", says="an endpoint of an extension", method="GET", path=f"{_R}/my-extension/things", truth=Cause.OPERATION_UNKNOWN,
          facts=Facts(), sure=Confidence.POSSIBLE),
@@ -324,5 +335,5 @@ OPEN = (
          sure=Confidence.LIKELY),
 )  # fmt: skip
 
-CASES: tuple[Case, ...] = (*A, *B, *C, *D, *F, *G, *H, *I, *J, *K, *L, *M, *N, *O, *MORE, *OPEN, *FURTHER)
+CASES: tuple[Case, ...] = (*A, *B, *C, *D, *F, *G, *H, *I, *J, *K, *L, *M, *N, *O, *MORE, *OPEN, *FURTHER, *PERMISSIONS)
 __all__ = ["CASES", "HTML", "TABLE", "Case", "held", "master", "user"]

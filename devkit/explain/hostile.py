@@ -1,4 +1,4 @@
-"""The reported refusals again, with something hostile in one field after the other of all that was read: token, look-ups, request, answer."""
+"""The reported refusals, with a hostile text in each field of token, look-ups, request and response in turn."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -9,19 +9,20 @@ from devkit.explain.case import Case
 from devkit.explain.cases import CASES
 from devkit.explain.stage import BARE_401, BARE_403, BASE, NOW, OLD_401, OLD_403, TABLE, caller_of
 from kcproxy.explain.api import explain
+from kcproxy.explain.inputs import Inputs
 from kcproxy.model import Answer, Caller, CallerKind, Explanation, Facts, RequestFacts, RoleElsewhere, Target
 
 Read = tuple[RequestFacts, Caller, Answer, Facts | None]
 Text = Callable[[str], str]
-"""From the text that is there to another one."""
+"""Replaces a text."""
 Change = Callable[[Text], Any]
-"""A value that is changed in one place."""
+"""A value with one change."""
 _TEXT_OF_ITS_OWN = {"catalog", "operation"}
-"""What is no text from outside: the table's own."""
+"""Types that contain no text from outside."""
 
 
 def read_of(case: Case, *, looked_up: bool) -> Read:
-    """All that is read for a case, as ``stage.ask`` puts it together."""
+    """The input of a case, as ``stage.ask`` builds it."""
     ask = dict(case.ask)
     catalog, status = ask.get("catalog", TABLE), ask.get("status", 403)
     old = catalog.version < "26"
@@ -41,24 +42,26 @@ def read_of(case: Case, *, looked_up: bool) -> Read:
 
 
 def explained(case: Case, read: Read) -> Explanation | None:
-    """What is made of it."""
+    """The explanation of the case."""
     request, caller, answer, facts = read
     return explain(
-        explanation_id="denial-1",
-        request=request,
-        caller=caller,
-        answer=answer,
-        catalog=case.ask.get("catalog", TABLE),
-        facts=facts,
-        now_epoch_seconds=NOW,
-        keycloak_version=case.ask.get("keycloak_version"),
-        require_audience=case.ask.get("require_audience"),
-        docs_url="https://docs.test",
+        "denial-1",
+        Inputs(
+            request=request,
+            caller=caller,
+            answer=answer,
+            catalog=case.ask.get("catalog", TABLE),
+            facts=facts,
+            now_epoch_seconds=NOW,
+            keycloak_version=case.ask.get("keycloak_version"),
+            require_audience=case.ask.get("require_audience"),
+            docs_url="https://docs.test",
+        ),
     )
 
 
 def planted(case: Case, hostile: str) -> Iterator[tuple[str, Explanation]]:
-    """The case with the hostile text in one field at a time, in place of what was there and after it, and then in all fields together."""
+    """Variants of the case with the hostile text in each field, replacing and following its value, and then in all fields at once."""
     for looked_up in (False, True):
         read = read_of(case, looked_up=looked_up)
         for where, changed in _each(read, hostile):
@@ -71,7 +74,7 @@ def planted(case: Case, hostile: str) -> Iterator[tuple[str, Explanation]]:
 
 
 def all_planted(hostile: str) -> Iterator[tuple[str, Explanation]]:
-    """The same of all cases."""
+    """The variants of all cases."""
     for case in CASES:
         yield from planted(case, hostile)
 
@@ -87,7 +90,7 @@ def _each(read: Read, hostile: str) -> Iterator[tuple[str, Read]]:
 
 
 def _places(value: Any, name: str) -> Iterator[tuple[str, Change]]:
-    """Every text in a value, with what changes just that one."""
+    """All texts in a value, each with a function that changes only this one."""
     if type(value) is str:
         yield name, partial(_itself, value)
     elif is_dataclass(value) and not isinstance(value, type):
@@ -130,7 +133,7 @@ def _in_list(value: Any, place: int, change: Change, text: Text) -> Any:
 
 
 def _filled(value: Any, name: str) -> Any:
-    """A field's value; where a text may stand and none does, an empty one."""
+    """The value of a field; an empty text if a text is allowed and missing."""
     found = getattr(value, name)
     if found is None and name in _MAY_HOLD_TEXT:
         return ""

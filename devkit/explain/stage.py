@@ -1,4 +1,4 @@
-"""What the tests of the diagnosis play with: a small role table, tokens as Keycloak writes them, and refused requests."""
+"""What tests of explanations need: a small role table, tokens as Keycloak writes them, and refused requests."""
 
 import base64
 import json
@@ -9,6 +9,7 @@ from kcproxy import catalog as catalogs
 from kcproxy.catalog import Catalog
 from kcproxy.explain.api import explain
 from kcproxy.explain.claims import read_caller
+from kcproxy.explain.inputs import Inputs
 from kcproxy.model import Answer, Caller, Explanation, Facts, RequestFacts, Withheld
 
 NOW = 1_800_000_000
@@ -141,7 +142,7 @@ def _part(value: Mapping[str, Any]) -> str:
 
 
 def jwt_of(claims: Mapping[str, Any], **header: Any) -> str:
-    """A token with these claims and a signature of nobody."""
+    """A token with these claims and an invalid signature."""
     return f"{_part({'alg': 'RS256', 'typ': 'JWT', 'kid': 'key-1', **header})}.{_part(claims)}.c2lnbmF0dXJl"
 
 
@@ -156,7 +157,7 @@ def claims_of(
     bare: bool = False,
     **more: Any,
 ) -> dict[str, Any]:
-    """Claims as Keycloak writes them for a service account; ``bare`` leaves the roles out as full scope off does."""
+    """Claims as Keycloak writes them for a service account; ``bare`` without roles, as if full scope is off."""
     held: dict[str, Any] = {}
     if not bare:
         held = {
@@ -184,7 +185,7 @@ def claims_of(
 
 
 def lightweight(**more: Any) -> dict[str, Any]:
-    """What a lightweight token holds."""
+    """Claims of a lightweight token."""
     return claims_of(bare=True, scope="email profile", **more) | {"preferred_username": ""}
 
 
@@ -210,38 +211,44 @@ def ask(
     base_path: str = "",
     public_url: str = BASE,
     withheld: Withheld | None = None,
+    assertion_audiences: tuple[str, ...] = (),
+    called_at: str | None = None,
     **settings: Any,
 ) -> Explanation | None:
-    """The explanation of one answer; without ``body`` and ``text`` the bare JSON of that status and version."""
+    """The explanation of one response; without ``body`` and ``text``, Keycloak's bare JSON for that status code and version."""
     old = catalog.version < "26"
     bare = {401: OLD_401 if old else BARE_401, 403: OLD_403 if old else BARE_403}.get(status)
     return explain(
-        explanation_id="denial-1",
-        request=RequestFacts(
-            target=catalog.target(method, path, base_path=base_path),
-            headers=headers or {},
-            body=sent,
-            form=form or {},
-            public_url=public_url,
-            base_path=base_path,
-            withheld=withheld,
+        "denial-1",
+        Inputs(
+            request=RequestFacts(
+                target=catalog.target(method, path, base_path=base_path),
+                headers=headers or {},
+                body=sent,
+                form=form or {},
+                public_url=public_url,
+                base_path=base_path,
+                withheld=withheld,
+                assertion_audiences=assertion_audiences,
+                called_at=called_at,
+            ),
+            caller=caller or caller_of(),
+            answer=Answer(status=status, json=body if body is not None or text else bare, text=text, headers=answer_headers or {}),
+            catalog=catalog,
+            facts=facts,
+            now_epoch_seconds=NOW,
+            **settings,
         ),
-        caller=caller or caller_of(),
-        answer=Answer(status=status, json=body if body is not None or text else bare, text=text, headers=answer_headers or {}),
-        catalog=catalog,
-        facts=facts,
-        now_epoch_seconds=NOW,
-        **settings,
     )
 
 
 def refused(method: str, path: str, **more: Any) -> Explanation:
-    """The same, where there is something to explain."""
+    """The same, if there is something to explain."""
     explanation = ask(method, path, **more)
     assert explanation is not None
     return explanation
 
 
 def causes(explanation: Explanation) -> list[str]:
-    """The cause and then the alternatives, as words."""
+    """The words of the cause and of the alternatives."""
     return [explanation.verdict.cause.value, *(alternative.cause.value for alternative in explanation.verdict.alternatives)]

@@ -10,10 +10,10 @@ from devkit.realserver import RealServer, RealServerError, fetch_distribution
 
 
 def main(arguments: list[str]) -> int:
-    """Exit codes: the command's own; 1 when a server cannot be had; 130 after Ctrl-C."""
+    """Exit codes: that of the command; 1 if no server is available; 130 after Ctrl-C."""
     options, _, command = _split(arguments)
     parsed = _parser().parse_args(options)
-    # A plain SIGTERM would end Python without leaving the `with` block: the server would be stopped, but not waited for.
+    # Without this, SIGTERM ends Python without leaving the `with` block: the server is stopped, but not waited for.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         if parsed.action == "fetch":

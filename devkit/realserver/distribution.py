@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 STORE = Path(__file__).resolve().parents[2] / ".keycloak"
-"""Where distributions, prepared homes and run folders live (ignored by git)."""
+"""Folder of distributions, prepared homes and run folders (ignored by git)."""
 
 _NEEDED = {
     "java": "Java 17 or newer (Debian: apt install openjdk-17-jre-headless)",
@@ -20,7 +20,7 @@ _NEEDED = {
 
 
 class RealServerError(RuntimeError):
-    """A real server could not be had: the message says what happened and who must act."""
+    """No real server is available. The message says what happened and who has to act."""
 
 
 class MissingToolError(RealServerError):
@@ -28,7 +28,7 @@ class MissingToolError(RealServerError):
 
 
 def missing_tools() -> tuple[str, ...]:
-    """What has to be installed before a real server can run; empty when all is there."""
+    """Programs that have to be installed before a real server can run; empty if all are there."""
     return tuple(advice for tool, advice in _NEEDED.items() if shutil.which(tool) is None)
 
 
@@ -65,7 +65,7 @@ def fetch_distribution(version: str) -> Path:
 
 
 def require_java() -> None:
-    """MissingToolError where a server could be unpacked, but not started."""
+    """Raises MissingToolError if a server could be unpacked, but not started."""
     if shutil.which("java") is None:
         raise MissingToolError(f"a real Keycloak needs {_NEEDED['java']}")
 

@@ -1,4 +1,4 @@
-"""Ports of loopback that are kept for a server while it starts, which takes it half a minute before it asks for them."""
+"""Reserves loopback ports for a server that opens them only after half a minute."""
 
 import socket
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from devkit.realserver.distribution import RealServerError
 
 @contextmanager
 def held_port(wanted: int | None = None) -> Iterator[int]:
-    """``wanted``, or any free port: bound without listening, so that the kernel gives it to nobody else, neither as a server's nor as a caller's.
+    """Reserve ``wanted`` or any free port: it is bound without listening, so that the kernel does not assign it to another process.
 
-    A server that sets SO_REUSEADDR, as the JVM does, can listen on it all the same. RealServerError where ``wanted`` is taken.
+    A server that sets SO_REUSEADDR, as the JVM does, can listen on it all the same. Raises RealServerError if ``wanted`` is taken.
     """
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

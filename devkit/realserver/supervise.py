@@ -1,4 +1,4 @@
-"""Child process that owns one Keycloak: it stops the server when nobody holds the lease any more, however those ended.
+"""Child process that owns one Keycloak: it stops the server when no process holds the lease any more.
 
 The lease is a FIFO. Everyone who wants the server to live keeps it open for writing; the kernel closes it for a process that dies,
 even by SIGKILL, and this process then sees the hang-up. Run as `python supervise.py LEASE LOG REMOVE -- COMMAND…`, where REMOVE is

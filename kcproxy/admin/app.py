@@ -1,4 +1,4 @@
-"""The admin port: health, metrics, the page of recent denials and its API. Nothing here is reachable by the proxy's own port."""
+"""The admin port: health, metrics, the page of recent denials and its API. The proxy's own port serves none of it."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,20 +8,23 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from kcproxy.admin import pages as admin_page
+from kcproxy.admin import templates
 from kcproxy.admin.auth import Access, Handler, security_headers
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.settings.model import Settings
+from kcproxy.settings import Settings
 
 Readiness = Callable[[], Sequence[str]]
-"""Why the proxy cannot take requests just now; empty where it can."""
+"""Why the proxy cannot accept requests now; empty if it can."""
 
-MAX_BODY_BYTES = 256 * 1024  # the form to explain takes a pasted token, and tokens reach 75 kB
+MAX_BODY_BYTES = 256 * 1024  # the explain form accepts a pasted token, and tokens reach 75 kB
+
+_WITHOUT_TEMPLATES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 def build(settings: Settings, observer: LiveObserver, readiness: Readiness) -> web.Application:
-    """The application; run it on ``settings.admin_listen``. Health and metrics are open, all else as ``Access`` says."""
+    """Build the application for ``settings.admin_listen``. Health and metrics are open; ``Access`` decides about everything else."""
     access = Access(settings.admin_listen, settings.admin_key)
-    app = web.Application(middlewares=[security_headers, access.middleware], client_max_size=MAX_BODY_BYTES)
+    app = web.Application(middlewares=[security_headers, _templates_loaded, access.middleware], client_max_size=MAX_BODY_BYTES)
     metrics = observer.metrics
     metrics.gauge("kcproxy_ready").set_function(lambda: not readiness())
     metrics.gauge("kcproxy_page_subscribers").set_function(lambda: len(observer.denials.live))
@@ -31,6 +34,14 @@ def build(settings: Settings, observer: LiveObserver, readiness: Readiness) -> w
     admin_page.add_routes(app, observer)
     access.add_routes(app.router)
     return app
+
+
+@web.middleware
+async def _templates_loaded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Load the template engine for the first page in a thread, so that the event loop continues."""
+    if request.path not in _WITHOUT_TEMPLATES and not templates.is_loaded():
+        await asyncio.to_thread(templates.load)
+    return await handler(request)
 
 
 async def _healthz(_request: web.Request) -> web.Response:

@@ -1,8 +1,9 @@
-"""Who may see the admin port's page and API: everybody on loopback, elsewhere who knows the admin key; health and metrics are open.
+"""Access to the admin port. Page and API: everyone on loopback, elsewhere only with the admin key. Health and metrics: everyone.
 
-A browser gets a session by the login form (a random cookie that no script can read and no other site can send), a program sends
-``Authorization: Bearer <admin key>``. On loopback, names other than the machine's own are refused, so that no page from elsewhere can
-read this one by pointing its own name at 127.0.0.1 (DNS rebinding).
+A browser gets a session through the login form (a random cookie that no script can read and no other site can send). A program sends
+``Authorization: Bearer <admin key>``. On loopback, names other than the machine's own are refused, also for metrics, so that no page from
+elsewhere can read this port through DNS rebinding. Off loopback, Prometheus uses addresses of pods, and pages elsewhere can reach the port
+directly if the network lets them.
 """
 
 import asyncio
@@ -18,16 +19,18 @@ from kcproxy.admin.forms import FormUnusable, text_fields
 from kcproxy.admin.sessions import SESSION_SECONDS, Sessions
 from kcproxy.admin.templates import login_page
 from kcproxy.network import names_loopback
-from kcproxy.settings.model import AddressSettings, Secret
+from kcproxy.settings.values import AddressSettings, Secret
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/login"})
+_PROBES = frozenset({"/healthz", "/readyz"})
+"""Open under any Host: they say nothing of requests. A probe may use any name of the machine."""
 COOKIE = "kcproxy_session"
 SIGNED_IN = web.RequestKey("signed_in", bool)
-"""Whether the request belongs to a session, so that the page offers to end it."""
+"""Whether the request belongs to a session, so that the page offers a logout."""
 STILL_ALLOWED: web.RequestKey[Callable[[], bool]] = web.RequestKey("still_allowed")
-"""Whether what let the request in still holds: a stream outlives many a session."""
+"""Whether the request is still authorized: a stream can last longer than a session."""
 FAILURE_DELAY_SECONDS = 0.5
 MAX_WAITING_FAILURES = 20
 MAX_WAITING_FAILURES_OF_ONE = 5
@@ -39,7 +42,7 @@ HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",  # with none at all a browser hides the origin of its own forms from us
+    "Referrer-Policy": "same-origin",  # with no-referrer, browsers hide the origin of their own forms
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
@@ -49,7 +52,7 @@ HEADERS = {
 
 @web.middleware
 async def security_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Strict headers on every answer, errors and the refused ones included (streams set them before they start)."""
+    """Add strict headers to every response, including errors and refusals (streams set them before they start)."""
     try:
         response = await handler(request)
     except web.HTTPException as error:
@@ -64,32 +67,32 @@ async def security_headers(request: web.Request, handler: Handler) -> web.Stream
 
 
 class Access:
-    """The rules of one admin port."""
+    """Access control of one admin port."""
 
     def __init__(self, address: AddressSettings, key: Secret | None, *, now: Callable[[], float] = time.time) -> None:
-        """``key`` is read anew at each check, so that a rotated one counts at once. ``now`` gives seconds since the epoch."""
+        """``key`` is read again for each check, so that a rotated key takes effect at once. ``now`` returns seconds since the epoch."""
         self._local = address.is_local
         self._key = key
         self._sessions = Sessions(now=now)
-        self._failing: Counter[str] = Counter()  # wrong keys that wait for their answer, by address
+        self._failing: Counter[str] = Counter()  # wrong keys that wait for their response, by address
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
-        """The login form and its target."""
+        """Add the routes of the login form."""
         router.add_get("/login", self._form)
         router.add_post("/login", self._login)
         router.add_post("/logout", self._logout)
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let through, or say what is missing."""
+        """Pass the request on, or refuse it with the reason."""
+        if self._local and request.path not in _PROBES and not names_loopback(_host(request)):
+            raise web.HTTPForbidden(text="On loopback, this port is available only as localhost, 127.0.0.1 and [::1].\n")
         if request.path in OPEN_PATHS or request.path.startswith("/assets/"):
             return await handler(request)
         if self._key is None and not self._local:
-            raise web.HTTPForbidden(text="This port is not loopback, so the page needs a login: set admin_key.\n")
-        if self._local and not names_loopback(_host(request)):
-            raise web.HTTPForbidden(text="On loopback the page answers to localhost, 127.0.0.1 and [::1] only.\n")
+            raise web.HTTPForbidden(text="This port is not loopback, so the page requires a login: set admin_key.\n")
         if request.method == "POST" and _is_cross_site(request):
-            raise web.HTTPForbidden(text="A form of another site may not post here.\n")
+            raise web.HTTPForbidden(text="Forms of other sites are not accepted.\n")
         if self._key is None:
             return await handler(request)
         return await self._with_key(request, handler)
@@ -118,7 +121,7 @@ class Access:
         except FormUnusable as error:
             return _login_again(str(error), error.status)
         if _is_cross_site(request) or not await self._is_key(given, request.remote):
-            return _login_again("That is not the admin key.", 401)
+            return _login_again("Wrong admin key.", 401)
         response = web.Response(status=303, headers={"Location": "/"})
         response.set_cookie(
             COOKIE,
@@ -138,10 +141,10 @@ class Access:
         return response
 
     async def _is_key(self, given: str, address: str | None) -> bool:
-        """A guess costs time, and only so many are looked at at once: while others wait, not even the right key is compared."""
+        """A wrong key costs time, and only a few are checked at once. While others wait, not even the right key is compared."""
         address = address or ""
         if self._failing[address] >= MAX_WAITING_FAILURES_OF_ONE or self._failing.total() >= MAX_WAITING_FAILURES:
-            raise web.HTTPTooManyRequests(text="too many wrong keys; wait a moment\n", headers={"Retry-After": "1"})
+            raise web.HTTPTooManyRequests(text="too many wrong keys; try again in a moment\n", headers={"Retry-After": "1"})
         if self._equals_key(given):
             return True
         self._failing[address] += 1
@@ -149,7 +152,7 @@ class Access:
             await asyncio.sleep(FAILURE_DELAY_SECONDS)
         finally:
             self._failing[address] -= 1
-            self._failing += Counter()  # forgets addresses without any
+            self._failing += Counter()  # removes addresses without any
         return False
 
     def _equals_key(self, given: str) -> bool:
@@ -168,7 +171,7 @@ class Access:
 
 
 def _bytes(text: str) -> bytes:
-    return text.encode(errors="surrogateescape")  # headers may hold bytes that are no UTF-8
+    return text.encode(errors="surrogateescape")  # headers may contain bytes that are not UTF-8
 
 
 def _login_again(problem: str, status: int) -> web.Response:

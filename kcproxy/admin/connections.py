@@ -1,10 +1,10 @@
-"""Connections of the admin port: few, and none that never comes to the point. Around aiohttp's own protocol, by asyncio's interface alone.
+"""Connections of the admin port: a small number, and none without a complete request for long. Wraps aiohttp's protocol with asyncio's public interface.
 
     waits for a request ─▶ head, body ─▶ handler ─▶ response ─▶ waits …
-       │                       └▶ not complete in time: closed       └▶ not taken in time: closed
-       └▶ the port is full: the one that has waited longest without a complete request gives way
+       │                       └▶ not complete in time: closed       └▶ not read in time: closed
+       └▶ the port is full: the one that has waited longest without a complete request is closed
 
-So a probe or a scrape always finds room, however many half requests there are.
+So probes and scrapes always get through, regardless of the number of incomplete requests.
 """
 
 import asyncio
@@ -17,15 +17,15 @@ from aiohttp.typedefs import Handler, Middleware
 from kcproxy.server.events import ConnectionRefusal, ListenerName, SocketObserver
 
 MAX_CONNECTIONS = 128
-"""Fifty browsers that follow the page, and room for probes, scrapes and people."""
+"""Room for fifty live pages, probes, scrapes and people."""
 KEEPALIVE_SECONDS = 75.0
 RESPONSE_SECONDS = 30.0
-"""How long a caller may take nothing of a response."""
+"""How long a client may read nothing of a response."""
 _SWEEP_SECONDS = 1.0
 
 
 class AdminConnection(asyncio.Protocol):
-    """One connection: what happens to it is passed on to aiohttp's protocol, and noted."""
+    """One connection. Passes events on to aiohttp's protocol, and records them."""
 
     def __init__(self, inner: asyncio.Protocol, connections: "AdminConnections") -> None:
         """Not connected yet."""
@@ -34,16 +34,16 @@ class AdminConnection(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.request: web.BaseRequest | None = None
         self.waiting_since = 0.0  # for the end of a request
-        self.receiving_since: float | None = None  # one whose first byte has come, or that of a new connection
+        self.receiving_since: float | None = None  # of a request whose first byte has arrived, or of a new connection
         self.paused_since: float | None = None
 
     @property
     def has_request(self) -> bool:
-        """Whether a complete request is being answered."""
+        """Whether a complete request is being handled."""
         return self.request is not None and self.request.content.is_eof()
 
     def begin(self, request: web.BaseRequest) -> None:
-        """The head of a request has come."""
+        """The head of a request has arrived."""
         self.request = request
 
     def end(self) -> None:
@@ -65,16 +65,16 @@ class AdminConnection(asyncio.Protocol):
         self._inner.data_received(data)
 
     def eof_received(self) -> bool | None:
-        """The caller sends no more."""
+        """The client sends no more."""
         return self._inner.eof_received()
 
     def pause_writing(self) -> None:
-        """The caller takes less than is written."""
+        """The client reads more slowly than is written."""
         self.paused_since = self._connections.clock()
         self._inner.pause_writing()
 
     def resume_writing(self) -> None:
-        """It has caught up."""
+        """The client has caught up."""
         self.paused_since = None
         self._inner.resume_writing()
 
@@ -93,7 +93,7 @@ class AdminConnections:
     """All connections of the port."""
 
     def __init__(self, observer: SocketObserver, *, receive_seconds: float) -> None:
-        """To be made on a running event loop. A request has to be complete within ``receive_seconds``."""
+        """Create it on a running event loop. A request has to be complete within ``receive_seconds``."""
         self._observer = observer
         self._receive_seconds = receive_seconds
         self._loop = asyncio.get_running_loop()
@@ -102,11 +102,11 @@ class AdminConnections:
         self._sweeper: asyncio.TimerHandle | None = None
 
     def around(self, server: Callable[[], asyncio.Protocol]) -> Callable[[], AdminConnection]:
-        """The factory of protocols for a listener; ``server`` makes aiohttp's."""
+        """The protocol factory for a listener. ``server`` creates aiohttp's protocols."""
         return lambda: AdminConnection(server(), self)
 
     def __len__(self) -> int:
-        """How many are open."""
+        """The number of open connections."""
         return len(self._open)
 
     def opened(self, connection: AdminConnection) -> None:
@@ -122,7 +122,7 @@ class AdminConnections:
             self._open.pop(connection.transport, None)
 
     def make_room(self) -> bool:
-        """Close the connection that has waited longest without a complete request; whether there was one."""
+        """Close the connection that has waited longest without a complete request. Return whether there was one."""
         spare = [connection for connection in self._open.values() if not connection.has_request and not _is_closing(connection)]
         if not spare:
             return False
@@ -130,13 +130,13 @@ class AdminConnections:
         return True
 
     def close(self) -> None:
-        """Watch them no more."""
+        """Stop watching connections."""
         if self._sweeper is not None:
             self._sweeper.cancel()
 
     @property
     def middleware(self) -> Middleware:
-        """Tells which connections have a request; it has to be the outermost."""
+        """Records which connections have a request. It has to be the outermost middleware."""
 
         @web.middleware
         async def noted(request: web.Request, handler: Handler) -> web.StreamResponse:

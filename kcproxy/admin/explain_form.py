@@ -1,4 +1,4 @@
-"""Explaining a request offline: the form and its API. The token is read in memory for one answer; it is neither kept nor logged."""
+"""Explains a request offline: the form and its API. The token is in memory for one response, and is neither stored nor logged."""
 
 import json
 import time
@@ -16,7 +16,7 @@ from kcproxy.admin.pasted_token import TokenUnusable, authorization
 from kcproxy.catalog import Catalog
 from kcproxy.catalog.documents import entry_document
 from kcproxy.explain.claims import read_caller
-from kcproxy.explain.offline import Asked, Diagnosis, Outcome, asked, diagnose
+from kcproxy.explain.offline import Asked, OfflineResult, Outcome, asked, judge_offline
 from kcproxy.model import CallerKind
 from kcproxy.observe.denial_document import Document, document, encoded
 from kcproxy.observe.events import RequestRecord
@@ -25,16 +25,16 @@ from kcproxy.observe.observer import LiveObserver
 OBSERVER: web.AppKey[LiveObserver] = web.AppKey("observer", LiveObserver)
 MAX_PATH_CHARACTERS = 4000
 STATUSES = ("401", "403")
-_NOT_JSON = "the body must be a JSON object: method, path, and perhaps token and status"
+_NOT_JSON = "the body must be a JSON object with method, path, and optionally token and status"
 
 
 class QuestionUnusable(Exception):
-    """The form or the JSON body lacks something; the message says what to give."""
+    """The form or the JSON body is incomplete or invalid. The message says what to give."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A method on a path or URL (query and all), the value of the caller's ``Authorization``, and the status that he got, where told."""
+    """A method, a path or URL with its query, the value of the caller's ``Authorization``, and the status code if it is given."""
 
     method: str
     place: str
@@ -43,19 +43,19 @@ class Question:
 
 
 def add_routes(app: web.Application) -> None:
-    """The form, its target, and the same for programs."""
+    """Add the routes of the form and of its API."""
     app.router.add_get("/explain", _form)
     app.router.add_post("/explain", _respond_to_form)
     app.router.add_post("/api/explain", _respond_to_json)
 
 
 def html(text: str, status: int = 200) -> web.Response:
-    """A page as an answer."""
+    """A page as a response."""
     return web.Response(text=text, status=status, content_type="text/html")
 
 
 def question(given: Mapping[str, Any]) -> Question:
-    """What is asked, checked. QuestionUnusable where it cannot be answered."""
+    """Check the input. Raise QuestionUnusable if it cannot be used."""
     method, place, token, status = (given.get(name) for name in ("method", "path", "token", "status"))
     place = place.strip() if isinstance(place, str) else ""
     if not place.startswith(("/", "http://", "https://")) or len(place) > MAX_PATH_CHARACTERS:
@@ -73,22 +73,22 @@ def question(given: Mapping[str, Any]) -> Question:
     return Question(method=method, place=place, authorization=header, status=int(status) if status else None)
 
 
-def judged(question: Question, catalog: Catalog, now_epoch_seconds: float) -> tuple[Asked, Diagnosis]:
-    """What can be said of the call without asking anybody."""
+def judged(question: Question, catalog: Catalog, now_epoch_seconds: float) -> tuple[Asked, OfflineResult]:
+    """Diagnose the call offline."""
     try:
         call = asked(catalog, question.method, question.place)
     except ValueError as error:
         raise QuestionUnusable('"path" must be a path or a URL that can be read') from error
     caller, status = read_caller(question.authorization), question.status
     if caller.kind is CallerKind.ANONYMOUS and status == 403:
-        status = None  # whose roles were too few is not known: what can be told is the need
+        status = None  # the caller is not known, so only the required roles can be shown
     if caller.kind is CallerKind.UNREADABLE and status == 403:
         raise QuestionUnusable(f'"token" must be an access token, as Keycloak has read one where it answers 403: {caller.problem}')
-    return call, diagnose(catalog, call, caller, status=status, version=None, now_epoch_seconds=now_epoch_seconds)
+    return call, judge_offline(catalog, call, caller, status=status, version=None, now_epoch_seconds=now_epoch_seconds)
 
 
-def _document(diagnosis: Diagnosis, now_epoch_seconds: float) -> Document | None:
-    """The explanation as the document of a denial; None where nothing was refused, or nothing is known of it."""
+def _document(diagnosis: OfflineResult, now_epoch_seconds: float) -> Document | None:
+    """The explanation as the document of a denial. None if nothing was refused, or nothing is known."""
     found = diagnosis.explanation
     if found is None:
         return None
@@ -124,7 +124,7 @@ async def _respond_to_form(request: web.Request) -> web.Response:
 
 
 def _respond(request: web.Request, given: Mapping[str, Any]) -> Document:
-    """What the page shows: a sentence, the explanation where there is one, else the line of the role table."""
+    """What the page shows: a sentence, and the explanation or the line of the role table."""
     now = time.time()
     catalog = _catalog(request)
     call, diagnosis = judged(question(given), catalog, now)

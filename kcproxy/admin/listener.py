@@ -1,4 +1,4 @@
-"""The admin port as it is served: its application behind a listener of its own, with small bounds."""
+"""Serves the admin port: its application behind its own listener, with small limits."""
 
 import socket
 
@@ -11,17 +11,17 @@ from kcproxy.server.listener import Capacity, Listener
 from kcproxy.settings import Settings
 
 _ACCEPTS_AT_ONCE = 2
-"""A storm of connections here costs the data port little."""
+"""Limit of the accept queue, so that many connections here cost the data port little."""
 _SHUTDOWN_SECONDS = 1.0
 _LINGERING_SECONDS = 1.0
-"""How long the rest of a body is read that nobody asked for."""
+"""How long the rest of an unread body is read."""
 
 
 class AdminListener:
     """One application on one listening socket."""
 
     def __init__(self, bound: socket.socket, app: web.Application, settings: Settings, observer: LiveObserver) -> None:
-        """On a running event loop, before ``app`` is started: its outermost middleware is added here."""
+        """Create it on a running event loop, before ``app`` is started: it adds the outermost middleware."""
         self._bound = bound
         self._observer = observer
         self._connections = AdminConnections(observer, receive_seconds=settings.limits.head_timeout_seconds)
@@ -36,7 +36,7 @@ class AdminListener:
         self._listener: Listener | None = None
 
     async def open(self) -> None:
-        """Begin to answer."""
+        """Start serving."""
         await self._runner.setup()
         server = self._runner.server
         if server is None:
@@ -55,7 +55,7 @@ class AdminListener:
         self._listener.start()
 
     async def close(self) -> None:
-        """Answer no more."""
+        """Stop serving."""
         if self._listener is not None:
             self._listener.close()
         await self._runner.cleanup()

@@ -1,4 +1,4 @@
-"""The page and its live stream: list, one denial, the form to explain, the role table."""
+"""The page and its live stream: list, one denial, explain form, role table."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ HEARTBEAT_SECONDS = 5.0
 
 
 def add_routes(app: web.Application, observer: LiveObserver) -> None:
-    """All of the page's addresses; the live streams end when the application does."""
+    """Add the routes of the page. The live streams end with the application."""
     app[OBSERVER] = observer
     app.router.add_get("/", _list)
     app.router.add_get("/denials/{id}", _one)
@@ -46,7 +46,7 @@ def _listed(observer: LiveObserver, limit: int = MAX_LISTED) -> list[Document]:
 async def _list(request: web.Request) -> web.Response:
     query, observer = request.query, request.app[OBSERVER]
     q = query.get("q", "")
-    if observer.denials.find(q.strip()) is not None:  # an id from a header or a log line: of this one, not of the newest of its kind
+    if observer.denials.find(q.strip()) is not None:  # an id from a header or a log line: show this denial, not the newest of its group
         raise web.HTTPSeeOther(URL.build(path=f"/denials/{q.strip()}"))
     return html(
         render.denials_page(_listed(observer), q=q, why=query.get("why", ""), only_open="open" in query, signed_in=SIGNED_IN in request)
@@ -57,8 +57,8 @@ async def _one(request: web.Request) -> web.Response:
     store = request.app[OBSERVER].denials
     found = store.find(request.match_info["id"])
     if found is None:
-        text = "Only recent denials are kept, and this one is not among them."
-        return html(render.message_page("Not here any more", text, signed_in=SIGNED_IN in request), 404)
+        text = "This denial is not stored. Only recent denials are."
+        return html(render.message_page("Denial not found", text, signed_in=SIGNED_IN in request), 404)
     group = store.group(found["group"])
     resolved_at = iso(group.resolved_at) if group is not None and group.resolved_at is not None else None
     count = group.count if group is not None else 1
@@ -68,7 +68,7 @@ async def _one(request: web.Request) -> web.Response:
 async def _roles(request: web.Request) -> web.Response:
     catalog = request.app[OBSERVER].catalog
     if catalog is None:
-        return html(render.message_page("No role table", "This process has none loaded.", signed_in=SIGNED_IN in request), 404)
+        return html(render.message_page("No role table", "This process has no role table.", signed_in=SIGNED_IN in request), 404)
     return html(render.roles_page(catalog, request.query.get("q", ""), signed_in=SIGNED_IN in request))
 
 
@@ -87,7 +87,7 @@ async def _api_list(request: web.Request) -> web.Response:
 async def _api_one(request: web.Request) -> web.Response:
     found = request.app[OBSERVER].denials.find(request.match_info["id"])
     if found is None:
-        return _json({"error": "no such denial; only recent ones are kept"}, status=404)
+        return _json({"error": "no such denial; only recent denials are stored"}, status=404)
     return _json(found)
 
 
@@ -99,11 +99,11 @@ async def _events(request: web.Request) -> web.StreamResponse:
     """Server-sent events (HTML Living Standard, section 9.2): ``denials`` with the changed groups, at most four times a second."""
     observer = request.app[OBSERVER]
     response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
-    with observer.denials.live.follow() as follower:
+    with observer.denials.live.subscribe() as follower:
         if follower is None:
-            return web.Response(status=503, text="too many browsers follow already\n", headers={"Retry-After": "30"})
+            return web.Response(status=503, text="too many live connections\n", headers={"Retry-After": "30"})
         await response.prepare(request)
-        with suppress(ConnectionResetError):  # the browser went away
+        with suppress(ConnectionResetError):  # the browser disconnected
             await _stream(response, follower, observer, request.get(STILL_ALLOWED, _always))
     return response
 
@@ -115,7 +115,7 @@ def _always() -> bool:
 def _holds(still_allowed: Callable[[], bool]) -> bool:
     try:
         return still_allowed()
-    except web.HTTPException:  # the key cannot be read just now
+    except web.HTTPException:  # the key cannot be read at the moment
         return False
 
 

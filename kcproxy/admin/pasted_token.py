@@ -1,4 +1,4 @@
-"""A token as people paste it: with the word Bearer, broken into lines, in quotes, or within the token endpoint's whole answer."""
+"""A token as people paste it: with the word Bearer, with line breaks, in quotes, or as the whole response of the token endpoint."""
 
 import json
 
@@ -6,11 +6,11 @@ _SCHEMES = ("bearer", "dpop")
 
 
 class TokenUnusable(Exception):
-    """No token can be found in it; the message says why, and repeats nothing of it."""
+    """The text contains no token. The message says why, and repeats nothing of the text."""
 
 
 def authorization(pasted: str) -> str | None:
-    """The value of ``Authorization`` that is meant; None where nothing was pasted. TokenUnusable for JSON without ``access_token``."""
+    """The intended value of ``Authorization``; None if the text is empty. Raise TokenUnusable for JSON without ``access_token``."""
     text = pasted.strip()
     if text.startswith("{"):
         text = _access_token(text)
@@ -26,7 +26,7 @@ def _access_token(text: str) -> str:
     try:
         token = json.loads(text).get("access_token")
     except (ValueError, RecursionError):
-        raise TokenUnusable("it begins like JSON, and cannot be read as that") from None
+        raise TokenUnusable("it begins like JSON, but is not valid JSON") from None
     if not isinstance(token, str):
         raise TokenUnusable("it is JSON without an access_token")
     return token

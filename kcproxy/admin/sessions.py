@@ -1,4 +1,4 @@
-"""Who is logged in to the page: kept in memory, so that a session ends by logout, by its time, with the key, and with the process."""
+"""Sessions of the page, in memory. A session ends with logout, after its time, with the key, and with the process."""
 
 import hashlib
 import secrets
@@ -17,15 +17,15 @@ class _Session:
 
 
 class Sessions:
-    """The sessions of one admin port. Cookies are random, and only their digests are kept."""
+    """The sessions of one admin port. Cookies are random, and only their digests are stored."""
 
     def __init__(self, *, now: Callable[[], float] = time.time) -> None:
-        """``now`` gives seconds since the epoch."""
+        """``now`` returns seconds since the epoch."""
         self._open: dict[bytes, _Session] = {}
         self._now = now
 
     def begin(self, key: str) -> str:
-        """A new session of whoever knows the key; its cookie. Beyond a thousand the oldest ends."""
+        """Start a session and return its cookie. If there are more than a thousand, the oldest ends."""
         cookie = secrets.token_urlsafe(32)
         self._open[_digest(cookie)] = _Session(expires_at=self._now() + SESSION_SECONDS, key_digest=_digest(key))
         if len(self._open) > MAX_SESSIONS:
@@ -33,12 +33,12 @@ class Sessions:
         return cookie
 
     def holds(self, cookie: str, key: str) -> bool:
-        """Whether the cookie is of a session that has not ended; ``key`` is the one that counts now."""
+        """Whether the cookie belongs to an active session. ``key`` is the current key."""
         session = self._open.get(_digest(cookie))
         return session is not None and self._now() < session.expires_at and session.key_digest == _digest(key)
 
     def end(self, cookie: str) -> None:
-        """Logout."""
+        """End the session."""
         self._open.pop(_digest(cookie), None)
 
 

@@ -1,4 +1,4 @@
-"""From documents to what the templates show. Pure: no request, no clock."""
+"""Turns documents into values for the templates. Pure: no request, no clock."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
@@ -16,16 +16,16 @@ BLANK: Mapping[str, Any] = {
     "group": "", "id": "", "count": 0, "firstAt": "", "lastAt": "", "resolvedAt": None, "who": "", "what": "", "why": "", "status": "",
     "method": "", "path": "", "realm": None, "client": None, "confidence": "", "missing": [], "summary": "",
 }  # fmt: skip
-"""The item from which the script makes new ones."""
+"""The item from which the script creates new ones."""
 
 
 def marked(text: str) -> Markup:
-    """A text with each character that cannot be seen shown by its number and kept from turning what follows. Its text content stays the same."""
+    """Show each invisible character by its code point, and keep it from changing the direction of the text. The text content stays the same."""
     return Markup("").join(escape(run) if plain else Markup("").join(map(_number, run)) for plain, run in _runs(text))
 
 
 def _runs(text: str) -> Iterator[tuple[bool, str]]:
-    """The text in runs that can be seen, line feeds included, and runs that cannot."""
+    """Split a text into visible runs, including line feeds, and invisible runs."""
     for plain, run in groupby(text, lambda character: character == "\n" or is_visible(character)):
         yield plain, "".join(run)
 
@@ -35,18 +35,18 @@ def _number(character: str) -> Markup:
 
 
 def seen(value: Any) -> Any:
-    """What a template writes, unless it is markup already: a text in which all can be seen, so that the eye is not misled."""
+    """What a template writes unless it is markup already: a text with only visible characters."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def attribute(text: str) -> Markup:
-    """A text, exactly, as the value of an attribute: HTML would make line feeds of carriage returns."""
+    """A text as the exact value of an attribute: HTML would turn carriage returns into line feeds."""
     return escape(text).replace("\r", Markup("&#13;"))
 
 
 def matching(groups: Iterable[Document], q: str, why: str, *, only_open: bool) -> list[Document]:
-    """The groups that a filter leaves: all its words somewhere in what is known of them, the cause, not resolved."""
-    words = q.lower().split()
+    """Filter groups: by words that all occur in their search text, by cause, and by whether they are resolved."""
+    words = [visible(word).lower() for word in q.split()]
     return [g for g in groups if all(w in search_text(g) for w in words) and why in {"", g["why"]} and not (only_open and g["resolvedAt"])]
 
 
@@ -54,21 +54,21 @@ SEARCHED = ("id", "summary", "what", "who", "client", "why", "realm", "path", "c
 
 
 def search_text(group: Document) -> str:
-    """What a search looks at; the script of the page makes the same."""
+    """The text that a search covers, as it is shown: invisible characters are found by their code points. The script of the page computes the same."""
     parts = [group.get(name) for name in SEARCHED]
-    return " ".join(str(part) for part in [*parts, *group["missing"]] if part).lower()
+    return visible(" ".join(str(part) for part in [*parts, *group["missing"]] if part)).lower()
 
 
 def causes(groups: Iterable[Document]) -> list[str]:
-    """Those that occur, sorted."""
+    """The causes that occur, sorted."""
     return sorted({group["why"] for group in groups})
 
 
 def sets_view(document: Document) -> Document:
-    """The four sets as the rows of one table: the needed roles first, then what else the caller has.
+    """The four sets as the rows of one table: the needed roles first, then the other roles of the caller.
 
-    ``unused``: roles that the scope would let through and that are neither needed nor held; with full scope these are all others.
-    ``more``: how many rows did not fit.
+    ``unused``: roles in scope that are neither needed nor granted; with full scope these are all others.
+    ``more``: the number of rows that did not fit.
     """
     sets, explanation = document["sets"], document["explanation"]
     required = explanation["required"]
@@ -88,7 +88,7 @@ def sets_view(document: Document) -> Document:
 
 
 def request_facts(document: Document) -> list[tuple[str, str]]:
-    """Name and value of what is known of the request; what is not known is left out. The path, which may be long, is the last."""
+    """Names and known values of the request. The path, which can be long, comes last."""
     caller = document["explanation"]["caller"]
     facts = (
         ("Time", document["at"]),
@@ -109,7 +109,7 @@ def request_facts(document: Document) -> list[tuple[str, str]]:
 
 
 def role_rows(catalog: Catalog, q: str) -> list[Document]:
-    """Lines of the role table that hold all words of a search."""
+    """Lines of the role table that contain all words of a search."""
     words = q.lower().split()
     rows = [role_row(entry) for entry in catalog.operations]
     return [row for row in rows if all(word in row["text"] for word in words)]
@@ -130,5 +130,5 @@ def role_row(entry: Entry) -> Document:
 
 
 def is_web_url(value: Any) -> bool:
-    """Whether a value may be a link: never ``javascript:`` and the like."""
+    """Whether a value may be a link: never ``javascript:`` or similar."""
     return isinstance(value, str) and value.startswith(("https://", "http://"))

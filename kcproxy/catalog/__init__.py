@@ -1,4 +1,4 @@
-"""What Keycloak requires: one measured table a version, and the look-ups in it. Pure, and usable as a library.
+"""What Keycloak requires: one measured table for each version, and look-ups in it. Pure, and usable as a library.
 
 from kcproxy import catalog
 table = catalog.load("26.7.4")
@@ -14,12 +14,12 @@ from kcproxy.catalog.versions import nearest as _nearest
 
 
 def nearest(version: str) -> str:
-    """The version whose table is taken for this one."""
+    """The version whose table is used for this one."""
     return _nearest(version, versions())
 
 
 def catalog_for(version: str | None) -> Catalog:
-    """The table of a version, of the nearest that has one, or of the newest where none is known."""
+    """The table of a version, or of the nearest one that has a table. Without a version, the newest table."""
     return load(nearest(version) if version else default_version())
 
 

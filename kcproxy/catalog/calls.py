@@ -1,4 +1,4 @@
-"""A list of calls, read from whatever records them: plain lines, an access log, kcproxy's own log."""
+"""Reads lists of calls: plain lines, an access log, or kcproxy's own log."""
 
 import json
 import re
@@ -14,7 +14,7 @@ _ACCESS_LOG = re.compile(rf'"({_METHODS}) (\S+) HTTP/[0-9.]+"')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call: method, path and query as sent, and the line (from 1) on which it first stands."""
+    """One call: method, path and query as sent, and the line (from 1) of its first occurrence."""
 
     method: str
     path: str
@@ -29,16 +29,16 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallList:
-    """The distinct calls of a text, and the numbers of lines that hold none."""
+    """The distinct calls of a text, and the numbers of lines without a call."""
 
     calls: tuple[Call, ...]
     unreadable: tuple[int, ...]
 
 
 def read_calls(text: str) -> CallList:
-    """Calls from lines ``GET /admin/…``, access-log lines or JSON lines with ``method`` and ``path``; ``#`` begins a comment line.
+    """Calls from lines ``GET /admin/…``, access-log lines or JSON lines with ``method`` and ``path``; Lines that begin with ``#`` are comments.
 
-    A JSON line about something else (a log has many kinds) is passed over.
+    JSON lines about something else are ignored.
     """
     calls: dict[tuple[str, str, str], Call] = {}
     unreadable = []
@@ -72,7 +72,7 @@ def _is_about_something_else(line: str) -> bool:
 
 
 def _object(line: str) -> dict[str, Any] | None:
-    """The JSON object that a line is, None where it is none."""
+    """The JSON object that a line is, None if it is not one."""
     if not line.lstrip().startswith("{"):
         return None
     try:

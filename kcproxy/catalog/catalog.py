@@ -1,4 +1,4 @@
-"""The catalog of one Keycloak version: which operation a request is, and what that operation needs."""
+"""The catalog of one Keycloak version: finds the operation of a request, and the roles that it needs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,14 +12,14 @@ from kcproxy.catalog.roles import RoleAlgebra, SetKey
 from kcproxy.model import NOTHING, Basis, Requirement, RoleSet, Target, TargetKind
 
 HIDDEN_OPERATION = "an escape that hides another operation"
-"""Why a path is ambiguous in which an escape (``%2F``) makes another operation or realm for readers that decode it before they split it."""
+"""The reason for paths in which an escape (``%2F``) leads to another operation or realm for readers that decode before they split."""
 
 _API_ROOTS = frozenset({"realms", "serverinfo", "api"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Power:
-    """What a role can do beyond its name, measured: what it yields (``becomes-admin`` and so on), and the warning that says how."""
+    """A measured power of a role beyond its name: what it yields (for example ``becomes-admin``), and the warning that says how."""
 
     power: str
     says: str
@@ -45,11 +45,12 @@ class Catalog:
         self.operations = entries
         self._algebra = algebra
         self._powers = powers
+        self._warnings: dict[str, tuple[Power, ...]] = {}
         self._matcher = Matcher(entries)
         self._entries = {(e.operation.method, e.operation.path, e.operation.body): e for e in entries}
 
     def target(self, method: str, raw_target: str, *, base_path: str = "", content_type: str | None = None) -> Target:
-        """What a request asks for, by its target in origin form. Never raises; what is not understood is OTHER or ADMIN_UNKNOWN, never guessed."""
+        """The target of a request in origin form. Never raises. Unknown requests are OTHER or ADMIN_UNKNOWN, never guessed."""
         raw_path = path_of(raw_target)
         segments = None if base_path else plain_segments(raw_path)
         doubt = None
@@ -78,16 +79,16 @@ class Catalog:
         )
 
     def _is_read_otherwise(self, method: str, segments: Sequence[str], path: str) -> bool:
-        """Whether a reader that decodes the path before it splits it sees another realm, or another operation of the table."""
+        """Whether a reader that decodes the path before splitting it finds another realm or another operation."""
         others = decoded_before_split(path)
         if others is None or others == segments:
-            return False  # what is no UTF-8 has been doubted already
+            return False  # what is not UTF-8 has been doubted already
         realm, template = self._place(method, segments)
         other_realm, other_template = self._place(method, others)
         return other_realm != realm or other_template not in {None, template}
 
     def _place(self, method: str, segments: Sequence[str]) -> tuple[str | None, str | None]:
-        """Realm and template, each where there is one."""
+        """Realm and template, each if there is one."""
         if not segments or segments[0] != "admin" or _is_console_page(segments):
             return _elsewhere(method, "", segments, None).realm, None
         found = self._matcher.find(method, segments)
@@ -105,9 +106,9 @@ class Catalog:
         master: bool = False,
         asked: str | None = None,
     ) -> Requirement | None:
-        """What the target's operation needs: the variant that query and body show, the roles of ``{realm}-realm`` for a master caller.
+        """The roles that the target needs: of the variant that query and body show, and of ``{realm}-realm`` for a caller of master.
 
-        ``asked`` is the server's version, where it is known and has no table of its own. None where the operation is not in the table.
+        ``asked`` is the server's version, if it is known and has no table. None if the operation is not in the table.
         """
         entry = self.entry(target)
         if entry is None:
@@ -116,12 +117,12 @@ class Catalog:
         return requirement if asked in {None, self.version} else replace(requirement, asked_keycloak=asked)
 
     def entry(self, target: Target) -> Entry | None:
-        """The table's line for a target."""
+        """The entry for a target."""
         operation = target.operation
         return None if operation is None else self._entries.get((operation.method, operation.path, operation.body))
 
     def find(self, method: str, path_template: str, body: str | None = None) -> Entry | None:
-        """The table's line by template, parameter names as in the table."""
+        """The entry for a path template, with parameter names as in the table."""
         exact = self._entries.get((method, path_template, body))
         if exact is not None or body is not None:
             return exact
@@ -129,39 +130,39 @@ class Catalog:
 
     @property
     def roles(self) -> tuple[str, ...]:
-        """Every role of realm-management that this version has, sorted."""
+        """All roles of realm-management on this version, sorted."""
         return self._algebra.names
 
     def contains(self, role: str) -> frozenset[str]:
-        """A role and all that its composites reach."""
+        """A role and all roles that it contains."""
         return self._algebra.contains(role)
 
     def closure(self, roles: RoleSet | frozenset[str]) -> frozenset[str]:
-        """All that a set of roles amounts to."""
+        """A set of roles and all roles that they contain."""
         return self._algebra.closure(roles)
 
     def satisfies(self, held: frozenset[str] | RoleSet, sets: tuple[RoleSet, ...]) -> bool:
-        """Whether the held roles, composites resolved, cover one of the sets."""
+        """Whether the held roles, including composites, contain one of the sets."""
         amount = self._algebra.closure(held)
-        for roles in sets:  # noqa: SIM110 - asked some twenty times for each refusal; a generator costs more than the answer
+        for roles in sets:  # noqa: SIM110 - asked some twenty times for each refusal; a generator costs more than the response
             if amount.issuperset(roles):
                 return True
         return False
 
     def sufficient(self, sets: tuple[RoleSet, ...]) -> frozenset[str]:
-        """The roles of which one alone covers one of the sets."""
+        """The roles that contain one of the sets, each by itself."""
         return self._algebra.sufficient(sets)
 
     def unlocked(self, roles: RoleSet) -> int:
-        """How many operations of this table let in a caller with these roles."""
+        """How many operations of this table allowed a caller with these roles."""
         return self._algebra.unlocked(roles)
 
     def least(self, sets: Sequence[RoleSet]) -> RoleSet | None:
-        """Of several sets the one with the least power."""
+        """The set with the least power."""
         return self._algebra.least(sets)
 
     def rank(self, roles: RoleSet) -> SetKey:
-        """What sets of roles are compared by: the smaller, the less powerful. More roles never rank lower."""
+        """The sort key of sets of roles, the least powerful first. More roles never rank lower."""
         return self._algebra.power(roles)
 
     def power(self, role: str) -> RolePower:
@@ -169,21 +170,26 @@ class Catalog:
         return self._powers.of(role, sorted(self.contains(role) - {role}))
 
     def powers(self, role: str) -> tuple[Power, ...]:
-        """What a fix that grants the role has to warn of, the strongest first."""
-        return tuple(Power(power=yields.value, says=says) for yields, says in warnings(self.power(role)))
+        """Warnings for a fix that grants the role, the strongest power first."""
+        known = self._warnings.get(role)
+        if known is None:
+            known = tuple(Power(power=yields.value, says=says) for yields, says in warnings(self.power(role)))
+            if role in self.roles:  # other names are not limited in number
+                self._warnings[role] = known
+        return known
 
     @property
     def everybodys_ways(self) -> tuple[Way, ...]:
-        """Ways to power that worked with every role of this version, and so are the power of none."""
+        """Ways that worked with every role of this version, so they are not the power of a single one."""
         return self._powers.everybodys
 
     def has_way(self, role: str, way: str) -> bool:
-        """Whether a way was tried with this very role, and worked."""
+        """Whether a way was tried with this role and worked."""
         return self._powers.has(role, way)
 
     @property
     def powers_version(self) -> str | None:
-        """The version on which the powers were measured; None where there are none."""
+        """The version on which the powers were measured; None if there are none."""
         return self._powers.version
 
 
@@ -196,7 +202,7 @@ def _elsewhere(method: str, raw_path: str, segments: Sequence[str], doubt: str |
 
 
 def _is_console_page(segments: Sequence[str]) -> bool:
-    # Pages of the console need no token; only whoami below it does.
+    # Pages of the console need no token; only whoami does.
     return len(segments) < 2 or (segments[1] not in _API_ROOTS and segments[-1] != "whoami")
 
 

@@ -1,4 +1,4 @@
-"""Entries of the table as JSON-ready documents: the form that ``kcproxy roles --json`` promises."""
+"""Entries of the table as JSON-ready documents: the format of ``kcproxy roles --json``."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ SCHEMA = 1
 
 
 def entry_document(entry: Entry) -> dict[str, Any]:
-    """One operation: ``anyOf`` minimal sets with the full answer, ``admits`` minimal sets that are let in, each list by power.
+    """One operation: ``anyOf`` minimal sets with the full response, ``admits`` minimal sets that are allowed, each list by power.
 
-    ``least``: the least powerful set with a useful answer, null where nothing suffices; ``full`` the least powerful with everything, where
-    that takes more; ``useful`` and ``lacks`` the minimal sets with a useful answer and the fields that it lacks, where it is not full.
-    Where the need could not be determined, ``anyOf`` and ``admits`` are null (an empty list says that nothing suffices) and
-    ``undetermined`` holds the reason.
+    ``least``: the least powerful set with a useful response, null if no set is enough; ``full``: the least powerful set with the full
+    response, if that needs more; ``useful`` and ``lacks``: the minimal sets with a useful response, and the fields that it lacks.
+    If the roles could not be determined, ``anyOf`` and ``admits`` are null (an empty list means that no set is enough), and
+    ``undetermined`` has the reason.
     """
     operation = entry.operation
     document: dict[str, Any] = {"method": operation.method, "path": operation.path}
@@ -56,7 +56,7 @@ def _variant(variant: Variant) -> dict[str, Any]:
 
 
 def table_head(catalog: Catalog) -> dict[str, Any]:
-    """What a document on a table begins with: whose table it is, how it came about, how many operations it has."""
+    """The head of a document about a table: its version, its source, and its number of operations."""
     return {
         "schema": SCHEMA,
         "keycloak": catalog.version,

@@ -1,7 +1,7 @@
-"""One line of the catalog: an operation, what it needs, and the variants that need something else."""
+"""One entry of the catalog: an operation, the roles that it needs, and variants with other roles."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kcproxy.model import NOTHING, Operation, Requirement
@@ -12,7 +12,7 @@ CONDITION_KEYS = frozenset({"query", "queryPresent", "bodyPresent", "bodyHasAny"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """A requirement that holds instead of the plain one when ``when`` does."""
+    """A requirement that replaces the plain one if the condition ``when`` holds."""
 
     id: str
     says: str
@@ -27,22 +27,28 @@ class Variant:
 
     def applies(self, query: Mapping[str, Sequence[str]], body: Any, parameters: Mapping[str, str] = NOTHING) -> bool:
         """Whether every condition holds for this query, parsed JSON body and the path's parameters by name."""
-        return self.visible and all(
-            _equal(value, parameters) if key == "parameterIs" else _holds(key, value, query, body) for key, value in self.when.items()
-        )
+        return holds(self.when, query, body, parameters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """An operation with its requirement for callers of the realm itself, for callers of master where that differs, and its variants."""
+    """An operation with its requirement for callers of the realm, its requirement for callers of master if that differs, and its variants."""
 
     operation: Operation
     requirement: Requirement
     master: Requirement | None = None
     variants: tuple[Variant, ...] = ()
+    hidden: tuple[Variant, ...] = field(init=False, repr=False, compare=False)
+    """The variants that only the server or a look-up can tell apart. Made once, because several rules ask for them."""
+
+    def __post_init__(self) -> None:
+        """Make ``hidden``."""
+        object.__setattr__(self, "hidden", tuple(variant for variant in self.variants if not variant.visible))
 
     def pick(self, *, query: Mapping[str, Sequence[str]], body: Any, master: bool, parameters: Mapping[str, str] = NOTHING) -> Requirement:
-        """The requirement of the most special variant that the request shows, else the plain one."""
+        """The requirement of the most specific variant that the request shows, otherwise the plain one."""
+        if not self.variants:
+            return self.master if master and self.master is not None else self.requirement
         fitting = [variant for variant in self.variants if variant.applies(query, body, parameters)]
         chosen: Entry | Variant = max(fitting, key=_speciality) if fitting else self
         return chosen.master if master and chosen.master is not None else chosen.requirement
@@ -50,6 +56,11 @@ class Entry:
 
 def _speciality(variant: Variant) -> int:
     return sum(len(value) if isinstance(value, (dict, list)) else 1 for value in variant.when.values())
+
+
+def holds(when: Mapping[str, Any], query: Mapping[str, Sequence[str]], body: Any, parameters: Mapping[str, str] = NOTHING) -> bool:
+    """Whether every condition of a variant holds. What only the server knows (``target``) never does."""
+    return all(_equal(value, parameters) if key == "parameterIs" else _holds(key, value, query, body) for key, value in when.items())
 
 
 def _equal(pairs: Mapping[str, str], parameters: Mapping[str, str]) -> bool:

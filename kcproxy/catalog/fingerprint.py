@@ -1,9 +1,8 @@
-"""Which Keycloak versions fit to what a server shows to everyone: OpenID Connect Discovery 1.0 and a few more public answers.
+"""Which Keycloak versions match the public documents of a server: OpenID Connect Discovery 1.0 and a few other public responses.
 
-Keycloak tells its version to administrators only (`/admin/serverinfo`), but each version added something to its public documents.
-The facts in ``data/discovery.json`` were recorded on real servers; facts that a realm's settings or a feature switch can change are
-left out. Headers and the console's messages can be changed by something in between or by a theme: they count only as long as they
-contradict nothing.
+Keycloak shows its version only to administrators (`/admin/serverinfo`), but each version added something to its public documents.
+The facts in ``data/discovery.json`` were recorded on real servers. They exclude facts that settings of a realm or features can change.
+Intermediaries and themes can change headers and the console's messages, so these count only if they contradict nothing.
 """
 
 import json
@@ -21,7 +20,7 @@ DISCOVERY = "openid-configuration"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicDocument:
-    """A server's answer to a request without a token. Header names in lower case; `body` is the parsed JSON object, if it was one."""
+    """A server's response to a request without a token. Header names in lower case; `body` is the parsed JSON object, if it was one."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=lambda: NOTHING)
@@ -34,7 +33,7 @@ class _Fact:
     member: str | None
     header: str | None
     value: str | None
-    since: int  # index of the first version where it holds
+    since: int  # index of the first version for which it holds
 
     def holds(self, answer: PublicDocument) -> bool:
         if self.header is not None:
@@ -69,17 +68,16 @@ def _facts() -> _Facts:
 
 
 def public_paths(realm: str) -> Mapping[str, str]:
-    """What to ask without a token, name to path below the server's base URL; `realm` must be percent-encoded already."""
+    """The requests without a token: names and paths below the server's base URL. `realm` has to be percent-encoded."""
     return {name: entry["path"].format(realm=realm) for name, entry in _facts().documents.items()}
 
 
 def versions_that_fit(discovery: Mapping[str, Any], responses: Mapping[str, PublicDocument] = NOTHING) -> tuple[str, ...]:
-    """The measured versions, oldest first, that would have answered so.
+    """The measured versions that match, oldest first.
 
-    `discovery` is the parsed discovery document of any realm; `answers` are answers to the other `public_paths`, by name, as many as
-    there are. More than one version: what is known does not tell them apart. None: no measured version answers so. A version that was
-    never measured comes out as the measured one that it equals in these facts. Where the answers contradict each other, only
-    `discovery` counts.
+    `discovery` is the parsed discovery document of any realm. `answers` are the available responses to the other `public_paths`, by name.
+    Several versions are returned if the facts do not distinguish them, and none if no measured version matches. A version that was
+    never measured matches the measured one with the same facts. If the responses contradict each other, only `discovery` counts.
     """
     known = _facts()
     alone = {DISCOVERY: PublicDocument(status=200, body=discovery)}
@@ -88,7 +86,7 @@ def versions_that_fit(discovery: Mapping[str, Any], responses: Mapping[str, Publ
 
 
 def _is_keycloaks(known: _Facts, name: str, answer: PublicDocument) -> bool:
-    """Whether some Keycloak gives this status there; anything else is the answer of a gateway or a failure."""
+    """Whether any Keycloak responds there with this status code. Others come from a gateway or a failure."""
     return name in known.documents and answer.status in known.documents[name]["statuses"]
 
 

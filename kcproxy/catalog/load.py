@@ -18,6 +18,8 @@ from kcproxy.model import NOTHING, Basis, Operation, Requirement, RoleSet
 
 SCHEMA = 1
 _NO_VERSIONS = frozenset({"discovery", "powers"})
+_HEAD_CHARACTERS = 400
+"""The basis stands among the first members of a table."""
 
 
 def _data() -> Traversable:
@@ -32,19 +34,18 @@ def versions() -> tuple[str, ...]:
 
 
 def default_version() -> str:
-    """The newest version that was measured, which is taken where nothing tells the server's own."""
-    measured = [version for version in versions() if _is_measured(version)]
-    return newest(measured or versions())
+    """The newest measured version, for servers whose version is not known."""
+    return next((version for version in reversed(versions()) if _is_measured(version)), newest(versions()))
 
 
 def _is_measured(version: str) -> bool:
-    head = (_data() / f"{version}.json").read_text(encoding="utf-8")[:400]
-    return '"basis": "measured"' in head
+    with (_data() / f"{version}.json").open(encoding="utf-8") as file:
+        return '"basis": "measured"' in file.read(_HEAD_CHARACTERS)
 
 
 @cache
 def load(version: str) -> Catalog:
-    """The catalog of one version. CatalogError where there is no such table or it does not follow its schema."""
+    """The catalog of one version. Raises CatalogError if there is no such table or it does not follow its schema."""
     if version not in versions():
         raise CatalogError(f"no role table for Keycloak {version}: there are {', '.join(versions())}")
     text = (_data() / f"{version}.json").read_text(encoding="utf-8")
@@ -52,7 +53,7 @@ def load(version: str) -> Catalog:
 
 
 def _powers(version: str) -> Powers:
-    """The version's own powers, else those of the nearest version that has some."""
+    """The version's own powers, otherwise those of the nearest version that has some."""
     document = _powers_document()
     return powers_of(document, nearest(version, tuple(document["versions"])))
 
@@ -63,7 +64,7 @@ def _powers_document() -> Mapping[str, Any]:
 
 
 def parse(document: Mapping[str, Any], powers: Powers = NO_POWERS) -> Catalog:
-    """A data file's parsed JSON to a catalog, every ``least`` computed. CatalogError names the operation that is wrong."""
+    """Turn the parsed JSON of a data file into a catalog, and compute every ``least``. Raises CatalogError with the name of an invalid operation."""
     if document.get("schema") != SCHEMA:
         raise CatalogError(f"role table with schema {document.get('schema')!r}: this program reads {SCHEMA}")
     version = document["keycloak"]
@@ -86,7 +87,7 @@ def _sets(value: list[list[str]]) -> tuple[RoleSet, ...]:
 
 
 class _Reader:
-    """Rows of one file to entries; keeps what all rows share."""
+    """Turns the rows of one file into entries."""
 
     def __init__(self, version: str, basis: Basis, algebra: RoleAlgebra) -> None:
         self._version, self._basis, self._algebra = version, basis, algebra
@@ -128,7 +129,7 @@ class _Reader:
         return None if own is None else replace(plain, **self._needs({"reduced": plain.reduced, **own}))
 
     def _needs(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The sets, the least powerful first, and what follows from them."""
+        """The sets, sorted by power, and the values that are derived from them."""
         any_of = self._algebra.ranked(_sets(row.get("anyOf", [])))
         useful = self._algebra.ranked(_sets(row["useful"])) if "useful" in row else any_of
         least = useful[0] if useful else None

@@ -1,10 +1,10 @@
-"""From segments to the operation: a tree of path templates, literal segments before parameters.
+"""Finds the operation for path segments: a tree of path templates, with literal segments before parameters.
 
     /admin/realms/{realm}/users/{user-id}/groups
     literal ─┘      │       │
                     └ parameter: any one segment
 
-A parameter that Keycloak declares with a pattern over several segments (``group-by-path/{path}``) takes all that is left.
+A parameter that Keycloak declares with a pattern over several segments (``group-by-path/{path}``) matches all remaining segments.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from kcproxy.catalog.entry import Entry
 
 SPANNING_SUFFIX = "/group-by-path/{path}"
-"""How templates end whose last parameter spans segments (RealmAdminResource, OrganizationGroupsResource: ``group-by-path/{path: .*}``)."""
+"""Ends of templates whose last parameter spans several segments (RealmAdminResource, OrganizationGroupsResource: ``group-by-path/{path: .*}``)."""
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class Matcher:
         node.entries.setdefault(entry.operation.method, []).append((entry, tuple(names)))
 
     def find(self, method: str, segments: Sequence[str], content_type: str | None = None) -> tuple[Entry, Mapping[str, str]] | None:
-        """The entry for these decoded segments and its parameters by name; None where the catalog has none. HEAD is looked up as GET."""
+        """The entry for these decoded segments and its parameters by name; None if the catalog has none. HEAD is looked up as GET."""
         looked_up = "GET" if method == "HEAD" else method
         found = _straight(self._root, segments, looked_up) or _descend(self._root, segments, 0, (), looked_up)
         if found is None:
@@ -68,7 +68,7 @@ _Candidates = list[tuple[Entry, tuple[str, ...]]]
 
 
 def _straight(node: _Node, segments: Sequence[str], method: str) -> tuple[_Candidates, Sequence[str]] | None:
-    """The first way that ``_descend`` tries, without turning back: it leads to the end for nearly every request, in a third of the time."""
+    """The first path that ``_descend`` tries, without backtracking. It succeeds for nearly every request, in a third of the time."""
     values: list[str] = []
     for segment in segments:
         child = node.literals.get(segment)

@@ -1,7 +1,7 @@
-"""Raw request paths, read without changing them: split first, decode each segment on a copy.
+"""Reads raw request paths: splits first, and decodes each segment on a copy.
 
-A decoded path is never forwarded and never decides what is forwarded; it only tells which operation was meant. Forms that two
-readers could take for two different paths are named, so that no token is ever added to them (RFC 3986, sections 2.1, 3.3, 5.2.4).
+A decoded path is never forwarded and never decides what is forwarded. It only serves to find the operation. Paths that two
+readers could read differently are reported, so that no token is ever added to them (RFC 3986, sections 2.1, 3.3, 5.2.4).
 """
 
 import re
@@ -19,16 +19,16 @@ def path_of(raw_target: str) -> str:
 
 
 def ambiguity(raw_path: str) -> str | None:
-    """Why two readers could see two paths here, in words; None for a plain path. One trailing slash is plain."""
+    """The reason why two readers could read the path differently; None if they cannot. One trailing slash is allowed."""
     return None if _PLAIN.fullmatch(raw_path) else _name_ambiguity(raw_path)
 
 
 _PLAIN = re.compile(r"(?:/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9_~!$&'()*+,=:@.-]*+)++/?")
-"""Paths that need no closer look: segments of pchar (RFC 3986, section 3.3) without escapes and semicolons, none beginning with a dot."""
+"""Simple paths: segments of pchar (RFC 3986, section 3.3) without escapes and semicolons, none of which begins with a dot."""
 
 
 def plain_segments(raw_path: str) -> list[str] | None:
-    """The segments of a path without anything to be decoded or doubted, as ``segments_of`` gives them; None for any other path."""
+    """The segments of a simple path, as ``segments_of`` returns them; None for all other paths."""
     if _PLAIN.fullmatch(raw_path) is None:
         return None
     parts = raw_path.split("/")
@@ -54,7 +54,7 @@ def _name_ambiguity(raw_path: str) -> str | None:
 def _segment_ambiguity(segment: str, *, last: bool) -> str | None:
     decoded = decode(segment)
     if decoded is None:
-        return "an escape that is no UTF-8"
+        return "an escape that is not UTF-8"
     readings = _readings(decoded)
     shapes = {
         "an empty segment": not segment and not last,
@@ -71,7 +71,7 @@ _MOST_READINGS = 3
 
 
 def _readings(decoded: str) -> list[str]:
-    """What readers see that decode once, twice, and so on: each may decode what the one before passed on. One more than the most: no end in sight."""
+    """The path as seen by readers that decode once, twice, and so on. One element more than the maximum means that there is no end."""
     readings = [decoded]
     while len(readings) <= _MOST_READINGS:
         following = decode(readings[-1])
@@ -82,10 +82,10 @@ def _readings(decoded: str) -> list[str]:
 
 
 def decoded_before_split(raw_path: str) -> list[str] | None:
-    """The segments that readers see that decode a path *before* they split it, as gateways do and Keycloak does not; None without UTF-8.
+    """The segments as seen by readers that decode a path *before* they split it, as gateways do and Keycloak does not; None if it is not UTF-8.
 
-    Such a reader may take a decoded ``?`` or ``#`` for the end of the path, a decoded ``;`` for the beginning of a path parameter, and two
-    slashes for one.
+    Such a reader can treat a decoded ``?`` or ``#`` as the end of the path, a decoded ``;`` as the beginning of a path parameter, and two
+    slashes as one.
     """
     decoded = decode(raw_path)
     if decoded is None:
@@ -95,7 +95,7 @@ def decoded_before_split(raw_path: str) -> list[str] | None:
 
 
 def decode(segment: str) -> str | None:
-    """One segment with its percent escapes resolved once; None where that is no UTF-8. ``%2F`` becomes a slash inside the segment."""
+    """One segment with its percent escapes resolved once; None if that is not UTF-8. ``%2F`` becomes a slash inside the segment."""
     if "%" not in segment:
         return segment
     try:
@@ -105,7 +105,7 @@ def decode(segment: str) -> str | None:
 
 
 def segments_of(raw_path: str, base_path: str = "") -> list[str] | None:
-    """The decoded segments below the base path, one trailing slash dropped; None outside of it, without a first slash, or where an escape is no UTF-8."""
+    """The decoded segments below the base path, one trailing slash dropped; None outside of it, without a first slash, or if an escape is not UTF-8."""
     if base_path:
         if not raw_path.startswith(base_path) or raw_path[len(base_path) : len(base_path) + 1] not in {"/", ""}:
             return None

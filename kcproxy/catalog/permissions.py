@@ -3,24 +3,27 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
+from kcproxy.catalog.entry import holds
 from kcproxy.catalog.versions import ordered
 from kcproxy.errors import CatalogError
 from kcproxy.model import NOTHING
 from kcproxy.model.vocabulary import nothing
 
 SCHEMA = 1
+FIRST_VERSION = (26, 2)
+"""Since this version fine-grained admin permissions (version 2) are a supported feature that is on by default."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Term:
-    """One part of a need: a role of realm-management (`role`), or a scope of a resource type.
+class Term(NamedTuple):
+    """One part of a requirement: a role of realm-management (`role`), or a scope of a resource type.
 
-    `object` is the key of one of the operation's objects; empty where only a permission for all objects of the type does.
+    `object` is the key of one of the operation's objects; empty if only a permission for all objects of the type does.
+    A tuple, because its hash is that of a cache's key.
     """
 
     role: str = ""
@@ -42,12 +45,12 @@ class Term:
 
 
 TermSet: TypeAlias = tuple[Term, ...]
-"""Terms that are needed together."""
+"""Terms that are all needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectPlace:
-    """An object that a need speaks of. One of the places is set; `path`, `query` and `body` name a parameter or a member."""
+    """An object of a requirement. One of the fields is set; `path`, `query` and `body` name a parameter or a member."""
 
     type: str
     path: str = ""
@@ -62,19 +65,19 @@ class ObjectPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Levels:
-    """Alternatives by what they get: all, more than an empty list, let in at all."""
+    """Alternatives by their response: full, more than an empty list, allowed at all."""
 
     any_of: tuple[TermSet, ...] = ()
     shows: tuple[TermSet, ...] = ()
     admits: tuple[TermSet, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class PermissionNeed:
-    """What permissions open an operation, called in one way.
+    """The permissions that allow an operation, for one form of the call.
 
-    `with_query_role`: what callers need who hold a role that lets query, where it is another need: what they may not see is then hidden.
-    `closed`: no permission opens it. `undetermined`: why that is not known.
+    `with_query_role`: the requirement for callers with a query role, if it differs: objects that they may not see are hidden from them.
+    `closed`: no permission allows it. `undetermined`: why that is not known.
     """
 
     levels: Levels = Levels()
@@ -86,10 +89,16 @@ class PermissionNeed:
     undetermined: str | None = None
     notes: tuple[str, ...] = ()
 
+    @cached_property
+    def opening(self) -> tuple[TermSet, ...]:
+        """The alternatives that get more than an empty list and contain a permission, not only roles; empty if no permission matters."""
+        sets = self.levels.shows or self.levels.any_of or self.levels.admits
+        return tuple(terms for terms in sets if any(term.type for term in terms))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermissionVariant:
-    """A need that holds instead under a condition; `when` as in the role tables."""
+    """A requirement that applies under a condition; `when` is as in the role tables."""
 
     id: str
     says: str
@@ -108,10 +117,17 @@ class PermissionEntry:
     need: PermissionNeed
     variants: tuple[PermissionVariant, ...] = ()
 
+    def pick(self, query: Mapping[str, Sequence[str]], body: Any) -> PermissionNeed:
+        """The need of the variant that the request shows, otherwise the plain one."""
+        for variant in self.variants:
+            if holds(variant.when, query, body):
+                return variant.need
+        return self.need
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermissionTable:
-    """What was measured on one version: the schema of types and scopes, and every operation."""
+    """The measured table of one version: the schema of types and scopes, and all operations."""
 
     version: str
     provenance: Mapping[str, Any]
@@ -139,10 +155,34 @@ def permission_versions() -> tuple[str, ...]:
 
 @cache
 def load_permissions(version: str) -> PermissionTable:
-    """The table of one version. CatalogError where there is none or it does not follow its schema."""
+    """The table of one version. Raises CatalogError if there is none or it does not follow its schema."""
     if version not in permission_versions():
         raise CatalogError(f"no table of permissions for Keycloak {version}: there are {', '.join(permission_versions())}")
     return parse_permissions(json.loads((_data() / f"{version}.json").read_text(encoding="utf-8")))
+
+
+@cache
+def nearest_permissions(version: tuple[int, ...]) -> PermissionTable | None:
+    """The table of a version, such as (26, 7, 4): its own, otherwise the newest of an older one, otherwise the oldest.
+
+    None for versions without these permissions.
+    """
+    if version < FIRST_VERSION:
+        return None
+    known = permission_versions()
+    older = [text for text in known if _numbers(text)[: len(version)] <= version or _numbers(text)[:2] == version[:2]]
+    return load_permissions(older[-1] if older else known[0])
+
+
+@cache
+def permission_entry(version: tuple[int, ...], method: str, path: str, body: str | None = None) -> PermissionEntry | None:
+    """The line of an operation in the nearest table. For operations of the role tables, so that the cache stays small."""
+    found = nearest_permissions(version)
+    return found.find(method, path, body) if found else None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdecimal())
 
 
 @cache

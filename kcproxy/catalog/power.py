@@ -1,4 +1,4 @@
-"""What a role can be turned into, as measured, and the order of power that follows from it. Pure; the data is ``data/powers.json``."""
+"""What a role can be turned into, as measured, and the resulting order of power. Pure; the data is ``data/powers.json``."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ SCHEMA = 2
 
 
 class Yields(StrEnum):
-    """What a way gives to the holder of a role, the strongest first."""
+    """What a way yields, the strongest first."""
 
     BECOMES_ADMIN = "becomes-admin"
     ACTS_AS_OTHER = "acts-as-other"
@@ -23,7 +23,7 @@ class Yields(StrEnum):
 
 
 class Ease(StrEnum):
-    """What a way takes besides the role, the least first: nothing; what most realms have; what some have; an administrator's help."""
+    """What a way needs in addition to the role, the least first: nothing, something that most realms have, something that some have, an administrator's help."""
 
     ALWAYS = "always"
     USUAL = "usual"
@@ -40,7 +40,7 @@ RoleKey = tuple[int, int, int, int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """A way that was tried with real calls and worked. ``says`` completes "can …", ``needs`` completes "where …" (empty: nothing)."""
+    """A way that worked with real calls. ``says`` completes "can …", ``needs`` completes "if …" (empty: nothing)."""
 
     id: str
     yields: Yields
@@ -57,14 +57,14 @@ class Way:
 
 @dataclass(frozen=True)
 class RolePower:
-    """The ways that are open to the holder of one role, also through the roles that it contains; the strongest and easiest first."""
+    """The ways for the holder of one role, including those of contained roles; the strongest and easiest first."""
 
     role: str
     ways: tuple[Way, ...]
 
     @property
     def reach(self) -> Yields | None:
-        """The most that the role gives without an administrator's help; None where nothing is known to be open to it."""
+        """The strongest yield without an administrator's help; None if no way is known."""
         return next((way.yields for way in self.ways if way.ease is not Ease.LURED), None)
 
     @property
@@ -73,12 +73,12 @@ class RolePower:
         return self.reach is Yields.BECOMES_ADMIN
 
     def best(self, yields: Yields) -> Way | None:
-        """The easiest and shortest of the ways that give this."""
+        """The easiest and shortest way with this yield."""
         return next((way for way in self.ways if way.yields is yields), None)
 
     @cached_property
     def strength(self) -> tuple[int, int, int, int]:
-        """What is compared first: reach; whether it writes; how easy its strongest way is; what an administrator's help would add."""
+        """The first part of the sort key: yield, whether it writes, the ease of its strongest way, and what an administrator's help adds."""
         unaided = [way for way in self.ways if way.ease is not Ease.LURED]
         reach = max((_STRENGTH[way.yields] for way in unaided), default=0)
         ease = max((_EASE[way.ease] for way in unaided if _STRENGTH[way.yields] == reach), default=0)
@@ -90,7 +90,7 @@ class Powers:
     """The powers of one Keycloak version."""
 
     def __init__(self, works: Mapping[str, tuple[Way, ...]], *, version: str | None, basis: str, everybodys: tuple[Way, ...] = ()) -> None:
-        """``works``: each role's own ways; ``everybodys``: ways that no role adds anything to. ``version``: whose measurement this is."""
+        """``works``: the ways of each role; ``everybodys``: ways that work with every role. ``version``: the measured version."""
         self.version, self.basis, self.everybodys = version, basis, everybodys
         self._works = works
         self._known: dict[str, RolePower] = {}
@@ -108,9 +108,9 @@ class Powers:
         return any(each.id == way for each in self._works.get(role, ()))
 
     def key(self, roles: Iterable[str], contains: Callable[[str], Iterable[str]], unlocked: Callable[[str], int]) -> tuple[RoleKey, ...]:
-        """By which sets of roles are compared: the most powerful role of each first, then the next. A larger set is never smaller.
+        """The sort key of sets of roles: the most powerful role first, then the next. A superset never ranks lower.
 
-        Of roles with equal power the one that opens more operations (``unlocked``) is the stronger.
+        Of roles with equal power, the one that allows more operations (``unlocked``) is stronger.
         """
         return tuple(sorted(((*self.of(role, contains(role)).strength, unlocked(role)) for role in roles), reverse=True))
 
@@ -119,7 +119,7 @@ NO_POWERS = Powers({}, version=None, basis="unknown")
 
 
 def powers_of(document: Mapping[str, Any], version: str) -> Powers:
-    """The powers of one version in a parsed ``powers.json``. CatalogError where it does not follow its schema."""
+    """The powers of one version in a parsed ``powers.json``. Raises CatalogError if it does not follow its schema."""
     if document.get("schema") != SCHEMA:
         raise CatalogError(f"powers with schema {document.get('schema')!r}: this program reads {SCHEMA}")
     held = document["versions"].get(version)
@@ -139,7 +139,7 @@ def powers_of(document: Mapping[str, Any], version: str) -> Powers:
 
 
 def _is_everybodys(outcome: Mapping[str, Any]) -> bool:
-    """Whether the way worked with every role that was tried: then it is open to any of them, and no power of one role."""
+    """Whether the way worked with every tried role, so that it is not the power of a single one."""
     return bool(outcome["works"]) and not outcome.get("fails") and not outcome.get("rest")
 
 
@@ -155,9 +155,9 @@ def _way(name: str, item: Mapping[str, Any]) -> Way:
 
 
 def warnings(power: RolePower) -> tuple[tuple[Yields, str], ...]:
-    """What goes with a fix that grants the role, by what it yields: the shortest way of each kind, in one sentence.
+    """The warnings for a fix that grants the role: the shortest way of each kind, in one sentence each.
 
-    Of a role that writes and becomes an administrator nothing else is said: the rest follows from it.
+    If the role writes and leads to an administrator, only that is said: the rest follows from it.
     """
     if power.becomes_admin and power.strength[1]:
         return ((Yields.BECOMES_ADMIN, _sentence(power, Yields.BECOMES_ADMIN)),)
@@ -176,4 +176,4 @@ def _sentence(power: RolePower, yields: Yields) -> str:
     way = power.best(yields)
     if way is None:
         raise LookupError(f"{power.role} does not yield {yields}")
-    return f"{power.role} {_WORDS[yields]}: {way.says}" + (f" (where {way.needs})" if way.needs else "")
+    return f"{power.role} {_WORDS[yields]}: {way.says}" + (f" (if {way.needs})" if way.needs else "")

@@ -1,4 +1,4 @@
-"""Questions to the table: what lies below a path, what a role opens, what a list of calls needs, what changed between versions."""
+"""Queries of the table: operations below a path, what a role allows, what a list of calls needs, differences between versions."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ _PARAMETER = re.compile(r"\{[^{}]*\}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """What roles open: ``full`` answers, ``reduced`` ones (let in, but sees less), and ``together`` what opens with further roles."""
+    """What roles allow: with a ``full`` response, with a ``reduced`` one, and only ``together`` with other roles."""
 
     full: tuple[Entry, ...]
     reduced: tuple[Entry, ...]
@@ -22,14 +22,14 @@ class Reach:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One operation in two versions. ``old`` is None where it was added, ``new`` where it was removed."""
+    """One operation in two versions. ``old`` is None if it was added, ``new`` if it was removed."""
 
     old: Entry | None
     new: Entry | None
 
     @property
     def entry(self) -> Entry:
-        """Whichever there is, the newer one first."""
+        """The newer entry if it exists, otherwise the older one."""
         entry = self.new or self.old
         if entry is None:
             raise LookupError("a change without any side")
@@ -60,7 +60,7 @@ def operations_at(catalog: Catalog, method: str, path: str) -> tuple[Entry, ...]
 
 
 def operations_below(catalog: Catalog, prefix: str, method: str | None = None) -> tuple[Entry, ...]:
-    """The entries on a path and below it, segment by segment. A parameter in the table matches whatever the prefix has there."""
+    """The entries on a path and below it, segment by segment. A parameter in the table matches any segment of the prefix."""
     wanted = [part for part in prefix.rstrip("*").strip("/").split("/") if part]
     found = (entry for entry in catalog.operations if method in {None, entry.operation.method})
     return tuple(entry for entry in found if _starts_with(entry.operation.path.strip("/").split("/"), wanted))
@@ -74,7 +74,7 @@ def _starts_with(parts: Sequence[str], wanted: Sequence[str]) -> bool:
 
 
 def reach(catalog: Catalog, roles: RoleSet, entries: Iterable[Entry]) -> Reach:
-    """What a caller with these roles may do; what any token may do is left out."""
+    """What a caller with these roles may do, without operations that any token allows."""
     full, reduced, together = [], [], []
     held = catalog.closure(roles)
     for entry in entries:
@@ -91,15 +91,15 @@ def reach(catalog: Catalog, roles: RoleSet, entries: Iterable[Entry]) -> Reach:
 
 
 def _missing(catalog: Catalog, held: frozenset[str], sets: tuple[RoleSet, ...]) -> RoleSet | None:
-    """What to add, where a part of some set is held already."""
+    """The roles to add if a part of a set is held already."""
     parts = [tuple(role for role in roles if role not in held) for roles in sets if held & set(roles)]
     return catalog.least(parts)
 
 
 def least_cover(catalog: Catalog, demands: Sequence[tuple[RoleSet, ...]]) -> RoleSet | None:
-    """The combination of roles with the least power that satisfies every demand; None where one cannot be satisfied.
+    """The combination of roles with the least power that satisfies every demand; None if one cannot be satisfied.
 
-    Exact: branch and bound, which holds because a larger set never ranks lower.
+    The result is exact: branch and bound, which works because a superset never ranks lower.
     """
     distinct = sorted({tuple(sorted(sets)) for sets in demands if () not in sets}, key=len)
     if any(not sets for sets in distinct):
@@ -133,7 +133,7 @@ class _Search:
             self._descend(position + 1, _union(held, roles))
 
     def _is_worse(self, roles: RoleSet) -> bool:
-        """Whether nothing better can come of these roles. Those that another of them contains do not count: they fall away in the end."""
+        """Whether these roles cannot lead to a better result. Roles that another one contains do not count, because they are removed at the end."""
         if self._best is None:
             return False
         tops = tuple(role for role in roles if not any(role in self._catalog.contains(other) for other in roles if other != role))
@@ -143,7 +143,7 @@ class _Search:
         return self._best is None or self._catalog.rank(roles) < self._catalog.rank(self._best)
 
     def _trimmed(self, held: RoleSet) -> RoleSet:
-        """Without the roles that nothing needs, others being there."""
+        """Remove the roles that are not needed in addition to the others."""
         for role in held:
             rest = tuple(other for other in held if other != role)
             if all(self._catalog.satisfies(rest, sets) for sets in self._demands):
@@ -156,7 +156,7 @@ def _union(held: RoleSet, more: RoleSet) -> RoleSet:
 
 
 def differences(old: Catalog, new: Catalog) -> Differences:
-    """What was added, removed, or needs other roles. Paths count as the same whatever their parameters are called."""
+    """What was added, removed, or needs other roles. Paths are equal if only their parameter names differ."""
     before, after = _by_shape(old), _by_shape(new)
     added = (Change(old=None, new=after[key]) for key in after if key not in before)
     removed = (Change(old=before[key], new=None) for key in before if key not in after)

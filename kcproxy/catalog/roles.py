@@ -1,20 +1,21 @@
-"""Sets of roles as bits of one integer, and the arithmetic on them: what contains what, what unlocks how much, which is more powerful."""
+"""Sets of roles as bits of an integer, and operations on them: composites, number of allowed operations, order of power."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from kcproxy.catalog.power import NO_POWERS, Powers, RoleKey
 from kcproxy.model import RoleSet
 
 SetKey = tuple[tuple[RoleKey, ...], int, int, int, RoleSet]
-"""By which sets of roles are ordered: the power of their roles, what they open together, how many they are, how many write, their names."""
+"""The sort key of sets of roles: the power of their roles, the number of allowed operations, their number, how many write, their names."""
 
 _MAX_CLOSURES = 1024
 _MAX_KEPT_ROLES = 64
-"""Whoever has more of one client than any version of Keycloak has to give has them of his own making, and is not worth remembering."""
+"""A token with more roles of one client than any version of Keycloak has is not worth a cache entry."""
 
 
 class RoleAlgebra:
-    """The roles of one Keycloak version with their composites (transitive), and the table's demands, as bit masks."""
+    """The roles of one Keycloak version with their composites (transitive), and the requirements of the table, as bit masks."""
 
     def __init__(self, composites: Mapping[str, Sequence[str]], powers: Powers = NO_POWERS) -> None:
         """``composites``: each role of realm-management and every role that it contains; ``powers``: what each can be turned into."""
@@ -27,7 +28,7 @@ class RoleAlgebra:
         self._closures: dict[RoleSet | frozenset[str], frozenset[str]] = {}
         self._unlocked: dict[RoleSet, int] = {}
         self._sufficient: dict[tuple[RoleSet, ...], frozenset[str]] = {}
-        self._demands: list[tuple[int, ...]] = []
+        self._demands: tuple[tuple[tuple[int, ...], int], ...] = ()  # each distinct demand, and how many operations have it
 
     def _mask(self, roles: Iterable[str]) -> int:
         mask = 0
@@ -40,19 +41,19 @@ class RoleAlgebra:
         return self._contained.get(role, frozenset({role}))
 
     def closure(self, roles: Iterable[str]) -> frozenset[str]:
-        """All that the given roles amount to."""
+        """The given roles and all roles that they contain."""
         key = roles if isinstance(roles, tuple | frozenset) else tuple(roles)
         known = self._closures.get(key)
         if known is None:
             known = frozenset().union(*(self.contains(role) for role in key))
             if len(key) <= _MAX_KEPT_ROLES:
                 if len(self._closures) >= _MAX_CLOSURES:
-                    self._closures.clear()  # callers' tokens name what they like
+                    self._closures.clear()  # tokens of callers can contain any name
                 self._closures[key] = known
         return known
 
     def sufficient(self, sets: tuple[RoleSet, ...]) -> frozenset[str]:
-        """The roles that cover one of the sets each by itself, composites resolved."""
+        """The roles that contain one of the sets, each by itself, including composites."""
         known = self._sufficient.get(sets)
         if known is None:
             if len(self._sufficient) >= _MAX_CLOSURES:
@@ -62,19 +63,19 @@ class RoleAlgebra:
         return known
 
     def learn(self, demands: Iterable[tuple[RoleSet, ...]]) -> None:
-        """Take the table's admitting sets, one tuple an operation, as what ``unlocked`` counts."""
-        self._demands = [tuple(self._mask(roles) for roles in sets) for sets in demands]
+        """Set the sets that ``unlocked`` counts: one tuple for each operation of the table."""
+        self._demands = tuple(Counter(tuple(self._mask(roles) for roles in sets) for sets in demands).items())
         self._unlocked.clear()
         self._keys.clear()
 
     def unlocked(self, roles: RoleSet) -> int:
-        """How many operations of the table let in a caller with these roles; any-token operations count for everyone."""
+        """How many operations of the table these roles allow; any-token operations count for everyone."""
         count = self._unlocked.get(roles)
         if count is None:
             held = 0
             for role in roles:
                 held |= self._closure.get(role) or self._mask((role,))
-            count = sum(any(need & held == need for need in sets) for sets in self._demands)
+            count = sum(times for sets, times in self._demands if any(need & held == need for need in sets))
             self._unlocked[roles] = count
         return count
 
@@ -87,7 +88,7 @@ class RoleAlgebra:
         return tuple(sorted(sets, key=self.power))
 
     def power(self, roles: RoleSet) -> SetKey:
-        """What sets are compared by: first the most powerful role of each, then the next, then the number of operations opened."""
+        """The sort key of sets: the most powerful role first, then the next, then the number of allowed operations."""
         key = self._keys.get(roles)
         if key is None:
             by_role = self._powers.key(roles, self.contains, lambda role: self.unlocked((role,)))

@@ -1,10 +1,10 @@
-"""Request targets (RFC 9112, section 3.2): the exact bytes to send on, and the operation that exactly these bytes name.
+"""Request targets (RFC 9112, section 3.2): the exact bytes to forward, and the operation that these bytes name.
 
     raw target ─ refused? ─▶ origin form ─┬─▶ sent
                                           └─▶ catalog ─▶ target
 
-Both ways through the proxy take both from here, so what is judged and what is sent cannot differ. A target of which anything was left
-out, or that holds bytes beyond ASCII, is ambiguous: it is sent, but never with an injected token.
+Both paths through the proxy use this module, so the matched bytes and the sent bytes cannot differ. If a part of a target was left out, or
+if it contains bytes beyond ASCII, it is ambiguous: it is sent, but never with an injected token.
 """
 
 import re
@@ -16,7 +16,7 @@ from kcproxy.errors import RequestRefused
 from kcproxy.model import Target
 
 PLAIN_OCTETS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~!$&'()*+,=:@.%/;?-"
-"""What nearly every target consists of: the characters that RFC 3986 allows in paths and queries (sections 3.3 and 3.4)."""
+"""Characters that RFC 3986 allows in paths and queries (sections 3.3 and 3.4). Nearly every target has only these."""
 
 REFUSED_KIND = "target"
 NOT_ASCII = "a control or non-ASCII character"
@@ -28,14 +28,14 @@ _ASTERISK = b"*"
 
 
 JudgedTarget: TypeAlias = tuple[str, Target]
-"""The target to send on, as text that stands for bytes (UTF-8 with ``surrogateescape``), and what exactly these bytes ask for."""
+"""The target to forward, as text that represents bytes (UTF-8 with ``surrogateescape``), and what these bytes ask for."""
 
 
 def judge(catalog: Catalog, method: str, raw: bytes, *, base_path: str = "", content_type: str | None = None) -> JudgedTarget:
-    """What to send on for a request target, and what that asks for.
+    """The bytes to forward for a request target, and what they ask for.
 
-    RequestRefused (400, kind ``target``) where HTTP allows no such target: a ``#``, a blank or a control character in it, user information,
-    or a form that the method does not have.
+    Raises RequestRefused (400, kind ``target``) if HTTP does not allow the target: a ``#``, a blank or a control character in it, user
+    information, or a form that the method does not allow.
     """
     if raw.startswith(b"/") and not raw.translate(None, PLAIN_OCTETS):
         plain = raw.decode("ascii")
@@ -62,7 +62,7 @@ def _origin_form(method: str, raw: bytes) -> str:
 
 
 def _doubted(target: Target, raw: bytes) -> Target:
-    """The target, ambiguous where something of it was left out, or where readers differ on its bytes."""
+    """The target. It is ambiguous if a part of it was left out, or if readers can read its bytes differently."""
     if target.ambiguous is not None:
         return target
     if not raw.isascii():

@@ -1,4 +1,4 @@
-"""Keycloak's version numbers: order them, and find the nearest table for one that has none."""
+"""Keycloak's version numbers: their order, and the nearest table for a version without one."""
 
 from collections.abc import Iterable, Sequence
 
@@ -19,14 +19,14 @@ def ordered(versions: Iterable[str]) -> tuple[str, ...]:
 
 
 def newest(versions: Sequence[str]) -> str:
-    """The last of them; IndexError where there is none."""
+    """The last of them. Raises IndexError if there is none."""
     return ordered(versions)[-1]
 
 
 def nearest(wanted: str, versions: Sequence[str]) -> str:
-    """The table for a version: its own, else one of the same minor, else the closest older one, else the oldest.
+    """The table for a version: its own, otherwise one of the same minor, otherwise the closest older one, otherwise the oldest.
 
-    Role needs change between minor versions and hardly within one, so a table of the same minor comes first.
+    Required roles change between minor versions and hardly within one, so a table of the same minor version is preferred.
     """
     if wanted in versions:
         return wanted

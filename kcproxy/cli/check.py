@@ -1,4 +1,4 @@
-"""``kcproxy check``: settings and reachability, all problems at once; and the health probe of a container."""
+"""``kcproxy check``: checks settings and reachability, and reports all problems at once. Also the health probe of a container."""
 
 import asyncio
 import os
@@ -28,17 +28,15 @@ SCHEMA = 1
 
 @click.command(name="check", epilog=epilog(), context_settings=CONTEXT)
 @config_option
-@click.option("--upstream", metavar="URL", help="Keycloak's address, as for serve.")
-@click.option(
-    "--print", "with_settings", is_flag=True, help="Show every setting that took effect and where it came from; secrets are starred."
-)
-@click.option("--offline", is_flag=True, help="Only the settings; ask nobody.")
-@click.option("--ready", is_flag=True, help="Only ask the running proxy's admin port whether it is ready: for health probes.")
+@click.option("--upstream", metavar="URL", help="Address of Keycloak, as for serve.")
+@click.option("--print", "with_settings", is_flag=True, help="Print every effective setting and where it comes from. Secrets are masked.")
+@click.option("--offline", is_flag=True, help="Check only the settings. Contact no server.")
+@click.option("--ready", is_flag=True, help="Only ask the admin port of the running proxy whether it is ready: for health probes.")
 @click.option(
     "--of-process",
     type=click.IntRange(min=1),
     metavar="PID",
-    help="With --ready: read the flags and variables of that running serve, as a container's health check does with 1 (Linux).",
+    help="With --ready: use the flags and variables of that running serve process. A container's health check uses 1 (Linux).",
 )
 @json_option
 def command(
@@ -53,14 +51,14 @@ def command(
 ) -> None:
     """Check the settings, and whether Keycloak and the accounts work. All problems are reported at once.
 
-    Reads the same file, environment and flags as serve, asks Keycloak for each realm's public document and fetches one token for each
-    account. Nothing is changed, and no secret or token is shown.
+    Reads the same file, environment and flags as serve. Asks Keycloak for the public document of each realm, and fetches one token for
+    each account. Changes nothing, and shows no secret or token.
     """
     if ready:
         _probe(config, of_process, as_json=as_json)
         return
     if of_process is not None:
-        raise click.UsageError("--of-process goes with --ready")
+        raise click.UsageError("--of-process requires --ready")
     flags = {"upstream.url": upstream}
     try:
         settings = load(config, os.environ, flags)
@@ -92,7 +90,7 @@ def _probe(config: Path | None, of_process: int | None, *, as_json: bool) -> Non
 
 
 def _findings(settings: Settings) -> list["Finding"]:
-    from kcproxy.cli.reachability import reachability  # noqa: PLC0415 - aiohttp is imported only where it is needed
+    from kcproxy.cli.reachability import reachability  # noqa: PLC0415 - aiohttp is imported only if it is needed
 
     version = settings.explain.keycloak_version
     table = catalog.load(catalog.nearest(version) if version else catalog.default_version())
@@ -112,7 +110,7 @@ def _text(settings: Settings, findings: Sequence["Finding"], *, with_settings: b
         result()
     for note in settings.notes:
         talk(f"note: {note}")
-    result(f"{paint('ok', 'green')}    {bold('settings')}: complete, without contradiction")
+    result(f"{paint('ok', 'green')}    {bold('settings')}: OK")
     for finding in findings:
         mark = paint("ok  ", "green") if finding.ok else paint("FAIL", "red")
         says = f"{finding.says.rstrip('.')}; {finding.remedy}" if finding.remedy else finding.says

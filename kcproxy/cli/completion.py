@@ -1,4 +1,4 @@
-"""``kcproxy completion``: the script by which a shell completes commands and options."""
+"""``kcproxy completion``: prints the script with which a shell completes commands and options."""
 
 import click
 from click.shell_completion import get_completion_class
@@ -13,7 +13,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def command(ctx: click.Context, shell: str) -> None:
-    """Print the completion script of SHELL.
+    """Print the completion script for SHELL.
 
     \b
     bash:  kcproxy completion bash > ~/.local/share/bash-completion/completions/kcproxy

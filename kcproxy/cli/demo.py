@@ -1,4 +1,4 @@
-"""``kcproxy demo``: the 403 that this program exists for, replayed step by step, against a simulated or a real Keycloak."""
+"""``kcproxy demo``: reproduces a 403 and its fix step by step, against a simulated or a real Keycloak."""
 
 import asyncio
 import os
@@ -18,24 +18,24 @@ _SIMULATED_PASSWORD = "admin"  # noqa: S105 - the simulator's own, in this proce
 
 
 @click.command(name="demo", epilog=epilog(), context_settings=CONTEXT)
-@click.option("--upstream", metavar="URL", envvar="KEYCLOAK_URL", help="A real Keycloak; a simulated one in this process otherwise.")
-@click.option("--admin-realm", metavar="REALM", default="master", show_default=True, help="Where the administrator logs in.")
+@click.option("--upstream", metavar="URL", envvar="KEYCLOAK_URL", help="A real Keycloak. Default: a simulated one in this process.")
+@click.option("--admin-realm", metavar="REALM", default="master", show_default=True, help="Realm in which the administrator logs in.")
 @click.option("--admin-username", metavar="NAME", envvar="KEYCLOAK_ADMIN_USERNAME", default="admin", show_default=True)
 @click.option(
     "--admin-password-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Or KEYCLOAK_ADMIN_PASSWORD.",
+    help="File with the administrator's password. Alternative: KEYCLOAK_ADMIN_PASSWORD.",
 )
 @click.option(
     "--kcadm",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="PATH",
-    help="kcadm.sh of a distribution; that of KEYCLOAK_HOME otherwise, if set.",
+    help="kcadm.sh of a Keycloak distribution. Default: that in KEYCLOAK_HOME, if set.",
 )
-@click.option("--keycloak", "version", metavar="VERSION", help="The version that the simulator plays.")
-@click.option("--replace", is_flag=True, help="Delete the realm that an earlier demo left behind with --keep.")
-@click.option("--keep", is_flag=True, help="Leave the realm on the real server.")
+@click.option("--keycloak", "version", metavar="VERSION", help="Keycloak version that the simulator imitates.")
+@click.option("--replace", is_flag=True, help="Delete the realm of an earlier demo with --keep.")
+@click.option("--keep", is_flag=True, help="Do not delete the realm on the real server.")
 @json_option
 @click.option("--home-from-environment", "home", envvar="KEYCLOAK_HOME", type=click.Path(path_type=Path), hidden=True)
 def command(
@@ -51,9 +51,9 @@ def command(
     keep: bool,
     as_json: bool,
 ) -> None:
-    """Replay a 403 of the Admin REST API, its explanation, the fix, and the answer after it.
+    """Reproduce a 403 of the Admin REST API, its explanation, the fix, and the response after it.
 
-    Makes a realm 403-forbidden-fix and removes it at the end. A realm of that name that the demo did not make is left alone.
+    Creates a realm 403-forbidden-fix and deletes it at the end. Does not touch a realm of that name that the demo did not create.
     """
     request = Request(
         upstream=upstream,
@@ -79,7 +79,9 @@ def _password(upstream: str | None, file: Path | None, environment: str | None) 
         return Secret(path=file)
     if environment:
         return Secret(environment)
-    raise SettingsError(["--admin-password-file: --upstream needs the administrator's password; give its file, or KEYCLOAK_ADMIN_PASSWORD"])
+    raise SettingsError(
+        ["--admin-password-file: --upstream needs the administrator's password; name its file, or set KEYCLOAK_ADMIN_PASSWORD"]
+    )
 
 
 def _kcadm_of(home: Path | None) -> Path | None:
@@ -88,14 +90,14 @@ def _kcadm_of(home: Path | None) -> Path | None:
 
 
 async def _run(request: Request) -> bool:
-    """Whether every step went as the scenario says."""
-    # Imported where it is needed: it brings the whole proxy along.
+    """Return whether every check passed."""
+    # Imported here, because it imports the whole proxy.
     from kcproxy.cli.scenario.production import perform  # noqa: PLC0415
     from kcproxy.cli.scenario.watch import Collected, Terminal  # noqa: PLC0415
 
     task = asyncio.current_task()
     if task is not None:
-        # A plain SIGTERM would leave the realm behind; cancelled, the demo clears up. SIGINT does the same by itself.
+        # On SIGTERM, the task is cancelled, so that it deletes the realm. SIGINT does that by itself.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     audience = Collected() if request.as_json else Terminal()
     await perform(request, audience)

@@ -1,4 +1,4 @@
-"""``kcproxy denials``: the recent denials in the terminal, from a running proxy or from its history file."""
+"""``kcproxy denials``: lists recent denials in the terminal, from a running proxy or from its history file."""
 
 import os
 import sys
@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from kcproxy.admin.views import matching
+from kcproxy.cli.advice_text import advice_lines, listed
 from kcproxy.cli.denials_source import Document, HistoryFile, RunningProxy, Source
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.options import config_option, json_option
@@ -23,10 +24,10 @@ SCHEMA = 1
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 EXAMPLES = """\b
 Examples:
-  kcproxy denials                          of the proxy on this machine
+  kcproxy denials                          recent denials of the proxy on this machine
   kcproxy denials --search view-users --open
-  kcproxy denials --follow                 and what is refused from now on
-  kcproxy denials 7f3a9c4e                 one of them, with evidence and fix
+  kcproxy denials --follow                 also print new denials as they occur
+  kcproxy denials 7f3a9c4e                 one denial, with evidence and fix
   kcproxy denials --history /var/lib/kcproxy/denials.sqlite
 
 """
@@ -34,20 +35,23 @@ Examples:
 
 @click.command(name="denials", epilog=EXAMPLES + epilog(), context_settings=CONTEXT)
 @click.argument("denial_id", required=False, metavar="[ID]")
-@click.option("--admin", metavar="HOST:PORT", help="The proxy's admin port; that of the configuration otherwise.")
+@click.option("--admin", metavar="HOST:PORT", help="Admin port of the proxy. Default: as configured.")
 @click.option(
     "--key-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     envvar="KCPROXY_ADMIN_KEY_FILE",
     metavar="FILE",
-    help="The admin key, where the port asks for one.",
+    help="File with the admin key, if the port requires one.",
 )
 @click.option(
-    "--history", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE", help="Read this history file instead."
+    "--history",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Read this history file instead of asking the proxy.",
 )
-@click.option("--search", default="", metavar="WORDS", help="Only those that hold all these words.")
-@click.option("--open", "only_open", is_flag=True, help="Only what has not passed since.")
-@click.option("--follow", is_flag=True, help="Go on with what is refused from now on, until interrupted; with --json one document a line.")
+@click.option("--search", default="", metavar="WORDS", help="Only denials that contain all these words.")
+@click.option("--open", "only_open", is_flag=True, help="Only unresolved denials.")
+@click.option("--follow", is_flag=True, help="Also print new denials as they occur, until interrupted. With --json, one document per line.")
 @config_option
 @json_option
 def command(
@@ -62,12 +66,13 @@ def command(
     follow: bool,
     as_json: bool,
 ) -> None:
-    """What Keycloak refused lately: who, what, why, the missing role, and the fix.
+    """List recent denials: who, what, why, the missing role, and the fix.
 
-    With the ID of a denial (header Kcproxy-Denial-Id, or the log), that one with its evidence. History files survive the proxy.
+    With the ID of a denial (from the header Kcproxy-Denial-Id, or from the log), show that denial with its evidence. History files can
+    be read after the proxy has ended.
     """
     if follow and (history or denial_id):
-        raise click.UsageError("--follow watches a running proxy: leave out --history and ID")
+        raise click.UsageError("--follow needs a running proxy: remove --history and ID")
     proxy = None if history else RunningProxy(_address(admin, config), Secret(path=key_file) if key_file else None)
     source: Source = proxy or HistoryFile(history or Path())
     if denial_id is not None:
@@ -83,7 +88,7 @@ def command(
     elif groups:
         _show(_lines(groups, time.time()))
     else:
-        talk("No denial.")
+        talk("No denials.")
 
 
 def _follow(
@@ -105,7 +110,7 @@ def _address(admin: str | None, config: Path | None) -> AddressSettings:
 
 def _show_one(found: Document | None, denial_id: str, *, as_json: bool) -> None:
     if found is None:
-        talk(f"kcproxy: there is no denial {denial_id}; only recent ones are kept")
+        talk(f"kcproxy: no denial {denial_id}; only recent denials are stored")
         sys.exit(Exit.FAILED)
     if as_json:
         document({"schema": SCHEMA, "denial": found})
@@ -121,7 +126,7 @@ def _show(lines: Iterator[str]) -> None:
 def _lines(groups: Sequence[Document], now_epoch_seconds: float) -> Iterator[str]:
     for group in groups:
         p = _texts(group)
-        state = paint(" passes now", "green") if group["resolvedAt"] else ""
+        state = paint(" resolved", "green") if group["resolvedAt"] else ""
         times = "once" if group["count"] == 1 else f"{group['count']} times"
         yield f"{paint(p('status'), 'red')} {bold(p('why'))} ({p('confidence')}) {times}, last {ago(group['lastAt'], now_epoch_seconds)}{state}"
         yield from wrapped(p("summary"), "    ")
@@ -134,19 +139,9 @@ def _detail(found: Document) -> Iterator[str]:
     yield f"{paint(p('status'), 'red')} {bold(p('cause'))} ({p('confidence')}), {p('at')}"
     yield from wrapped(p("summary"))
     yield from wrapped(f"{p('method')} {p('path')}")
-    yield from _list("Evidence", explanation["evidence"])
+    yield from listed("Evidence", explanation["evidence"])
     yield from _sets(found["sets"])
-    for fix in explanation["fixes"]:
-        yield from ("", *map(bold, wrapped(f"Fix: {fix['summary']}")))
-        yield from (f"  {line}" for line in fix["kcadm"])
-    yield from _list("What else it could be", [f"{other['summary']} Check: {other['check']}" for other in explanation["alternatives"]])
-
-
-def _list(title: str, lines: Sequence[str]) -> Iterator[str]:
-    if lines:
-        yield from ("", bold(title))
-        for line in lines:
-            yield from wrapped(line, "    ", first="  - ")
+    yield from advice_lines(explanation)
 
 
 def _sets(sets: Document) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Where ``kcproxy denials`` reads: the admin port of a running proxy, or a history file that it left behind."""
+"""The sources of ``kcproxy denials``: the admin port of a running proxy, or a history file."""
 
 import http.client
 import json
@@ -18,31 +18,31 @@ from kcproxy.settings import AddressSettings, Secret
 Document = dict[str, Any]
 
 _SECONDS = 5.0
-_FOLLOW_SECONDS = 30.0  # the proxy says something every five
+_FOLLOW_SECONDS = 30.0  # the proxy sends something every five seconds
 _MAX_BYTES = 64 * 1024 * 1024
 _MAX_DENIALS = 100_000
 _SHOWN = frozenset(
     {"id", "count", "lastAt", "resolvedAt", "who", "what", "why", "status", "path", "realm", "confidence", "missing", "summary"}
 )
-"""What is relied on of a kind in the list."""
+"""Members of a group that the list needs."""
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 class DenialsUnreadable(KcproxyError):
-    """The operator: the admin port gives no list, or the file is no history."""
+    """For the operator: the admin port returned no list, or the file is not a history."""
 
     kind = "denials"
 
 
 class Source(Protocol):
-    """Something that has denials."""
+    """A source of denials."""
 
     def groups(self) -> list[Document]:
-        """All kinds, the newest first. DenialsUnreadable where they cannot be had."""
+        """Return all groups, the newest first. Raise DenialsUnreadable if that fails."""
         ...
 
     def denial(self, denial_id: str) -> Document | None:
-        """One denial, whole."""
+        """Return one complete denial, or None."""
         ...
 
 
@@ -60,11 +60,11 @@ class HistoryFile:
             raise DenialsUnreadable(f"{path} cannot be read as a history of denials: {error}") from error
 
     def groups(self) -> list[Document]:
-        """All kinds, the newest first."""
+        """Return all groups, the newest first."""
         return [group.summary() for group in self._store.groups()]
 
     def denial(self, denial_id: str) -> Document | None:
-        """One denial, whole."""
+        """Return one complete denial, or None."""
         return self._store.find(denial_id)
 
 
@@ -72,30 +72,30 @@ class RunningProxy:
     """The API of a proxy's admin port."""
 
     def __init__(self, address: AddressSettings, key: Secret | None) -> None:
-        """``key`` is sent where there is one."""
+        """``key`` is sent if it is given."""
         self._address = address
         self._key = key
 
     def groups(self) -> list[Document]:
-        """All kinds, the newest first."""
+        """Return all groups, the newest first."""
         answer = self._get("/api/denials")
         found = answer.get("denials") if isinstance(answer, dict) else None
         if not isinstance(found, list) or not all(isinstance(group, dict) and group.keys() >= _SHOWN for group in found):
-            raise self._stranger("an answer of another kind")
+            raise self._stranger("a response with other members")
         return found
 
     def denial(self, denial_id: str) -> Document | None:
-        """One denial, whole."""
+        """Return one complete denial, or None."""
         found = self._get(f"/api/denials/{quote(denial_id, safe='', errors='replace')}")
         if isinstance(found, dict) and "error" in found:
             return None
         if not is_whole(json.dumps(found).encode()):
-            raise self._stranger("an answer of another kind")
+            raise self._stranger("a response with other members")
         denial: Document = found
         return denial
 
     def follow(self) -> Iterator[Document]:
-        """Kinds as they change, until the proxy ends."""
+        """Yield groups as they change, until the proxy ends."""
         connection = self._connection(_FOLLOW_SECONDS)
         try:
             connection.request("GET", "/events", headers=self._headers())
@@ -115,7 +115,9 @@ class RunningProxy:
         return http.client.HTTPConnection(host, self._address.port, timeout=seconds)
 
     def _silent(self, error: Exception) -> DenialsUnreadable:
-        return DenialsUnreadable(f"no answer from the admin port {self._address} ({type(error).__name__}); --admin names another")
+        return DenialsUnreadable(
+            f"no response from the admin port {self._address} ({type(error).__name__}); use --admin if it is elsewhere"
+        )
 
     def _get(self, path: str) -> Any:
         connection = self._connection(_SECONDS)
@@ -125,7 +127,7 @@ class RunningProxy:
             body = answer.read(_MAX_BYTES)
         except (OSError, http.client.HTTPException) as error:
             raise DenialsUnreadable(
-                f"no answer from the admin port {self._address} ({type(error).__name__}); --admin names another"
+                f"no response from the admin port {self._address} ({type(error).__name__}); use --admin if it is elsewhere"
             ) from error
         finally:
             connection.close()
@@ -135,7 +137,7 @@ class RunningProxy:
         return {"Authorization": f"Bearer {self._key.reveal()}"} if self._key else {}
 
     def _read(self, status: int, body: bytes) -> Any:
-        """The JSON of an answer; 404 has one too, where there is no such denial."""
+        """Return the JSON of a response. A 404 for an unknown denial has JSON, too."""
         if status not in {200, 404}:
             raise self._refused(status)
         try:
@@ -147,10 +149,8 @@ class RunningProxy:
         if status not in {401, 403}:
             return self._stranger(f"status {status}")
         if self._key is None:
-            return DenialsUnreadable(f"the admin port {self._address} wants the admin key: give --key-file")
-        return DenialsUnreadable(
-            f"the admin port {self._address} does not take this admin key: --key-file has to name the file with its own"
-        )
+            return DenialsUnreadable(f"the admin port {self._address} requires the admin key: use --key-file")
+        return DenialsUnreadable(f"the admin port {self._address} rejects this admin key: use --key-file with the file of its own key")
 
     def _stranger(self, what: str) -> DenialsUnreadable:
-        return DenialsUnreadable(f"what listens at {self._address} is no kcproxy ({what})")
+        return DenialsUnreadable(f"{self._address} is not the admin port of a kcproxy ({what})")

@@ -1,4 +1,4 @@
-"""``kcproxy doctor``: may this client call that, what can it do, and what is in its way? Asks Keycloak with the inspector's account."""
+"""``kcproxy doctor``: what can a client do, and what prevents a call? Asks Keycloak with the inspector's account."""
 
 import os
 import sys
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kcproxy.catalog import Catalog
+from kcproxy.cli.advice_text import advice_lines
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.inspector_setup import setup_commands
 from kcproxy.cli.options import config_option, json_option, table, version_option
@@ -33,23 +34,23 @@ Examples:
 """
 _COLOURS = {"yes": "green", "reduced": "yellow", "no": "red"}
 _RESPONSES = {
-    "yes": "Yes: it gets the full answer.",
-    "reduced": "It is let in, but the answer is thinner than it could be.",
+    "yes": "Yes: it gets the full response.",
+    "reduced": "Yes, but it gets a reduced response.",
     "no": "No.",
-    "unknown": "What this call takes is not in the table of this Keycloak version.",
+    "unknown": "The table of this Keycloak version does not say what this call needs.",
 }
 
 
 @click.command(name="doctor", epilog=EXAMPLES + epilog(), context_settings=CONTEXT)
 @click.argument("method", type=click.Choice(METHODS, case_sensitive=False), required=False, metavar="[METHOD]")
 @click.argument("path", required=False)
-@click.option("--realm", required=True, help="The realm in which the client lives.")
-@click.option("--client", "client_id", metavar="CLIENT_ID", help="The client in question.")
+@click.option("--realm", required=True, help="Realm of the client.")
+@click.option("--client", "client_id", metavar="CLIENT_ID", help="Client to examine.")
 @click.option(
-    "--create-inspector", "create", is_flag=True, help="Only print the commands that make an inspector account with its least roles."
+    "--create-inspector", "create", is_flag=True, help="Only print the commands that create an inspector account with the least roles."
 )
 @config_option
-@click.option("--upstream", metavar="URL", help="Keycloak's address, as for serve.")
+@click.option("--upstream", metavar="URL", help="Address of Keycloak, as for serve.")
 @version_option
 @json_option
 def command(
@@ -64,22 +65,22 @@ def command(
     version: str | None,
     as_json: bool,
 ) -> None:
-    """May this client call METHOD PATH? What can its service account do, and what is in its way?
+    """Check whether a client may call METHOD PATH, what its service account can do, and what prevents it.
 
-    Asks Keycloak with the read-only account of the section [inspector] of the configuration. Nothing is changed, and no token is shown.
+    Asks Keycloak with the read-only account in the section [inspector] of the settings. Changes nothing, and shows no token.
     """
     if create:
         _print_setup(realm, as_json=as_json)
         return
     if client_id is None:
-        raise click.UsageError("give the client in question with --client, or --create-inspector")
+        raise click.UsageError("use --client to name the client, or --create-inspector")
     if (method is None) != (path is None):
-        raise click.UsageError("METHOD and PATH belong together")
+        raise click.UsageError("give METHOD and PATH together")
     settings = load(config, os.environ, {"upstream.url": upstream})
     if settings.inspector is None:
-        talk("kcproxy: doctor needs an [inspector] in the configuration; make one with: kcproxy doctor --create-inspector --realm " + realm)
+        talk("kcproxy: doctor needs an [inspector] in the settings; to create one: kcproxy doctor --create-inspector --realm " + realm)
         sys.exit(Exit.USAGE)
-    from kcproxy.cli.doctor_report import Patient, examine  # noqa: PLC0415 - aiohttp is imported only where it is needed
+    from kcproxy.cli.doctor_report import Patient, examine  # noqa: PLC0415 - aiohttp is imported only if it is needed
 
     known = version or settings.explain.keycloak_version
     catalog = table(known)
@@ -88,7 +89,7 @@ def command(
     found = examine(settings, catalog, patient, version=known, asked=method is not None, now=time.time())
     if found is None:
         talk(
-            f"kcproxy: the inspector sees nothing of realm {realm}: has it view-clients, view-realm and view-users there, and does its setting name the realm?"
+            f"kcproxy: the inspector cannot read realm {realm}: check that it has view-clients, view-realm and view-users there, and that its settings name the realm"
         )
         sys.exit(Exit.FAILED)
     _report(catalog, found, client_id, as_json=as_json)
@@ -102,7 +103,7 @@ def _print_setup(realm: str, *, as_json: bool) -> None:
     try:
         setup = setup_commands(realm)
     except Unwritable as error:
-        raise click.BadParameter("no command can name this realm", param_hint="--realm") from error
+        raise click.BadParameter("no command can contain the name of this realm", param_hint="--realm") from error
     if as_json:
         document({"schema": SCHEMA, "commands": list(setup.commands), "config": setup.config, "warning": setup.warning})
         return
@@ -111,7 +112,7 @@ def _print_setup(realm: str, *, as_json: bool) -> None:
     result()
     for line in setup.config.split("\n"):
         result(line)
-    talk(f"Mind: {setup.warning}")
+    talk(f"Warning: {setup.warning}")
 
 
 def _report(catalog: Catalog, found: "Examination", client_id: str, *, as_json: bool) -> None:
@@ -144,13 +145,9 @@ def _text(catalog: Catalog, found: "Examination", client_id: str) -> Iterator[st
     if found.verdict.value in _RESPONSES:
         yield bold(paint(_RESPONSES[found.verdict.value], _COLOURS.get(found.verdict.value, "yellow")))
     roles = ", ".join(found.counting) or "no role"
-    yield f"The service account of {client_id} acts with {roles} of {found.container}."
-    yield f"That opens {found.opened} of {len(catalog.operations)} operations of Keycloak {catalog.version}."
-    yield from (f"In the way: {line}" for line in found.obstacles)
+    yield f"The service account of {client_id} has {roles} of {found.container}."
+    yield f"That allows {found.opened} of {len(catalog.operations)} operations of Keycloak {catalog.version}."
+    yield from (f"Problem: {line}" for line in found.obstacles)
     if found.explanation is not None:
         yield found.explanation.summary
-        for fix in found.explanation.fixes:
-            yield f"{fix.summary}:"
-            yield from (f"  {line}" for line in fix.kcadm or fix.console)
-            if fix.warning:
-                yield f"  Mind: {fix.warning}"
+        yield from advice_lines(explanation_document(found.explanation))

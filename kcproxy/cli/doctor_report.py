@@ -1,4 +1,4 @@
-"""What the inspector sees of one client: what is in its way, which roles of its service account count, and whether one call would pass."""
+"""What the inspector finds about one client: obstacles, the effective roles of its service account, and the result of one call."""
 
 import asyncio
 from collections.abc import Iterator
@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kcproxy.catalog import Catalog
-from kcproxy.cli.unwatched import SilentObserver
 from kcproxy.explain.api import explain
-from kcproxy.explain.context import grants_are_live, owner_of_roles, version_key
+from kcproxy.explain.context import context, grants_are_live, owner_of_roles, version_key
+from kcproxy.explain.inputs import Inputs
 from kcproxy.explain.offline import Asked
+from kcproxy.explain.permission_view import permission_outcome
 from kcproxy.keycloak.inspector import inspector_of
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.model import Answer, Caller, CallerKind, Explanation, Facts, RequestFacts, Requirement, RoleSet
+from kcproxy.observe.events import Observer
+from kcproxy.permissions import Outcome
 from kcproxy.settings import Settings
 from kcproxy.upstream.pool import side_upstream
 
@@ -20,7 +23,7 @@ _FORBIDDEN = Answer(status=403, json={"error": "HTTP 403 Forbidden"})
 
 
 class Verdict(StrEnum):
-    """What becomes of the call."""
+    """The result of the call."""
 
     YES = "yes"
     REDUCED = "reduced"
@@ -31,7 +34,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
-    """The client in question, the realm it lives in, and the call (or, without one, any call of its realm)."""
+    """The client, its realm, and the call (without one, any call of its realm)."""
 
     realm: str
     client_id: str
@@ -39,7 +42,7 @@ class Patient:
 
     @property
     def caller(self) -> Caller:
-        """Its service account, as a token fetched now would show it; roles are looked up, not read."""
+        """Its service account, as a new token would show it. Roles are looked up, not read from the token."""
         return Caller(
             kind=CallerKind.SERVICE_ACCOUNT,
             client_id=self.client_id,
@@ -57,7 +60,7 @@ class Patient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """``counting``: granted and in scope, composites resolved. ``obstacles``: sentences. ``opened``: how many operations that unlocks."""
+    """``counting``: roles that are granted and in scope, with composites resolved. ``obstacles``: sentences. ``opened``: number of allowed operations."""
 
     container: str
     facts: Facts
@@ -69,15 +72,15 @@ class Examination:
 
 
 async def look(settings: Settings, patient: Patient) -> Facts | None:
-    """The inspector's view; None where it sees nothing."""
+    """Return what the inspector finds, or None if it finds nothing."""
     upstream = side_upstream(settings.upstream)
-    tokens = TokenSource(settings.upstream, upstream, SilentObserver())
-    inspector = inspector_of(settings, upstream, tokens, SilentObserver())
-    # Nobody's request waits for this one, so slowness is no reason to see less.
+    tokens = TokenSource(settings.upstream, upstream, Observer())
+    inspector = inspector_of(settings, upstream, tokens, Observer())
+    # No request waits for this one, so it may take longer.
     inspector.budget_seconds = 20.0
     try:
         if settings.inspector is not None:
-            await tokens.token(settings.inspector.account)  # its own error says more than seeing nothing would
+            await tokens.token(settings.inspector.account)  # its own error is more precise than an empty result
         return await inspector.facts(patient.request, patient.caller, _FORBIDDEN)
     finally:
         await inspector.close()
@@ -86,14 +89,15 @@ async def look(settings: Settings, patient: Patient) -> Facts | None:
 
 
 def examine(settings: Settings, catalog: Catalog, patient: Patient, *, version: str | None, asked: bool, now: float) -> Examination | None:
-    """Look, and judge. None where the inspector could not see the client at all."""
+    """Look up the client and judge the call. None if the inspector cannot see the client."""
     facts = asyncio.run(look(settings, patient))
     if facts is None or facts.client_known is None:
         return None
     container, _ = owner_of_roles(patient.caller, patient.call.target.realm)
     live = grants_are_live(version_key(version or catalog.version), patient.caller, _FORBIDDEN, facts)
     counting = _counting(catalog, facts, live=live)
-    verdict = _verdict(catalog, patient, counting, facts) if asked else Verdict.NOT_ASKED
+    inputs = _inputs(catalog, patient, facts, version, now)
+    verdict = _by_permissions(_verdict(catalog, patient, counting, facts), inputs) if asked else Verdict.NOT_ASKED
     return Examination(
         container=container,
         facts=facts,
@@ -101,12 +105,12 @@ def examine(settings: Settings, catalog: Catalog, patient: Patient, *, version: 
         obstacles=tuple(_obstacles(patient, facts, live=live)),
         opened=catalog.unlocked(counting),
         verdict=verdict,
-        explanation=_explained(catalog, patient, facts, version, now) if verdict is Verdict.NO else None,
+        explanation=_explained(inputs, facts) if verdict is Verdict.NO else None,
     )
 
 
 def _counting(catalog: Catalog, facts: Facts, *, live: bool) -> RoleSet:
-    """What the service account can act with: granted, let through the scope, and on older versions written into its tokens."""
+    """Effective roles of the service account: granted, in scope, and on older versions also in its tokens."""
     if not live and facts.fresh_token_roles is not None:
         return tuple(sorted(catalog.closure(facts.fresh_token_roles)))
     if not live and facts.role_mapper_attached is False:
@@ -122,26 +126,37 @@ def _verdict(catalog: Catalog, patient: Patient, counting: RoleSet, facts: Facts
     requirement = catalog.requirement(call.target, query=call.query, body=call.body, master=patient.realm == "master")
     if requirement is None or requirement.undetermined:
         return Verdict.UNKNOWN
-    if facts.client_enabled is False or not facts.service_accounts_enabled or facts.realm_enabled is False:
+    if not _can_call(facts):
         return Verdict.NO
     if catalog.satisfies(counting, requirement.any_of) or _holds_realm_role(requirement, facts):
         return Verdict.YES
     return Verdict.REDUCED if catalog.satisfies(counting, requirement.admits) else Verdict.NO
 
 
+def _can_call(facts: Facts) -> bool:
+    """Whether the client gets tokens for its service account at all."""
+    return facts.client_enabled is not False and bool(facts.service_accounts_enabled) and facts.realm_enabled is not False
+
+
+def _by_permissions(verdict: Verdict, inputs: Inputs) -> Verdict:
+    """If no role allows the call: what fine-grained permissions say of it."""
+    facts = inputs.facts
+    if verdict is not Verdict.NO or facts is None or not _can_call(facts):
+        return verdict
+    outcome = permission_outcome(context(inputs))
+    return {Outcome.GRANTED: Verdict.YES, Outcome.OPEN: Verdict.UNKNOWN}.get(outcome, verdict) if outcome else verdict
+
+
 def _holds_realm_role(requirement: Requirement, facts: Facts) -> bool:
-    """Whether a realm role of master opens a server-wide operation: looked up for those, granted and let through."""
+    """Whether a realm role of master that is granted and in scope allows a server-wide operation."""
     counting = set(facts.realm_roles_granted or ())
     if not facts.full_scope:
         counting &= set(facts.realm_roles_in_scope or ())
     return any(counting.issuperset(roles) for roles in requirement.master_realm_roles)
 
 
-def _explained(catalog: Catalog, patient: Patient, facts: Facts, version: str | None, now: float) -> Explanation | None:
-    if not facts.client_known or not facts.service_accounts_enabled or facts.client_enabled is False:
-        return None
-    return explain(
-        explanation_id="doctor",
+def _inputs(catalog: Catalog, patient: Patient, facts: Facts, version: str | None, now: float) -> Inputs:
+    return Inputs(
         request=patient.request,
         caller=patient.caller,
         answer=_FORBIDDEN,
@@ -149,31 +164,38 @@ def _explained(catalog: Catalog, patient: Patient, facts: Facts, version: str | 
         facts=facts,
         now_epoch_seconds=now,
         keycloak_version=version,
+        for_operator=True,
     )
+
+
+def _explained(inputs: Inputs, facts: Facts) -> Explanation | None:
+    if not facts.client_known or not facts.service_accounts_enabled or facts.client_enabled is False:
+        return None
+    return explain("doctor", inputs)
 
 
 def _obstacles(patient: Patient, facts: Facts, *, live: bool) -> Iterator[str]:
     client, realm = patient.client_id, patient.realm
     if not facts.client_known:
-        yield f"Realm {realm} has no client {client}; client ids are case-sensitive, and a client lives in one realm."
+        yield f"Realm {realm} has no client {client}. Client ids are case-sensitive, and a client belongs to one realm."
         return
     if facts.realm_enabled is False:
-        yield f"Realm {realm} is disabled: its token endpoint gives no tokens."
+        yield f"Realm {realm} is disabled: its token endpoint issues no tokens."
     if facts.client_enabled is False:
         yield f"Client {client} is disabled."
     if facts.client_public:
-        yield f"Client {client} is public; only a confidential one (Client authentication on) has a service account."
+        yield f"Client {client} is public. Only a confidential client (Client authentication on) has a service account."
     if not facts.service_accounts_enabled:
-        yield f"Client {client} has no service account: tick Service accounts roles in its Capability config."
+        yield f"Client {client} has no service account: switch on Service accounts roles in its Capability config."
     if not live and facts.role_mapper_attached is False:
         yield f"No mapper writes client roles into the tokens of {client}: the client scope roles is missing, and this version reads roles from the token."
     unwritten = (
         sorted(set(facts.granted or ()) - set(facts.fresh_token_roles or ())) if not live and facts.fresh_token_roles is not None else []
     )
     if unwritten and facts.full_scope and facts.role_mapper_attached:
-        yield f"A token of {client} fetched now would not name {', '.join(unwritten)}: a mapper is limited, and this version reads roles from the token."
+        yield f"A new token of {client} would not contain {', '.join(unwritten)}: a mapper is restricted, and this version reads roles from the token."
     kept_back = sorted(set(facts.granted or ()) - set(facts.in_scope or ())) if facts.full_scope is False else []
     if kept_back:
-        yield f"Full scope is off, and the scope of {client} does not let through: {', '.join(kept_back)}."
+        yield f"Full scope is off, and these roles are not in the scope of {client}: {', '.join(kept_back)}."
     if not facts.granted and facts.service_accounts_enabled:
-        yield f"The service account of {client} holds no admin role."
+        yield f"The service account of {client} has no admin role."

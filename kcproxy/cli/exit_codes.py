@@ -1,4 +1,4 @@
-"""Exit codes of every command: few, closed, documented in ``--help`` and in docs/cli.md."""
+"""Exit codes of all commands: a closed set, documented in ``--help`` and in docs/cli.md."""
 
 from enum import IntEnum
 from typing import Any
@@ -8,7 +8,7 @@ CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_w
 
 
 class Exit(IntEnum):
-    """What a command's end means to the shell that started it."""
+    """The exit code of a command."""
 
     OK = 0
     FAILED = 1
@@ -23,14 +23,14 @@ class Exit(IntEnum):
 
 
 _SAYS = {
-    Exit.OK: "done; for checks: nothing is wrong",
-    Exit.FAILED: "tried, and it failed: Keycloak cannot be reached, gives no token, the proxy is not ready",
-    Exit.USAGE: "the command line or the settings cannot be used; standard error has every problem with its remedy",
-    Exit.DENIED: "explain: by the roles that the token names, Keycloak refuses this call",
-    Exit.UNKNOWN: "an operation or a role that the table of this Keycloak version does not have",
+    Exit.OK: "success; for checks: no problem was found",
+    Exit.FAILED: "failure: Keycloak cannot be reached or issues no token, the proxy is not ready",
+    Exit.USAGE: "invalid command line or settings; standard error lists every problem with its remedy",
+    Exit.DENIED: "explain, doctor: Keycloak refuses this call",
+    Exit.UNKNOWN: "an operation or a role that is not in the table of this Keycloak version",
 }
 
 
 def epilog() -> str:
-    """The codes as the end of a help text."""
+    """The codes, for the end of a help text."""
     return "\n".join(["\b", "Exit codes:", *(f"  {code.value}  {code.says}" for code in Exit)])

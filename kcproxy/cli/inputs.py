@@ -1,4 +1,4 @@
-"""What a command reads from a file or from standard input. Nothing of it is ever repeated in a message."""
+"""Input from files or standard input. Messages never repeat its content."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ _MAX_CHARACTERS = 64 * 1024 * 1024
 
 
 def text_of(file: Path, option: str, *, most: int = _MAX_CHARACTERS) -> str:
-    """The text of a file, ``-`` for standard input, at most ``most`` characters. A usage error naming the option where it cannot be read."""
+    """The text of a file, ``-`` for standard input, at most ``most`` characters. Raise a usage error that names the option if it cannot be read."""
     try:
         with click.open_file(str(file), encoding="utf-8", errors="replace") as stream:
             return str(stream.read(most))
@@ -19,8 +19,8 @@ def text_of(file: Path, option: str, *, most: int = _MAX_CHARACTERS) -> str:
 
 
 def json_of(file: Path, option: str) -> Any:
-    """The JSON of a file. A usage error where it is none."""
+    """The JSON of a file. Raise a usage error if it is not JSON."""
     try:
         return json.loads(text_of(file, option))
     except (ValueError, RecursionError) as error:
-        raise click.BadParameter("is no JSON", param_hint=option) from error
+        raise click.BadParameter("is not JSON", param_hint=option) from error

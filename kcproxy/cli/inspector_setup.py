@@ -1,4 +1,4 @@
-"""The commands that make an inspector: a confidential client whose service account may read what the look-ups read, and nothing more."""
+"""The commands that create an inspector: a confidential client whose service account can read what the look-ups need, and nothing more."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ LEAST_ROLES = ("view-clients", "view-realm", "view-users")
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Commands to paste, the piece of configuration that goes with them, and what to mind."""
+    """Commands to paste, the settings that belong to them, and a warning."""
 
     commands: tuple[str, ...]
     config: str
@@ -21,7 +21,7 @@ class Setup:
 
 
 def setup_commands(realm: str) -> Setup:
-    """For an inspector that lives in the realm into which it looks. Unwritable where no command can name the realm."""
+    """For an inspector in the realm that it reads. Raise Unwritable if no command can contain the realm's name."""
     here = realm_option(realm)
     secret = path("clients/{client}/client-secret", client=kcadm_client_id(realm, CLIENT_ID))
     return Setup(
@@ -46,5 +46,5 @@ def setup_commands(realm: str) -> Setup:
             ),
         ),
         config=f'[inspector]\nrealm = {toml_value(realm)}\nclient_id = "{CLIENT_ID}"\nclient_secret_file = "{SECRET_FILE}"',
-        warning="before Keycloak 26.8 view-clients also reveals the secrets of all clients of the realm, so guard this account's secret like theirs",
+        warning="before Keycloak 26.8, view-clients also reveals the secrets of all clients of the realm; protect this account's secret accordingly",
     )

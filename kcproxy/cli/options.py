@@ -17,7 +17,7 @@ _VERSION = re.compile(r"\d+\.\d+(\.\d+)?([.-][\w.-]+)?")
 
 def _version(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     if value is not None and not _VERSION.fullmatch(value):
-        raise click.BadParameter(f"{value!r} is no Keycloak version; tables there are for {', '.join(catalog.versions())}")
+        raise click.BadParameter(f"{value!r} is not a Keycloak version; there are tables for {', '.join(catalog.versions())}")
     return value
 
 
@@ -26,17 +26,17 @@ config_option = click.option(
     "-c",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Configuration file (TOML); KCPROXY_CONFIG otherwise, if set.",
+    help="Settings file (TOML). Default: KCPROXY_CONFIG, if set.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="The result as one JSON document.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
 version_option = click.option(
-    "--keycloak", "version", metavar="VERSION", callback=_version, help="Keycloak version; the newest that was measured otherwise."
+    "--keycloak", "version", metavar="VERSION", callback=_version, help="Keycloak version. Default: the newest with a measured table."
 )
 
 
 def table(version: str | None) -> Catalog:
-    """The table for a version, the nearest one where it has none; then standard error says so."""
+    """The table for a version. If there is none, the nearest one, with a message on standard error."""
     chosen = catalog.nearest(version) if version else catalog.default_version()
     if version and chosen != version:
-        talk(f"There is no table for Keycloak {version}; taking the nearest one, {chosen}. Role needs can differ.")
+        talk(f"There is no table for Keycloak {version}. Using the nearest one, {chosen}. Required roles can differ.")
     return catalog.load(chosen)

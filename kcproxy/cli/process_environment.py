@@ -1,6 +1,6 @@
-"""With what flags and variables a running ``kcproxy serve`` was started: what a health probe needs to find its admin port.
+"""Flags and variables of a running ``kcproxy serve``, so that a health probe finds its admin port.
 
-A container's health check is written into the image, where nobody knows yet which file, variables or flags serve will get.
+The health check of a container is part of the image, so it cannot know which file, variables or flags serve will get.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ _PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """What ``serve`` was given; ``flags`` by setting. The environment holds secrets and is never printed."""
+    """Input of ``serve``. ``flags`` are by setting. The environment contains secrets and is never printed."""
 
     config: Path | None
     environ: Mapping[str, str] = field(repr=False)
@@ -24,23 +24,23 @@ class Started:
 
 
 def started(process: int, *, proc: Path = _PROC) -> Started:
-    """By ``/proc``. UsageError where that process is no ``kcproxy serve``, or somebody else's."""
+    """Read from ``/proc``. Raise UsageError if the process is not a ``kcproxy serve``, or belongs to another user."""
     folder = proc / str(process)
     try:
         words = _texts(folder / "cmdline")
         environ = dict(text.partition("=")[::2] for text in _texts(folder / "environ"))
     except OSError as error:
-        raise click.UsageError(f"process {process} cannot be looked at ({error.strerror}); it has to be this user's own") from error
+        raise click.UsageError(f"process {process} cannot be read ({error.strerror}); it has to belong to this user") from error
     if "serve" not in words:
-        raise click.UsageError(f"process {process} is no kcproxy serve")
+        raise click.UsageError(f"process {process} is not a kcproxy serve")
     return _read(words[words.index("serve") + 1 :], environ)
 
 
 def _read(words: Sequence[str], environ: Mapping[str, str]) -> Started:
-    # Whatever serve itself would refuse is serve's to say: a probe reads what it can.
+    # serve itself reports invalid flags. A probe ignores them.
     given = serve.command.make_context("serve", list(words), resilient_parsing=True).params
     config = given.pop("config", None)
-    return Started(config=config, environ=environ, flags={serve.SETTINGS[name]: value for name, value in given.items()})
+    return Started(config=config, environ=environ, flags={serve.FLAGS[name].key: value for name, value in given.items()})
 
 
 def _texts(file: Path) -> list[str]:

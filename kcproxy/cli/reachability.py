@@ -1,4 +1,4 @@
-"""Whether the settings work: Keycloak answers, the realms are there, each account gets a token. All of it, whatever fails first."""
+"""Whether the settings work: Keycloak responds, the realms exist, each account gets a token. Everything is tried, even after a failure."""
 
 import asyncio
 import json
@@ -9,12 +9,12 @@ from typing import Any
 
 from kcproxy.catalog import Catalog, versions
 from kcproxy.catalog.versions import key
-from kcproxy.cli.unwatched import SilentObserver
 from kcproxy.errors import KcproxyError, TokenFetchError, UpstreamError
 from kcproxy.explain.claims import read_caller
 from kcproxy.keycloak.representations import segment
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.keycloak.version_detection import detect
+from kcproxy.observe.events import Observer
 from kcproxy.settings import AccountSettings, Settings, UpstreamSettings
 from kcproxy.upstream.interface import Upstream
 from kcproxy.upstream.pool import side_upstream
@@ -26,13 +26,13 @@ _ANY = "*"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was tried. ``remedy`` is empty where it is fine."""
+    """The result of one check. ``remedy`` is empty if it passed."""
 
     what: str
     ok: bool
     says: str
     remedy: str = ""
-    versions: tuple[str, ...] = ()  # of Keycloak, oldest first: the measured ones that would have answered so
+    versions: tuple[str, ...] = ()  # measured versions of Keycloak that fit, oldest first
 
     def document(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -40,12 +40,12 @@ class Finding:
 
 
 async def reachability(settings: Settings, catalog: Catalog) -> list[Finding]:
-    """Every finding, in a fixed order: upstream and realms, then accounts, then their limits on operations."""
+    """All findings, in a fixed order: upstream and realms, then accounts, then their limits on operations."""
     upstream = side_upstream(settings.upstream)
-    tokens = TokenSource(settings.upstream, upstream, SilentObserver())
+    tokens = TokenSource(settings.upstream, upstream, Observer())
     try:
         realms = await asyncio.gather(*(_bounded(realm, _realm(settings.upstream, upstream, realm)) for realm in realms_of(settings)))
-        reached = any(finding.ok or "Keycloak answers" in finding.says for finding in realms)
+        reached = any(finding.ok or "Keycloak responds" in finding.says for finding in realms)
         grants = [_bounded(f"account {a.client_id}", _grant(tokens, a)) for a in accounts_of(settings)] if reached else []
         return [
             *realms,
@@ -59,12 +59,12 @@ async def reachability(settings: Settings, catalog: Catalog) -> list[Finding]:
 
 
 def accounts_of(settings: Settings) -> tuple[AccountSettings, ...]:
-    """Every account that fetches tokens, the inspector's included."""
+    """All accounts that fetch tokens, including the inspector's."""
     return (*settings.accounts, settings.inspector.account) if settings.inspector else settings.accounts
 
 
 def realms_of(settings: Settings) -> tuple[str, ...]:
-    """Every realm that the settings name, once; master where they name none."""
+    """All realms in the settings, without duplicates; master if there is none."""
     named = (realm for account in accounts_of(settings) for realm in (account.token_realm, *account.realms) if realm != _ANY)
     return tuple(dict.fromkeys(named)) or ("master",)
 
@@ -74,7 +74,7 @@ async def _bounded(what: str, work: Any) -> Finding:
         async with asyncio.timeout(_MAX_SECONDS):
             finding: Finding = await work
     except TimeoutError:
-        return Finding(what=what, ok=False, says=f"no answer within {_MAX_SECONDS:g} s", remedy="see whether Keycloak is overloaded")
+        return Finding(what=what, ok=False, says=f"no response within {_MAX_SECONDS:g} s", remedy="check whether Keycloak is overloaded")
     return finding
 
 
@@ -83,23 +83,26 @@ async def _realm(settings: UpstreamSettings, upstream: Upstream, realm: str) -> 
     try:
         status, answer = await _get(settings, upstream, settings.base_path + _discovery(realm))
     except UpstreamError as error:
-        return Finding(what=what, ok=False, says=str(error), remedy=f"start Keycloak, or correct upstream.url ({settings.url})")
+        return Finding(what=what, ok=False, says=str(error), remedy=f"start Keycloak, or fix upstream.url ({settings.url})")
     issuer = str(answer.get("issuer", ""))
     if status == 200 and issuer.endswith(f"/realms/{segment(realm)}") and "token_endpoint" in answer:
-        says = f"Keycloak answers at {settings.url}; tokens of this realm are issued by {issuer}"
+        says = f"Keycloak responds at {settings.url}; the issuer of this realm is {issuer}"
         return Finding(what=what, ok=True, says=says)
     if status == 404 and "realm" in str(answer.get("error", "")).lower():
-        remedy = f"create it, or correct the realm in the settings ({realm})"
-        return Finding(what=what, ok=False, says=f"Keycloak answers at {settings.url}, but has no such realm", remedy=remedy)
+        remedy = f"create it, or fix the realm in the settings ({realm})"
+        return Finding(what=what, ok=False, says=f"Keycloak responds at {settings.url}, but has no such realm", remedy=remedy)
     if status == 403 and answer.get("error"):
         return Finding(
-            what=what, ok=False, says="Keycloak answers, but the realm is disabled", remedy="enable it, or leave its account out"
+            what=what,
+            ok=False,
+            says="Keycloak responds, but the realm is disabled",
+            remedy="enable it, or remove its account from the settings",
         )
     return await _not_keycloak(settings, upstream, realm, status)
 
 
 async def _fitting(settings: UpstreamSettings, upstream: Upstream, realms: Sequence[Finding]) -> tuple[str, ...]:
-    """The measured versions that answer as this server does, by what it shows of the first realm that is there; empty if it cannot be told."""
+    """Measured versions that respond like this server, from what it shows of the first realm that exists. Empty if that is not known."""
     there = next((finding.what.removeprefix("realm ") for finding in realms if finding.ok), None)
     if there is None:
         return ()
@@ -112,14 +115,14 @@ async def _fitting(settings: UpstreamSettings, upstream: Upstream, realms: Seque
 
 async def _not_keycloak(settings: UpstreamSettings, upstream: Upstream, realm: str, status: int) -> Finding:
     other = "/auth" if not settings.base_path else ""
-    remedy = f"correct upstream.url ({settings.url}); older or renamed Keycloaks have a path such as /auth"
+    remedy = f"fix upstream.url ({settings.url}); older or reconfigured servers have a path such as /auth"
     try:
         there, answer = await _get(settings, upstream, other + _discovery(realm))
     except UpstreamError:
         there, answer = 0, {}
     if there == 200 and "token_endpoint" in answer:
-        remedy = f"write {settings.origin}{other} as upstream.url: Keycloak answers there"
-    return Finding(what=f"realm {realm}", ok=False, says=f"{settings.url} answers {status}, but not as Keycloak does", remedy=remedy)
+        remedy = f"write {settings.origin}{other} as upstream.url: Keycloak responds there"
+    return Finding(what=f"realm {realm}", ok=False, says=f"{settings.url} responds with {status}, but not like Keycloak", remedy=remedy)
 
 
 def _discovery(realm: str) -> str:
@@ -149,41 +152,41 @@ async def _grant(tokens: TokenSource, account: AccountSettings) -> Finding:
         token = await tokens.token(account)
     except (TokenFetchError, OSError, ValueError) as error:
         says = str(error) if isinstance(error, KcproxyError) else f"its secret cannot be read ({type(error).__name__})"
-        remedy = f"compare client id, secret and service account (switched on?) with the client in realm {account.token_realm}"
+        remedy = f"compare client id, secret and service account (is it on?) with the client in realm {account.token_realm}"
         return Finding(what=what, ok=False, says=says, remedy=remedy)
     caller = read_caller(f"Bearer {token}")
     owners = (client for client in caller.client_roles if client == "realm-management" or client.endswith("-realm"))
     named = [f"{', '.join(caller.client_roles[client])} of {client}" for client in sorted(owners)]
-    roles = f"it names {'; '.join(named)}" if named else "it names no admin role; kcproxy roles METHOD PATH tells the least one"
+    roles = f"it contains {'; '.join(named)}" if named else "it contains no admin role; kcproxy roles METHOD PATH shows the least one"
     return Finding(what=what, ok=True, says=f"gets a token from realm {account.token_realm}; {roles}")
 
 
 def version(settings: Settings, fitting: Sequence[str]) -> Iterator[Finding]:
-    """What the server's public documents tell about its version, and whether the settings say something else."""
+    """What the server's public documents show about its version, and whether the settings contradict it."""
     if not fitting:
         return
     like = fitting[0] if len(fitting) == 1 else f"{fitting[0]} to {fitting[-1]}"
     stated = settings.explain.keycloak_version
     if stated is None or _fits(stated, fitting):
-        yield Finding(what="version", ok=True, says=f"it answers as Keycloak {like} does", versions=tuple(fitting))
+        yield Finding(what="version", ok=True, says=f"it responds like Keycloak {like}", versions=tuple(fitting))
         return
-    remedy = "correct explain.keycloak_version, or leave it out; the roles that are named depend on it"
-    says = f"it answers as Keycloak {like} does, and the settings say {stated}"
+    remedy = "fix explain.keycloak_version, or remove it; the named roles depend on it"
+    says = f"it responds like Keycloak {like}, but the settings say {stated}"
     yield Finding(what="version", ok=False, says=says, remedy=remedy, versions=tuple(fitting))
 
 
 def _fits(stated: str, fitting: Sequence[str]) -> bool:
-    """By minor version; what is newer than all that was measured cannot be told from the newest."""
+    """Compare minor versions. Versions newer than all measured ones look like the newest."""
     minor, first, last = (key(each)[:2] for each in (stated, fitting[0], fitting[-1]))
     return first <= minor <= last or (minor > last >= key(versions()[-1])[:2])
 
 
 def limits(settings: Settings, catalog: Catalog) -> Iterator[Finding]:
-    """Findings on patterns of operations that match nothing: such an account may do less than was meant."""
+    """Find patterns of operations that match nothing: such an account may do less than intended."""
     known = [f"{entry.operation.method} {entry.operation.path}" for entry in catalog.operations]
     for account in settings.accounts:
         for pattern in account.operations:
             if not any(fnmatchcase(name, pattern) for name in known):
                 says = f'operations: "{pattern}" matches no operation of Keycloak {catalog.version}'
-                remedy = "compare it with kcproxy roles; patterns are written with the table's own parameter names"
+                remedy = "compare it with kcproxy roles; patterns use the parameter names of the table"
                 yield Finding(what=f"account {account.client_id}", ok=False, says=says, remedy=remedy)

@@ -1,4 +1,4 @@
-"""The health probe of a container: asks the admin port whether the proxy is ready. Standard library only, so that it is quick."""
+"""The health probe of a container: asks the admin port whether the proxy is ready. It uses only the standard library, so that it starts quickly."""
 
 import http.client
 
@@ -10,7 +10,7 @@ _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def not_ready(address: AddressSettings) -> str | None:
-    """Why the proxy whose admin port this is is not ready; None where it is."""
+    """Why the proxy with this admin port is not ready; None if it is ready."""
     host = _ANY.get(address.host or "", address.host or "127.0.0.1")
     connection = http.client.HTTPConnection(host, address.port, timeout=_SECONDS)
     try:
@@ -18,7 +18,7 @@ def not_ready(address: AddressSettings) -> str | None:
         answer = connection.getresponse()
         reasons = answer.read(_MAX_BYTES).decode("utf-8", "replace").split("\n")
     except (OSError, http.client.HTTPException) as error:
-        return f"no answer from the admin port {address} ({type(error).__name__})"
+        return f"no response from the admin port {address} ({type(error).__name__})"
     finally:
         connection.close()
     return None if answer.status == 200 else f"{answer.status}: {', '.join(reason for reason in reasons if reason)}"

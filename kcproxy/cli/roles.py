@@ -1,4 +1,4 @@
-"""``kcproxy roles``: the table of role needs, asked from every side."""
+"""``kcproxy roles``: queries the table of required roles."""
 
 import difflib
 import sys
@@ -16,7 +16,7 @@ from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.inputs import text_of
 from kcproxy.cli.options import json_option, table, version_option
 from kcproxy.cli.terminal import document, result, talk
-from kcproxy.explain.rules.paths import corrected
+from kcproxy.explain.causes.paths import corrected
 from kcproxy.settings.types import METHODS
 
 EXAMPLES = """\b
@@ -32,21 +32,21 @@ Examples:
 
 @click.command(name="roles", epilog=EXAMPLES + epilog(), context_settings=CONTEXT)
 @click.argument("words", nargs=-1, metavar="[METHOD] [PATH]")
-@click.option("--role", "roles", multiple=True, metavar="ROLE", help="What this role opens; several times: these roles together.")
+@click.option("--role", "roles", multiple=True, metavar="ROLE", help="What this role allows. Repeat it for several roles together.")
 @click.option("--calls", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE|-", help="The least roles for a list of calls.")
-@click.option("--diff", nargs=2, metavar="V1 V2", help="What changed from one Keycloak version to another.")
+@click.option("--diff", nargs=2, metavar="V1 V2", help="What changed between two Keycloak versions.")
 @version_option
 @json_option
 def command(
     words: tuple[str, ...], roles: tuple[str, ...], calls: Path | None, diff: tuple[str, str] | None, version: str | None, *, as_json: bool
 ) -> None:
-    """Which roles of realm-management the operations of Keycloak's Admin REST API need.
+    """Show which roles of realm-management the operations of Keycloak's Admin REST API need.
 
-    Without arguments the whole table. PATH is a template of the table or a path as it is called; without METHOD, or with * at
-    its end, it stands for everything on and below it. FILE holds lines "GET /admin/…", an access log, or kcproxy's own log.
+    Without arguments, print the whole table. PATH is a template of the table or the path of a call. Without METHOD, or with * at
+    its end, it selects all operations on and below it. FILE contains lines "GET /admin/…", an access log, or kcproxy's own log.
     """
     if sum([calls is not None, diff is not None]) > 1 or (diff and (roles or words or version)) or (calls and (roles or words)):
-        raise click.UsageError("--calls and --diff stand alone: give one of them, without METHOD, PATH or --role")
+        raise click.UsageError("use --calls or --diff alone, without METHOD, PATH or --role")
     if diff is not None:
         _diff(*diff, as_json=as_json)
         return
@@ -73,24 +73,24 @@ def _selected(catalog: Catalog, words: tuple[str, ...]) -> tuple[Entry, ...]:
     if method is not None and not path.endswith("*"):
         return operations_at(catalog, method, path) or _not_there(catalog, method, path)
     below = operations_below(catalog, path, method)
-    return below or _unknown(f"there is no operation on or below {path} in the table of Keycloak {catalog.version}")
+    return below or _unknown(f"the table of Keycloak {catalog.version} has no operation on or below {path}")
 
 
 def _method_and_path(words: tuple[str, ...]) -> tuple[str | None, str | None]:
     methods: list[str | None] = [word.upper() for word in words if not word.startswith("/")]
     paths: list[str | None] = [word for word in words if word.startswith("/")]
     if len(methods) > 1 or len(paths) > 1 or not set(methods) <= set(METHODS):
-        raise click.UsageError("give a method (GET, PUT, …) and a path that begins with a slash, either one, or neither")
+        raise click.UsageError("give a method (GET, PUT, …), a path that begins with a slash, both, or neither")
     return (*methods, None)[0], (*paths, None)[0]
 
 
 def _not_there(catalog: Catalog, method: str, path: str) -> NoReturn:
     others = sorted({e.operation.method for other in METHODS for e in operations_at(catalog, other, path)})
     if others:
-        hint = f"; on this path there {'is' if len(others) == 1 else 'are'} {', '.join(others)}"
+        hint = f"; this path has {', '.join(others)}"
     else:
-        mended = corrected(catalog, path)
-        hint = f"; did you mean {mended[2]}?" if mended else ""
+        corrections = corrected(catalog, path)
+        hint = f"; did you mean {corrections[2]}?" if corrections else ""
     _unknown(f"{method} {path} is not in the table of Keycloak {catalog.version}{hint}")
 
 
@@ -105,7 +105,7 @@ def _operations(catalog: Catalog, entries: tuple[Entry, ...], *, detailed: bool,
 
 
 def _document(value: dict[str, Any]) -> None:
-    """The document, with the version that was asked for where its table is another's."""
+    """The document, with the requested version if the table is that of another version."""
     asked = click.get_current_context().params.get("version")
     document(value if asked in {None, value["keycloak"]} else value | {"asked": asked})
 
@@ -119,7 +119,7 @@ def _reach(catalog: Catalog, roles: tuple[str, ...], entries: tuple[Entry, ...],
     for role in roles:
         if role not in catalog.roles:
             near = difflib.get_close_matches(role, catalog.roles, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(catalog.roles)}"
+            hint = f"did you mean {near[0]}?" if near else f"its roles are {', '.join(catalog.roles)}"
             _unknown(f"realm-management of Keycloak {catalog.version} has no role {role}; {hint}")
     held = tuple(sorted(set(roles)))
     found = reach(catalog, held, entries)
@@ -128,7 +128,7 @@ def _reach(catalog: Catalog, roles: tuple[str, ...], entries: tuple[Entry, ...],
         return
     for line in roles_text.reach_text(catalog, held, found):
         result(line)
-    _source(catalog, f"{len(found.full)} of {len(catalog.operations)} operations in full")
+    _source(catalog, f"{len(found.full)} of {len(catalog.operations)} operations with the full response")
 
 
 def _calls(catalog: Catalog, file: Path, *, as_json: bool) -> None:
@@ -139,8 +139,8 @@ def _calls(catalog: Catalog, file: Path, *, as_json: bool) -> None:
         for line in roles_text.plan_text(catalog, found):
             result(line)
     for number in found.unreadable:
-        talk(f"line {number} holds no call; lines are METHOD /path, an access log's or JSON with method and path")
-    _source(catalog, f"{len(found.known)} of {len(found.demands)} different calls known")
+        talk(f"line {number} contains no call; expected METHOD /path, a line of an access log, or JSON with method and path")
+    _source(catalog, f"{len(found.known)} of {len(found.demands)} different calls are in the table")
     if found.unknown or found.unreadable:
         sys.exit(Exit.UNKNOWN)
 
@@ -148,9 +148,7 @@ def _calls(catalog: Catalog, file: Path, *, as_json: bool) -> None:
 def _diff(first: str, second: str, *, as_json: bool) -> None:
     for version in (first, second):
         if version not in catalog_versions():
-            _unknown(
-                f"there is no table for Keycloak {version}, and a neighbour's would mislead here; there are {', '.join(catalog_versions())}"
-            )
+            _unknown(f"there is no table for Keycloak {version}; there are tables for {', '.join(catalog_versions())}")
     old, new = table(first), table(second)
     found = differences(old, new)
     if as_json:

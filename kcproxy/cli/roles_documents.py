@@ -1,4 +1,4 @@
-"""Answers of ``kcproxy roles`` as JSON-ready documents."""
+"""Results of ``kcproxy roles`` as JSON-ready documents."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -9,20 +9,24 @@ from kcproxy.catalog import Catalog, Entry
 from kcproxy.catalog.calls import Call, CallList
 from kcproxy.catalog.documents import entry_document, table_head
 from kcproxy.catalog.queries import Change, Differences, Reach, least_cover
+from kcproxy.cli.permissions import permissions_document
 from kcproxy.model import Basis, Requirement, RoleSet, TargetKind
 
 
 def operations_document(catalog: Catalog, entries: Sequence[Entry]) -> dict[str, Any]:
-    """Operations of the table; ``count`` is how many these are, ``total`` how many the table has.
+    """Operations of the table. ``count`` is their number, ``total`` the number of operations in the table.
 
-    ``counts`` says how many of these were measured, are only documented, and could not be determined; ``undetermined`` names the last, each
-    with its reason.
+    ``counts`` has the numbers of measured, documented and undetermined operations. ``undetermined`` lists the last, each with its reason.
     """
     head = table_head(catalog) | {"count": len(entries), "total": len(catalog.operations)}
     bases = Counter(entry.requirement.basis for entry in entries)
     counts = {"measured": bases[Basis.MEASURED], "documented": bases[Basis.DOCUMENTED], "undetermined": bases[Basis.UNKNOWN]}
     undetermined = [_undetermined(entry) for entry in entries if entry.requirement.undetermined is not None]
-    return head | {"counts": counts, "undetermined": undetermined, "operations": [entry_document(entry) for entry in entries]}
+    return head | {
+        "counts": counts,
+        "undetermined": undetermined,
+        "operations": [entry_document(entry) | permissions_document(entry) for entry in entries],
+    }
 
 
 def _undetermined(entry: Entry) -> dict[str, str | None]:
@@ -31,7 +35,7 @@ def _undetermined(entry: Entry) -> dict[str, str | None]:
 
 
 def reach_document(catalog: Catalog, roles: RoleSet, reach: Reach) -> dict[str, Any]:
-    """What roles open: every operation with ``answer`` full, reduced or together, the last with the roles to add (``with``)."""
+    """What roles allow: each operation with ``answer`` full, reduced or together, the last with the roles to add (``with``)."""
     operations = [
         *(entry_document(entry) | {"answer": "full"} for entry in reach.full),
         *(entry_document(entry) | {"answer": "reduced"} for entry in reach.reduced),
@@ -56,12 +60,12 @@ def _powers(catalog: Catalog, roles: RoleSet) -> list[dict[str, str]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """One call of a list and what it needs; ``requirement`` None where the table does not have it."""
+    """One call of a list and what it needs. ``requirement`` is None if the table does not have it."""
 
     call: Call
     entry: Entry | None
     requirement: Requirement | None
-    elsewhere: bool  # no call of the Admin REST API at all
+    elsewhere: bool  # not a call of the Admin REST API
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,22 +78,22 @@ class Plan:
 
     @property
     def known(self) -> tuple[Demand, ...]:
-        """Calls that the table has, with a need that is known."""
+        """Calls in the table whose roles are known."""
         return tuple(d for d in self.demands if d.requirement is not None and d.requirement.undetermined is None)
 
     @property
     def unknown(self) -> tuple[Demand, ...]:
-        """Admin calls that the table does not have, or whose need could not be determined."""
+        """Admin calls that are not in the table, or whose roles could not be determined."""
         return tuple(d for d in self.demands if not d.elsewhere and d not in self.known)
 
     @property
     def impossible(self) -> tuple[Demand, ...]:
-        """Calls that no role opens."""
+        """Calls that no role allows."""
         return tuple(d for d in self.known if d.requirement is not None and not d.requirement.any_of)
 
 
 def plan(catalog: Catalog, calls: CallList) -> Plan:
-    """Find each call's need and the least combination of roles for all of them; calls that no role opens are left out of it."""
+    """Find the roles for each call, and the least combination for all of them. Calls that no role allows are not part of it."""
     demands = tuple(_demand(catalog, call) for call in calls.calls)
     found = Plan(demands=demands, least=None, unreadable=calls.unreadable)
     sets = [demand.requirement.useful for demand in found.known if demand.requirement is not None and demand.requirement.useful]
@@ -104,7 +108,7 @@ def _demand(catalog: Catalog, call: Call) -> Demand:
 
 
 def plan_document(catalog: Catalog, found: Plan) -> dict[str, Any]:
-    """``least`` for all calls together, then each call with its own need; calls that are not known stand apart."""
+    """``least`` for all calls together, then each call with its own roles. Unknown calls are separate."""
     head = table_head(catalog)
     least = list(found.least) if found.least is not None else None
     unlocked = catalog.unlocked(found.least) if found.least is not None else None

@@ -1,29 +1,31 @@
-"""Answers of ``kcproxy roles`` for people."""
+"""Results of ``kcproxy roles`` as text."""
 
 from collections.abc import Iterator, Sequence
 
 from kcproxy.catalog import Catalog, Entry, Variant, load
 from kcproxy.catalog.queries import Change, Differences, Reach
+from kcproxy.cli.permissions import permissions_of
 from kcproxy.cli.roles_documents import Demand, Plan
 from kcproxy.cli.terminal import bold, columns, paint
+from kcproxy.explain.permission_needs import need_in_words
 from kcproxy.model import Requirement, RoleSet
 
 _NAMED = 2
-"""How many alternatives stand in the overview; the card of one operation has all."""
+"""Number of alternatives in the overview. The card of one operation has all."""
 _MANY = 8
-"""So many single roles are told by those that are missing, if these are few."""
+"""From this number of single roles on, the missing ones are listed instead, if they are few."""
 _FEW = 3
 
 
 def roles_text(roles: RoleSet | None) -> str:
-    """A set of roles in words."""
+    """A set of roles as text."""
     if roles is None:
-        return "no role suffices"
+        return "no role is enough"
     return " + ".join(roles) if roles else "any token"
 
 
 def least_text(need: Requirement) -> str:
-    """The least set of a requirement in words; where no role of realm-management opens it, the realm role of master that does."""
+    """The least set of a requirement as text. If no role of realm-management allows it, the realm role of master that does."""
     if need.undetermined is not None:
         return "not determined"
     if need.least is None and need.master_realm_roles:
@@ -32,40 +34,40 @@ def least_text(need: Requirement) -> str:
 
 
 def full_text(need: Requirement) -> str:
-    """The least set with the full answer in words."""
+    """The least set with the full response, as text."""
     return least_text(need) if need.full is None else roles_text(need.full)
 
 
 def others_text(need: Requirement, *, most: int | None = None) -> str:
-    """The other sets that give the full answer, in words; no more than ``most`` by name."""
+    """The other sets with the full response, as text; at most ``most`` by name."""
     others = [roles_text(roles) for roles in need.any_of if roles not in (need.least, need.full)]
     if most is not None and len(others) > most + 1:
         others = [*others[:most], f"{len(others) - most} more"]
     return "or " + ", ".join(others) if others else ""
 
 
-def thinner(need: Requirement) -> tuple[tuple[RoleSet, str], ...]:
-    """Sets that are let in without getting the full answer, each with what is missing from it."""
+def reduced_sets(need: Requirement) -> tuple[tuple[RoleSet, str], ...]:
+    """Sets with a reduced response, each with what is missing."""
     sets = (roles for roles in need.admits if roles not in need.any_of)
-    return tuple((roles, need.reduced.get("+".join(roles), "sees less")) for roles in sets)
+    return tuple((roles, need.reduced.get("+".join(roles), "returns less")) for roles in sets)
 
 
-def left_out(sets: Sequence[RoleSet], keycloak: str, *, besides: Sequence[RoleSet] = ()) -> tuple[str, ...] | None:
-    """Where nearly every single role is among the sets: the few that neither ``sets`` nor ``besides`` open to; None where they are not few."""
+def left_out(sets: Sequence[RoleSet], keycloak: str, *, other_sets: Sequence[RoleSet] = ()) -> tuple[str, ...] | None:
+    """If nearly every single role is among the sets: the few roles that neither ``sets`` nor ``other_sets`` contain. Otherwise None."""
     if len(sets) < _MANY or any(len(roles) != 1 for roles in sets):
         return None
     table = load(keycloak)
-    missing = [role for role in table.roles if not table.satisfies((role,), (*sets, *besides))]
+    missing = [role for role in table.roles if not table.satisfies((role,), (*sets, *other_sets))]
     return tuple(missing) if len(missing) <= _FEW else None
 
 
 def _reduced_text(need: Requirement) -> str:
-    parts = [f"{roles_text(roles)} is let in ({says})" for roles, says in thinner(need)]
+    parts = [f"{roles_text(roles)} gets a reduced response ({says})" for roles, says in reduced_sets(need)]
     return "; ".join(parts)
 
 
 def overview(entries: Sequence[Entry]) -> list[str]:
-    """One line an operation: method, path, least, others."""
+    """One line for each operation: method, path, least, others."""
     rows = [(e.operation.method, _path(e), least_text(e.requirement), others_text(e.requirement, most=_NAMED)) for e in entries]
     return columns(rows)
 
@@ -75,7 +77,7 @@ def _path(entry: Entry) -> str:
 
 
 def card(entry: Entry) -> Iterator[str]:
-    """Everything on one operation."""
+    """Everything about one operation."""
     need = entry.requirement
     yield bold(f"{entry.operation.method} {_path(entry)}")
     yield from columns(list(_facts(entry, need)), indent="  ")
@@ -87,8 +89,11 @@ def card(entry: Entry) -> Iterator[str]:
 def _facts(entry: Entry, need: Requirement) -> Iterator[tuple[str, str]]:
     yield "least", paint(least_text(need), "green")
     yield from _sets(need)
+    permissions = permissions_of(entry)
+    if permissions is not None:
+        yield "or permissions", need_in_words(permissions)
     if need.undetermined:
-        yield "why not", need.undetermined
+        yield "reason", need.undetermined
     if need.master_realm_roles and need.least is not None:
         yield "realm roles of master", ", ".join(roles_text(roles) for roles in need.master_realm_roles)
     if entry.master is not None:
@@ -100,16 +105,19 @@ def _facts(entry: Entry, need: Requirement) -> Iterator[tuple[str, str]]:
     yield from (("note", note) for note in need.notes)
     if entry.operation.handler:
         yield "in Keycloak", entry.operation.handler
-    yield "known from", f"{need.basis.value}, Keycloak {need.keycloak}"
+    yield "source", f"{need.basis.value}, Keycloak {need.keycloak}"
 
 
 def _sets(need: Requirement) -> Iterator[tuple[str, str]]:
     if need.full is not None and need.least is not None:
-        yield "everything", f"{roles_text(need.full)} (the least lacks {', '.join(need.lacks['+'.join(sorted(need.least))])})"
+        yield (
+            "full response",
+            f"{roles_text(need.full)} (with the least set it lacks {', '.join(need.lacks['+'.join(sorted(need.least))])})",
+        )
     if others_text(need):
         yield "also", others_text(need).removeprefix("or ")
     if _reduced_text(need):
-        yield "sees less", _reduced_text(need)
+        yield "reduced", _reduced_text(need)
 
 
 def _variant(variant: Variant) -> Iterator[tuple[str, str]]:
@@ -118,21 +126,21 @@ def _variant(variant: Variant) -> Iterator[tuple[str, str]]:
 
 
 def reach_text(catalog: Catalog, roles: RoleSet, reach: Reach) -> Iterator[str]:
-    """What roles open."""
+    """What roles allow."""
     contained = sorted(catalog.closure(roles) - set(roles))
     yield bold(roles_text(roles)) + (f" (contains {', '.join(contained)})" if contained else "")
     yield from _powers(catalog, roles)
-    yield from _part("Gets the full answer", [(e.operation.method, _path(e)) for e in reach.full])
-    thin = [(e.operation.method, _path(e), f"needs {full_text(e.requirement)} for all of it") for e in reach.reduced]
-    yield from _part("Is let in, but sees less", thin)
+    yield from _part("Full response", [(e.operation.method, _path(e)) for e in reach.full])
+    thin = [(e.operation.method, _path(e), f"full response: {full_text(e.requirement)}") for e in reach.reduced]
+    yield from _part("Reduced response", thin)
     together = [(e.operation.method, _path(e), "with " + roles_text(more)) for e, more in reach.together]
-    yield from _part("Opens only together with other roles", together)
+    yield from _part("Only together with other roles", together)
 
 
 def _powers(catalog: Catalog, roles: RoleSet) -> Iterator[str]:
     """What these roles can do beyond their names."""
     for role in roles:
-        yield from (paint(f"  beware: {power.says}", "yellow") for power in catalog.powers(role))
+        yield from (paint(f"  warning: {power.says}", "yellow") for power in catalog.powers(role))
 
 
 def _part(title: str, rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
@@ -143,17 +151,17 @@ def _part(title: str, rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
 
 
 def plan_text(catalog: Catalog, plan: Plan) -> Iterator[str]:
-    """What a list of calls needs together, then call by call."""
+    """What a list of calls needs together, then for each call."""
     if plan.known:
         yield bold("Least combination: ") + paint(roles_text(plan.least), "green")
     if plan.least:
-        yield f"It unlocks {catalog.unlocked(plan.least)} of {len(catalog.operations)} operations."
+        yield f"It allows {catalog.unlocked(plan.least)} of {len(catalog.operations)} operations."
         yield from _powers(catalog, plan.least)
     rows = [(d.call.method, d.call.path, least_text(d.requirement)) for d in plan.known if d.requirement is not None]
-    yield from _part("Call by call, the least alone", rows)
-    yield from _part("Opened by no role", _calls(plan.impossible))
-    yield from _part("Not known: not in the table, or not determined", _calls(plan.unknown))
-    yield from _part("Not calls of the Admin REST API, which need no such role", _calls([d for d in plan.demands if d.elsewhere]))
+    yield from _part("Least role of each call", rows)
+    yield from _part("Not allowed by any role", _calls(plan.impossible))
+    yield from _part("Unknown: not in the table, or not determined", _calls(plan.unknown))
+    yield from _part("Not calls of the Admin REST API", _calls([d for d in plan.demands if d.elsewhere]))
 
 
 def _calls(demands: Sequence[Demand]) -> list[tuple[str, ...]]:
@@ -163,10 +171,10 @@ def _calls(demands: Sequence[Demand]) -> list[tuple[str, ...]]:
 def differences_text(old: Catalog, new: Catalog, found: Differences) -> Iterator[str]:
     """What changed from one version to the other."""
     yield bold(f"From Keycloak {old.version} to {new.version}")
-    for title, roles in (("New roles", found.new_roles), ("Roles that are gone", found.gone_roles)):
+    for title, roles in (("New roles", found.new_roles), ("Removed roles", found.gone_roles)):
         if roles:
             yield f"{title}: {', '.join(roles)}"
-    yield from _part("Needs other roles", [(c.entry.operation.method, _path(c.entry), change_text(c)) for c in found.changed])
+    yield from _part("Other roles required", [(c.entry.operation.method, _path(c.entry), change_text(c)) for c in found.changed])
     yield from _part("Added", [(c.entry.operation.method, _path(c.entry), least_text(c.entry.requirement)) for c in found.added])
     yield from _part("Removed", [(c.entry.operation.method, _path(c.entry)) for c in found.removed])
 
@@ -178,7 +186,7 @@ def change_text(change: Change) -> str:
     before, after = change.old.requirement, change.new.requirement
     if before.undetermined != after.undetermined and (before.undetermined is None or after.undetermined is None):
         return f"{least_text(before)} → {least_text(after)}"
-    for label, one, other in (("", before.any_of, after.any_of), ("let in: ", before.admits, after.admits)):
+    for label, one, other in (("", before.any_of, after.any_of), ("allowed: ", before.admits, after.admits)):
         if set(one) != set(other):
             return f"{label}{_any_text(one, before.keycloak)} → {_any_text(other, after.keycloak)}"
     if change.old.operation.features != change.new.operation.features:
@@ -187,7 +195,7 @@ def change_text(change: Change) -> str:
 
 
 def _cases_text(old: Entry, new: Entry) -> str:
-    """Which special cases need other roles than before; a case that one version lacks needs there what the plain call does."""
+    """Special cases that need other roles than before. If a version does not have a case, it needs what the plain call needs."""
     before, after = _cases_of(old), _cases_of(new)
     gone = set(load(old.requirement.keycloak).roles) ^ set(load(new.requirement.keycloak).roles)
     parts: dict[str, list[str]] = {}
@@ -196,11 +204,11 @@ def _cases_text(old: Entry, new: Entry) -> str:
         if set(one.any_of) != set(other.any_of) and case not in gone:
             parts.setdefault(f"{_any_text(one.any_of, one.keycloak)} → {_any_text(other.any_of, other.keycloak)}", []).append(case)
     texts = [f"{_cases(cases)}: {text}" for text, cases in parts.items()]
-    return "; ".join(texts) if texts else "special cases differ in who is let in"
+    return "; ".join(texts) if texts else "special cases differ in what is allowed"
 
 
 def _cases_of(entry: Entry) -> dict[str, Requirement]:
-    """Special cases by their words; those about the role that is mapped by that role's name, one each."""
+    """Special cases by their text; cases about a mapped role by the name of that role."""
     found: dict[str, Requirement] = {}
     for variant in entry.variants:
         names = variant.when.get("bodyHasAny", {}).get("name", ())
@@ -209,7 +217,7 @@ def _cases_of(entry: Entry) -> dict[str, Requirement]:
 
 
 def _cases(cases: Sequence[str]) -> str:
-    """Words of one special case, or names of roles that are mapped; the first few."""
+    """The text of one special case, or the names of the first few mapped roles."""
     named = [case if " " in case else f"with {case} mapped" for case in cases]
     return ", ".join(named[:_NAMED]) + (f" and {len(named) - _NAMED} more" if len(named) > _NAMED else "")
 
@@ -222,4 +230,4 @@ def _any_text(sets: Sequence[RoleSet], keycloak: str) -> str:
     missing = left_out(sets, keycloak)
     if missing is not None:
         return f"any role of {keycloak}" + (f" but {', '.join(missing)}" if missing else "")
-    return " or ".join(roles_text(roles) for roles in sets) or "no role suffices"
+    return " or ".join(roles_text(roles) for roles in sets) or "no role is enough"

@@ -1,7 +1,7 @@
-"""What goes to the terminal: results to standard output, talk to standard error, colour only where somebody looks at it.
+"""Output: results to standard output, messages to standard error, color only on a terminal.
 
-All text passes through ``visible`` on its way out, so that names from tokens, from Keycloak or from the command line move no cursor and
-forge no line. Styles are marks of this process until then: a name cannot hold one.
+All text passes through ``visible``, so that names from tokens, from Keycloak or from the command line cannot move the cursor or forge a
+line. Until then, styles are marks that only this process knows, so a name cannot contain one.
 """
 
 import json
@@ -26,17 +26,17 @@ _COLOURS = {"red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
 def coloured() -> bool:
-    """Whether standard output is a terminal and nobody asked for NO_COLOR (no-color.org)."""
+    """Whether standard output is a terminal and NO_COLOR is not set (no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def bold(text: str) -> str:
-    """Emphasis, where colour is wanted."""
+    """Bold, if color is on."""
     return _styled(text, _BOLD)
 
 
 def paint(text: str, colour: str) -> str:
-    """Colour, where it is wanted: red, green, yellow or cyan."""
+    """Colored, if color is on: red, green, yellow or cyan."""
     return _styled(text, _COLOURS[colour])
 
 
@@ -45,14 +45,14 @@ def _styled(text: str, style: str) -> str:
 
 
 def width() -> int:
-    """Columns of the terminal; without limit where the output goes into a file or a pipe. COLUMNS overrides."""
+    """Columns of the terminal; unlimited if the output is a file or a pipe. COLUMNS overrides it."""
     if not sys.stdout.isatty() and not os.environ.get("COLUMNS"):
         return _UNLIMITED
     return shutil.get_terminal_size((100, 24)).columns
 
 
 def result(text: str = "") -> None:
-    """A line of the result."""
+    """Print a line of the result."""
     pieces = _MARK.split(text)
     styles = (f"\x1b[{style}m" for style in pieces[1::2])
     line = "".join(part for pair in zip(map(visible, pieces[::2]), [*styles, ""], strict=True) for part in pair)
@@ -60,39 +60,39 @@ def result(text: str = "") -> None:
 
 
 def talk(text: str) -> None:
-    """A line about the result, or about what is going on."""
+    """Print a message on standard error."""
     click.echo(visible(text), err=True)
 
 
 def document(value: Any) -> None:
-    """The result as one JSON document."""
+    """Print the result as one JSON document."""
     click.echo(visible_json(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def document_line(value: Any) -> None:
-    """One of several JSON documents, on a line of its own."""
+    """Print one of several JSON documents, on its own line."""
     click.echo(visible_json(json.dumps(value, ensure_ascii=False)))
 
 
 def program(text: str) -> None:
-    """The text of a program that is part of this one, as it is."""
+    """Print a program text unchanged."""
     click.echo(text)
 
 
 def folded(text: str, columns: int) -> list[str]:
-    """A text in lines of at most so many columns; long words stay in pieces. No line for an empty text."""
+    """Wrap a text to lines of at most so many columns; long words are split. An empty text gives no line."""
     return textwrap.wrap(visible(text), columns, break_on_hyphens=False)
 
 
 def wrapped(text: str, indent: str = "", *, first: str | None = None) -> list[str]:
-    """A text in lines that fit the terminal, each with the indent; the first one with its own where it has one. Long words stay in pieces."""
+    """Wrap a text to the terminal, with an indent, and optionally another one for the first line. Long words are split."""
     begin = indent if first is None else first
     lines = textwrap.wrap(visible(text), width(), initial_indent=begin, subsequent_indent=indent, break_on_hyphens=False)
     return lines or [begin.rstrip()]
 
 
 def columns(rows: Sequence[Sequence[str]], *, indent: str = "") -> list[str]:
-    """Rows in columns where they fit; else every row in two lines, the first two cells above the others."""
+    """Align rows in columns if they fit; otherwise each row gets two lines, the first two cells above the others."""
     if not rows:
         return []
     sizes = [max(_length(row[place]) for row in rows) for place in range(len(rows[0]))]
@@ -103,7 +103,7 @@ def columns(rows: Sequence[Sequence[str]], *, indent: str = "") -> list[str]:
 
 
 def _length(cell: str) -> int:
-    """Columns that a cell takes once it is shown."""
+    """Columns that a cell takes on the terminal."""
     return len(visible(_MARK.sub("", cell)))
 
 

@@ -1,97 +1,119 @@
-"""The caller, read from his token. The signature is not verified: Keycloak has just done that, or has refused the token.
+"""The caller, read from its token. The signature is not verified: Keycloak has just done that, or has refused the token.
 
-Whatever a stranger sends, ``read_caller`` gives a Caller: sizes are bounded, types are checked, nothing is raised, and no part of
-a token ever stands in a ``problem``.
+``read_caller`` gives a Caller for every input: sizes are limited, types are checked, nothing is raised, and a ``problem`` never contains
+a part of a token.
 """
 
 import json
 import re
+from binascii import a2b_base64
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
-
-from jwt.utils import base64url_decode
 
 from kcproxy.model import NOTHING, Caller, CallerKind
 
 MAX_TOKEN_BYTES = 262144
-MAX_NAME_CHARACTERS = 255  # Keycloak's own limit for client ids and user names
-MAX_ROLES = 8192  # an administrator of 150 realms carries about 3000
+MAX_NAME_CHARACTERS = 255  # Keycloak's own limit for client IDs and user names
+_MAX_CACHED_CHARACTERS = 512
+MAX_ROLES = 8192  # the token of an administrator of 150 realms has about 3000
 
 _SERVICE_ACCOUNT_PREFIX = "service-account-"
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\Z")  # JWS compact serialization, RFC 7515 section 7.1
 _CONTEXT = re.compile(r"(?P<session>on|of|tr)(?P<form>rt|lt)(?P<grant>[a-z]{2}):")
-"""How newer versions begin a token's id: kind of session, regular or lightweight token, grant (cc: client credentials)."""
-_BEARER_SCHEMES = frozenset({"bearer", "dpop"})
+"""The beginning of a token ID in newer versions: kind of session, regular or lightweight token, grant (cc: client credentials)."""
+BEARER_SCHEMES = frozenset({"bearer", "dpop"})
 _ISSUER_REALM = re.compile(r"/realms/([^/?#]+)/?$")
-_ONE_BLANK = "where exactly one blank belongs"
-_COLON = f"the word Bearer has a colon after it, {_ONE_BLANK}"
-_TAB = f"the word Bearer has a tab after it, {_ONE_BLANK}"
-_TWO_BLANKS = f"the word Bearer has several blanks after it, {_ONE_BLANK}"
+_ONE_SPACE = "instead of exactly one space"
+_COLON = f"the word Bearer is followed by a colon {_ONE_SPACE}"
+_TAB = f"the word Bearer is followed by a tab {_ONE_SPACE}"
+_TWO_SPACES = f"the word Bearer is followed by several spaces {_ONE_SPACE}"
 _PLACEHOLDERS = frozenset({"null", "undefined", "none", "nil", "true", "false", "[object object]", "<token>", "token"})
 
 
 def read_caller(authorization: str | None, *, injected: bool = False) -> Caller:
-    """Who calls, from the value of an ``Authorization`` header. ``injected``: the token is the proxy's own. Never raises."""
+    """The caller, from the value of an ``Authorization`` field. ``injected``: the token is the proxy's own. Never raises."""
     if authorization is None or not authorization.strip():
         return Caller(kind=CallerKind.ANONYMOUS, injected=injected)
     text = authorization.strip()
     scheme = text.split(maxsplit=1)[0]
     token = text[len(scheme) :].lstrip()
     gap = text[len(scheme) : len(text) - len(token)]
-    if scheme.lower() not in _BEARER_SCHEMES:
+    if scheme.lower() not in BEARER_SCHEMES:
         return _without_scheme(scheme, token, injected)
     if not token:
-        return Caller(kind=CallerKind.ANONYMOUS, scheme=scheme, problem="the header holds the word Bearer and no token", injected=injected)
+        return Caller(kind=CallerKind.ANONYMOUS, scheme=scheme, problem="the field has the word Bearer and no token", injected=injected)
     caller = _read(token, scheme, injected)
-    return caller if gap == " " or caller.problem is not None else replace(caller, problem=_TAB if "\t" in gap else _TWO_BLANKS)
+    return caller if gap == " " or caller.problem is not None else replace(caller, problem=_TAB if "\t" in gap else _TWO_SPACES)
 
 
 def read_claims(token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
-    """Header and claims of a JWT (RFC 7519), unverified; None where it is none. Never raises.
+    """Header and claims of a JWT (RFC 7519), unverified; None if it is not one. Never raises.
 
-    Not ``jwt.decode_complete``: it looks at each character of a token in Python, which for an administrator of 150 realms costs more
-    than the whole explanation.
+    Not ``jwt.decode_complete``: it checks each character of a token in Python, which costs more than the whole explanation for the token
+    of an administrator of 150 realms.
     """
     if len(token) > MAX_TOKEN_BYTES or not _COMPACT.match(token):
         return None
     first, second, _ = token.split(".")
     try:
-        header, claims = _json(base64url_decode(first)), _json(base64url_decode(second))
+        header, claims = _header(first) if len(first) <= _MAX_CACHED_CHARACTERS else _json(_decoded(first)), _json(_decoded(second))
     except (ValueError, RecursionError):
         return None
     return (header, claims) if isinstance(header, dict) and isinstance(claims, dict) else None
 
 
+@lru_cache(64)
+def _header(part: str) -> Any:
+    """The header of all tokens that one key signs is the same text."""
+    return _json(_decoded(part))
+
+
+def _decoded(part: str) -> bytes:
+    """A part of a token, whose padding is left out (RFC 7515, section 2)."""
+    return a2b_base64(part.replace("-", "+").replace("_", "/") + "=" * (-len(part) % 4))
+
+
+_read_json: Callable[[str], Any] = json.JSONDecoder().decode
+
+
 def _json(part: bytes) -> Any:
-    """A token's part. Half a character (a lone surrogate, which JSON can escape and UTF-8 cannot hold) becomes a question mark."""
+    """A part of a token. A lone surrogate, which JSON can escape but UTF-8 cannot represent, becomes a question mark."""
     text = part.decode("utf-8")
-    found = json.loads(text)
-    if "\\ud" not in text.lower():
+    found = _read_json(text)
+    if "\\u" not in text or "\\ud" not in text.lower():
         return found
     return json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def roles_of_client(claims: Mapping[str, Any], client: str) -> tuple[str, ...]:
-    """The roles of one client that a token's claims name."""
+    """The roles of one client in the claims of a token."""
     access = claims.get("resource_access")
     return _roles(access.get(client)) if isinstance(access, dict) else ()
 
 
 def realm_roles_of(claims: Mapping[str, Any]) -> tuple[str, ...]:
-    """The realm roles that a token's claims name."""
+    """The realm roles in the claims of a token."""
     return _roles(claims.get("realm_access"))
+
+
+def audiences_of(claims: Mapping[str, Any]) -> tuple[str, ...]:
+    """The audiences in the claims of a token: one text or a list (RFC 7519, section 4.1.3)."""
+    return _names(claims.get("aud"))
 
 
 def _without_scheme(scheme: str, token: str, injected: bool) -> Caller:
     if scheme.lower().startswith("bearer:"):
         return Caller(kind=CallerKind.UNREADABLE, scheme="Bearer", problem=_COLON, injected=injected)
     if not token and scheme.count(".") == 2:
-        problem = "the header holds a token without the word Bearer before it"
+        problem = "the field has a token without the word Bearer before it"
         return Caller(kind=CallerKind.UNREADABLE, problem=problem, injected=injected)
     known = scheme if scheme.lower() in {"basic", "digest", "negotiate", "apikey", "token"} else None
-    return Caller(kind=CallerKind.UNREADABLE, scheme=known or "other", problem="the header is not of the scheme Bearer", injected=injected)
+    return Caller(
+        kind=CallerKind.UNREADABLE, scheme=known or "other", problem="the field does not use the scheme Bearer", injected=injected
+    )
 
 
 def _read(token: str, scheme: str, injected: bool) -> Caller:
@@ -100,7 +122,8 @@ def _read(token: str, scheme: str, injected: bool) -> Caller:
         problem = _problem(token)
         return Caller(kind=CallerKind.UNREADABLE, scheme=scheme, problem=problem, injected=injected, token_bytes=len(token))
     header, claims = read
-    context = _CONTEXT.match(_name(claims.get("jti")) or "")
+    token_id = _name(claims.get("jti"))
+    context = _CONTEXT.match(token_id) if token_id else None
     realm_roles = _roles(claims.get("realm_access"))
     client_roles = _client_roles(claims.get("resource_access"))
     username = _name(claims.get("preferred_username"))
@@ -114,10 +137,10 @@ def _read(token: str, scheme: str, injected: bool) -> Caller:
         issuer=issuer,
         realm_roles=realm_roles,
         client_roles=client_roles,
-        audiences=_names(claims.get("aud")),
+        audiences=audiences_of(claims),
         scopes=tuple((_name(claims.get("scope"), 4096) or "").split()),
         token_kind=_name(claims.get("typ")),
-        token_id=_name(claims.get("jti")),
+        token_id=token_id,
         algorithm=_name(header.get("alg")),
         key_id=_name(header.get("kid")),
         issued_at_epoch_seconds=_seconds(claims.get("iat")),
@@ -152,12 +175,12 @@ def _problem(token: str) -> str:
 
 
 _PROBLEMS: tuple[tuple[Callable[[str], bool], str], ...] = (
-    (lambda token: token.lower() in _PLACEHOLDERS, "it is a placeholder word: the variable that should hold the token was empty"),
-    (lambda token: token.startswith(("$", "{{", "%")), "it is the name of a variable that was not replaced by its value"),
-    (lambda token: token.lower().startswith("bearer"), "the word Bearer stands there twice"),
-    (lambda token: token.startswith("{"), "it is JSON: the answer of the token endpoint, or part of it, instead of its access_token"),
+    (lambda token: token.lower() in _PLACEHOLDERS, "it is a placeholder: the variable for the token was empty"),
+    (lambda token: token.startswith(("$", "{{", "%")), "it is the name of a variable that was not replaced with its value"),
+    (lambda token: token.lower().startswith("bearer"), "the word Bearer is repeated"),
+    (lambda token: token.startswith("{"), "it is JSON: the response of the token endpoint, or part of it, instead of its access_token"),
     (lambda token: token[:1] in set("\"'<") or token[-1:] in set("\"'>"), "it is enclosed in quotes or brackets"),
-    (lambda token: any(character.isspace() for character in token), "it has white space in it"),
+    (lambda token: any(character.isspace() for character in token), "it contains white space"),
 )
 
 
@@ -166,14 +189,14 @@ def _shape_problem(token: str) -> str:
     if len(token) > MAX_TOKEN_BYTES:
         return f"it is {len(token)} characters long"
     if dots == 4:
-        return "it has five parts: an encrypted token, which only its addressee can read"
+        return "it has five parts: an encrypted token, which only its recipient can read"
     if dots != 2:
-        return f"a JWT has three parts with dots between them, this has {dots + 1}"
-    return "it has the three parts of a JWT, but they do not decode: it is cut off or altered"
+        return f"a JWT has three parts separated by dots, and this has {dots + 1}"
+    return "it has the three parts of a JWT, but they do not decode: it is incomplete or altered"
 
 
 def _realm(issuer: str | None) -> str | None:
-    found = _ISSUER_REALM.search(issuer or "")
+    found = _ISSUER_REALM.search(issuer) if issuer else None
     return unquote(found[1]) if found else None
 
 
@@ -188,8 +211,9 @@ def _names(value: Any) -> tuple[str, ...]:
 
 def _roles(value: Any) -> tuple[str, ...]:
     roles = value.get("roles") if isinstance(value, dict) else None
-    items = roles[:MAX_ROLES] if isinstance(roles, list) else []
-    return tuple(sorted({item for item in items if isinstance(item, str) and 0 < len(item) <= MAX_NAME_CHARACTERS}))
+    if not isinstance(roles, list):
+        return ()
+    return tuple(sorted({item for item in roles[:MAX_ROLES] if isinstance(item, str) and 0 < len(item) <= MAX_NAME_CHARACTERS}))
 
 
 def _client_roles(value: Any) -> Mapping[str, tuple[str, ...]]:
@@ -208,7 +232,7 @@ def _client_roles(value: Any) -> Mapping[str, tuple[str, ...]]:
 
 
 def _seconds(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if value is None or isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return int(value) if 0 <= value < 1e12 else None
 

@@ -1,11 +1,13 @@
-"""Everything that one refusal can be judged by, in one frozen value, with the few conclusions that all rules share."""
+"""Everything that one refusal is judged by, in one frozen value, with the conclusions that several rules share."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
 
 from kcproxy.catalog import Catalog
+from kcproxy.explain.inputs import Inputs
 from kcproxy.explain.text import shown
 from kcproxy.model import Answer, Caller, CallerKind, Facts, RequestFacts, Requirement, RoleSet, TargetKind
 
@@ -13,19 +15,26 @@ MASTER = "master"
 REALM_MANAGEMENT = "realm-management"
 BUILT_IN_ADMIN_CLIENTS = frozenset({"admin-cli", "security-admin-console"})
 LIVE_GRANTS_SINCE = (26, 7)
-"""From this version the grants decide, as they are at the call; before it the token's claims do (MgmtPermissions.initIdentity)."""
+"""Since this version Keycloak checks the current grants; before, the claims of the token (MgmtPermissions.initIdentity)."""
 LIVE_FOR_LIGHTWEIGHT_SINCE = (26, 0)
 _BODY_OF_OLD_VERSIONS = "unknown_error"
 _FRESH_SECONDS = 5
 _EXCHANGED = re.compile(r"(?:on|of|tr)(?:rt|lt)te:")
+_NO_FACTS = Facts()
+_WITHOUT_TOKEN = frozenset({CallerKind.ANONYMOUS, CallerKind.UNREADABLE})
+_CALLER, _NOBODY, _UNNAMED = "the caller", "a caller without a token", "an unnamed account (client "
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """One refused request. ``container`` is the client that owns the admin roles of this call; ``held`` what the token names of it.
+class Context(NamedTuple):
+    """One refused request.
 
-    ``need`` are the sets that let in, ``missing`` the roles to add, ``grants_live`` whether this Keycloak reads grants at the call
-    (True) or the token's claims (False). ``version`` may be a guess; a rule that rests on it alone is never certain.
+    ``container``: the client that owns the admin roles of this call. ``held``: its roles in the token. ``missing``: the roles to add.
+    ``grants_live``: whether this Keycloak checks the current grants (True) or the claims of the token (False). ``version`` may be an
+    assumption; a rule that depends only on it is never certain. ``words``: values for the placeholders of sentences.
+
+    ``token_suffices``: whether the roles in the token are enough to be let in; ``granted_suffices``, ``fresh_token_suffices``: the same for
+    the looked-up grants, and for a token that is fetched now; ``scope_suffices``: whether the scope of the client contains the required
+    roles (if grants are known: those that are granted). None if that was not looked up.
     """
 
     request: RequestFacts
@@ -43,141 +52,118 @@ class Context:
     held: frozenset[str]
     missing: RoleSet
     grants_live: bool
-    words: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def need(self) -> tuple[RoleSet, ...]:
-        """The minimal sets of roles that are let in at all."""
-        return self.requirement.admits if self.requirement else ()
+    need: tuple[RoleSet, ...]
+    """The minimal sets of roles that are let in at all."""
+    token_suffices: bool
+    granted_suffices: bool | None
+    scope_suffices: bool | None
+    fresh_token_suffices: bool | None
+    words: Mapping[str, str]
+    from_master: bool
+    """Whether the token belongs to realm master."""
+    token_is_unread: bool
+    """Whether there is no readable token. Keycloak responds to that with 401, so a 403 is about another token."""
+    template: str
+    """The path template of the operation, or "" if it is unknown."""
+    for_operator: bool = False
 
     @property
     def full(self) -> tuple[RoleSet, ...]:
-        """The minimal sets that get the full answer, or, where none does, those that are let in."""
+        """The minimal sets that get the full response; if there are none, those that are let in."""
         return (self.requirement.any_of or self.requirement.admits) if self.requirement else ()
 
     @property
     def method(self) -> str:
-        """The request's method."""
         return self.request.target.method
 
     @property
-    def template(self) -> str:
-        """The operation's path template, or "" where it is not known."""
-        operation = self.request.target.operation
-        return operation.path if operation else ""
-
-    @property
-    def token_suffices(self) -> bool:
-        """Whether the roles that the token names would be let in."""
-        return bool(self.need) and self.catalog.satisfies(self.held, self.need)
-
-    @property
-    def granted_suffices(self) -> bool | None:
-        """Whether the looked-up grants would be let in."""
-        granted = self.facts.granted
-        return None if granted is None else bool(self.need) and self.catalog.satisfies(granted, self.need)
-
-    @property
-    def scope_suffices(self) -> bool | None:
-        """Whether the client's scope lets the needed roles through; what is granted and in scope is what counts."""
-        if self.facts.full_scope:
-            return True
-        in_scope, granted = self.facts.in_scope, self.facts.granted
-        if in_scope is None:
-            return None
-        counting = self.catalog.closure(in_scope)
-        if granted is not None:
-            counting &= self.catalog.closure(granted)
-        return bool(self.need) and self.catalog.satisfies(counting, self.need)
-
-    @property
-    def token_is_unread(self) -> bool:
-        """Whether there is no token, or none that can be read. Keycloak answers that with 401, so that a 403 is about another one."""
-        return self.caller.kind in {CallerKind.ANONYMOUS, CallerKind.UNREADABLE}
-
-    @property
     def roles_are_hidden(self) -> bool:
-        """Whether the token was made not to show roles, or none could be read, so that their absence says nothing."""
+        """Whether the token does not show roles, or none could be read, so that their absence proves nothing."""
         if self.token_is_unread:
             return True
         if self.facts.lightweight is not None:
             return self.facts.lightweight and not self.caller.has_roles_claims
         return self.facts.account_id is not None or is_lightweight(self.caller)
 
-    @property
-    def fresh_token_suffices(self) -> bool | None:
-        """Whether the roles that a token fetched now would name are let in, where that was looked up."""
-        fresh = self.facts.fresh_token_roles
-        return None if fresh is None else bool(self.need) and self.catalog.satisfies(fresh, self.need)
 
-    @property
-    def from_master(self) -> bool:
-        """Whether the token is of realm master."""
-        return self.caller.realm == MASTER
-
-
-def context(
-    *,
-    request: RequestFacts,
-    caller: Caller,
-    answer: Answer,
-    catalog: Catalog,
-    facts: Facts | None,
-    now_epoch_seconds: float,
-    keycloak_version: str | None = None,
-    require_audience: bool | None = None,
-) -> Context:
-    """Judge what can be judged once: version, owning client, roles held, roles missing."""
-    known = facts or Facts()
-    read, caller = caller, recognised(caller, known)
-    asked = known.keycloak or keycloak_version
+def context(inputs: Inputs) -> Context:
+    """Decide once what several rules need: version, owner of the roles, roles in the token, missing roles."""
+    request, catalog, facts = inputs.request, inputs.catalog, inputs.facts or _NO_FACTS
+    caller = recognised(inputs.caller, facts)
+    asked = facts.keycloak or inputs.keycloak_version
     version = version_key(asked or catalog.version)
     container, container_realm = owner_of_roles(caller, request.target.realm)
-    requirement = catalog.requirement(request.target, query=request.query, body=request.body, master=caller.realm == MASTER, asked=asked)
+    from_master, operation = caller.realm == MASTER, request.target.operation
+    requirement = catalog.requirement(request.target, query=request.query, body=request.body, master=from_master, asked=asked)
     held = catalog.closure(caller.client_roles.get(container, ()))
+    granted = None if facts.granted is None else catalog.closure(facts.granted)
+    need = requirement.admits if requirement else ()
+
+    def suffices(roles: frozenset[str]) -> bool:
+        return bool(need) and catalog.satisfies(roles, need)
+
     return Context(
         request=request,
         caller=caller,
-        answer=answer,
+        answer=inputs.answer,
         catalog=catalog,
-        facts=known,
+        facts=facts,
         requirement=requirement,
-        now_epoch_seconds=now_epoch_seconds,
+        now_epoch_seconds=inputs.now_epoch_seconds,
         version=version,
         version_known=asked is not None,
-        require_audience=require_audience,
+        require_audience=inputs.require_audience,
         container=container,
         container_realm=container_realm,
         held=held,
-        missing=roles_to_add(catalog, requirement, _trusted_roles(catalog, known, held), everything=answer.status < 400),
-        grants_live=grants_are_live(version, read, answer, known),
+        missing=roles_to_add(catalog, requirement, held if granted is None else granted, everything=inputs.answer.status < 400),
+        grants_live=grants_are_live(version, inputs.caller, inputs.answer, facts),
+        need=need,
+        token_suffices=suffices(held),
+        granted_suffices=None if granted is None else suffices(granted),
+        scope_suffices=_scope_suffices(catalog, facts, need, granted),
+        fresh_token_suffices=None if facts.fresh_token_roles is None else suffices(catalog.closure(facts.fresh_token_roles)),
         words=_words(request, caller, container, container_realm, asked or catalog.version),
+        from_master=from_master,
+        token_is_unread=not is_readable(caller),
+        template=operation.path if operation else "",
+        for_operator=inputs.for_operator,
     )
 
 
-def is_own_service_account(caller: Caller) -> bool:
-    """Whether the token is of the service account of the client that fetched it.
+def _scope_suffices(catalog: Catalog, facts: Facts, need: tuple[RoleSet, ...], granted: frozenset[str] | None) -> bool | None:
+    if facts.full_scope:
+        return True
+    if facts.in_scope is None:
+        return None
+    counting = catalog.closure(facts.in_scope)
+    return bool(need) and catalog.satisfies(counting if granted is None else counting & granted, need)
 
-    A token that was exchanged carries one client's service account and another client as ``azp``; and any user may be called service-account-….
+
+def is_own_service_account(caller: Caller) -> bool:
+    """Whether the token belongs to the service account of the client that fetched it.
+
+    An exchanged token has the service account of one client and another client as ``azp``, and any user may be called service-account-….
     """
     named = caller.client_id is not None and caller.username in {None, f"service-account-{caller.client_id.lower()}"}
     return caller.kind is CallerKind.SERVICE_ACCOUNT and named
 
 
 def is_exchanged(caller: Caller) -> bool:
-    """Whether the token came by token exchange, as newer versions say in its id; with an audience it names roles of that audience's clients only."""
+    """Whether the token was exchanged, as newer versions say in its ID. With an audience it contains only roles of that client."""
     return _EXCHANGED.match(caller.token_id or "") is not None
 
 
 def recognised(caller: Caller, facts: Facts) -> Caller:
-    """The caller with the account of his session, where his token names none."""
+    """The caller with the account of its session if the token names none."""
     if caller.subject is not None or facts.account_id is None:
         return caller
     return replace(caller, kind=CallerKind.USER, subject=facts.account_id, username=facts.account_name)
 
 
+@lru_cache(64)
 def version_key(version: str) -> tuple[int, ...]:
-    """``26.7.4`` as (26, 7, 4), as far as it is numbers."""
+    """``26.7.4`` as (26, 7, 4), up to the first part that is not a number."""
     numbers = []
     for part in version.partition("-")[0].split("."):
         if not part.isdecimal():
@@ -187,9 +173,9 @@ def version_key(version: str) -> tuple[int, ...]:
 
 
 def owner_of_roles(caller: Caller, target_realm: str | None) -> tuple[str, str | None]:
-    """The client whose roles are asked for, and the realm that it lives in (MgmtPermissions, AdminAuth).
+    """The client whose roles are checked, and its realm (MgmtPermissions, AdminAuth).
 
-    A token of master needs roles of the client ``{realm}-realm`` in master, any other token roles of ``realm-management``.
+    A token of master needs roles of the client ``{realm}-realm`` in master, any other token needs roles of ``realm-management``.
     """
     if caller.realm == MASTER or (caller.realm is None and target_realm == MASTER):
         return f"{target_realm or MASTER}-realm", MASTER
@@ -197,76 +183,102 @@ def owner_of_roles(caller: Caller, target_realm: str | None) -> tuple[str, str |
 
 
 def grants_are_live(version: tuple[int, ...], caller: Caller, answer: Answer, facts: Facts) -> bool:
-    """Whether this Keycloak reads the caller's grants at the call. The body of a 403 shows an old version that was not expected."""
+    """Whether this Keycloak checks the current grants of the caller. The body of a 403 reveals an old version that was not expected."""
     if answer.status == 403 and answer.error == _BODY_OF_OLD_VERSIONS:
         version = min(version, (25,))
     if version < LIVE_FOR_LIGHTWEIGHT_SINCE:
         return caller.client_id in BUILT_IN_ADMIN_CLIENTS
-    # AuthenticationManager.resolveLightweightAccessTokenRoles: by the token's id, or by what it lacks.
+    # AuthenticationManager.resolveLightweightAccessTokenRoles: by the ID of the token, or by what it lacks.
     without = caller.subject is None or (caller.session_id is None and not caller.has_roles_claims)
     lightweight = bool(facts.lightweight) if caller.lightweight is None else caller.lightweight
     return version >= LIVE_GRANTS_SINCE or lightweight or is_lightweight(caller) or without
 
 
 def is_fresh(caller: Caller, now_epoch_seconds: float) -> bool:
-    """Whether the proxy has only just fetched this token for the caller: it cannot be older than a grant. All of the clock that a 403 depends on."""
+    """Whether the proxy fetched this token a moment ago, so that it cannot be older than a grant. A 403 depends on the clock only through this."""
     issued = caller.issued_at_epoch_seconds
     return caller.injected and issued is not None and now_epoch_seconds - issued < _FRESH_SECONDS
 
 
 def is_lightweight(caller: Caller) -> bool:
-    """Whether the token was made not to show its account's roles: by its id, or, where that does not tell, by showing neither name nor roles."""
+    """Whether the token does not show the roles of its account: by its ID, or if that does not say, because it shows neither name nor roles."""
     if caller.has_roles_claims:
         return False
     return caller.kind is CallerKind.UNKNOWN if caller.lightweight is None else caller.lightweight
 
 
 def roles_to_add(catalog: Catalog, requirement: Requirement | None, held: frozenset[str], *, everything: bool = False) -> RoleSet:
-    """The least powerful addition that gets a useful answer, or with ``everything`` the full one; where none is possible, that is let in. Sorted.
+    """The least powerful addition that gets a useful response, or with ``everything`` the full one; if there is none, one that is let in. Sorted.
 
-    The least set, unless the roles that the caller has already leave less to add on another way.
+    This is the least set, unless the roles that the caller already has leave less to add for another set.
     """
     if requirement is None:
         return ()
-    wanted = requirement.any_of if everything else requirement.useful
-    additions = [tuple(role for role in roles if role not in held) for roles in wanted or requirement.any_of or requirement.admits]
+    wanted = (requirement.any_of if everything else requirement.useful) or requirement.any_of or requirement.admits
+    additions = [tuple([role for role in roles if role not in held]) for roles in wanted] if held else wanted
     return catalog.least(additions) or () if additions else ()
-
-
-def _trusted_roles(catalog: Catalog, facts: Facts, held: frozenset[str]) -> frozenset[str]:
-    return catalog.closure(facts.granted) if facts.granted is not None else held
 
 
 def _words(request: RequestFacts, caller: Caller, container: str, container_realm: str | None, version: str) -> dict[str, str]:
     target = request.target
     operation = f"{shown(target.method, 40)} {target.operation.path if target.operation else shown(target.raw_path)}"
     client, owner = caller.client_id, caller.realm
-    if target.kind is TargetKind.TOKEN:  # no token yet: the form says who asks
+    if target.kind is TargetKind.TOKEN:  # there is no token yet: the form names the client
         client, owner = request.form.get("client_id") or client, target.realm
+    name = shown(request.form.get("username") or who(caller))
+    realm = shown(target.realm) if target.realm else None
     return {
-        "who": shown(request.form.get("username") or who(caller)),
+        "who": name,
+        "Who": name[:1].upper() + name[1:] if name in {_CALLER, _NOBODY} or name.startswith(_UNNAMED) else name,
         "client": shown(client) if client else "(unknown)",
-        "realm": shown(target.realm) if target.realm else "(none)",
-        "where": f" in realm {shown(target.realm)}" if target.realm else "",
+        "realm": realm or "(none)",
+        "where": f" in realm {realm}" if realm else "",
         "caller_realm": shown(owner) if owner else "(unknown)",
         "container": shown(container),
         "container_realm": shown(container_realm) if container_realm else "(unknown)",
         "operation": operation,
+        "entry": _entry(request),
         "version": shown(version, 60),
     }
 
 
+def _entry(request: RequestFacts) -> str:
+    """The entry of the proxy's settings that serves the realm, as written there."""
+    if request.account is None:
+        return f"the entry for realm {shown(request.target.realm or MASTER)}"
+    return f'{request.account.position} (realm "{shown(request.account.realm)}")'
+
+
 def who(caller: Caller) -> str:
-    """The caller in words, by the best name that the token gives."""
+    """The caller in words, by the best name in the token."""
     if caller.username:
         return shown(caller.username)
     if caller.kind is CallerKind.SERVICE_ACCOUNT and caller.client_id:
         return f"service-account-{shown(caller.client_id.lower())}"
     if caller.client_id:
-        return f"the account of this token (client {shown(caller.client_id)})"
-    return "the caller" if caller.kind is not CallerKind.ANONYMOUS else "a caller without a token"
+        return f"{_UNNAMED}{shown(caller.client_id)})"
+    return _CALLER if caller.kind is not CallerKind.ANONYMOUS else _NOBODY
 
 
-def named(context: Context, **more: Any) -> dict[str, str]:
-    """The words of a situation and some more, for a text's placeholders."""
-    return {**context.words, **{key: str(value) for key, value in more.items()}}
+def is_readable(caller: Caller) -> bool:
+    """Whether there is a token that could be read."""
+    return caller.kind not in _WITHOUT_TOKEN
+
+
+def expected_issuer(context: Context) -> str | None:
+    """The issuer of the token's realm as this Keycloak would write it without a fixed hostname.
+
+    Only for comparisons: the address may be one that only the request names, and no text may repeat it.
+    """
+    base, host = context.request.public_url, context.request.headers.get("host")
+    if base is None:
+        return None
+    return issuer_at(context, f"{base.partition('://')[0]}://{host}" if host else base)
+
+
+def issuer_at(context: Context, origin: str) -> str | None:
+    """The issuer of the token's realm at an address; its last segment is written as in the token."""
+    if context.caller.realm is None or context.caller.issuer is None:
+        return None
+    realm = context.caller.issuer.rstrip("/").rpartition("/realms/")[2]
+    return f"{origin.rstrip('/')}{context.request.base_path}/realms/{realm}"

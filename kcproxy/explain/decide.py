@@ -1,25 +1,38 @@
-"""The decision: an ordered ladder of small rules, the surest finding first, the rest as alternatives."""
+"""The decision: rules in a fixed order; the finding with the highest confidence is the verdict, the others are alternatives."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Iterable
 
+from kcproxy.explain import wording
+from kcproxy.explain.causes import (
+    SPECS,
+    addresses,
+    client_registration,
+    guards,
+    issuers,
+    neighbours,
+    not_keycloak,
+    paths,
+    permissions,
+    realms,
+    revoked_tokens,
+    roles,
+    scopes,
+    token_endpoint,
+    tokens,
+)
 from kcproxy.explain.context import Context
-from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, RANK, Finding, found
-from kcproxy.explain.rules import addresses, guards, paths, realms, roles, scopes, tokens
-from kcproxy.explain.rules import not_keycloak as responses
-from kcproxy.explain.rules import revoked_tokens as withdrawn
-from kcproxy.explain.rules import token_endpoint as endpoint
-from kcproxy.explain.text import shown
-from kcproxy.model import Basis, Cause, Confidence, Requirement, TargetKind, Verdict
-
-Rule = Callable[[Context], Finding | None]
+from kcproxy.explain.finding import CERTAIN, LIKELY, RANK, Finding, Rule
+from kcproxy.explain.keycloak_responses import keycloak_says
+from kcproxy.explain.text import sentence
+from kcproxy.model import Basis, Requirement, RoleSet, TargetKind, Verdict
 
 MAX_ALTERNATIVES = 6
 
-_RESPONSES: tuple[Rule, ...] = (responses.https_required, responses.origin_not_allowed, responses.not_keycloak)
+RESPONSES: tuple[Rule, ...] = (not_keycloak.https_required, not_keycloak.origin_not_allowed, not_keycloak.not_keycloak)
+"""For every refusal: what the response itself shows."""
 
 REFUSED: tuple[Rule, ...] = (
-    responses.console_only,
+    not_keycloak.console_only,
     realms.token_of_other_realm,
     realms.server_wide_operation,
     guards.mapping_defect,
@@ -36,15 +49,16 @@ REFUSED: tuple[Rule, ...] = (
     scopes.roles_not_in_token,
     guards.escalation_guard,
     guards.protected_object,
-    guards.fine_grained_permission_missing,
+    permissions.fine_grained_permission_missing,
     guards.permissions_client,
     guards.target_needs_other_role,
     roles.role_revoked,
     roles.role_missing,
     roles.token_older_than_grant,
     roles.role_granted_to_other_account,
+    permissions.fine_grained_permission_denied,
 )
-"""403 of the Admin REST API, in the order of which finding wins among equally sure ones."""
+"""403 of the Admin REST API. Among findings with equal confidence the earlier one wins."""
 
 UNAUTHENTICATED: tuple[Rule, ...] = (
     tokens.token_missing,
@@ -52,28 +66,28 @@ UNAUTHENTICATED: tuple[Rule, ...] = (
     tokens.scheme_wrong,
     tokens.token_malformed,
     tokens.token_kind_wrong,
-    tokens.signature_invalid,
+    issuers.signature_invalid,
     tokens.token_expired,
     tokens.token_not_yet_valid,
     tokens.realm_of_token_unknown,
-    tokens.issuer_mismatch,
-    tokens.signing_key_unknown,
-    withdrawn.client_disabled,
-    withdrawn.account_disabled,
-    withdrawn.session_ended,
-    withdrawn.not_before,
+    issuers.issuer_mismatch,
+    issuers.signing_key_unknown,
+    revoked_tokens.client_disabled,
+    revoked_tokens.account_disabled,
+    revoked_tokens.session_ended,
+    revoked_tokens.not_before,
     tokens.realm_name_unsupported,
-    tokens.proof_mismatch,
-    tokens.proof_missing,
+    issuers.proof_mismatch,
+    issuers.proof_missing,
     guards.broker_login_defect,
-    tokens.audience_missing,
-    withdrawn.token_revoked,
-    withdrawn.token_rejected,
+    issuers.audience_missing,
+    revoked_tokens.token_revoked,
+    revoked_tokens.token_rejected,
 )
 """401 of the Admin REST API."""
 
 ADDRESSES: tuple[Rule, ...] = (
-    responses.miss_not_keycloak,
+    not_keycloak.miss_not_keycloak,
     roles.refused_otherwise,
     addresses.path_not_normalised,
     addresses.headers_too_large,
@@ -83,23 +97,31 @@ ADDRESSES: tuple[Rule, ...] = (
     addresses.feature_off,
     addresses.name_used_as_id,
     paths.operation_misspelt,
-    tokens.unsigned_token_broke_it,
+    issuers.unsigned_token_broke_it,
 )
-"""400, 404, 405, 431, 500, 501: explained only where a rule knows; the body is passed on as it is."""
+"""400, 404, 405, 431, 500, 501: explained only if a rule applies; the body is passed on unchanged."""
+
+
+NEIGHBOURS: tuple[Rule, ...] = (client_registration.registration_policy, neighbours.other_endpoint)
+"""401 and 403 of endpoints next to the Admin REST API."""
+
+
+TOKEN_ENDPOINT: tuple[Rule, ...] = (token_endpoint.token_refused, addresses.base_path_wrong)
+"""Refusals of the token endpoint."""
 
 
 def decide(context: Context) -> Verdict | None:
-    """The verdict, or None where there is nothing to explain."""
+    """The verdict, or None if there is nothing to explain."""
     findings = _findings(context)
     if not findings:
         return None
     ranked = sorted(findings, key=lambda finding: RANK[finding.confidence])
-    return _verdict(context, ranked[0], ranked[1:])
+    return verdict(context, ranked[0], ranked[1:])
 
 
 def _findings(context: Context) -> list[Finding]:
     status, kind = context.answer.status, context.request.target.kind
-    early = _apply(_RESPONSES, context) if status in {401, 403} or kind is TargetKind.TOKEN else []
+    early = _apply(RESPONSES, context) if status in {401, 403} or kind is TargetKind.TOKEN else []
     if any(finding.confidence is CERTAIN for finding in early):
         return early
     if kind is TargetKind.TOKEN:
@@ -107,87 +129,66 @@ def _findings(context: Context) -> list[Finding]:
     if status not in {401, 403}:
         return _apply(ADDRESSES, context)
     if kind is TargetKind.OTHER:
-        return _apply((responses.other_endpoint,), context)
+        return _apply(NEIGHBOURS, context)
     if status == 401:
-        return early + _unauthenticated(context)
+        return early + _apply(UNAUTHENTICATED, context) + revoked_tokens.left_open(context)
     return early + [_doubted(finding) if early else finding for finding in _refused(context)]
 
 
 def _doubted(finding: Finding) -> Finding:
-    """Facts about roles prove little where the refusal itself may be somebody else's."""
-    return replace(finding, confidence=LIKELY) if finding.confidence is CERTAIN else finding
+    """Facts about roles prove little if the refusal may not come from Keycloak."""
+    return finding._replace(confidence=LIKELY) if finding.confidence is CERTAIN else finding
 
 
 def _token_endpoint(early: list[Finding], context: Context) -> list[Finding]:
-    findings = early + _apply((endpoint.token_refused, addresses.base_path_wrong), context) + endpoint.open_causes(context)
-    return findings or (_last_resort(context) if context.answer.status in {401, 403} else [])
+    findings = early + _apply(TOKEN_ENDPOINT, context) + token_endpoint.left_open_at_token_endpoint(context)
+    return findings or ([guards.unexplained(context)] if context.answer.status in {401, 403} else [])
 
 
 def _refused(context: Context) -> list[Finding]:
     if not is_known(context.requirement):
-        other_realm = realms.token_of_other_realm(context)
-        return [other_realm or paths.method_unknown(context) or _unknown_operation(context)]
-    return _apply(REFUSED, context) or _last_resort(context)
-
-
-def _unauthenticated(context: Context) -> list[Finding]:
-    return _apply(UNAUTHENTICATED, context) + withdrawn.open_causes(context)
+        return [realms.token_of_other_realm(context) or paths.method_unknown(context) or guards.unknown_operation(context)]
+    return _apply(REFUSED, context) or [guards.unexplained(context)]
 
 
 def is_known(requirement: Requirement | None) -> bool:
-    """Whether the table says which roles the operation needs."""
+    """Whether the table says which roles the operation requires."""
     return requirement is not None and requirement.undetermined is None and requirement.basis is not Basis.UNKNOWN
-
-
-def _unknown_operation(context: Context) -> Finding:
-    undetermined = context.requirement.undetermined if context.requirement else None
-    reason = f"could not be determined: {shown(undetermined)}" if undetermined else "is not in the table"
-    path = shown(context.request.target.raw_path)
-    return found(context, Cause.OPERATION_UNKNOWN, POSSIBLE, f"{context.method} {path} {reason}", *responses.keycloak_says(context))
-
-
-def _last_resort(context: Context) -> list[Finding]:
-    finding = guards.unexplained(context)
-    return [finding] if finding else []
 
 
 def _apply(rules: Iterable[Rule], context: Context) -> list[Finding]:
     return [finding for rule in rules if (finding := rule(context)) is not None]
 
 
-def _honest(finding: Finding) -> str:
-    """A sentence that says so where it is not proven; those that claim no more than is known stay as they are."""
-    if finding.confidence is CERTAIN or finding.cause in _CLAIM_NO_MORE:
-        return finding.summary
-    return f"{finding.summary.removesuffix('.')} ({finding.confidence.value})."
-
-
-_CLAIM_NO_MORE = frozenset(
-    {
-        *(Cause.ROLE_MISSING, Cause.MASTER_ROLE_MISSING, Cause.OPERATION_UNKNOWN, Cause.UNEXPLAINED, Cause.TOKEN_REJECTED),
-        *(Cause.CLIENT_UNKNOWN, Cause.CLIENT_CREDENTIALS_WRONG, Cause.USER_CREDENTIALS_WRONG, Cause.NAME_USED_AS_ID),
-    }
-)
-
-
-def _verdict(context: Context, first: Finding, others: list[Finding]) -> Verdict:
-    if first.confidence is Confidence.CERTAIN:
-        others = [finding for finding in others if finding.confidence is Confidence.CERTAIN]
-    seen = {first.cause}
-    kept = [finding for finding in others if finding.cause not in seen and not seen.add(finding.cause)]  # type: ignore[func-returns-value]
-    says = responses.keycloak_says(context)
-    evidence = dict.fromkeys((*first.evidence, *(says if context.answer.status == 403 else ())))
+def verdict(context: Context, first: Finding, others: Iterable[Finding] = ()) -> Verdict:
+    """The first finding in words, with the others as alternatives: one for each cause, and only certain ones beside a certain one."""
+    shared: dict[RoleSet, wording.Words] = {}
+    spec, words = SPECS[first.cause], wording.words_of(context, first, shared)
+    says = keycloak_says(context) if context.answer.status == 403 else ()
+    facts = {"summary": wording.summary(spec, first, words), "grants_live": context.grants_live, **first.facts}
+    if first.remedy is not None:
+        facts["remedy"] = sentence(first.remedy.format_map(words))
     return Verdict(
         cause=first.cause,
         confidence=first.confidence,
-        evidence=tuple(evidence),
+        evidence=tuple(dict.fromkeys(wording.evidence(first, context) + says)),
         missing=first.missing,
         container=context.container,
         container_realm=context.container_realm,
         grantee=context.caller.username,
-        alternatives=tuple(finding.alternative for finding in kept[:MAX_ALTERNATIVES]),
-        facts={"summary": _honest(first), "grants_live": context.grants_live, **first.facts},
+        alternatives=tuple(
+            [
+                wording.alternative(SPECS[finding.cause], finding, wording.words_of(context, finding, shared))
+                for finding in _alternatives(first, others)
+            ]
+        ),
+        facts=facts,
     )
 
 
-__all__ = ["ADDRESSES", "REFUSED", "UNAUTHENTICATED", "decide", "is_known"]
+def _alternatives(first: Finding, others: Iterable[Finding]) -> list[Finding]:
+    by_cause: dict[str, Finding] = {}
+    for finding in others:
+        if finding.cause is not first.cause and (finding.confidence is CERTAIN or first.confidence is not CERTAIN):
+            by_cause.setdefault(finding.cause, finding)
+    return list(by_cause.values())[:MAX_ALTERNATIVES]

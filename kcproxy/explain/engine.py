@@ -1,7 +1,7 @@
-"""What is decided about a refusal, apart from whose turn it was: verdict, fixes, hints.
+"""The reusable part of an explanation: verdict, fixes and hints without names that only one request has.
 
-A 403 of a known operation is judged without the names in its path: what is told of it is the same for every user or client that the
-path may name, but for one hint about the form of ids. So whoever asks again and again can be given the same judgement again.
+A 403 of a known operation is judged without the names in its path: the result is the same for every user or client in the path, except
+for one hint about the form of IDs. So the same diagnosis can be used for later requests of the same kind.
 """
 
 from collections.abc import Mapping
@@ -11,21 +11,22 @@ from typing import Any
 from kcproxy.catalog import Catalog
 from kcproxy.explain.context import MASTER, context
 from kcproxy.explain.decide import decide, is_known
-from kcproxy.explain.fixes.build import fixes
 from kcproxy.explain.hints import Hints, hints
-from kcproxy.explain.rules.not_keycloak import READ_HEADERS
-from kcproxy.model import NOTHING, Answer, Caller, Explanation, Facts, Fix, RequestFacts, Requirement, TargetKind, Verdict
+from kcproxy.explain.inputs import Inputs
+from kcproxy.explain.keycloak_responses import READ_HEADERS
+from kcproxy.explain.remedies import fixes
+from kcproxy.model import NOTHING, Answer, Caller, Explanation, Fix, RequestFacts, Requirement, Target, TargetKind, Verdict
 
 DOCUMENTATION = "docs/causes"
 READ_REQUEST_HEADERS = frozenset({"accept", "origin", "x-forwarded-proto"})
-"""The header fields of requests that any rule for a 403 looks at."""
+"""The request fields that any rule for a 403 reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """All of an explanation but its id and what its request alone has. ``general``: no name of the request's path had a part in it.
+    """An explanation without its ID and without what only one request has. ``general``: no name in the path played a part.
 
-    ``kept`` is for texts made of it, which whoever makes a second explanation of it need not make again.
+    ``kept``: texts made from it, cached for further explanations with this diagnosis.
     """
 
     caller: Caller
@@ -37,102 +38,129 @@ class Diagnosis:
     general: bool
     kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
-    def explanation(
-        self, explanation_id: str, request: RequestFacts, answer: Answer, facts: Facts | None, *, again: bool = False
-    ) -> Explanation:
-        """The explanation of one request. ``again``: it is not the first one of this judgement."""
+    def explanation(self, explanation_id: str, inputs: Inputs, *, again: bool = False) -> Explanation:
+        """The explanation of one request. ``again``: it is not the first one with this diagnosis."""
         return Explanation(
             id=explanation_id,
             summary=str(self.verdict.facts["summary"]),
-            request=request,
+            request=inputs.request,
             caller=self.caller,
-            answer=answer,
+            answer=inputs.answer,
             requirement=self.requirement,
             verdict=self.verdict,
             fixes=self.fixes,
             docs_url=self.docs_url,
-            hints=self.hints.about(request.target.parameters),
-            looked_up=facts,
+            hints=self.hints.about(inputs.request.target.parameters),
+            looked_up=inputs.facts,
             kept=self.kept if again else None,
         )
 
 
-def diagnose(
-    *,
-    request: RequestFacts,
-    caller: Caller,
-    answer: Answer,
-    catalog: Catalog,
-    facts: Facts | None,
-    now_epoch_seconds: float,
-    keycloak_version: str | None = None,
-    require_audience: bool | None = None,
-    console_base_url: str | None = None,
-    docs_url: str | None = None,
-) -> Diagnosis | None:
-    """Arguments as of ``explanation.explain``; None where there is nothing to explain."""
-    if answer.status < 400:
+def diagnose(inputs: Inputs) -> Diagnosis | None:
+    """The diagnosis, or None if there is nothing to explain."""
+    if inputs.answer.status < 400:
         return None
-    general = is_general(request, caller, answer, catalog)
-    judged = context(
-        request=general_request(request, catalog) if general else request,
-        caller=caller,
-        answer=general_response(answer) if general else answer,
-        catalog=catalog,
-        facts=facts,
-        now_epoch_seconds=now_epoch_seconds,
-        keycloak_version=keycloak_version,
-        require_audience=require_audience,
-    )
+    general = is_general(inputs)
+    judged = context(general_inputs(inputs) if general else inputs)
     verdict = decide(judged)
     if verdict is None:
         return None
-    console = console_base_url or (request.public_url + request.base_path if request.public_url else None)
+    request = inputs.request
+    console = inputs.console_base_url or (request.public_url + request.base_path if request.public_url else None)
     return Diagnosis(
         caller=judged.caller,
-        requirement=judged.requirement,
+        requirement=_requirement(judged.requirement, verdict),
         verdict=verdict,
         fixes=fixes(judged, verdict, console),
         hints=hints(judged, verdict),
-        docs_url=page(verdict.cause, docs_url),
+        docs_url=page(verdict.cause, inputs.docs_url),
         general=general,
     )
 
 
-def is_general(request: RequestFacts, caller: Caller, answer: Answer, catalog: Catalog) -> bool:
-    """Whether the names in the path have no part in the judgement: a 403 of an operation whose roles are known."""
-    if answer.status != 403 or request.target.kind is not TargetKind.ADMIN:
+def _requirement(requirement: Requirement | None, verdict: Verdict) -> Requirement | None:
+    """What the operation requires of this caller. Roles in the table are for tokens that can be let in: without those, no set is enough."""
+    if requirement is None or not verdict.facts.get("no_role_is_enough"):
+        return requirement
+    return replace(requirement, any_of=(), admits=(), useful=(), least=None, full=None)
+
+
+def with_operators_view(explanation: Explanation, inputs: Inputs) -> Explanation:
+    """The explanation, with that for the operator if look-ups found permissions, whose names and objects are hidden from the caller."""
+    if inputs.facts is None or inputs.facts.permissions is None:
+        return explanation
+    diagnosis = diagnose(inputs._replace(for_operator=True))
+    return replace(explanation, operator=None if diagnosis is None else diagnosis.explanation(explanation.id, inputs))
+
+
+def is_general(inputs: Inputs) -> bool:
+    """Whether the names in the path play no part: a 403 of an operation whose required roles are known."""
+    request = inputs.request
+    if inputs.facts is not None and inputs.facts.permissions is not None:
+        return False  # permissions are about the objects in the path
+    if inputs.answer.status != 403 or request.target.kind is not TargetKind.ADMIN:
         return False
-    requirement = catalog.requirement(request.target, query=request.query, body=request.body, master=caller.realm == MASTER)
-    return is_known(requirement)
+    master = inputs.caller.realm == MASTER
+    return is_known(inputs.catalog.requirement(request.target, query=request.query, body=request.body, master=master))
+
+
+def general_inputs(inputs: Inputs) -> Inputs:
+    """The inputs without the names in the path, and without fields that no rule for a 403 reads."""
+    return Inputs(  # named one by one: replace() looks at every field, and this is done for each refusal
+        request=general_request(inputs.request, inputs.catalog),
+        caller=inputs.caller,
+        answer=general_response(inputs.answer),
+        catalog=inputs.catalog,
+        now_epoch_seconds=inputs.now_epoch_seconds,
+        facts=inputs.facts,
+        keycloak_version=inputs.keycloak_version,
+        require_audience=inputs.require_audience,
+        console_base_url=inputs.console_base_url,
+        docs_url=inputs.docs_url,
+        for_operator=inputs.for_operator,
+    )
 
 
 def general_request(request: RequestFacts, catalog: Catalog) -> RequestFacts:
-    """The request without the names in its path, and without header fields and a query that no rule for a 403 looks at."""
+    """The request without the names in its path, and without fields and a query that no rule for a 403 reads."""
     target = request.target
-    return replace(
-        request,
-        target=replace(target, raw_path=target.operation.path if target.operation else "", parameters=NOTHING, ambiguous=None),
+    return RequestFacts(
+        target=Target(
+            kind=target.kind,
+            method=target.method,
+            raw_path=target.operation.path if target.operation else "",
+            realm=target.realm,
+            operation=target.operation,
+        ),
+        base_path=request.base_path,
         query=telling_query(request, catalog),
         headers=_only(request.headers, READ_REQUEST_HEADERS),
+        body=request.body,
+        form=request.form,
+        assertion_audiences=request.assertion_audiences,
+        called_at=request.called_at,
+        public_url=request.public_url,
+        withheld=request.withheld,
+        account=request.account,
+        token_in_query=request.token_in_query,
     )
 
 
 def telling_query(request: RequestFacts, catalog: Catalog) -> Mapping[str, tuple[str, ...]]:
-    """The query, where the operation has variants that it may choose from."""
+    """The query if it may select a variant of the operation."""
     entry = catalog.entry(request.target)
     return request.query if entry is not None and entry.variants else NOTHING
 
 
 def general_response(answer: Answer) -> Answer:
-    """The answer without header fields that no rule looks at, such as Date."""
-    return replace(answer, headers=_only(answer.headers, READ_HEADERS))
+    """The response without fields that no rule reads, such as Date."""
+    return answer if READ_HEADERS.issuperset(answer.headers) else replace(answer, headers=_only(answer.headers, READ_HEADERS))
 
 
 def _only(headers: Mapping[str, str], names: frozenset[str]) -> Mapping[str, str]:
-    return {name: value for name, value in headers.items() if name in names}
+    return {name: value for name, value in headers.items() if name in names} if headers else headers
 
 
 def page(cause: str, docs_url: str | None = None) -> str:
-    """Where a cause's documentation page is: below the published address, or its place in the project."""
+    """The documentation page of a cause: below the published address, or its path in the project."""
     return f"{docs_url.rstrip('/')}/{cause}" if docs_url else f"{DOCUMENTATION}/{cause}.md"

@@ -1,63 +1,54 @@
-"""What one rule found: a cause, how sure, and on what evidence. Its sentences come from ``text`` unless the rule has better ones."""
+"""What one rule found: a cause, how sure it is, and the evidence. Nothing is put into words before the decision (``wording``)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
-from kcproxy.explain.context import Context, named
-from kcproxy.explain.text import SENTENCES, list_of, roles_phrase, sentence
-from kcproxy.model import Alternative, Cause, Confidence, RoleSet
+from kcproxy.explain.context import Context
+from kcproxy.model import NOTHING, Cause, Confidence, RoleSet
 
 CERTAIN, LIKELY, POSSIBLE = Confidence.CERTAIN, Confidence.LIKELY, Confidence.POSSIBLE
 RANK = {CERTAIN: 0, LIKELY: 1, POSSIBLE: 2}
 
+Lines = Callable[[Context], tuple[str, ...]]
+Evidence = str | Lines
+"""One line, or a function that gives several; it is called only if the finding becomes the verdict. An empty line is left out."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One cause that the facts allow. ``missing`` are the roles that its cure grants or lets through."""
+
+class Finding(NamedTuple):
+    """One cause that the facts allow. ``missing``: the roles that its fix grants, or lets through a scope.
+
+    ``reason``, ``effect`` and ``remedy`` are templates that fit this request better than those of the cause's spec. ``words`` fill their
+    placeholders. ``facts`` go into the verdict as they are. A tuple, as it costs a third of a frozen dataclass and each refusal has several.
+    """
 
     cause: Cause
     confidence: Confidence
-    summary: str
-    check: str
-    evidence: tuple[str, ...] = ()
-    missing: RoleSet = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    evidence: tuple[Evidence, ...]
+    missing: RoleSet
+    reason: str | None
+    effect: str | None
+    remedy: str | None
+    words: Mapping[str, Any]
+    facts: Mapping[str, Any]
 
-    @property
-    def alternative(self) -> Alternative:
-        """The same, as another cause beside the verdict's."""
-        return Alternative(cause=self.cause, confidence=self.confidence, summary=self.summary, check=self.check)
+
+Rule = Callable[[Context], Finding | None]
+"""Finds one cause (or one of a few similar ones) in a context, or gives None if it does not apply."""
+OpenRule = Callable[[Context], list[Finding]]
+"""Gives the causes that nothing has ruled out."""
 
 
 def found(
-    context: Context,
     cause: Cause,
     confidence: Confidence,
-    *evidence: str,
+    *evidence: Evidence,
     missing: RoleSet = (),
-    summary: str | None = None,
-    facts: Mapping[str, Any] | None = None,
-    names: Mapping[str, str] | None = None,
-    **words: Any,
+    reason: str | None = None,
+    effect: str | None = None,
+    remedy: str | None = None,
+    facts: Mapping[str, Any] = NOTHING,
+    words: Mapping[str, Any] = NOTHING,
+    **more_words: Any,
 ) -> Finding:
-    """A finding with its sentences filled in. ``summary`` is a template that fits better than the table's."""
-    table = SENTENCES[cause]
-    values = named(
-        context,
-        roles=list_of(missing) or "an admin role",
-        roles_phrase=roles_phrase(missing, context.words["container"]),
-        are="are" if len(missing) > 1 else "is",
-        were="were" if len(missing) > 1 else "was",
-        **(names or {}),
-        **words,
-    )
-    return Finding(
-        cause=cause,
-        confidence=confidence,
-        summary=sentence((summary or table.summary).format_map(values)),
-        check=sentence(table.check.format_map(values)),
-        evidence=tuple(sentence(line) for line in evidence if line),
-        missing=missing,
-        facts=dict(facts or {}),
-    )
+    """A finding; every other named argument is a word for its sentences, too."""
+    return Finding(cause, confidence, evidence, missing, reason, effect, remedy, {**words, **more_words} if words else more_words, facts)

@@ -1,97 +1,78 @@
-"""What is worth knowing beside the cause: hidden second calls of libraries, narrower endpoints, doubts about ids and versions."""
+"""Remarks beside the cause: hidden second calls of libraries, narrower endpoints, doubts about IDs and versions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
+from kcproxy.explain.causes import SPECS, guards
+from kcproxy.explain.causes.addresses import id_hint
 from kcproxy.explain.context import Context
-from kcproxy.explain.rules import guards
-from kcproxy.explain.rules.addresses import id_hint
-from kcproxy.explain.text import either, list_of, sentence, shown
-from kcproxy.model import Cause, RoleSet, Verdict
+from kcproxy.explain.text import either, list_of, sentences, shown
+from kcproxy.model import RoleSet, Verdict
 
-_ROLE_CAUSES = frozenset({Cause.ROLE_MISSING, Cause.MASTER_ROLE_MISSING, Cause.ROLE_OF_OTHER_CLIENT, Cause.ROLE_REVOKED})
-_BY_OPERATION: tuple[tuple[str, str, str], ...] = (
-    (
-        "GET",
-        "/admin/realms/{realm}/users",
-        "Client libraries list users before they create one (create_user, ensure user), so the refused call can be one that your own code does not name.",
+_BY_OPERATION: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("GET", "/admin/realms/{realm}/users"): (
+        "Client libraries list users before they create one (create_user, ensure user), so the refused call may not appear in your own code.",
     ),
-    (
-        "GET",
-        "/admin/realms/{realm}/roles/{role-name}",
-        "GET /admin/realms/{realm}/users/{user-id}/role-mappings/realm/available shows the roles that can be mapped to one user, for callers with manage-users.",
+    ("GET", "/admin/realms/{realm}/roles/{role-name}"): (
+        "GET /admin/realms/{realm}/users/{user-id}/role-mappings/realm/available lists the roles that can be assigned to one user, for callers with manage-users.",
     ),
-    (
-        "GET",
-        "/admin/realms/{realm}/components",
-        "The Admin console calls this to show user federation; it is one of several calls of one page, and only this one was refused.",
+    ("GET", "/admin/realms/{realm}/components"): (
+        "The Admin console calls this to show user federation. It is one of several calls of a page, and only this one was refused.",
     ),
-    (
-        "GET",
-        "/admin/realms/{realm}/clients",
-        "To look at the users of one client role, GET /admin/realms/{realm}/clients/{client-uuid}/roles/{role-name}/users needs no list of clients.",
+    ("GET", "/admin/realms/{realm}/clients"): (
+        "To list the users of one client role, use GET /admin/realms/{realm}/clients/{client-uuid}/roles/{role-name}/users, which requires no list of clients.",
     ),
-    (
-        "GET",
-        "/admin/serverinfo",
-        "Tools call serverinfo when they start; many have an option to leave that call out.",
+    ("GET", "/admin/serverinfo"): ("Tools call serverinfo when they start; many have an option to skip that call.",),
+    ("PUT", "/admin/realms/{realm}/users/{user-id}/credentials/{credentialId}/userLabel"): (
+        "The console sends this right after a password reset. The password itself may have been changed.",
     ),
-    (
-        "PUT",
-        "/admin/realms/{realm}/users/{user-id}/credentials/{credentialId}/userLabel",
-        "The console sends this right after a password was reset: the password itself may well have been changed.",
+    ("PUT", "/admin/realms/{realm}/users/{user-id}/execute-actions-email"): (
+        "Fine-grained permissions have no narrower scope for this call than manage for the user.",
     ),
-    (
-        "PUT",
-        "/admin/realms/{realm}/users/{user-id}/execute-actions-email",
-        "Fine-grained permissions have no narrower scope for this call than manage on the user.",
-    ),
-)
+}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hints:
-    """The sentences in their order, with a place among them for the one about the form of the ids in the path, where there may be one."""
+class Hints(NamedTuple):
+    """The sentences in their order, and whether one about the form of the IDs in the path goes between them."""
 
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     about_ids: bool = False
 
     def about(self, parameters: Mapping[str, str]) -> tuple[str, ...]:
-        """All sentences for a request whose path has these values."""
-        return tuple(map(sentence, (*self.before, *(id_hint(parameters) if self.about_ids else ()), *self.after)))
+        """All sentences for a request with these values in its path."""
+        return sentences((*self.before, *(id_hint(parameters) if self.about_ids else ()), *self.after))
 
 
 def hints(context: Context, verdict: Verdict) -> Hints:
     """Short sentences, for refusals of the Admin REST API only."""
     if context.answer.status != 403 or context.requirement is None:
         return Hints()
-    if verdict.cause not in _ROLE_CAUSES:
+    if not SPECS[verdict.cause].is_about_a_role:
         return Hints(before=tuple(_version_hint(context)))
     found = [*_version_hint(context), *_organizations_hint(context), *_creator_hint(context, verdict)]
     found += [*_realms_hint(context), *_permissions_hint(context, verdict)]
     found += [*_target_hints(context, verdict), *_less_power_hints(context, verdict)]
-    of_operation = tuple(text for method, path, text in _BY_OPERATION if path == context.template and method == context.method)
-    return Hints(before=of_operation, after=tuple(found), about_ids=True)
+    return Hints(before=_BY_OPERATION.get((context.method, context.template), ()), after=tuple(found), about_ids=True)
 
 
 def _target_hints(context: Context, verdict: Verdict) -> list[str]:
-    """What the request does not show and the fix cannot know: that the role with this id belongs to a client, that a realm has default groups."""
+    """What the request does not show: that the role with this ID belongs to a client, that a realm has default groups."""
     if context.requirement is None or context.requirement.variant is not None:
         return []
-    cured = context.catalog.closure((*context.held, *(context.facts.granted or ()), *verdict.missing))
+    enough = context.catalog.closure((*context.held, *(context.facts.granted or ()), *verdict.missing))
     hints = []
     for variant in guards.hidden(context):
         need = (variant.master if context.from_master else None) or variant.requirement
-        if need.any_of and not guards.is_guard(variant) and not context.catalog.satisfies(cured, need.any_of):
+        if need.any_of and not guards.is_guard(variant) and not context.catalog.satisfies(enough, need.any_of):
             hints.append(
-                f"{variant.says[:1].upper()}{variant.says[1:]}, the call takes {either(need.any_of)} of {context.words['container']}."
+                f"{variant.says[:1].upper()}{variant.says[1:]}, the call requires {either(need.any_of)} of {context.words['container']}."
             )
     return hints
 
 
 def _less_power_hints(context: Context, verdict: Verdict) -> list[str]:
-    """Where the least powerful set can change things and another only reads; and what is let in to a thinner answer."""
+    """If the least powerful set can change something and another set only reads; and what is let in to a reduced response."""
     requirement, catalog = context.requirement, context.catalog
     if requirement is None or context.method != "GET" or not verdict.missing:
         return []
@@ -99,16 +80,18 @@ def _less_power_hints(context: Context, verdict: Verdict) -> list[str]:
         return _part_is_enough(context, verdict.missing)
     reading = catalog.least([roles for roles in requirement.any_of if roles and _only_reads(roles)])
     if reading:
-        return [f"{list_of(reading)} of {context.words['container']} does it as well, and can only read."]
-    thinner = catalog.least([roles for roles in requirement.admits if roles and _only_reads(roles)])
-    if not thinner:
+        return [f"{list_of(reading)} of {context.words['container']} is also enough, and can only read."]
+    reduced = catalog.least([roles for roles in requirement.admits if roles and _only_reads(roles)])
+    if not reduced:
         return []
-    what = requirement.reduced.get("+".join(thinner))
-    return [f"{list_of(thinner)} of {context.words['container']} is let in as well, to a thinner answer" + (f" ({what})." if what else ".")]
+    what = requirement.reduced.get("+".join(reduced))
+    return [
+        f"{list_of(reduced)} of {context.words['container']} is also let in, and gets a reduced response" + (f" ({what})." if what else ".")
+    ]
 
 
 def _part_is_enough(context: Context, missing: RoleSet) -> list[str]:
-    """Where a part of what the fix grants is let in, to a thinner answer: the rest may reveal more than the caller wants to know."""
+    """If a part of what the fix grants is let in to a reduced response: the rest may reveal more than the caller needs."""
     if context.requirement is None:
         return []
     parts = [roles for roles in context.requirement.admits if roles and set(roles) < set(missing)]
@@ -116,7 +99,9 @@ def _part_is_enough(context: Context, missing: RoleSet) -> list[str]:
     if not part:
         return []
     what = context.requirement.reduced.get("+".join(part))
-    return [f"{list_of(part)} of {context.words['container']} alone is let in, to a thinner answer" + (f" ({what})." if what else ".")]
+    return [
+        f"{list_of(part)} of {context.words['container']} alone is let in, and gets a reduced response" + (f" ({what})." if what else ".")
+    ]
 
 
 def _only_reads(roles: RoleSet) -> bool:
@@ -127,20 +112,20 @@ def _version_hint(context: Context) -> list[str]:
     requirement = context.requirement
     if requirement is None or requirement.asked_keycloak is None:
         return []
-    return [f"Keycloak {shown(requirement.asked_keycloak, 60)} has no table of its own; the one of {requirement.keycloak} was used."]
+    return [f"Keycloak {shown(requirement.asked_keycloak, 60)} has no table of its own; the table of {requirement.keycloak} was used."]
 
 
 def _organizations_hint(context: Context) -> list[str]:
     off = context.facts.organizations_enabled is False and "/organizations" in context.template
-    return ["Organizations are switched off in this realm: with the role the answer will be 404 until they are on."] if off else []
+    return ["Organizations are switched off in this realm. With the role the response is 404 until they are on."] if off else []
 
 
 def _permissions_hint(context: Context, verdict: Verdict) -> list[str]:
     need = guards.need_of_permissions_client(context)
     if need is None or set(need) <= {*context.held, *(context.facts.granted or ()), *verdict.missing}:
         return []
-    where = "Where the client is admin-permissions, which holds the realm's fine-grained permissions"
-    return [f"{where}, the call takes {list_of(need)} of {context.words['container']} instead."]
+    condition = "If the client is admin-permissions, which holds the fine-grained permissions of the realm"
+    return [f"{condition}, the call requires {list_of(need)} of {context.words['container']} instead."]
 
 
 def _realms_hint(context: Context) -> list[str]:
@@ -148,9 +133,9 @@ def _realms_hint(context: Context) -> list[str]:
     return [_REALMS_HINT] if listed else []
 
 
-_REALMS_HINT = "The list has each realm of which the account holds an admin role: for realms other than master, grant it roles of their clients {realm}-realm instead."
+_REALMS_HINT = "The list contains each realm for which the account has an admin role. For realms other than master, grant roles of their clients {realm}-realm instead."
 
 
 def _creator_hint(context: Context, verdict: Verdict) -> list[str]:
     creator = context.from_master and "impersonation" in verdict.missing and "create-realm" in context.caller.realm_roles
-    return ["Whoever creates a realm gets its admin roles except impersonation."] if creator else []
+    return ["The creator of a realm gets its admin roles except impersonation."] if creator else []

@@ -1,4 +1,4 @@
-"""JSON texts that differ from one explanation to the next in a few places only: written once, and filled from then on."""
+"""JSON texts that differ only in a few positions from one explanation to the next: written once, then filled."""
 
 import json
 import re
@@ -9,18 +9,18 @@ from kcproxy.visible import visible_json
 
 _MARK = re.compile(r'\["\\u0000([a-zA-Z]+)\\u0000"\]|"\\u0000([a-zA-Z]+)\\u0000"')
 MAX_TEXT_BYTES = 24 * 1024
-"""In memory; longer texts are made anew each time."""
+"""In memory; longer texts are not cached."""
 
 Dumps = Callable[[Any], str]
 
 
 def mark(name: str) -> str:
-    """What stands in a document in the place of a value. A list whose only item is a mark is one place as a whole."""
+    """The mark for a value in a document. A list whose only item is a mark is replaced as a whole."""
     return f"\0{name}\0"
 
 
 class Template:
-    """A text with named places."""
+    """A text with named gaps."""
 
     __slots__ = ("_names", "_parts")
 
@@ -31,7 +31,7 @@ class Template:
         self._names = [whole or single for whole, single in zip(pieces[1::3], pieces[2::3], strict=True)]
 
     def filled(self, values: Mapping[str, str]) -> str:
-        """The text with JSON in its places."""
+        """The text with JSON in its gaps."""
         parts = self._parts
         text = [parts[0]]
         for name, part in zip(self._names, parts[1:], strict=True):
@@ -41,28 +41,30 @@ class Template:
 
 
 def template_of(marked: Mapping[str, Any], dumps: Dumps, *, text: str, values: Mapping[str, str]) -> Template | None:
-    """The template of a document; None where, filled with ``values``, it is not exactly ``text``: a mark stands where none was set, or too much changes."""
+    """The template of a document; None if it does not give exactly ``text`` when it is filled with ``values``."""
     if not is_short(text):
         return None
     template = Template(dumps(marked))
     try:
         return template if template.filled(values) == text else None
-    except KeyError:  # somebody gave a thing a name that looks like a mark
+    except KeyError:  # a name looks like a mark
         return None
 
 
 def is_short(text: str) -> bool:
-    """Whether it takes little enough memory to be kept."""
+    """Whether it is small enough to be cached."""
     return len(text) * (1 if text.isascii() else 4) <= MAX_TEXT_BYTES
 
 
-_encode: Dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encode: Dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 def compact(value: Any) -> str:
-    """A value as JSON without white space, letters as they are; what cannot be seen is an escape, for callers look at it in terminals."""
-    return visible_json(_encode(value))
+    """A value as JSON without white space. Invisible characters are escaped, because callers read it in terminals."""
+    text = _encode(value)
+    # The encoder escapes the control characters of ASCII except DEL, so this much says it in a fraction of the time.
+    return text if text.isascii() and "\x7f" not in text else visible_json(text)
 
 
 compact_ascii: Dumps = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=str).encode
-"""The same in ASCII alone, with whatever JSON does not know as its words."""
+"""The same in ASCII; values that JSON does not support become strings."""

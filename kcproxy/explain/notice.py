@@ -1,37 +1,55 @@
-"""One line about a 2xx that is thinner than it could be; from catalog and claims alone, and cheap: it runs on every success."""
+"""One line about a 2xx that contains less than it could, from catalog and claims alone. It runs for every success, so it is cheap."""
 
 from kcproxy.catalog import Catalog
+from kcproxy.catalog.permissions import permission_entry
 from kcproxy.explain.context import MASTER, grants_are_live, owner_of_roles, version_key
 from kcproxy.explain.text import list_of
-from kcproxy.model import Answer, Caller, Facts, RequestFacts, Requirement
+from kcproxy.model import Answer, Caller, Facts, Operation, RequestFacts, Requirement
 
 _SERVERINFO = "/admin/serverinfo"
 _SYSTEM_DATA_SINCE = (26, 4)
-_FOR_MASTER_ONLY = "answer may be reduced: all of systemInfo, memoryInfo and cpuInfo is shown to administrators of realm master only"
+_FOR_MASTER_ONLY = "response may be reduced: only administrators of realm master get all of systemInfo, memoryInfo and cpuInfo"
 
 
 def notice(request: RequestFacts, caller: Caller, catalog: Catalog) -> str | None:
-    """Why the answer may be reduced, in printable ASCII for a header; None where nothing speaks for that.
+    """Why the response may be reduced, in printable ASCII for a header; None if nothing suggests that.
 
-    The claims must show a set of roles that is let in and none that gets the full answer. A token that shows no roles proves nothing.
+    The claims must show roles that are let in and do not get the full response. A token that shows no roles proves nothing.
     """
     target = request.target
     if target.operation is None or not caller.has_roles_claims:
         return None
     requirement = catalog.requirement(target, query=request.query, master=caller.realm == MASTER)
-    if requirement is None or requirement.any_of == requirement.admits:
+    if requirement is None or (requirement.any_of == requirement.admits and not is_thinned_by_permissions(target.operation, catalog)):
         return None
     if target.operation.path == _SERVERINFO and caller.realm != MASTER and version_key(catalog.version) >= _SYSTEM_DATA_SINCE:
         return _FOR_MASTER_ONLY
     container, _ = owner_of_roles(caller, target.realm)
     held = frozenset(caller.client_roles.get(container, ()))
-    if catalog.satisfies(held, requirement.any_of) or not catalog.satisfies(held, requirement.admits):
+    if catalog.satisfies(held, requirement.any_of):
         return None
-    return _ascii(_sentence(requirement, container, held, catalog))
+    listed = LISTED if is_thinned_by_permissions(target.operation, catalog) and caller.realm == target.realm else None
+    if not catalog.satisfies(held, requirement.admits):
+        return f"response may be reduced: {listed}" if listed else None
+    return _ascii(_sentence(requirement, container, held, catalog) + (f"; {listed}" if listed else ""))
+
+
+LISTED = "if the realm uses fine-grained admin permissions, they decide what is listed"
+
+
+def is_thinned_by_permissions(operation: Operation, catalog: Catalog) -> bool:
+    """Whether permissions let some callers in who do not get everything, by the table of permissions."""
+    if operation.method != "GET":
+        return False
+    entry = permission_entry(version_key(catalog.version)[:3], operation.method, operation.path, operation.body)
+    if entry is None or not entry.need.opening:
+        return False
+    levels = entry.need.levels
+    return bool(entry.need.reduced) or levels.any_of != levels.admits
 
 
 def is_by_token(caller: Caller, catalog: Catalog) -> bool:
-    """Whether what the caller gets to see depends on the roles in his token, so that a newer token may show more."""
+    """Whether the content of a response depends on the roles in the token, so that a newer token may show more."""
     return not grants_are_live(version_key(catalog.version), caller, Answer(status=200), Facts())
 
 
@@ -40,8 +58,8 @@ def _sentence(requirement: Requirement, container: str, held: frozenset[str], ca
     reason = f" ({what})" if what else ""
     full = requirement.full or requirement.least
     if full is None:
-        return f"answer may be reduced{reason}: no role of {container} gets all of it"
-    return f"answer may be reduced{reason}: the full one takes {list_of(full)} of {container}"
+        return f"response may be reduced{reason}: no role of {container} gets all of it"
+    return f"response may be reduced{reason}: the full one requires {list_of(full)} of {container}"
 
 
 def _ascii(text: str) -> str:

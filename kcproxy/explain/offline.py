@@ -1,4 +1,4 @@
-"""What can be said of a call without asking anybody: the table, the token's claims and the clock."""
+"""What can be said about a call offline: from the table, the claims of the token and the clock."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from kcproxy.catalog import Catalog
 from kcproxy.explain.api import explain
-from kcproxy.explain.reduced import thinner
+from kcproxy.explain.inputs import Inputs
+from kcproxy.explain.reduced import explain_reduced
 from kcproxy.model import Answer, Caller, CallerKind, Explanation, Facts, RequestFacts, Requirement, RoleSet, Target
 
 _BODIES = {401: {"error": "HTTP 401 Unauthorized"}, 403: {"error": "HTTP 403 Forbidden"}}
@@ -16,18 +17,18 @@ _MASTER = "master"
 
 
 class Outcome(StrEnum):
-    """What becomes of the call."""
+    """The expected result of the call."""
 
-    NEEDS = "needs"  # no caller was given, so only the need can be told
+    NEEDS = "needs"  # no caller was given, so only the required roles are known
     LET_IN = "let-in"
     REDUCED = "reduced"
     DENIED = "denied"
-    UNKNOWN = "unknown"  # the table does not have the operation
+    UNKNOWN = "unknown"  # the operation is not in the table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """The call: target, query, and where Keycloak is, if a whole URL was given."""
+    """The call: target, query, and the address of Keycloak if a whole URL was given."""
 
     target: Target
     query: dict[str, tuple[str, ...]]
@@ -37,8 +38,8 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
-    """The outcome, with the status that it was judged by and the explanation, where the call is denied or answered with less."""
+class OfflineResult:
+    """The outcome and the status code that it was judged by, with the explanation if the call is denied or gets a reduced response."""
 
     outcome: Outcome
     requirement: Requirement | None
@@ -47,12 +48,12 @@ class Diagnosis:
     explanation: Explanation | None = None
 
 
-def asked(catalog: Catalog, method: str, place: str, body: Any = None) -> Asked:
-    """A call from METHOD, a path or a URL, and its parsed JSON body. ValueError where a URL cannot be read.
+def asked(catalog: Catalog, method: str, address: str, body: Any = None) -> Asked:
+    """A call from METHOD, a path or a URL, and its parsed JSON body. Raises ValueError if the URL cannot be read.
 
-    What stands before ``/admin/`` is the base path.
+    The part before ``/admin/`` is the base path.
     """
-    parts = urlsplit(place)
+    parts = urlsplit(address)
     head, found, _ = parts.path.partition("/admin/")
     base_path = head if found else ""
     target = catalog.target(method.upper(), parts.path, base_path=base_path)
@@ -61,43 +62,32 @@ def asked(catalog: Catalog, method: str, place: str, body: Any = None) -> Asked:
     return Asked(target=target, query=query, base_path=base_path, public_url=public_url, body=body)
 
 
-def diagnose(
+def judge_offline(
     catalog: Catalog, call: Asked, caller: Caller, *, status: int | None, version: str | None, now_epoch_seconds: float
-) -> Diagnosis:
-    """Judge a call. ``status``: what Keycloak answered, if it did; otherwise it follows from the token's times and roles."""
+) -> OfflineResult:
+    """Judge a call. ``status``: the status code that Keycloak sent, if it is known; otherwise it follows from the token's times and roles."""
     master = caller.realm == _MASTER and call.target.realm != _MASTER
     requirement = catalog.requirement(call.target, query=call.query, body=call.body, master=master, asked=version)
     held = held_roles(caller, call.target)
     outcome = _outcome(catalog, requirement, caller, held, now_epoch_seconds) if status is None else Outcome.DENIED
-    request = RequestFacts(target=call.target, base_path=call.base_path, query=call.query, body=call.body, public_url=call.public_url)
-    if outcome is Outcome.REDUCED:
-        whole = thinner(
-            explanation_id=_EXPLANATION_ID,
-            request=request,
-            caller=caller,
-            catalog=catalog,
-            now_epoch_seconds=now_epoch_seconds,
-            keycloak_version=version,
-        )
-        return Diagnosis(outcome=outcome, requirement=requirement, held=held, status=200, explanation=whole)
-    if status is None and outcome is not Outcome.DENIED:
-        return Diagnosis(outcome=outcome, requirement=requirement, held=held)
-    told = status or (401 if _is_refused(caller, now_epoch_seconds) else 403)
-    explanation = explain(
-        explanation_id=_EXPLANATION_ID,
-        request=request,
+    if outcome not in {Outcome.DENIED, Outcome.REDUCED}:
+        return OfflineResult(outcome=outcome, requirement=requirement, held=held)
+    judged_status = 200 if outcome is Outcome.REDUCED else status or (401 if _is_refused(caller, now_epoch_seconds) else 403)
+    inputs = Inputs(
+        request=RequestFacts(target=call.target, base_path=call.base_path, query=call.query, body=call.body, public_url=call.public_url),
         caller=caller,
-        answer=Answer(status=told, headers={"content-type": "application/json"}, json=_BODIES[told]),
+        answer=Answer(status=judged_status, headers={"content-type": "application/json"}, json=_BODIES.get(judged_status)),
         catalog=catalog,
         facts=Facts(keycloak=version) if version else None,
         now_epoch_seconds=now_epoch_seconds,
         keycloak_version=version,
     )
-    return Diagnosis(outcome=outcome, requirement=requirement, held=held, status=told, explanation=explanation)
+    explanation = (explain_reduced if outcome is Outcome.REDUCED else explain)(_EXPLANATION_ID, inputs)
+    return OfflineResult(outcome=outcome, requirement=requirement, held=held, status=judged_status, explanation=explanation)
 
 
 def held_roles(caller: Caller, target: Target) -> RoleSet:
-    """The roles that the token names on the client that owns the target's realm."""
+    """The roles in the token for the client that owns the admin roles of the target's realm."""
     realm = target.realm or _MASTER
     owner = "realm-management" if caller.realm == realm != _MASTER else f"{realm}-realm"
     return tuple(sorted(caller.client_roles.get(owner, ())))
@@ -117,7 +107,7 @@ def _outcome(catalog: Catalog, requirement: Requirement | None, caller: Caller, 
 
 
 def _is_refused(caller: Caller, now_epoch_seconds: float) -> bool:
-    """Whether the token itself is refused, with 401, whatever its roles."""
+    """Whether the token itself is refused, with 401, regardless of its roles."""
     if caller.kind is CallerKind.UNREADABLE:
         return True
     expiry = caller.expires_at_epoch_seconds

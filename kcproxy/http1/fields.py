@@ -1,6 +1,6 @@
-"""The shape of header fields on the wire, shared by requests and responses."""
+"""The type of header fields, shared by requests and responses."""
 
 from collections.abc import Sequence
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
-"""Header fields in the order and spelling in which they were sent, duplicates included."""
+"""Header fields in the order and spelling of the message, with duplicates."""

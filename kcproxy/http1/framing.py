@@ -1,7 +1,7 @@
-"""HTTP/1.1 framing as pure functions: a request's head as bytes, and where the body of an answer ends (RFC 9112, sections 6 and 9).
+"""HTTP/1.1 framing as pure functions: a request's head as bytes, and where the body of a response ends (RFC 9112, sections 6 and 9).
 
-What cannot be framed in exactly one way is refused, in both directions: two parties that disagree on where a message ends
-is what request smuggling lives on.
+A message that cannot be framed in exactly one way is refused, in both directions. Request smuggling needs two parties that disagree on where a
+message ends.
 """
 
 import re
@@ -12,6 +12,8 @@ from kcproxy.errors import RequestRefused
 from kcproxy.http1.fields import RawHeaders
 
 LAST_CHUNK = b"0\r\n\r\n"
+SMALL_BODY_BYTES = 65_536
+"""Bodies up to this size are handled as one buffer: read before their request is sent, written together with their head, passed by the fast path."""
 _CONTENT_LENGTH = b"content-length"
 _TRANSFER_ENCODING = b"transfer-encoding"
 _MAX_LENGTH_DIGITS = 18
@@ -21,21 +23,21 @@ _TARGET = re.compile(rb"[^\x00-\x20\x7f]+")
 
 
 class BodyEnd(Enum):
-    """What ends the body of an answer."""
+    """What ends the body of a response."""
 
     NONE = auto()  # no body at all: HEAD, 204, 304
     LENGTH = auto()
     CHUNKED = auto()
-    CLOSE = auto()  # whatever comes until the server closes
+    CLOSE = auto()  # everything until the server closes
 
 
 class FramingError(Exception):
-    """An answer's head that does not say in exactly one way where the body ends."""
+    """A response's head that does not say in exactly one way where the body ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseFraming:
-    """Where an answer ends, and whether its connection can carry another. ``length`` in bytes, only for ``LENGTH``."""
+    """Where a response ends, and whether its connection can carry another exchange. ``length`` in bytes, only for ``LENGTH``."""
 
     end: BodyEnd
     length: int
@@ -51,7 +53,7 @@ class RequestFraming:
 
 
 def request_framing(headers: RawHeaders) -> RequestFraming:
-    """What the headers of a request say about its body. RequestRefused where they contradict themselves (RFC 9112, section 6.3)."""
+    """What the headers of a request say about its body. Raises RequestRefused if they contradict themselves (RFC 9112, section 6.3)."""
     length: int | None = None
     chunked = False
     for name, value in headers:
@@ -70,9 +72,9 @@ def request_framing(headers: RawHeaders) -> RequestFraming:
 
 
 def request_head(method: str, raw_target: str, headers: RawHeaders, extra: bytes = b"") -> bytes:
-    """The head of a request as it goes on the wire; ``extra`` is a whole field line with its line break, or nothing.
+    """The head of a request as bytes. ``extra`` is a whole field line with its line break, or empty.
 
-    RequestRefused where a line break, a NUL or a blank would let one field become two or move the end of the target.
+    Raises RequestRefused if a line break, a NUL or a blank could split a field in two or move the end of the target.
     """
     target = raw_target.encode("utf-8", "surrogateescape")
     lines = [name + b": " + value for name, value in headers]
@@ -86,7 +88,7 @@ def request_head(method: str, raw_target: str, headers: RawHeaders, extra: bytes
 
 
 def response_framing(method: str, status: int, version: str, headers: RawHeaders) -> ResponseFraming:
-    """Where an answer to ``method`` ends (RFC 9112, section 6.3). FramingError where that is not said in exactly one way."""
+    """Where a response to ``method`` ends (RFC 9112, section 6.3). Raises FramingError if its fields are ambiguous."""
     length, chunked, connection = _framing_fields(headers)
     keep_alive = b"keep-alive" in connection if version == "1.0" else b"close" not in connection
     if chunked and length is not None:
@@ -107,7 +109,7 @@ def _framing_fields(headers: RawHeaders) -> tuple[int | None, bool, bytes]:
     chunked = False
     connection = b""
     for name, value in headers:
-        size = len(name)  # most names are told apart by their size alone, which is much cheaper than lower()
+        size = len(name)  # the size alone rules out most names, which is much cheaper than lower()
         if size == 14 and name.lower() == _CONTENT_LENGTH:
             digits = value.strip(_BLANKS)
             if length is not None or not digits.isdigit() or len(digits) > _MAX_LENGTH_DIGITS:

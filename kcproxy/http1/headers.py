@@ -1,6 +1,6 @@
-"""Header fields on their way through: order, spelling and duplicates kept; only hop-by-hop fields stay behind (RFC 9110, section 7.6.1).
+"""Header fields as they pass the proxy: order, spelling and duplicates stay; hop-by-hop fields are removed (RFC 9110, section 7.6.1).
 
-One pass over the fields each way. Names are compared in lower case on copies.
+One pass over the fields in each direction. Names are compared in lower case, on copies.
 """
 
 from dataclasses import dataclass
@@ -49,14 +49,14 @@ _PLAIN_CONNECTION = frozenset({b"keep-alive", b"close"})
 
 @dataclass(slots=True)
 class RequestFields:
-    """A request's fields, read once: those to send on, and the few that the proxy itself looks at (lower-case names, first value)."""
+    """The fields of a request: those to forward, and the few that the proxy itself reads (names in lower case, first value)."""
 
     fields: list[tuple[bytes, bytes]]
     picked: dict[bytes, bytes]
 
     @property
     def chunked(self) -> bool:
-        """Whether the body comes in chunks."""
+        """Whether the body is chunked."""
         return b"transfer-encoding" in self.picked
 
     def text(self, name: bytes) -> str | None:
@@ -66,9 +66,9 @@ class RequestFields:
 
 
 def read_request(raw: RawHeaders, upstream_host: bytes | None) -> RequestFields:
-    """What to send on. ``upstream_host`` takes the place of Host; None keeps the caller's.
+    """The fields to forward. ``upstream_host`` replaces Host; None keeps the client's.
 
-    RequestRefused where the body's coding is one that cannot be carried on.
+    Raises RequestRefused if the body has a transfer coding that cannot be forwarded.
     """
     fields: list[tuple[bytes, bytes]] = []
     picked: dict[bytes, bytes] = {}
@@ -110,12 +110,12 @@ def _without_named(fields: list[tuple[bytes, bytes]], connection: bytes) -> list
 
 
 class ResponseFields:
-    """What of an answer's fields decides how it is written out, and the fields as bytes, ready to send."""
+    """The fields of a response as field lines, and what they say about its framing."""
 
     __slots__ = ("chunked", "length", "lines")
 
     def __init__(self, lines: list[bytes], length: int | None, *, chunked: bool) -> None:
-        """``length`` is Content-Length, None where there is none."""
+        """``length`` is Content-Length, None if there is none."""
         self.lines = lines
         self.length = length
         self.chunked = chunked
@@ -123,13 +123,13 @@ class ResponseFields:
 
 _RESPONSE_NOTEWORTHY = HOP_BY_HOP | {b"location", b"content-length"}
 _RESPONSE_NOTEWORTHY_SIZES = frozenset(len(name) for name in _RESPONSE_NOTEWORTHY)
-"""Most names are told apart by their length already, which is quicker than a copy in lower case."""
+"""The length alone rules out most names, which is faster than a copy in lower case."""
 _NAMING_NOTHING = frozenset({b"keep-alive", b"close", b",keep-alive", b",close"})
-"""What nearly every Connection field says: it names no other field."""
+"""Values of nearly every Connection field. They name no other field."""
 
 
 def read_response(raw: RawHeaders, upstream_origin: bytes, public_origin: bytes | None) -> ResponseFields:
-    """The answer's fields without the hop's own. ``public_origin`` replaces the upstream's in Location; None leaves it."""
+    """The fields of a response without hop-by-hop fields. ``public_origin`` replaces the upstream's origin in Location; None leaves it."""
     lines: list[bytes] = []
     length: int | None = None
     chunked = False
@@ -154,7 +154,7 @@ def read_response(raw: RawHeaders, upstream_origin: bytes, public_origin: bytes 
 
 
 def moved(location: bytes, upstream_origin: bytes, public_origin: bytes | None) -> bytes:
-    """A Location whose origin is the upstream's, pointing at the origin that the client called; path and query are not touched."""
+    """A Location with the public origin instead of the upstream's. Path and query stay as they are."""
     if public_origin is None:
         return location
     length = len(upstream_origin)
@@ -164,11 +164,11 @@ def moved(location: bytes, upstream_origin: bytes, public_origin: bytes | None) 
 
 
 def unforwarded(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """The fields without those in which proxies tell whom they serve (RFC 7239; RFC 9110, section 7.6.3)."""
-    return [field for field in fields if not _tells_of_proxies(field[0].lower())]
+    """The fields without those that describe proxies and clients before this one (RFC 7239; RFC 9110, section 7.6.3)."""
+    return [field for field in fields if not _is_forwarding_field(field[0].lower())]
 
 
-def _tells_of_proxies(name: bytes) -> bool:
+def _is_forwarding_field(name: bytes) -> bool:
     return name.startswith(b"x-forwarded-") or name in {b"forwarded", b"via"}
 
 

@@ -1,15 +1,15 @@
-"""The head of a response as it goes to the client: written in one place for forwarded, explained and own responses."""
+"""The head of a response as bytes, for forwarded, explained and own responses alike."""
 
 from collections.abc import Sequence
 
 NO_BODY_STATUSES = frozenset({204, 304})
-"""Responses without a body, whatever their fields say (RFC 9112, section 6.3)."""
+"""Responses without a body, regardless of their fields (RFC 9112, section 6.3)."""
 
 
 def response_head(
     status: int, reason: bytes, lines: Sequence[bytes], *, keep_alive: bool = True, chunked: bool = False, http_1_0: bool = False
 ) -> bytes:
-    """Status line, field lines (each with its line break), what this hop adds, and the empty line."""
+    """Status line, field lines (each with its line break), hop-by-hop fields, and the empty line."""
     own = b""
     if chunked:
         own = b"Transfer-Encoding: chunked\r\n"

@@ -1,6 +1,6 @@
 """How the proxy proves to Keycloak's token endpoint that it is the client (OpenID Connect Core 1.0, section 9; RFC 7523).
 
-Each method turns an account into form fields and header fields of one token request. Secrets and keys are read anew every time.
+Each method turns an account into form fields and header fields of one token request. Secrets and keys are read each time.
 """
 
 import base64
@@ -11,10 +11,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
-import jwt
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
 from kcproxy.errors import TokenFetchError
 from kcproxy.settings import AccountSettings, ClientAuthMethod, UpstreamSettings
 
@@ -23,24 +19,24 @@ ASSERTION_SECONDS = 60
 _CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 
 SIGNED = frozenset({ClientAuthMethod.CLIENT_SECRET_JWT, ClientAuthMethod.PRIVATE_KEY_JWT})
-"""Methods whose assertion names its audience, the issuer, which has to be known beforehand."""
+"""Methods whose assertion names its audience. That is the issuer, which has to be known first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What a token request carries to prove the client. Never printed: the fields hold secrets."""
+    """The client authentication of one token request. Never printed: the fields hold secrets."""
 
     form: Mapping[str, str] = field(repr=False)
     authorization: str | None = field(default=None, repr=False)
 
 
 def prove(account: AccountSettings, *, audience: str, now_epoch_seconds: float) -> Proof:
-    """The proof of one token request. TokenFetchError where the secret's file or key cannot be used."""
+    """The client authentication of one token request. Raises TokenFetchError if the secret's file or key cannot be used."""
     return _METHODS[account.auth](account, audience, now_epoch_seconds)
 
 
 def proof_files(account: AccountSettings, upstream: UpstreamSettings) -> tuple[Path, ...]:
-    """The files whose content proves the client; empty where its secret is a literal."""
+    """The files whose content authenticates the client. Empty if its secret is a literal."""
     if account.auth is ClientAuthMethod.TLS_CLIENT_AUTH:
         return tuple(file for file in (upstream.client_certificate_file, upstream.client_key_file) if file is not None)
     return () if account.secret is None or account.secret.path is None else (account.secret.path,)
@@ -73,7 +69,7 @@ def _tls(account: AccountSettings, _: str, __: float) -> Proof:
 
 
 def _federated(account: AccountSettings, _: str, __: float) -> Proof:
-    # The subject of the projected token names the client, so no client_id is sent.
+    # The subject of the projected token names the client, so that no client_id is sent.
     return Proof(form=_assertion_fields(_secret(account).strip()))
 
 
@@ -90,11 +86,13 @@ def _private_key_jwt(account: AccountSettings, audience: str, now: float) -> Pro
 
 
 def _signed_by_jwk(account: AccountSettings, text: str, audience: str, now: float) -> str:
-    """With a JSON Web Key (RFC 7517): key, id and algorithm come in one file, so that a rotation changes all of them in one moment."""
+    """Sign with a JSON Web Key (RFC 7517). One file holds key, id and algorithm, so that a rotation changes them together."""
+    import jwt  # noqa: PLC0415 - jwt loads cryptography, 10 MB that most settings never need
+
     try:
         key = jwt.PyJWK.from_json(text)
     except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
-        raise TokenFetchError(f"The key of the account {account.client_id} is no JSON Web Key.", error="key_unusable") from error
+        raise TokenFetchError(f"The key of the account {account.client_id} is not a JSON Web Key.", error="key_unusable") from error
     return _signed(account, key.key, account.algorithm or key.algorithm_name, audience, now, key_id=account.key_id or key.key_id)
 
 
@@ -103,6 +101,8 @@ def _assertion_fields(assertion: str) -> dict[str, str]:
 
 
 def _signed(account: AccountSettings, key: Any, algorithm: str, audience: str, now: float, *, key_id: str | None = None) -> str:
+    import jwt  # noqa: PLC0415 - see above
+
     claims = {
         "iss": account.client_id,
         "sub": account.client_id,
@@ -121,11 +121,14 @@ def _signed(account: AccountSettings, key: Any, algorithm: str, audience: str, n
 
 
 def _algorithm_of(account: AccountSettings, pem: str) -> str:
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa  # noqa: PLC0415 - see above
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+
     try:
         key = load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError) as error:
         raise TokenFetchError(
-            f"The key of the account {account.client_id} is no unencrypted PEM private key.", error="key_unusable"
+            f"The key of the account {account.client_id} is not an unencrypted PEM private key.", error="key_unusable"
         ) from error
     if isinstance(key, rsa.RSAPrivateKey):
         return "RS256"
@@ -133,7 +136,7 @@ def _algorithm_of(account: AccountSettings, pem: str) -> str:
         return _CURVES.get(key.curve.name, "ES256")
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return "EdDSA"
-    raise TokenFetchError(f"The key of the account {account.client_id} is of a kind that cannot sign.", error="key_unusable")
+    raise TokenFetchError(f"The key of the account {account.client_id} is of a type that cannot sign.", error="key_unusable")
 
 
 _METHODS: Mapping[ClientAuthMethod, Callable[[AccountSettings, str, float], Proof]] = {

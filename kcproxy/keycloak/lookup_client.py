@@ -1,15 +1,14 @@
-"""Reading from Keycloak on the side: GETs of the inspector's account and of public documents, cached, shared, bounded in rate.
+"""Look-ups: requests that change nothing, with the inspector's account and of public documents. They are cached, shared and limited in rate.
 
-    get ─ in the cache? ── yes ─────────────▶ it
-                       └── no ── under way? ─▶ wait for it
-                              └─ rate left? ── no ─▶ nothing ("limited")
-                                           └── yes ─▶ ask; whoever stops waiting leaves the answer to the next one
+    get ─ cached? ── yes ──────────────────▶ return it
+                 └── no ── in progress? ── yes ─▶ wait for it
+                                       └── no ── rate limit reached? ── yes ─▶ nothing ("limited")
+                                                                     └── no ─▶ send the request
 
-A reading never raises: what could not be had has the status 0.
+A caller that stops waiting does not cancel the request; its response is cached. A look-up never raises: one that fails has status code 0.
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,25 +17,26 @@ from typing import Any, TypeAlias
 from cachetools import TTLCache
 
 from kcproxy.errors import TokenFetchError, UpstreamError
+from kcproxy.http1.json_body import json_value
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.observe.events import Observer
 from kcproxy.settings import AccountSettings, UpstreamSettings
 from kcproxy.upstream.interface import Upstream
 
 MAX_BODY_BYTES = 1 << 20
-VOLATILE_SECONDS = 0.1  # bursts only: an operator who has just granted a role must not be told what was true before
-LONGEST_SECONDS = 5.0  # one reading, whoever waits for it
+VOLATILE_SECONDS = 0.1  # for bursts only: after an operator has granted a role, the old state must not be reported
+LONGEST_SECONDS = 5.0  # for one look-up
 _MAX_CACHED = 2048
-_MAX_UNDER_WAY = 32
+_MAX_IN_PROGRESS = 32
 
 Fields: TypeAlias = tuple[tuple[str, str], ...]
 """Header fields of a request, names in lower case."""
-_Key: TypeAlias = tuple[str, Fields]
+_Key: TypeAlias = tuple[str, Fields, bytes | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
-    """An answer's status (0: none was had) and its parsed JSON."""
+    """The status code of a response (0: there is none) and its parsed JSON."""
 
     status: int = 0
     json: Any = None
@@ -56,7 +56,7 @@ NONE = Lookup()
 
 
 class LookupClient:
-    """Bounded GETs below the upstream's base path. One event loop only; ``close`` ends what is under way."""
+    """GETs below the upstream's base path. For one event loop. ``close`` cancels the look-ups in progress."""
 
     def __init__(
         self,
@@ -76,104 +76,103 @@ class LookupClient:
         self._clock = clock
         self._lasting: TTLCache[_Key, Lookup] = TTLCache(_MAX_CACHED, ttl=cache_seconds, timer=clock)
         self._volatile: TTLCache[_Key, Lookup] = TTLCache(_MAX_CACHED, ttl=min(VOLATILE_SECONDS, cache_seconds), timer=clock)
-        self._flights: dict[_Key, asyncio.Task[Lookup]] = {}
+        self._in_progress: dict[_Key, asyncio.Task[Lookup]] = {}
         self._rate, self._tokens_left, self._filled_at = max_per_second, 2 * max_per_second, clock()
 
-    async def get(self, path: str, what: str, *, public: bool = False, volatile: bool = False, fields: Fields = ()) -> Lookup:
-        """One resource. ``what`` is a closed word for metrics; ``public`` needs no account; ``volatile`` is kept for a moment only.
+    async def get(
+        self, path: str, what: str, *, public: bool = False, volatile: bool = False, fields: Fields = (), body: bytes | None = None
+    ) -> Lookup:
+        """One resource. ``what`` is a closed word for metrics; ``public`` needs no account; ``volatile`` is cached for a moment only.
 
-        ``fields`` are sent besides, for documents that depend on them: a Host among them takes the place of Keycloak's own.
+        ``fields`` are added to the request, for documents that depend on them. A Host among them replaces Keycloak's own. With ``body``
+        (JSON) it is a POST, for resources that only evaluate what they get.
         """
         cache = self._volatile if volatile else self._lasting
-        key = (path, fields)
+        key = (path, fields, body)
         known = cache.get(key)
         if known is not None:
             self._observer.looked_up(what, "cached", 0.0)
             return known
-        flight = self._flights.get(key)
-        if flight is None:
+        lookup = self._in_progress.get(key)
+        if lookup is None:
             if not public and (self.account is None or self._tokens is None):
                 return NONE
             if not self._allowed():
                 self._observer.looked_up(what, "limited", 0.0)
                 return NONE
-            flight = self._take_off(key, what, public=public, cache=cache)
-        return await asyncio.shield(flight)
+            lookup = self._start(key, what, public=public, cache=cache)
+        return await asyncio.shield(lookup)
 
     def given_up(self, after_seconds: float) -> None:
-        """Whoever asked has stopped waiting for what he does not know yet."""
+        """Count that the caller has stopped waiting."""
         self._observer.looked_up("facts", "late", after_seconds)
 
     async def close(self) -> None:
-        """End the readings under way."""
-        flights = list(self._flights.values())
-        for flight in flights:
-            flight.cancel()
-        await asyncio.gather(*flights, return_exceptions=True)
+        """Cancel the look-ups in progress."""
+        in_progress = list(self._in_progress.values())
+        for lookup in in_progress:
+            lookup.cancel()
+        await asyncio.gather(*in_progress, return_exceptions=True)
 
     def _allowed(self) -> bool:
         now = self._clock()
         self._tokens_left = min(2 * self._rate, self._tokens_left + (now - self._filled_at) * self._rate)
         self._filled_at = now
-        if self._tokens_left < 1 or len(self._flights) >= _MAX_UNDER_WAY:
+        if self._tokens_left < 1 or len(self._in_progress) >= _MAX_IN_PROGRESS:
             return False
         self._tokens_left -= 1
         return True
 
-    def _take_off(self, key: _Key, what: str, *, public: bool, cache: TTLCache[_Key, Lookup]) -> asyncio.Task[Lookup]:
-        flight = asyncio.get_running_loop().create_task(self._read(key, what, public=public, cache=cache), name=f"look-up of {what}")
-        self._flights[key] = flight
-        flight.add_done_callback(lambda _: self._flights.pop(key, None))
-        return flight
+    def _start(self, key: _Key, what: str, *, public: bool, cache: TTLCache[_Key, Lookup]) -> asyncio.Task[Lookup]:
+        lookup = asyncio.get_running_loop().create_task(self._read(key, what, public=public, cache=cache), name=f"look-up of {what}")
+        self._in_progress[key] = lookup
+        lookup.add_done_callback(lambda _: self._in_progress.pop(key, None))
+        return lookup
 
     async def _read(self, key: _Key, what: str, *, public: bool, cache: TTLCache[_Key, Lookup]) -> Lookup:
-        path, fields = key
+        path, fields, body = key
         began = self._clock()
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
-                reading = await (self._exchange(path, None, fields) if public else self._signed_in(path))
+                lookup = await (self._exchange(path, None, fields) if public else self._signed_in(path, body))
         except TimeoutError:
-            reading, outcome = NONE, "late"
+            lookup, outcome = NONE, "late"
         except (UpstreamError, TokenFetchError):
-            reading, outcome = NONE, "failed"
+            lookup, outcome = NONE, "failed"
         else:
-            outcome = "ok" if reading.status < 400 or reading.status == 404 else "refused"
-            cache[key] = reading
+            outcome = "ok" if lookup.status < 400 or lookup.status == 404 else "refused"
+            cache[key] = lookup
         self._observer.looked_up(what, outcome, self._clock() - began)
-        return reading
+        return lookup
 
-    async def _signed_in(self, path: str) -> Lookup:
+    async def _signed_in(self, path: str, body: bytes | None) -> Lookup:
         if self.account is None or self._tokens is None:
             return NONE
         token = await self._tokens.token(self.account)
-        reading = await self._exchange(path, token)
-        if reading.status in {401, 403} or _is_thin(reading):
-            # Older versions read roles from the token: one from before the inspector's own grant has to go.
+        lookup = await self._exchange(path, token, body=body)
+        if lookup.status in {401, 403} or _is_reduced(lookup):
+            # Older versions read roles from the token: one from before the inspector's own grant is outdated.
             other = await self._tokens.replace(self.account, token)
-            reading = await self._exchange(path, other) if other else reading
-        return reading
+            lookup = await self._exchange(path, other, body=body) if other else lookup
+        return lookup
 
-    async def _exchange(self, path: str, token: str | None, fields: Fields = ()) -> Lookup:
+    async def _exchange(self, path: str, token: str | None, fields: Fields = (), body: bytes | None = None) -> Lookup:
         host = self._settings.origin.partition("://")[2]
         headers = [] if any(name == "host" for name, _ in fields) else [(b"Host", host.encode())]
         headers += [(name.encode("latin-1"), value.encode("utf-8")) for name, value in fields]
         headers.append((b"Accept", b"application/json"))
         if token is not None:
             headers.append((b"Authorization", b"Bearer " + token.encode()))
-        answer = await self._upstream.exchange("GET", self._settings.base_path + path, headers, None)
+        if body is not None:
+            headers.append((b"Content-Type", b"application/json"))
+        method = "GET" if body is None else "POST"
+        response = await self._upstream.exchange(method, self._settings.base_path + path, headers, body)
         try:
-            return Lookup(status=answer.status, json=_parsed(await answer.read(MAX_BODY_BYTES)))
+            return Lookup(status=response.status, json=json_value(await response.read(MAX_BODY_BYTES)))
         finally:
-            answer.release()
+            response.release()
 
 
-def _is_thin(reading: Lookup) -> bool:
-    """A realm's name without its settings: what older versions show to a token that is older than the realm."""
-    return "realm" in reading.object and "enabled" not in reading.object
-
-
-def _parsed(body: bytes | None) -> Any:
-    try:
-        return json.loads(body or b"null")
-    except (ValueError, RecursionError):
-        return None
+def _is_reduced(lookup: Lookup) -> bool:
+    """Whether a realm has a name only: the response of older versions to a token that is older than the realm."""
+    return "realm" in lookup.object and "enabled" not in lookup.object

@@ -1,4 +1,4 @@
-"""Reading what Keycloak's documents say: small pure functions of the inspector, from parsed JSON to facts."""
+"""Reads Keycloak's JSON representations: small pure functions, from parsed JSON of any shape to typed values."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,59 +6,40 @@ from urllib.parse import quote
 
 from kcproxy.explain.fixes import url
 from kcproxy.explain.fixes.unwritable import Unwritable
-from kcproxy.keycloak.jwks import key_ids
-from kcproxy.keycloak.lookup_client import NONE, Fields, Lookup
-from kcproxy.model import Caller, CallerKind, RequestFacts, RoleElsewhere
+from kcproxy.model import Caller, RoleElsewhere
 
 _PAIRWISE, _SUB = "oidc-sha256-pairwise-sub-mapper", "oidc-sub-mapper"
-_NO_REALM = "Realm does not exist"
+_CLIENT_ROLES = "oidc-usermodel-client-role-mapper"
+_NO_SUCH_NAME = quote("\N{REPLACEMENT CHARACTER}")
 
 
-def addressing(request: RequestFacts) -> Fields:
-    """What Keycloak takes its own address, and so the issuer, from: as the request brought it, or the document would be another one.
-
-    Nothing where the request names Keycloak as the settings do.
-    """
-    own_host = (request.public_url or "").partition("://")[2]
-    return tuple(
-        (name, value)
-        for name, value in sorted(request.headers.items())
-        if name == "forwarded" or name.startswith("x-forwarded-") or (name == "host" and value != own_host)
-    )
+def text(found: Mapping[str, Any], name: str) -> str | None:
+    """A member of an object if it is a string."""
+    value = found.get(name)
+    return value if isinstance(value, str) else None
 
 
-def public_facts(discovery: Lookup, own: Lookup, keys: Lookup, known: dict[str, Any]) -> None:
-    """What the realm publishes: that it exists, its issuer, its keys. ``own`` is its discovery document as the proxy itself gets it."""
-    if isinstance(own.object.get("issuer"), str):
-        known["own_issuer"] = own.object["issuer"]
-    if discovery.status == 200:
-        known["realm_known"] = True
-    elif discovery.status == 404 and isinstance(discovery.json, dict) and discovery.json.get("error") == _NO_REALM:
-        known["realm_known"] = False  # in Keycloak's own words: a gateway may hide the document too
-    issuer = discovery.object.get("issuer")
-    if isinstance(issuer, str):
-        known["issuer"] = issuer
-    ids = key_ids(keys.object) if keys is not NONE else None
-    if ids is not None:
-        known["key_ids"] = ids
+def flag(found: Mapping[str, Any], name: str) -> bool | None:
+    """A member of an object if it is true or false."""
+    value = found.get(name)
+    return value if isinstance(value, bool) else None
 
 
-def take(found: Mapping[str, Any], known: dict[str, Any], field: str, name: str, kind: type) -> None:
-    """One field, where it is there and of its type."""
-    value = found.get(field)
-    if isinstance(value, kind):
-        known[name] = value
+def number(found: Mapping[str, Any], name: str) -> int | None:
+    """A member of an object if it is a whole number."""
+    value = found.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def role_names(items: list[Any] | None) -> tuple[str, ...] | None:
-    """The names in a list of roles, sorted; None where there is no list."""
+    """The names in a list of roles, sorted. None if there is no list."""
     if items is None:
         return None
     return tuple(sorted(item["name"] for item in items if isinstance(item, dict) and isinstance(item.get("name"), str)))
 
 
 def roles_elsewhere(mappings: Mapping[str, Any], container: str) -> tuple[RoleElsewhere, ...]:
-    """Every directly mapped role that is not the owning client's; the diagnosis keeps those of a needed name."""
+    """Every directly mapped role of another client than ``container``, or of the realm."""
     clients = mappings.get("clientMappings")
     found = [RoleElsewhere(name=name) for name in _names(mappings.get("realmMappings"))]
     for client, mapping in clients.items() if isinstance(clients, dict) else ():
@@ -71,45 +52,42 @@ def _names(items: Any) -> tuple[str, ...]:
     return role_names(items if isinstance(items, list) else []) or ()
 
 
+def client_named(client_id: str, items: list[Any] | None) -> Mapping[str, Any]:
+    """The client with this ``clientId`` in a list of clients; an empty object if it is not there."""
+    return next((item for item in items or [] if isinstance(item, dict) and item.get("clientId") == client_id), {})
+
+
+def is_lightweight(client: Mapping[str, Any]) -> bool:
+    """Whether a client gets lightweight access tokens."""
+    attributes = client.get("attributes")
+    return isinstance(attributes, dict) and attributes.get("client.use.lightweight.access.token.enabled") == "true"
+
+
+def maps_client_roles(mappers: list[Any]) -> bool:
+    """Whether one of the protocol mappers writes client roles into the token."""
+    return any(isinstance(mapper, dict) and mapper.get("protocolMapper") == _CLIENT_ROLES for mapper in mappers)
+
+
 def writes_sub(mapper: Any) -> bool:
-    """Whether a mapper writes something else than the account's id into ``sub``."""
+    """Whether a protocol mapper writes something else than the account's id into ``sub``."""
     kind = mapper.get("protocolMapper") if isinstance(mapper, dict) else None
     config = mapper.get("config") if isinstance(mapper, dict) else None
     return kind == _PAIRWISE or (kind != _SUB and isinstance(config, dict) and config.get("claim.name") == "sub")
 
 
-def shows_less(caller: Caller, container: str, known: Mapping[str, Any]) -> bool:
-    """Whether the account holds roles that the token does not name."""
-    more = set(known.get("granted") or ()) - set(caller.client_roles.get(container, ()))
-    return bool(more or set(known.get("realm_roles_granted") or ()) - set(caller.realm_roles))
-
-
 def session_in(sessions: list[Any], caller: Caller) -> Mapping[str, Any] | None:
-    """The token's own session among a list of them."""
+    """The token's own session in a list of sessions."""
     return next((item for item in sessions if isinstance(item, dict) and item.get("id") == caller.session_id), None)
 
 
-def is_offline(caller: Caller) -> bool:
-    """Whether the token may live on an offline session: by its scope, or as newer versions say in its id."""
-    return "offline_access" in caller.scopes or (caller.token_id or "").startswith("of")
-
-
 def segment(value: str) -> str:
-    """A name as one segment of a path. What no path can name (nothing, dot segments, half characters) becomes a name that nothing has."""
+    """A name as one segment of a path. A name that no path can hold (nothing, dot segments, half characters) becomes one that nothing has."""
     try:
         return url.segment(value)
     except Unwritable:
-        return _NOTHING
-
-
-_NOTHING = quote("\N{REPLACEMENT CHARACTER}")
+        return _NO_SUCH_NAME
 
 
 def query_value(value: str) -> str:
-    """A value of a query; half characters, which no URL holds, become question marks."""
+    """A value of a query. Half characters, which no URL can hold, become question marks."""
     return quote(value, safe="", errors="replace")
-
-
-def is_readable(caller: Caller) -> bool:
-    """Whether there is a token that could be read."""
-    return caller.kind not in {CallerKind.ANONYMOUS, CallerKind.UNREADABLE}

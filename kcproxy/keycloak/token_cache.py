@@ -1,9 +1,9 @@
-"""Service-account tokens: fetched once for any number of waiters, kept until shortly before they expire, replaced when refused.
+"""Cache of service-account tokens: one fetch for any number of waiters, refreshed before expiry, replaced when refused.
 
-token ─ in the cache? ── yes, fresh ─────────────▶ it
-                    ├─── yes, past its best ─────▶ it, and a new one is fetched meanwhile
-                    └─── no ── failed just now? ─▶ the same error again
-                            └─ else ─────────────▶ one fetch, awaited by all (a waiter who leaves ends nobody's fetch)
+get ─ cached? ── yes, fresh ────────────────▶ return it
+            ├─── yes, to be refreshed ──────▶ return it, and fetch a new one in the background
+            └─── no ── failed just now? ────▶ the same error again
+                    └─ otherwise ───────────▶ one fetch for all waiters (it goes on if one of them leaves)
 """
 
 import asyncio
@@ -28,16 +28,16 @@ AccountKey = tuple[str, str, tuple[str, ...]]
 """Realm, client id and scopes: what a token depends on."""
 
 _MAX_ACCOUNTS = 4096
-_FAILURE_SECONDS = 1.0  # long enough to shield a broken token endpoint, short enough that a repaired one is seen at once
+_FAILURE_SECONDS = 1.0  # protects a token endpoint that fails, and notices soon that it works again
 _MARGIN_SECONDS = 10.0
-_MARGIN_SHARE = 0.2  # of the lifetime, for tokens that live shorter than the margin is sensible for
+_MARGIN_SHARE = 0.2  # of the lifetime, for tokens with a short one
 _REFRESH_SHARE = 0.75
 _JITTER_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedToken:
-    """A token: when its fetch began and ended, when a new one is to be fetched, when it must not be used any more (monotonic seconds)."""
+    """A token, with the times at which its fetch began and ended, it is to be refreshed, and it expires for us (monotonic seconds)."""
 
     token: str = field(repr=False)
     asked_at: float
@@ -45,17 +45,16 @@ class CachedToken:
     refresh_at: float
     unusable_at: float
     proof: Mapping[Path, Stamp] = field(default_factory=dict, repr=False, compare=False)
-    """The files that proved the client to the token endpoint, as they were then."""
+    """The files that authenticated the client at the token endpoint, as they were then."""
     line: bytes = field(init=False, repr=False, compare=False)
-    """The field line that ends a request's head with this token, the empty line behind it."""
+    """The Authorization field line and the empty line, as they end a request head with this token."""
 
     def __post_init__(self) -> None:
-        """Put the line together once."""
         object.__setattr__(self, "line", b"Authorization: Bearer %b\r\n\r\n" % self.token.encode())
 
 
 class TokenSource:
-    """The tokens of all configured accounts. One event loop only."""
+    """The tokens of all configured accounts. For one event loop."""
 
     def __init__(
         self,
@@ -70,8 +69,8 @@ class TokenSource:
     ) -> None:
         """``clock`` is monotonic, ``now`` seconds since the epoch, ``jitter`` a number from 0 to 1.
 
-        ``injected`` are the accounts whose tokens are added to requests: of theirs alone it is told which roles they hold, to be compared with
-        those that requests need.
+        ``injected`` are the accounts whose tokens are added to requests. Only their roles are reported, for a comparison with the roles that
+        requests need.
         """
         self._injected = frozenset(map(token_key, injected))
         self._settings = settings
@@ -79,115 +78,114 @@ class TokenSource:
         self._observer = observer
         self._clock = clock
         self._jitter = jitter
-        # One for each account of the settings at most; read for every request, so that it is a plain dictionary.
-        self._held: dict[AccountKey, CachedToken] = {}
+        # At most one for each account of the settings. A plain dictionary, because every request reads it.
+        self._cached: dict[AccountKey, CachedToken] = {}
         self._failed: TTLCache[AccountKey, TokenFetchError] = TTLCache(_MAX_ACCOUNTS, ttl=_FAILURE_SECONDS, timer=clock)
-        self._flights: dict[AccountKey, asyncio.Task[CachedToken]] = {}
+        self._fetches: dict[AccountKey, asyncio.Task[CachedToken]] = {}
 
     async def token(self, account: AccountSettings) -> str:
-        """A token that is good for a while yet. TokenFetchError where there is none to be had."""
-        return (await self.hold(account)).token
+        """A valid token. Raises TokenFetchError if there is none."""
+        return (await self.get(account)).token
 
-    async def hold(self, account: AccountSettings) -> CachedToken:
-        """The same, with its times."""
+    async def get(self, account: AccountSettings) -> CachedToken:
+        """A valid token with its times. Raises TokenFetchError if there is none."""
         key = token_key(account)
         now = self._clock()
-        held = self._usable(key, now)
-        if held is None:
+        cached = self._usable(key, now)
+        if cached is None:
             self._observer.token_cache_read(account.client_id, hit=False)
-            return await self._fetched(key, account)
+            return await self._wait_for_fetch(key, account)
         self._observer.token_cache_read(account.client_id, hit=True)
-        if now >= held.refresh_at and key not in self._flights and key not in self._failed:
-            self._take_off(key, account)
-        return held
+        if now >= cached.refresh_at and key not in self._fetches and key not in self._failed:
+            self._start_fetch(key, account)
+        return cached
 
-    def at_once(self, account: AccountSettings, now: float) -> CachedToken | None:
-        """The token in the cache where it is fresh and needs nothing done about it; ``now`` by the clock of the tokens."""
-        held = self._held.get(token_key(account))
-        return held if held is not None and now < held.refresh_at and now < held.unusable_at else None
+    def fresh(self, account: AccountSettings, now: float) -> CachedToken | None:
+        """The cached token if it is valid and need not be refreshed. ``now`` is a reading of this cache's clock."""
+        cached = self._cached.get(token_key(account))
+        return cached if cached is not None and now < cached.refresh_at and now < cached.unusable_at else None
 
-    def taken(self, account: AccountSettings) -> None:
-        """Count a token that ``at_once`` gave and that went out."""
+    def count_use(self, account: AccountSettings) -> None:
+        """Count the use of a token that ``fresh`` returned."""
         self._observer.token_cache_read(account.client_id, hit=True)
 
     async def replace(self, account: AccountSettings, refused_token: str, *, since: float | None = None) -> str | None:
-        """Another token than the refused one, asked for no earlier than ``since`` (monotonic; None: any other will do).
+        """Another token than the refused one, requested no earlier than ``since`` (monotonic seconds; None: any other one).
 
-        Whoever was refused later gets the token that the first one fetched. None where no token can be had: the refusal stands.
+        Requests that are refused later get the token that the first one has fetched. None if no token can be fetched.
         """
         key = token_key(account)
 
-        def acceptable(held: CachedToken | None) -> bool:
-            return held is not None and held.token != refused_token and (since is None or held.asked_at >= since)
+        def acceptable(cached: CachedToken | None) -> bool:
+            return cached is not None and cached.token != refused_token and (since is None or cached.asked_at >= since)
 
-        held = self._usable(key, self._clock())
+        cached = self._usable(key, self._clock())
         try:
-            # Twice: a fetch that was under way already may have been asked for too early.
+            # Twice: a fetch that was in progress already may have begun too early.
             for _ in range(2):
-                if not acceptable(held):
-                    held = await self._fetched(key, account)
+                if not acceptable(cached):
+                    cached = await self._wait_for_fetch(key, account)
         except TokenFetchError:
             return None
-        return held.token if held is not None and acceptable(held) else None
+        return cached.token if cached is not None and acceptable(cached) else None
 
     def forget(self, account: AccountSettings, refused_token: str) -> None:
         """Drop a refused token, so that the next request asks for a new one."""
         key = token_key(account)
-        held = self._held.get(key)
-        if held is not None and held.token == refused_token:
-            del self._held[key]
+        cached = self._cached.get(key)
+        if cached is not None and cached.token == refused_token:
+            del self._cached[key]
 
-    def held(self, account: AccountSettings) -> CachedToken | None:
-        """The token in the cache, where it may still be used."""
+    def cached(self, account: AccountSettings) -> CachedToken | None:
+        """The cached token if it is valid."""
         return self._usable(token_key(account), self._clock())
 
     def take_over(self, before: "TokenSource", accounts: Iterable[AccountSettings]) -> None:
-        """Go on with the tokens that another source holds for these accounts, until they expire or are refused.
+        """Use the tokens that another cache has for these accounts, until they expire or are refused. Both have the same clock.
 
-        Where a file that proves the client has changed since its token was fetched, another token is fetched meanwhile. Both sources have
-        the same clock.
+        If a file that authenticates the client has changed since its token was fetched, another token is fetched in the background.
         """
         for account in accounts:
-            key, held = token_key(account), before.held(account)
-            if held is None or key in self._held:
+            key, cached = token_key(account), before.cached(account)
+            if cached is None or key in self._cached:
                 continue
-            self._held[key] = held
-            if held.proof != self._proof(account):
-                self._take_off(key, account)
+            self._cached[key] = cached
+            if cached.proof != self._proof(account):
+                self._start_fetch(key, account)
 
     async def close(self) -> None:
-        """End the fetches under way."""
-        flights = list(self._flights.values())
-        for flight in flights:
-            flight.cancel()
-        await asyncio.gather(*flights, return_exceptions=True)
+        """Cancel the fetches in progress."""
+        fetches = list(self._fetches.values())
+        for fetch in fetches:
+            fetch.cancel()
+        await asyncio.gather(*fetches, return_exceptions=True)
 
-    async def _fetched(self, key: AccountKey, account: AccountSettings) -> CachedToken:
+    async def _wait_for_fetch(self, key: AccountKey, account: AccountSettings) -> CachedToken:
         failure = self._failed.get(key)
         if failure is not None:
             raise failure.with_traceback(None)
-        flight = self._flights.get(key) or self._take_off(key, account)
-        return await asyncio.shield(flight)
+        fetch = self._fetches.get(key) or self._start_fetch(key, account)
+        return await asyncio.shield(fetch)
 
     def _usable(self, key: AccountKey, now: float) -> CachedToken | None:
-        """The token in the cache; one that must not be used any more leaves it."""
-        held = self._held.get(key)
-        if held is not None and now >= held.unusable_at:
-            del self._held[key]
+        """The cached token. An expired one is removed."""
+        cached = self._cached.get(key)
+        if cached is not None and now >= cached.unusable_at:
+            del self._cached[key]
             return None
-        return held
+        return cached
 
-    def _take_off(self, key: AccountKey, account: AccountSettings) -> asyncio.Task[CachedToken]:
-        flight = asyncio.get_running_loop().create_task(self._fetch(key, account), name=f"token of {account.client_id}")
-        self._flights[key] = flight
-        flight.add_done_callback(lambda done: self._landed(key, done))
-        return flight
+    def _start_fetch(self, key: AccountKey, account: AccountSettings) -> asyncio.Task[CachedToken]:
+        fetch = asyncio.get_running_loop().create_task(self._fetch(key, account), name=f"token of {account.client_id}")
+        self._fetches[key] = fetch
+        fetch.add_done_callback(lambda done: self._fetch_ended(key, done))
+        return fetch
 
-    def _landed(self, key: AccountKey, flight: asyncio.Task[CachedToken]) -> None:
-        if self._flights.get(key) is flight:
-            del self._flights[key]
-        if not flight.cancelled():
-            flight.exception()  # looked at here, for nobody may be waiting for a refresh
+    def _fetch_ended(self, key: AccountKey, fetch: asyncio.Task[CachedToken]) -> None:
+        if self._fetches.get(key) is fetch:
+            del self._fetches[key]
+        if not fetch.cancelled():
+            fetch.exception()  # retrieved here, because nothing may wait for a refresh
 
     async def _fetch(self, key: AccountKey, account: AccountSettings) -> CachedToken:
         began, proof = self._clock(), self._proof(account)
@@ -199,7 +197,7 @@ class TokenSource:
             raise
         self._failed.pop(key, None)
         lifetime = granted.lifetime_seconds
-        held = CachedToken(
+        cached = CachedToken(
             token=granted.token,
             asked_at=began,
             arrived_at=self._clock(),
@@ -207,18 +205,18 @@ class TokenSource:
             unusable_at=began + lifetime - min(_MARGIN_SECONDS, lifetime * _MARGIN_SHARE),
             proof=proof,
         )
-        self._held[key] = held
+        self._cached[key] = cached
         self._observer.token_fetched(account.client_id, "ok", self._clock() - began, lifetime)
         if key in self._injected:
             self._observer.token_roles(account.client_id, _admin_roles(granted.token))
-        return held
+        return cached
 
     def _proof(self, account: AccountSettings) -> Mapping[Path, Stamp]:
         return stamps(proof_files(account, self._settings))
 
 
 def _admin_roles(token: str) -> tuple[str, ...]:
-    """The roles that the token names of the clients that own admin roles: realm-management, and in master one client a realm."""
+    """The roles in the token of clients that own admin roles: realm-management, and in master one client for each realm."""
     named = read_caller(f"Bearer {token}").client_roles
     return tuple(
         sorted({role for client, roles in named.items() if client == "realm-management" or client.endswith("-realm") for role in roles})
@@ -226,5 +224,5 @@ def _admin_roles(token: str) -> tuple[str, ...]:
 
 
 def token_key(account: AccountSettings) -> AccountKey:
-    """What a token of the account is kept by."""
+    """The cache key of an account's token."""
     return account.token_realm, account.client_id, account.scopes

@@ -1,6 +1,5 @@
-"""One client-credentials grant (RFC 6749, section 4.4) at a realm's token endpoint: an account in, a token or a clear error out."""
+"""Client-credentials grants (RFC 6749, section 4.4) at the token endpoints of realms."""
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,27 +8,28 @@ from urllib.parse import quote, urlencode
 
 from kcproxy.errors import TokenFetchError, UpstreamError
 from kcproxy.explain.token_failure import why_no_token
+from kcproxy.http1.json_body import json_object
 from kcproxy.keycloak.client_auth import SIGNED, Proof, prove
 from kcproxy.settings import AccountSettings, UpstreamSettings
 from kcproxy.upstream.interface import Upstream
 
 _MAX_RESPONSE_BYTES = 1 << 20
 _DEFAULT_LIFETIME_SECONDS = 60.0
-_LONGEST_WORDS = 300
-_FOREIGN = "an answer that no token endpoint gives; is upstream.url Keycloak's address, and does nothing in between answer in its place?"
-_TOKEN = re.compile(r"[!-~]+")  # one word that cannot break out of its header field
+_MAX_WORDS_CHARACTERS = 300
+_FOREIGN = "which is not the response of a token endpoint; check that upstream.url is Keycloak's address and that no other server responds"
+_TOKEN = re.compile(r"[!-~]+")  # no character that could end its header field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenResponse:
-    """A token and its lifetime in seconds, as the token endpoint gave them."""
+    """A token and its lifetime in seconds."""
 
     token: str = field(repr=False)
     lifetime_seconds: float
 
 
 class TokenEndpoint:
-    """Asks token endpoints. Stateless but for the issuers that signed assertions name as their audience."""
+    """Requests tokens. The only state are the issuers that signed assertions name as their audience."""
 
     def __init__(self, settings: UpstreamSettings, upstream: Upstream, *, now: Callable[[], float]) -> None:
         """``now`` gives seconds since the epoch, for assertions."""
@@ -39,29 +39,29 @@ class TokenEndpoint:
         self._issuers: dict[str, str] = {}
 
     async def grant(self, account: AccountSettings) -> TokenResponse:
-        """One token. TokenFetchError with Keycloak's own words, or with what kept us from asking."""
+        """One token. Raises TokenFetchError with Keycloak's own words, or with the reason why it could not be asked."""
         try:
-            status, answer = await self._ask(account)
+            status, document = await self._request_token(account)
             if status == 401 and account.secret is not None and account.secret.path is not None:
-                # The file may have been swapped between our reading it and Keycloak's comparing it.
-                status, answer = await self._ask(account)
+                # The file may have been replaced after it was read and before Keycloak compared the secret.
+                status, document = await self._request_token(account)
         except UpstreamError as error:
             raise TokenFetchError(f"No token for the account {account.client_id}: {error}", error=error.kind) from error
         if status != 200:
             self._issuers.pop(account.token_realm, None)
-        return _granted(account, status, answer)
+        return _granted(account, status, document)
 
-    async def _ask(self, account: AccountSettings) -> tuple[int, dict[str, Any] | None]:
+    async def _request_token(self, account: AccountSettings) -> tuple[int, dict[str, Any] | None]:
         audience = await self._issuer(account.token_realm) if account.auth in SIGNED else ""
         proof = prove(account, audience=audience, now_epoch_seconds=self._now())
         path = f"{self._realm_path(account.token_realm)}/protocol/openid-connect/token"
         return await self._exchange("POST", path, _form(account, proof), proof.authorization)
 
     async def _issuer(self, realm: str) -> str:
-        """The issuer that Keycloak calls itself by, which differs from our address where a hostname is configured."""
+        """Keycloak's own name for the realm, which differs from its address if a hostname is configured."""
         if realm not in self._issuers:
-            status, answer = await self._exchange("GET", f"{self._realm_path(realm)}/.well-known/openid-configuration", None, None)
-            issuer = (answer or {}).get("issuer") if status == 200 else None
+            status, document = await self._exchange("GET", f"{self._realm_path(realm)}/.well-known/openid-configuration", None, None)
+            issuer = (document or {}).get("issuer") if status == 200 else None
             if not isinstance(issuer, str):
                 return f"{self._settings.origin}{self._realm_path(realm)}"
             self._issuers[realm] = issuer
@@ -77,11 +77,11 @@ class TokenEndpoint:
             headers.append((b"Authorization", authorization.encode()))
         if body is not None:
             headers += [(b"Content-Type", b"application/x-www-form-urlencoded"), (b"Content-Length", b"%d" % len(body))]
-        answer = await self._upstream.exchange(method, path, headers, body)
+        response = await self._upstream.exchange(method, path, headers, body)
         try:
-            return answer.status, _json_object(await answer.read(_MAX_RESPONSE_BYTES))
+            return response.status, json_object(await response.read(_MAX_RESPONSE_BYTES))
         finally:
-            answer.release()
+            response.release()
 
 
 def _form(account: AccountSettings, proof: Proof) -> bytes:
@@ -91,21 +91,13 @@ def _form(account: AccountSettings, proof: Proof) -> bytes:
     return urlencode(fields).encode()
 
 
-def _json_object(body: bytes | None) -> dict[str, Any] | None:
-    try:
-        parsed = json.loads(body or b"")
-    except (ValueError, RecursionError):
-        return None
-    return parsed if isinstance(parsed, dict) else None
-
-
-def _granted(account: AccountSettings, status: int, answer: dict[str, Any] | None) -> TokenResponse:
-    token = (answer or {}).get("access_token")
+def _granted(account: AccountSettings, status: int, document: dict[str, Any] | None) -> TokenResponse:
+    token = (document or {}).get("access_token")
     if status == 200 and isinstance(token, str) and _TOKEN.fullmatch(token):
-        lifetime = (answer or {}).get("expires_in")
+        lifetime = (document or {}).get("expires_in")
         usable = isinstance(lifetime, int | float) and lifetime > 0
         return TokenResponse(token=token, lifetime_seconds=float(lifetime) if usable and lifetime else _DEFAULT_LIFETIME_SECONDS)
-    error, description = _words(answer, "error"), _words(answer, "error_description")
+    error, description = _words(document, "error"), _words(document, "error_description")
     said = " ".join(filter(None, (error, f"({description})" if description else None)))
     why = why_no_token(realm=account.token_realm, client_id=account.client_id, status=status, error=error, description=description)
     plain = f"Keycloak gives the account {account.client_id} of realm {account.token_realm} no token: " + (
@@ -119,6 +111,6 @@ def _granted(account: AccountSettings, status: int, answer: dict[str, Any] | Non
     )
 
 
-def _words(answer: dict[str, Any] | None, name: str) -> str | None:
-    value = (answer or {}).get(name)
-    return value[:_LONGEST_WORDS] if isinstance(value, str) else None
+def _words(document: dict[str, Any] | None, name: str) -> str | None:
+    value = (document or {}).get(name)
+    return value[:_MAX_WORDS_CHARACTERS] if isinstance(value, str) else None

@@ -1,4 +1,4 @@
-"""What is concluded from all of it: verdict, fixes, explanation."""
+"""The conclusions: verdict, fixes, explanation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from kcproxy.model.vocabulary import Confidence, RoleSet, nothing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alternative:
-    """Another cause that the evidence allows, and the check that would tell."""
+    """Another cause that the evidence allows. ``summary``: its reason alone; ``check``: how to tell it from the other causes."""
 
     cause: Cause
     confidence: Confidence
@@ -23,11 +23,11 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The decision: one cause, how sure, on what evidence, what is missing, and what else it could be.
+    """The decision: one cause, its confidence and evidence, what is missing, and the alternatives.
 
-    ``missing`` are the roles to grant; ``container`` the client that owns them (``realm-management`` or ``{realm}-realm``)
-    and ``container_realm`` the realm in which that client lives; ``grantee`` the user name that should receive them.
-    ``facts`` are the few values that sentences and fixes are made of (ages in seconds, names), keyed by plain words.
+    ``missing``: the roles to grant. ``container``: the client that owns them (``realm-management`` or ``{realm}-realm``);
+    ``container_realm``: its realm. ``grantee``: the user name of the account that should get them.
+    ``facts``: a few further values, such as the summary and ages in seconds.
     """
 
     cause: Cause
@@ -43,7 +43,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fix:
-    """One way to cure a refusal, least power first. Commands can be pasted: real names, quoted for a POSIX shell."""
+    """One way to resolve a refusal, least power first. Commands can be pasted: real names, quoted for a POSIX shell.
+
+    ``gives`` is set if several fixes differ in the response that the call gets afterwards: ``full``, or ``all but`` and the fields that are missing.
+    """
 
     summary: str
     roles: RoleSet = ()
@@ -52,12 +55,14 @@ class Fix:
     kcadm: tuple[str, ...] = ()
     curl: tuple[str, ...] = ()
     terraform: str | None = None
+    ansible: str | None = None
     warning: str | None = None
+    gives: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """All that is known of one refusal; what of it reaches the caller is decided when it is rendered (``Detail``)."""
+    """Everything that is known about one refusal. How much of it the caller gets is decided when it is rendered (``Detail``)."""
 
     id: str
     summary: str
@@ -69,8 +74,10 @@ class Explanation:
     fixes: tuple[Fix, ...] = ()
     docs_url: str | None = None
     hints: tuple[str, ...] = ()
-    """What is worth knowing besides: a hidden second call of a client library, a role that would do less."""
+    """Further remarks: a hidden second call of a client library, a role with less power."""
     looked_up: Facts | None = None
-    """What look-ups gave, for the page of the operator; how much of it the caller sees is decided elsewhere."""
+    """Results of look-ups, for the admin page."""
+    operator: "Explanation | None" = None
+    """The same refusal as log and page may show it, if look-ups found what is hidden from the caller."""
     kept: dict[str, Any] | None = field(default=None, repr=False, compare=False)
-    """Where several explanations differ in id, request and hints about it alone: what renders them keeps here what they have in common."""
+    """If several explanations differ only in ID, request and hints about it: a cache for texts that they have in common."""

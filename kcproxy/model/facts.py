@@ -1,4 +1,4 @@
-"""What look-ups gave."""
+"""Results of look-ups."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from kcproxy.model.vocabulary import nothing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleElsewhere:
-    """A role of another client than the one that owns the admin roles, or, without a client, of the realm."""
+    """A role of a client that does not own the admin roles, or, without a client, of the realm."""
 
     name: str
     client: str | None = None
@@ -17,24 +17,24 @@ class RoleElsewhere:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What look-ups with the inspector or public documents gave; None = not looked up, which is not the same as empty.
+    """Results of look-ups with the inspector, and of public documents. None means not looked up, which is not the same as empty.
 
-    Roles are effective ones (composites and groups resolved) of the client that owns the admin roles. All of it concerns the
-    caller's own client, account and realm; nothing here is about anybody else.
+    Roles are effective ones (composites and groups resolved) of the client that owns the admin roles. Everything is about the client,
+    account and realm of the caller, and nothing about others.
     """
 
     keycloak: str | None = None
     # the caller's account
     granted: tuple[str, ...] | None = None
-    realm_roles_granted: tuple[str, ...] | None = None  # effective realm roles, where a server-wide operation asks for one
+    realm_roles_granted: tuple[str, ...] | None = None  # effective realm roles, if a server-wide operation requires one
     realm_roles_in_scope: tuple[str, ...] | None = None
-    fresh_token_roles: tuple[str, ...] | None = None  # what a token of this client and account would name if it were fetched now
+    fresh_token_roles: tuple[str, ...] | None = None  # the roles in a token of this client and account that is fetched now
     fresh_token_realm_roles: tuple[str, ...] | None = None
-    granted_to_service_account: tuple[str, ...] | None = None  # of the same client, where the caller is a user
-    granted_elsewhere: tuple[RoleElsewhere, ...] | None = None  # every other role that is mapped to the account itself
-    account_id: str | None = None  # of the token's session, where the token itself names no account (lightweight)
+    granted_to_service_account: tuple[str, ...] | None = None  # of the same client, if the caller is a user
+    granted_elsewhere: tuple[RoleElsewhere, ...] | None = None  # every other role that is assigned to the account itself
+    account_id: str | None = None  # of the session, if the token itself names no account (lightweight)
     account_name: str | None = None
-    account_known: bool | None = None  # an account with the token's sub exists
+    account_known: bool | None = None  # whether an account with the sub of the token exists
     account_enabled: bool | None = None
     account_not_before_epoch_seconds: int | None = None  # signing a user out sets it
     service_account_id: str | None = None  # of the caller's client as it is now
@@ -51,20 +51,22 @@ class Facts:
     full_scope: bool | None = None
     in_scope: tuple[str, ...] | None = None
     role_mapper_attached: bool | None = None
-    # the realm, and what is public about it
+    # the realm, and its public documents
     realm_known: bool | None = None
     realm_enabled: bool | None = None
     realm_not_before_epoch_seconds: int | None = None
     client_not_before_epoch_seconds: int | None = None
     admin_permissions_enabled: bool | None = None
+    permissions_client_uuid: str | None = None
+    permissions: object | None = None  # kcproxy.permissions.facts.PermissionFacts, a layer above: judged by explain, for operators
     organizations_enabled: bool | None = None
     ssl_required: str | None = None
-    target_is_built_in: bool | None = None  # the client in the path, for callers who may see it anyhow
+    target_is_built_in: bool | None = None  # the client in the path, for callers who are allowed to see it
     target_is_permissions: bool | None = (
-        None  # that client is admin-permissions, which holds the fine-grained permissions of the realm; likewise
+        None  # that client is admin-permissions, which holds the fine-grained permissions of the realm; for the same callers
     )
-    issuer: str | None = None  # as Keycloak publishes it to a request that is addressed as this one was (Host, X-Forwarded-*)
-    own_issuer: str | None = None  # as it publishes it to the proxy itself
+    issuer: str | None = None  # as Keycloak publishes it for requests with the address of this one (Host, X-Forwarded-*)
+    own_issuer: str | None = None  # as it publishes it for the proxy itself
     key_ids: tuple[str, ...] | None = None
     signature_valid: bool | None = None
     disabled_features: tuple[str, ...] | None = None

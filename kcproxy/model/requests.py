@@ -1,4 +1,4 @@
-"""Who asked, with what, and what came back."""
+"""Caller, request and response."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,28 +13,40 @@ class Withheld(StrEnum):
     """Why the proxy did not add an account's token to a request that brought none."""
 
     OPERATIONS = "operations"  # outside what the account's setting of that name allows
-    BROWSER = "browser"  # a page in somebody's browser sent it
+    BROWSER = "browser"  # a page in a browser sent it
     AMBIGUOUS = "ambiguous"  # the request target can be read in two ways
-    METHOD = "method"  # no method of the Admin REST API
+    METHOD = "method"  # not a method of the Admin REST API
     NO_ACCOUNT = "no-account"  # there are accounts, but none for this realm
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountEntry:
+    """The entry of the proxy's settings that serves a realm: ``position`` as settings name it (``accounts[0]``), ``realm`` as written there.
+
+    ``realm`` is ``*`` if the entry serves every realm that no other entry names. ``token_realm``: the realm that contains its client.
+    """
+
+    position: str
+    realm: str
+    token_realm: str
+
+
 class CallerKind(StrEnum):
-    """Who called, as far as the token shows."""
+    """The kind of account, as far as the token shows it."""
 
     SERVICE_ACCOUNT = "service-account"
     USER = "user"
-    UNKNOWN = "unknown"  # a readable token that does not tell (lightweight)
-    UNREADABLE = "unreadable"  # something was sent that is no JWT
+    UNKNOWN = "unknown"  # a readable token that does not say (lightweight)
+    UNREADABLE = "unreadable"  # something was sent that is not a JWT
     ANONYMOUS = "anonymous"  # no token at all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """The caller, read from the claims of his token without verifying it (Keycloak has just done that, or has refused).
+    """The caller, read from the claims of its token without verification (Keycloak has just verified or refused it).
 
-    ``realm`` is the realm of the issuer. Roles are as the token names them, which proves little on Keycloak 26, where
-    grants are read live. Times are in seconds since the epoch. ``injected`` says that the token is the proxy's own.
+    ``realm``: the realm of the issuer. Roles are those in the token, which proves little since Keycloak 26.7, which checks the current
+    grants. Times are in seconds since the epoch. ``injected``: the token is the proxy's own.
     """
 
     kind: CallerKind
@@ -56,18 +68,18 @@ class Caller:
     not_before_epoch_seconds: int | None = None
     session_id: str | None = None
     has_roles_claims: bool = False
-    lightweight: bool | None = None  # as the token's id says it from 26.2 on; None where it does not
-    bound_to_key: bool = False  # cnf.jkt (DPoP); a certificate's cnf.x5t#S256 the Admin REST API does not look at (measured on 26.7.4)
+    lightweight: bool | None = None  # as the token ID says since 26.2; None if it does not
+    bound_to_key: bool = False  # cnf.jkt (DPoP); the Admin REST API ignores cnf.x5t#S256 of a certificate (measured on 26.7.4)
     allowed_origins: tuple[str, ...] = ()
     scheme: str | None = None  # Bearer, DPoP, Basic …
-    problem: str | None = None  # why the token could not be read, or what Keycloak may not like about how it was sent
+    problem: str | None = None  # why the token could not be read, or why Keycloak may not accept how it was sent
     injected: bool = False
     token_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFacts:
-    """What of the request matters to its refusal; header names are lower-case, the body is parsed only where it is small JSON."""
+    """The parts of a request that matter for its refusal. Field names are lower-case; the body is parsed only if it is small JSON."""
 
     target: Target
     base_path: str = ""
@@ -77,14 +89,17 @@ class RequestFacts:
     )  # only origin, content-type, user-agent, dpop, x-forwarded-*: never authorization
     body: Any = None
     form: Mapping[str, str] = field(default_factory=nothing)  # of a token request: grant_type, client_id, username … never a secret
+    assertion_audiences: tuple[str, ...] = ()  # aud of the client_assertion of a token request, not verified
+    called_at: str | None = None  # host[:port] by which the client called the proxy: Host before the proxy replaced it
     public_url: str | None = None  # scheme://host[:port] by which the proxy reaches Keycloak
-    withheld: Withheld | None = None  # why the proxy added no token of its own, where it has accounts and the request brought none
+    withheld: Withheld | None = None  # why the proxy added no token, if it has accounts and the request had no token
+    account: AccountEntry | None = None  # whose token the proxy added, or would have added if it was not withheld
     token_in_query: bool = False  # access_token= in the query, which Keycloak does not read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back: status, the headers that tell who answered, and the small body of an error (never of a success)."""
+    """The response: status code, the fields that show who sent it, and the small body of an error (never of a success)."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=nothing)  # lower-case names
@@ -93,12 +108,12 @@ class Answer:
 
     @property
     def error(self) -> str | None:
-        """Keycloak's ``error`` field, where there is one."""
+        """Keycloak's member ``error``, if there is one."""
         value = (self.json or NOTHING).get("error")
         return value if isinstance(value, str) else None
 
     @property
     def description(self) -> str | None:
-        """Keycloak's ``error_description`` field, where there is one."""
+        """Keycloak's member ``error_description``, if there is one."""
         value = (self.json or NOTHING).get("error_description")
         return value if isinstance(value, str) else None

@@ -1,4 +1,4 @@
-"""What a request asks for, and which roles that needs."""
+"""What a request is for, and which roles it requires."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,20 +8,20 @@ from kcproxy.model.vocabulary import Basis, RoleSet, nothing
 
 
 class TargetKind(StrEnum):
-    """What kind of resource a request is for."""
+    """The kind of resource that a request is for."""
 
-    ADMIN = "admin"  # an operation of the Admin REST API that the catalog knows
-    ADMIN_UNKNOWN = "admin-unknown"  # below /admin, but in no catalog entry
-    TOKEN = "token"  # noqa: S105 - a kind of endpoint, no secret
+    ADMIN = "admin"  # an operation of the Admin REST API in the catalog
+    ADMIN_UNKNOWN = "admin-unknown"  # below /admin, but not in the catalog
+    TOKEN = "token"  # noqa: S105 - a kind of endpoint, not a secret
     OTHER = "other"  # the rest of Keycloak: login pages, discovery, account, resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One operation of the Admin REST API: a method on a path template, in the parameter names of Keycloak's annotations.
+    """One operation of the Admin REST API: a method on a path template, with the parameter names of Keycloak's annotations.
 
-    ``body`` tells two operations on one path apart by what they consume ("json", "form", "multipart", …).
-    ``handler`` is Keycloak's own class and method, the source to read on; ``features`` must be switched on for it.
+    ``body`` distinguishes two operations on one path by what they consume ("json", "form", "multipart", …).
+    ``handler`` is Keycloak's own class and method; ``features`` must be switched on for it.
     """
 
     method: str
@@ -30,22 +30,22 @@ class Operation:
     handler: str = ""
     features: tuple[str, ...] = ()
     key: str = field(init=False, repr=False, compare=False)
-    """A short closed name for metrics and logs: ``GET /admin/realms/{realm}/users``. Made once: it is asked for with every request."""
+    """A short name for metrics and logs: ``GET /admin/realms/{realm}/users``. Made once, because every request uses it."""
 
     def __post_init__(self) -> None:
-        """Put the name together."""
+        """Make ``key``."""
         object.__setattr__(self, "key", f"{self.method} {self.path}" + (f" ({self.body})" if self.body else ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """Which roles an operation needs, on one Keycloak version.
+    """Which roles an operation requires, on one Keycloak version.
 
-    ``any_of``: minimal sets that get the full answer; ``useful``: minimal sets whose answer is full or lacks only fields that can be named
-    (``lacks``: the set, joined by ``+``, to those fields); ``admits``: minimal sets that are let in at all, perhaps to an emptied answer. In
-    each, the set with the least power comes first. ``((),)`` where any token will do; ``()`` where not even realm-admin suffices.
-    ``least`` is the first of ``useful``, or None; ``full`` the first of ``any_of`` where ``least`` does not get everything, else None.
-    ``keycloak`` is the version whose table this is; ``asked_keycloak`` the version that was asked for, where it had no table of its own.
+    ``any_of``: minimal sets that get the full response. ``useful``: minimal sets whose response is full or lacks only fields that can be
+    named (``lacks``: from the set, joined by ``+``, to those fields). ``admits``: minimal sets that are let in at all, perhaps to an empty
+    response. In each, the set with the least power comes first. ``((),)``: any token is enough. ``()``: not even realm-admin is enough.
+    ``least``: the first of ``useful``, or None. ``full``: the first of ``any_of`` if ``least`` does not get everything, otherwise None.
+    ``keycloak``: the version of this table. ``asked_keycloak``: the version of the server, if it has no table of its own.
     """
 
     any_of: tuple[RoleSet, ...]
@@ -62,17 +62,17 @@ class Requirement:
     reduced: Mapping[str, str] = field(default_factory=nothing)
     refusal_status: int = 403
     master_realm_roles: tuple[RoleSet, ...] = ()
-    """Sets of realm roles of master (``create-realm``) that open a server-wide operation."""
+    """Sets of realm roles of master (``create-realm``) that allow a server-wide operation."""
     undetermined: str | None = None
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What a request asks for, read from its method and raw path; ``parameters`` are decoded, by template name.
+    """What a request is for, read from its method and raw path; ``parameters`` are decoded, by template name.
 
-    ``ambiguous`` names the form (dot segment, empty segment, ``;``, backslash, an escape that is bad or hides another operation, bytes
-    beyond ASCII, a target in absolute form) that lets two readers see two different operations; such a request never gets an injected token.
+    ``ambiguous`` names the form that can be read as two different operations (dot segment, empty segment, ``;``, backslash, an escape that
+    is invalid or hides another operation, bytes beyond ASCII, a target in absolute form). Such a request never gets an injected token.
     """
 
     kind: TargetKind

@@ -1,4 +1,4 @@
-"""The closed sets that more than one value uses, and what an empty mapping is."""
+"""Enums and types that several values use."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -6,18 +6,18 @@ from types import MappingProxyType
 from typing import Any
 
 RoleSet = tuple[str, ...]
-"""Role names of one client (``realm-management``, or ``{realm}-realm`` in master), sorted, all of them needed together."""
+"""Role names of one client (``realm-management``, or ``{realm}-realm`` in master), sorted; all of them are required together."""
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def nothing() -> Mapping[str, Any]:
-    """The default of every mapping: read only, and the same one for all."""
+    """The default of every mapping: read-only and shared."""
     return NOTHING
 
 
 class Basis(StrEnum):
-    """Where a requirement is known from."""
+    """The source of a requirement."""
 
     MEASURED = "measured"
     DOCUMENTED = "documented"
@@ -26,7 +26,7 @@ class Basis(StrEnum):
 
 
 class Confidence(StrEnum):
-    """How sure a cause is: proven by facts, the likeliest by far, or merely not ruled out."""
+    """How sure a cause is: proven by facts, likelier than all others, or not ruled out."""
 
     CERTAIN = "certain"
     LIKELY = "likely"
@@ -34,7 +34,7 @@ class Confidence(StrEnum):
 
 
 class Detail(StrEnum):
-    """How much of an explanation its caller sees; log and page always have all of it."""
+    """How much of an explanation the caller gets. Log and page always have all of it."""
 
     FULL = "full"
     ROLE = "role"

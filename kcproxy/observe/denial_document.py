@@ -1,4 +1,4 @@
-"""One denial as a JSON document: what the page shows, the API answers and the history keeps."""
+"""One denial as a JSON document, for the page, the API and the history."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ Document = dict[str, Any]
 
 
 def stored(explanation: Explanation, record: RequestRecord, at_epoch_seconds: float) -> bytes:
-    """The document as JSON, at most 64 KiB and without secrets. Nearly all are short and clean, and pay for the looking only."""
+    """The document as JSON, at most 64 KiB and without secrets. Most are short and clean and need only the check."""
     kept = explanation.kept
     values = None if kept is None else _values(explanation, record, at_epoch_seconds)
     if kept is not None and values is not None and "stored" in kept:
@@ -46,7 +46,7 @@ _MARKS = MappingProxyType({name: mark(name) for name in ("at", "atEpochSeconds",
 
 
 def _values(explanation: Explanation, record: RequestRecord, at_epoch_seconds: float) -> dict[str, str]:
-    """What is not the same in the documents of explanations that are kept together, as JSON."""
+    """The values that differ between the documents of equal explanations, as JSON."""
     return {
         "id": quoted(explanation.id),
         "at": quoted(iso(at_epoch_seconds)),
@@ -60,7 +60,7 @@ def _values(explanation: Explanation, record: RequestRecord, at_epoch_seconds: f
 
 
 def _filled(template: Template | None, values: dict[str, str]) -> bytes | None:
-    """The document by the template of an earlier one, which was clean; None where what is new in it is not, or is long."""
+    """The document from the template of an earlier, clean one; None if its values are not clean, or it is too long."""
     if template is None or not is_clean(values["path"] + values["hints"] + values["account"]):
         return None
     text = template.filled(values)
@@ -68,7 +68,7 @@ def _filled(template: Template | None, values: dict[str, str]) -> bytes | None:
 
 
 def document(explanation: Explanation, record: RequestRecord, at_epoch_seconds: float) -> Document:
-    """All of it, bounded: no text longer than 2000 characters, no list longer than 100 entries, no secret."""
+    """The document with bounds: no text over 2000 characters, no list over 100 entries, no secret."""
     found: Document = bounded(_whole(explanation, record, at_epoch_seconds))
     return found
 
@@ -97,7 +97,7 @@ def _whole(explanation: Explanation, record: RequestRecord, at_epoch_seconds: fl
 
 
 def four_sets(explanation: Explanation) -> Document:
-    """Needed, granted, in scope, in the token; None where it is not known."""
+    """The four sets of roles: needed, granted, in scope, in the token; None means unknown."""
     requirement, looked_up = explanation.requirement, explanation.looked_up
     caller, container = explanation.caller, explanation.verdict.container
     in_token = list(caller.client_roles.get(container, ())) if container is not None else None
@@ -110,7 +110,7 @@ def four_sets(explanation: Explanation) -> Document:
 
 
 def fingerprint(explanation: Explanation) -> str:
-    """Who, what and why, as 16 hexadecimal digits: equal for what an operator would call the same denial."""
+    """Hash of caller, operation and cause, 16 hexadecimal digits: equal for denials that are the same to an operator."""
     if explanation.kept is None:
         return _fingerprint(explanation)
     if "fingerprint" not in explanation.kept:
@@ -128,20 +128,20 @@ def _fingerprint(explanation: Explanation) -> str:
 
 
 def who(caller: Caller) -> str:
-    """The caller in one word or two."""
+    """The caller in one or two words."""
     if caller.username is not None:
         return caller.username
     return caller.client_id or {"anonymous": "no token"}.get(caller.kind.value, f"{caller.kind.value} caller")
 
 
 def what(explanation: Explanation) -> str:
-    """The operation, by its template where the catalog knows it."""
+    """The operation, as its template if the catalog has it."""
     target = explanation.request.target
     return target.operation.key if target.operation is not None else f"{target.method} ({operation_label(target)})"
 
 
 def is_whole(document: bytes) -> bool:
-    """Whether it is a denial's document, as far as who shows it relies on that."""
+    """True if it is a denial's document with all parts that the page needs."""
     try:
         found = json.loads(document)
     except (ValueError, RecursionError):
@@ -171,7 +171,7 @@ _EXPLANATION_PARTS: Mapping[str, type] = MappingProxyType(
 
 
 def bounded(value: Any, max_characters: int = MAX_TEXT_CHARACTERS, max_items: int = MAX_ITEMS) -> Any:
-    """A copy in which texts and lists have an end and secrets are stars. Commands are there as they are, or not at all."""
+    """A copy with bounded texts and lists and redacted secrets. Commands are unchanged or omitted."""
     if isinstance(value, str):
         return redact_text(value if len(value) <= max_characters else value[:max_characters] + "…")
     if isinstance(value, dict):
@@ -185,23 +185,23 @@ def bounded(value: Any, max_characters: int = MAX_TEXT_CHARACTERS, max_items: in
 
 
 def _commands(value: Any, max_characters: int) -> Any:
-    """Commands of one form: one that is cut, or has stars in it, would do something else than what was meant."""
+    """The commands of one form; omitted if they would be cut or redacted, because they would do something else then."""
     lines = value if isinstance(value, list) else [value or ""]
     whole = all(isinstance(line, str) and is_clean(line) for line in lines) and sum(map(len, lines)) <= max_characters * _LINES
     return value if whole else [] if isinstance(value, list) else None
 
 
-_COMMANDS = frozenset({"kcadm", "curl", "terraform"})
-_LINES = 5  # so many texts' room for all lines of a form
+_COMMANDS = frozenset({"kcadm", "curl", "terraform", "ansible"})
+_LINES = 5  # the lines of a form may be as long as this many texts
 
 
 def encoded(value: Document) -> bytes:
-    """As JSON, with what cannot be encoded (lone surrogates of a hostile path) escaped."""
+    """As JSON in ASCII: lone surrogates in a hostile path are escaped."""
     return compact_ascii(value).encode("ascii")
 
 
 def fitting(value: Document) -> bytes:
-    """As JSON of at most 64 KiB: where it is longer, texts and lists are cut shorter."""
+    """As JSON of at most 64 KiB: if necessary, texts and lists are cut further."""
     text = encoded(value)
     for max_characters, max_items in SHORTER:
         if len(text) > MAX_DOCUMENT_BYTES:

@@ -1,4 +1,4 @@
-"""Recent denials in an SQLite file, written by a thread of its own in batches; bounded like what is in memory."""
+"""Recent denials in an SQLite file, written in batches by a separate thread; bounded like those in memory (``retention``)."""
 
 import errno
 import queue
@@ -7,24 +7,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kcproxy.observe.denial_document import is_whole
+from kcproxy.observe.denial_records import ROW_BYTES, Kind, Resolution, Stored
 from kcproxy.observe.private_files import is_same, make_private
+from kcproxy.observe.retention import bounds_of
 from kcproxy.settings.file_safety import BESIDE_SQLITE
 
 MAX_WAITING = 10_000
 MAX_WAITING_BYTES = 16 * 1024 * 1024
 MAX_BYTES = 24 * 1024 * 1024
-"""Size of all denials in the file, about; the file itself may be somewhat larger. As with their number, strangers' have a quarter of it."""
+"""Approximate size of all denials in the file; the file itself may be somewhat larger."""
 MAX_BATCH = 500
 BATCH_SECONDS = 0.2
 CLOSE_SECONDS = 5.0
-
-ROW_BYTES = 300
-"""What a denial takes beyond its document, about."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS denials (
@@ -38,59 +36,25 @@ PRAGMA user_version = 1;
 _VERSION = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """A denial as it is kept: ``at`` in seconds since the epoch, ``document`` as JSON."""
-
-    id: str
-    at: float
-    group: str
-    verified: bool
-    document: bytes
-
-    @property
-    def size(self) -> int:
-        """Bytes that it takes, about."""
-        return len(self.document) + ROW_BYTES
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
-    """What is kept of a group beyond its denials. Times in seconds since the epoch."""
-
-    fingerprint: str
-    first_at: float
-    count: int
-    resolved_at: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolution:
-    """A group passes again."""
-
-    group: str
-    at: float
-
-
 def _size(item: "Stored | Resolution") -> int:
     return item.size if isinstance(item, Stored) else ROW_BYTES
 
 
 class History:
-    """The file. ``add`` never waits: what the disk is too slow for is dropped and counted."""
+    """The history file. ``add`` never waits: denials that cannot be written fast enough are dropped and counted."""
 
     def __init__(self, path: Path, max_denials: int = 1000, *, on_drop: Callable[[int], None] | None = None) -> None:
-        """Make the file where there is none, readable by its owner only. OSError or sqlite3.Error where that cannot be.
+        """Create the file, if necessary, readable by its owner only. Raises OSError or sqlite3.Error if that fails.
 
-        An own file that others could read loses those rights, with what SQLite keeps beside it; ``tightened`` names them.
+        If others could read the file or those that SQLite creates next to it, their permissions are removed; ``tightened`` has these files.
         """
         self._path = path
         self._max_denials = max_denials
         self._on_drop = on_drop
         self._waiting: queue.Queue[Stored | Resolution | None] = queue.Queue(MAX_WAITING)
-        self._given_bytes = 0  # changed by who adds only, as the next is by the thread only: so neither needs a lock
+        self._given_bytes = 0  # changed by `add` only, and the next by the thread only, so neither needs a lock
         self._taken_bytes = 0
-        self._room = _Room(max_denials)
+        self._trimmer = _Trimmer(max_denials)
         files = [path, *(path.with_name(path.name + ending) for ending in BESIDE_SQLITE)]
         found = [make_private(file, create=file is path) for file in files]
         self._identity = found[0][0]
@@ -106,11 +70,11 @@ class History:
 
     @property
     def waiting_bytes(self) -> int:
-        """Size of what is not written yet."""
+        """Size of the denials that are not written yet."""
         return self._given_bytes - self._taken_bytes
 
     def add(self, stored: Stored | Resolution) -> None:
-        """Hand over a denial, or the end of one."""
+        """Queue a denial, or the end of a group."""
         size = _size(stored)
         if self.waiting_bytes + size > MAX_WAITING_BYTES:
             self._dropped(1)
@@ -123,7 +87,7 @@ class History:
             self._given_bytes += size
 
     def load(self) -> list[Stored]:
-        """Those kept, the oldest first. What cannot be read back is counted as dropped."""
+        """The stored denials, oldest first. Unreadable ones are counted as dropped."""
         with closing(self._open()) as connection:
             return read(connection, self._max_denials, on_unreadable=self._dropped)
 
@@ -133,21 +97,21 @@ class History:
             return kinds(connection)
 
     def close(self) -> None:
-        """Write what waits, at most for five seconds."""
+        """Write pending denials, for at most five seconds."""
         ends_at = time.monotonic() + CLOSE_SECONDS
         if self._thread.is_alive():
             try:
                 self._waiting.put(None, timeout=CLOSE_SECONDS)
             except queue.Full:
-                self._dropped(self._waiting.qsize())  # the disk hangs, and the thread with it; it ends with the process
+                self._dropped(self._waiting.qsize())  # the disk blocks the thread, which ends with the process
                 return
             self._thread.join(max(ends_at - time.monotonic(), 0.0))
 
     def _open(self) -> sqlite3.Connection:
-        # SQLite follows links; by then the path must not have become one.
+        # SQLite follows links, so make sure that the path has not become one.
         if self._identity is None or not is_same(self._path, self._identity):
-            raise OSError(errno.ESTALE, "another file has been put in its place", str(self._path))
-        return sqlite3.connect(self._path, timeout=5, check_same_thread=False)  # opened here, used by the thread that writes
+            raise OSError(errno.ESTALE, "another file has replaced it", str(self._path))
+        return sqlite3.connect(self._path, timeout=5, check_same_thread=False)  # opened here, used by the writing thread
 
     def _dropped(self, count: int) -> None:
         if self._on_drop is not None:
@@ -158,9 +122,9 @@ class History:
             for batch in self._batches():
                 try:
                     with connection:
-                        _write(connection, batch, self._room)
+                        _write(connection, batch, self._trimmer)
                 except sqlite3.Error:
-                    # A full disk or a broken file must not end the page; the counter tells.
+                    # A full disk or a broken file must not break the page; the counter shows it.
                     self._dropped(len(batch))
                 self._taken_bytes += sum(map(_size, batch))
 
@@ -170,7 +134,7 @@ class History:
             if first is None:
                 return
             batch: list[Stored | Resolution] = [first]
-            threading.Event().wait(BATCH_SECONDS)  # let a storm gather into one transaction
+            threading.Event().wait(BATCH_SECONDS)  # collect many denials in one transaction
             while len(batch) < MAX_BATCH and not self._waiting.empty():
                 item = self._waiting.get()
                 if item is None:
@@ -181,7 +145,7 @@ class History:
 
 
 def read(connection: sqlite3.Connection, limit: int, *, on_unreadable: Callable[[int], None] | None = None) -> list[Stored]:
-    """The newest ``limit`` denials of a history file, the oldest of them first; what is none is counted and left out."""
+    """The newest ``limit`` denials of a history file, oldest first. Invalid rows are counted and omitted."""
     rows = connection.execute("SELECT id, at, fingerprint, verified, document FROM denials ORDER BY number DESC LIMIT ?", (limit,))
     found = [_stored(row) for row in rows]
     readable = [stored for stored in reversed(found) if stored is not None]
@@ -191,7 +155,7 @@ def read(connection: sqlite3.Connection, limit: int, *, on_unreadable: Callable[
 
 
 def _stored(row: tuple[Any, ...]) -> Stored | None:
-    """A row as it was written; None where the file is damaged or somebody else wrote to it."""
+    """The denial of a row; None if the file is damaged or another program wrote to it."""
     denial_id, at, group, verified, document = row
     typed = isinstance(denial_id, str) and isinstance(at, int | float) and isinstance(group, str) and isinstance(document, bytes)
     if not typed or not is_whole(document):
@@ -206,7 +170,7 @@ def kinds(connection: sqlite3.Connection) -> list[Kind]:
 
 
 def check_format(connection: sqlite3.Connection, path: Path) -> None:
-    """DatabaseError where another kcproxy wrote the file, in a format that this one does not know."""
+    """Raises DatabaseError if another version of kcproxy wrote the file in a format that this one does not know."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version not in {0, _VERSION}:
         raise sqlite3.DatabaseError(f"{path} is a history of format {version}; this kcproxy knows format {_VERSION}: move the file away")
@@ -224,27 +188,26 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.executescript(_SCHEMA)
 
 
-class _Room:
-    """How much the file may hold: the same shares as in memory, so that strangers' denials get a quarter."""
+class _Trimmer:
+    """Deletes the oldest denials beyond the bounds."""
 
     def __init__(self, max_denials: int) -> None:
-        self._max_denials = {True: max_denials - max_denials // 4, False: max_denials // 4}
-        self._bytes: dict[bool, int | None] = {True: None, False: None}  # at most that much is there; None: not looked at yet
+        self._bounds = {verified: bounds_of(max_denials, MAX_BYTES, verified=verified) for verified in (True, False)}
+        self._bytes: dict[bool, int | None] = {True: None, False: None}  # upper bounds of what is stored; None: unknown
 
     def trim(self, connection: sqlite3.Connection, written: Sequence[Stored]) -> None:
-        """Forget the oldest beyond it."""
-        for verified, keep in self._max_denials.items():
-            connection.execute(_TRIM, (verified, verified, keep))
+        """Delete what is beyond the bounds after these denials were written."""
+        for verified, bounds in self._bounds.items():
+            connection.execute(_TRIM, (verified, verified, bounds.max_denials))
             known, more = self._bytes[verified], sum(stored.size for stored in written if stored.verified is verified)
-            max_bytes = MAX_BYTES * 3 // 4 if verified else MAX_BYTES // 4
-            # Looked at only where it may be too much: then all sizes have to be read.
+            # Checked only if the bound may be exceeded, because it needs the size of every row.
             self._bytes[verified] = (
-                known + more if known is not None and known + more <= max_bytes else _cut(connection, verified, max_bytes)
+                known + more if known is not None and known + more <= bounds.max_bytes else _cut(connection, verified, bounds.max_bytes)
             )
 
 
 def _cut(connection: sqlite3.Connection, verified: bool, max_bytes: int) -> int:
-    """Forget the oldest beyond a size; the size of those that stay."""
+    """Delete the oldest denials beyond a size. Returns the size of the others."""
     total = 0
     for number, size in connection.execute(_SIZES, (verified,)):
         if total + size + ROW_BYTES > max_bytes:
@@ -254,14 +217,14 @@ def _cut(connection: sqlite3.Connection, verified: bool, max_bytes: int) -> int:
     return total
 
 
-def _write(connection: sqlite3.Connection, batch: Sequence[Stored | Resolution], room: _Room) -> None:
+def _write(connection: sqlite3.Connection, batch: Sequence[Stored | Resolution], trimmer: _Trimmer) -> None:
     for item in batch:
         if isinstance(item, Stored):
             connection.execute(_INSERT, (item.id, item.at, item.group, item.verified, item.document))
             connection.execute(_COUNT, (item.group, item.at))
         else:
             connection.execute("UPDATE kinds SET resolved_at = ? WHERE fingerprint = ?", (item.at, item.group))
-    room.trim(connection, [item for item in batch if isinstance(item, Stored)])
+    trimmer.trim(connection, [item for item in batch if isinstance(item, Stored)])
     connection.execute("DELETE FROM kinds WHERE fingerprint NOT IN (SELECT fingerprint FROM denials)")
 
 

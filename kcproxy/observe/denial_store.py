@@ -1,7 +1,6 @@
-"""The recent denials: bounded in number and bytes, grouped by who, what and why, followed live, kept over restarts.
+"""The recent denials: bounded (``retention``), grouped by caller, operation and cause, with live updates and an optional history file.
 
-A denial whose token Keycloak has verified (403) and one that anybody could cause (401 and the rest) have separate room, so that
-strangers cannot push out what matters; and one kind of denial keeps at most 20 examples, so that a storm of it does not either.
+A group keeps at most 20 examples, so that many denials of one kind do not displace the others.
 """
 
 import json
@@ -9,23 +8,26 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kcproxy.model import Explanation
 from kcproxy.observe import denial_document as documents
 from kcproxy.observe.denial_document import Document, fingerprint, iso
-from kcproxy.observe.denial_history import History, Kind, Resolution, Stored
+from kcproxy.observe.denial_records import Kind, Resolution, Stored
 from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.retention import Bounds, bounds_of, is_verified
 from kcproxy.observe.subscriptions import Subscriptions
+
+if TYPE_CHECKING:
+    from kcproxy.observe.denial_history import History
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_EXAMPLES = 20
-UNVERIFIED_SHARE = 4  # a quarter of the room
 
 
 @dataclass(slots=True, kw_only=True)
 class Group:
-    """Denials that are the same to an operator. Times in seconds since the epoch; ``count`` outlives the examples."""
+    """Denials that are the same to an operator. Times in seconds since the epoch; ``count`` includes discarded examples."""
 
     fingerprint: str
     first_at: float
@@ -36,12 +38,12 @@ class Group:
 
     @property
     def latest(self) -> Document:
-        """The newest example, whole."""
+        """The newest example."""
         found: Document = json.loads(self.examples[-1].document)
         return found
 
     def summary(self) -> Document:
-        """What a line of the page shows."""
+        """The contents of a line of the page."""
         newest = self.latest
         explanation = newest["explanation"]
         return {
@@ -59,15 +61,14 @@ class Group:
         }
 
 
-class _Room:
-    """Groups in the order of their latest denial, within a number of denials and of bytes."""
+class _Groups:
+    """Groups in the order of their latest denial, within bounds."""
 
-    def __init__(self, max_denials: int, max_bytes: int) -> None:
+    def __init__(self, bounds: Bounds) -> None:
         self.groups: OrderedDict[str, Group] = OrderedDict()
         self.by_id: dict[str, Stored] = {}
         self.bytes = 0
-        self._max_denials = max_denials
-        self._max_bytes = max_bytes
+        self._bounds = bounds
 
     def add(self, stored: Stored) -> Group:
         group = self.groups.get(stored.group)
@@ -81,7 +82,7 @@ class _Room:
         self.groups.move_to_end(stored.group)
         if len(group.examples) > MAX_EXAMPLES:
             self._forget(group)
-        while len(self.by_id) > self._max_denials or (self.bytes > self._max_bytes and len(self.by_id) > 1):
+        while len(self.by_id) > self._bounds.max_denials or (self.bytes > self._bounds.max_bytes and len(self.by_id) > 1):
             self._forget(next(iter(self.groups.values())))
         return group
 
@@ -95,15 +96,14 @@ class _Room:
 
 
 class DenialStore:
-    """Where the page looks. Not thread-safe: it lives on the event loop; only the history writes from a thread of its own."""
+    """The denials that the page shows. Not thread-safe: used on the event loop. Only the history writes from its own thread."""
 
     def __init__(
-        self, max_denials: int = 1000, *, max_bytes: int = MAX_BYTES, history: History | None = None, now: Callable[[], float] = time.time
+        self, max_denials: int = 1000, *, max_bytes: int = MAX_BYTES, history: "History | None" = None, now: Callable[[], float] = time.time
     ) -> None:
-        """What the history holds is loaded at once. ``now`` gives seconds since the epoch."""
-        of_strangers = max_denials // UNVERIFIED_SHARE
-        self._verified = _Room(max_denials - of_strangers, max_bytes)
-        self._unverified = _Room(of_strangers or min(max_denials, 1), max_bytes // UNVERIFIED_SHARE)
+        """Load the history, if there is one. ``now`` gives seconds since the epoch."""
+        self._verified = _Groups(bounds_of(max_denials, max_bytes, verified=True))
+        self._unverified = _Groups(bounds_of(max_denials, max_bytes, verified=False))
         self._history = history
         self._now = now
         self.live = Subscriptions()
@@ -111,32 +111,32 @@ class DenialStore:
             self.restore(history.load(), history.kinds())
 
     def __len__(self) -> int:
-        """How many denials can be opened."""
+        """Number of stored denials."""
         return len(self._verified.by_id) + len(self._unverified.by_id)
 
     @property
     def bytes(self) -> int:
-        """Size of their documents."""
+        """Total size of their documents."""
         return self._verified.bytes + self._unverified.bytes
 
     def add(self, explanation: Explanation, record: RequestRecord) -> str:
-        """Keep a denial; the fingerprint of its group."""
+        """Store a denial. Returns the fingerprint of its group."""
         now = self._now()
         stored = Stored(
             id=explanation.id,
             at=now,
             group=fingerprint(explanation),
-            verified=explanation.answer.status == 403,
+            verified=is_verified(explanation.answer.status),
             document=documents.stored(explanation, record, now),
         )
-        self._room(stored).add(stored)
+        self._class_of(stored).add(stored)
         if self._history is not None:
             self._history.add(stored)
         self.live.changed(stored.group)
         return stored.group
 
     def resolved(self, group_name: str) -> None:
-        """What was refused has passed since."""
+        """Note that the refused operation has succeeded."""
         group = self.group(group_name)
         if group is not None and group.resolved_at is None:
             group.resolved_at = self._now()
@@ -145,7 +145,7 @@ class DenialStore:
             self.live.changed(group_name)
 
     def groups(self) -> Iterator[Group]:
-        """All groups, the one with the newest denial first."""
+        """All groups, newest denial first."""
         both = [*self._verified.groups.values(), *self._unverified.groups.values()]
         return iter(sorted(both, key=lambda group: group.last_at, reverse=True))
 
@@ -154,7 +154,7 @@ class DenialStore:
         return self._verified.groups.get(group_name) or self._unverified.groups.get(group_name)
 
     def find(self, denial_id: str) -> Document | None:
-        """One denial, whole."""
+        """One denial by its id."""
         stored = self._verified.by_id.get(denial_id) or self._unverified.by_id.get(denial_id)
         if stored is None:
             return None
@@ -162,17 +162,17 @@ class DenialStore:
         return found
 
     def close(self) -> None:
-        """Write what is left to the history."""
+        """Write pending denials to the history."""
         if self._history is not None:
             self._history.close()
 
-    def _room(self, stored: Stored) -> _Room:
+    def _class_of(self, stored: Stored) -> _Groups:
         return self._verified if stored.verified else self._unverified
 
     def restore(self, denials: Iterable[Stored], kinds: Iterable[Kind]) -> None:
-        """Take over what a history holds: denials, the oldest first, and what is known of each group."""
+        """Add the contents of a history: denials, oldest first, and what is known of each group."""
         for stored in denials:
-            self._room(stored).add(stored)
+            self._class_of(stored).add(stored)
         for kind in kinds:
             group = self.group(kind.fingerprint)
             if group is not None:

@@ -1,8 +1,9 @@
-"""Label values that stay few, whatever a hostile caller sends."""
+"""Bounds the number of label values, also for hostile requests."""
 
 from collections.abc import Callable, Iterable
 
 from kcproxy.model import Explanation, Target, TargetKind
+from kcproxy.observe.retention import is_verified
 
 OTHER = "other"
 NONE = "none"
@@ -16,18 +17,18 @@ ADMIN_ROLES = frozenset(
         "view-authorization", "view-clients", "view-events", "view-identity-providers", "view-organizations", "view-realm", "view-system", "view-users",
     }
 )  # fmt: skip
-"""The roles that Keycloak itself makes for administration: the closed set of the label ``role`` where no catalog is given."""
+"""Keycloak's built-in administration roles: the closed set of the label ``role`` if no catalog is given."""
 
 
 class CappedNames:
-    """Names that may be label values: ``always`` by right, others first come, first served up to ``limit``, then "other".
+    """Names that may be label values: ``always`` without limit, others first come, first served up to ``limit``, then "other".
 
-    A name that Keycloak has not proven to exist (anybody can write any realm into a path) competes for a quarter of the
-    places only, so that a flood of invented names cannot take the places of real ones.
+    Names that Keycloak has not confirmed (a path can contain any realm) get at most a quarter of the slots, so that invented names
+    cannot use up the slots of real ones.
     """
 
     def __init__(self, limit: int, *, always: Iterable[str] = (), on_overflow: Callable[[], None] | None = None) -> None:
-        """``limit`` counts the names beyond ``always``; ``on_overflow`` is called for every name that gets no place."""
+        """``limit``: number of names in addition to ``always``. ``on_overflow`` is called for each name without a slot."""
         self._always = frozenset(always)
         self._names: set[str] = set()
         self._limit = limit
@@ -35,11 +36,11 @@ class CappedNames:
         self._on_overflow = on_overflow
 
     def __len__(self) -> int:
-        """How many different names can come out, "other" and "none" left out."""
+        """Number of names in use, without "other" and "none"."""
         return len(self._always) + len(self._names)
 
     def __contains__(self, name: str) -> bool:
-        """Whether the name has its place already."""
+        """True if the name is in use."""
         return name in self._always or name in self._names
 
     def __call__(self, name: str | None, *, proven: bool) -> str:
@@ -58,19 +59,19 @@ class CappedNames:
 
 
 def _usable(name: str) -> bool:
-    # What is not printable cannot be told apart on a dashboard, and lone surrogates cannot be encoded at all.
+    # Unprintable names are indistinguishable on a dashboard, and lone surrogates cannot be encoded.
     return 0 < len(name) <= MAX_NAME_CHARACTERS and name.isprintable()
 
 
 def operation_label(target: Target) -> str:
-    """Method and template of a catalogued operation, else the kind of target: never the path itself."""
+    """Method and template of an operation in the catalog, otherwise the kind of target; never the path."""
     if target.operation is not None:
         return target.operation.key
     return OTHER if target.kind is TargetKind.ADMIN else target.kind.value
 
 
 def role_label(missing: Iterable[str], known: frozenset[str]) -> str:
-    """The missing roles, "+" between those that are needed together; "none" where none is, "other" where one is not Keycloak's own."""
+    """The missing roles, joined by "+"; "none" if none is missing; "other" if one is not in ``known``."""
     roles = tuple(missing)
     if not roles:
         return NONE
@@ -78,10 +79,10 @@ def role_label(missing: Iterable[str], known: frozenset[str]) -> str:
 
 
 def proven(explanation: Explanation) -> bool:
-    """Whether Keycloak has verified the caller's token, so that realm and client are real: it says 403, not 401."""
-    return explanation.answer.status == 403
+    """True if Keycloak verified the caller's token, so that realm and client exist."""
+    return is_verified(explanation.answer.status)
 
 
 def client_of(explanation: Explanation) -> str | None:
-    """The client id of the caller, as his token says."""
+    """The caller's client id, from their token."""
     return explanation.caller.client_id

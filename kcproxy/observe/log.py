@@ -1,4 +1,7 @@
-"""The structured log: structlog in its cheapest form for the line of a request, with redaction for everything else."""
+"""The structured log: JSON lines, or human-readable ones by structlog; all of them redacted.
+
+structlog is loaded only for human-readable lines: with what it imports, it takes up to 5 MB.
+"""
 
 import json
 import logging
@@ -6,19 +9,21 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import structlog
+from typing import TYPE_CHECKING, Any
 
 from kcproxy.model import Explanation
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.log_fields import Clock, denial_fields, request_fields, request_json, request_level
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.redaction import redact, redact_text
-from kcproxy.settings.model import LogFormat, LogSettings
+from kcproxy.settings import LogFormat, LogSettings
 from kcproxy.visible import visible
+
+if TYPE_CHECKING:
+    from structlog.dev import ConsoleRenderer
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 BATCH = 64
@@ -28,12 +33,12 @@ Event = MutableMapping[str, Any]
 
 
 class Log:
-    """What the proxy writes. No global state: each app has its own, over its own sink."""
+    """The log of one process, without global state."""
 
     def __init__(
         self, settings: LogSettings, *, sink: LogWriter | None = None, now: Callable[[], float] = time.time, batch: int = BATCH
     ) -> None:
-        """``now`` gives seconds since the epoch. ``batch`` finished requests are put into words together; less by the sink's own beat."""
+        """``now`` gives seconds since the epoch. ``batch``: number of requests that are formatted together; the sink's thread formats the rest."""
         self._batch = batch
         self.sink = sink or LogWriter()
         self._now = now
@@ -42,21 +47,12 @@ class Log:
         self._writing = threading.Lock()
         self.sink.on_collect = self._catch_up
         self._json = settings.format is LogFormat.JSON
-        level = LEVELS[settings.level]
-        self._infos = level <= LEVELS["info"]
-        self._warnings = level <= LEVELS["warning"]
-        self._console = structlog.dev.ConsoleRenderer(colors=False, sort_keys=False)
-        # bind() makes the final logger now, so that no lazy proxy is in the way of every call.
-        self._events = structlog.wrap_logger(
-            self.sink,
-            processors=[structlog.processors.add_log_level, redact, self._line],
-            wrapper_class=structlog.make_filtering_bound_logger(level),
-            context_class=dict,
-        ).bind()
+        self._level = LEVELS[settings.level]
+        self._infos = self._level <= LEVELS["info"]
+        self._warnings = self._level <= LEVELS["warning"]
 
     def request(self, record: RequestRecord) -> None:
-        """The canonical line of a finished request."""
-        # Straight to the sink: what structlog does for every line, twice what writing this one takes, has no use here.
+        """Write the canonical line of a finished request."""
         if self._infos or (self._warnings and record.error_kind is not None):
             if not self._unwritten:
                 self.sink.expect()
@@ -65,7 +61,7 @@ class Log:
                 self._catch_up()
 
     def _catch_up(self) -> None:
-        """Put finished requests into words, many at once: that takes a third of the time of one by one, between other things."""
+        """Format finished requests, many at once: that takes a third of the time of single ones in between other work."""
         with self._writing:
             lines = []
             while self._unwritten:
@@ -76,29 +72,33 @@ class Log:
                 self.sink.write_all(lines)
 
     def denial(self, explanation: Explanation, record: RequestRecord) -> None:
-        """The canonical line of a denial."""
+        """Write the canonical line of a denial."""
         if self._warnings:
-            line = self._line(None, "warning", {**denial_fields(explanation, record), "event": "denial", "level": "warning"})
-            self.sink.write(redact_text(line))  # none of its fields is a secret by name; so it is enough to look at the finished line
+            line = self._line({**denial_fields(explanation, record), "event": "denial", "level": "warning"})
+            self.sink.write(redact_text(line))  # none of its fields has a secret name, so redacting the complete line is enough
 
     def debug(self, event: str, **fields: Any) -> None:
-        """Something that only who debugs wants to know."""
-        self._events.debug(event, **fields)
+        """Write an event for debugging."""
+        self._write("debug", event, fields)
 
     def info(self, event: str, **fields: Any) -> None:
-        """Something that happened as it should."""
-        self._events.info(event, **fields)
+        """Write a normal event."""
+        self._write("info", event, fields)
 
     def warning(self, event: str, **fields: Any) -> None:
-        """Something that somebody should look at one day."""
-        self._events.warning(event, **fields)
+        """Write an event that needs attention at some time."""
+        self._write("warning", event, fields)
 
     def error(self, event: str, **fields: Any) -> None:
-        """Something that somebody should look at now."""
-        self._events.error(event, **fields)
+        """Write an event that needs attention now."""
+        self._write("error", event, fields)
+
+    def _write(self, level: str, event: str, fields: Mapping[str, Any]) -> None:
+        if LEVELS[level] >= self._level:
+            self.sink.write(self._line(redact({**fields, "event": event, "level": level})))
 
     def capture_libraries(self) -> Callable[[], None]:
-        """Send what libraries log (aiohttp's server above all) through this log, redacted. The function undoes it."""
+        """Redirect the log of libraries (mostly aiohttp's server) to this log, redacted. The returned function undoes it."""
         handler, root = _LibraryHandler(self), logging.getLogger()
         before = root.level
         root.addHandler(handler)
@@ -111,24 +111,30 @@ class Log:
         return undo
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write pending lines."""
         self._catch_up()
         self.sink.close()
 
     def _request_line(self, record: RequestRecord, stamp: str) -> str:
-        return self._for_people({"level": request_level(record), "event": "request", **request_fields(record)}, stamp)
+        return self._for_console({"level": request_level(record), "event": "request", **request_fields(record)}, stamp)
 
-    def _line(self, _logger: Any, _method: str, event: Event) -> str:
-        self._catch_up()  # lines stand in the order in which things happened
+    def _line(self, event: Event) -> str:
+        self._catch_up()  # keep the order of events
         stamp = self._clock.stamp(self._now())
         if not self._json:
-            return self._for_people(event, stamp)
+            return self._for_console(event, stamp)
         level, name = event.pop("level"), event.pop("event")
         return json.dumps({"time": stamp, "level": level, "event": name, **event}, ensure_ascii=True, separators=(",", ":"), default=str)
 
-    def _for_people(self, event: Event, stamp: str) -> str:
-        rendered = self._console(None, "", {"timestamp": stamp, **event})
-        return visible(str(rendered))  # a line break from outside could forge a line
+    @cached_property
+    def _render(self) -> "ConsoleRenderer":
+        from structlog.dev import ConsoleRenderer  # noqa: PLC0415 - see the top of the module
+
+        return ConsoleRenderer(colors=False, sort_keys=False)
+
+    def _for_console(self, event: Event, stamp: str) -> str:
+        rendered = self._render(None, "", {"timestamp": stamp, **event})
+        return visible(str(rendered))  # a line break in a value could forge a line
 
 
 class _LibraryHandler(logging.Handler):
@@ -145,7 +151,7 @@ class _LibraryHandler(logging.Handler):
 
 
 def _failure(error: BaseException) -> dict[str, Any]:
-    """What went wrong and where: the innermost frames, without the values in them."""
+    """Type, message and innermost frames of an error, without local values."""
     frames = traceback.extract_tb(error.__traceback__)[-MAX_FRAMES:]
     where = [f"{'/'.join(Path(frame.filename).parts[-3:])}:{frame.lineno} {frame.name}" for frame in frames]
     return {"error": type(error).__name__, "error_message": str(error)[:MAX_MESSAGE_CHARACTERS], "frames": where}

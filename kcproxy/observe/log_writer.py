@@ -1,4 +1,4 @@
-"""Where log lines go: collected in memory, written by a thread of its own, so that a slow reader never stops the event loop."""
+"""Writes log lines from a separate thread, so that a slow reader never blocks the event loop."""
 
 import os
 import select
@@ -12,18 +12,18 @@ _LINE_BREAK = ord("\n")
 
 
 class LogWriter:
-    """A bounded buffer in front of a file descriptor. What does not fit is dropped and counted, never waited for."""
+    """A bounded buffer before a file descriptor. Lines that do not fit are dropped and counted."""
 
     def __init__(self, descriptor: int = 1, *, max_pending_bytes: int = MAX_PENDING_BYTES, shared: bool = False) -> None:
-        """The thread is started with the first line, so that a forked worker has its own.
+        """The thread starts with the first line, so that a forked worker has its own.
 
-        ``shared``: other processes write to the descriptor too, so that no more goes out at once than what a pipe takes as one.
+        ``shared``: other processes write to the descriptor too, so a write is at most as long as a pipe accepts atomically.
         """
         self.shared = shared
         self.dropped = 0
         self.on_drop: Callable[[], None] | None = None
         self.on_collect: Callable[[], None] | None = None
-        """Called by the thread before it takes the lines: for lines that are not put into words yet."""
+        """Called by the thread before it takes the lines, to format pending ones."""
         self._descriptor = descriptor
         self._max_pending_bytes = max_pending_bytes
         self._lines: list[str] = []
@@ -36,11 +36,11 @@ class LogWriter:
         self._torn = False
 
     def write(self, line: str) -> None:
-        """Take one line, without its line break."""
+        """Add one line, without a line break."""
         self.write_all((line,))
 
     def write_all(self, lines: Sequence[str]) -> None:
-        """The same for several lines, which are taken or dropped together."""
+        """Add several lines; all or none are dropped."""
         size = sum(map(len, lines)) + len(lines)
         with self._lock:
             if self._pending + size > self._max_pending_bytes:
@@ -55,16 +55,13 @@ class LogWriter:
             self._start()
 
     def expect(self) -> None:
-        """Lines are to come that ``on_collect`` writes."""
+        """Make sure that the thread runs, because ``on_collect`` has lines to write."""
         if self._thread is None or self._closed:
             with self._lock:
                 self._start()
 
-    msg = debug = info = warning = error = critical = exception = write
-    """The names under which structlog calls a logger."""
-
     def close(self) -> None:
-        """Write what is left; the thread ends. A line written later starts a new one."""
+        """Write pending lines and end the thread. A later line starts a new one."""
         with self._wake:
             self._closed = True
             thread, self._thread = self._thread, None
@@ -106,32 +103,32 @@ class LogWriter:
             return
         try:
             self.on_collect()
-        except Exception:  # noqa: BLE001 - a line that cannot be written is a dropped one; the thread has others to write
+        except Exception:  # noqa: BLE001 - count the line as dropped; the thread must go on
             self._drop()
 
     def _emit(self, data: bytes) -> None:
         ends_another = self._torn
         if ends_another:
-            data = b"\n" + data  # a line that was cut off ends here, and spoils no other
+            data = b"\n" + data  # end a truncated line, so that it does not corrupt the next
         view, done = memoryview(data), 0
         try:
             while done < len(data):
                 done += self._written(view[done : self._end_of_portion(data, done)])
         except OSError:
-            # The reader is gone, or the disk is full: nobody is left to tell, except the counter.
+            # The reader is gone, or the disk is full: only the counter can show it.
             for _ in range(data.count(b"\n", max(done, int(ends_another)))):
                 self._drop()
         if done:
             self._torn = data[done - 1] != _LINE_BREAK
 
     def _end_of_portion(self, data: bytes, begin: int) -> int:
-        """Up to where to write at once: all, or as many whole lines as a pipe takes without anything of others in between."""
+        """End of the next write: everything, or as many complete lines as a pipe accepts atomically."""
         if not self.shared:
             return len(data)
         return (data.rfind(b"\n", begin, begin + select.PIPE_BUF) + 1) or (data.find(b"\n", begin) + 1)
 
     def _written(self, data: memoryview) -> int:
-        """How many bytes were written; where the descriptor does not block by itself, as soon as it takes some."""
+        """Number of bytes written. Waits if the descriptor is non-blocking and full."""
         while True:
             try:
                 return os.write(self._descriptor, data)

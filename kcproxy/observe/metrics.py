@@ -1,4 +1,4 @@
-"""The metrics of one process, made from the table in ``catalogue``: one registry an app, children kept, labels bounded."""
+"""The metrics of one process, from ``metric_specs``: a registry of its own, cached children, bounded labels."""
 
 import os
 import platform
@@ -20,18 +20,18 @@ from kcproxy.observe.fast_metrics import FastCounter, FastCounters, FastHistogra
 from kcproxy.observe.label_limits import ADMIN_ROLES, OTHER, CappedNames, client_of, operation_label, proven, role_label
 from kcproxy.observe.metric_specs import SPECS, Kind, Spec
 from kcproxy.server.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, Slowness
-from kcproxy.settings.model import MetricSettings
+from kcproxy.settings import MetricSettings
 
 Metric = Counter | Gauge | Histogram
 DenialKey = tuple[str, str, str, str, str]
 M = TypeVar("M", Counter, Gauge, Histogram)
 
 MAX_DENIAL_SERIES = 2000
-MAX_KEPT = 2000  # children that are found without a look at labels
-MAX_OPERATIONS = 2000  # the catalog has about 400; a second loaded version adds few
+MAX_CACHED = 2000  # children that are found without their label values
+MAX_OPERATIONS = 2000  # the catalog has about 400; a second version adds few
 UPSTREAM_KINDS = ("connect", "timeout", "broken", "busy", "upstream")
 ERROR_KINDS = (*UPSTREAM_KINDS, "token", "internal")
-"""What the proxy answers for; the reasons for which it refuses a request come besides, as they occur."""
+"""Kinds of the proxy's own errors. The reasons of refusals are added as they occur."""
 MAX_REASONS = 24
 FETCH_OUTCOMES = (
     "ok", "connect", "timeout", "broken", "busy",
@@ -51,11 +51,11 @@ HOT = (
     "kcproxy_upstream_duration_seconds",
     "kcproxy_overhead_duration_seconds",
 )
-"""What is counted with every request, in ``tallies``; the rest is prometheus_client's own."""
+"""Metrics that every request touches, in ``fast_metrics``. The others are those of prometheus_client."""
 
 
 class _Hot:
-    """The metrics that every request touches."""
+    """The metrics of ``HOT``."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         tallies = {name: FastCounters(_SPECS[name], registry) for name in HOT if _SPECS[name].kind is not Kind.HISTOGRAM}
@@ -72,7 +72,7 @@ class _Hot:
 
 
 class _Operation:
-    """The children of one operation, found once and kept."""
+    """The cached children of one operation."""
 
     __slots__ = ("codes", "duration", "label", "upstream")
 
@@ -84,7 +84,7 @@ class _Operation:
 
 
 class Metrics:
-    """Counters and histograms, one method an event. ``now`` gives seconds since the epoch."""
+    """All metrics, with one method for each event."""
 
     def __init__(
         self,
@@ -96,7 +96,10 @@ class Metrics:
         catalog_version: str = "",
         now: Callable[[], float] = time.time,
     ) -> None:
-        """``roles`` is the closed set of the role label; ``accounts`` and ``realms`` those of the settings. SettingsError in a multi-process directory."""
+        """``roles``: the closed set of the role label. ``accounts``, ``realms``: those of the settings. ``now`` gives seconds since the epoch.
+
+        Raises SettingsError if PROMETHEUS_MULTIPROC_DIR is set.
+        """
         _refuse_multiprocess_mode(os.environ)
         disable_created_metrics()  # type: ignore[no-untyped-call]
         settings = settings or MetricSettings()
@@ -123,23 +126,23 @@ class Metrics:
         self._prepare(tuple(accounts), catalog_version)
 
     def counter(self, name: str) -> Counter:
-        """The counter of that name in the table. TypeError where it is none."""
+        """A counter by its name. Raises TypeError if the metric is not a counter."""
         return _typed(self._metrics[name], Counter)
 
     def gauge(self, name: str) -> Gauge:
-        """The gauge of that name in the table. TypeError where it is none."""
+        """A gauge by its name. Raises TypeError if the metric is not a gauge."""
         return _typed(self._metrics[name], Gauge)
 
     def histogram(self, name: str) -> Histogram:
-        """The histogram of that name in the table. TypeError where it is none."""
+        """A histogram by its name. Raises TypeError if the metric is not a histogram."""
         return _typed(self._metrics[name], Histogram)
 
     def request_started(self) -> None:
-        """One more in flight."""
+        """Count a request in flight."""
         self._hot.in_flight.value += 1.0
 
     def request_finished(self, record: RequestRecord) -> None:
-        """Counts and times of a finished request; the hot path: children are kept, nothing is formatted."""
+        """Count a finished request. Hot path: uses cached children and formats nothing."""
         hot = self._hot
         hot.in_flight.value -= 1.0
         target = record.target
@@ -158,12 +161,12 @@ class Metrics:
         if record.sent_bytes:
             hot.sent.value += record.sent_bytes
         if record.retried or record.error_kind is not None:
-            self._trouble(record)
+            self._problem(record)
         if record.status < 300 and target.realm is not None and target.realm not in self._realm:
             self._realm(target.realm, proven=True)
 
     def denied(self, explanation: Explanation) -> DenialKey:
-        """Count a denial; the label values under which it was counted."""
+        """Count a denial. Returns its label values."""
         key = self._denial_key(explanation)
         total, last = self._denials.get(key) or self._new_denial(key)
         total.inc()
@@ -172,15 +175,15 @@ class Metrics:
         return key
 
     def resolved(self, key: DenialKey) -> None:
-        """What was refused passes now."""
+        """Count the end of a kind of denial."""
         self.counter("kcproxy_denials_resolved_total").labels(*key).inc()
 
     def response_reduced(self, target: Target) -> None:
-        """A thin 2xx."""
+        """Count a reduced response."""
         self.counter("kcproxy_reduced_answers_total").labels(self._known_operation(target)).inc()
 
     def token_fetched(self, account: str, outcome: str, seconds: float, expires_in_seconds: float | None) -> None:
-        """The token endpoint answered."""
+        """Count a token request and record its times."""
         name = self._account(account, proven=True)
         self.counter("kcproxy_token_fetches_total").labels(name, self._outcome(outcome, proven=True)).inc()
         self.histogram("kcproxy_token_fetch_duration_seconds").labels(name).observe(seconds)
@@ -193,7 +196,7 @@ class Metrics:
                 self.gauge("kcproxy_token_expiry_timestamp_seconds").labels(name).set(now + expires_in_seconds)
 
     def token_roles(self, account: str, roles: Iterable[str]) -> None:
-        """Which admin roles the account's token carries; the others go to 0, so that a taken-away role is seen."""
+        """Record the admin roles in the account's token. Former ones become 0, so that a revoked role is visible."""
         name = self._account(account, proven=True)
         granted = self._roles.intersection(roles)
         seen = self._granted.setdefault(name, set())
@@ -202,53 +205,53 @@ class Metrics:
             self.gauge("kcproxy_role_granted").labels(name, role).set(role in granted)
 
     def role_used(self, account: str, roles: RoleSet) -> None:
-        """A request with the account's token passed that needs these roles."""
+        """Count a successful request with the account's token that needs these roles."""
         for tally in self._uses.get((account, roles)) or self._new_uses(account, roles):
             tally.value += 1.0
 
     def token_cache_read(self, account: str, *, hit: bool) -> None:
-        """A token was wanted."""
+        """Count a cache read."""
         tally = self._reads.get((account, hit))
         if tally is None:
             tally = self._hot.token_reads.labels(self._account(account, proven=True), "hit" if hit else "miss")
-            if len(self._reads) < MAX_KEPT:
+            if len(self._reads) < MAX_CACHED:
                 self._reads[account, hit] = tally
         tally.value += 1.0
 
     def token_replaced(self, account: str) -> None:
-        """A refused token was replaced."""
+        """Count a replaced token."""
         self.counter("kcproxy_token_replacements_total").labels(self._account(account, proven=True)).inc()
 
     def upstream_failed(self, kind: str) -> None:
-        """No usable answer."""
+        """Count an attempt without a usable response."""
         self.counter("kcproxy_upstream_errors_total").labels(self._kind(kind, proven=True)).inc()
 
     def client_too_slow(self, direction: Direction, reason: Slowness) -> None:
-        """A transfer was ended because of its caller."""
+        """Count an aborted transfer."""
         self.counter("kcproxy_slow_transfers_total").labels(direction.value, reason.value).inc()
 
     def connection_refused(self, listener: ListenerName, reason: ConnectionRefusal) -> None:
-        """A connection was closed without a request."""
+        """Count a connection that was closed before its first request."""
         self.counter("kcproxy_connections_refused_total").labels(listener.value, reason.value).inc()
 
     def accept_failed(self, listener: ListenerName, reason: AcceptFailure) -> None:
-        """The system gave no connection."""
+        """Count a failed accept."""
         self.counter("kcproxy_accept_failures_total").labels(listener.value, reason.value).inc()
 
     def looked_up(self, what: str, outcome: str, seconds: float) -> None:
-        """Something was looked up for an explanation."""
+        """Count a look-up."""
         name = self._what(what, proven=True)
         self.counter("kcproxy_lookups_total").labels(name, self._outcome(outcome, proven=True)).inc()
         self.histogram("kcproxy_lookup_duration_seconds").labels(name).observe(seconds)
 
     def catalog(self, version: str) -> None:
-        """The table that is used from now on."""
+        """Record the version of the catalog in use."""
         info = self.gauge("kcproxy_build_info")
         info.clear()
         info.labels(kcproxy.__version__, platform.python_version(), version).set(1)
 
     def reloaded(self, *, successful: bool) -> None:
-        """Settings were read, and taken or refused."""
+        """Count a reload."""
         self.counter("kcproxy_config_reloads_total").labels("ok" if successful else "refused").inc()
         self.gauge("kcproxy_config_last_reload_successful").set(successful)
         if successful:
@@ -262,11 +265,11 @@ class Metrics:
             if (name, role) not in self._used:
                 self._used.add((name, role))
                 self.gauge("kcproxy_role_first_use_timestamp_seconds").labels(name, role).set(self._now())
-        if len(self._uses) < MAX_KEPT:
+        if len(self._uses) < MAX_CACHED:
             self._uses[account, roles] = uses
         return uses
 
-    def _trouble(self, record: RequestRecord) -> None:
+    def _problem(self, record: RequestRecord) -> None:
         if record.retried:
             self.counter("kcproxy_retries_total").inc()
         if record.error_kind is not None:
@@ -319,7 +322,7 @@ class Metrics:
         return CappedNames(limit, always=always, on_overflow=partial(child.inc, 1))
 
     def _prepare(self, accounts: tuple[str, ...], catalog_version: str) -> None:
-        # Children of closed sets exist from the start, so that the first event already makes a rate.
+        # Children of closed sets exist from the start, so that rate() sees the first event.
         for confidence in Confidence:
             self.counter("kcproxy_explanations_total").labels(confidence.value)
         for kind in UPSTREAM_KINDS:
@@ -336,7 +339,7 @@ class Metrics:
             self.counter("kcproxy_config_reloads_total").labels(outcome)
         for account in accounts:
             self._prepare_account(account)
-        self.gauge("kcproxy_config_last_reload_successful").set(1)  # who starts at all has read good settings
+        self.gauge("kcproxy_config_last_reload_successful").set(1)  # a process with bad settings does not start
         self.gauge("kcproxy_config_last_reload_success_timestamp_seconds").set(self._now())
         self.catalog(catalog_version)
 
@@ -358,12 +361,10 @@ def _build(spec: Spec, registry: CollectorRegistry) -> Metric:
 
 def _typed(metric: Metric, kind: type[M]) -> M:
     if not isinstance(metric, kind):
-        raise TypeError(f"{metric} is no {kind.__name__}")
+        raise TypeError(f"{metric} is not a {kind.__name__}")
     return metric
 
 
 def _refuse_multiprocess_mode(environ: "os._Environ[str]") -> None:
     if "PROMETHEUS_MULTIPROC_DIR" in environ:
-        raise SettingsError(
-            ["environment PROMETHEUS_MULTIPROC_DIR: kcproxy is one process with metrics of its own; unset it, and scale by replicas"]
-        )
+        raise SettingsError(["environment PROMETHEUS_MULTIPROC_DIR: kcproxy keeps its metrics in memory; unset it, and scale by replicas"])

@@ -1,58 +1,46 @@
-"""The metrics of several processes as one page in Prometheus' text format: counters, histograms and what is in use add up.
-
-A gauge that is no amount is merged by what it says: the latest of times that tell of something done, the earliest of an end, the worst of states.
-"""
+"""Merges the metrics of several workers into one page in Prometheus' text format, by the rule that each metric declares."""
 
 from collections.abc import Callable, Iterable, Mapping
+from operator import add
+from types import MappingProxyType
+
+from kcproxy.observe.metric_specs import LIBRARY_MERGES, SPECS, Merge
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_MERGES: Mapping[str, Callable[[float, float], float]] = {
-    "kcproxy_denial_first_timestamp_seconds": min,
-    "kcproxy_token_expiry_timestamp_seconds": min,
-    "kcproxy_role_granted": max,
-    "kcproxy_role_first_use_timestamp_seconds": min,
-    "kcproxy_config_last_reload_successful": min,
-    "process_start_time_seconds": min,
-}
-_OWN = frozenset({"kcproxy_ready", "kcproxy_denials_stored", "kcproxy_page_subscribers"})
-"""What only the process with the admin port knows."""
+_RULES: Mapping[str, Merge] = MappingProxyType({**LIBRARY_MERGES, **{name: spec.merge for spec in SPECS for name in spec.series}})
+_FUNCTIONS: Mapping[Merge, Callable[[float, float], float]] = MappingProxyType({Merge.SUM: add, Merge.MINIMUM: min, Merge.MAXIMUM: max})
 
 
-def _add(one: float, other: float) -> float:
-    return one + other
-
-
-def _merge_of(name: str) -> Callable[[float, float], float]:
-    if name in _MERGES:
-        return _MERGES[name]
-    return max if name.endswith(("_timestamp_seconds", "_info", "_max_fds")) else _add
+def _rule(sample: str) -> Merge:
+    """The rule of a sample. Those that are not declared are amounts of prometheus_client (``process_*``, ``python_gc_*``), which add up."""
+    return _RULES.get(sample, Merge.SUM)
 
 
 def merged(own: str, others: Iterable[str]) -> str:
-    """One page of several. ``own`` is the page of the process with the admin port, and the order of what all pages have."""
+    """One page of several. ``own`` is the page of the process with the admin port; its order is kept."""
     lines: dict[str, float | None] = {}
     for number, page in enumerate((own, *others)):
         for line in page.splitlines():
             if line.startswith("#") or not line:
                 lines.setdefault(line, None)
-                continue
-            _take(lines, line, own=number == 0)
+            else:
+                _add(lines, line, is_own=number == 0)
     return "".join(f"{line}\n" if value is None else f"{line} {_text(value)}\n" for line, value in _in_families(lines))
 
 
-def _take(lines: dict[str, float | None], line: str, *, own: bool) -> None:
+def _add(lines: dict[str, float | None], line: str, *, is_own: bool) -> None:
     key, _, text = line.rpartition(" ")
-    name = key.partition("{")[0]
-    if name in _OWN and not own:
-        return
-    before = lines.get(key)
-    value = float(text)
-    lines[key] = value if before is None else _merge_of(name)(before, value)
+    rule = _rule(key.partition("{")[0])
+    before, value = lines.get(key), float(text)
+    if before is None and (is_own or rule is not Merge.SUPERVISOR):
+        lines[key] = value
+    elif before is not None and rule is not Merge.SUPERVISOR:
+        lines[key] = _FUNCTIONS[rule](before, value)
 
 
 def _in_families(lines: Mapping[str, float | None]) -> Iterable[tuple[str, float | None]]:
-    """Samples stand below the TYPE line of their family, whichever process had them first."""
+    """The lines with all samples of a family below its TYPE line, also those that only another process has."""
     families: dict[str, list[tuple[str, float | None]]] = {}
     names = {line.split(" ")[2] for line in lines if line.startswith("# TYPE ")}
     for line, value in lines.items():

@@ -1,4 +1,4 @@
-"""Files that the program writes: made for their owner only, tightened where they were open to others, and never reached by a link."""
+"""Files that the program writes: accessible to their owner only, and never opened through a link."""
 
 import errno
 import os
@@ -7,17 +7,17 @@ from pathlib import Path
 
 from kcproxy.settings.file_safety import FOR_OTHERS
 
-_CLOSED_LINK = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a named pipe would wait for its other end
+_CLOSED_LINK = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # do not wait for the other end of a named pipe
 
 Identity = tuple[int, int]
 """Device and inode of a file."""
 
 
 def make_private(path: Path, *, create: bool) -> tuple[Identity | None, bool]:
-    """Make the file where there is none (with ``create``), and take the rights of group and others from one of the process's user.
+    """Create the file if necessary (with ``create``), and remove the permissions of group and others if it belongs to the process's user.
 
-    Gives which file it is (None: there is none), and whether rights were taken away. OSError where it is a symbolic link, no regular
-    file, or cannot be opened.
+    Returns its identity (None if it does not exist), and whether permissions were removed. Raises OSError if it is a symbolic link, not a
+    regular file, or cannot be opened.
     """
     flags = (os.O_RDWR | os.O_CREAT) if create else os.O_RDONLY
     try:
@@ -37,7 +37,7 @@ def make_private(path: Path, *, create: bool) -> tuple[Identity | None, bool]:
 
 
 def is_same(path: Path, identity: Identity) -> bool:
-    """Whether the path, without following a link, still leads to that file."""
+    """True if the path still leads to that file, without following a link."""
     try:
         found = path.lstat()
     except OSError:
@@ -48,7 +48,7 @@ def is_same(path: Path, identity: Identity) -> bool:
 def _tightened(descriptor: int, path: Path) -> tuple[Identity, bool]:
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
-        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     wide = bool(found.st_mode & FOR_OTHERS) and found.st_uid == os.geteuid()
     if wide:
         os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & ~FOR_OTHERS)

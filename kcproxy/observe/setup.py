@@ -1,23 +1,25 @@
-"""Settings and catalog in, an observer out: the one place where metrics, log, store and history are put together."""
+"""Creates the observer of a process from settings and catalog: metrics, log, store, history and spans."""
 
 import os
-import sqlite3
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from kcproxy.catalog import Catalog
 from kcproxy.errors import SettingsError
-from kcproxy.observe.denial_history import History
 from kcproxy.observe.denial_store import DenialStore
 from kcproxy.observe.label_limits import ADMIN_ROLES
 from kcproxy.observe.log import Log, configure
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.tracing import spans_from_environment
-from kcproxy.settings.model import HistorySettings, Settings
+from kcproxy.settings import HistorySettings, Settings
+
+if TYPE_CHECKING:
+    from kcproxy.observe.denial_history import History
 
 
 def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = None) -> LiveObserver:
-    """The observer of one process. SettingsError where the history file cannot be used."""
+    """The observer of one process. Raises SettingsError if the history file cannot be used."""
     inspectors = () if settings.inspector is None else (settings.inspector.account,)
     metrics = Metrics(
         settings.metrics,
@@ -32,13 +34,17 @@ def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = Non
     spans = spans_from_environment(os.environ, scheme="http" if settings.inbound.tls_certificate_file is None else "https")
     log = log or configure(settings.log)
     if history is not None and history.tightened:
-        log.warning("history_tightened", files=[str(file) for file in history.tightened], what="others could read them until now")
+        log.warning("history_tightened", files=[str(file) for file in history.tightened], what="others could read them before")
     return LiveObserver(metrics, log, store, catalog=catalog, spans=spans)
 
 
-def _history(settings: HistorySettings, on_drop: Callable[[int], None]) -> History | None:
+def _history(settings: HistorySettings, on_drop: Callable[[int], None]) -> "History | None":
     if settings.path is None:
         return None
+    import sqlite3  # noqa: PLC0415 - only a process with a history file needs SQLite
+
+    from kcproxy.observe.denial_history import History  # noqa: PLC0415 - the same
+
     try:
         return History(settings.path, settings.max_denials, on_drop=on_drop)
     except OSError as error:
@@ -48,4 +54,4 @@ def _history(settings: HistorySettings, on_drop: Callable[[int], None]) -> Histo
 
 
 def _unusable(file: object, why: str) -> SettingsError:
-    return SettingsError([f"history.path = {str(file)!r}: {why}; name a file that can be written, or leave it out"])
+    return SettingsError([f"history.path = {str(file)!r}: {why}; use a file that can be written, or remove the setting"])

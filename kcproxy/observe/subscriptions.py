@@ -1,30 +1,29 @@
-"""Who follows the page live: each follower has a set of groups that changed since he last looked, so that a storm costs him nothing."""
+"""Live updates of the page. Each subscriber has a bounded set of changed groups, so that many changes cost little."""
 
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-MAX_FOLLOWERS = 50
+MAX_SUBSCRIBERS = 50
 MAX_CHANGED = 200
 MAX_AT_ONCE = 30
 
 
 class Subscriber:
-    """One browser. ``changes`` waits until there is something to say."""
+    """One browser. ``changes`` waits for changed groups."""
 
     def __init__(self) -> None:
-        """Nothing has changed yet."""
         self._changed: dict[str, None] = {}
         self._event = asyncio.Event()
         self.closed = False
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """End the updates."""
         self.closed = True
         self._event.set()
 
-    def tell(self, fingerprint: str) -> None:
-        """A group changed. The oldest change is forgotten where he is too slow: the page reads all groups when it is loaded."""
+    def notify(self, fingerprint: str) -> None:
+        """Note a changed group. For a slow browser the oldest change is dropped; the page reads all groups when it is loaded."""
         self._changed.pop(fingerprint, None)
         self._changed[fingerprint] = None
         if len(self._changed) > MAX_CHANGED:
@@ -32,7 +31,7 @@ class Subscriber:
         self._event.set()
 
     async def changes(self) -> list[str]:
-        """Groups that changed since they were last given, the latest change last; at most thirty, the others with the next call."""
+        """Groups that changed since the last call, latest change last; at most 30, the others with the next call."""
         await self._event.wait()
         found = list(self._changed)[-MAX_AT_ONCE:]
         for fingerprint in found:
@@ -43,35 +42,34 @@ class Subscriber:
 
 
 class Subscriptions:
-    """All followers."""
+    """All subscribers."""
 
     def __init__(self) -> None:
-        """None yet."""
-        self._followers: set[Subscriber] = set()
+        self._subscribers: set[Subscriber] = set()
 
     def __len__(self) -> int:
-        """How many there are."""
-        return len(self._followers)
+        """Number of subscribers."""
+        return len(self._subscribers)
 
     def changed(self, fingerprint: str) -> None:
-        """Tell everybody."""
-        for follower in self._followers:
-            follower.tell(fingerprint)
+        """Notify all subscribers of a changed group."""
+        for subscriber in self._subscribers:
+            subscriber.notify(fingerprint)
 
     def close(self) -> None:
-        """The process ends: let everybody go."""
-        for follower in self._followers:
-            follower.close()
+        """End the updates of all subscribers, because the process ends."""
+        for subscriber in self._subscribers:
+            subscriber.close()
 
     @contextmanager
-    def follow(self) -> Iterator[Subscriber | None]:
-        """A follower for as long as the block lasts; None where there are too many already."""
-        if len(self._followers) >= MAX_FOLLOWERS:
+    def subscribe(self) -> Iterator[Subscriber | None]:
+        """A subscriber for the duration of the block; None if there are too many."""
+        if len(self._subscribers) >= MAX_SUBSCRIBERS:
             yield None
             return
-        follower = Subscriber()
-        self._followers.add(follower)
+        subscriber = Subscriber()
+        self._subscribers.add(subscriber)
         try:
-            yield follower
+            yield subscriber
         finally:
-            self._followers.discard(follower)
+            self._subscribers.discard(subscriber)

@@ -1,7 +1,7 @@
-"""OpenTelemetry spans of requests, an extra (``pip install kcproxy[tracing]``), on where OpenTelemetry's own variables name an endpoint.
+"""OpenTelemetry spans of requests: an extra (``pip install kcproxy[tracing]``), enabled if OpenTelemetry's variables name an endpoint.
 
-A span is made when its request is finished, with the times that were measured anyway: nothing runs on the way of a request. It is a child
-of the span that the caller's ``traceparent`` names (W3C Trace Context); the field itself goes to Keycloak as it came.
+A span is created after its request, from times that are measured anyway, so it does not delay the request. Its parent is the span in the
+client's ``traceparent`` (W3C Trace Context); that field is forwarded to Keycloak unchanged.
 """
 
 import importlib.util
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 CLOSE_SECONDS = 3.0
 MAX_NAME_CHARACTERS = 200
 METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
-"""Those that have a name of their own in the conventions; every other is ``_OTHER``."""
+"""Methods with a name in the semantic conventions; every other is ``_OTHER``."""
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 
 
 class Spans:
-    """Makes spans in a provider of its own; nothing global is touched."""
+    """Creates spans in a provider of its own, without global state."""
 
     def __init__(self, provider: "TracerProvider", *, scheme: str = "http", now_nanoseconds: Callable[[], int] = time.time_ns) -> None:
-        """``provider`` has its exporter; ``scheme`` is how callers reach the proxy; ``now_nanoseconds`` is the time since the epoch."""
+        """``provider``: with its exporter. ``scheme``: of the listener. ``now_nanoseconds`` gives the time since the epoch."""
         self._provider = provider
         self._scheme = scheme
         self._tracer = provider.get_tracer("kcproxy", kcproxy.__version__)
         self._now = now_nanoseconds
 
     def request(self, record: RequestRecord) -> None:
-        """The span of a finished request, names as in OpenTelemetry's semantic conventions for HTTP servers; the query is left out."""
+        """Create the span of a finished request, by OpenTelemetry's semantic conventions for HTTP servers, without the query."""
         from opentelemetry.trace import SpanKind, Status, StatusCode  # noqa: PLC0415 - only where the extra is installed
 
         ended = self._now()
@@ -56,7 +56,7 @@ class Spans:
         span.end(end_time=ended)
 
     def close(self) -> None:
-        """Send what is left, within some seconds: an endpoint that does not answer must not hold up the end of the process."""
+        """Send pending spans, for at most some seconds: an unresponsive endpoint must not delay the end of the process."""
         ending = threading.Thread(target=self._provider.shutdown, name="kcproxy-spans", daemon=True)
         ending.start()
         ending.join(CLOSE_SECONDS)
@@ -68,7 +68,7 @@ def _name(target: Target) -> str:
 
 
 def _attributes(record: RequestRecord, scheme: str) -> dict[str, str | int | float | bool]:
-    """Every one bounded: spans wait in memory where the endpoint is slow."""
+    """Attributes of bounded size: spans stay in memory if the endpoint is slow."""
     target = record.target
     known = target.method in METHODS
     named: dict[str, str | int | float | bool | None] = {
@@ -90,7 +90,7 @@ def _attributes(record: RequestRecord, scheme: str) -> dict[str, str | int | flo
 
 
 def _short(text: str) -> str:
-    # Cut after a secret is gone: the rest of one would not be recognised any more.
+    # Redact before cutting: a truncated secret would not be recognized.
     return redact_text(text[: 10 * MAX_NAME_CHARACTERS])[:MAX_NAME_CHARACTERS]
 
 
@@ -109,7 +109,7 @@ def _parent(record: RequestRecord) -> "Context | None":
 
 
 def spans_from_environment(environ: Mapping[str, str], *, scheme: str = "http") -> Spans | None:
-    """Spans to the OTLP endpoint that OpenTelemetry's variables name; None where they name none. SettingsError without the extra."""
+    """Spans for the OTLP endpoint in OpenTelemetry's variables; None if there is none. Raises SettingsError if the extra is missing."""
     if not any(environ.get(name) for name in ENDPOINTS) or environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return None
     if importlib.util.find_spec("opentelemetry") is None:

@@ -1,4 +1,4 @@
-"""Fine-grained admin permissions (version 2) decided: who may do what with which object, and which permission says so. Pure, no I/O."""
+"""Decides fine-grained admin permissions (version 2): who may do what with which object, and which permission decides it. Pure, no I/O."""
 
 from kcproxy.permissions.decide import Considered, Decision, Outcome, applicable, decide
 from kcproxy.permissions.model import Identity, Names, Object, Permission, PermissionSet, Policy, Rules, rules_for

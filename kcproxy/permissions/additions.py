@@ -1,4 +1,4 @@
-"""What would be the smallest addition that lets the caller do what was refused: each proposal is decided again before it is made."""
+"""Finds the smallest addition that allows a refused request. Each proposal is decided again before it is made."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,24 +11,24 @@ from kcproxy.permissions.policies import Effect, Situation, judge
 
 _NEW = "new"
 MOST = 20
-"""How many permissions to change are proposed at most: each proposal is decided again."""
+"""The maximum number of proposed changes, because each proposal is decided again."""
 
 
 class AdditionKind(StrEnum):
-    """How permissions can be changed so that a decision turns out otherwise."""
+    """Ways to change permissions so that the decision changes."""
 
     ADD_SCOPE = "add-scope"  # to a permission that names the object and grants the caller other scopes
     ADD_OBJECT = "add-object"  # to a permission that grants the caller the scope on other objects
     NEW_PERMISSION = "new-permission"  # for this object, this scope and this caller alone
-    CHANGE_DENIAL = "change-denial"  # a permission takes the scope away, and no addition can help
+    CHANGE_DENIAL = "change-denial"  # a permission removes the scope, and no addition can help
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addition:
-    """One change. `permission` is the one to be changed; None for a new one.
+    """One change. `permission` is the permission to change; None for a new one.
 
-    `opens_more`: whether the caller gets more by it than was asked for. `for_others`: whether it also concerns other callers, whom the
-    permission's policies name or may name. `policy`: a policy that is there and names this caller alone, for a new permission.
+    `opens_more`: whether it allows the caller more than requested. `for_others`: whether it also affects other callers, whom the
+    permission's policies name or may name. `policy`: an existing policy that names only this caller, for a new permission.
     """
 
     kind: AdditionKind
@@ -41,9 +41,9 @@ class Addition:
 
 
 def additions(decision: Decision, situation: Situation) -> tuple[Addition, ...]:
-    """Every change that grants what was asked, the smallest first: what opens least, then what concerns nobody else, then what is there.
+    """All changes that allow the request, the smallest first: those that allow least, then those that affect no other caller, then existing ones.
 
-    Empty where the decision is no refusal. Where only a denial stands in the way, the permissions that deny are named.
+    Empty if the decision is not a refusal. If only a denial prevents it, the denying permissions are named.
     """
     if decision.outcome not in (Outcome.MISSING, Outcome.DENIED):
         return ()
@@ -107,7 +107,7 @@ def _new(decision: Decision, situation: Situation) -> Addition:
 
 
 def _grants(addition: Addition, situation: Situation) -> bool:
-    """Whether the decision turns out well with it."""
+    """Whether the decision is positive with the change."""
     changed = tuple(_applied(addition, situation))
     known = replace(situation.permissions, permissions=changed, policies={**situation.permissions.policies, _NEW: _FOR_CALLER})
     after = replace(situation, permissions=known, given=frozenset({_NEW}))

@@ -1,14 +1,14 @@
-"""The decision: may the caller do this (a scope) with that (an object)? Which permission grants it, which denies it, which is missing.
+"""The decision: may the caller use a scope on an object? Which permission grants it, which denies it, which is missing?
 
 The order of evaluation follows `FGAPPolicyEvaluator`, `UserResourceTypePolicyEvaluator`, `FGAPEvaluation` and
 `DecisionPermissionCollector` of Keycloak 26.2 to 26.7, and was compared with real servers (docs/permissions-evaluation.md):
 
 1. Permissions on the object itself; for a user then those on each group of theirs and the groups above it, then those on all groups;
-   last those on all objects of the type. A permission without policies is passed over.
-2. A permission that grants gives its own scopes; one on a group gives its members the scope that the group's scope stands for.
-3. A permission that denies takes away its own scopes from the object that it names. One on all objects takes away *every* scope that no
-   permission on the object itself gives. One on a group takes away the scope that its scope stands for, and scopes of the same name.
-4. What is granted and not taken away is allowed.
+   last those on all objects of the type. A permission without policies is ignored.
+2. A granting permission gives its own scopes. One on a group gives its members the corresponding scope.
+3. A denying permission removes its own scopes from the object that it names. One on all objects removes *every* scope that no
+   permission on the object itself gives. One on a group removes the corresponding scope, and scopes of the same name.
+4. A scope that is granted and not removed is allowed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,21 +21,21 @@ from kcproxy.permissions.policies import Effect, Judgement, Situation, judge
 
 MANAGE, RESET_PASSWORD = "manage", "reset-password"
 MOST_OPEN = 6
-"""With this many undecided permissions every combination is still tried; with more the decision is open."""
+"""Up to this number of undecided permissions, every combination is tried. With more, the decision is open."""
 
 
 class Outcome(StrEnum):
-    """How a decision ends."""
+    """The outcome of a decision."""
 
     GRANTED = "granted"
-    DENIED = "denied"  # a permission takes the scope away
-    MISSING = "missing"  # no permission gives it, and none takes it away
-    OPEN = "open"  # something would have to be known
+    DENIED = "denied"  # a permission removes the scope
+    MISSING = "missing"  # no permission grants it, and none removes it
+    OPEN = "open"  # a fact is not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Considered:
-    """A permission that bears on the question, and what its policies say to the caller."""
+    """A permission that matters for the decision, and the result of its policies for the caller."""
 
     permission: Permission
     effect: Effect
@@ -46,7 +46,7 @@ class Considered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The answer to one question, with the permissions that decide it."""
+    """The decision for one scope, with the permissions that decide it."""
 
     asked: Object
     scope: str
@@ -55,18 +55,22 @@ class Decision:
     denying: tuple[Considered, ...] = ()
     considered: tuple[Considered, ...] = ()
     why: tuple[str, ...] = ()
-    """What would have to be known, where it is open."""
+    """The facts that are missing, if it is open."""
 
 
 def decide(asked: Object, scope: str, situation: Situation) -> Decision:
-    """Whether the caller has the scope on the object; who may manage may also reset a password, unless a permission speaks of that."""
+    """Whether the caller has the scope on the object. `manage` includes resetting a password, unless a permission has that scope."""
     if asked.type != USERS or scope != RESET_PASSWORD:
         return _decided(asked, scope, situation)
     if not situation.rules.reset_password:
         return _decided(asked, MANAGE, situation)
     own = _decided(asked, RESET_PASSWORD, situation)
     speaks_of_it = any(RESET_PASSWORD in considered.permission.scopes for considered in own.considered)
-    return own if own.outcome is Outcome.GRANTED or speaks_of_it else _decided(asked, MANAGE, situation)
+    if own.outcome is Outcome.GRANTED or speaks_of_it:
+        return own
+    instead = _decided(asked, MANAGE, situation)
+    # Where neither is given, the lesser scope is what is missing.
+    return instead if instead.outcome in (Outcome.GRANTED, Outcome.OPEN) else own
 
 
 def _decided(asked: Object, scope: str, situation: Situation) -> Decision:
@@ -90,7 +94,7 @@ def _decided(asked: Object, scope: str, situation: Situation) -> Decision:
 
 
 def applicable(asked: Object, situation: Situation) -> list[list[Permission]]:
-    """The permissions that are looked at, level by level; within a level the server's order is not known."""
+    """The relevant permissions, level by level. Within a level, the server's order is not known."""
     every = situation.permissions.permissions
     wide = [each for each in every if each.type_wide and each.type == asked.type]
     if asked.id is None:
@@ -104,7 +108,7 @@ def applicable(asked: Object, situation: Situation) -> list[list[Permission]]:
 
 
 def _once(levels: list[list[Permission]]) -> list[list[Permission]]:
-    """Each permission where it comes first: one can name a user's group and the group above it."""
+    """Remove repeated permissions: one can name a user's group and the group above it."""
     seen: set[str] = set()
     result = []
     for level in levels:
@@ -128,7 +132,7 @@ def _considered(level: Sequence[Permission], situation: Situation, known: dict[s
 
 
 def _effect(permission: Permission, situation: Situation, known: dict[str, Judgement]) -> Considered:
-    """What a permission's policies say together."""
+    """The combined result of a permission's policies."""
     parts = [(policy, judge(policy, situation, known)) for policy in permission.policies]
     permits = sum(part.effect is Effect.PERMIT for _, part in parts)
     maybe = sum(part.effect is Effect.OPEN for _, part in parts)
@@ -158,7 +162,7 @@ def _policy_name(policy: str, situation: Situation) -> str:
 
 
 def _worlds(levels: list[list[Considered]], open_ones: list[Considered]) -> Iterator[list[Considered]]:
-    """Every way in which the open permissions can turn out, and within a level both orders: what grants first, what denies first."""
+    """All results that the open permissions can have, and within a level both orders: granting first, denying first."""
     for effects in product((Effect.PERMIT, Effect.DENY), repeat=len(open_ones)):
         settled = dict(zip((each.permission.id for each in open_ones), effects, strict=True))
         turned = [[replace(each, effect=settled.get(each.permission.id, each.effect)) for each in level] for level in levels]

@@ -1,7 +1,7 @@
-"""Fine-grained admin permissions (version 2) as values: permissions, policies, and the facts about a caller that policies look at.
+"""Fine-grained admin permissions (version 2) as values: permissions, policies, and the facts about a caller that policies read.
 
-Ids are Keycloak's own: a resource of a permission is named by the id of the user, group, client, role or organization that it stands
-for. `None` always means *not known*, never *nothing*.
+Ids are Keycloak's own: a resource of a permission is named by the id of its user, group, client, role or
+organization. `None` always means *not known*, never *nothing*.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ USERS, GROUPS, CLIENTS, ROLES, ORGANIZATIONS = "Users", "Groups", "Clients", "Ro
 
 
 class Logic(StrEnum):
-    """Whether a policy's result counts as it is, or its opposite."""
+    """Whether the result of a policy counts, or its opposite."""
 
     POSITIVE = "POSITIVE"
     NEGATIVE = "NEGATIVE"
@@ -32,7 +32,7 @@ class Strategy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Required:
-    """A role or client scope in a policy; one that is `required` must be there, of the others one is enough."""
+    """A role or client scope in a policy. A `required` one has to be present; of the others, one is enough."""
 
     id: str
     required: bool = False
@@ -55,7 +55,7 @@ class UserCondition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleCondition:
-    """Holds for callers with these roles; `fetch_roles` looks at the account's roles and not at the token."""
+    """Holds for callers with these roles. With `fetch_roles`, the account's roles count instead of the token's."""
 
     roles: tuple[Required, ...]
     fetch_roles: bool = False
@@ -63,7 +63,7 @@ class RoleCondition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupCondition:
-    """Holds for members of these groups, as the claim names them, or else as the account has them."""
+    """Holds for members of these groups, as in the claim, or otherwise as the account has them."""
 
     groups: tuple[GroupMember, ...]
     claim: str | None = None
@@ -84,7 +84,7 @@ class ClientScopeCondition:
 
 
 Span: TypeAlias = tuple[int, int]
-"""First and last value that a part of the time may have."""
+"""First and last allowed value of a part of the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ class TimeCondition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegexCondition:
-    """Holds where a claim of the token (`context`: an attribute of the request's context instead) matches the whole pattern."""
+    """Holds if a claim of the token (with `context`, an attribute of the request's context) matches the whole pattern."""
 
     claim: str
     pattern: str
@@ -111,7 +111,7 @@ class RegexCondition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AggregatedCondition:
-    """Holds where other policies, by id, hold as the strategy says."""
+    """Holds if other policies, by id, hold according to the strategy."""
 
     policies: tuple[str, ...]
     strategy: Strategy
@@ -140,7 +140,7 @@ Condition: TypeAlias = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A condition with a name; its logic turns the result round."""
+    """A condition with a name. Its logic can invert the result."""
 
     id: str
     name: str
@@ -158,6 +158,7 @@ class Permission:
     scopes: frozenset[str]
     objects: frozenset[str] = frozenset()
     policies: tuple[str, ...] = ()
+    description: str = ""
     strategy: Strategy = Strategy.UNANIMOUS  # newer versions take no other one for a permission; older ones did
 
     @property
@@ -168,7 +169,7 @@ class Permission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """What policies need to know about things that they name by id."""
+    """Facts about objects that policies name by id."""
 
     group_paths: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     client_scope_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -176,7 +177,7 @@ class Names:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermissionSet:
-    """All permissions of a realm with the policies that they use. `complete` is False where some could not be read."""
+    """All permissions of a realm with the policies that they use. `complete` is False if some could not be read."""
 
     permissions: tuple[Permission, ...] = ()
     policies: Mapping[str, Policy] = field(default_factory=lambda: MappingProxyType({}))
@@ -186,10 +187,10 @@ class PermissionSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """The caller as policies see them. Roles are ids, composites resolved.
+    """The caller as policies see them. Roles are ids, including composites.
 
-    `held`: the account's roles. `in_scope`: those that the client of the token may see (all of them with full scope). `in_token`: those
-    that the token names. `groups`: paths of the groups that the account is a direct member of. `claims`: the token's, as parsed JSON.
+    `held`: the account's roles. `in_scope`: those in the scope of the token's client (all of them with full scope). `in_token`: those
+    in the token. `groups`: paths of the groups that the account is a direct member of. `claims`: the token's, as parsed JSON.
     `service_account`: the account is that of the token's client. `authorization_services`: that client has authorization services. For
     such a service account, and before 26.7 for every one, Keycloak takes the client's internal id for the caller's id
     (`KeycloakIdentity`), and a user policy that names the account has no effect.
@@ -209,7 +210,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Object:
-    """What is asked for: one object, or with no id all objects of the type.
+    """The requested object, or without an id all objects of the type.
 
     `groups` (of a user): each group that they are a direct member of, with the groups above it, nearest first, by id.
     """
@@ -221,7 +222,7 @@ class Object:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """In what the versions decide differently. Defaults are those of 26.7."""
+    """Differences between versions. Defaults are those of 26.7."""
 
     aliases: Mapping[str, str] = field(
         default_factory=lambda: MappingProxyType(
@@ -233,13 +234,13 @@ class Rules:
             }
         )
     )
-    """Scopes of a user that a scope of one of their groups gives as well."""
+    """Scopes of a user that a scope of one of their groups also gives."""
     roles_are_live: bool = True
-    """Whether a role policy asks for the account's roles within the client's scope; before 26.7 it reads the token alone."""
+    """Whether a role policy uses the account's roles within the client's scope. Before 26.7, it uses only the token."""
     service_accounts_are_clients: bool = False
-    """Whether policies take every service account for its client (before 26.7), and not only those with authorization services."""
+    """Whether policies treat every service account as its client (before 26.7), not only those with authorization services."""
     group_denial_closes_all: bool = False
-    """Whether a permission on a group that denies closes every scope of its members, and not only its own (before 26.4)."""
+    """Whether a denying permission on a group removes every scope of its members, not only its own (before 26.4)."""
     child_groups_by_prefix: bool = False
     """Whether `/sales` with its children covers `/sales-eu`, too: the path is compared as text."""
     reset_password: bool = True

@@ -1,7 +1,7 @@
-"""The decision for a whole operation: which of its alternatives the caller's permissions fill, and what the nearest one lacks."""
+"""The decision for a complete operation: which of its alternatives the caller's permissions satisfy, and what the nearest one lacks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from kcproxy.catalog.permissions import Levels, PermissionNeed, Term, TermSet
@@ -14,7 +14,7 @@ QUERY = "query-"
 
 
 class Level(StrEnum):
-    """How much of an answer is asked for."""
+    """The required completeness of the response."""
 
     ADMITS = "admits"
     SHOWS = "shows"
@@ -23,16 +23,20 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermDecision:
-    """One term of an alternative. A role has no decision; `outcome` is MISSING where it is not held and OPEN where that is not known."""
+    """One term of an alternative. A role has no decision; `outcome` is MISSING if it is not held and OPEN if that is not known.
+
+    `by_server`: the evaluator left it open, and the outcome is what `policy/evaluate` says.
+    """
 
     term: Term
     outcome: Outcome
     decision: Decision | None = None
+    by_server: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationDecision:
-    """Whether permissions let the caller in. `alternative`: the one that does, or the one that lacks least."""
+    """Whether permissions allow the call. `alternative`: the satisfied one, or the one that lacks least."""
 
     outcome: Outcome
     alternative: tuple[TermDecision, ...] = ()
@@ -47,10 +51,10 @@ class OperationDecision:
 def decide_operation(
     need: PermissionNeed, objects: Mapping[str, Object], roles: frozenset[str] | None, situation: Situation, level: Level = Level.SHOWS
 ) -> OperationDecision:
-    """Decide a need of the table of permissions.
+    """Decide a requirement of the permission table.
 
     `objects`: the operation's objects by key, resolved to ids; a key that is absent could not be resolved. `roles`: the roles of
-    realm-management that count for the caller, composites resolved; None where they are not known.
+    realm-management that count for the caller, composites resolved; None if they are not known.
     """
     if need.undetermined is not None:
         return OperationDecision(outcome=Outcome.OPEN)
@@ -61,14 +65,32 @@ def decide_operation(
     return OperationDecision(outcome=_outcome(nearest, alternatives), alternative=nearest, alternatives=alternatives)
 
 
+def settled(decision: OperationDecision, server: Mapping[tuple[str, str, str], bool]) -> OperationDecision:
+    """The decision with what the server's own evaluation says of terms that are open, by resource type, ID of the object ("" for all), scope."""
+    if decision.outcome is not Outcome.OPEN:
+        return decision
+    alternatives = tuple(tuple(_settled(each, server) for each in alternative) for alternative in decision.alternatives)
+    if not alternatives:
+        return decision
+    nearest = min(alternatives, key=_distance)
+    return OperationDecision(outcome=_outcome(nearest, alternatives), alternative=nearest, alternatives=alternatives)
+
+
+def _settled(each: TermDecision, server: Mapping[tuple[str, str, str], bool]) -> TermDecision:
+    if each.outcome is not Outcome.OPEN or each.decision is None:
+        return each
+    says = server.get((each.decision.asked.type, each.decision.asked.id or "", each.decision.scope))
+    return each if says is None else replace(each, outcome=Outcome.GRANTED if says else Outcome.MISSING, by_server=True)
+
+
 def operation_additions(decision: OperationDecision, situation: Situation) -> tuple[tuple[Addition, ...], ...]:
-    """For each permission that the nearest alternative lacks, the changes that give it; all of them are needed."""
+    """For each permission that the nearest alternative lacks, the changes that grant it. All of them are needed."""
     lacking = (each.decision for each in decision.lacking if each.decision is not None)
     return tuple(additions(each, situation) for each in lacking)
 
 
 def _sets(need: PermissionNeed, roles: frozenset[str] | None, level: Level) -> Sequence[TermSet]:
-    """The alternatives, without those that only count while no permission speaks of resetting passwords: `decide` looks at that."""
+    """The alternatives without those that count only if no permission has the scope reset-password: `decide` handles that."""
     queries = roles is not None and any(role.startswith(QUERY) for role in roles)
     levels: Levels = need.with_query_role if queries and need.with_query_role is not None else need.levels
     sets: Sequence[TermSet] = getattr(levels, level.value)

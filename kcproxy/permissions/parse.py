@@ -1,16 +1,16 @@
-"""Keycloak's JSON to permissions: what the endpoints below `…/clients/{admin-permissions}/authz/resource-server` answer.
+"""Parses permissions from Keycloak's JSON: the responses of the endpoints below `…/clients/{admin-permissions}/authz/resource-server`.
 
-Tolerant: what cannot be read becomes an open condition or marks the set as incomplete, and never raises. Bounded: no more than
-`MOST` permissions and policies are kept.
+Never raises: a part that cannot be read becomes an open condition, or marks the set as incomplete. At most `MOST` permissions and
+policies are read.
 
 | argument | endpoint (26.2 and later) |
 | --- | --- |
-| `permissions` | `GET permission/scope?fields=*`, which has the names of resources and scopes in `resourcesData` and `scopesData` |
+| `permissions` | `GET policy?permission=true&fields=*`, which has the names of resources and scopes in `resourcesData` and `scopesData`. `permission/scope` has them since 26.7 |
 | `policies` | `GET policy?permission=false` |
 | `associated` | by id of a permission or aggregated policy: `GET policy/{id}/associatedPolicies` |
-| `resources`, `scopes` | by id of a permission: `GET policy/{id}/resources`, `…/scopes`; only where `fields=*` was not asked for |
+| `resources`, `scopes` | by id of a permission: `GET policy/{id}/resources`, `…/scopes`; only if `fields=*` was not asked for |
 
-The *name* of a resource is the id of the object that it stands for, or the name of a type for all of its objects.
+The *name* of a resource is the id of its object, or the name of a type for all of its objects.
 """
 
 import json
@@ -42,14 +42,14 @@ from kcproxy.permissions.model import (
 )
 
 MOST = 1000
-"""How many permissions, policies, and members of one list are kept."""
+"""The maximum number of permissions, policies, and members of one list."""
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _PARTS = {"day_of_month": "dayMonth", "month": "month", "year": "year", "hour": "hour", "minute": "minute"}
 
 
 class _Unreadable(Exception):
-    """A representation that has not the form of its type."""
+    """A representation without the form of its type."""
 
 
 def permission_set(
@@ -61,7 +61,7 @@ def permission_set(
     scopes: Mapping[str, Any] = _NOTHING,
     names: Names | None = None,
 ) -> PermissionSet:
-    """All of a realm's permissions; `complete` is False where a permission could not be read or there are too many."""
+    """All of a realm's permissions; `complete` is False if a permission could not be read or there are too many."""
     listed, policy_items = _objects(permissions), _objects(policies)
     read = [permission_of(item, associated, resources, scopes) for item in listed[:MOST]]
     known = [policy_of(item, associated) for item in policy_items[:MOST]]
@@ -77,7 +77,7 @@ def permission_set(
 def permission_of(
     item: Mapping[str, Any], associated: Mapping[str, Any], resources: Mapping[str, Any], scopes: Mapping[str, Any]
 ) -> Permission | None:
-    """One permission; None where its type, scopes, resources or policies are not known."""
+    """One permission; None if its type, scopes, resources or policies are not known."""
     identifier = item.get("id")
     if not isinstance(identifier, str):
         return None
@@ -94,12 +94,13 @@ def permission_of(
         scopes=frozenset(scope_names),
         objects=frozenset() if type_name in objects else frozenset(objects),
         policies=tuple(policies),
+        description=str(item.get("description") or ""),
         strategy=_strategy(item.get("decisionStrategy")),
     )
 
 
 def policy_of(item: Mapping[str, Any], associated: Mapping[str, Any] = _NOTHING) -> Policy | None:
-    """One policy of any type; None only where it has no id."""
+    """One policy of any type; None only if it has no id."""
     identifier = item.get("id")
     if not isinstance(identifier, str):
         return None
@@ -159,7 +160,7 @@ def _objects(value: Any) -> list[Mapping[str, Any]]:
 
 
 def _list(value: Any) -> Sequence[Any]:
-    """A list, as it is or as JSON text: a policy's `config` holds everything as text."""
+    """A list, or a list as JSON text: a policy's `config` contains everything as text."""
     parsed = json.loads(value) if isinstance(value, str) else value
     if not isinstance(parsed, list) or len(parsed) > MOST:
         raise _Unreadable

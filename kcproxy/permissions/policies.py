@@ -1,7 +1,7 @@
-"""Policies: does one hold for a caller? Pure; what is not known makes the result open, with the reason.
+"""Decides whether a policy holds for a caller. Pure. Unknown facts make the result open, with the reason.
 
-Follows the policy providers of Keycloak 26.7 (`org.keycloak.authorization.policy.provider.*`); what earlier versions do otherwise is
-in `Rules`. A condition first permits or denies, then the policy's logic turns that round.
+Follows the policy providers of Keycloak 26.7 (`org.keycloak.authorization.policy.provider.*`); differences of earlier versions are
+in `Rules`. A condition first permits or denies, then the policy's logic can invert that.
 """
 
 import json
@@ -35,13 +35,13 @@ from kcproxy.permissions.model import (
 from kcproxy.permissions.regex import matches
 
 DEPTH = 8
-"""How deep aggregated policies are followed."""
+"""The maximum depth of aggregated policies."""
 MOST_REASONS = 8
-"""How many reasons for being open are kept."""
+"""The maximum number of reasons for an open result."""
 
 
 class Effect(StrEnum):
-    """What a policy or a permission says to a caller."""
+    """The result of a policy or permission for a caller."""
 
     PERMIT = "PERMIT"
     DENY = "DENY"
@@ -50,7 +50,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """An effect, and for an open one what would have to be known."""
+    """An effect, and for an open one the missing facts."""
 
     effect: Effect
     why: tuple[str, ...] = ()
@@ -61,23 +61,23 @@ PERMIT, DENY = Judgement(effect=Effect.PERMIT), Judgement(effect=Effect.DENY)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """All that policies are judged by. `now` is the server's local time without a zone; None where it is not known."""
+    """All that policies are judged by. `now` is the server's local time without a zone; None if it is not known."""
 
     identity: Identity
     permissions: PermissionSet
     rules: Rules = field(default_factory=Rules)
     now: datetime | None = None
     given: frozenset[str] = frozenset()
-    """Policies that are taken to permit: for asking what an addition would do."""
+    """Policies that are assumed to permit, to find out what an addition would do."""
 
 
 def unknown(why: str) -> Judgement:
-    """An open judgement."""
+    """An open result."""
     return Judgement(effect=Effect.OPEN, why=(why,))
 
 
 def judge(policy_id: str, situation: Situation, known: dict[str, Judgement] | None = None, depth: int = 0) -> Judgement:
-    """What a policy, by its id, says to the caller. `known` keeps what was judged already, so that each policy is judged once."""
+    """The result of a policy, by its id, for the caller. `known` caches results, so that each policy is evaluated once."""
     known = {} if known is None else known
     if policy_id not in known:
         known[policy_id] = _judged(policy_id, situation, known, depth)
@@ -131,7 +131,7 @@ def _user(condition: UserCondition, situation: Situation) -> Judgement:
 
 
 def acts_as_client(identity: Identity, rules: Rules) -> bool | None:
-    """Whether policies take the caller for a client instead of an account; None where that is not known."""
+    """Whether policies treat the caller as a client instead of an account; None if that is not known."""
     if identity.service_account is False:
         return False
     if identity.service_account is None:
@@ -255,7 +255,7 @@ def _regex(condition: RegexCondition, situation: Situation) -> Judgement:
 
 
 def _claim(claim: str, claims: Mapping[str, Any]) -> tuple[bool, str | None]:
-    """Whether the claim could be looked for, and its value: the first of a list, a member below objects where the name has dots."""
+    """Whether the claim could be read, and its value: the first of a list, or a member of nested objects if the name has dots."""
     if "\\" in claim:
         return False, None
     first, *rest = claim.split(".")

@@ -1,13 +1,13 @@
-"""Regular expressions of policies: Java's, matched by Python's where both read them alike and where that is cheap; else undecided.
+"""Java's regular expressions in policies, matched with Python's if both mean the same and the match is cheap; otherwise undecided.
 
-An administrator writes the pattern and a caller's token brings the value, so neither may cost more than a moment.
+An administrator writes the pattern and a caller's token contains the value, so the cost has to be bounded.
 """
 
 import re
 
 MOST_PATTERN, MOST_VALUE = 200, 200
 MOST_STEPS = 20_000_000
-"""Pattern and value are short, and what a pattern's choices multiply to is bounded: the worst takes a fraction of a second."""
+"""Limits for the length of pattern and value, and for the product of a pattern's choices. The worst case takes a fraction of a second."""
 
 _ESCAPE = r"\\[dDwWsSbB.\-/\\\[\](){}*+?^$|@:,_ ]"
 """What may follow a backslash: the classes mean the same for ASCII in both languages, the others mean themselves."""
@@ -22,7 +22,7 @@ _TOKEN = re.compile(
 
 
 def matches(pattern: str, value: str) -> bool | None:
-    """Whether the whole value matches; None where that is not decided here."""
+    """Whether the whole value matches; None if that is not decided here."""
     if len(pattern) > MOST_PATTERN or len(value) > MOST_VALUE or not is_plain(pattern) or not (value.isascii() and value.isprintable()):
         return None
     try:
@@ -32,7 +32,7 @@ def matches(pattern: str, value: str) -> bool | None:
 
 
 def is_plain(pattern: str) -> bool:
-    """Whether both languages read the pattern alike, it repeats neither a repetition nor a group, and its choices are few."""
+    """Whether the pattern means the same in both languages, does not repeat a repetition or a group, and has few choices."""
     if not (pattern.isascii() and pattern.isprintable()):
         return False
     at, steps, before = 0, 1, "times"

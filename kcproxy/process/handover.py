@@ -1,10 +1,10 @@
-"""What a reload keeps of the plane before, and what it forgets.
+"""The state that a reload takes over from the previous runtime.
 
-docs/reload.md has the table of all state that outlasts a request, and what a reload does with it.
+docs/reload.md has a table of all state that outlives a request, and what a reload does with it.
 
-A kept token serves until shortly before it expires, or until Keycloak refuses it. Where the content of the account's secret, key or assertion
-changed, a new token is fetched beside it, at once; if that fails, nothing is lost but that request to the token endpoint. An account that is
-removed, or of which any setting changed, loses its token with the reload.
+A token that is taken over is used until shortly before it expires, or until Keycloak refuses it. If the content of the account's secret, key
+or assertion changed, a new token is fetched at once; if that fails, the old one stays in use. An account that is removed or has a changed
+setting loses its token.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ from kcproxy.settings import AccountSettings, Settings
 
 
 def hand_over(before: Runtime, runtime: Runtime) -> None:
-    """Let a new plane go on with what is kept. Both are of one process, on its event loop."""
+    """Transfer state to a new runtime. Both belong to one process and its event loop."""
     if keeps_version(before.settings, runtime.settings):
         runtime.catalog, runtime.version = before.catalog, before.version
     runtime.tokens.take_over(before.tokens, unchanged_accounts(before.settings, runtime.settings))
@@ -25,14 +25,14 @@ def hand_over(before: Runtime, runtime: Runtime) -> None:
 
 
 def keeps_version(before: Settings, settings: Settings) -> bool:
-    """Whether what was found out about the server holds: it is the same one, and the settings do not say otherwise."""
+    """True if the detected version stays valid: the server is the same, and the settings do not name a version."""
     return settings.upstream.url == before.upstream.url and settings.explain.keycloak_version is None
 
 
 def unchanged_accounts(before: Settings, settings: Settings) -> tuple[AccountSettings, ...]:
-    """One account for each token that may be kept: the same Keycloak, and the accounts that share the token have the same settings.
+    """One account for each token that stays valid: Keycloak is the same, and so are the settings of all accounts that share the token.
 
-    Files count by their path. Several accounts may be one client, with the same token for different realms and operations.
+    Files are compared by path. Several accounts can have the same client, and so the same token, for different realms and operations.
     """
     if settings.upstream.url != before.upstream.url:
         return ()

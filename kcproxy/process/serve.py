@@ -1,29 +1,26 @@
-"""The life of one process: bind, serve, reload, drain, end.
+"""The lifecycle of one process: bind, serve, reload, drain, end.
 
-bind ─▶ listen ─▶ ready ─▶ SIGHUP or changed file: new plane, old one finishes
-                     └──▶ SIGTERM or SIGINT: not ready, no new connections, requests under way finish ─▶ 0
+bind ─▶ listen ─▶ ready ─▶ SIGHUP or changed file: new runtime, the old one finishes its requests
+                     └──▶ SIGTERM or SIGINT: not ready, no new connections, requests in progress finish ─▶ 0
 """
 
 import asyncio
-import gc
 import os
 import signal
 import socket
-import traceback
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from functools import reduce
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from kcproxy.admin.connections import MAX_CONNECTIONS
 from kcproxy.catalog import Catalog, catalog_for
-from kcproxy.errors import KcproxyError, SettingsError
+from kcproxy.errors import SettingsError
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.setup import live_observer
+from kcproxy.process import garbage_collection
 from kcproxy.process.descriptors import DescriptorPlan, raise_limit
-from kcproxy.process.file_watcher import WatchedFiles
 from kcproxy.process.handover import hand_over, keeps_version
+from kcproxy.process.reload import Reload, WatchedFiles, needs_restart, problems_of
 from kcproxy.process.status import AdminPort, StatusChannel, SupervisorLink
 from kcproxy.process.version_watch import keep_version, settle_now
 from kcproxy.process.wiring import dismantle, runtime_of
@@ -37,27 +34,16 @@ from kcproxy.server.server import Server
 from kcproxy.server.sockets import listening_socket
 from kcproxy.settings import Settings
 
-Reload = Callable[[], Settings]
-
-_AT_START = (
-    *("listen", "admin_listen", "workers", "admin_key.path", "log.format", "log.level", "history.max_denials", "history.path"),
-    *("metrics.realms", "metrics.max_realms", "metrics.clients", "metrics.max_clients"),
-    *("limits.max_header_bytes", "limits.head_timeout_seconds", "limits.keepalive_seconds", "limits.max_connections"),
-)
-"""Settings that take effect with the start only: what is open, or counts, since then."""
-_TLS = ("inbound.tls_certificate_file", "inbound.tls_key_file", "inbound.tls_client_ca_file")
-"""These too where a reload would switch TLS on or off; other files, and other contents, are taken."""
-
-_FAREWELL_SECONDS = 0.5
-"""How long idle connections stay when a drain begins: who sends in this moment is served, and told that it was the last time."""
+_LAST_REQUEST_SECONDS = 0.5
+"""How long idle connections stay open after a drain begins. A request in this time is served with ``Connection: close``."""
 
 
 def run(settings: Settings, *, reload: Reload | None = None, watched: WatchedFiles | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; the exit code. SettingsError where a listener cannot be opened.
+    """Serve until SIGTERM or SIGINT. Returns the exit code. Raises SettingsError if a listener cannot be opened.
 
-    ``reload`` reads the settings again (SettingsError: the old ones stay); it is called on SIGHUP and when one of ``watched`` changes.
+    ``reload`` is called on SIGHUP and if one of ``watched`` changes. If it raises SettingsError, the old settings stay in use.
     """
-    os.umask(0o077)  # files that are written are for this user; a Unix socket has a mode of its own
+    os.umask(0o077)  # files are for this user only; a Unix socket has its own mode
     if settings.workers > 1:
         return _run_workers(settings, reload, watched)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -65,7 +51,7 @@ def run(settings: Settings, *, reload: Reload | None = None, watched: WatchedFil
 
 
 def _run_workers(settings: Settings, reload: Reload | None, watched: WatchedFiles | None) -> int:
-    alone = replace(settings, history=replace(settings.history, path=None))  # the supervisor alone writes the history
+    alone = replace(settings, history=replace(settings.history, path=None))  # only the supervisor writes the history
 
     def serve(end: socket.socket, inherited: socket.socket | None) -> int:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -77,7 +63,7 @@ def _run_workers(settings: Settings, reload: Reload | None, watched: WatchedFile
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """The event loop of uvloop where it is installed."""
+    """The event loop of uvloop if it is installed."""
     try:
         import uvloop  # noqa: PLC0415 - optional
     except ImportError:
@@ -98,9 +84,9 @@ class Process:
         end: socket.socket | None = None,
         inherited: socket.socket | None = None,
     ) -> None:
-        """Nothing is opened yet. A worker of several has its ``end`` of the link instead of an admin port.
+        """Nothing is opened yet. A worker has its ``end`` of the link to the supervisor instead of an admin port.
 
-        ``started``: the settings of the start, where this process has only a part of them.
+        ``started``: the settings of the start, if they differ from those of this process.
         """
         self.settings = settings
         self._started = started or settings
@@ -112,27 +98,27 @@ class Process:
         self._tasks: set[asyncio.Task[object]] = set()
 
     async def live(self) -> int:
-        """From start to end; 0."""
+        """Run from start to end. Returns 0."""
         catalog = catalog_for(self.settings.explain.keycloak_version)
         self._descriptors = raise_limit(self.settings, admin_connections=self._admin_connections)
-        main, front = self._bind()
+        main, status = self._bind()
         observer = live_observer(self.settings, catalog)
         observer.log.sink.shared = self._end is not None
         undo_capture = observer.log.capture_libraries()
         try:
-            await self._serve(observer, catalog, main, front)
+            await self._serve(observer, catalog, main, status)
         finally:
             observer.close()
-            undo_capture()  # last, for what libraries say of the end belongs into the log too
+            undo_capture()  # last, so that the log has messages of libraries about the end
         return 0
 
     def stop(self) -> None:
-        """Begin to drain."""
+        """Start to drain."""
         self._stop.set()
 
     @property
     def _admin_connections(self) -> int:
-        """Those of the admin port, where this process has it."""
+        """Connections of the admin port, if this process has one."""
         return MAX_CONNECTIONS if self._end is None else 0
 
     def _bind(self) -> tuple[socket.socket, StatusChannel]:
@@ -147,29 +133,29 @@ class Process:
             main.close()
             raise
 
-    async def _serve(self, observer: LiveObserver, catalog: Catalog, main: socket.socket, front: StatusChannel) -> None:
+    async def _serve(self, observer: LiveObserver, catalog: Catalog, main: socket.socket, status: StatusChannel) -> None:
         self.observer = observer
         self.service = RequestHandler(runtime_of(self.settings, observer, catalog), observer)
         server = Server(self.service, self.settings.limits)
-        await front.open(self.settings, observer)
+        await status.open(self.settings, observer)
         listener = self.listener = self._data_listener(server, main)
         listener.start()
         try:
             self._listen_to_signals()
-            front.tell(())
-            observer.log.info("listening", **self._whereabouts(catalog))
+            status.report(())
+            observer.log.info("listening", **self._addresses(catalog))
             if self._end is None:
                 observer.noted(self.settings.notes)
-            self._tell_descriptors()
-            _settle_memory()
-            self._start(keep_version(lambda: self.service.runtime, self._tell_version))
+            self._log_descriptors()
+            garbage_collection.settle()
+            self._start(keep_version(lambda: self.service.runtime, self._use_version))
             await self._stop.wait()
-            front.tell(("draining",))
+            status.report(("draining",))
             await self._drain(listener, server)
         finally:
             listener.close()
             await self._tidy()
-            await front.close()
+            await status.close()
 
     def _data_listener(self, server: Server, main: socket.socket) -> Listener:
         limits, state = self.settings.limits, read_tls(self.settings.inbound)
@@ -181,14 +167,14 @@ class Process:
         self.observer.watch_connections(ListenerName.DATA, lambda: listener.open_connections)
         return listener
 
-    def _tell_descriptors(self) -> None:
+    def _log_descriptors(self) -> None:
         plan = self._descriptors
         if plan.is_lowered:
             self.observer.log.warning(
                 "max_connections_lowered", asked=plan.asked, max_connections=plan.max_connections, descriptors=plan.limit
             )
 
-    def _whereabouts(self, catalog: Catalog) -> dict[str, str]:
+    def _addresses(self, catalog: Catalog) -> dict[str, str]:
         settings = self.settings
         return {
             "listen": str(settings.listen),
@@ -198,9 +184,9 @@ class Process:
             "accounts": ", ".join(account.client_id for account in settings.accounts) or "none",
         }
 
-    def _tell_version(self, runtime: Runtime) -> None:
+    def _use_version(self, runtime: Runtime) -> None:
         self.observer.use_catalog(runtime.catalog)
-        self.observer.log.info("keycloak_version", table=runtime.catalog.version, server=runtime.version or "not told apart from others")
+        self.observer.log.info("keycloak_version", table=runtime.catalog.version, server=runtime.version or "ambiguous")
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -216,12 +202,12 @@ class Process:
         task.add_done_callback(self._tasks.discard)
 
     def reload(self) -> None:
-        """Read the settings again and serve by them; where they cannot be used, say so and go on as before."""
+        """Read the settings again and use them. If they cannot be used, log the problems and continue."""
         try:
             settings, descriptors, tls, runtime = self._read_again()
-        except Exception as error:  # noqa: BLE001 - also a bug must not end the watching of files
+        except Exception as error:  # noqa: BLE001 - a bug must not stop the file watcher
             self.observer.settings_reloaded(successful=False)
-            self.observer.log.error("reload_refused", problems=list(_problems(error)))  # noqa: TRY400 - the problems say it all
+            self.observer.log.error("reload_refused", problems=list(problems_of(error)))  # noqa: TRY400 - the problems are sufficient
             return
         self.listener.use(tls)
         old = self.service.swap(runtime)
@@ -233,45 +219,39 @@ class Process:
         if self._watched is not None:
             self._watched.follow(settings)
         self.observer.settings_reloaded(successful=True)
-        self.observer.log.info("reloaded", needs_restart=self._needs_restart(settings))
-        self._start(dismantle(old, patience_seconds=settings.drain_seconds))
+        self.observer.log.info("reloaded", needs_restart=needs_restart(self._started, settings))
+        self._start(dismantle(old, patience_seconds=None))  # ``drain_seconds`` limits the end of the process only
 
     def _read_again(self) -> tuple[Settings, DescriptorPlan, InboundTls | None, Runtime]:
-        """All that a reload needs, read and made before anything is changed."""
+        """Read and create everything that a reload needs, before anything is changed."""
         if self._reload is None:
-            raise SettingsError(["this process was started without a way to read its settings again"])
+            raise SettingsError(["this process was started without a function that reads its settings again"])
         if self._watched is not None:
             self._watched.reading()
         settings = self._reload()
         descriptors = raise_limit(replace(settings, limits=self._started.limits), admin_connections=self._admin_connections)
         return settings, descriptors, read_tls(settings.inbound), self._runtime_after(settings)
 
-    def _needs_restart(self, settings: Settings) -> list[str]:
-        """The names of settings that differ from those of the start, and that the start alone takes."""
-        switched = (settings.inbound.tls_certificate_file is None) != (self._started.inbound.tls_certificate_file is None)
-        names = (*_AT_START, *(_TLS if switched else ()))
-        return [_outside(name) for name in names if _value(settings, name) != _value(self._started, name)]
-
     def _runtime_after(self, settings: Settings) -> Runtime:
-        """A plane by new settings, with what is kept of the one in use. What is known about the server is looked into again."""
+        """A runtime for new settings, with the state that it takes over from the current one. The server's version is checked again."""
         before = self.service.runtime
         runtime = runtime_of(settings, self.observer, before.catalog if keeps_version(before.settings, settings) else None)
         hand_over(before, runtime)
         return runtime
 
     async def _drain(self, listener: Listener, server: Server) -> None:
-        """Finish what is under way, within the settings' time; what is left then is cut off."""
+        """Finish the requests in progress, for at most ``drain_seconds``; then abort the others."""
         self.service.draining = True
         self.observer.log.info("draining", in_flight=self.service.in_flight)
         loop = asyncio.get_running_loop()
-        await listener.finish(_FAREWELL_SECONDS)
+        await listener.finish(_LAST_REQUEST_SECONDS)
         ends_at = loop.time() + self.settings.drain_seconds
-        farewell_at = loop.time() + min(_FAREWELL_SECONDS, self.settings.drain_seconds / 2)
-        await _until(lambda: not server.open_connections, farewell_at)
+        idle_ends_at = loop.time() + min(_LAST_REQUEST_SECONDS, self.settings.drain_seconds / 2)
+        await _until(lambda: not server.open_connections, idle_ends_at)
         server.close_idle()
         await _until(lambda: not self.service.in_flight, ends_at)
         self.observer.log.info("drained", cut_off=self.service.in_flight)
-        await server.shutdown(_FAREWELL_SECONDS)
+        await server.shutdown(_LAST_REQUEST_SECONDS)
 
     async def _tidy(self) -> None:
         for task in tuple(self._tasks):
@@ -282,36 +262,8 @@ class Process:
             self._started.listen.unix_path.unlink(missing_ok=True)
 
 
-def _value(settings: Settings, name: str) -> object:
-    """A setting by its name in dots; None where a part of it is not set."""
-    return reduce(lambda found, part: None if found is None else getattr(found, part), name.split("."), cast("Any", settings))
-
-
-def _outside(name: str) -> str:
-    """A setting's name as the operator writes it."""
-    return "admin_key_file" if name == "admin_key.path" else name
-
-
-def _settle_memory() -> None:
-    """What is there at the start stays until the end: no collection has to look at it."""
-    gc.collect()
-    gc.freeze()
-
-
 async def _until(done: Callable[[], bool], deadline: float) -> None:
-    """Wait for something that happens seldom enough that asking now and then is simpler than being told."""
+    """Wait for a rare condition. Polling is simpler than a notification here."""
     loop = asyncio.get_running_loop()
     while not done() and loop.time() < deadline:  # noqa: ASYNC110 - see above
         await asyncio.sleep(0.01)
-
-
-def _problems(error: Exception) -> Iterator[str]:
-    """Why a reload was refused. Of an unexpected error only its kind and its place: its text could be what stands in a file of secrets."""
-    if isinstance(error, SettingsError):
-        yield from error.problems
-    elif isinstance(error, KcproxyError | OSError):
-        yield str(error)
-    else:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{Path(frame.filename).name}:{frame.lineno}"
-        yield f"the settings could not be read again: {type(error).__name__} at {place}; this is a bug of kcproxy's, please report it"

@@ -1,4 +1,4 @@
-"""Where a serving process tells how it is: on an admin port of its own, or, as one worker of several, to its supervisor."""
+"""How a process reports readiness and metrics: on its own admin port, or, as a worker, to its supervisor."""
 
 import asyncio
 import socket
@@ -15,48 +15,48 @@ from kcproxy.settings import Settings
 
 
 class StatusChannel(Protocol):
-    """One of the two."""
+    """Reports the state of a process."""
 
     async def open(self, settings: Settings, observer: LiveObserver) -> None:
-        """Begin to answer."""
+        """Start reporting."""
         ...
 
-    def tell(self, problems: Sequence[str]) -> None:
-        """Why requests cannot be taken just now; empty where they can."""
+    def report(self, problems: Sequence[str]) -> None:
+        """Report why the process cannot accept requests; empty means ready."""
         ...
 
     async def close(self) -> None:
-        """Answer no more."""
+        """Stop reporting."""
         ...
 
 
 class AdminPort:
-    """The admin port."""
+    """The process's own admin port."""
 
     def __init__(self, bound: socket.socket) -> None:
-        """On a listening socket."""
+        """``bound``: a listening socket."""
         self._bound = bound
         self._problems: tuple[str, ...] = ("starting",)
         self._listener: AdminListener | None = None
 
     async def open(self, settings: Settings, observer: LiveObserver) -> None:
-        """Start the application."""
+        """Start the admin application."""
         app = admin.build(settings, observer, lambda: self._problems)
         self._listener = AdminListener(self._bound, app, settings, observer)
         await self._listener.open()
 
-    def tell(self, problems: Sequence[str]) -> None:
-        """For ``/readyz``."""
+    def report(self, problems: Sequence[str]) -> None:
+        """Set the result of ``/readyz``."""
         self._problems = tuple(problems)
 
     async def close(self) -> None:
-        """Stop the application."""
+        """Stop the admin application."""
         if self._listener is not None:
             await self._listener.close()
 
 
 class SupervisorLink:
-    """The link to the supervisor. ``stop`` is called when that one is gone: a worker alone would be seen by nobody."""
+    """The link to the supervisor. ``stop`` is called if the supervisor ends: nobody would monitor the worker."""
 
     def __init__(self, end: socket.socket, stop: Callable[[], None]) -> None:
         """Over the worker's one of a pair of sockets."""
@@ -66,7 +66,7 @@ class SupervisorLink:
         self._reading: asyncio.Task[None] | None = None
 
     async def open(self, settings: Settings, observer: LiveObserver) -> None:
-        """Listen to the supervisor, and tell him of denials from now on."""
+        """Answer the supervisor, and send it denials from now on."""
         link = self._link = await IpcLink.over(self._end)
         observer.denials = RelayingStore(settings.history.max_denials, link)
 
@@ -80,13 +80,13 @@ class SupervisorLink:
 
         self._reading = asyncio.get_running_loop().create_task(read())
 
-    def tell(self, problems: Sequence[str]) -> None:
-        """To the supervisor."""
+    def report(self, problems: Sequence[str]) -> None:
+        """Report to the supervisor."""
         if self._link is not None:
             self._link.send(Kind.READINESS, "\n".join(problems).encode())
 
     async def close(self) -> None:
-        """Send what is left."""
+        """Send buffered frames and close."""
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)

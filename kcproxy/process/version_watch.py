@@ -1,4 +1,4 @@
-"""Keeps a runtime on the table that fits its server: looked up at start, and again from time to time, for servers are upgraded."""
+"""Keeps a runtime on the catalog of its server's version: detected at start and checked regularly, because servers are upgraded."""
 
 import asyncio
 import logging
@@ -17,10 +17,10 @@ RECHECK_SECONDS = 300.0
 
 
 async def settle_version(runtime: Runtime) -> bool:
-    """Give the plane the table that fits its server; whether that could be told. Settings that name a version are not overruled.
+    """Detect the version of the server and set the runtime's catalog. Returns False if that is not possible. A version in the settings has priority.
 
-    Another table than the one in use takes a second look with the same result: in the midst of an upgrade, some documents are the old server's and
-    some the new one's, which together look like a third version.
+    A different catalog needs two detections with the same result: during an upgrade, some documents come from the old server and some from
+    the new one, and together they can look like a third version.
     """
     settings = runtime.settings
     if settings.explain.keycloak_version is not None:
@@ -42,18 +42,18 @@ async def settle_version(runtime: Runtime) -> bool:
 
 
 async def settle_now(runtime: Runtime) -> bool:
-    """The same; whatever goes wrong, the table in use stays in use."""
+    """As ``settle_version``, but any error leaves the current catalog in use."""
     try:
         return await settle_version(runtime)
     except Exception:
-        log.exception("the version of Keycloak could not be found out")
+        log.exception("the version of Keycloak could not be detected")
         return False
 
 
-async def keep_version(runtime: Callable[[], Runtime], told: Callable[[Runtime], None]) -> None:
-    """Settle the version of the current plane now, soon again where it could not be told, and from time to time; until cancelled.
+async def keep_version(runtime: Callable[[], Runtime], changed: Callable[[Runtime], None]) -> None:
+    """Settle the version of the current runtime now and regularly, sooner if it could not be detected. Runs until cancelled.
 
-    ``told`` is called whenever another table is used than before, or another plane.
+    ``changed`` is called if the catalog or the runtime differs from the last call.
     """
     known: tuple[Runtime, str] | None = None
     while True:
@@ -61,5 +61,5 @@ async def keep_version(runtime: Callable[[], Runtime], told: Callable[[Runtime],
         settled = await settle_now(current)
         if settled and known != (current, current.catalog.version):
             known = (current, current.catalog.version)
-            told(current)
+            changed(current)
         await asyncio.sleep(RECHECK_SECONDS if settled else RETRY_SECONDS)

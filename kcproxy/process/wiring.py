@@ -1,9 +1,11 @@
-"""Settings to a data plane: the upstream that carries requests, a small one beside it for tokens, the accounts' tokens."""
+"""Builds a runtime from settings: the upstream for requests, a small one for tokens and look-ups, and everything that uses them."""
 
 import asyncio
 import time
 
 from kcproxy.catalog import Catalog, catalog_for
+from kcproxy.keycloak import jwks
+from kcproxy.keycloak.client_auth import SIGNED
 from kcproxy.keycloak.inspector import inspector_of
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.observe.events import Observer
@@ -14,13 +16,16 @@ from kcproxy.proxy.reduced_response import ReducedResponses
 from kcproxy.proxy.runtime import Runtime
 from kcproxy.proxy.token_retry import TokenRetry
 from kcproxy.settings import Settings
+from kcproxy.upstream.documents import DocumentClient
 from kcproxy.upstream.pool import PoolUpstream, side_upstream
 
 
 def runtime_of(settings: Settings, observer: Observer, catalog: Catalog | None = None) -> Runtime:
-    """A plane on a running event loop; ``dismantle`` closes it."""
-    admission = admission_of(settings, observer.looked_up)
+    """A runtime on the running event loop. Close it with ``dismantle``."""
+    if settings.inspector is not None or any(account.auth in SIGNED for account in settings.accounts):
+        jwks.load()  # now, because on the first request it would use up the time of the look-ups, or block the event loop
     side = side_upstream(settings.upstream)
+    admission = admission_of(settings, documents=DocumentClient(settings.upstream, side), on_fetch=observer.looked_up)
     tokens = TokenSource(settings.upstream, side, observer, injected=settings.accounts)
     inspector = inspector_of(settings, side, tokens, observer)
     explainer = LiveExplainer(
@@ -59,13 +64,13 @@ def runtime_of(settings: Settings, observer: Observer, catalog: Catalog | None =
     return runtime
 
 
-async def dismantle(runtime: Runtime, *, patience_seconds: float) -> None:
-    """Close a plane once the requests that use it are done, or patience is at its end."""
+async def dismantle(runtime: Runtime, *, patience_seconds: float | None) -> None:
+    """Close a runtime when its requests have finished, at the latest after ``patience_seconds``. None: however long they take."""
     try:
         async with asyncio.timeout(patience_seconds):
             await runtime.unused()
     except TimeoutError:
-        pass  # what is still under way is told by its connection's end
+        pass  # requests in progress see the end of their connections
     if runtime.inspector is not None:
         await runtime.inspector.close()
     await runtime.tokens.close()

@@ -1,10 +1,10 @@
-"""Several processes that share a port: workers that serve, and a supervisor with the admin port, where everything adds up.
+"""Several processes that share a port: workers that serve, and a supervisor with the admin port.
 
-    supervisor ── forks ──▶ worker, worker, …   each with the port of its own (SO_REUSEPORT; a Unix socket is inherited)
+    supervisor ── forks ──▶ worker, worker, …   each with its own socket (SO_REUSEPORT; a Unix socket is inherited)
         │  ◀─ readiness, denials, metrics ──┘
-        └── admin port: health, the sum of all metrics, the page of everybody's denials
+        └── admin port: health, merged metrics, the page with the denials of all workers
 
-SIGTERM and SIGHUP are passed on. A worker that ends by itself ends all: whatever runs the proxy starts it anew.
+The supervisor forwards SIGTERM and SIGHUP. If a worker ends unexpectedly, all end, and the service manager restarts the proxy.
 """
 
 import asyncio
@@ -28,20 +28,21 @@ from kcproxy.errors import SettingsError
 from kcproxy.observe.metrics_merge import CONTENT_TYPE, merged
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.setup import live_observer
+from kcproxy.process import garbage_collection
 from kcproxy.process.ipc import IpcLink, Kind, unpacked
 from kcproxy.server.sockets import listening_socket
 from kcproxy.settings import Settings
 from kcproxy.visible import visible
 
 Serve = Callable[[socket.socket, socket.socket | None], int]
-"""A worker's life: its end of the link, and the listening socket where it is inherited; gives the exit code."""
+"""Runs a worker: takes its end of the link, and the listening socket if it is inherited; returns the exit code."""
 
 _METRICS_SECONDS = 2.0
 
 
 @dataclass(slots=True)
 class Worker:
-    """One worker, seen from its supervisor."""
+    """One worker, as the supervisor sees it."""
 
     pid: int
     end: socket.socket
@@ -53,11 +54,11 @@ class Worker:
 
 
 def fork_workers(settings: Settings, serve: Serve) -> list[Worker]:
-    """The workers, forked; to be called before there is an event loop or a thread. SettingsError where the port cannot be had."""
+    """Fork the workers. Call it before there is an event loop or a thread. Raises SettingsError if the port cannot be opened."""
     opened = listening_socket(settings.listen, name="listen")
     inherited = opened if settings.listen.unix_path is not None else None
     if inherited is None:
-        opened.close()  # it was only to see whether the port is free: each worker opens one of its own
+        opened.close()  # only to check that the port is free: each worker opens its own socket
     workers: list[Worker] = []
     for _ in range(settings.workers):
         ours, theirs = socket.socketpair()
@@ -75,14 +76,14 @@ def fork_workers(settings: Settings, serve: Serve) -> list[Worker]:
 
 
 def _live_as_worker(serve: Serve, end: socket.socket, inherited: socket.socket | None) -> None:
-    """A worker's whole life; does not return, so that nothing of the parent's is done twice."""
+    """Run a worker. Does not return, so that the parent's code does not run twice."""
     code = 1
     try:
         code = serve(end, inherited)
     except SettingsError as error:
-        print("kcproxy:", *map(visible, error.problems), sep="\n  ", file=sys.stderr)  # noqa: T201 - the command line of this process is the parent's
+        print("kcproxy:", *map(visible, error.problems), sep="\n  ", file=sys.stderr)  # noqa: T201 - the command line belongs to the parent
         code = 2
-    except BaseException:  # noqa: BLE001 - whatever it is, it is told, and this process ends
+    except BaseException:  # noqa: BLE001 - print any error and end the process
         traceback.print_exc()
     finally:
         with contextlib.suppress(OSError):
@@ -95,14 +96,14 @@ class Supervisor:
     """The process with the admin port."""
 
     def __init__(self, settings: Settings, workers: Sequence[Worker], catalog: Catalog) -> None:
-        """Nothing is opened yet."""
+        """``workers``: as ``fork_workers`` returns them."""
         self._settings = settings
         self._workers = workers
         self._catalog = catalog
         self._stopping = False
 
     async def live(self) -> int:
-        """Until the last worker has ended; 0 where all ended because they were told to."""
+        """Run until the last worker has ended. Returns 0 if all of them were stopped."""
         side = listening_socket(self._settings.admin_listen, name="admin_listen")
         observer = live_observer(self._settings, self._catalog)
         try:
@@ -122,6 +123,7 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGHUP, lambda: self._signal(signal.SIGHUP))
         observer.log.info("supervising", workers=len(self._workers), admin_listen=str(self._settings.admin_listen))
         observer.noted(self._settings.notes)
+        garbage_collection.settle()
         try:
             await asyncio.gather(*(self._watch(worker, observer) for worker in self._workers))
         finally:
@@ -132,7 +134,7 @@ class Supervisor:
 
     async def _watch(self, worker: Worker, observer: LiveObserver) -> None:
         worker.link = await IpcLink.over(worker.end)
-        await worker.link.receive(lambda kind, payload: self._take(worker, observer, kind, payload))
+        await worker.link.receive(lambda kind, payload: self._handle(worker, observer, kind, payload))
         worker.problems = ["ended"]
         _, status = await asyncio.to_thread(os.waitpid, worker.pid, 0)
         worker.exit_code = abs(os.waitstatus_to_exitcode(status))
@@ -142,7 +144,7 @@ class Supervisor:
             worker.exit_code = worker.exit_code or 1
             self._stop()
 
-    def _take(self, worker: Worker, observer: LiveObserver, kind: Kind, payload: bytes) -> None:
+    def _handle(self, worker: Worker, observer: LiveObserver, kind: Kind, payload: bytes) -> None:
         if kind is Kind.READINESS:
             worker.problems = payload.decode().splitlines()
         elif kind is Kind.DENIAL:
@@ -180,7 +182,7 @@ class Supervisor:
         return middleware
 
     async def _page(self, worker: Worker) -> str | None:
-        """A worker's page; the last one where it does not answer in time, for a sum that falls looks like a restart to whoever scrapes."""
+        """A worker's metrics, or its previous ones if it does not answer in time: a sum that drops would look like a restart."""
         if worker.link is None or worker.exit_code is not None:
             return worker.last_page
         if worker.page is None or worker.page.done():

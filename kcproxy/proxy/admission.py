@@ -1,21 +1,29 @@
-"""Who may have a request made with an injected token: anything that reaches a listener that injects acts with that account's power.
+"""Decides whose requests may get an injected token. Every such request acts with the privileges of the account.
 
-On loopback and Unix sockets: anybody who reaches it, on loopback only under one of the machine's own names or one that the settings allow (a
-web page whose host name was turned to the loopback address, "DNS rebinding", comes under its own). Elsewhere: a caller with an API key, with a verified token of a named issuer, or,
-where neither is asked for, with a client certificate. Requests with credentials of their own pass: they use nobody else's power.
+- On a Unix socket: all callers.
+- On loopback: all callers whose Host field names this machine or is in ``inbound.allowed_hosts``. A web page that uses DNS rebinding names
+  another host.
+- On other addresses: callers with an API key or a verified token of a configured issuer; if neither is configured, with a client certificate.
+
+Requests with credentials of their own pass, because they get no injected token.
 """
 
 import os
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from kcproxy.errors import RequestRefused
 from kcproxy.http1.headers import RequestFields
-from kcproxy.keycloak.jwt_verifier import JwtVerifier, Tell, TokenUnacceptable, nobody
+from kcproxy.keycloak.issuer_keys import OnFetch, TokenUnacceptable, ignore_fetch
 from kcproxy.model import Target
 from kcproxy.network import names_one_of, own_names
 from kcproxy.settings import InboundSettings, Settings
 from kcproxy.settings.api_keys import ApiKeys, read_keys
+from kcproxy.upstream.documents import DocumentClient
+
+if TYPE_CHECKING:
+    from kcproxy.keycloak.jwt_verifier import JwtVerifier
 
 KEY_FIELD = b"kcproxy-key"
 _BEARER = b"bearer "
@@ -23,24 +31,24 @@ _BEARER = b"bearer "
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What is asked of a caller before a token is injected for him. All None: nothing."""
+    """What a caller has to show before a token is injected. All None: nothing."""
 
     keys: ApiKeys | None = None
-    jwt_verifier: JwtVerifier | None = None
+    jwt_verifier: "JwtVerifier | None" = None
     own_names: frozenset[str] | None = None
 
     @property
     def open(self) -> bool:
-        """Whether nothing is asked."""
+        """Whether callers have to show nothing."""
         return self.keys is None and self.jwt_verifier is None and self.own_names is None
 
     @property
     def verifies(self) -> bool:
-        """Whether callers show who they are: by a key or by a token."""
+        """Whether callers authenticate, with a key or a token."""
         return self.keys is not None or self.jwt_verifier is not None
 
     async def check(self, target: Target, head: RequestFields) -> str | None:
-        """Who the caller is, as far as he had to show it. RequestRefused where he may not have a token injected."""
+        """The caller's name if they have to authenticate. Raises RequestRefused if their request may not get an injected token."""
         shown = self._shown(head)
         if shown is None:
             return None
@@ -48,13 +56,13 @@ class Admission:
             return await _verified(self.jwt_verifier, shown)
         return _known(self.keys, shown, target)
 
-    def check_at_once(self, target: Target, head: RequestFields) -> str | None:
-        """The same where no token has to be verified: ``issuers`` is None."""
+    def check_now(self, target: Target, head: RequestFields) -> str | None:
+        """The same without waiting, if there is no ``jwt_verifier``."""
         shown = self._shown(head)
         return None if shown is None else _known(self.keys, shown, target)
 
     def _shown(self, head: RequestFields) -> bytes | None:
-        """The key that is asked for; None where none is."""
+        """The key or token that the caller shows. None if they need not."""
         if self.own_names is not None:
             _check_host(head.text(b"host") or "", self.own_names)
         if self.keys is None and self.jwt_verifier is None:
@@ -62,24 +70,32 @@ class Admission:
         shown = _shown(head)
         if shown is None:
             raise _refusal(
-                401, "key-required", "it shows no key; send one in the header Kcproxy-Key, or a token of Keycloak's as Authorization"
+                401, "key-required", "it has no key; send one in the header Kcproxy-Key, or send a token of Keycloak as Authorization"
             )
         return shown
 
 
-def admission_of(settings: Settings, tell: Tell = nobody) -> Admission:
-    """What these settings ask for. SettingsError where the file of keys cannot be used. ``tell`` is called when issuers' keys were fetched."""
+def admission_of(settings: Settings, *, documents: DocumentClient | None = None, on_fetch: OnFetch = ignore_fetch) -> Admission:
+    """Admission as configured. ``documents`` fetches the keys of issuers. Raises SettingsError if the file of API keys cannot be used."""
     inbound = settings.inbound
     keys = read_keys(inbound.api_keys_file) if inbound.api_keys_file is not None else None
-    jwt_verifier = _issuers(inbound, tell)
+    jwt_verifier = _jwt_verifier(inbound, documents, on_fetch)
     guarded = not inbound.protected and settings.listen.unix_path is None and settings.listen.is_local
     return Admission(keys, jwt_verifier, own_names(os.uname().nodename, inbound.allowed_hosts) if guarded else None)
 
 
-def _issuers(inbound: InboundSettings, tell: Tell) -> JwtVerifier | None:
+def _jwt_verifier(inbound: InboundSettings, documents: DocumentClient | None, on_fetch: OnFetch) -> "JwtVerifier | None":
     if not inbound.jwt_issuers or not inbound.jwt_audience:
         return None
-    return JwtVerifier(inbound.jwt_issuers, inbound.jwt_audience, max_age_seconds=inbound.jwt_keys_max_age_seconds, tell=tell)
+    from kcproxy.keycloak.jwt_verifier import JwtVerifier  # noqa: PLC0415 - jwt loads cryptography, 10 MB that most settings never need
+
+    return JwtVerifier(
+        inbound.jwt_issuers,
+        inbound.jwt_audience,
+        documents=documents,
+        max_age_seconds=inbound.jwt_keys_max_age_seconds,
+        on_fetch=on_fetch,
+    )
 
 
 def _check_host(host: str, own_names: frozenset[str]) -> None:
@@ -87,12 +103,12 @@ def _check_host(host: str, own_names: frozenset[str]) -> None:
         raise _refusal(
             403,
             "foreign-host",
-            "it came to the loopback address under a name that is not this machine's; call it as localhost, or add the name to the setting"
+            "its Host field does not name this machine, although it came over loopback; use localhost, or add the name to the setting"
             " inbound.allowed_hosts",
         )
 
 
-# Callers use one or two names, and reading one costs as much as matching a path.
+# Clients use one or two names, and parsing one costs as much as matching a path.
 _is_own = lru_cache(maxsize=64)(names_one_of)
 
 
@@ -106,24 +122,24 @@ def _shown(head: RequestFields) -> bytes | None:
 def _known(keys: ApiKeys | None, shown: bytes, target: Target) -> str:
     key = keys.find(shown) if keys is not None else None
     if key is None:
-        raise _refusal(401, "key-unknown", "its key is not among those that are let in")
+        raise _refusal(401, "key-unknown", "its key is unknown")
     if not key.opens(target):
-        raise _refusal(403, "key-insufficient", f"the key of {key.name} does not open this operation on this realm")
+        raise _refusal(403, "key-insufficient", f"the key of {key.name} does not allow this operation on this realm")
     return key.name
 
 
-async def _verified(jwt_verifier: JwtVerifier, shown: bytes) -> str:
+async def _verified(jwt_verifier: "JwtVerifier", shown: bytes) -> str:
     try:
         claims = await jwt_verifier.verify(shown.decode("ascii"))
     except (TokenUnacceptable, UnicodeDecodeError) as error:
-        why = str(error) if isinstance(error, TokenUnacceptable) else "it is no token"
+        why = str(error) if isinstance(error, TokenUnacceptable) else "it is not a token"
         raise _refusal(401, "key-unknown", f"its token is not accepted: {why}") from error
     return str(claims.get("azp") or claims.get("sub") or "unnamed")
 
 
-def withdrawn() -> RequestRefused:
-    """The refusal of a request on a connection whose client certificate is not trusted any more."""
-    return _refusal(401, "certificate-withdrawn", "the authority of its client certificate may have been withdrawn; connect again")
+def certificate_withdrawn() -> RequestRefused:
+    """The refusal of a request on a connection whose client certificate is no longer trusted."""
+    return _refusal(401, "certificate-withdrawn", "its client certificate may no longer be trusted; connect again")
 
 
 def _refusal(status: int, reason: str, why: str) -> RequestRefused:

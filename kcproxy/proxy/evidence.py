@@ -1,19 +1,20 @@
-"""What an explanation is made from, taken off the wire: only where an answer is a refusal, bounded, and never a secret."""
+"""Collects the evidence for an explanation from a refused exchange: bounded in size, and without secrets."""
 
 import base64
-import json
 import zlib
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from kcproxy.explain.claims import audiences_of, read_claims
 from kcproxy.http1.fields import RawHeaders
-from kcproxy.model import Answer, RequestFacts, TargetKind, Withheld
+from kcproxy.http1.json_body import json_object, json_value
+from kcproxy.model import AccountEntry, Answer, RequestFacts, TargetKind, Withheld
 from kcproxy.proxy.credentials import brings_credentials_in_query
 from kcproxy.proxy.exchange import Exchange
 
-_TELLING = frozenset({"accept", "host", "origin", "content-type", "user-agent", "dpop", "accept-language"})
-_TELLING_PREFIXES = ("x-forwarded-", "forwarded")
+_FACT_FIELDS = frozenset({"accept", "host", "origin", "content-type", "user-agent", "dpop", "accept-language"})
+_FACT_FIELD_PREFIXES = ("x-forwarded-", "forwarded")
 _FORM_FIELDS = frozenset(
     {
         "grant_type",
@@ -28,13 +29,15 @@ _FORM_FIELDS = frozenset(
     }
 )
 _MAX_PARAMETERS = 200
-_GZIP_OR_ZLIB = 47  # zlib's window bits that recognise either header
+_GZIP_OR_ZLIB = 47  # zlib's window bits that recognize both headers
 
 
-def request_facts(exchange: Exchange, *, base_path: str, public_url: str, withheld: Withheld | None = None) -> RequestFacts:
-    """The request's side. ``withheld``: why the proxy added no token of its own."""
+def request_facts(
+    exchange: Exchange, *, base_path: str, public_url: str, withheld: Withheld | None = None, account: AccountEntry | None = None
+) -> RequestFacts:
+    """Facts about the request. ``withheld``: why the proxy added no token. ``account``: whose token it added, or would have added."""
     query = exchange.raw_target.partition("?")[2]
-    headers = _telling(exchange.head.fields)
+    headers = _fact_fields(exchange.head.fields)
     is_token = exchange.target.kind is TargetKind.TOKEN
     return RequestFacts(
         target=exchange.target,
@@ -43,30 +46,24 @@ def request_facts(exchange: Exchange, *, base_path: str, public_url: str, withhe
         headers=headers,
         body=None if is_token else _json_of(exchange, headers),
         form=_form_of(exchange) if is_token else {},
+        assertion_audiences=_assertion_audiences(exchange) if is_token else (),
+        called_at=exchange.head.text(b"host"),
         public_url=public_url,
         withheld=withheld,
+        account=account,
         token_in_query=brings_credentials_in_query(query),
     )
 
 
 def response_facts(status: int, raw_headers: RawHeaders, body: bytes) -> Answer:
-    """The answer's side; ``body`` is decoded already."""
+    """Facts about the response. ``body`` has no content coding."""
     headers = {name.decode("latin-1").lower(): value.decode("utf-8", "replace") for name, value in raw_headers}
     parsed = json_object(body)
     return Answer(status=status, headers=headers, json=parsed, text="" if parsed is not None else body.decode("utf-8", "replace"))
 
 
-def json_object(body: bytes) -> dict[str, Any] | None:
-    """A JSON object; None for anything else, broken, or nested too deep."""
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return parsed if isinstance(parsed, dict) else None
-
-
 def decoded(body: bytes, coding: bytes | None, max_bytes: int) -> bytes | None:
-    """A body without its content coding; None where the coding is not known, the data is broken, or it grows too large."""
+    """A body without its content coding. None if the coding is unknown, the data broken, or the result too large."""
     if coding is None or coding.lower() == b"identity":
         return body
     if coding.lower() not in {b"gzip", b"x-gzip", b"deflate"}:
@@ -79,9 +76,11 @@ def decoded(body: bytes, coding: bytes | None, max_bytes: int) -> bytes | None:
     return plain if unpacker.eof and len(plain) <= max_bytes else None
 
 
-def _telling(fields: RawHeaders) -> dict[str, str]:
+def _fact_fields(fields: RawHeaders) -> dict[str, str]:
     named = ((name.decode("latin-1").lower(), value) for name, value in fields)
-    return {name: value.decode("utf-8", "replace") for name, value in named if name in _TELLING or name.startswith(_TELLING_PREFIXES)}
+    return {
+        name: value.decode("utf-8", "replace") for name, value in named if name in _FACT_FIELDS or name.startswith(_FACT_FIELD_PREFIXES)
+    }
 
 
 def _parameters(text: str) -> Mapping[str, tuple[str, ...]]:
@@ -96,10 +95,7 @@ def _json_of(exchange: Exchange, headers: Mapping[str, str]) -> Any:
     content = exchange.body.content if exchange.body is not None else None
     if not content or "json" not in headers.get("content-type", "json"):
         return None
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        return None
+    return json_value(content)
 
 
 def _form_of(exchange: Exchange) -> Mapping[str, str]:
@@ -110,8 +106,18 @@ def _form_of(exchange: Exchange) -> Mapping[str, str]:
     return {"client_id": client, **form} if client else form
 
 
+def _assertion_audiences(exchange: Exchange) -> tuple[str, ...]:
+    """The audiences of a signed assertion (RFC 7523, section 3). Nothing else of it is kept."""
+    content = exchange.body.content if exchange.body is not None else None
+    if not content or b"client_assertion=" not in content:
+        return ()
+    sent = _parameters(content.decode("utf-8", "replace")).get("client_assertion", ("",))[0]
+    read = read_claims(sent)
+    return audiences_of(read[1]) if read is not None else ()
+
+
 def _basic_client(authorization: bytes | None) -> str | None:
-    """The client id of Basic authentication; its secret is never looked at."""
+    """The client id of Basic authentication. The secret is not read."""
     scheme, _, value = (authorization or b"").partition(b" ")
     if scheme.lower() != b"basic":
         return None

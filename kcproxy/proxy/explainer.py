@@ -1,4 +1,4 @@
-"""The pure core at work in the proxy: claims, catalog and look-ups in, an explanation out, rendered as the settings allow."""
+"""Explains the refusals of a running proxy: from claims, catalog and look-ups to an explanation, rendered as configured."""
 
 import asyncio
 import secrets
@@ -12,7 +12,8 @@ from cachetools import LRUCache
 from kcproxy.catalog import Catalog
 from kcproxy.explain import render
 from kcproxy.explain.claims import read_caller
-from kcproxy.explain.engine import diagnose
+from kcproxy.explain.engine import diagnose, with_operators_view
+from kcproxy.explain.inputs import Inputs
 from kcproxy.explain.json_template import compact
 from kcproxy.model import Answer, Caller, Explanation, Facts, RequestFacts
 from kcproxy.observe.events import Observer
@@ -22,20 +23,20 @@ from kcproxy.settings import ExplainSettings
 _MAX_CALLERS_BYTES = 16 * 1024 * 1024
 _CALLER_BYTES = 2048
 _BYTES_READ = 8
-"""What a byte of an Authorization field takes in memory at most, with the names that were read out of it."""
+"""Memory for each byte of an Authorization field, with the names read from it."""
 _ID_BYTES = 8
 
 
 class Lookups(Protocol):
-    """Finds out what claims and answer do not tell. Bounded in time and rate by itself; never raises."""
+    """Looks up facts that claims and response do not contain. Limits its own time and rate. Never raises."""
 
     async def facts(self, request: RequestFacts, caller: Caller, answer: Answer, authorization: str | None) -> Facts | None:
-        """What could be found out; None where nothing was asked. ``authorization`` is the header itself, for its signature."""
+        """The facts found. None if there were no look-ups. ``authorization`` is the field itself, for the signature of the token."""
         ...
 
 
 class LiveExplainer:
-    """``answer.Explainer`` of a running proxy."""
+    """An ``Explainer`` with cached claims and diagnoses."""
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class LiveExplainer:
         budget_seconds: float = 0.3,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """``catalog`` and ``version`` are asked each time, for a server may be upgraded; ``now`` gives seconds since the epoch."""
+        """``catalog`` and ``version`` are called each time, because a server may be upgraded. ``now`` gives seconds since the epoch."""
         self._settings = settings
         self._observer = observer
         self._catalog = catalog
@@ -57,35 +58,37 @@ class LiveExplainer:
         self._budget_seconds = budget_seconds
         self._now = now
         self._callers: LRUCache[str, tuple[Caller, int]] = LRUCache(_MAX_CALLERS_BYTES, getsizeof=itemgetter(1))
-        self._recall = ExplanationCache()
+        self._cache = ExplanationCache()
 
     async def explain(self, request: RequestFacts, authorization: str | None, answer: Answer, *, injected: bool) -> Explanation | None:
-        """Why; None where the rules know nothing of it."""
+        """The explanation. None if no rule applies."""
         caller = self.caller(authorization, injected=injected)
         facts = await self._facts(request, caller, answer, authorization)
         catalog, version, now, settings = self._catalog(), self._version(), self._now(), self._settings
         key = key_of(request, answer, authorization=authorization, caller=caller, catalog=catalog, now_epoch_seconds=now)
-        diagnosis = known = self._recall.find(key, facts, catalog, version)
+        inputs = Inputs(
+            request=request,
+            caller=caller,
+            answer=answer,
+            catalog=catalog,
+            facts=facts,
+            now_epoch_seconds=now,
+            keycloak_version=version,
+            require_audience=settings.require_audience,
+            console_base_url=settings.console_url,
+            docs_url=settings.docs_url,
+        )
+        diagnosis = known = self._cache.find(key, facts, catalog, version)
         if diagnosis is None:
-            diagnosis = diagnose(
-                request=request,
-                caller=caller,
-                answer=answer,
-                catalog=catalog,
-                facts=facts,
-                now_epoch_seconds=now,
-                keycloak_version=version,
-                require_audience=settings.require_audience,
-                console_base_url=settings.console_url,
-                docs_url=settings.docs_url,
-            )
+            diagnosis = diagnose(inputs)
             if diagnosis is None:
                 return None
-            self._recall.keep(key, diagnosis, facts)
-        return diagnosis.explanation(secrets.token_hex(_ID_BYTES), request, answer, facts, again=known is not None)
+            self._cache.store(key, diagnosis, facts)
+        explanation = diagnosis.explanation(secrets.token_hex(_ID_BYTES), inputs, again=known is not None)
+        return with_operators_view(explanation, inputs)
 
     def caller(self, authorization: str | None, *, injected: bool) -> Caller:
-        """The caller by his claims, read once for a token."""
+        """The caller by the claims of the token, which are read once for each token."""
         key = authorization or ""
         known = self._callers.get(key)
         if known is not None and known[0].injected == injected:
@@ -95,7 +98,7 @@ class LiveExplainer:
         return caller
 
     def rewrites(self, explanation: Explanation) -> bool:
-        """Whether the body is to be enriched; otherwise only headers are added."""
+        """Whether the body is enriched. Otherwise only header fields are added."""
         return render.rewrites(explanation)
 
     def body(self, explanation: Explanation, original: Mapping[str, Any] | None) -> dict[str, Any]:

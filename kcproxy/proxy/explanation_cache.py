@@ -1,8 +1,8 @@
-"""Judgements of refusals that come again and again, so that a program that goes on asking costs less than one that is refused for the first time.
+"""Cache of diagnoses, so that a repeated refusal costs less than the first one.
 
-Kept by all that a 403 is judged by: token, operation, realm, what of the request and the answer the rules look at, and what was looked up.
-Whatever another caller sends, he is told nothing of it, for he would need the same token. Bounded in bytes; a hostile caller who
-varies everything makes it forget, and pays as much as for any refusal.
+The key has everything that decides about a 403: token, operation, realm, the fields that the rules read, and the looked-up facts. No other caller
+can get a cached diagnosis, because they would need the same token. The cache is bounded in bytes. A hostile caller who varies every request
+evicts entries, and each of their refusals costs as much as a first one.
 """
 
 from collections.abc import Hashable
@@ -13,12 +13,12 @@ from cachetools import LRUCache
 from kcproxy.catalog import Catalog
 from kcproxy.explain.context import is_fresh
 from kcproxy.explain.engine import READ_REQUEST_HEADERS, Diagnosis, telling_query
-from kcproxy.explain.rules.not_keycloak import READ_HEADERS
+from kcproxy.explain.keycloak_responses import READ_HEADERS
 from kcproxy.model import Answer, Caller, Facts, RequestFacts
 
 MAX_BYTES = 8 * 1024 * 1024
 ENTRY_BYTES = 64 * 1024
-"""What one judgement takes at most beside the token, with the texts that are kept of it."""
+"""Memory of one diagnosis without the token, with its cached texts."""
 MAX_WORDS_CHARACTERS = 2000
 Key = tuple[Hashable, ...]
 
@@ -35,32 +35,31 @@ def _size(entry: _Entry) -> int:
 
 
 class ExplanationCache:
-    """What was judged, the latest use last. For one set of settings; another table or version of the server empties it."""
+    """An LRU cache for one generation of settings. Another catalog or server version empties it."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        """Empty."""
         self._entries: LRUCache[Key, _Entry] = LRUCache(max_bytes, getsizeof=_size)
         self._max_bytes = max_bytes
-        self._by: tuple[Catalog, str | None] | None = None
+        self._valid_for: tuple[Catalog, str | None] | None = None
 
     def __len__(self) -> int:
-        """How many judgements are kept."""
+        """The number of cached diagnoses."""
         return len(self._entries)
 
     def find(self, key: Key | None, facts: Facts | None, catalog: Catalog, version: str | None) -> Diagnosis | None:
-        """The judgement of the same refusal by the same table, with the same facts; None where there is none."""
+        """The diagnosis of the same refusal with the same catalog and facts. None if there is none."""
         if key is None:
             return None
-        by = self._by
-        if by is None or by[0] is not catalog or by[1] != version:
+        valid_for = self._valid_for
+        if valid_for is None or valid_for[0] is not catalog or valid_for[1] != version:
             self._entries.clear()
-            self._by = (catalog, version)
+            self._valid_for = (catalog, version)
             return None
         entry = self._entries.get(key)
         return entry.diagnosis if entry is not None and entry.facts == facts else None
 
-    def keep(self, key: Key | None, diagnosis: Diagnosis, facts: Facts | None) -> None:
-        """Remember a judgement, if it is one that may be given again."""
+    def store(self, key: Key | None, diagnosis: Diagnosis, facts: Facts | None) -> None:
+        """Cache a diagnosis if it holds for further refusals."""
         if key is None or not diagnosis.general:
             return
         size = ENTRY_BYTES + 4 * len(str(key[0]))
@@ -71,7 +70,7 @@ class ExplanationCache:
 def key_of(
     request: RequestFacts, answer: Answer, *, authorization: str | None, caller: Caller, catalog: Catalog, now_epoch_seconds: float
 ) -> Key | None:
-    """All that a 403 is judged by beside facts and table, the token first; None where it is not one that may be judged like another."""
+    """What decides about a 403, except facts and catalog; the token first. None if the diagnosis must not be reused."""
     target = request.target
     if answer.status != 403 or target.operation is None or request.body is not None or request.form:
         return None
@@ -90,6 +89,7 @@ def key_of(
         request.base_path,
         request.public_url,
         request.withheld,
+        request.account,
         request.token_in_query,
         *telling_query(request, catalog).items(),
         *[sent.get(name) for name in READ_REQUEST_HEADERS],
@@ -100,14 +100,14 @@ def key_of(
 
 
 def _characters(part: Hashable) -> int:
-    """How long a part of a key is, with all that is in it: a query is in pairs of a name and its values."""
+    """The length of a part of a key. A query is a part with pairs of a name and its values."""
     if isinstance(part, tuple):
         return sum(map(_characters, part))
     return len(part) if isinstance(part, str) else 0
 
 
 def _words(answer: Answer) -> tuple[str, ...] | None:
-    """What the body says; None where it is more than a few words."""
+    """The members of the body. None if they are more than a few short texts."""
     found = answer.json
     if found is None or len(found) > 4 or answer.text:
         return None

@@ -1,13 +1,13 @@
-"""The fast path: a request for which nothing has to be waited for is sent from the callback that read it, and answered from the callback
-that reads the response, without a task, a future or a parser.
+"""The fast path: requests that need not wait are sent from the callback that received them. Their responses are written from the callback that
+received the response, without a task, a future or a parser.
 
-    whole request, known header block ─▶ target ─▶ token in the cache ─▶ slot free ─▶ idle connection ─▶ sent
-        └──────────── anything is missing: nothing is done, the general path takes it ──────────────────┘
-    sent ─▶ whole response, nothing to say about it ─▶ written, ended
-      └──▶ refusal, large or in pieces, failed ─▶ ``RequestHandler.resume``: the general path goes on from the response that has begun
-      └──▶ client gone: a read is given up; a write comes to its end
+    whole request, cached header block ─▶ target ─▶ cached token ─▶ free slot ─▶ idle connection ─▶ sent
+        └──────────── anything is missing: nothing is done, and the general path serves the request ──┘
+    sent ─▶ whole response that needs nothing ─▶ written, ended
+      ├──▶ refusal, large, in pieces, or failed ─▶ ``RequestHandler.resume``: the general path continues with this response
+      └──▶ client disconnected: a read is cancelled, a write completes
 
-All that is decided here is decided by the functions that the general path uses; only the waiting is different.
+Both paths decide with the same functions. Only waiting differs.
 """
 
 import logging
@@ -15,16 +15,17 @@ import re
 
 from kcproxy.catalog.targets import judge
 from kcproxy.errors import KcproxyError, RequestRefused, UpstreamError
+from kcproxy.http1.framing import SMALL_BODY_BYTES
 from kcproxy.http1.headers import ResponseFields, read_response
 from kcproxy.http1.request_parser import RequestHead
 from kcproxy.http1.response_head import response_head
 from kcproxy.http1.response_head_cache import CachedHead
-from kcproxy.proxy.decisions import Treatment
+from kcproxy.proxy.decisions import PASS, Treatment
 from kcproxy.proxy.header_block import REQUEST_LINE, HeaderBlock, block_bytes_of, header_block_of
-from kcproxy.proxy.header_block_cache import HeaderBlockCache, is_ordinary
+from kcproxy.proxy.header_block_cache import HeaderBlockCache, is_cacheable
 from kcproxy.proxy.served_exchange import Pipeline, ServedExchange
 from kcproxy.server.connection import InboundConnection
-from kcproxy.server.request_body import BUFFER_BYTES, RequestBody
+from kcproxy.server.request_body import RequestBody
 from kcproxy.upstream.connection import Connection
 from kcproxy.upstream.response import PooledResponse
 
@@ -32,36 +33,31 @@ log = logging.getLogger("kcproxy.proxy")
 
 
 class FastPath:
-    """The fast path of one handler. The handler's ``runtime`` is read for each request, for a reload replaces it."""
+    """The fast path of one handler. Reads the handler's ``runtime`` for each request, because a reload replaces it."""
 
     def __init__(self, handler: Pipeline) -> None:
-        """Sends nothing yet."""
         self._handler = handler
         self.header_blocks = HeaderBlockCache()
 
     def learn_and_send(self, connection: InboundConnection, request: RequestHead) -> "FastExchange | None":
-        """Keep the header block of a request that came as a whole, and send it, as ``send_known`` does."""
+        """Cache the header block of a whole request, and send the request like ``send``."""
         connection.header_block = block = None if connection.last else self._learn(request)
-        return None if block is None else self._send(connection, block, request.wire)
+        return None if block is None else self.send(connection, block, request.wire)
 
     def _learn(self, request: RequestHead) -> HeaderBlock | None:
-        """The cached header block of a request, or a new one; None where requests of this kind take the general path."""
+        """The cached header block of a request, or a new one. None if requests of this kind take the general path."""
         block_bytes = block_bytes_of(request)
-        if block_bytes is None or not is_ordinary(len(block_bytes), len(request.fields)):
+        if block_bytes is None or not is_cacheable(len(block_bytes), len(request.fields)):
             return None
         runtime = self._handler.runtime
-        known = self.header_blocks.find(block_bytes, runtime)
-        if known is not None:
-            return known
+        cached = self.header_blocks.find(block_bytes, runtime)
+        if cached is not None:
+            return cached
         block = header_block_of(block_bytes, request, runtime)
-        return block if block is not None and self.header_blocks.keep(block) else None
+        return block if block is not None and self.header_blocks.store(block) else None
 
-    def send_known(self, connection: InboundConnection, data: bytes) -> "FastExchange | None":
-        """Send a request, if it has the known header block and nothing has to be waited for; None, and nothing done, otherwise."""
-        block: HeaderBlock = connection.header_block
-        return self._send(connection, block, data)
-
-    def _send(self, connection: InboundConnection, block: HeaderBlock, data: bytes) -> "FastExchange | None":
+    def send(self, connection: InboundConnection, block: HeaderBlock, data: bytes) -> "FastExchange | None":
+        """Send a request if it has this header block and need not wait. Otherwise None, and nothing is done."""
         handler = self._handler
         runtime = handler.runtime
         line = REQUEST_LINE.match(data)
@@ -78,11 +74,11 @@ class FastPath:
             return None
         if exchange is None:
             return None
-        held = exchange.held
-        if held is None:
-            head = data[:end] + (block.own or block.make_own())
+        cached = exchange.cached_token
+        if cached is None:
+            head = data[:end] + (block.without_token or block.make_without_token())
         else:
-            head = data[:end] + (block.bare or block.make_bare(runtime)) + held.line
+            head = data[:end] + (block.before_token or block.make_before_token(runtime)) + cached.line
         if not block.body_bytes:
             return exchange if _sent(handler, exchange, head) else None
         exchange.body = RequestBody.buffered(data[body_at:])
@@ -90,7 +86,7 @@ class FastPath:
 
 
 def _prepared(handler: Pipeline, connection: InboundConnection, block: HeaderBlock, line: re.Match[bytes]) -> "FastExchange | None":
-    """The request, with the token that goes with it; None if that has to be waited for, or the request is to be refused."""
+    """The request with its token. None if it has to wait for the token, or is to be refused."""
     runtime = handler.runtime
     method, received = line.groups()
     raw, target = judge(runtime.catalog, method.decode(), received, base_path=runtime.base_path, content_type=block.content_type)
@@ -100,16 +96,16 @@ def _prepared(handler: Pipeline, connection: InboundConnection, block: HeaderBlo
         return exchange
     if block.admits is None:
         try:
-            exchange.admitted = runtime.admission.check_at_once(target, block.head)
+            exchange.admitted = runtime.admission.check_now(target, block.head)
         except RequestRefused:
             return None
     exchange.arrived_at = now = runtime.token_clock()
-    held = runtime.tokens.at_once(account, now) if block.admits is not False else None
-    if held is None:
+    cached = runtime.tokens.fresh(account, now) if block.admits is not False else None
+    if cached is None:
         return None
     exchange.account = account
-    exchange.held = held
-    exchange.token = held.token
+    exchange.cached_token = cached
+    exchange.token = cached.token
     return exchange
 
 
@@ -129,7 +125,7 @@ def _sent(handler: Pipeline, exchange: "FastExchange", data: bytes) -> bool:
     exchange.upstream_connection = connection
     handler.started(exchange)
     if exchange.account is not None:
-        runtime.tokens.taken(exchange.account)
+        runtime.tokens.count_use(exchange.account)
     return True
 
 
@@ -141,45 +137,45 @@ class FastExchange(ServedExchange):
 
     # called by the connection to Keycloak
 
-    def accepts(self, known: CachedHead) -> bool:
-        """Whether a whole response with this head is written as it is: nothing to be explained, announced or closed."""
-        return not self.pipeline.draining and self.connection.transport is not None and self.treatment(known.status) is Treatment.PASS
+    def accepts(self, cached: CachedHead) -> bool:
+        """Whether a whole response with this head is written as it is."""
+        return not self.pipeline.draining and self.connection.transport is not None and self.treatment(cached.status) is PASS
 
-    def pass_on(self, known: CachedHead, data: bytes) -> None:
-        """Write a whole response whose head is known.
+    def on_whole_response(self, cached: CachedHead, data: bytes) -> None:
+        """Write a whole response with a cached head.
 
-        The head is kept as written. It may be, because no head with a Location is ever kept (``ResponseHeadCache.learn``).
+        The head as written is cached too. That is safe because no head with a Location is ever cached (``ResponseHeadCache.learn``).
         """
         try:
             self.upstream_seconds = self.runtime.clock() - self.sent_at
-            head = known.rendered
+            head = cached.rendered
             if head is None:
-                fields = read_response(known.headers, self.runtime.forwarding.upstream_origin, None)
-                head = known.rendered = response_head(known.status, known.reason, fields.lines)
-            self._write(known.status, head + data[known.head_bytes :], known.whole_bytes - known.head_bytes)
+                fields = read_response(cached.headers, self.runtime.forwarding.upstream_origin, None)
+                head = cached.rendered = response_head(cached.status, cached.reason, fields.lines)
+            self._write(cached.status, head + data[cached.head_bytes :], cached.whole_bytes - cached.head_bytes)
         except Exception:
             log.exception("a request could not be served")
             self._broken()
 
-    def take(self, answer: PooledResponse) -> None:
-        """Any other response: write it if it is complete and needs nothing, otherwise the general path goes on with it."""
+    def on_response(self, response: PooledResponse) -> None:
+        """Any other response: write it if it is complete and needs nothing. Otherwise the general path continues with it."""
         try:
             self.upstream_seconds = self.runtime.clock() - self.sent_at
             if self.connection.transport is None:
-                self._orphaned(answer)
-            elif not self._written(answer):
+                self._orphaned(response)
+            elif not self._written(response):
                 self.upstream_connection = None
-                self.begun = answer
+                self.begun = response
                 self.pipeline.resume(self)
         except Exception:
             log.exception("a request could not be served")
-            answer.release()
+            response.release()
             self._broken()
 
     # called by the client's connection
 
     def client_disconnected(self) -> None:
-        """The client's connection is gone: a read is given up; a write comes to its end, for stopping half-way helps nobody."""
+        """The client has disconnected: cancel a read; let a write complete, because a part of it may have been executed."""
         if self.upstream_connection is None:
             super().client_disconnected()
         elif self.is_read:
@@ -196,7 +192,7 @@ class FastExchange(ServedExchange):
             or self.connection.last
             or response.status == 0
             or response.length is None
-            or response.length > BUFFER_BYTES
+            or response.length > SMALL_BODY_BYTES
         ):
             return False
         treatment = self.treatment(response.status)
@@ -206,9 +202,9 @@ class FastExchange(ServedExchange):
         body = response.whole() if not fields.chunked else None
         if body is None:
             return False
-        if treatment is Treatment.LOOK and runtime.reduced_responses is not None:
+        if treatment is Treatment.INSPECT and runtime.reduced_responses is not None:
             self.status = response.status
-            runtime.reduced_responses.look(self, fields)
+            runtime.reduced_responses.inspect(self, fields)
         self._write(response.status, response_head(response.status, response.reason, fields.lines) + body, len(body))
         return True
 
@@ -222,10 +218,11 @@ class FastExchange(ServedExchange):
             transport.write(data)
             self.status = status
             self.sent_bytes = sent_bytes
-        self._end()
+        self.upstream_connection = None
+        self.pipeline.ended(self, keep_alive=True)
 
     def _broken(self) -> None:
-        """A bug of ours: the client's connection ends, for nothing is known of what it has been sent."""
+        """After a bug in this proxy: close the client's connection, because it is unknown what was written to it."""
         self.error_kind = KcproxyError.kind
         self.connection.abort()
         self._end()

@@ -1,4 +1,4 @@
-"""How requests and Location fields are rewritten on the way, by one generation of settings. Pure."""
+"""Rewrites request fields and Location, as one generation of settings says. Pure."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from kcproxy.settings import ForwardedFields, UpstreamSettings
 
 @dataclass(frozen=True, slots=True)
 class Forwarding:
-    """``upstream_origin`` and ``upstream_host`` as they stand in fields; the rest as the settings say."""
+    """``upstream_origin`` and ``upstream_host`` are values of fields; the rest are settings."""
 
     upstream_origin: bytes
     upstream_host: bytes
@@ -19,7 +19,7 @@ class Forwarding:
 
     @classmethod
     def of(cls, settings: UpstreamSettings) -> "Forwarding":
-        """As the settings say."""
+        """The rules of these settings."""
         origin = settings.origin.encode()
         return cls(
             upstream_origin=origin,
@@ -30,18 +30,18 @@ class Forwarding:
         )
 
     def request_fields(self, raw: RawHeaders) -> RequestFields:
-        """A request's fields as they are sent on. Raises RequestRefused as ``read_request``."""
+        """The fields of a request as they are forwarded. Raises RequestRefused as ``read_request``."""
         read = read_request(raw, None if self.preserves_host else self.upstream_host)
         if self.drops_forwarded:
             read.fields = unforwarded(read.fields)
         return read
 
     def addressed(self, fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        """The fields for a request with an account's token: Host is always the one under which that token was fetched, its issuer."""
+        """The fields of a request with an account's token. Host is the one with which the token was fetched, because the issuer may depend on it."""
         return addressed(fields, self.upstream_host) if self.preserves_host else fields
 
     def public_origin(self, head: RequestFields, *, tls: bool) -> bytes | None:
-        """The origin by which the client knows us, ``tls`` on its connection; None where Location is to stay as it is."""
+        """The proxy's origin as the client uses it, for Location. None if Location stays as it is."""
         host = head.picked.get(b"host")
         if host is None or not self.rewrites_location:
             return None

@@ -1,10 +1,10 @@
 """The request pipeline: match, choose the token, forward, respond, for every method and path.
 
-    begin ─▶ fast path, if nothing has to be waited for ─▶ sent ─▶ response that needs nothing ─▶ written ─▶ end
-        └──▶ prepare ─▶ slot ─▶ send ────────────────────────┴──▶ respond (explain, retry, stream) ────────▶ end
+    begin ─▶ fast path, if the request need not wait ─▶ sent ─▶ response that needs nothing ─▶ written ─▶ end
+        └──▶ prepare ─▶ slot ─▶ send ─────────────────────┴──▶ respond (explain, retry, stream) ────────▶ end
 
-A 2xx goes through without a look at its body. Any failure ends in a clear response, or, if the response has begun already, in a closed
-connection; never in a traceback to the client, never in a hang.
+The body of a 2xx is not inspected. A failure ends in a clear error response, or in a closed connection if the response has begun. It never ends
+in a traceback at the client, nor in a hang.
 """
 
 import asyncio
@@ -16,7 +16,6 @@ from kcproxy.http1.headers import RequestFields, read_response
 from kcproxy.http1.request_parser import RequestHead
 from kcproxy.model import Target, TargetKind
 from kcproxy.observe.events import Observer, RequestRecord
-from kcproxy.proxy.admission import withdrawn
 from kcproxy.proxy.decisions import REFUSED, Treatment, refuse_other_protocols
 from kcproxy.proxy.exchange import CLIENT_CLOSED_REQUEST
 from kcproxy.proxy.fast_path import FastPath
@@ -25,10 +24,11 @@ from kcproxy.proxy.served_exchange import Pipeline, ServedExchange
 from kcproxy.proxy.unverified_callers import UnverifiedCallers
 from kcproxy.server.client_waits import ClientWaits
 from kcproxy.server.concurrency_limit import ConcurrencyLimit
-from kcproxy.server.connection import InboundConnection, InboundRequest
+from kcproxy.server.connection import InboundConnection
 from kcproxy.server.error_responses import ErrorResponse, error_response_of
 from kcproxy.server.events import Direction
 from kcproxy.server.held_bytes import HeldBytes
+from kcproxy.server.inbound_request import InboundRequest
 from kcproxy.server.request_body import BodyTooSlow, ClientDisconnected, ClientTooSlow, RequestBody
 from kcproxy.server.response_writer import ResponseWriter
 from kcproxy.server.upload_limit import UploadLimit
@@ -38,8 +38,8 @@ from kcproxy.upstream.interface import UpstreamResponse
 log = logging.getLogger("kcproxy.proxy")
 
 MAX_GATHERED_BYTES = 32 << 20
-"""Of bodies that are read before they are sent, as long as they are not complete. Beyond it, large ones are uploads at once."""
-_FULL = ErrorResponse.of(503, "busy", "The proxy has all the connections open that its settings allow.", retry_after_seconds=1)
+"""Limit for incomplete bodies that are read before they are sent, all together. Above it, large bodies are forwarded as they arrive."""
+_FULL = ErrorResponse.of(503, "busy", "The proxy has as many open connections as its settings allow.", retry_after_seconds=1)
 _NOWHERE = Target(kind=TargetKind.OTHER, method="", raw_path="")
 
 
@@ -57,17 +57,17 @@ class RequestHandler:
         self.unverified_callers = UnverifiedCallers(runtime.settings)
         self.gathered = HeldBytes(MAX_GATHERED_BYTES)
         self.fast_path = FastPath(self) if fast else None
-        self._slow_readers = ClientWaits(_slow_readers_kept(runtime.settings), self._queued)
+        self._slow_readers = ClientWaits(_max_slow_readers(runtime.settings), self._queued)
         self._observer = observer
 
     def swap(self, runtime: Runtime) -> Runtime:
-        """Take on new settings for requests to come; gives the runtime that they replace."""
+        """Use new settings for further requests. Returns the runtime that they replace."""
         old, self.runtime = self.runtime, runtime
         limits = runtime.settings.limits
         self.limit.resize(limits.max_concurrent_requests, limits.max_queue_seconds)
         self.uploads.resize(runtime.settings)
         self.unverified_callers.resize(runtime.settings)
-        self._slow_readers.keep = _slow_readers_kept(runtime.settings)
+        self._slow_readers.max_undisturbed = _max_slow_readers(runtime.settings)
         return old
 
     def _queued(self) -> int:
@@ -88,11 +88,11 @@ class RequestHandler:
         return exchange
 
     def begin_known(self, connection: InboundConnection, data: bytes) -> ServedExchange | None:
-        """Handle bytes that are a whole request like others of this connection, if nothing has to be waited for."""
-        return None if self.fast_path is None else self.fast_path.send_known(connection, data)
+        """Handle a whole request with the connection's header block, if it need not wait."""
+        return None if self.fast_path is None else self.fast_path.send(connection, connection.header_block, data)
 
     def bad_request(self, response: ErrorResponse, peer: str | None) -> None:
-        """A request that could not be parsed was refused."""
+        """Record a request that could not be parsed."""
         self._observer.request_started()
         self._observer.request_finished(
             RequestRecord(
@@ -106,20 +106,20 @@ class RequestHandler:
         )
 
     def refuse(self, peer: str | None) -> bytes:
-        """A connection beyond the limit is refused: the response to send."""
+        """Record a connection beyond the limit. Returns the response to send."""
         self.bad_request(_FULL, peer)
         return _FULL.as_bytes(keep_alive=False)
 
-    # the account of a request, for both paths
+    # the beginning and the end of a request, for both paths
 
     def started(self, exchange: ServedExchange) -> None:
-        """A request begins."""
+        """Count a request that begins."""
         self._observer.request_started()
         exchange.runtime.enter()
         self.in_flight += 1
 
     def ended(self, exchange: ServedExchange, *, keep_alive: bool) -> None:
-        """It has ended: the one place where all of it is given back and recorded. A second call does nothing."""
+        """End a request: release all that it holds, and record it. A second call does nothing."""
         if exchange.over:
             return
         exchange.over = True
@@ -134,23 +134,23 @@ class RequestHandler:
             record = exchange.record(runtime.clock())
             self._observer.request_finished(record)
             if exchange.explanation is not None:
-                self._observer.denied(exchange.explanation, record)
+                self._observer.denied(exchange.explanation.operator or exchange.explanation, record)
         except Exception:
-            log.exception("a request could not be recorded")  # its response is out, and later requests are served
+            log.exception("a request could not be recorded")  # the response is written, and later requests are served
         exchange.connection.finished(keep_alive=keep_alive)
 
     def failed_upstream(self, kind: str) -> None:
-        """Keycloak gave no usable response."""
+        """Count an exchange without a usable response."""
         self._observer.upstream_failed(kind)
 
     def resume(self, exchange: ServedExchange) -> None:
-        """Go on with a request that the fast path has sent, from the response that has begun."""
+        """Continue with a request that the fast path has sent, from its response on."""
         exchange.run(self._serve(exchange, None))
 
     # the general path
 
     async def _serve(self, exchange: ServedExchange, request: InboundRequest | None) -> None:
-        """Handle one request to its end; from the middle on, if it comes from the fast path (``request`` is None)."""
+        """Handle one request to its end. ``request`` is None if the fast path has sent it already."""
         writer = ResponseWriter(
             exchange.connection,
             exchange.runtime.settings,
@@ -175,7 +175,7 @@ class RequestHandler:
             self._fail(exchange, request, writer, error)
         except Exception:
             log.exception("a request could not be served")
-            self._fail(exchange, request, writer, KcproxyError("The proxy failed on this request; its log says more."))
+            self._fail(exchange, request, writer, KcproxyError("The proxy failed on this request. Its log has the reason."))
         finally:
             if exchange.body is not None:
                 exchange.body.end_upload()
@@ -185,7 +185,7 @@ class RequestHandler:
             self.ended(exchange, keep_alive=writer.keep_alive)
 
     async def _prepare(self, exchange: ServedExchange, request: InboundRequest) -> None:
-        """Everything that is needed before Keycloak is asked: whose token, the body if it is small, a slot.
+        """Get everything that the request needs before it is sent: token, small body, slot.
 
         Raises TokenFetchError, RequestRefused, ClientDisconnected, UpstreamBusy.
         """
@@ -202,8 +202,8 @@ class RequestHandler:
         if exchange.account is not None:
             if not runtime.admission.open:
                 exchange.admitted = await runtime.admission.check(exchange.target, head)
-            exchange.held = await runtime.tokens.hold(exchange.account)
-            exchange.token = exchange.held.token
+            exchange.cached_token = await runtime.tokens.get(exchange.account)
+            exchange.token = exchange.cached_token.token
         await _gather(exchange, request, self.gathered)
         await self.uploads.acquire(exchange.body)
         await self.unverified_callers.acquire(runtime, exchange)
@@ -211,14 +211,12 @@ class RequestHandler:
         exchange.has_slot = True
 
     async def _forward(self, exchange: ServedExchange, writer: ResponseWriter) -> None:
-        """Ask Keycloak, and respond."""
+        """Send the request to Keycloak, and respond."""
         if exchange.connection.transport is None and exchange.begun is None:
             raise ClientDisconnected
-        if exchange.connection.withdrawn and exchange.account is not None and exchange.begun is None:
-            raise withdrawn()
         response = await send(exchange)
-        if exchange.held is not None:
-            response = await exchange.runtime.token_retry.better(exchange, response, lambda: send(exchange))
+        if exchange.cached_token is not None and not exchange.connection.withdrawn:
+            response = await exchange.runtime.token_retry.retried(exchange, response, lambda: send(exchange))
         if self.draining or exchange.connection.last:
             writer.keep_alive = False
         try:
@@ -235,21 +233,21 @@ class RequestHandler:
         treatment = exchange.treatment(response.status)
         try:
             if response.status in REFUSED:
-                runtime.token_retry.refusing(exchange)
+                runtime.token_retry.note_refusal(exchange)
             if treatment is Treatment.EXPLAIN and runtime.denial_enricher is not None:
                 enriched = await runtime.denial_enricher.enrich(exchange, response, fields)
-                runtime.token_retry.refusing(exchange)
+                runtime.token_retry.note_refusal(exchange)
                 if enriched is not None:
                     await writer.write(response.status, response.reason, enriched.fields, enriched.body)
                     return
-            if treatment is Treatment.LOOK and runtime.reduced_responses is not None:
-                runtime.reduced_responses.look(exchange, fields)
+            if treatment is Treatment.INSPECT and runtime.reduced_responses is not None:
+                runtime.reduced_responses.inspect(exchange, fields)
             await writer.forward(response, fields)
         finally:
             exchange.upstream_seconds += max(runtime.clock() - began - exchange.explaining_seconds, 0.0)
 
     def _fail(self, exchange: ServedExchange, request: InboundRequest | None, writer: ResponseWriter, error: KcproxyError) -> None:
-        """Say what went wrong; if the response has begun, end the connection instead."""
+        """Respond with an error, or close the connection if the response has begun."""
         if isinstance(error, UpstreamError):
             self._observer.upstream_failed(error.kind)
         if isinstance(error, BodyTooSlow):
@@ -262,7 +260,7 @@ class RequestHandler:
             return
         body = request.body if request is not None else None
         if isinstance(error, RequestRefused) or (body is not None and not body.ended):
-            writer.keep_alive = False  # what follows may be anything: the rest of a body that never comes, or worse
+            writer.keep_alive = False  # what follows may be the rest of a body, or cannot be read safely
         try:
             writer.write_raw(failure.as_bytes(keep_alive=writer.keep_alive, head_only=exchange.target.method == "HEAD"))
         except ClientDisconnected:
@@ -273,13 +271,13 @@ class RequestHandler:
         exchange.status = CLIENT_CLOSED_REQUEST
 
 
-def _slow_readers_kept(settings: Settings) -> int:
-    """How many responses may wait for slow clients although other requests queue: a quarter of what may be in flight at once."""
+def _max_slow_readers(settings: Settings) -> int:
+    """How many responses may wait for slow clients while other requests queue: a quarter of the concurrent requests."""
     return max(1, min(settings.limits.max_concurrent_requests, settings.upstream.max_connections) // 4)
 
 
 def _unread(pipeline: Pipeline, connection: InboundConnection, runtime: Runtime, head: RequestHead) -> ServedExchange:
-    """A request of which only the first line counts yet, and the field by which it is found again."""
+    """An exchange of which only the request line and the trace context are read."""
     raw_target = head.target
     target = Target(kind=TargetKind.OTHER, method=head.method, raw_path=raw_target.partition("?")[0])
     picked = {name.lower(): value for name, value in head.fields if name.lower() == b"traceparent"}
@@ -290,13 +288,13 @@ def _unread(pipeline: Pipeline, connection: InboundConnection, runtime: Runtime,
 
 
 async def _gather(exchange: ServedExchange, request: InboundRequest, held: HeldBytes) -> None:
-    """Ask for the body if the client waits to be asked (RFC 9110, section 10.1.1), and read it if it is small.
+    """Send 100 Continue if the client waits for it (RFC 9110, section 10.1.1), and read it if it is small.
 
     Raises RequestRefused, ClientDisconnected.
     """
     expects = exchange.head.picked.get(b"expect")
     if expects is not None and expects.lower() != b"100-continue":
-        raise RequestRefused("The only expectation that is supported is 100-continue.", status=417, reason="expectation")
+        raise RequestRefused("The only supported expectation is 100-continue.", status=417, reason="expectation")
     if request.body is None:
         return
     if expects is not None and exchange.version >= (1, 1) and not request.body.ended:
@@ -313,20 +311,24 @@ async def _gather(exchange: ServedExchange, request: InboundRequest, held: HeldB
 
 
 async def send(exchange: ServedExchange) -> UpstreamResponse:
-    """Keycloak's response to a prepared request, or to one that is under way. Raises UpstreamError, RequestRefused, ClientDisconnected."""
+    """Keycloak's response to a prepared request, or to one that was sent already. Raises UpstreamError, RequestRefused, ClientDisconnected."""
     runtime, body = exchange.runtime, exchange.body
     fields = exchange.head.fields
     if exchange.token is not None:
         fields = [*runtime.forwarding.addressed(fields), (b"Authorization", b"Bearer " + exchange.token.encode())]
     begun, exchange.begun = exchange.begun, None
-    request = (exchange.target.method, exchange.raw_target, fields, body.outgoing() if body is not None else None)
+    request = (exchange.target.method, exchange.raw_target, fields, body.to_send() if body is not None else None)
     began = runtime.clock()
     try:
-        response = await (runtime.upstream.exchange(*request) if begun is None else runtime.upstream.finish(begun, *request))
+        upstream, check = runtime.upstream, exchange.check_certificate
+        sent = (
+            upstream.exchange(*request, before_sending=check) if begun is None else upstream.finish(begun, *request, before_sending=check)
+        )
+        response = await sent
     except (UpstreamError, ClientDisconnected, RequestRefused) as error:
         failure = body.failure if body is not None else None
         if failure is not None and failure is not error:
-            raise failure from error  # the client broke off, not Keycloak
+            raise failure from error  # the client failed, not Keycloak
         raise
     finally:
         exchange.upstream_seconds += runtime.clock() - began

@@ -1,23 +1,22 @@
-"""The header block of a request as the parser has read it, and what follows from it: the same bytes mean the same again.
+"""The header block of a request, parsed once: equal bytes have equal meaning.
 
-Clients send the same fields with each request of a connection. The block is read once, by the parser and by ``read_request``; for the next
-request with this block only the request line is new.
+Clients send the same fields with each request of a connection. The parser and ``read_request`` read the block of the first one. For the next
+request with this block only the request line is read.
 """
 
 import re
 
 from kcproxy.catalog.targets import PLAIN_OCTETS
 from kcproxy.errors import RequestRefused
-from kcproxy.http1.framing import request_framing
+from kcproxy.http1.framing import SMALL_BODY_BYTES, request_framing
 from kcproxy.http1.headers import RequestFields
 from kcproxy.http1.request_parser import RequestHead
 from kcproxy.model import Target, TargetKind
 from kcproxy.proxy.runtime import Runtime
-from kcproxy.server.request_body import BUFFER_BYTES
 from kcproxy.settings import AccountSettings
 
 REQUEST_LINE = re.compile(rb"(GET|HEAD|POST|PUT|PATCH|DELETE) (/(?!/)[%b]*+) HTTP/1\.1\r\n" % re.escape(PLAIN_OCTETS))
-"""Request lines that can be read in one way only. Others are for the parser."""
+"""Request lines that are unambiguous. The parser reads all others."""
 
 _MAX_ROUTES = 64
 _ROUTES_BYTES = 16_384
@@ -31,23 +30,23 @@ _NOT_PLAIN = frozenset({b"expect", b"transfer-encoding", b"upgrade"})
 class HeaderBlock:
     """One header block, by one generation of settings.
 
-    ``own`` are the fields as they are sent with the caller's own credentials, or none; ``bare`` as they are sent before an account's
-    Authorization, the last line of a head. ``admits``: whether a caller with these fields may have a token injected; None where that depends
-    on the request line. ``cost_bytes``: about what it takes in memory. ``runtime`` is None once it is dropped.
+    ``without_token``: the field lines as they are forwarded with the caller's own credentials, or without any. ``before_token``: as they are
+    forwarded before an account's Authorization, the last field line. ``admits``: whether requests with these fields may get an injected token;
+    None if that depends on the request line. ``cost_bytes``: the estimated memory. ``runtime`` is None after the block was dropped.
     """
 
     __slots__ = (
         "_accounts",
         "admits",
-        "bare",
+        "before_token",
         "body_bytes",
         "content_type",
         "cost_bytes",
         "head",
         "max_line_bytes",
-        "own",
         "runtime",
         "wire",
+        "without_token",
     )
 
     def __init__(self, wire: bytes, head: RequestFields, runtime: Runtime, body_bytes: int) -> None:
@@ -61,29 +60,29 @@ class HeaderBlock:
         self.admits = _admits(runtime, head)
         routes_bytes = _ROUTES_BYTES if runtime.settings.accounts else 0
         self.cost_bytes = _BLOCK_BYTES + routes_bytes + 4 * len(wire) + _FIELD_BYTES * len(head.fields)
-        self.own = b""
-        self.bare = b""
+        self.without_token = b""
+        self.before_token = b""
         self._accounts: dict[tuple[str, str, str | None], AccountSettings | None] = {}
 
-    def make_own(self) -> bytes:
-        """``own``, which is empty until it is needed."""
-        self.own = _lines(self.head.fields) + b"\r\n"
-        return self.own
+    def make_without_token(self) -> bytes:
+        """Set ``without_token``, which is empty until it is needed."""
+        self.without_token = _lines(self.head.fields) + b"\r\n"
+        return self.without_token
 
-    def make_bare(self, runtime: Runtime) -> bytes:
-        """``bare``, which is empty until it is needed. ``runtime`` is the block's."""
-        self.bare = _lines(runtime.forwarding.addressed(self.head.fields))
-        return self.bare
+    def make_before_token(self, runtime: Runtime) -> bytes:
+        """Set ``before_token``, which is empty until it is needed. ``runtime`` is the block's."""
+        self.before_token = _lines(runtime.forwarding.addressed(self.head.fields))
+        return self.before_token
 
     def drop(self) -> None:
-        """Free the memory: no request has this block any more."""
+        """Free the memory. Connections may still refer to the block, and find it empty."""
         self.runtime = None
-        self.wire = self.own = self.bare = b""
+        self.wire = self.without_token = self.before_token = b""
         self.head = _NOTHING
         self._accounts = {}
 
     def account(self, runtime: Runtime, target: Target, raw_target: str) -> AccountSettings | None:
-        """The account whose token goes with a request of this block: the same for one operation on one realm. ``runtime`` is the block's."""
+        """The account whose token is added to a request with this block: the same for each operation and realm. ``runtime`` is the block's."""
         operation = target.operation
         accounts = runtime.accounts
         if operation is None or target.ambiguous is not None or "access_token=" in raw_target:
@@ -97,21 +96,21 @@ class HeaderBlock:
 
 
 def _admits(runtime: Runtime, head: RequestFields) -> bool | None:
-    """Whether a caller with these fields may have a token injected, for any request; None where it depends on the request."""
+    """Whether requests with these fields may get an injected token. None if that depends on the request line."""
     admission = runtime.admission
     if admission.jwt_verifier is not None:
-        return False  # the caller's token has to be verified, which takes time
+        return False  # the caller's token has to be verified, which may wait
     if admission.keys is not None:
         return None
     try:
-        admission.check_at_once(_ANY, head)
+        admission.check_now(_ANY, head)
     except RequestRefused:
         return False
     return True
 
 
 def block_bytes_of(request: RequestHead) -> bytes | None:
-    """The header block of a whole request, from the first field to the empty line; None if the request line is not plain."""
+    """The header block of a whole request, from the first field to the empty line. None if the request line is not unambiguous."""
     wire = request.wire
     line = REQUEST_LINE.match(wire)
     end = wire.find(b"\r\n\r\n") + 4
@@ -119,15 +118,15 @@ def block_bytes_of(request: RequestHead) -> bytes | None:
 
 
 def header_block_of(block_bytes: bytes, request: RequestHead, runtime: Runtime) -> HeaderBlock | None:
-    """The block of a whole request; None where it is one of those that need more than sending on. ``block_bytes``: see ``block_bytes_of``."""
+    """The block of a whole request. None if such requests need the general path. ``block_bytes``: see ``block_bytes_of``."""
     if not request.keep_alive or request.version != (1, 1):
         return None
     try:
         head = runtime.forwarding.request_fields(request.fields)
         body_bytes = request_framing(head.fields).length or 0
     except RequestRefused:
-        return None  # to be refused where all requests are
-    if body_bytes > BUFFER_BYTES or not _NOT_PLAIN.isdisjoint(head.picked):
+        return None  # the general path refuses it
+    if body_bytes > SMALL_BODY_BYTES or not _NOT_PLAIN.isdisjoint(head.picked):
         return None
     return HeaderBlock(block_bytes, head, runtime, body_bytes)
 

@@ -1,7 +1,7 @@
-"""Cache of the header blocks that callers have sent: bounded in bytes, shared by all connections.
+"""Cache of header blocks: bounded in bytes, shared by all connections.
 
-Equal bytes have equal meaning, so that callers who send the same fields share one block. A connection refers to its block and owns none of
-it: a block that is evicted is emptied, and the next request of a connection that refers to it is parsed and learned again.
+Clients that send the same fields share one block. Connections only refer to a block. When a block is evicted it is emptied, and the next request
+of a connection that refers to it is parsed again.
 """
 
 from cachetools import LRUCache
@@ -10,51 +10,50 @@ from kcproxy.proxy.header_block import HeaderBlock
 from kcproxy.proxy.runtime import Runtime
 
 MAX_BLOCK_BYTES = 16_384
-"""Larger blocks are not learned: their requests are parsed one by one. An access token of Keycloak takes 1 to 4 kB."""
+"""Larger blocks are not cached, and each of their requests is parsed. An access token of Keycloak takes 1 to 4 kB."""
 MAX_FIELDS = 64
 MAX_BYTES = 16 << 20
-"""Of all blocks together, as ``Block.cost_bytes`` estimates them: about 1,500 callers with a token of their own each."""
+"""Of all blocks together, as ``HeaderBlock.cost_bytes`` estimates them: about 1,500 clients with different tokens."""
 
 
 class HeaderBlockCache:
-    """The blocks of one plane; those of another are forgotten when it comes."""
+    """The blocks of one runtime. A new runtime empties the cache."""
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        """Empty."""
         self._blocks = _Evicting(max_bytes, getsizeof=_cost_bytes)
-        self._plane: Runtime | None = None
+        self._runtime: Runtime | None = None
 
     def __len__(self) -> int:
-        """How many blocks are known."""
+        """The number of cached blocks."""
         return len(self._blocks)
 
     @property
     def cost_bytes(self) -> int:
-        """What they take, as far as that is estimated."""
+        """The estimated memory of all blocks."""
         return int(self._blocks.currsize)
 
     def find(self, wire: bytes, runtime: Runtime) -> HeaderBlock | None:
-        """The block of these bytes, from the first field to the empty line; None where it is not known."""
-        if runtime is not self._plane:
+        """The block with these bytes, from the first field to the empty line. None if it is not cached."""
+        if runtime is not self._runtime:
             self.clear()
-            self._plane = runtime
+            self._runtime = runtime
         return self._blocks.get(wire)
 
-    def keep(self, block: HeaderBlock) -> bool:
-        """Know it from now on; whether there is room for it. Those that were looked up longest ago make room."""
+    def store(self, block: HeaderBlock) -> bool:
+        """Cache a block, and evict those that were used longest ago. Returns whether there is room for it."""
         if block.cost_bytes > self._blocks.maxsize:
             return False
         self._blocks[block.wire] = block
         return True
 
     def clear(self) -> None:
-        """Forget all, and what they hold."""
+        """Empty the cache and its blocks."""
         while self._blocks:
             self._blocks.popitem()
 
 
-def is_ordinary(block_bytes: int, field_count: int) -> bool:
-    """Whether a block of this size is worth learning."""
+def is_cacheable(block_bytes: int, field_count: int) -> bool:
+    """Whether a block of this size is cached."""
     return block_bytes <= MAX_BLOCK_BYTES and field_count <= MAX_FIELDS
 
 
@@ -63,10 +62,10 @@ def _cost_bytes(block: HeaderBlock) -> int:
 
 
 class _Evicting(LRUCache[bytes, HeaderBlock]):
-    """Empties what it evicts, for connections still refer to it."""
+    """Empties the blocks that it evicts, because connections may still refer to them."""
 
     def popitem(self) -> tuple[bytes, HeaderBlock]:
-        """The one that was looked up longest ago."""
+        """Remove the block that was used longest ago."""
         wire, block = super().popitem()
         block.drop()
         return wire, block

@@ -1,9 +1,9 @@
-"""What is done about a 2xx of the Admin REST API: a word where it may be thinner than it could be, and who got it, where he was refused before.
+"""Reduced responses: a 2xx of the Admin REST API that contains less than it could gets a notice.
 
-Where an account's token may be the reason, having been fetched before a grant, the answer may be asked for again with a newer one.
+If the reason may be an account's token that is older than a grant, the request may be repeated with a newer token.
 
-Nothing, for nearly all requests: claims are read only for operations that let some callers in to less than all, and while a denial of the
-same operation waits for its end.
+Nearly all requests need nothing of this. Claims are read only for operations that show some callers less than others, and while a denial of the
+same operation is unresolved.
 """
 
 import logging
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from kcproxy.catalog import Catalog
-from kcproxy.explain.notice import is_by_token, notice
+from kcproxy.explain.notice import is_by_token, is_thinned_by_permissions, notice
 from kcproxy.http1.headers import ResponseFields
 from kcproxy.http1.methods import READ_METHODS
 from kcproxy.model import Caller, Target
@@ -26,56 +26,56 @@ ReadCaller = Callable[..., Caller]
 
 
 class ReducedResponses:
-    """Looks at requests that passed; their bodies are never touched."""
+    """Inspects successful exchanges. Bodies are not read."""
 
     def __init__(self, observer: Observer, *, catalog: Callable[[], Catalog], caller: ReadCaller, base_path: str, public_url: str) -> None:
-        """``caller`` reads claims and keeps what it has read: ``caller(authorization, injected=…)``."""
+        """``caller`` reads claims and caches them: ``caller(authorization, injected=…)``."""
         self._observer = observer
         self._catalog = catalog
         self._caller = caller
-        self._seen: Catalog | None = None
-        self._thin: frozenset[str] = frozenset()
+        self._keys_of: Catalog | None = None
+        self._keys: frozenset[str] = frozenset()
         self._base_path = base_path
         self._public_url = public_url
 
-    def concerns(self, target: Target) -> bool:
-        """Whether a success of this target is to be looked at."""
+    def applies_to(self, target: Target) -> bool:
+        """Whether successes of this target are inspected."""
         operation = target.operation
-        return operation is not None and (operation.key in self._thinnable() or self._observer.awaits(target))
+        return operation is not None and (operation.key in self._reducible() or self._observer.awaits(target))
 
     def may_be_outdated(self, exchange: Exchange, status: int) -> bool:
-        """Whether a read got less than all for want of roles in the account's token, which may be older than a grant.
+        """Whether a reduced response may be due to roles that the account's token lacks because it is older than a grant.
 
-        Never where Keycloak reads grants at the call: there another token shows no more.
+        Never if Keycloak reads grants at the request, because another token shows no more then.
         """
         operation = exchange.target.operation
-        if exchange.held is None or status >= 300 or operation is None or exchange.target.method not in READ_METHODS:
+        if exchange.cached_token is None or status >= 300 or operation is None or exchange.target.method not in READ_METHODS:
             return False
-        if operation.key not in self._thinnable():
+        if operation.key not in self._reducible():
             return False
         caller = self._caller(authorization(exchange), injected=True)
         return is_by_token(caller, self._catalog()) and self._notice(exchange, caller) is not None
 
-    def shows_as_much(self, token: str, as_token: str) -> bool:
-        """Whether two tokens of an account name the same roles."""
+    def has_same_roles(self, token: str, as_token: str) -> bool:
+        """Whether two tokens of an account have the same roles."""
         one, other = (self._caller(f"Bearer {each}", injected=True) for each in (token, as_token))
         return (one.client_roles, one.realm_roles) == (other.client_roles, other.realm_roles)
 
-    def _thinnable(self) -> frozenset[str]:
+    def _reducible(self) -> frozenset[str]:
         catalog = self._catalog()
-        if catalog is not self._seen:
-            self._seen, self._thin = catalog, _thinnable(catalog)
-        return self._thin
+        if catalog is not self._keys_of:
+            self._keys_of, self._keys = catalog, _reducible(catalog)
+        return self._keys
 
-    def look(self, exchange: Exchange, fields: ResponseFields) -> None:
-        """Add ``Kcproxy-Notice`` where the answer may be reduced. A bug in here never breaks an answer."""
+    def inspect(self, exchange: Exchange, fields: ResponseFields) -> None:
+        """Add ``Kcproxy-Notice`` if the response may be reduced. A bug in here never breaks a response."""
         operation = exchange.target.operation
-        if operation is None or not self.concerns(exchange.target):
+        if operation is None or not self.applies_to(exchange.target):
             return
-        may_be_thin = operation.key in self._thinnable()
+        is_reducible = operation.key in self._reducible()
         try:
             exchange.caller = self._caller(authorization(exchange), injected=exchange.token is not None)
-            if may_be_thin:
+            if is_reducible:
                 self._announce(exchange, exchange.caller, fields)
         except Exception:
             log.exception("a success could not be looked at")
@@ -91,11 +91,12 @@ class ReducedResponses:
 
 
 @lru_cache(maxsize=4)
-def _thinnable(catalog: Catalog) -> frozenset[str]:
-    """Keys of operations that some roles open without giving all of the answer."""
-    return frozenset(
+def _reducible(catalog: Catalog) -> frozenset[str]:
+    """Keys of operations that some roles, or fine-grained permissions, open without the full response."""
+    by_roles = frozenset(
         entry.operation.key
         for entry in catalog.operations
         for requirement in (entry.requirement, *(variant.requirement for variant in entry.variants))
         if requirement.any_of != requirement.admits
     )
+    return by_roles | {entry.operation.key for entry in catalog.operations if is_thinned_by_permissions(entry.operation, catalog)}

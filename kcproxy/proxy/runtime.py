@@ -1,4 +1,4 @@
-"""Everything that one generation of settings amounts to: data, counted by the requests that use it."""
+"""Everything that one generation of settings amounts to. Requests that use it are counted."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ from kcproxy.upstream.pool import PoolUpstream
 
 
 class Runtime:
-    """A reload makes a new one and lets the old one finish: requests under way keep the one that they began with."""
+    """Data only. A reload creates a new runtime; requests in progress finish with the one that they began with."""
 
     def __init__(
         self,
@@ -57,17 +57,17 @@ class Runtime:
         self._empty: asyncio.Event | None = None
 
     def enter(self) -> None:
-        """A request begins that uses this runtime."""
+        """Count a request that begins with this runtime."""
         self._users += 1
 
     def leave(self) -> None:
-        """It has ended."""
+        """Count its end."""
         self._users -= 1
         if self._empty is not None and not self._users:
             self._empty.set()
 
     async def unused(self) -> None:
-        """Wait until no request uses this runtime. To be called once no new ones can come."""
+        """Wait until no request uses this runtime. To be called when no new request can use it."""
         if self._users:
             self._empty = asyncio.Event()
             await self._empty.wait()

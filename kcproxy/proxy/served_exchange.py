@@ -1,4 +1,4 @@
-"""An exchange as the pipeline serves it: on a connection, by one generation of settings, to be ended exactly once."""
+"""An exchange on a client's connection, with one generation of settings. It is ended exactly once."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,7 +6,8 @@ from typing import Protocol
 
 from kcproxy.http1.headers import RequestFields
 from kcproxy.model import Target
-from kcproxy.proxy.decisions import Treatment, treatment_of
+from kcproxy.proxy.admission import certificate_withdrawn
+from kcproxy.proxy.decisions import INSPECT, PASS, Treatment, treatment_of_error
 from kcproxy.proxy.exchange import Exchange
 from kcproxy.proxy.runtime import Runtime
 from kcproxy.proxy.unverified_callers import UnverifiedCallers
@@ -15,13 +16,12 @@ from kcproxy.server.connection import InboundConnection
 
 
 class ServedExchange(Exchange):
-    """``has_slot`` of the concurrency limit; ``over`` when it has been ended; ``task`` is what handles it, if something is waited for."""
+    """``has_slot``: of the concurrency limit. ``over``: it has ended."""
 
     version = (1, 1)
     keep_alive = True
     has_slot = False
     over = False
-    task: asyncio.Task[None] | None = None
 
     def __init__(
         self,
@@ -33,38 +33,44 @@ class ServedExchange(Exchange):
         raw_target: str,
         head: RequestFields,
     ) -> None:
-        """A request whose head has been read."""
-        super().__init__(target=target, raw_target=raw_target, head=head, started_at=runtime.clock(), peer=connection.peer)
+        """The parameters are as in ``Exchange``."""
+        Exchange.__init__(self, target, raw_target, head, runtime.clock(), connection.peer)  # half the time of super() with names
         self.pipeline = pipeline
         self.connection = connection
         self.runtime = runtime
 
     def run(self, work: Coroutine[None, None, None]) -> None:
-        """Go on in a task of its own."""
+        """Continue in a task."""
         self.task = asyncio.get_running_loop().create_task(work)
 
     def client_disconnected(self) -> None:
-        """The client's connection is gone: a read is given up; a write comes to its end, for stopping half-way helps nobody."""
+        """The client has disconnected: cancel a read; let a write complete, because a part of it may have been executed."""
         if self.task is not None and self.is_read:
             self.task.add_done_callback(self._never_begun)
             self.task.cancel()
 
     def _never_begun(self, _task: asyncio.Task[None]) -> None:
-        """A task that is cancelled before its first step does nothing, not even its ``finally``; any other has ended the exchange already."""
+        """End an exchange whose task was cancelled before its first step, so that its ``finally`` did not run."""
         if self.begun is not None:
             self.begun.release()
         self.pipeline.ended(self, keep_alive=False)
 
+    def check_certificate(self) -> None:
+        """Raises RequestRefused if the request would get an injected token, and the client's certificate was withdrawn."""
+        if self.connection.withdrawn and self.account is not None:
+            raise certificate_withdrawn()
+
     def treatment(self, status: int) -> Treatment:
-        """What a response of this status needs before it is written."""
+        """What a response with this status code needs before it is written."""
         runtime = self.runtime
-        reduced = runtime.reduced_responses
-        concerns = reduced is not None and status < 300 and reduced.concerns(self.target)
-        return treatment_of(status, self.target, explained=runtime.denial_enricher is not None, concerns=concerns)
+        if status < 300:
+            reduced = runtime.reduced_responses
+            return INSPECT if reduced is not None and reduced.applies_to(self.target) else PASS
+        return treatment_of_error(status, self.target, explained=runtime.denial_enricher is not None)
 
 
 class Pipeline(Protocol):
-    """What the fast path needs of the request handler."""
+    """The request handler as the fast path uses it."""
 
     runtime: Runtime
     limit: ConcurrencyLimit
@@ -72,17 +78,17 @@ class Pipeline(Protocol):
     draining: bool
 
     def started(self, exchange: ServedExchange) -> None:
-        """A request begins."""
+        """Count a request that begins."""
         ...
 
     def ended(self, exchange: ServedExchange, *, keep_alive: bool) -> None:
-        """It has ended."""
+        """End a request."""
         ...
 
     def resume(self, exchange: ServedExchange) -> None:
-        """Go on with a request that was sent, from the response that has begun."""
+        """Continue with a request that was sent, from its response on."""
         ...
 
     def failed_upstream(self, kind: str) -> None:
-        """Keycloak gave no usable response."""
+        """Count an exchange without a usable response."""
         ...

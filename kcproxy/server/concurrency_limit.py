@@ -1,4 +1,4 @@
-"""The bound on requests under way: first come, first served, and a clear refusal where the wait would be too long."""
+"""Limits concurrent requests, with a first-come, first-served queue. Raises an error if the wait would be too long."""
 
 import asyncio
 from collections import deque
@@ -7,7 +7,7 @@ from kcproxy.errors import UpstreamBusy
 
 
 class ConcurrencyLimit:
-    """Lets a bounded number of requests through at once. One event loop only."""
+    """A number of slots and a queue. For one event loop."""
 
     __slots__ = ("_max_active", "_max_wait_seconds", "_queue_factor", "_setting", "_waiting", "_what", "active")
 
@@ -20,9 +20,9 @@ class ConcurrencyLimit:
         what: str = "requests",
         setting: str = "limits.max_concurrent_requests",
     ) -> None:
-        """At most ``max_active`` inside and ``queue_factor`` times as many waiting, each for at most ``max_wait_seconds``.
+        """At most ``max_active`` have a slot, and ``queue_factor`` times as many may queue, each for at most ``max_wait_seconds``.
 
-        ``what`` is let in, and the ``setting`` that bounds it, are named in refusals.
+        Errors name ``what`` is limited, and the ``setting`` that limits it.
         """
         self._max_active = max_active
         self._max_wait_seconds = max_wait_seconds
@@ -34,54 +34,54 @@ class ConcurrencyLimit:
 
     @property
     def waiting(self) -> int:
-        """How many wait to enter."""
+        """The length of the queue."""
         return len(self._waiting)
 
     def resize(self, max_active: int, max_wait_seconds: float) -> None:
-        """New bounds, for those who come from now on."""
+        """Set new limits for further requests."""
         self._max_active = max_active
         self._max_wait_seconds = max_wait_seconds
 
     def try_acquire(self) -> bool:
-        """Take a place where one is free and nobody waits for it; whether there was one."""
+        """Take a slot if one is free and the queue is empty. Returns whether it did."""
         if self.active < self._max_active and not self._waiting:
             self.active += 1
             return True
         return False
 
     async def acquire(self) -> None:
-        """Take a place, in turn. UpstreamBusy where none comes free in time."""
+        """Take a slot, after waiting in the queue. Raises UpstreamBusy if none becomes free in time."""
         if self.try_acquire():
             return
         if len(self._waiting) >= self._max_active * self._queue_factor:
             raise self._busy()
-        turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
         try:
             async with asyncio.timeout(self._max_wait_seconds):
-                await turn
+                await waiter
         except BaseException as error:
-            self._give_up(turn)
+            self._give_up(waiter)
             if isinstance(error, TimeoutError):
                 raise self._busy() from error
             raise
 
     def release(self) -> None:
-        """Give the place to whoever waits longest."""
+        """Give the slot to the request that has waited longest."""
         while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)  # the place changes hands, so ``active`` stays
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)  # the slot has a new owner, so ``active`` stays the same
                 return
         self.active -= 1
 
-    def _give_up(self, turn: "asyncio.Future[None]") -> None:
-        if turn.done() and not turn.cancelled():
-            self.release()  # the place came in the same moment; pass it on
+    def _give_up(self, waiter: "asyncio.Future[None]") -> None:
+        if waiter.done() and not waiter.cancelled():
+            self.release()  # the slot became free in the same moment; pass it on
             return
-        turn.cancel()
-        if turn in self._waiting:
-            self._waiting.remove(turn)
+        waiter.cancel()
+        if waiter in self._waiting:
+            self._waiting.remove(waiter)
 
     def _busy(self) -> UpstreamBusy:
         return UpstreamBusy(

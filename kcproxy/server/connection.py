@@ -1,67 +1,55 @@
-"""One inbound connection: bytes to requests, one handled at a time, the next ones queued in order.
+"""One inbound connection: parses requests, handles one at a time, and queues the next ones in order.
 
     waiting for a head ── head ──▶ handled ── finished ──▶ idle ── first byte ──▶ waiting for a head
              │                        └── body unread ──▶ lingering ── its end ──▶ idle
              └── too slow, too large, unreadable ──▶ refused, closed
 
-Time limits are one ``deadline`` a connection. The server looks at it at intervals, so that a request costs no timer.
+Each connection has one ``deadline``, which the server checks at intervals, so that a request needs no timer. Bytes are parsed in small parts, whose
+time ``FairTurns`` shares between all connections. Only the fast path does not wait for a turn.
 """
 
 import asyncio
 import math
 import ssl
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol, cast
 from weakref import WeakSet
 
+from kcproxy.errors import RequestRefused
 from kcproxy.http1.request_parser import END, ParserState, RequestHead, RequestParser, SyntaxProblem
 from kcproxy.server.error_responses import ErrorResponse
-from kcproxy.server.held_bytes import HeldBytes
+from kcproxy.server.fair_turns import FairTurns
+from kcproxy.server.held_bytes import SMALL_BYTES, HeldBytes
+from kcproxy.server.inbound_request import InboundRequest, InFlight
+from kcproxy.server.refusals import NO_ROOM, PROBLEMS, SLOW_HEAD
 from kcproxy.server.request_body import BodyStream, BodyUnframed, ClientDisconnected
 from kcproxy.server.send_queue import reset
 from kcproxy.settings import LimitSettings
 
 LINGER_SECONDS = 10.0
-"""How long the rest of a body is read after an early response: a connection closed at once could take the response with it."""
+"""How long the rest of a body is read after an early response. To close at once could reset the connection before the client reads the response."""
 _MAX_QUEUED_REQUESTS = 32
 MAX_UNREAD_BYTES = 16 << 20
-"""Of large unfinished heads, and of requests behind others that are not read yet, on all connections together."""
-
-
-@dataclass(frozen=True, slots=True)
-class InboundRequest:
-    """A request whose head has been read. ``body`` fills as it arrives; None where there is none."""
-
-    head: RequestHead
-    body: BodyStream | None
-
-
-class InFlight(Protocol):
-    """A request that is being handled."""
-
-    def client_disconnected(self) -> None:
-        """Its connection is gone. Called at most once, and not after ``InboundConnection.finished``."""
-        ...
+"""Of large unfinished heads, and of bytes that are not parsed yet, on all connections together."""
 
 
 class Handler(Protocol):
-    """Handles requests. Each one begins with ``begin`` or ``begin_known`` and ends with one call of ``InboundConnection.finished``, later."""
+    """Handles requests. Each begins with ``begin`` or ``begin_known``, and ends later with one call of ``InboundConnection.finished``."""
 
     def begin(self, connection: "InboundConnection", request: InboundRequest) -> InFlight:
         """Handle a request that the parser has read."""
         ...
 
     def begin_known(self, connection: "InboundConnection", data: bytes) -> InFlight | None:
-        """Handle bytes that came between two requests, if they are one whole request of a kind that is known on this connection.
+        """Handle bytes at the beginning of a request if they are one whole request with the connection's ``header_block``.
 
-        None, and nothing done, where the parser has to read them. Only called where ``connection.header_block`` is set.
+        None, and nothing is done, if the parser has to read them. Only called if ``header_block`` is set.
         """
         ...
 
     def bad_request(self, response: ErrorResponse, peer: str | None) -> None:
-        """A request that could not be read was refused."""
+        """A request that could not be parsed was refused."""
         ...
 
 
@@ -75,19 +63,23 @@ class _Wait(Enum):
     CLOSE = auto()
 
 
+# On the fast path: the lookup of an enum's member takes ten times as long as that of a name.
+_IDLE, _HANDLER, _NEXT_REQUEST = ParserState.IDLE, _Wait.HANDLER, _Wait.NEXT_REQUEST
+
+
 class Connections:
-    """What the connections of one listener share. ``open`` are those that exist."""
+    """State that the connections of one listener share. ``open`` are the connections themselves."""
 
     def __init__(self, handler: Handler, limits: LimitSettings) -> None:
-        """No connection yet."""
         self.handler = handler
         self.limits = limits
         self.open: set[InboundConnection] = set()
         self.unread = HeldBytes(MAX_UNREAD_BYTES)
+        self.turns = FairTurns()
         self._trusted: WeakSet[ssl.SSLContext] | None = None  # None: all
 
     def trusts(self, context: ssl.SSLContext | None) -> bool:
-        """Whether a client certificate that was accepted by this TLS context still counts."""
+        """Whether client certificates that this TLS context accepted are still trusted."""
         return self._trusted is None or (context is not None and context in self._trusted)
 
     def trust(self, context: ssl.SSLContext, *, only: bool) -> None:
@@ -102,7 +94,7 @@ class Connections:
 
 
 class InboundConnection(asyncio.Protocol):
-    """See the module. ``header_block`` belongs to the handler: what it knows about the requests of this connection."""
+    """See the module. ``header_block`` belongs to the handler, which stores there what it knows about the requests of this connection."""
 
     __slots__ = (
         "_body",
@@ -123,6 +115,8 @@ class InboundConnection(asyncio.Protocol):
         "peer",
         "tls_context",
         "transport",
+        "used_seconds",
+        "waits_for_turn",
         "withdrawn",
         "writing_paused",
     )
@@ -146,26 +140,28 @@ class InboundConnection(asyncio.Protocol):
         self.peer: str | None = None
         self.tls_context: ssl.SSLContext | None = None
         self.last = False  # no further request of this connection is served
-        self.withdrawn = False  # its client certificate may be one that is not trusted any more
+        self.withdrawn = False  # its client certificate may no longer be trusted
         self.transport: asyncio.Transport | None = None
+        self.used_seconds = 0.0
+        self.waits_for_turn = False
         self.writing_paused = False
 
-    # what the handler does with it
+    # called by the handler
 
     def write(self, data: bytes) -> None:
-        """Send. Raises ClientDisconnected if the connection is gone."""
+        """Send. Raises ClientDisconnected if the connection is closed."""
         if self.transport is None or self.transport.is_closing():
             raise ClientDisconnected
         self.transport.write(data)
 
     def write_parts(self, parts: tuple[bytes, ...]) -> None:
-        """The same for several pieces."""
+        """Send several pieces. Raises ClientDisconnected if the connection is closed."""
         if self.transport is None or self.transport.is_closing():
             raise ClientDisconnected
         self.transport.writelines(parts)
 
     async def drained(self) -> None:
-        """Wait until the client has taken enough of what was written. Raises ClientDisconnected if it leaves."""
+        """Wait until the client has read enough of what was written. Raises ClientDisconnected if it disconnects."""
         if self.transport is None:
             raise ClientDisconnected
         if self.writing_paused:
@@ -176,35 +172,36 @@ class InboundConnection(asyncio.Protocol):
                 self._drain_waiter = None
 
     def abort(self) -> None:
-        """End the connection at once, so that the client notices."""
+        """Close the connection at once, so that the client notices."""
         if self.transport is not None:
             self.transport.abort()
 
     def finished(self, *, keep_alive: bool) -> None:
-        """The request has been handled. The next one begins, or the connection ends."""
+        """The request has been handled. Begin the next one, or close the connection."""
         self._current = None
         body, self._current_body = self._current_body, None
         if self.transport is None:
             return
-        self.last = self.last or not keep_alive
+        if not keep_alive:
+            self.last = True
         if body is not None and not body.ended:
             self._expect(_Wait.REST_OF_BODY, LINGER_SECONDS)
             body.discard()
         else:
             self._next()
 
-    # what the server does with it
+    # called by the server
 
     @property
     def idle(self) -> bool:
-        """Whether no request is being handled, and none waits."""
-        return self._current is None and not self._queue
+        """Whether there is no request in progress, in the queue, or still to be parsed."""
+        return self._current is None and not self._queue and not self.waits_for_turn
 
     def withdraw(self) -> None:
-        """Close an idle connection, and any other after the response in progress; no injected token goes with a further request."""
+        """Close an idle connection at once, any other after the response in progress. Requests that have not been sent get no injected token."""
         self.withdrawn = self.last = True
         self.header_block = None
-        if self.idle:
+        if self._current is None and not self._queue:
             self.abort()
 
     @property
@@ -213,7 +210,7 @@ class InboundConnection(asyncio.Protocol):
         return self.tls_context is not None
 
     def close(self) -> None:
-        """Close when what was written is out."""
+        """Close after everything written has been sent."""
         self.last = True
         self._queue.clear()
         if self.transport is not None:
@@ -223,28 +220,48 @@ class InboundConnection(asyncio.Protocol):
     def expire(self) -> None:
         """The deadline has passed."""
         if self._wait is _Wait.HEAD:
-            self._refuse(_SLOW_HEAD)
+            self._refuse(SLOW_HEAD)
         elif self._wait is _Wait.CLOSE:
             self._reset()
         else:
             self.close()
 
-    # what a body does with it
+    # called by a body
 
     def pause_body(self) -> None:
-        """A body is read more slowly than it arrives."""
+        """A body is read more slowly than it arrives: stop reading."""
         self._body_paused = True
         self._choose_reading()
 
     def resume_body(self) -> None:
-        """It has been read."""
+        """The body has been read: continue to read."""
         self._body_paused = False
         self._choose_reading()
+        self._read_rest()
 
-    # what the loop does with it
+    # called by the shared turns
+
+    @property
+    def unread_bytes(self) -> int:
+        """How much has arrived and is not parsed yet."""
+        return len(self._parser.unread)
+
+    def read_part(self) -> bool:
+        """Parse a part of what has arrived, and begin the next request. Returns whether another part can be parsed now."""
+        if self.transport is None or self.transport.is_closing():
+            self._drop_unread()
+            return False
+        if self._body_paused or len(self._queue) > _MAX_QUEUED_REQUESTS:
+            self._pause_queue(paused=True)
+            return False
+        self._parse()
+        self._advance()
+        return bool(self._parser.unread) and not self._body_paused and len(self._queue) <= _MAX_QUEUED_REQUESTS
+
+    # called by the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Connected; the listener has seen to it that there is room."""
+        """Connected. The listener has checked that there is capacity."""
         self.transport = cast("asyncio.Transport", transport)
         name = transport.get_extra_info("peername")
         self.peer = str(name[0]) if isinstance(name, tuple) and name else None  # None on a Unix socket
@@ -255,27 +272,27 @@ class InboundConnection(asyncio.Protocol):
             self.withdraw()
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of requests. A request of a known kind need not be parsed."""
-        if self._current is None and self.header_block is not None and self._may_begin() and self._parser.state is ParserState.IDLE:
-            self._current = self._shared.handler.begin_known(self, data)
-            if self._current is not None:
-                self._wait = _Wait.HANDLER
-                self.deadline = math.inf
-                return
-        self._parse(data)
-        self._advance()
+        """Bytes of requests. A request with the known header block need not be parsed."""
+        if self.header_block is not None and self._current is None and self._begins_known(data):
+            return
+        parser = self._parser
+        parser.unread = parser.unread + data if parser.unread else data
+        if not self.waits_for_turn:
+            self._shared.turns.read(self)
+        if self.waits_for_turn and len(parser.unread) > SMALL_BYTES:
+            self._check_room()
+            self._pause_queue(paused=True)
 
     def eof_received(self) -> None:
-        """The client sends no more; the transport closes itself."""
+        """The client sends no more. The transport closes itself."""
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature; how it ended makes no difference
-        """End a read whose client is gone; let a write come to its end, for stopping half-way helps nobody."""
+        """The client has disconnected. The handler decides about the request in progress."""
         self.transport = None
         self.last = True
         self._shared.open.discard(self)
         self._queue.clear()
-        self._parser.give_up()
-        self._count_held()
+        self._drop_unread()
         self.resume_writing()
         if self._body is not None:
             self._body.fail(ClientDisconnected())
@@ -284,11 +301,11 @@ class InboundConnection(asyncio.Protocol):
             current.client_disconnected()
 
     def pause_writing(self) -> None:
-        """The client takes what is written more slowly than it comes."""
+        """The client reads more slowly than the proxy writes."""
         self.writing_paused = True
 
     def resume_writing(self) -> None:
-        """It has caught up, or is gone."""
+        """The client has caught up, or disconnected."""
         self.writing_paused = False
         waiter = self._drain_waiter
         if waiter is not None and not waiter.done():
@@ -299,18 +316,39 @@ class InboundConnection(asyncio.Protocol):
 
     # inside
 
-    def _parse(self, data: bytes) -> None:
-        """Queue the requests in these bytes, or in those that are left; read no more from the socket while the queue is full."""
-        for event in self._parser.feed(data):
+    def _parse(self) -> None:
+        """Queue the next requests in what has arrived; read no more from the socket while there is a rest, or the queue is full."""
+        for event in self._parser.feed():
             self._read(event)
-        if not self._count_held():
-            self._parser.give_up()
-            self._count_held()
-            self._queue.append(_NO_ROOM)
-        is_full = bool(self._parser.unread) or len(self._queue) > _MAX_QUEUED_REQUESTS
-        if is_full != self._queue_paused:
-            self._queue_paused = is_full
+        self._check_room()
+        self._pause_queue(paused=bool(self._parser.unread) or len(self._queue) > _MAX_QUEUED_REQUESTS)
+
+    def _read_rest(self) -> None:
+        """Continue to parse, if that stopped because a body or the queue was full."""
+        if self._queue_paused and not self.waits_for_turn and not self._body_paused and len(self._queue) <= _MAX_QUEUED_REQUESTS:
+            self._shared.turns.read(self)
+
+    def _pause_queue(self, *, paused: bool) -> None:
+        if paused != self._queue_paused:
+            self._queue_paused = paused
             self._choose_reading()
+
+    def _drop_unread(self) -> None:
+        self._parser.give_up()
+        self._count_held()
+
+    def _check_room(self) -> None:
+        """Refuse the request that is being read if there is no room for what is not parsed of it."""
+        if self._count_held():
+            return
+        self._drop_unread()
+        body, self._body = self._body, None
+        if self._wait is _Wait.REST_OF_BODY:
+            self.close()
+        elif body is not None:
+            body.fail(RequestRefused(NO_ROOM.message, status=NO_ROOM.status, reason=NO_ROOM.kind))
+        else:
+            self._queue.append(NO_ROOM)
 
     def _count_held(self) -> bool:
         """Whether there is room for what the parser keeps."""
@@ -318,7 +356,7 @@ class InboundConnection(asyncio.Protocol):
         return self._shared.unread.change(before, self._held_bytes)
 
     def _read(self, event: object) -> None:
-        """One event of the parser."""
+        """Handle one event of the parser."""
         if isinstance(event, bytes):
             if self._body is not None:
                 self._body.feed(event)
@@ -339,26 +377,32 @@ class InboundConnection(asyncio.Protocol):
             self._next()
 
     def _fail(self, problem: SyntaxProblem) -> None:
-        """Nothing more can be read: the body under way fails, or the next request is refused in its turn."""
+        """Nothing more can be parsed: fail the body in progress, or refuse the next request after those in the queue."""
         body, self._body = self._body, None
         if self._wait is _Wait.REST_OF_BODY:
             self.close()
         elif body is not None:
             body.fail(BodyUnframed())
         else:
-            self._queue.append(_PROBLEMS[problem])
+            self._queue.append(PROBLEMS[problem])
 
-    def _may_begin(self) -> bool:
-        return not self._queue and not self.writing_paused and not self.last
+    def _begins_known(self, data: bytes) -> bool:
+        """Whether the handler takes these bytes as a request with the known header block."""
+        if self._queue or self.waits_for_turn or self.writing_paused or self.last or self._parser.state is not _IDLE:
+            return False
+        self._current = current = self._shared.handler.begin_known(self, data)
+        if current is None:
+            return False
+        self._wait = _HANDLER
+        self.deadline = math.inf
+        return True
 
     def _advance(self) -> None:
-        """Begin the next request, if none is being handled."""
+        """Begin the next request if none is in progress."""
         if self._current is not None or self._wait in (_Wait.REST_OF_BODY, _Wait.CLOSE):
             return
         if self._queue:
             request = self._queue.popleft()
-            if self._queue_paused and len(self._queue) <= _MAX_QUEUED_REQUESTS:
-                self._parse(b"")
             if isinstance(request, ErrorResponse):
                 self._refuse(request)
                 return
@@ -366,16 +410,19 @@ class InboundConnection(asyncio.Protocol):
             self.deadline = math.inf
             self._current_body = request.body
             self._current = self._shared.handler.begin(self, request)
+            self._read_rest()
         elif self._parser.state is ParserState.HEAD and self._wait is not _Wait.HEAD:
             self._expect(_Wait.HEAD, self._shared.limits.head_timeout_seconds)
 
     def _next(self) -> None:
-        """The connection is free."""
+        """The connection is free for the next request."""
         if self.last:
             self.close()
             return
-        self._expect(_Wait.NEXT_REQUEST, self._shared.limits.keepalive_seconds)
-        self._advance()
+        self._wait = _NEXT_REQUEST
+        self.deadline = self._loop.time() + self._shared.limits.keepalive_seconds
+        if self._queue or self._parser.state is not _IDLE:
+            self._advance()
 
     def _expect(self, what: _Wait, seconds: float) -> None:
         self._wait = what
@@ -388,12 +435,12 @@ class InboundConnection(asyncio.Protocol):
         self.close()
 
     def _reset(self) -> None:
-        """End a connection that was closed and whose client does not take what was written before: it would stay for ever."""
+        """Reset a closed connection whose client does not read what was written. It would stay for ever."""
         if self.transport is not None:
             reset(self.transport)
 
     def _choose_reading(self) -> None:
-        """Read from the socket, unless a body or the queue is full."""
+        """Read from the socket unless a body or the queue is full."""
         transport = self.transport
         if transport is None or transport.is_closing():
             return
@@ -401,16 +448,3 @@ class InboundConnection(asyncio.Protocol):
             transport.pause_reading()
         else:
             transport.resume_reading()
-
-
-_SLOW_HEAD = ErrorResponse.of(408, "slow-request", "The head of the request took too long to arrive.")
-_NO_ROOM = ErrorResponse.of(503, "busy", "The proxy holds as many large unfinished requests as it can.", retry_after_seconds=1)
-_PROBLEMS = {
-    SyntaxProblem.MALFORMED: ErrorResponse.of(
-        400, "bad-request", "The request is not valid HTTP/1.1, or its framing can be read in two ways."
-    ),
-    SyntaxProblem.HEAD_TOO_LARGE: ErrorResponse.of(
-        431, "header-too-large", "The head of the request is larger than the proxy's settings allow (limits.max_header_bytes)."
-    ),
-    SyntaxProblem.VERSION: ErrorResponse.of(505, "version", "The request is not HTTP/1.1 or HTTP/1.0."),
-}

@@ -1,4 +1,4 @@
-"""The proxy's own error answers: JSON in the fields that Keycloak's clients print, and a header with a closed word for the kind."""
+"""The proxy's own error responses: JSON with the members that Keycloak's clients print, and a header field for the kind of error."""
 
 import json
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ KIND_HEADER = "Kcproxy-Error"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorResponse:
-    """One answer of the proxy itself. ``kind`` is a closed word; ``message`` one sentence without secrets."""
+    """An error response. ``kind`` is a word of a closed set; ``message`` is a sentence without secrets."""
 
     status: int
     kind: str
@@ -22,13 +22,13 @@ class ErrorResponse:
 
     @classmethod
     def of(cls, status: int, kind: str, message: str, *, retry_after_seconds: int | None = None) -> "ErrorResponse":
-        """The short way to one."""
+        """An error response, with Retry-After if that is given."""
         extra = (("Retry-After", str(retry_after_seconds)),) if retry_after_seconds is not None else ()
         return cls(status=status, kind=kind, message=message, extra=extra)
 
     def body(self) -> bytes:
-        """The JSON body: ``error`` for programs, the sentence wherever a client may look for one."""
-        message = visible(self.message)  # clients print it as it is
+        """The JSON body: ``error`` for programs, and the message in every member that clients print."""
+        message = visible(self.message)  # clients print it unchanged
         fields = {
             "error": f"kcproxy_{self.kind.replace('-', '_')}",
             "error_description": message,
@@ -38,7 +38,7 @@ class ErrorResponse:
         return json.dumps(fields, ensure_ascii=False).encode()
 
     def as_bytes(self, *, keep_alive: bool, head_only: bool = False) -> bytes:
-        """The whole response as it goes on the wire."""
+        """The whole response as bytes."""
         body = self.body()
         fields = [
             ("Content-Type", "application/json"),
@@ -53,7 +53,7 @@ class ErrorResponse:
 
 
 def error_response_of(error: KcproxyError) -> ErrorResponse:
-    """The answer that fits an error."""
+    """The response for an error."""
     if isinstance(error, RequestRefused):
         challenge = (("WWW-Authenticate", 'Bearer realm="kcproxy"'),) if error.status_hint == 401 else ()
         return ErrorResponse(status=error.status_hint, kind=error.reason, message=str(error), extra=challenge)

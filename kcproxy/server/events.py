@@ -1,18 +1,18 @@
-"""What the server reports about sockets and slow clients: closed sets for metrics and log."""
+"""Events of sockets and slow clients: closed sets for metrics and log."""
 
 from enum import StrEnum
 from typing import Protocol
 
 
 class Direction(StrEnum):
-    """What a slow client was sending or taking."""
+    """The message that a slow client was sending or reading."""
 
     REQUEST = "request"
     RESPONSE = "response"
 
 
 class Slowness(StrEnum):
-    """Why a transfer was ended: nothing moved for too long, too little did, or others needed what it used."""
+    """Why a transfer was ended: a pause, a low rate, or other requests that queued."""
 
     PAUSE = "pause"
     RATE = "rate"
@@ -20,14 +20,14 @@ class Slowness(StrEnum):
 
 
 class ListenerName(StrEnum):
-    """The port, by the setting that opens it."""
+    """The listener, named by its setting."""
 
     DATA = "listen"
     ADMIN = "admin_listen"
 
 
 class ConnectionRefusal(StrEnum):
-    """Why a connection was closed before it had a request: no room; it made room for another; no handshake, or no request, in time."""
+    """Why a connection was closed without a request: the limit, displaced by another one, no handshake in time, no request in time."""
 
     LIMIT = "limit"
     DISPLACED = "displaced"
@@ -44,14 +44,14 @@ class AcceptFailure(StrEnum):
 
 
 class SocketObserver(Protocol):
-    """The listener to events of listening sockets."""
+    """Receives the events of listening sockets."""
 
     def connection_refused(self, listener: ListenerName, reason: ConnectionRefusal) -> None:
         """A connection was closed without a request."""
         ...
 
     def accept_failed(self, listener: ListenerName, reason: AcceptFailure, error: str) -> None:
-        """The system gave no connection; ``error`` is its own words. Called at every attempt."""
+        """The system gave no connection; ``error`` is its message. Called for every attempt."""
         ...
 
     def accept_recovered(self, listener: ListenerName) -> None:

@@ -1,4 +1,4 @@
-"""TLS of the inbound listener: its certificate, and the authorities whose client certificates it accepts."""
+"""TLS of the inbound listener: its certificate, and the CAs of client certificates."""
 
 import re
 import ssl
@@ -18,32 +18,32 @@ _PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.
 class InboundTls:
     """One state of the TLS files.
 
-    Each state has a ``context`` of its own, which is never changed: a context keeps every authority that it was ever given, and it accepts
-    the session tickets that it issued, with the client certificate that was checked back then (RFC 8446, section 2.2).
+    Each state has its own ``context``, which is never changed. A context trusts every CA that was ever loaded into it. It also accepts the session
+    tickets that it issued, with the client certificate that was verified then (RFC 8446, section 2.2).
     """
 
     context: ssl.SSLContext = field(compare=False, repr=False)
     digests: tuple[bytes, ...] = field(repr=False)
-    """SHA-256 of the certificate, the key and the authorities: what makes one state equal to another."""
+    """SHA-256 of certificate, key and CAs. They decide whether two states are equal."""
     authorities: frozenset[bytes] | None = field(compare=False, repr=False)
-    """The PEM blocks of the authorities; None where no client certificate is asked for."""
+    """The PEM blocks of the CAs. None if client certificates are not required."""
 
     def withdraws(self, before: "InboundTls") -> bool:
-        """Whether a client certificate that the state before accepted may be refused by this one."""
+        """Whether this state may refuse a client certificate that the previous one accepted."""
         if self.authorities is None:
             return False
         return before.authorities is None or not before.authorities <= self.authorities
 
 
 def read_tls(inbound: InboundSettings) -> InboundTls | None:
-    """TLS as the files say now; None without a certificate. SettingsError, with the file and the reason, where they cannot be used."""
+    """The current state of the TLS files. None without a certificate. Raises SettingsError, with file and reason, if they cannot be used."""
     certificate, key, authorities = inbound.tls_certificate_file, inbound.tls_key_file, inbound.tls_client_ca_file
     if certificate is None or key is None:
         return None
-    # The content before the context: what is written in between is then seen as a change once more, instead of never.
+    # Read the content before the context: a file that changes in between is then seen as changed later.
     contents = [_content(file) for file in (certificate, key, authorities) if file is not None]
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    # Without a pass phrase OpenSSL would ask the terminal for one.
+    # Without a pass phrase OpenSSL would prompt for one.
     _loaded("tls_certificate_file", certificate, lambda: context.load_cert_chain(certificate, key, password=""))
     if authorities is not None:
         _loaded("tls_client_ca_file", authorities, lambda: context.load_verify_locations(authorities))
@@ -68,4 +68,4 @@ def _content(file: Path) -> bytes:
     try:
         return content_of(file)
     except OSError as error:
-        raise SettingsError([f"inbound: {file} cannot be read ({error.strerror}); name a file that is there"]) from error
+        raise SettingsError([f"inbound: {file} cannot be read ({error.strerror}); name an existing file"]) from error

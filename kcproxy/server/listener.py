@@ -1,11 +1,11 @@
-"""Accepts the connections of one listening socket, within a bound that counts from the moment of the accept.
+"""Accepts the connections of one listening socket, within a limit that counts from the accept.
 
-    accept ─▶ within the bound ────────────▶ (TLS handshake: bounded in time and number) ─▶ protocol
-       │        └▶ bound reached: somebody gives way, or the newcomer is refused
-       └▶ no descriptor or memory left: counted, logged, tried again after 50 ms
+    accept ─▶ below the limit ─────────────▶ (TLS handshake: limited in time and number) ─▶ protocol
+       │        └▶ limit reached: another connection is closed, or the new one is refused
+       └▶ no descriptor or memory left: counted, logged, repeated after 50 ms
 
-An accept loop of our own, because the event loops' own ones count nothing before the handshake, wait a second after a failed accept
-(asyncio), or say nothing of it (uvloop).
+This module has its own accept loop. Those of the event loops count nothing before the handshake, wait a second after a failed accept (asyncio), or
+do not report it (uvloop).
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from kcproxy.server.events import AcceptFailure, ConnectionRefusal, ListenerName
 from kcproxy.server.inbound_tls import InboundTls
 
 MAX_HANDSHAKES = 256
-"""Handshakes at once; the oldest gives way to the newcomer. An honest one takes milliseconds to tenths of a second."""
+"""Concurrent handshakes. The oldest is cancelled for a new one. A normal one takes milliseconds to tenths of a second."""
 ACCEPTS_AT_ONCE = 64
 _RETRY_SECONDS = 0.05
 _FAILURES = {
@@ -32,27 +32,29 @@ _FAILURES = {
 _PASSING = frozenset(
     {errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EPERM}
 )
-"""Errors of the connection, not of the listener: accept(2), "Error handling"."""
+"""Errors of the new connection, not of the listener: accept(2), "Error handling"."""
 
 
-def _nobody() -> bool:
+def _no_room() -> bool:
     return False
 
 
-def _nothing(_peer: str | None) -> bytes:
+def _no_refusal(_peer: str | None) -> bytes:
     return b""
 
 
 @dataclass(slots=True, kw_only=True)
 class Capacity:
-    """The bound on connections. ``open_connections`` counts those that their protocol has; ``make_room`` closes one that can be spared and
-    tells whether there was one; ``refusal`` gives what to send to an address that is refused.
+    """The limit on connections.
+
+    ``open_connections`` counts those with a protocol. ``make_room`` closes one that may be closed, and returns whether there was one. ``refusal``
+    gives the response to an address that is refused.
     """
 
     max_connections: int
     open_connections: Callable[[], int]
-    make_room: Callable[[], bool] = _nobody
-    refusal: Callable[[str | None], bytes] = _nothing
+    make_room: Callable[[], bool] = _no_room
+    refusal: Callable[[str | None], bytes] = _no_refusal
 
 
 def _trust_all(_context: ssl.SSLContext, *, only: bool) -> None:  # noqa: ARG001 - a port without client certificates
@@ -61,9 +63,9 @@ def _trust_all(_context: ssl.SSLContext, *, only: bool) -> None:  # noqa: ARG001
 
 @dataclass(slots=True, kw_only=True)
 class Handshakes:
-    """TLS on the port: one state of the certificates, and how long a handshake may take.
+    """TLS on the port: the state of the TLS files, and limits of handshakes.
 
-    ``trust`` is told of each new context; with ``only``, client certificates that others accepted do not count any more.
+    ``trust`` is called with each new context. With ``only``, client certificates that others accepted are no longer trusted.
     """
 
     tls: InboundTls
@@ -73,15 +75,15 @@ class Handshakes:
 
     @property
     def context(self) -> ssl.SSLContext:
-        """By which connections are accepted now."""
+        """The context for new connections."""
         return self.tls.context
 
 
 class Listener:
     """One listening socket. To be started on a running event loop.
 
-    The protocols that ``factory`` makes have an attribute ``transport``, None until their connection is made: from then on
-    ``Capacity.open_connections`` counts it.
+    Protocols of ``factory`` have an attribute ``transport``, which is None until they are connected. From then on ``Capacity.open_connections``
+    counts them.
     """
 
     def __init__(
@@ -95,9 +97,9 @@ class Listener:
         tls: Handshakes | None = None,
         accepts_at_once: int = ACCEPTS_AT_ONCE,
     ) -> None:
-        """Nothing is accepted yet. ``bound`` listens already and does not block; it is closed with the listener.
+        """``bound`` listens already and does not block. The listener closes it.
 
-        ``accepts_at_once``: how many connections are accepted before the event loop turns to other work.
+        ``accepts_at_once``: how many connections are accepted in one turn of the event loop.
         """
         self.capacity = capacity
         self.tls = tls
@@ -113,12 +115,12 @@ class Listener:
 
     @property
     def open_connections(self) -> int:
-        """Connections that have been accepted and are not closed, handshakes included."""
+        """Open connections, handshakes included."""
         arriving = sum(not arrival.is_made for arrival in self._arriving.values())
         return self.capacity.open_connections() + arriving
 
     def use(self, tls: InboundTls | None) -> None:
-        """Accept by this state of the TLS files from now on. Switching TLS on or off takes a restart, and does nothing here."""
+        """Use this state of the TLS files for new connections. Switching TLS on or off needs a restart, and does nothing here."""
         handshakes = self.tls
         if handshakes is None or tls is None or tls == handshakes.tls:
             return
@@ -127,11 +129,11 @@ class Listener:
         handshakes.trust(tls.context, only=withdraws)
 
     def start(self) -> None:
-        """Accept from now on."""
+        """Begin to accept."""
         self._loop.add_reader(self._bound, self._acceptable)
 
     async def finish(self, handshake_seconds: float) -> None:
-        """Accept what waits, listen no more, and hand over what has been accepted: to close the socket would reset those that wait."""
+        """Accept the connections in the backlog, which closing the socket would reset, then stop to listen. Waits for their handshakes."""
         self._pause()
         if self.tls is not None:
             self.tls.timeout_seconds = min(self.tls.timeout_seconds, handshake_seconds)
@@ -142,7 +144,7 @@ class Listener:
             await asyncio.wait(self._arriving, timeout=handshake_seconds)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Close the listening socket."""
         self._pause()
         self._bound.close()
 
@@ -159,7 +161,7 @@ class Listener:
                 return
 
     def _accept(self) -> bool:
-        """Accept one connection; whether there may be another."""
+        """Accept one connection. Returns whether there may be another one."""
         try:
             connection, address = self._bound.accept()
         except (BlockingIOError, InterruptedError):
@@ -177,7 +179,7 @@ class Listener:
         return True
 
     def _failed(self, error: OSError) -> None:
-        """Try again soon; until then the socket stays readable, and is not looked at."""
+        """Pause, and retry soon. The socket stays readable, so it must not be watched until then."""
         self._is_failing = True
         self._observer.accept_failed(self._name, _FAILURES.get(error.errno or 0, AcceptFailure.OTHER), error.strerror or "unknown error")
         self._pause()
@@ -218,10 +220,10 @@ class Listener:
                 try:
                     connection.send(refusal)
                 except OSError:
-                    return  # gone already; there is nobody to be answered
+                    return  # closed already
 
     async def _hand_over(self, connection: socket.socket, arrival: "_Arrival") -> None:
-        """To the protocol, after the handshake. From here on the event loop closes the socket."""
+        """Connect the protocol, after the handshake. From here on the event loop closes the socket."""
         tls = self.tls
         options: dict[str, Any] = {} if tls is None else {"ssl": tls.context, "ssl_handshake_timeout": tls.timeout_seconds}
         try:
@@ -232,7 +234,7 @@ class Listener:
 
 
 class _Arrival:
-    """A connection between its accept and its protocol's ``connection_made``; the factory of that protocol."""
+    """A connection between accept and ``connection_made``. It is the factory of its protocol."""
 
     __slots__ = ("_factory", "_protocol")
 

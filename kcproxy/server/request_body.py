@@ -1,7 +1,7 @@
-"""Request bodies: small ones as one buffer that can be sent twice, larger ones as they come.
+"""Request bodies: small ones as one buffer that can be sent twice, larger ones as a stream.
 
 connection ── feed, end, fail ──▶ BodyStream ── read ──▶ RequestBody ── gather ──▶ content (small)
-                                                                     └─ outgoing ─▶ pieces (large)
+                                                                     └─ to_send ─▶ pieces (large)
 """
 
 import asyncio
@@ -11,14 +11,12 @@ from contextlib import nullcontext
 from typing import Protocol
 
 from kcproxy.errors import RequestRefused
+from kcproxy.http1.framing import SMALL_BODY_BYTES
 from kcproxy.server.client_waits import ClientWait, ClientWaits
 from kcproxy.server.events import Slowness
 from kcproxy.server.held_bytes import HeldBytes
 from kcproxy.server.transfer_rate import TransferRate
 from kcproxy.settings import LimitSettings
-
-BUFFER_BYTES = 65536
-"""Bodies up to this size are read before they are sent, so that a refused request can be sent again with another token."""
 
 HIGH_WATER_BYTES = 131_072
 """With more than this unread, the connection stops reading."""
@@ -28,18 +26,17 @@ _SMALL_PIECE_BYTES = 4096
 """Pieces below this size are joined with the next: thousands of small ones take many times the memory of their bytes."""
 
 _GATHER_PAUSES = 2
-"""How many times the limit on a pause a body may take until it is whole, or has filled the buffer."""
+"""How many times the limit of a pause a body may take until it is complete or fills the buffer."""
 
 
 class ClientDisconnected(Exception):
-    """The client's connection ended before its request, or the response to it, was complete."""
+    """The client disconnected before its request or the response was complete."""
 
 
 class ClientTooSlow(ClientDisconnected):
-    """The client took its response more slowly than the settings allow, and was disconnected."""
+    """The client read the response more slowly than the settings allow, and was disconnected."""
 
     def __init__(self, why: Slowness) -> None:
-        """Keep the reason."""
         super().__init__(why.value)
         self.why = why
 
@@ -48,7 +45,6 @@ class BodyTooSlow(RequestRefused):
     """The body arrived more slowly than the settings allow (RFC 9110, section 15.5.9)."""
 
     def __init__(self, why: Slowness) -> None:
-        """Name the setting."""
         super().__init__(_TOO_SLOW[why], status=408, reason="slow-request")
         self.why = why
 
@@ -61,28 +57,27 @@ _TOO_SLOW = {
 
 
 class BodyUnframed(Exception):
-    """What came is not the body that the head announced."""
+    """The bytes are not the body that the head announces."""
 
 
 class Reading(Protocol):
-    """What a stream needs of its connection."""
+    """The connection of a stream."""
 
     def pause_body(self) -> None:
-        """Read no more for now."""
+        """Stop reading."""
         ...
 
     def resume_body(self) -> None:
-        """Read on."""
+        """Continue to read."""
         ...
 
 
 class BodyStream:
-    """The body of one request as it arrives. The connection fills it from one side, one reader empties it from the other."""
+    """The body of one request as it arrives. The connection fills it, and one reader reads it."""
 
     __slots__ = ("_connection", "_discards", "_failure", "_paused", "_pieces", "_unread_bytes", "_waiter", "ended")
 
     def __init__(self, connection: Reading) -> None:
-        """Nothing has arrived."""
         self._connection = connection
         self._pieces: deque[bytes] = deque()
         self._unread_bytes = 0
@@ -92,7 +87,7 @@ class BodyStream:
         self._waiter: asyncio.Future[None] | None = None
         self.ended = False
 
-    # the connection's side
+    # called by the connection
 
     def feed(self, piece: bytes) -> None:
         """A piece has arrived."""
@@ -121,19 +116,19 @@ class BodyStream:
             self._wake()
 
     def discard(self) -> None:
-        """Nobody reads it any more: drop what has arrived and what will."""
+        """There is no reader any longer: drop what has arrived and what will."""
         self._discards = True
         self._pieces.clear()
         self._resume()
 
-    # the reader's side
+    # called by the reader
 
     def at_end(self) -> bool:
         """Whether all of it has been read."""
         return self.ended and not self._pieces
 
     def read_now(self) -> bytes:
-        """What has arrived and was not read; empty where nothing has. Raises what the stream failed with."""
+        """The unread bytes, empty if there are none. Raises the error with which the stream failed."""
         if not self._pieces:
             if self._failure is not None:
                 raise self._failure
@@ -145,7 +140,7 @@ class BodyStream:
         return data
 
     async def arrived(self) -> None:
-        """Wait until there is something to be read, the end, or a failure."""
+        """Wait for bytes, the end, or a failure."""
         while not (self._pieces or self.ended or self._failure):
             self._waiter = asyncio.get_running_loop().create_future()
             try:
@@ -164,9 +159,9 @@ class BodyStream:
 
 
 class RequestBody:
-    """One request's body: ``content`` where it is buffered, else a stream to be sent once.
+    """The body of one request: ``content`` if it is buffered, else a stream that can be sent once.
 
-    ``failure`` keeps what went wrong on the client's side while the body was on its way to Keycloak.
+    ``failure`` is the client's error while the body was sent to Keycloak.
     """
 
     __slots__ = (
@@ -185,7 +180,6 @@ class RequestBody:
     )
 
     def __init__(self, stream: BodyStream, limits: LimitSettings, *, chunked: bool) -> None:
-        """Nothing is read yet."""
         self._stream = stream
         self._idle_seconds = limits.body_idle_timeout_seconds
         self._rate = TransferRate(limits.min_body_bytes_per_second, limits.slow_transfer_grace_seconds)
@@ -201,19 +195,19 @@ class RequestBody:
 
     @classmethod
     def buffered(cls, content: bytes) -> "RequestBody":
-        """A body that has arrived as a whole."""
+        """A body that has arrived completely."""
         body = cls(_NO_STREAM, _NO_LIMITS, chunked=False)
         body.content = content
         body.received_bytes = len(content)
         return body
 
     def gather_now(self) -> bool:
-        """Buffer the body if all of it has arrived, and it is small; whether it was. Nothing is read where it was not."""
+        """Buffer the body if it has arrived completely. Returns whether it has. Nothing is read if it has not."""
         if not self._stream.ended:
             return False
         data = self._stream.read_now()
         self.received_bytes += len(data)
-        if self.received_bytes > BUFFER_BYTES:
+        if self.received_bytes > SMALL_BODY_BYTES:
             self._buffered += data
             self.replayable = False
         else:
@@ -221,10 +215,10 @@ class RequestBody:
         return True
 
     async def gather(self, held: HeldBytes) -> None:
-        """Read up to the buffer's size; less where ``held``, the bodies that are being read, leaves no room.
+        """Read the body until it is complete or exceeds the buffer, or until ``held``, which counts all bodies that are being read, is full.
 
-        Raises BodyTooSlow if the body does not arrive in time, RequestRefused if it is not framed as announced, ClientDisconnected if the
-        client leaves.
+        Raises BodyTooSlow if it does not arrive in time, RequestRefused if it is not framed as announced, ClientDisconnected if the client
+        disconnects.
         """
         self._ends_at = asyncio.get_running_loop().time() + _GATHER_PAUSES * self._idle_seconds
         try:
@@ -232,27 +226,27 @@ class RequestBody:
                 before = len(self._buffered)
                 self._buffered += await self._next()
                 has_room = held.change(before, len(self._buffered))
-                if len(self._buffered) > BUFFER_BYTES or (not has_room and not self._stream.at_end()):
+                if len(self._buffered) > SMALL_BODY_BYTES or (not has_room and not self._stream.at_end()):
                     self.replayable = False
-                    self._ends_at = float("inf")  # from here on it goes to Keycloak as it comes
+                    self._ends_at = float("inf")  # from here on it is forwarded as it arrives
                     return
         finally:
             held.change(len(self._buffered), 0)
         self.content, self._buffered = bytes(self._buffered), bytearray()
 
-    def outgoing(self) -> bytes | AsyncIterator[bytes] | None:
-        """What the upstream sends: one buffer, an iterator where the body is large, None where there is none."""
+    def to_send(self) -> bytes | AsyncIterator[bytes] | None:
+        """The body to send: bytes, an iterator if it is large, None if there is none."""
         if self.content is not None:
             return self.content if self.content or self.chunked else None
         return self._pieces()
 
     def begin_upload(self, waits: ClientWaits, release: Callable[[], None]) -> None:
-        """The rest goes to Keycloak as it comes. ``waits`` may end it when others need its slot; ``release`` is called once, at its end."""
+        """The rest is forwarded as it arrives. ``waits`` may end it if others need its slot. ``release`` is called once, at its end."""
         self._waits = waits
         self._release = release
 
     def end_upload(self) -> None:
-        """The body is complete, or its request has ended: nothing more of it is waited for."""
+        """The body is complete, or its request has ended."""
         release, self._release = self._release, None
         if release is not None:
             release()
@@ -280,7 +274,7 @@ class RequestBody:
                 await self._wait()
                 piece = self._stream.read_now()
         except BodyUnframed as error:
-            raise RequestRefused("The body of the request is not framed as its head says.", reason="bad-request") from error
+            raise RequestRefused("The body of the request is not framed as its head announces.", reason="bad-request") from error
         self.received_bytes += len(piece)
         self._rate.moved(len(piece))
         return piece
@@ -306,13 +300,13 @@ class RequestBody:
 
 
 class _NeverReads:
-    """The connection of a stream that never fills."""
+    """The connection of a stream that is never read."""
 
     def pause_body(self) -> None:
-        """Nothing is read."""
+        """Nothing to pause."""
 
     def resume_body(self) -> None:
-        """Nothing is read."""
+        """Nothing to pause."""
 
 
 _NO_STREAM = BodyStream(_NeverReads())

@@ -1,8 +1,9 @@
-"""Responses on their way to the client: one write where the body is small, otherwise piece by piece at the client's own pace."""
+"""Writes responses to the client: in one write if the body is small, otherwise piece by piece at the client's pace."""
 
 import asyncio
 from collections.abc import Callable
 
+from kcproxy.http1.framing import SMALL_BODY_BYTES
 from kcproxy.http1.headers import ResponseFields
 from kcproxy.http1.response_head import NO_BODY_STATUSES, response_head
 from kcproxy.server.client_waits import ClientWait, ClientWaits
@@ -14,11 +15,9 @@ from kcproxy.server.transfer_rate import TransferRate
 from kcproxy.settings import Settings
 from kcproxy.upstream.interface import UpstreamResponse
 
-BUFFER_BYTES = 65536
-
 
 class ResponseWriter:
-    """The writing end of one request. ``sent_bytes`` counts body bytes; ``begun`` tells that the status is out."""
+    """Writes the response of one request. ``sent_bytes`` counts body bytes. ``begun``: the status line was written."""
 
     __slots__ = ("_connection", "_head_only", "_http_1_0", "_rate", "_settings", "_waits", "begun", "keep_alive", "sent_bytes")
 
@@ -32,9 +31,9 @@ class ResponseWriter:
         version: tuple[int, int],
         keep_alive: bool,
     ) -> None:
-        """``keep_alive``: whether the connection may stay, by the client's wish and ours.
+        """``keep_alive``: whether client and proxy want to keep the connection.
 
-        ``waits`` may end a response whose client is slow when others need what it uses.
+        ``waits`` may end a response whose client is slow if others need what it uses.
         """
         self._connection = connection
         self._settings = settings
@@ -47,28 +46,28 @@ class ResponseWriter:
         self.begun = False
 
     async def forward(self, response: UpstreamResponse, fields: ResponseFields) -> None:
-        """Write an upstream response as it is. Raises ClientDisconnected; UpstreamError if the rest of its body does not arrive."""
+        """Write an upstream response unchanged. Raises ClientDisconnected, or UpstreamError if the rest of its body does not arrive."""
         if self._head_only or response.status in NO_BODY_STATUSES or response.status < 200:
             self._write(self._head(response, fields, chunked=fields.chunked and response.status not in NO_BODY_STATUSES))
             return
-        if fields.length is not None and fields.length <= BUFFER_BYTES:
-            body = await response.read(BUFFER_BYTES) or b""
+        if fields.length is not None and fields.length <= SMALL_BODY_BYTES:
+            body = await response.read(SMALL_BODY_BYTES) or b""
             await self._write_all(self._head(response, fields, chunked=False), body)
             return
         await self._stream(response, fields)
 
     async def write(self, status: int, reason: bytes, fields: ResponseFields, body: bytes) -> None:
-        """Write a response whose body is known. ``fields`` hold its length."""
+        """Write a response with this body. ``fields`` contain its length."""
         head = response_head(status, reason, fields.lines, keep_alive=self.keep_alive, http_1_0=self._http_1_0)
         await self._write_all(head, b"" if self._head_only else body)
 
     def write_raw(self, data: bytes) -> None:
-        """Write a response that is complete in itself, head and all."""
+        """Write a whole response, head and body."""
         self._write(data)
         self.sent_bytes += len(data.partition(b"\r\n\r\n")[2])
 
     def abort(self) -> None:
-        """End the connection so that the client notices: the response is not complete."""
+        """Close the connection, so that the client notices that the response is incomplete."""
         self.keep_alive = False
         self._connection.abort()
 
@@ -114,7 +113,7 @@ class ResponseWriter:
         self.begun = True
 
     async def _drained(self) -> None:
-        """Wait until the client has taken what was written. Raises ClientTooSlow if it takes too little; its connection is then reset."""
+        """Wait until the client has read what was written. Raises ClientTooSlow if it reads too little; its connection is then reset."""
         connection = self._connection
         transport = connection.transport
         if not connection.writing_paused or transport is None:
@@ -122,32 +121,32 @@ class ResponseWriter:
         limits = self._settings.limits
         rate = self._rate = self._rate or TransferRate(limits.min_response_bytes_per_second, limits.slow_transfer_grace_seconds)
         try:
-            await _taken(connection, rate, self._waits, self._settings.upstream.idle_timeout_seconds)
+            await _wait_for_client(connection, rate, self._waits, self._settings.upstream.idle_timeout_seconds)
         except ClientTooSlow:
             self.keep_alive = False
             reset(transport)
             raise
 
 
-async def _taken(connection: InboundConnection, rate: TransferRate, waits: ClientWaits, idle_seconds: float) -> None:
-    """Wait until the client has taken enough for more to be written. Raises ClientTooSlow, or ClientDisconnected if it leaves."""
-    taking = _Taking(connection, rate, asyncio.get_running_loop().time)
+async def _wait_for_client(connection: InboundConnection, rate: TransferRate, waits: ClientWaits, idle_seconds: float) -> None:
+    """Wait until the client has read enough for more to be written. Raises ClientTooSlow, or ClientDisconnected if it disconnects."""
+    reading = _Reading(connection, rate, asyncio.get_running_loop().time)
     while connection.writing_paused:
         wait: ClientWait | None = None
         try:
-            async with asyncio.timeout(min(rate.left_seconds, idle_seconds - taking.paused_seconds)) as timeout:
-                wait = ClientWait(timeout, taking.behind_seconds)
+            async with asyncio.timeout(min(rate.left_seconds, idle_seconds - reading.paused_seconds)) as timeout:
+                wait = ClientWait(timeout, reading.behind_seconds)
                 with waits.during(wait):
                     await connection.drained()
         except TimeoutError as error:
-            why = Slowness.QUEUE if wait is not None and wait.is_given_up else taking.slowness(idle_seconds)
+            why = Slowness.QUEUE if wait is not None and wait.is_given_up else reading.slowness(idle_seconds)
             if why is not None:
                 raise ClientTooSlow(why) from error
-    taking.account()
+    reading.account()
 
 
-class _Taking:
-    """What a client takes of what was written to it, charged to its rate."""
+class _Reading:
+    """What a client has read of the written bytes, charged to its rate."""
 
     __slots__ = ("_accounted_at", "_clock", "_connection", "_moved_at", "_rate", "_unsent_bytes")
 
@@ -160,11 +159,11 @@ class _Taking:
 
     @property
     def paused_seconds(self) -> float:
-        """How long the client has taken nothing."""
+        """How long the client has read nothing."""
         return self._clock() - self._moved_at
 
     def account(self) -> None:
-        """Charge the time since the last account, and what was taken in it."""
+        """Charge the time since the last call, and the bytes read in it."""
         now, unsent = self._clock(), self._unsent()
         moved = self._unsent_bytes - unsent
         self._rate.waited(now - self._accounted_at)
@@ -174,12 +173,12 @@ class _Taking:
             self._rate.moved(moved)
 
     def behind_seconds(self) -> float:
-        """How far the client is behind the least rate."""
+        """How far the client is behind the minimum rate."""
         self.account()
         return self._rate.behind_seconds
 
     def slowness(self, idle_seconds: float) -> Slowness | None:
-        """Why the client is too slow by now; None if it is not."""
+        """Why the client is too slow. None if it is not."""
         self.account()
         if self._rate.is_too_slow:
             return Slowness.RATE

@@ -1,4 +1,4 @@
-"""How much of what was written to a caller has not been taken yet: what the transport keeps, and what the kernel keeps."""
+"""How much of the written bytes a client has not acknowledged yet: those in the transport, and those in the kernel."""
 
 import array
 import asyncio
@@ -12,16 +12,16 @@ _NO_LINGERING = struct.pack("ii", 1, 0)
 
 
 def unsent_bytes(transport: asyncio.WriteTransport) -> int:
-    """Bytes that were written and not yet acknowledged by the other side.
+    """Bytes that were written and are not acknowledged yet.
 
-    The transport alone does not tell how slow a caller is: the kernel takes megabytes from it at once, and then nothing for as long as the
-    caller needs for them. What the kernel has is asked for with SIOCOUTQ (Linux, tcp(7)), where there is such a thing.
+    The transport alone does not show how slow a client is. The kernel takes megabytes from it at once, and then nothing while the client reads
+    them. The bytes in the kernel are read with SIOCOUTQ (Linux, tcp(7)) if the system has it.
     """
     return transport.get_write_buffer_size() + _unsent_by_kernel(transport)
 
 
 def reset(transport: asyncio.WriteTransport) -> None:
-    """Close at once, and have the kernel forget what it has not sent: otherwise it keeps that for a caller who does not take it."""
+    """Close at once, and drop the kernel's unsent bytes. Otherwise the kernel stores them for a client that does not read."""
     sock = transport.get_extra_info("socket")
     with suppress(OSError):  # closed already
         if sock is not None and sock.family != socket.AF_UNIX:
@@ -35,5 +35,5 @@ def _unsent_by_kernel(transport: asyncio.WriteTransport) -> int:
     try:
         fcntl.ioctl(-1 if sock is None else sock.fileno(), termios.TIOCOUTQ, count)
     except OSError:
-        return 0  # closed already, or a system that does not say
+        return 0  # closed already, or not supported by the system
     return count[0]

@@ -1,4 +1,4 @@
-"""The inbound server: makes a protocol for each connection, watches their deadlines, closes them at the end."""
+"""The inbound server: creates a protocol for each connection, checks deadlines, and closes connections at the end."""
 
 import asyncio
 import ssl
@@ -12,10 +12,10 @@ _POLL_SECONDS = 0.01
 
 
 class Server:
-    """The factory of connections that asyncio's ``create_server`` takes."""
+    """A protocol factory, as asyncio takes it."""
 
     def __init__(self, handler: Handler, limits: LimitSettings) -> None:
-        """To be used on one event loop."""
+        """For one event loop."""
         self._shared = Connections(handler, limits)
         self._sweeper: asyncio.TimerHandle | None = None
         shortest = min(limits.head_timeout_seconds, limits.keepalive_seconds)
@@ -29,27 +29,27 @@ class Server:
         return InboundConnection(self._shared)
 
     def trust(self, context: ssl.SSLContext, *, only: bool) -> None:
-        """A new TLS context is in use. ``only``: client certificates that others accepted do not count any more."""
+        """A new TLS context is in use. ``only``: client certificates that others accepted are no longer trusted."""
         self._shared.trust(context, only=only)
 
     @property
     def connections(self) -> tuple[InboundConnection, ...]:
-        """The connections that exist."""
+        """The open connections."""
         return tuple(self._shared.open)
 
     @property
     def open_connections(self) -> int:
-        """How many connections there are."""
+        """The number of open connections."""
         return len(self._shared.open)
 
     def close_idle(self) -> None:
-        """Close the connections that wait for a request."""
+        """Close connections without a request."""
         for connection in self.connections:
             if connection.idle:
                 connection.close()
 
     async def shutdown(self, timeout_seconds: float) -> None:
-        """Close idle connections, wait for the others, then end them."""
+        """Close idle connections, wait for the others, then abort them."""
         self.close_idle()
         await self._closed(timeout_seconds)
         for connection in self.connections:
@@ -65,7 +65,7 @@ class Server:
             await asyncio.sleep(_POLL_SECONDS)
 
     def _sweep(self) -> None:
-        """Look at every deadline, and come again while there is a connection."""
+        """Check every deadline, at intervals while there are connections."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         for connection in self.connections:

@@ -1,4 +1,4 @@
-"""Listening sockets: TCP, or a Unix socket that only its owner and group may use."""
+"""Listening sockets: TCP, or a Unix socket for its owner and group only."""
 
 import errno
 import os
@@ -13,13 +13,13 @@ _UNIX_MODE = 0o660
 
 
 def listening_socket(address: AddressSettings, *, name: str, shared: bool = False) -> socket.socket:
-    """A bound and listening socket. ``shared`` lets several processes have the port. SettingsError where that cannot be."""
+    """A bound and listening socket. ``shared``: several processes may listen on the port. Raises SettingsError if it cannot listen."""
     try:
         bound = _unix(address.unix_path) if address.unix_path is not None else _tcp(address, shared=shared)
         bound.listen(BACKLOG)
     except OSError as error:
         raise SettingsError(
-            [f"{name}: cannot listen on {address}: {error.strerror or error}; end what uses it, or choose another"]
+            [f"{name}: cannot listen on {address}: {error.strerror or error}; stop the process that uses it, or choose another address"]
         ) from error
     bound.setblocking(False)
     return bound
@@ -27,13 +27,13 @@ def listening_socket(address: AddressSettings, *, name: str, shared: bool = Fals
 
 def _tcp(address: AddressSettings, *, shared: bool) -> socket.socket:
     found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, kind, protocol, _, where = found[0]
+    family, kind, protocol, _, socket_address = found[0]
     bound = socket.socket(family, kind, protocol)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        bound.bind(where)
+        bound.bind(socket_address)
     except OSError:
         bound.close()
         raise
@@ -57,7 +57,7 @@ def _unix(path: Path) -> socket.socket:
 
 
 def _remove_stale(path: Path) -> None:
-    """A socket's file outlives its process; one that nobody answers on is removed."""
+    """Remove the file of a socket without a listener: the file outlives its process."""
     if not path.is_socket():
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:

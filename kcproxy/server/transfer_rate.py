@@ -1,25 +1,23 @@
-"""How long a caller may keep a transfer waiting: accounting without a clock, for request bodies and responses alike."""
+"""How long a transfer may wait for its client: accounting without a clock, for request bodies and responses alike."""
 
 
 class TransferRate:
-    """A budget of seconds, never more than ``grace_seconds``. Each second of waiting for the caller takes one; as many bytes as the least
-    rate asks for in a second give one back.
+    """A budget of at most ``grace_seconds``. A second of waiting costs a second; as many bytes as the minimum rate has in a second restore one.
 
-    A caller that keeps to the least rate never uses the budget up, one that stops has the grace period, and bytes moved quickly before
-    buy no longer stop afterwards.
+    A client at the minimum rate never uses up the budget. A client that stops has the grace period, regardless of how fast it was before.
     """
 
     __slots__ = ("_grace_seconds", "_min_bytes_per_second", "left_seconds")
 
     def __init__(self, min_bytes_per_second: float, grace_seconds: float) -> None:
-        """A transfer that begins. Both are positive."""
+        """Both are positive."""
         self._min_bytes_per_second = min_bytes_per_second
         self._grace_seconds = grace_seconds
         self.left_seconds = grace_seconds
 
     @property
     def behind_seconds(self) -> float:
-        """How much of the budget is used: 0 for a caller that is as fast as the least rate asks, or faster."""
+        """How much of the budget is used: 0 for a client at the minimum rate or faster."""
         return self._grace_seconds - self.left_seconds
 
     @property
@@ -28,9 +26,9 @@ class TransferRate:
         return self.left_seconds <= 0
 
     def waited(self, seconds: float) -> None:
-        """The transfer waited for the caller. Time in which Keycloak or the proxy was slow does not count."""
+        """The transfer waited for the client. Time in which Keycloak or the proxy was slow does not count."""
         self.left_seconds -= seconds
 
     def moved(self, byte_count: int) -> None:
-        """Bytes came from the caller, or were taken by it."""
+        """The client sent or read bytes."""
         self.left_seconds = min(self._grace_seconds, self.left_seconds + byte_count / self._min_bytes_per_second)

@@ -1,4 +1,4 @@
-"""The bound on requests whose bodies are not complete: the other slots and connections to Keycloak stay free of them."""
+"""Limits requests with incomplete bodies, so that slow uploads cannot use all slots and connections to Keycloak."""
 
 from kcproxy.server.client_waits import ClientWaits
 from kcproxy.server.concurrency_limit import ConcurrencyLimit
@@ -6,14 +6,13 @@ from kcproxy.server.request_body import RequestBody
 from kcproxy.settings import Settings
 
 _QUEUE_FACTOR = 4
-"""How many uploads may wait for each that is let in. One that waits holds what has been read of it, 64 KiB and some more."""
+"""How many uploads may queue for each active one. A queued one uses memory for what was read of it, a little more than 64 KiB."""
 
 
 class UploadLimit:
-    """Lets a bounded number of uploads through at once. A small body is complete before its request is sent on, so that it is none."""
+    """Limits concurrent uploads. A small body is complete before its request is forwarded, and is no upload."""
 
     def __init__(self, settings: Settings) -> None:
-        """With the bounds of these settings."""
         limit, limits = max_unfinished_uploads(settings), settings.limits
         self._limit = ConcurrencyLimit(
             limit, limits.max_queue_seconds, queue_factor=_QUEUE_FACTOR, what="uploads", setting="limits.max_unfinished_uploads"
@@ -22,19 +21,19 @@ class UploadLimit:
 
     @property
     def active(self) -> int:
-        """How many there are."""
+        """Uploads in progress."""
         return self._limit.active
 
     def resize(self, settings: Settings) -> None:
-        """Bounds for those that come from now on."""
+        """Set new limits for further uploads."""
         limit = max_unfinished_uploads(settings)
         self._limit.resize(limit, settings.limits.max_queue_seconds)
-        self._waits.keep = limit // 2
+        self._waits.max_undisturbed = limit // 2
 
     async def acquire(self, body: RequestBody | None) -> None:
-        """Take a slot for what is left of the body; it is free again when the body is complete, or ``RequestBody.end_upload`` is called.
+        """Take a slot for the rest of the body. It is released when the body is complete, or ``RequestBody.end_upload`` is called.
 
-        UpstreamBusy where none becomes free in time.
+        Raises UpstreamBusy if no slot becomes free in time.
         """
         if body is None or body.content is not None:
             return
@@ -43,7 +42,7 @@ class UploadLimit:
 
 
 def max_unfinished_uploads(settings: Settings) -> int:
-    """The setting, or half of what may be under way at once."""
+    """The setting, or half of the concurrent requests."""
     limits = settings.limits
     if limits.max_unfinished_uploads is not None:
         return limits.max_unfinished_uploads

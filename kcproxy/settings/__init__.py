@@ -1,22 +1,9 @@
-"""Typed settings from file, environment and flags; all problems reported at once."""
+"""Typed settings from file, environment and flags. All problems are reported at once."""
 
-from kcproxy.settings.model import (
-    AccountSettings,
-    AddressSettings,
-    ClientAuthMethod,
-    ExplainSettings,
-    ForwardedFields,
-    HistorySettings,
-    InboundSettings,
-    InspectorSettings,
-    LimitSettings,
-    LogFormat,
-    LogSettings,
-    MetricSettings,
-    Secret,
-    Settings,
-    UpstreamSettings,
-)
+from kcproxy.settings.inbound_model import InboundSettings, LimitSettings
+from kcproxy.settings.model import ExplainSettings, HistorySettings, LogSettings, MetricSettings, Settings
+from kcproxy.settings.outbound_model import AccountSettings, InspectorSettings, UpstreamSettings
+from kcproxy.settings.values import AddressSettings, ClientAuthMethod, ForwardedFields, LogFormat, Secret
 
 __all__ = [
     "AccountSettings",

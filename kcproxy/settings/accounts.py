@@ -1,12 +1,14 @@
-"""Service accounts: complete, free of contradiction, one for each realm; then as values."""
+"""Service accounts: checks that they are complete, consistent and unique for each realm, and builds their values."""
 
 from pathlib import Path
 from typing import Any
 
+from kcproxy.settings.declaration import plain_fields
 from kcproxy.settings.file_checks import check_file
-from kcproxy.settings.given import Findings
 from kcproxy.settings.merge import Resolved, alternatives
-from kcproxy.settings.model import AccountSettings, ClientAuthMethod, InspectorSettings, Secret
+from kcproxy.settings.outbound_model import AccountSettings, InspectorSettings
+from kcproxy.settings.sources import Findings
+from kcproxy.settings.values import ClientAuthMethod, Secret
 
 _AUTH = ClientAuthMethod
 _WANTS = {
@@ -17,18 +19,18 @@ _WANTS = {
     _AUTH.FEDERATED_JWT: "assertion_file",
     _AUTH.TLS_CLIENT_AUTH: "",
 }
-_TOLD_BY = {
+_IMPLIED_BY = {
     "client_secret": _AUTH.CLIENT_SECRET_POST,
     "client_secret_file": _AUTH.CLIENT_SECRET_POST,
     "private_key_file": _AUTH.PRIVATE_KEY_JWT,
     "assertion_file": _AUTH.FEDERATED_JWT,
 }
-_PROOFS = tuple(_TOLD_BY)
+_PROOFS = tuple(_IMPLIED_BY)
 ANY_REALM = "*"
 
 
 def prefixes(resolved: Resolved) -> tuple[str, ...]:
-    """``accounts[0].``, ``accounts[1].``, …, and ``inspector.`` where there is one."""
+    """``accounts[0].``, ``accounts[1].``, …, and ``inspector.`` if there is one."""
     own = tuple(f"accounts[{index}]." for index in range(resolved.accounts))
     return (*own, "inspector.") if any(key.startswith("inspector.") for key in resolved.given) else own
 
@@ -46,7 +48,7 @@ def check_accounts(resolved: Resolved, findings: Findings) -> None:
 
 
 def _check_clients(resolved: Resolved, findings: Findings) -> None:
-    """One client has one proof: its token is fetched once and kept, whichever account it is for."""
+    """Report a client with two sets of credentials: its token is fetched once and shared by its accounts."""
     seen: dict[tuple[str, str], tuple[str, list[object]]] = {}
     for index in range(resolved.accounts):
         prefix = f"accounts[{index}]."
@@ -56,71 +58,71 @@ def _check_clients(resolved: Resolved, findings: Findings) -> None:
         proof = [resolved.values.get(prefix + name) for name in (*_PROOFS, "auth", "key_id", "algorithm", "scopes")]
         other, others = seen.setdefault((token_realm(resolved, prefix), client), (prefix.rstrip("."), proof))
         if others != proof:
-            what = f"{prefix.rstrip('.')} and {other} are the same client, but prove or ask for different things"
+            what = f"{prefix.rstrip('.')} and {other} are the same client, but have different credentials or scopes"
             findings.problem(
-                resolved.place(prefix + "client_id"),
+                resolved.location(prefix + "client_id"),
                 what,
-                "give both the same secret, auth and scopes, or make one account with realms = […]",
+                "give both the same secret, auth and scopes, or use one account with realms = […]",
             )
 
 
 def token_realm(resolved: Resolved, prefix: str) -> str:
-    """The realm in which an account's client lives; some realm has to be given."""
+    """The realm that contains the client of an account for which a realm is given."""
     first: str = realms_of(resolved, prefix)[0]
     stated: str | None = resolved.values.get(prefix + "token_realm")
     return stated or ("master" if first == ANY_REALM else first)
 
 
 def _somewhere(resolved: Resolved, prefix: str) -> str:
-    """The place of whatever is known of an account, for messages about what is not there."""
-    return next((item.place for key, item in resolved.given.items() if key.startswith(prefix)), prefix.rstrip("."))
+    """The location of any setting of an account, for messages about missing ones."""
+    return next((item.location for key, item in resolved.given.items() if key.startswith(prefix)), prefix.rstrip("."))
 
 
 def _check_complete(resolved: Resolved, prefix: str, findings: Findings) -> None:
-    place, name = _somewhere(resolved, prefix), prefix.rstrip(".")
+    location, name = _somewhere(resolved, prefix), prefix.rstrip(".")
     variable = "KCPROXY_INSPECTOR__" if prefix == "inspector." else "KCPROXY_ACCOUNT__"
     if not resolved.has(prefix + "client_id"):
-        findings.problem(place, f"{name} has no client_id", f'add client_id = "…" or {variable}CLIENT_ID=…')
+        findings.problem(location, f"{name} has no client_id", f'add client_id = "…" or {variable}CLIENT_ID=…')
     if not resolved.has(prefix + "realm") and not resolved.has(prefix + "realms"):
-        findings.problem(place, f"{name} has no realm", f'add realm = "…" or {variable}REALM=…')
+        findings.problem(location, f"{name} has no realm", f'add realm = "…" or {variable}REALM=…')
     reported: set[str] = set()
     for key in (prefix + "realm", *(prefix + proof for proof in _PROOFS)):
         others = [other for other in alternatives(key) if resolved.has(other) and other not in reported]
         if resolved.has(key) and others:
             reported |= {key, *others}
             names = " and ".join(k.removeprefix(prefix) for k in (key, *others))
-            findings.problem(resolved.place(key), f"{name} has {names}", "keep one of them")
+            findings.problem(resolved.location(key), f"{name} has {names}", "keep one of them")
 
 
 def _auth(resolved: Resolved, prefix: str) -> ClientAuthMethod | None:
-    told = next((method for name, method in _TOLD_BY.items() if resolved.has(prefix + name)), None)
+    implied = next((method for name, method in _IMPLIED_BY.items() if resolved.has(prefix + name)), None)
     stated = resolved.values.get(prefix + "auth")
-    return stated if isinstance(stated, ClientAuthMethod) else told
+    return stated if isinstance(stated, ClientAuthMethod) else implied
 
 
 def _check_proof(resolved: Resolved, prefix: str, findings: Findings) -> None:
-    place, name = _somewhere(resolved, prefix), prefix.rstrip(".")
+    location, name = _somewhere(resolved, prefix), prefix.rstrip(".")
     given = [proof for proof in _PROOFS if resolved.has(prefix + proof)]
     method = _auth(resolved, prefix)
     if method is None:
         remedy = "give client_secret_file (from the client's Credentials tab), private_key_file or assertion_file"
-        findings.problem(place, f"{name} has nothing to prove its client with", remedy)
+        findings.problem(location, f"{name} has no credentials", remedy)
         return
     wanted = _WANTS[method]
     if wanted and not any(proof.startswith(wanted) for proof in given):
         file = wanted if wanted.endswith("_file") else wanted + "_file"
-        findings.problem(resolved.place(prefix + "auth"), f"{name}: auth {method.value} needs {file}", f"add {file}, or leave auth out")
+        findings.problem(resolved.location(prefix + "auth"), f"{name}: auth {method.value} needs {file}", f"add {file}, or remove auth")
     if method is _AUTH.TLS_CLIENT_AUTH and not resolved.has("upstream.client_certificate_file"):
         findings.problem(
-            resolved.place(prefix + "auth"), f"{name}: auth tls_client_auth needs a certificate", "set upstream.client_certificate_file"
+            resolved.location(prefix + "auth"), f"{name}: auth tls_client_auth needs a certificate", "set upstream.client_certificate_file"
         )
     if resolved.has(prefix + "client_secret"):
         remedy = "a file is safer: variables are inherited by child processes and shown by inspection tools"
-        findings.note(resolved.place(prefix + "client_secret"), f"{name}: the client secret stands in a variable", remedy)
+        findings.note(resolved.location(prefix + "client_secret"), f"{name}: the client secret is in an environment variable", remedy)
 
 
 def realms_of(resolved: Resolved, prefix: str) -> tuple[str, ...]:
-    """The realms of an account, however they were given."""
+    """The realms of an account, from realm or realms."""
     several = resolved.values.get(prefix + "realms", ())
     one = resolved.values.get(prefix + "realm")
     return (one,) if one else tuple(several)
@@ -135,15 +137,19 @@ def _check_realms(resolved: Resolved, findings: Findings) -> None:
             if realm in seen:
                 what = f"realm {realm} has two accounts, accounts[{index}] and {seen[realm]}"
                 findings.problem(
-                    resolved.place(key), what, "one realm, one account: give the roles to one client, or take the realm from one of them"
+                    resolved.location(key),
+                    what,
+                    "a realm has one account: give the roles to one client, or remove the realm from one of them",
                 )
             seen.setdefault(realm, f"accounts[{index}]")
         if realms_of(resolved, prefix) == () and resolved.values.get(key) == ():
-            findings.problem(resolved.place(key), f"accounts[{index}] has an empty list of realms", 'name a realm, or "*" for every realm')
+            findings.problem(
+                resolved.location(key), f"accounts[{index}] has an empty list of realms", 'name a realm, or "*" for every realm'
+            )
 
 
 def account(resolved: Resolved, prefix: str) -> AccountSettings:
-    """The account as a value; everything has been checked."""
+    """The value of an account that has been checked."""
     realms = realms_of(resolved, prefix)
     method = _auth(resolved, prefix)
     if method is None:
@@ -164,17 +170,15 @@ def account(resolved: Resolved, prefix: str) -> AccountSettings:
 
 
 def inspector(resolved: Resolved) -> InspectorSettings | None:
-    """The inspector, where one was given."""
+    """The inspector, if it is given."""
     if "inspector." not in prefixes(resolved):
         return None
-    bounds: dict[str, Any] = {
-        name: resolved.value("inspector." + name) for name in ("budget_seconds", "cache_seconds", "max_lookups_per_second")
-    }
+    bounds: dict[str, Any] = {name: resolved.value("inspector." + name) for name in plain_fields(InspectorSettings)}
     return InspectorSettings(account=account(resolved, "inspector."), **bounds)
 
 
 def secret(resolved: Resolved, literal_key: str, *file_keys: str) -> Secret | None:
-    """The secret, from whichever setting was given."""
+    """The secret, from the setting that is given."""
     path: Path | None = next((resolved.values[key] for key in file_keys if key in resolved.values), None)
     if path is not None:
         return Secret(path=path)

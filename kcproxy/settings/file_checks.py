@@ -1,4 +1,4 @@
-"""Checks of the files that settings name: there, readable, not empty, not open to everybody where they are secret, changed by nobody else."""
+"""Checks the files that settings name: they exist, are readable and not empty, and only the operator can change them (or read secret ones)."""
 
 import json
 import stat
@@ -6,103 +6,105 @@ from pathlib import Path
 
 from kcproxy.settings.file_reading import content_of
 from kcproxy.settings.file_safety import FOR_OTHERS, dangers, mode_of
-from kcproxy.settings.given import Findings
 from kcproxy.settings.merge import Resolved
+from kcproxy.settings.sources import Findings
 
 _HEAD_BYTES = 65536
 
 
 def shown(path: Path) -> str:
-    """A path as a message may show it: absolute ones as they are. A relative one might be the secret itself, put into the wrong setting."""
+    """A path as a message may show it. A relative one is not shown: it could be a secret in the wrong setting."""
     return str(path) if path.is_absolute() else f"a relative path ({len(str(path))} characters, below {Path.cwd()})"
 
 
 def check_file(resolved: Resolved, key: str, findings: Findings, *, pem: str = "", jwk: bool = False, secret: bool = False) -> None:
-    """Report a file that cannot serve. ``pem`` is a word that a PEM block's head has to hold; ``secret`` warns where others can read it.
+    """Report a file that cannot be used. ``pem``: a word that the label of a PEM block must contain. ``secret``: warn if others can read it.
 
-    With ``jwk`` a private JSON Web Key does as well.
+    ``jwk``: a private JSON Web Key is accepted too.
     """
     path = resolved.values.get(key)
     if path is None:
         return
-    place = resolved.place(key)
+    location = resolved.location(key)
     try:
         head = content_of(path)[:_HEAD_BYTES]
         mode = path.stat().st_mode
     except OSError as error:
-        findings.problem(place, f"{key}: {shown(path)} cannot be read ({error.strerror})", _remedy_of(error, secret=secret))
+        findings.problem(location, f"{key}: {shown(path)} cannot be read ({error.strerror})", _remedy_of(error, secret=secret))
         return
     if not head.strip():
-        findings.problem(place, f"{key}: {shown(path)} is empty", "write what it should hold into it")
+        findings.problem(location, f"{key}: {shown(path)} is empty", "write the expected content into it")
     elif jwk and head.lstrip().startswith(b"{"):
-        _check_jwk(place, f"{key}: {shown(path)}", head, findings)
+        _check_jwk(location, f"{key}: {shown(path)}", head, findings)
     elif pem and (b"-----BEGIN " not in head or pem.encode() not in head):
-        findings.problem(place, f"{key}: {shown(path)} holds no PEM block with {pem}", f"give a file with -----BEGIN {pem}-----")
+        findings.problem(location, f"{key}: {shown(path)} has no PEM block with {pem}", f"give a file with -----BEGIN {pem}-----")
     elif pem == "PRIVATE KEY" and (b"ENCRYPTED" in head):
-        findings.problem(place, f"{key}: the key in {shown(path)} is encrypted", "give one without a pass phrase, in a file of mode 600")
+        findings.problem(
+            location, f"{key}: the key in {shown(path)} is encrypted", "give a key without a pass phrase, in a file of mode 600"
+        )
     if secret and mode & stat.S_IROTH:
-        findings.note(place, f"{key}: everybody on this machine can read {shown(path)}", "chmod 600; in Kubernetes defaultMode: 0440")
-    note_dangers(place, key, path, findings)
+        findings.note(location, f"{key}: everybody on this machine can read {shown(path)}", "chmod 600; in Kubernetes defaultMode: 0440")
+    note_dangers(location, key, path, findings)
 
 
-def note_dangers(place: str, key: str, path: Path, findings: Findings) -> None:
-    """Note every way in which others could change what the file holds, or put another in its place."""
+def note_dangers(location: str, key: str, path: Path, findings: Findings) -> None:
+    """Note every way in which others could change or replace the file."""
     for danger in dangers(path, shown(path)):
-        findings.note(place, f"{key}: {danger.what}" if key else danger.what, danger.remedy)
+        findings.note(location, f"{key}: {danger.what}" if key else danger.what, danger.remedy)
 
 
 def check_own_file(resolved: Resolved, key: str, findings: Findings, *, beside: tuple[str, ...]) -> None:
-    """Report a file that the program writes, and those ``beside`` it (by what their names end with), where others can read or move them."""
+    """Report a file that the program writes, and those ``beside`` it (by suffix), if they are unsuitable or others can read them."""
     path = resolved.values.get(key)
     if path is None:
         return
-    place = resolved.place(key)
+    location = resolved.location(key)
     check_parent(resolved, key, path, findings)
     for file in (path, *(path.with_name(path.name + ending) for ending in beside)):
         try:
             status = file.lstat()
         except OSError:
-            continue  # it is not there yet
+            continue  # it does not exist yet
         if not stat.S_ISREG(status.st_mode):
-            kind = "a symbolic link, and would lead the proxy to write elsewhere" if stat.S_ISLNK(status.st_mode) else "no regular file"
-            findings.problem(place, f"{key}: {shown(file)} is {kind}", "remove it, or name another file")
+            kind = "a symbolic link, which could lead the proxy to another file" if stat.S_ISLNK(status.st_mode) else "not a regular file"
+            findings.problem(location, f"{key}: {shown(file)} is {kind}", "remove it, or use another file")
         elif status.st_mode & FOR_OTHERS:
             what = f"{key}: others can read {shown(file)} (mode {mode_of(status)})"
-            findings.note(place, what, "chmod 600; serve does so at its start, where the file belongs to its user")
-    note_dangers(place, key, path, findings)
+            findings.note(location, what, "chmod 600; serve does this at start if the file belongs to its user")
+    note_dangers(location, key, path, findings)
 
 
-def _check_jwk(place: str, what: str, document: bytes, findings: Findings) -> None:
+def _check_jwk(location: str, what: str, document: bytes, findings: Findings) -> None:
     try:
         key = json.loads(document)
     except (ValueError, RecursionError):
         key = None
     if not isinstance(key, dict) or "kty" not in key:
-        findings.problem(place, f"{what} is no JSON Web Key", "give one key with kty, kid and its private part, or a PEM file")
+        findings.problem(location, f"{what} is not a JSON Web Key", "give one key with kty, kid and its private part, or a PEM file")
     elif "d" not in key:
-        findings.problem(place, f"{what} is a public key", "give the private one: it has the member d")
+        findings.problem(location, f"{what} is a public key", "give the private key: it has the member d")
 
 
 def _remedy_of(error: OSError, *, secret: bool) -> str:
     if isinstance(error, PermissionError):
-        return "let the proxy's user read it (chown, or fsGroup in Kubernetes), nobody else"
+        return "let only the proxy's user read it (chown, or fsGroup in Kubernetes)"
     if isinstance(error, IsADirectoryError):
         return "name the file in that directory"
-    return "name a file that is there, with the secret in it" if secret else "name a file that is there"
+    return "give the path of an existing file that contains the secret" if secret else "give the path of an existing file"
 
 
 def check_socket(resolved: Resolved, key: str, path: Path | None, findings: Findings) -> None:
-    """Report a Unix socket that cannot be made, or that others could put another in the place of: its callers would talk to that one."""
+    """Report a Unix socket that cannot be created, or that others could replace: clients would connect to theirs."""
     if path is None:
         return
-    place = resolved.place(key)
+    location = resolved.location(key)
     check_parent(resolved, key, path, findings)
     if path.is_symlink():
-        findings.problem(place, f"{key}: {shown(path)} is a symbolic link", "remove it, or name another path")
-    note_dangers(place, key, path, findings)
+        findings.problem(location, f"{key}: {shown(path)} is a symbolic link", "remove it, or use another path")
+    note_dangers(location, key, path, findings)
 
 
 def check_parent(resolved: Resolved, key: str, path: Path | None, findings: Findings) -> None:
-    """Report a file that is to be made in a directory that is not there."""
+    """Report a file whose directory does not exist."""
     if path is not None and not path.parent.is_dir():
-        findings.problem(resolved.place(key), f"{key}: there is no directory {shown(path.parent)}", "make it, or name another")
+        findings.problem(resolved.location(key), f"{key}: there is no directory {shown(path.parent)}", "create it, or use another path")

@@ -1,4 +1,4 @@
-"""Who other than the operator can change a file: by the modes and owners of the file, and of every directory and link on the way to it."""
+"""Finds who, other than the operator, can change a file: from the modes and owners of the file and of every directory and link on its path."""
 
 import os
 import pwd
@@ -7,28 +7,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_MAX_LINKS = 40  # as Linux follows at most
+_MAX_LINKS = 40  # the limit of Linux
 ROOT_USER = 0
 FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 BESIDE_SQLITE = ("-wal", "-shm", "-journal")
-"""What the names of files end with that SQLite keeps beside a database (https://www.sqlite.org/tempfiles.html)."""
+"""Suffixes of the files that SQLite creates next to a database (https://www.sqlite.org/tempfiles.html)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Danger:
-    """One way in which others could change a file. ``what`` and ``remedy`` complete a note."""
+    """A way in which others could change a file. ``what`` and ``remedy`` are the parts of a note."""
 
     what: str
     remedy: str
 
 
 def mode_of(status: os.stat_result) -> str:
-    """Permission bits as ``chmod`` takes them: ``0640``."""
+    """Permission bits in the notation of ``chmod``: ``0640``."""
     return f"{stat.S_IMODE(status.st_mode):04o}"
 
 
 def trail(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Every directory and symbolic link on the way to a file, each with its own status, and the file last. Ends at what is not there."""
+    """Every directory and symbolic link on the path of a file, each with its own status, then the file. Stops at the first that does not exist."""
     here, links = Path("/"), 0
     pending = [part for part in reversed(path.absolute().parts) if part != "/"]
     try:
@@ -51,11 +51,11 @@ def trail(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def dangers(path: Path, shown: str, *, user: int | None = None) -> Iterator[Danger]:
-    """How others than root and ``user`` (the process's own, where it is None) could change the file, or put another in its place.
+    """How users other than root and ``user`` (None: the user of this process) could change or replace the file.
 
-    ``shown`` is how messages call it. A file that is not there yet is judged by the directories that lead to it. A directory that everybody
-    can write to is safe with the sticky bit, by which only the owner of a file may replace it (Linux, inode(7)); the volumes of
-    Kubernetes are so.
+    ``shown`` is its name in messages. A file that does not exist yet is judged by the directories on its path. A directory that everybody
+    can write to is safe if it has the sticky bit: then only the owner of a file can replace it (Linux, inode(7)). The volumes of
+    Kubernetes have it.
     """
     trusted = {ROOT_USER, os.geteuid() if user is None else user}
     seen: set[Path] = set()
@@ -67,7 +67,7 @@ def dangers(path: Path, shown: str, *, user: int | None = None) -> Iterator[Dang
         if stat.S_ISDIR(mode):
             yield from _of_directory(entry, status, shown, trusted)
         elif status.st_uid not in trusted:
-            what = f"{shown} is reached by the link {entry}, which belongs to" if stat.S_ISLNK(mode) else f"{shown} belongs to"
+            what = f"{shown} is reached through the link {entry}, which belongs to" if stat.S_ISLNK(mode) else f"{shown} belongs to"
             yield Danger(what=f"{what} {_name(status.st_uid)}, who can change it", remedy="chown it to root or to the proxy's own user")
         if stat.S_ISREG(mode) and mode & (stat.S_IWGRP | stat.S_IWOTH):
             who = "everybody on this machine" if mode & stat.S_IWOTH else "its group"

@@ -1,16 +1,16 @@
-"""Whether the content of a file is still the one that was read: by the file's stamp, without reading it again."""
+"""Detects changed files by their stamps, without reading them."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 Stamp = tuple[int, ...] | None
-"""What distinguishes one content of a file from the next; None where there is no such file."""
+"""Distinguishes one content of a file from the next; None if there is no such file."""
 
 
 def stamp(file: Path) -> Stamp:
-    """Device, inode, size and times, behind symbolic links: Kubernetes swaps a link to replace a whole folder.
+    """Device, inode, size and times of the file that symbolic links lead to: Kubernetes swaps a link to replace a directory.
 
-    The time of the last status change (ctime) is part of it, because a program can set the time of the last write to any value.
+    They include the time of the last status change (ctime), because a program can set the time of the last write to any value.
     """
     try:
         found = file.stat()

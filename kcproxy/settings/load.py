@@ -1,26 +1,27 @@
-"""Settings from file, environment and flags, checked, as frozen values. Every problem is reported at once."""
+"""Loads the settings from file, environment and flags, checks them, and returns frozen values."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from kcproxy.errors import SettingsError
-from kcproxy.settings import model as values
 from kcproxy.settings.accounts import account, inspector, secret
-from kcproxy.settings.given import Findings
+from kcproxy.settings.declaration import plain_fields
 from kcproxy.settings.merge import Resolved, resolve
-from kcproxy.settings.model import AddressSettings, Settings, UpstreamSettings
-from kcproxy.settings.schema import FIELDS
+from kcproxy.settings.model import Settings
+from kcproxy.settings.outbound_model import UpstreamSettings
+from kcproxy.settings.schema import SETTINGS, TABLES
+from kcproxy.settings.sources import Findings
 from kcproxy.settings.validation import check_together
+from kcproxy.settings.values import AddressSettings
 
 
 def load(file: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any]) -> Settings:
     """The settings: ``flags`` (by key: ``upstream.url``, ``listen``; None = not given) over ``environ`` over ``file``.
 
-    Without ``file`` the one that KCPROXY_CONFIG names is read, if any. SettingsError holds all problems, each a complete line:
-    place, what is wrong, remedy. ``Settings.notes`` holds what works, but should be known; neither ever holds a secret.
+    Without ``file``, the file that KCPROXY_CONFIG names is read, if any. Raises SettingsError with all problems, each a complete line:
+    location, problem, remedy. ``Settings.notes`` has warnings. Neither contains a secret.
     """
     findings = Findings()
     resolved = resolve(file, environ, flags, findings)
@@ -31,55 +32,44 @@ def load(file: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any]
 
 
 def admin_address(file: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any]) -> AddressSettings:
-    """Only where the admin port is, for health probes, which must not depend on anything else. SettingsError where that cannot be read."""
+    """The address of the admin port alone: a health probe must not depend on other settings. Raises SettingsError if it cannot be read."""
     findings = Findings()
     resolved = resolve(file, environ, flags, findings)
     if "admin_listen" in resolved.broken:
         raise SettingsError(findings.problems)
     address = resolved.value("admin_listen")
     if not isinstance(address, AddressSettings):
-        raise TypeError("admin_listen is no address")
+        raise TypeError("admin_listen is not an address")
     return address
 
 
 def _build(resolved: Resolved, notes: tuple[str, ...]) -> Settings:
-    accounts = tuple(account(resolved, f"accounts[{index}].") for index in range(resolved.accounts))
-    return Settings(
-        upstream=_upstream(resolved),
-        listen=resolved.value("listen"),
-        admin_listen=resolved.value("admin_listen"),
-        admin_key=secret(resolved, "admin_key", "admin_key_file"),
-        accounts=accounts,
-        inspector=inspector(resolved),
-        explain=_section(values.ExplainSettings, "explain", resolved),
-        limits=_section(values.LimitSettings, "limits", resolved),
-        log=_section(values.LogSettings, "log", resolved),
-        metrics=_section(values.MetricSettings, "metrics", resolved),
-        history=_section(values.HistorySettings, "history", resolved),
-        inbound=_section(values.InboundSettings, "inbound", resolved),
-        drain_seconds=resolved.value("drain_seconds"),
-        workers=resolved.value("workers"),
-        origins=_origins(resolved),
-        notes=notes,
-    )
+    made: dict[str, Any] = {
+        "upstream": _upstream(resolved),
+        "admin_key": secret(resolved, "admin_key", "admin_key_file"),
+        "accounts": tuple(account(resolved, f"accounts[{index}].") for index in range(resolved.accounts)),
+        "inspector": inspector(resolved),
+    }
+    top = {name: resolved.value(name) for name in plain_fields(Settings)}
+    tables = {name: table.owner(**_plain(table.owner, name, resolved)) for name, table in TABLES.items() if name not in made}
+    return Settings(**made, **top, **tables, origins=_origins(resolved), notes=notes)
 
 
-def _section(owner: type[Any], name: str, resolved: Resolved) -> Any:
-    return owner(**{field.name: resolved.value(f"{name}.{field.name}") for field in fields(owner)})
+def _plain(owner: type, section: str, resolved: Resolved) -> dict[str, Any]:
+    return {name: resolved.value(f"{section}.{name}") for name in plain_fields(owner)}
 
 
 def _upstream(resolved: Resolved) -> UpstreamSettings:
     parts = urlsplit(resolved.values["upstream.url"])
-    rest = {field.name for field in fields(UpstreamSettings)} - {"scheme", "host", "port", "base_path"}
     return UpstreamSettings(
         scheme=parts.scheme,
         host=parts.hostname or "",
         port=parts.port or {"http": 80, "https": 443}[parts.scheme],
         base_path=parts.path.rstrip("/"),
-        **{name: resolved.value("upstream." + name) for name in rest},
+        **_plain(UpstreamSettings, "upstream", resolved),
     )
 
 
 def _origins(resolved: Resolved) -> dict[str, str]:
-    plain = {field.key: "default" for field in FIELDS if field.section not in {"accounts", "inspector"}}
+    plain = {setting.key: "default" for setting in SETTINGS if setting.section not in {"accounts", "inspector"}}
     return plain | {key: item.origin for key, item in resolved.given.items()}

@@ -1,4 +1,4 @@
-"""File, environment and flags to one set of read values: the higher layer wins, setting by setting."""
+"""Merges file, environment and flags into one set of values: the higher layer wins for each setting."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kcproxy.settings.environment import CONFIG_VARIABLE, SINGLE, read_environment
-from kcproxy.settings.file import read_file
-from kcproxy.settings.given import Findings, Flat, Given, Layer
-from kcproxy.settings.schema import BY_KEY, Field
+from kcproxy.settings.declaration import Setting
+from kcproxy.settings.schema import BY_KEY
+from kcproxy.settings.sources import SINGLE, Findings, Flat, Given, Layer, config_file, read_environment, read_file, read_flags
 from kcproxy.visible import is_visible
 
 EXCLUSIVE = (
@@ -17,16 +16,16 @@ EXCLUSIVE = (
     ("client_secret", "client_secret_file", "private_key_file", "assertion_file"),
     ("admin_key", "admin_key_file"),
 )
-"""Settings that say the same thing in different ways; a higher layer's one displaces a lower layer's others."""
+"""Alternatives: settings for the same value. One in a higher layer displaces the others in lower layers."""
 
 _ACCOUNT = re.compile(r"accounts\[(\d+)\]\.")
 
 
 @dataclass(slots=True)
 class Resolved:
-    """What was given, by key, and what was read of it. ``broken`` are keys that were given and could not be read.
+    """The raw values by key, and the values read from them. ``broken``: keys whose raw value could not be read.
 
-    ``file`` is the configuration file, where there is one.
+    ``file`` is the configuration file, if there is one.
     """
 
     given: Flat
@@ -36,33 +35,33 @@ class Resolved:
 
     @property
     def accounts(self) -> int:
-        """How many accounts there are."""
+        """Number of accounts."""
         return 1 + max((int(match[1]) for key in self.given if (match := _ACCOUNT.match(key))), default=-1)
 
     def has(self, key: str) -> bool:
-        """Whether it was written, readable or not."""
+        """True if it is given, readable or not."""
         return key in self.given
 
     def value(self, key: str) -> Any:
-        """The read value, or the default."""
-        return self.values[key] if key in self.values else BY_KEY[field_key(key)].default
+        """The value, or the default."""
+        return self.values[key] if key in self.values else BY_KEY[setting_key(key)].default
 
-    def place(self, key: str) -> str:
-        """What a message about this key begins with."""
-        return self.given[key].place if key in self.given else key
+    def location(self, key: str) -> str:
+        """The start of a message about this key."""
+        return self.given[key].location if key in self.given else key
 
 
-def field_key(key: str) -> str:
+def setting_key(key: str) -> str:
     """``accounts[0].realm`` → ``accounts.realm``."""
     return _ACCOUNT.sub("accounts.", key)
 
 
 def resolve(file: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any], findings: Findings) -> Resolved:
-    """Read all three layers. ``file`` None: the one that KCPROXY_CONFIG names, if any. ``flags`` by key; None means not given."""
-    path = file or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
+    """Read and merge all three layers. ``file`` None: the file that KCPROXY_CONFIG names, if any. ``flags`` by key; None means not given."""
+    path = config_file(file, environ)
     given = read_file(path, findings) if path else {}
-    given |= _placed(read_environment(environ, findings), given, findings)
-    given |= _flags(flags)
+    given |= _numbered(read_environment(environ, findings), given, findings)
+    given |= read_flags(flags)
     given = _displaced(given)
     resolved = Resolved(given=given, file=path)
     for key, item in given.items():
@@ -70,26 +69,27 @@ def resolve(file: Path | None, environ: Mapping[str, str], flags: Mapping[str, A
     return resolved
 
 
-def _flags(flags: Mapping[str, Any]) -> Flat:
-    given = {key: raw for key, raw in flags.items() if raw is not None}
-    return {key: Given(raw=raw, place=BY_KEY[key].flag or key, layer=Layer.FLAG) for key, raw in given.items()}
-
-
-def _placed(environment: Flat, file: Flat, findings: Findings) -> Flat:
-    """The single-account shorthand becomes the one account there is; gaps in numbered accounts are reported."""
+def _numbered(environment: Flat, file: Flat, findings: Findings) -> Flat:
+    """Assign the single-account shorthand to the only account; report gaps in numbered accounts."""
     single = {key.removeprefix(SINGLE): item for key, item in environment.items() if key.startswith(SINGLE)}
     rest = {key: item for key, item in environment.items() if not key.startswith(SINGLE)}
     numbers = _numbers(file) | _numbers(rest)
     if single and numbers - {0}:
-        place = min(item.place for item in single.values())
+        location = min(item.location for item in single.values())
         findings.problem(
-            place, f"there are {len(numbers)} accounts, and this is short for the only one", "write KCPROXY_ACCOUNTS__0__… for the first"
+            location,
+            f"there are {len(numbers)} accounts, but this variable is for a single account",
+            "use KCPROXY_ACCOUNTS__0__… for the first account",
         )
         return rest
     missing = set(range(max(numbers, default=-1) + 1)) - numbers
     if missing:
-        place = min(item.place for key, item in rest.items() if _ACCOUNT.match(key))
-        findings.problem(place, f"there is no account number {min(missing)}", "count accounts from 0 without gaps, those of the file first")
+        location = min(item.location for key, item in rest.items() if _ACCOUNT.match(key))
+        findings.problem(
+            location,
+            f"there is no account number {min(missing)}",
+            "number the accounts from 0 without gaps, starting with those of the file",
+        )
         rest = {key: item for key, item in rest.items() if not _ACCOUNT.match(key)}
     return rest | {f"accounts[0].{name}": item for name, item in single.items()}
 
@@ -106,24 +106,24 @@ def _displaced(given: Flat) -> Flat:
 
 
 def alternatives(key: str) -> Iterator[str]:
-    """The other keys of the same table that say the same thing."""
+    """The other keys of the same table that set the same value."""
     section, dot, name = key.rpartition(".")
     for group in EXCLUSIVE:
         if name in group:
-            yield from (section + dot + other for other in group if other != name and field_key(section + dot + other) in BY_KEY)
+            yield from (section + dot + other for other in group if other != name and setting_key(section + dot + other) in BY_KEY)
 
 
 def _read(key: str, item: Given, resolved: Resolved, findings: Findings) -> None:
-    row = BY_KEY[field_key(key)]
+    row = BY_KEY[setting_key(key)]
     try:
         resolved.values[key] = row.kind.read(item.raw)
     except ValueError as error:
         resolved.broken.add(key)
         what = f"{key}: {error}" if item.layer is Layer.FILE else str(error)
-        findings.problem(item.place, what, _remedy(row, item.layer))
+        findings.problem(item.location, what, _remedy(row, item.layer))
 
 
-def _remedy(row: Field, layer: Layer) -> str:
+def _remedy(row: Setting, layer: Layer) -> str:
     example = _example(row)
     if not example:
         return f"give {row.kind.words}"
@@ -136,14 +136,14 @@ def _remedy(row: Field, layer: Layer) -> str:
             return f"for example {row.name} = {toml_value(example if row.default in {None, ()} else row.default)}"
 
 
-def _example(row: Field) -> str:
+def _example(row: Setting) -> str:
     if row.default is None or row.default == ():
         return row.kind.example
     return str(row.default).lower() if isinstance(row.default, bool) else str(row.default)
 
 
 def toml_value(value: object) -> str:
-    """A value as TOML writes it."""
+    """A value in TOML notation."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
@@ -154,7 +154,7 @@ def toml_value(value: object) -> str:
 
 
 def _toml_character(character: str) -> str:
-    """A character of a basic string (TOML 1.0, section String), escaped where it cannot be seen."""
+    """A character of a basic string (TOML 1.0, section String), escaped if it is invisible."""
     if character in '"\\':
         return f"\\{character}"
     if is_visible(character):

@@ -1,254 +1,186 @@
-"""The settings as frozen values: what the rest of the program sees. How they are read is ``load``'s business."""
+"""The settings as frozen values, and the one declaration of each: type, default, kind, words, flag, and when a change takes effect.
 
-import hmac
+``declaration`` says what a declaration contains; ``load`` reads the settings.
+"""
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 
 from kcproxy.model import Detail
-from kcproxy.network import is_loopback
-from kcproxy.settings.file_reading import text_of
+from kcproxy.settings.declaration import Change, Content, FileUse, Setting, composed, file_setting, setting, table
+from kcproxy.settings.inbound_model import InboundSettings, LimitSettings
+from kcproxy.settings.outbound_model import REALM, AccountSettings, InspectorSettings, UpstreamSettings
+from kcproxy.settings.types import address, boolean, choice, file_path, integer, listing, number, secret_text, text, url
+from kcproxy.settings.values import AddressSettings, LogFormat, Secret
 
-
-class Secret:
-    """A value that never prints. ``reveal`` is called where it is sent, nowhere else.
-
-    Either a literal or a file; a file is read anew at each ``reveal``, so that a rotated secret is used without a restart
-    (Kubernetes swaps the whole directory behind a symbolic link). One trailing line break is dropped.
-    """
-
-    __slots__ = ("_literal", "path")
-
-    def __init__(self, literal: str | None = None, *, path: Path | None = None) -> None:
-        """Exactly one of the two is given."""
-        if (literal is None) == (path is None):
-            raise ValueError("a secret is either a literal or a file")
-        self._literal = literal
-        self.path = path
-
-    def reveal(self) -> str:
-        """The secret itself. OSError where its file cannot be read."""
-        if self.path is not None:
-            return text_of(self.path).rstrip("\r\n")
-        return self._literal or ""
-
-    def __eq__(self, other: object) -> bool:
-        """Whether both come from the same place: the same file, with any content, or the same literal."""
-        if not isinstance(other, Secret):
-            return NotImplemented
-        return self.path == other.path and hmac.compare_digest((self._literal or "").encode(), (other._literal or "").encode())
-
-    def __hash__(self) -> int:
-        """By the file alone: a hash of the literal would tell something of it."""
-        return hash(self.path)
-
-    def __repr__(self) -> str:
-        """Stars, and the file's name where there is one."""
-        return f"Secret(path={str(self.path)!r})" if self.path else "Secret(***)"
-
-
-class LogFormat(StrEnum):
-    """How a log line is written."""
-
-    JSON = "json"
-    CONSOLE = "console"
-
-
-class ClientAuthMethod(StrEnum):
-    """How the proxy proves to Keycloak's token endpoint that it is the client (OpenID Connect Core 1.0, section 9)."""
-
-    CLIENT_SECRET_BASIC = "client_secret_basic"  # noqa: S105 - a method's name
-    CLIENT_SECRET_POST = "client_secret_post"  # noqa: S105 - a method's name
-    CLIENT_SECRET_JWT = "client_secret_jwt"  # noqa: S105 - a method's name
-    PRIVATE_KEY_JWT = "private_key_jwt"
-    TLS_CLIENT_AUTH = "tls_client_auth"
-    FEDERATED_JWT = "federated_jwt"  # a projected Kubernetes token as client assertion
-
-
-class ForwardedFields(StrEnum):
-    """What becomes of X-Forwarded-*, Forwarded and Via that a caller sends. The proxy never adds any."""
-
-    PASS = "pass"  # noqa: S105 - a word for what is done
-    DROP = "drop"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddressSettings:
-    """Where a listener listens: host and port, or a Unix socket."""
-
-    host: str | None = None
-    port: int | None = None
-    unix_path: Path | None = None
-
-    @property
-    def is_local(self) -> bool:
-        """Whether only this machine reaches it: a Unix socket, or a loopback address."""
-        return self.unix_path is not None or is_loopback(self.host or "")
-
-    def __str__(self) -> str:
-        """As it is written in settings."""
-        host = f"[{self.host}]" if ":" in (self.host or "") else self.host
-        return f"unix:{self.unix_path}" if self.unix_path else f"{host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpstreamSettings:
-    """The Keycloak behind the proxy. ``base_path`` has no trailing slash ("" or "/auth")."""
-
-    scheme: str
-    host: str
-    port: int
-    base_path: str = ""
-    ca_file: Path | None = None
-    client_certificate_file: Path | None = None
-    client_key_file: Path | None = None
-    preserve_host: bool = False  # send the caller's Host instead of the upstream's own
-    rewrite_location: bool = True
-    forwarded: ForwardedFields = ForwardedFields.PASS
-    connect_timeout_seconds: float = 5.0
-    response_timeout_seconds: float = 60.0  # until the first byte of the answer; creating a realm takes up to 11 s
-    idle_timeout_seconds: float = 60.0  # between two chunks, either way
-    max_connections: int = 64
-    keepalive_seconds: float = 30.0
-
-    @property
-    def origin(self) -> str:
-        """``scheme://host[:port]``, the default port left out."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        default = {"http": 80, "https": 443}[self.scheme]
-        return f"{self.scheme}://{host}" + ("" if self.port == default else f":{self.port}")
-
-    @property
-    def url(self) -> str:
-        """Origin and base path, no trailing slash."""
-        return self.origin + self.base_path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountSettings:
-    """A service account whose token is injected into requests for ``realms`` that bring none of their own.
-
-    ``token_realm`` is where the client lives (its own realm, or master). ``operations`` limits what may be called with
-    the injected token: method and path-template patterns ("GET /admin/realms/{realm}/users*"); empty = no limit.
-    """
-
-    realms: tuple[str, ...]  # "*" for every realm
-    token_realm: str
-    client_id: str
-    auth: ClientAuthMethod = ClientAuthMethod.CLIENT_SECRET_POST
-    secret: Secret | None = None  # client secret, or for private_key_jwt the PEM key, or for federated_jwt the token file
-    key_id: str | None = None
-    algorithm: str | None = None
-    scopes: tuple[str, ...] = ()
-    operations: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InspectorSettings:
-    """The optional read-only account with which tokens' blind spots are looked up."""
-
-    account: AccountSettings
-    budget_seconds: float = 0.3
-    cache_seconds: float = 10.0
-    max_lookups_per_second: float = 20.0
+_SECONDS = "seconds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainSettings:
     """What callers see of an explanation."""
 
-    detail: Detail = Detail.FULL
-    keycloak_version: str | None = None  # None: found out where possible, else the newest known
-    docs_url: str | None = None
-    console_url: str | None = None  # public base URL of Keycloak for console links; the upstream's own otherwise
-    require_audience: bool | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitSettings:
-    """Bounds on what comes in. Sizes in bytes, times in seconds."""
-
-    max_header_bytes: int = 131072  # a master administrator of many realms sends tokens of 75 kB
-    max_concurrent_requests: int = 512
-    max_queue_seconds: float = 5.0
-    head_timeout_seconds: float = 10.0
-    body_idle_timeout_seconds: float = 30.0
-    min_body_bytes_per_second: int = 500  # as Apache's mod_reqtimeout asks for by default
-    min_response_bytes_per_second: int = 500
-    slow_transfer_grace_seconds: float = 20.0
-    max_unfinished_uploads: int | None = None  # None: half of what may be under way at once
-    keepalive_seconds: float = 75.0
-    max_connections: int = 4096
-    explain_body_bytes: int = 65536  # larger error bodies pass unexplained
+    detail: Detail = setting(
+        Detail.FULL,
+        choice(Detail),
+        "What callers see of an explanation: everything, only the roles, or only a reference. The log and the page always have everything.",
+        change=Change.RELOAD,
+    )
+    keycloak_version: str | None = setting(
+        None,
+        text("a Keycloak version such as 26.7.4", pattern=r"\d+\.\d+(\.\d+)?", example="26.7.4", metavar="VERSION"),
+        "Keycloak's version. Default: detected; the newest known version if that is not possible.",
+        change=Change.RELOAD,
+        flag="--keycloak",
+    )
+    docs_url: str | None = setting(
+        None,
+        url(example="https://wiki.example.com/kcproxy"),
+        "Base URL of the documentation of the causes, for links in explanations.",
+        change=Change.RELOAD,
+    )
+    console_url: str | None = setting(
+        None,
+        url(example="https://login.example.com"),
+        "Public URL of Keycloak for links to its admin console. Default: the URL of the upstream.",
+        change=Change.RELOAD,
+    )
+    require_audience: bool | None = setting(
+        None,
+        boolean(),
+        "Whether Keycloak checks the audience of tokens for the Admin REST API. Default: depends on its version.",
+        change=Change.RELOAD,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
-    """The log: one canonical line a request, one a denial."""
+    """The log: one canonical line for each request and one for each denial."""
 
-    format: LogFormat = LogFormat.JSON
-    level: str = "info"
+    format: LogFormat = setting(
+        LogFormat.JSON, choice(LogFormat), "One JSON object a line, or human-readable lines.", change=Change.RESTART, flag="--log-format"
+    )
+    level: str = setting(
+        "info", choice(("debug", "info", "warning", "error")), "Minimum log level.", change=Change.RESTART, flag="--log-level"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricSettings:
     """Bounds on metric labels."""
 
-    realms: tuple[str, ...] = ()  # always shown by name; others up to max_realms, then "other"
-    max_realms: int = 50
-    clients: bool = False
-    max_clients: int = 50
+    realms: tuple[str, ...] = setting(
+        (), listing(REALM, plural="realm names"), "Realms that metrics always show by name.", change=Change.RESTART
+    )
+    max_realms: int = setting(
+        50,
+        integer(0, 1000),
+        "How many other realms are shown by name. The rest is counted as other.",
+        unit="realms",
+        change=Change.RESTART,
+    )
+    clients: bool = setting(
+        False,
+        boolean(),
+        "Whether metrics of denials name the client. The name comes from the caller's token, so its values are capped.",
+        change=Change.RESTART,
+    )
+    max_clients: int = setting(
+        50, integer(1, 1000), "How many clients are shown by name. The rest is counted as other.", unit="clients", change=Change.RESTART
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistorySettings:
     """The recent denials that the page shows."""
 
-    max_denials: int = 1000
-    path: Path | None = None  # SQLite file; None keeps them in memory only
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboundSettings:
-    """Who may call, where injected tokens make the listener precious. All empty: loopback or a Unix socket only."""
-
-    allowed_hosts: tuple[str, ...] = ()  # names beside the machine's own that a request to a loopback address may have as Host
-    api_keys_file: Path | None = None
-    jwt_issuers: tuple[str, ...] = ()
-    jwt_audience: str | None = None
-    jwt_keys_max_age_seconds: float = 86400.0  # since an issuer's keys were last fetched, where it cannot be reached
-    tls_certificate_file: Path | None = None
-    tls_key_file: Path | None = None
-    tls_client_ca_file: Path | None = None
-
-    @property
-    def protected(self) -> bool:
-        """Whether a stranger who reaches the port gets no injected token."""
-        return bool(self.api_keys_file or self.jwt_issuers or self.tls_client_ca_file)
+    max_denials: int = setting(1000, integer(0, 1_000_000), "Maximum number of recent denials.", unit="denials", change=Change.RESTART)
+    path: Path | None = file_setting(
+        "SQLite file that stores the denials across restarts. Default: memory only.",
+        change=Change.RESTART,
+        content=Content.AT_START,
+        effect="nothing happens: the proxy reads its own file at start and then only writes it; no other program may change it",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything, complete and checked.
+    """All settings, complete and checked.
 
-    ``origins`` says where each value came from, by key ("file kcproxy.toml:3", "environment KCPROXY_LISTEN", "flag --listen",
-    "default"); ``notes`` are complete lines on what works, but should be known (a secret that everybody can read).
+    ``origins`` has the origin of each value by key ("file kcproxy.toml:3", "environment KCPROXY_LISTEN", "flag --listen", "default").
+    ``notes`` are complete lines about settings that work but deserve attention (a secret that everybody can read).
     """
 
-    upstream: UpstreamSettings
-    listen: AddressSettings = field(default_factory=lambda: AddressSettings(host="127.0.0.1", port=8180))
-    admin_listen: AddressSettings = field(default_factory=lambda: AddressSettings(host="127.0.0.1", port=9180))
-    admin_key: Secret | None = None  # login for the page when the admin port is not loopback
-    accounts: tuple[AccountSettings, ...] = ()
-    inspector: InspectorSettings | None = None
-    explain: ExplainSettings = field(default_factory=ExplainSettings)
-    limits: LimitSettings = field(default_factory=LimitSettings)
-    log: LogSettings = field(default_factory=LogSettings)
-    metrics: MetricSettings = field(default_factory=MetricSettings)
-    history: HistorySettings = field(default_factory=HistorySettings)
-    inbound: InboundSettings = field(default_factory=InboundSettings)
-    drain_seconds: float = 10.0
-    workers: int = 1
+    listen: AddressSettings = setting(
+        AddressSettings(host="127.0.0.1", port=8180),
+        address(),
+        "Address for clients. With accounts it must be loopback, a Unix socket, or protected by [inbound].",
+        change=Change.RESTART,
+        flag="--listen",
+    )
+    admin_listen: AddressSettings = setting(
+        AddressSettings(host="127.0.0.1", port=9180),
+        address(unix_allowed=False),
+        "Address for health checks, metrics and the page of recent denials. In a pod use 0.0.0.0, so that the kubelet's probes reach it.",
+        change=Change.RESTART,
+        flag="--admin-listen",
+    )
+    admin_key: Secret | None = composed(
+        Setting(
+            key="admin_key_file",
+            kind=file_path(),
+            doc="File with the key that opens the page of denials and /api from other machines.",
+            change=Change.RESTART,
+            file=FileUse(
+                content=Content.AT_EACH_USE,
+                effect="the next request to the admin port is checked against it; sessions of the old key end",
+            ),
+        ),
+        Setting(
+            key="admin_key",
+            kind=secret_text(),
+            doc="The key itself. Prefer the file.",
+            change=Change.RESTART,
+            literal_only_in_environment=True,
+        ),
+        default=None,
+    )
+    workers: int = setting(
+        1,
+        integer(1, 64),
+        "Number of worker processes that share the port. Use more than one to use more than one CPU core; metrics and page cover all of them.",
+        unit="processes",
+        change=Change.RESTART,
+        flag="--workers",
+    )
+    drain_seconds: float = setting(
+        10.0,
+        number(0, 600),
+        "How long requests in progress may take to finish after SIGTERM. Keep it below the orchestrator's grace period (30 s).",
+        unit=_SECONDS,
+        change=Change.RELOAD,
+    )
+    upstream: UpstreamSettings = table("The Keycloak behind the proxy.", UpstreamSettings)
+    accounts: tuple[AccountSettings, ...] = table(
+        "Service accounts whose tokens are added to requests without a token. Repeat the table for each account.",
+        AccountSettings,
+        default=(),
+    )
+    inspector: InspectorSettings | None = table(
+        "A read-only account (view-clients, view-realm, view-users) whose look-ups make likely causes certain. Optional.",
+        InspectorSettings,
+        default=None,
+    )
+    explain: ExplainSettings = table("What callers see of an explanation.", ExplainSettings, default_factory=ExplainSettings)
+    log: LogSettings = table("The log: one line for each request and one for each denial.", LogSettings, default_factory=LogSettings)
+    metrics: MetricSettings = table("Bounds on metric labels.", MetricSettings, default_factory=MetricSettings)
+    history: HistorySettings = table("The recent denials that the page shows.", HistorySettings, default_factory=HistorySettings)
+    limits: LimitSettings = table("Bounds on requests and clients.", LimitSettings, default_factory=LimitSettings)
+    inbound: InboundSettings = table(
+        "Client authentication for a listener that injects tokens. If nothing is set, that listener must be loopback or a Unix socket.",
+        InboundSettings,
+        default_factory=InboundSettings,
+    )
     origins: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Settings for the eye: each value with its origin, secrets starred."""
+"""Settings for display: each value with its origin, secrets as stars."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from kcproxy.settings.merge import toml_value
-from kcproxy.settings.model import AccountSettings, AddressSettings, Secret, Settings
-from kcproxy.settings.schema import FIELDS
+from kcproxy.settings.model import Settings
+from kcproxy.settings.outbound_model import AccountSettings
+from kcproxy.settings.schema import SETTINGS, value_of
+from kcproxy.settings.values import AddressSettings, Secret
 
 _SECRET_FILES = ("admin_key_file", "client_secret_file", "private_key_file", "assertion_file")
 _LITERALS = ("admin_key", "client_secret")
@@ -15,7 +17,7 @@ _LITERALS = ("admin_key", "client_secret")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """One setting as it took effect. ``value`` is JSON-ready and never a secret; None where nothing is set."""
+    """The effective value of a setting. ``value`` can be encoded as JSON and is never a secret; None means not set."""
 
     key: str
     value: Any
@@ -23,18 +25,18 @@ class Shown:
 
     @property
     def line(self) -> str:
-        """``key = value`` in TOML's notation."""
+        """``key = value`` in TOML notation."""
         return f"{self.key} = {'(not set)' if self.value is None else toml_value(self.value)}"
 
 
 def shown(settings: Settings) -> tuple[Shown, ...]:
-    """Every setting in the order of the documentation; of accounts only what was given."""
+    """Every setting in the order of the documentation; of accounts only those that are given."""
     return tuple(_shown(settings))
 
 
 def _shown(settings: Settings) -> Iterator[Shown]:
     origins = settings.origins
-    for row in FIELDS:
+    for row in SETTINGS:
         if row.section not in {"accounts", "inspector"} and (
             row.name not in _LITERALS or (row.key in origins and origins[row.key] != "default")
         ):
@@ -44,14 +46,7 @@ def _shown(settings: Settings) -> Iterator[Shown]:
 
 
 def _value(settings: Settings, key: str) -> Any:
-    if key == "upstream.url":
-        return settings.upstream.url
-    if key in {"admin_key", "admin_key_file"}:
-        return _secret(settings.admin_key, file=key.endswith("_file"))
-    value: Any = settings
-    for name in key.split("."):
-        value = getattr(value, name)
-    return _plain(value)
+    return _plain(value_of(settings, key))
 
 
 def _account_value(settings: Settings, key: str) -> Any:
@@ -80,4 +75,6 @@ def _secret(secret: Secret | None, *, file: bool) -> str | None:
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, Secret):
+        return "***"
     return str(value) if isinstance(value, Path | AddressSettings) or type(value).__module__.startswith("kcproxy") else value

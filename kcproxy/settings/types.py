@@ -1,7 +1,7 @@
-"""The kinds of values that settings can have: how each is read from text and from TOML, and what it is called in a message.
+"""The kinds of values that settings can have: how each is read from text and from TOML, and its name in a message.
 
-A reader takes what was written and returns the value, or raises ValueError with the reason. Reasons never repeat what was
-written where that could be a secret (a URL's credentials).
+A reader takes the raw value and returns the typed one, or raises ValueError with the reason. A reason never repeats a raw value that
+could be a secret (a URL's credentials).
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kcproxy import network
-from kcproxy.settings.model import AddressSettings
+from kcproxy.settings.values import AddressSettings
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _TRUE = frozenset({"true", "yes", "on", "1"})
@@ -24,17 +24,18 @@ _SHOWN_LENGTH = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One kind of value. ``words`` complete the sentence "must be …"; ``schema`` is its JSON Schema."""
+    """One kind of value. ``words`` complete the sentence "must be …"; ``schema`` is its JSON Schema; ``metavar`` stands for it in help."""
 
     words: str
     read: Callable[[Any], Any]
     schema: Mapping[str, Any]
     example: str = field(default="")
+    metavar: str = "TEXT"
     secret: bool = False
 
 
 def quoted(raw: object) -> str:
-    """What was written, short enough for a message."""
+    """The raw value, short enough for a message."""
     text = json.dumps(raw, ensure_ascii=False, default=str)
     return text if len(text) <= _SHOWN_LENGTH else text[: _SHOWN_LENGTH - 1] + "…"
 
@@ -43,8 +44,8 @@ def _refused(raw: object, words: str) -> ValueError:
     return ValueError(f"{quoted(raw)} is not {words}")
 
 
-def text(words: str = "a text", *, pattern: str | None = None, example: str = "") -> Kind:
-    """A non-empty text; ``pattern`` has to match all of it."""
+def text(words: str, *, pattern: str | None = None, example: str = "", metavar: str = "TEXT") -> Kind:
+    """A non-empty string that ``pattern``, if given, matches completely."""
 
     def read(raw: Any) -> str:
         if not isinstance(raw, str) or not raw.strip() or (pattern and not re.fullmatch(pattern, raw)):
@@ -52,11 +53,11 @@ def text(words: str = "a text", *, pattern: str | None = None, example: str = ""
         return raw
 
     schema = {"type": "string", "minLength": 1} | ({"pattern": f"^(?:{pattern})$"} if pattern else {})
-    return Kind(words=words, read=read, schema=schema, example=example)
+    return Kind(words=words, read=read, schema=schema, example=example, metavar=metavar)
 
 
 def integer(least: int, most: int) -> Kind:
-    """A whole number between two bounds, both allowed."""
+    """A whole number between two bounds, inclusive."""
     words = f"a whole number from {least} to {most}"
 
     def read(raw: Any) -> int:
@@ -66,11 +67,11 @@ def integer(least: int, most: int) -> Kind:
             raise _refused(raw, words)
         return int(raw)
 
-    return Kind(words=words, read=read, schema={"type": "integer", "minimum": least, "maximum": most})
+    return Kind(words=words, read=read, schema={"type": "integer", "minimum": least, "maximum": most}, metavar="N")
 
 
 def number(least: float, most: float) -> Kind:
-    """A number, fractions allowed, between two bounds."""
+    """A number between two bounds, inclusive; fractions are allowed."""
     words = f"a number from {least:g} to {most:g}"
 
     def read(raw: Any) -> float:
@@ -84,11 +85,11 @@ def number(least: float, most: float) -> Kind:
             raise _refused(raw, words)
         return value
 
-    return Kind(words=words, read=read, schema={"type": "number", "minimum": least, "maximum": most})
+    return Kind(words=words, read=read, schema={"type": "number", "minimum": least, "maximum": most}, metavar="N")
 
 
 def boolean() -> Kind:
-    """True or false; in text also yes, no, on, off, 1, 0."""
+    """True or false; as text also yes, no, on, off, 1, 0."""
     words = "true or false"
 
     def read(raw: Any) -> bool:
@@ -103,7 +104,7 @@ def boolean() -> Kind:
 
 
 def choice(names: type[StrEnum] | tuple[str, ...]) -> Kind:
-    """One of a closed set of words; an enumeration's member where one is given."""
+    """One of a closed set of words; a member, if the set is an enum."""
     allowed = names if isinstance(names, tuple) else tuple(member.value for member in names)
     by_lower_case = {word.lower(): word for word in allowed}
     words = "one of " + ", ".join(allowed)
@@ -114,11 +115,11 @@ def choice(names: type[StrEnum] | tuple[str, ...]) -> Kind:
             raise _refused(raw, words)
         return word if isinstance(names, tuple) else names(word)
 
-    return Kind(words=words, read=read, schema={"enum": list(allowed)}, example=allowed[0])
+    return Kind(words=words, read=read, schema={"enum": list(allowed)}, example=allowed[0], metavar="|".join(allowed))
 
 
 def listing(item: Kind, *, plural: str) -> Kind:
-    """Several values of one kind: a TOML array, in text separated by commas or as a JSON array."""
+    """Several values of one kind: a TOML array, or a text with commas or a JSON array."""
     words = f"a list of {plural}"
 
     def parts(raw: str) -> list[Any]:
@@ -127,7 +128,7 @@ def listing(item: Kind, *, plural: str) -> Kind:
         try:
             return list(json.loads(raw))
         except ValueError:
-            raise _refused(raw, f"{words}: it starts like JSON, but is none") from None
+            raise _refused(raw, f"{words}: it starts like JSON but is not valid JSON") from None
 
     def read(raw: Any) -> tuple[Any, ...]:
         if not isinstance(raw, str | list):
@@ -138,25 +139,25 @@ def listing(item: Kind, *, plural: str) -> Kind:
 
 
 def file_path(words: str = "the path of a file") -> Kind:
-    """A path; whether the file is there is checked later, with all other settings known."""
+    """A path. Whether the file exists is checked later, when all other settings are known."""
 
     def read(raw: Any) -> Path:
         if not isinstance(raw, str) or not raw.strip() or "\0" in raw:
             raise ValueError(f"is not {words}")
         try:
             return Path(raw).expanduser()
-        except RuntimeError:  # what pathlib raises where ~name is nobody's
-            raise _refused(raw, f"{words}: no such user's home folder") from None
+        except RuntimeError:  # pathlib: ~name is not a user
+            raise _refused(raw, f"{words}: there is no such user") from None
 
     return Kind(words=words, read=read, schema={"type": "string", "minLength": 1})
 
 
 def secret_text() -> Kind:
-    """A secret given literally; no message ever repeats it."""
+    """A literal secret; no message repeats it."""
 
     def read(raw: Any) -> str:
         if not isinstance(raw, str) or not raw.strip():
-            raise ValueError("is empty, or no text")
+            raise ValueError("is empty or not a string")
         return raw
 
     return Kind(words="a secret", read=read, schema={"type": "string"}, secret=True)
@@ -167,15 +168,15 @@ def _authority_problem(raw: str, *, path_allowed: bool) -> str | None:
         parts = urlsplit(raw)
         port = parts.port
     except ValueError:
-        return "its host or port cannot be read"
+        return "its host or port is not valid"
     checks = (
-        (parts.scheme not in {"http", "https"}, "it has to begin with http:// or https://"),
-        (not parts.hostname, "it names no host"),
-        ("@" in parts.netloc, "it holds a user name or password; leave them out, accounts have settings of their own"),
-        (bool(parts.query or "?" in raw), "it has a query; leave everything from the ? on out"),
-        (bool(parts.fragment or "#" in raw), "it has a fragment; leave everything from the # on out"),
-        (port == 0, "port 0 is nowhere"),
-        (any(c.isspace() or ord(c) < 0x21 for c in raw), "it has a blank or a control character in it"),
+        (parts.scheme not in {"http", "https"}, "it must start with http:// or https://"),
+        (not parts.hostname, "it has no host"),
+        ("@" in parts.netloc, "it contains a user name or password; remove them, accounts have their own settings"),
+        (bool(parts.query or "?" in raw), "it has a query; remove everything from the ? on"),
+        (bool(parts.fragment or "#" in raw), "it has a fragment; remove everything from the # on"),
+        (port == 0, "port 0 is not a port to connect to"),
+        (any(c.isspace() or ord(c) < 0x21 for c in raw), "it contains whitespace or a control character"),
         (not path_allowed and parts.path not in {"", "/"}, "it has a path; give scheme, host and port only"),
         (any(segment in {".", ".."} for segment in parts.path.split("/")), "its path has a dot segment"),
     )
@@ -194,12 +195,13 @@ def url(*, path_allowed: bool = True, example: str = "http://localhost:8080") ->
             raise ValueError(f"cannot be used: {problem}")
         return raw.strip().rstrip("/")
 
-    return Kind(words=words, read=read, schema={"type": "string", "format": "uri", "pattern": "^https?://"}, example=example)
+    return Kind(words=words, read=read, schema={"type": "string", "format": "uri", "pattern": "^https?://"}, example=example, metavar="URL")
 
 
 def address(*, unix_allowed: bool = True) -> Kind:
-    """Where to listen: HOST:PORT, [IPv6]:PORT, :PORT is refused (say which host), unix:PATH where allowed."""
+    """Address of a listener: HOST:PORT, [IPv6]:PORT, or, if allowed, unix:PATH. A port without a host is refused."""
     words = "HOST:PORT" + (" or unix:PATH" if unix_allowed else "")
+    metavar = "HOST:PORT" + ("|unix:PATH" if unix_allowed else "")
 
     def read(raw: Any) -> AddressSettings:
         if not isinstance(raw, str):
@@ -211,7 +213,7 @@ def address(*, unix_allowed: bool = True) -> Kind:
             raise _refused(raw, words)
         return AddressSettings(host=match["six"] or match["host"], port=int(match["port"]))
 
-    return Kind(words=words, read=read, schema={"type": "string"}, example="127.0.0.1:8180")
+    return Kind(words=words, read=read, schema={"type": "string"}, example="127.0.0.1:8180", metavar=metavar)
 
 
 def host_name() -> Kind:
@@ -230,7 +232,7 @@ def host_name() -> Kind:
 
 
 def operation_pattern() -> Kind:
-    """Method and path template of operations, ``*`` standing for anything: ``GET /admin/realms/{realm}/users*``."""
+    """Method and path template of operations; ``*`` matches anything: ``GET /admin/realms/{realm}/users*``."""
     words = 'METHOD /path, for example "GET /admin/realms/{realm}/users*"'
     schema = {"type": "string", "pattern": rf"^({'|'.join(METHODS)}|\*) /"}
 

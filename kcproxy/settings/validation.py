@@ -1,4 +1,4 @@
-"""What only shows when settings are seen together: contradictions, dangers, files that are not there."""
+"""Checks of settings in combination: contradictions, dangers, missing files."""
 
 import ssl
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from kcproxy.settings.api_keys import read_keys
 from kcproxy.settings.file_checks import check_file, check_own_file, check_socket, note_dangers
 from kcproxy.settings.file_reading import content_of
 from kcproxy.settings.file_safety import BESIDE_SQLITE
-from kcproxy.settings.given import Findings
 from kcproxy.settings.merge import Resolved
-from kcproxy.settings.model import AddressSettings
+from kcproxy.settings.sources import Findings
+from kcproxy.settings.values import AddressSettings
 
 _PAIRS = (
     ("upstream.client_certificate_file", "upstream.client_key_file"),
@@ -24,7 +24,7 @@ _PROTECTIONS = ("inbound.api_keys_file", "inbound.jwt_issuers", "inbound.tls_cli
 
 
 def check_together(resolved: Resolved, environ: Mapping[str, str], findings: Findings) -> None:
-    """Report every contradiction and every file that cannot serve."""
+    """Report every contradiction and every file that cannot be used."""
     _check_upstream(resolved, findings)
     _check_addresses(resolved, findings)
     check_accounts(resolved, findings)
@@ -32,9 +32,7 @@ def check_together(resolved: Resolved, environ: Mapping[str, str], findings: Fin
     _check_inbound(resolved, findings)
     _check_named_files(resolved, findings)
     if environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        findings.problem(
-            "PROMETHEUS_MULTIPROC_DIR", "metrics are kept in the process, not in files", "unset it; scrape each process or pod"
-        )
+        findings.problem("PROMETHEUS_MULTIPROC_DIR", "metrics are kept in memory, not in files", "unset it; scrape each process or pod")
 
 
 def _is_any(host: str | None) -> bool:
@@ -43,20 +41,24 @@ def _is_any(host: str | None) -> bool:
 
 def _check_upstream(resolved: Resolved, findings: Findings) -> None:
     if not resolved.has("upstream.url"):
-        remedy = 'say where Keycloak is: --upstream URL, KCPROXY_UPSTREAM=URL, or url = "http://localhost:8080" in [upstream] of the file'
+        remedy = (
+            'give the address of Keycloak: --upstream URL, KCPROXY_UPSTREAM=URL, or url = "http://localhost:8080" in [upstream] of the file'
+        )
         findings.problem("upstream.url", "is missing", remedy)
     url = resolved.values.get("upstream.url")
     if url is None:
         return
     parts = urlsplit(url)
-    place = resolved.place("upstream.url")
+    location = resolved.location("upstream.url")
     _check_loop(resolved, findings)
     if parts.scheme == "http" and not is_loopback(parts.hostname or "") and resolved.accounts:
         findings.note(
-            place, "secrets and tokens of accounts go to Keycloak unencrypted", "use https, unless the network between is yours alone"
+            location,
+            "secrets and tokens of accounts are sent to Keycloak unencrypted",
+            "use https, unless you control the whole network path",
         )
     if parts.scheme == "http" and any(resolved.has("upstream." + name) for name in ("ca_file", "client_certificate_file")):
-        findings.problem(place, "upstream.url is http, but certificates are given", "write https, or leave the certificates out")
+        findings.problem(location, "upstream.url is http, but certificates are given", "use https, or remove the certificates")
 
 
 def _check_loop(resolved: Resolved, findings: Findings) -> None:
@@ -65,9 +67,11 @@ def _check_loop(resolved: Resolved, findings: Findings) -> None:
     for key in ("listen", "admin_listen"):
         own = resolved.value(key)
         if key not in resolved.broken and own.port == port and is_loopback(parts.hostname or "") and (own.is_local or _is_any(own.host)):
-            place = resolved.place("upstream.url")
+            location = resolved.location("upstream.url")
             findings.problem(
-                place, f"upstream.url is the proxy's own address ({key} {own})", "give Keycloak's address, or another port to the proxy"
+                location,
+                f"upstream.url is the proxy's own address ({key} {own})",
+                "give the address of Keycloak, or another port for the proxy",
             )
 
 
@@ -76,12 +80,14 @@ def _check_addresses(resolved: Resolved, findings: Findings) -> None:
         return
     listen, admin = resolved.value("listen"), resolved.value("admin_listen")
     if listen.unix_path is None and listen.port == admin.port != 0 and _overlap(listen, admin):
-        place = resolved.place("admin_listen") if resolved.has("admin_listen") else resolved.place("listen")
-        findings.problem(place, f"listen and admin_listen are both on port {listen.port}", "give them different ports")
+        location = resolved.location("admin_listen") if resolved.has("admin_listen") else resolved.location("listen")
+        findings.problem(location, f"listen and admin_listen are both on port {listen.port}", "give them different ports")
     check_socket(resolved, "listen", listen.unix_path, findings)
     if not admin.is_local and not (resolved.has("admin_key") or resolved.has("admin_key_file")):
-        remedy = "set admin_key_file to open the page of denials to those who know the key; health and metrics need none"
-        findings.note(resolved.place("admin_listen"), f"admin_listen {admin} can be reached from outside, and there is no key", remedy)
+        remedy = "set admin_key_file to protect the page of denials with a key; health and metrics need none"
+        findings.note(
+            resolved.location("admin_listen"), f"admin_listen {admin} can be reached from other machines, and there is no key", remedy
+        )
 
 
 def _overlap(one: AddressSettings, other: AddressSettings) -> bool:
@@ -95,33 +101,35 @@ def _check_injection(resolved: Resolved, findings: Findings) -> None:
     listen = resolved.value("listen")
     if listen.is_local or any(resolved.has(key) for key in _PROTECTIONS):
         return
-    what = f"listen {listen} can be reached from outside, and whoever reaches it would act with the token of an account"
+    what = f"listen {listen} can be reached from other machines, and every client that reaches it would use the token of an account"
     remedy = (
-        "listen on 127.0.0.1 or unix:PATH (a sidecar needs no more), or ask callers for a client certificate (inbound.tls_client_ca_file), "
-        "or remove the accounts, so that callers bring their own tokens"
+        "listen on 127.0.0.1 or unix:PATH (enough for a sidecar), or require a client certificate (inbound.tls_client_ca_file), "
+        "or remove the accounts, so that callers send their own tokens"
     )
-    findings.problem(resolved.place("listen"), what, remedy)
+    findings.problem(resolved.location("listen"), what, remedy)
 
 
 def _check_inbound(resolved: Resolved, findings: Findings) -> None:
     for one, other in (*_PAIRS, *((b, a) for a, b in _PAIRS)):
         if resolved.has(one) and not resolved.has(other):
-            findings.problem(resolved.place(one), f"{one} needs {other}", "give both, or neither")
+            findings.problem(resolved.location(one), f"{one} needs {other}", "set both or neither")
     if resolved.has("inbound.tls_client_ca_file") and not resolved.has("inbound.tls_certificate_file"):
-        place = resolved.place("inbound.tls_client_ca_file")
-        findings.problem(place, "client certificates need TLS on the port", "give inbound.tls_certificate_file and inbound.tls_key_file")
-    if resolved.values.get("inbound.jwt_issuers") and not resolved.has("inbound.jwt_audience"):
-        place = resolved.place("inbound.jwt_issuers")
+        location = resolved.location("inbound.tls_client_ca_file")
         findings.problem(
-            place,
-            "without inbound.jwt_audience any token of these issuers opens the port",
-            "set inbound.jwt_audience to a name of the proxy's own",
+            location, "client certificates need TLS on the listener", "set inbound.tls_certificate_file and inbound.tls_key_file"
+        )
+    if resolved.values.get("inbound.jwt_issuers") and not resolved.has("inbound.jwt_audience"):
+        location = resolved.location("inbound.jwt_issuers")
+        findings.problem(
+            location,
+            "without inbound.jwt_audience, every token of these issuers is accepted",
+            "set inbound.jwt_audience to the name of this proxy",
         )
     if resolved.has("inbound.jwt_audience") and not resolved.has("inbound.jwt_issuers"):
-        findings.problem(resolved.place("inbound.jwt_audience"), "inbound.jwt_audience needs inbound.jwt_issuers", "give both, or neither")
+        findings.problem(resolved.location("inbound.jwt_audience"), "inbound.jwt_audience needs inbound.jwt_issuers", "set both or neither")
     _check_allowed_hosts(resolved, findings)
     if resolved.values.get("inbound.jwt_issuers") == ():
-        findings.problem(resolved.place("inbound.jwt_issuers"), "the list of issuers is empty", "name an issuer, or leave the setting out")
+        findings.problem(resolved.location("inbound.jwt_issuers"), "the list of issuers is empty", "name an issuer, or remove the setting")
 
 
 def _check_allowed_hosts(resolved: Resolved, findings: Findings) -> None:
@@ -131,7 +139,7 @@ def _check_allowed_hosts(resolved: Resolved, findings: Findings) -> None:
     if listen.unix_path is None and listen.is_local and not any(resolved.has(key) for key in _PROTECTIONS):
         return
     what = f"inbound.allowed_hosts has no effect: the Host of requests is looked at only on a loopback address without keys, and listen is {listen}"
-    findings.note(resolved.place("inbound.allowed_hosts"), what, "leave it out")
+    findings.note(resolved.location("inbound.allowed_hosts"), what, "remove it")
 
 
 def _check_named_files(resolved: Resolved, findings: Findings) -> None:
@@ -148,34 +156,34 @@ def _check_named_files(resolved: Resolved, findings: Findings) -> None:
     if resolved.file is not None:
         note_dangers(str(resolved.file), "", resolved.file, findings)
     if resolved.has("admin_key") and resolved.has("admin_key_file"):
-        findings.problem(resolved.place("admin_key"), "admin_key and admin_key_file are both given", "keep one of them")
+        findings.problem(resolved.location("admin_key"), "admin_key and admin_key_file are both given", "keep one of them")
 
 
 def _check_api_keys(resolved: Resolved, findings: Findings) -> None:
     file = resolved.values.get("inbound.api_keys_file")
     if file is None or not _readable(file):
-        return  # it is not given, or that it cannot be read has been said
+        return  # it is not given, or has been reported as unreadable
     try:
         read_keys(file)
     except SettingsError as error:
-        place = resolved.place("inbound.api_keys_file")
-        findings.problems.extend(f"{place}: inbound.api_keys_file: {problem}" for problem in error.problems)
+        location = resolved.location("inbound.api_keys_file")
+        findings.problems.extend(f"{location}: inbound.api_keys_file: {problem}" for problem in error.problems)
 
 
 def _check_pair(resolved: Resolved, certificate: str, key: str, findings: Findings) -> None:
     chain, own = (_pem(resolved.values.get(name)) for name in (certificate, key))
     if chain is None or own is None:
-        return  # one is missing, is no PEM, or is encrypted: that has been said
+        return  # one is missing, not PEM, or encrypted: it has been reported
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(chain, own)
     except (OSError, ssl.SSLError) as error:
-        what = f"{certificate} and {key} are no pair ({getattr(error, 'reason', None) or 'not to be read'})"
-        remedy = "give a certificate (its chain behind it) and the unencrypted key that it was made for"
-        findings.problem(resolved.place(certificate), what, remedy)
+        what = f"{certificate} and {key} do not belong together ({getattr(error, 'reason', None) or 'they cannot be read'})"
+        remedy = "give a certificate (followed by its chain) and its unencrypted key"
+        findings.problem(resolved.location(certificate), what, remedy)
 
 
 def _pem(file: Path | None) -> Path | None:
-    """The file, if OpenSSL can be given it: of an encrypted key it would ask the terminal for the pass phrase."""
+    """The file, if it is safe to give to OpenSSL, which would ask the terminal for the pass phrase of an encrypted key."""
     if file is None or not _readable(file):
         return None
     content = content_of(file)

@@ -1,7 +1,7 @@
 """A small Keycloak in-process on a real loopback socket, for the demo and for tests without a server.
 
-It keeps realms, clients with service accounts, users, groups and role grants in memory, issues RS256-signed tokens, and refuses or
-thins the operations of the Admin REST API as the catalog says. What it does not play it says: 501, with the operation's name.
+It has realms, clients with service accounts, users, groups and role grants in memory, issues RS256-signed tokens, and refuses or
+reduces responses of the Admin REST API according to the catalog. For operations that it does not implement, it responds with 501.
 """
 
 from kcproxy.simulator.app import SimulatedKeycloak, build

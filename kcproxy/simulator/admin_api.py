@@ -1,4 +1,4 @@
-"""From an admin request to its answer: caller, realm, catalog, handler, in Keycloak's order."""
+"""From an admin request to its response: caller, realm, catalog, handler, in Keycloak's order."""
 
 import json
 import re
@@ -24,7 +24,7 @@ _UNKNOWN = Requirement(any_of=(), admits=(), least=None, basis=Basis.UNKNOWN, ke
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminRequest:
-    """One request below ``/admin``. ``base_url`` is the server's address as the caller wrote it, base path included."""
+    """One request below ``/admin``. ``base_url`` is the server's address as the caller wrote it, including the base path."""
 
     method: str
     raw_path: str
@@ -37,11 +37,11 @@ class AdminRequest:
 
     @property
     def wanted_method(self) -> str:
-        """HEAD asks for what GET would give."""
+        """HEAD is handled as GET."""
         return "GET" if self.method == "HEAD" else self.method
 
     def json(self) -> Any:
-        """The parsed body; None where there is none. Refusal 415 or 400 in Keycloak's words."""
+        """The parsed body; None if there is none. Refusal 415 or 400 in Keycloak's words."""
         if not self.body:
             return None
         if "json" not in (self.content_type or ""):
@@ -53,17 +53,17 @@ class AdminRequest:
 
 
 class AdminApi:
-    """The Admin REST API over one world, refusing as one catalog says."""
+    """The Admin REST API of one world, with the refusals of one catalog."""
 
     def __init__(self, catalog: Catalog, world: World, *, base_path: str) -> None:
-        """Compile the templates that are played."""
+        """Compile the implemented templates."""
         self._catalog = catalog
         self._world = world
         self._base_path = base_path
         self._played = Matcher(_as_entry(name) for name in PLAYS)
 
     def answer(self, request: AdminRequest) -> Reply:
-        """The answer, or Refusal, or NotPlayed."""
+        """The response, or Refusal, or NotPlayed."""
         if request.method == "HEAD" and not self._world.dialect.live_grants:
             raise Refusal(405, "HTTP 405 Method Not Allowed")
         target = self._catalog.target(request.wanted_method, request.raw_path, base_path=self._base_path, content_type=request.content_type)
@@ -128,7 +128,7 @@ class AdminApi:
         return reply
 
     def _refusal(self, target: Target, call: Call, requirement: Requirement) -> Refusal:
-        """403, unless what the path names does not exist and the caller may know that."""
+        """403, or 404 if the object does not exist and the caller may know that."""
         kinds = {"{user-id}": call.user, "{group-id}": call.group, "{client-uuid}": call.client}
         path = target.operation.path if target.operation else ""
         named = next((find for name, find in kinds.items() if name in path), None)
@@ -141,13 +141,13 @@ class AdminApi:
 
 
 def _played(target: Target) -> tuple[str, tuple[str, ...]] | None:
-    """The handler of an operation that the catalog knows; the catalog's own template decides, since it knows more of them."""
+    """The handler of an operation in the catalog, by the template of the catalog."""
     name = f"{target.operation.method} {_PARAMETER.sub('{}', target.operation.path)}" if target.operation else ""
     return (name, tuple(target.parameters.values())) if name in PLAYS else None
 
 
 def _as_entry(name: str) -> Entry:
-    """A played template as a line that the matcher understands; its parameters are named by position."""
+    """A template as an entry for the matcher. Its parameters are named by position."""
     method, _, path = name.partition(" ")
     numbers = iter(range(9))
     template = "/admin/realms/{realm}/group-by-path/{path}" if "group-by-path" in path else _numbered(path, numbers)

@@ -1,7 +1,7 @@
-"""The simulator's HTTP side: requests in, Keycloak's answers out, on a real socket.
+"""The simulator's HTTP side: requests in, Keycloak's responses out, on a real socket.
 
 request ─ realm? ─▶ public pages, token endpoint
-        └ admin? ─▶ who calls (401) ─▶ which realm (404, 403) ─▶ catalog: let in? (403) ─▶ handler ─▶ 2xx, 4xx, 501
+        └ admin? ─▶ who calls (401) ─▶ which realm (404, 403) ─▶ catalog: allowed? (403) ─▶ handler ─▶ 2xx, 4xx, 501
 """
 
 import json
@@ -27,7 +27,7 @@ _MAX_HEADER_BYTES = 131072
 
 
 class _Server:
-    """One simulated Keycloak: its world, and the way from a request to its answer."""
+    """One simulated Keycloak: its world, and the way from a request to its response."""
 
     def __init__(self, catalog: Catalog, world: World, *, base_path: str, clock: Callable[[], float]) -> None:
         self.world = world
@@ -36,7 +36,7 @@ class _Server:
         self._admin = AdminApi(catalog, world, base_path=base_path)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request; errors are worded by the version's dialect."""
+        """Handle one request. The version's dialect has the texts of errors."""
         try:
             reply = await self._reply(request)
         except Refusal as refusal:
@@ -114,7 +114,7 @@ class _Server:
         )
 
     def _base_url(self, request: web.Request) -> str:
-        # Without a fixed hostname Keycloak takes the issuer and Location from the Host header.
+        # Without a fixed hostname, Keycloak derives the issuer and Location from the Host header.
         return f"{request.scheme}://{request.host}{self.base_path}"
 
     def _response(self, request: web.Request, reply: Reply) -> web.Response:
@@ -133,7 +133,7 @@ class _Server:
 
 
 def _preflight(request: web.Request) -> Mapping[str, str]:
-    """CORS: what Keycloak allows to a page of any origin before it knows the caller."""
+    """CORS headers that Keycloak sends to any origin before it knows the caller."""
     origin = request.headers.get("Origin")
     if origin is None:
         return {}
@@ -164,7 +164,7 @@ def build(
     base_path: str = "",
     clock: Callable[[], float] = time.time,
 ) -> web.Application:
-    """The application. ``version`` chooses the dialect (26.x reads grants live, 24.x the token's claims); the catalog's own by default.
+    """The application. ``version`` selects the dialect (26.x reads grants live, 24.x the token's claims). Default: that of the catalog.
 
     ``base_path`` has no trailing slash ("" or "/auth"). The master realm has one administrator, as after Keycloak's first start.
     """
@@ -182,10 +182,10 @@ def build(
 
 
 class SimulatedKeycloak:
-    """A simulated Keycloak that listens on loopback from entering the context to leaving it."""
+    """A simulated Keycloak that listens on loopback while the context is open."""
 
     def __init__(self, catalog: Catalog, *, host: str = "127.0.0.1", port: int = 0, **options: Any) -> None:
-        """``options`` as of ``build``; port 0 takes a free one."""
+        """``options`` are those of ``build``. Port 0 selects a free port."""
         self.base_path: str = options.get("base_path", "")
         self._app = build(catalog, **options)
         self._address = host, port

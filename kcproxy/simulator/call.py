@@ -1,4 +1,4 @@
-"""What a handler of the Admin REST API gets and gives."""
+"""Input and output of a handler of the Admin REST API."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from kcproxy.simulator.world import World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer: ``json`` None has no body. ``at`` is where the created thing is, below ``/admin/realms/``, for ``Location``."""
+    """A response. Without ``json`` it has no body. ``at`` is the path of the created object below ``/admin/realms/``, for ``Location``."""
 
     status: int
     json: Any = None
@@ -20,10 +20,10 @@ class Reply:
 
 
 class Refusal(Exception):
-    """Keycloak's own error. ``message`` goes into ``errorMessage``, ``error`` into ``error``, worded as Keycloak does."""
+    """Keycloak's own error. ``message`` becomes ``errorMessage``, with Keycloak's text."""
 
     def __init__(self, status: int, error: str | None = None, *, message: str | None = None, description: str | None = None) -> None:
-        """Either of the two texts; ``description`` is what 26.x says where 24.x points to its log."""
+        """One of the two texts is set. 26.x sends ``description``; 24.x only refers to its log."""
         super().__init__(error or message or str(status))
         self.status = status
         self.error = error
@@ -32,12 +32,12 @@ class Refusal(Exception):
 
 
 class NotPlayed(Exception):
-    """Something that a real Keycloak does and the simulator does not; the text names it."""
+    """A function of Keycloak that the simulator does not implement. The text names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One admitted request. ``values`` are the path's parameters after the realm; ``roles`` the caller's, composites resolved."""
+    """One allowed request. ``values`` are the path's parameters after the realm; ``roles`` are the caller's, including composites."""
 
     world: World
     realm: Realm
@@ -48,7 +48,7 @@ class Call:
     now_seconds: float
 
     def created(self, path: str, *names: str) -> str:
-        """Where something new is, for ``Location``; names are quoted."""
+        """The path of a new object for ``Location``, with quoted names."""
         return "/".join([quote(self.realm.name, safe=""), path, *(quote(name, safe="") for name in names)])
 
     def one(self, name: str, default: str = "") -> str:
@@ -60,7 +60,7 @@ class Call:
         return self.one(name, str(default)).lower() == "true"
 
     def page(self, items: Sequence[Any]) -> list[Any]:
-        """The items that ``first`` and ``max`` ask for; -1 means no limit."""
+        """The items between ``first`` and ``max``; -1 means no limit."""
         first, most = max(int(self.one("first", "0") or 0), 0), int(self.one("max", "-1") or -1)
         return list(items[first : first + most] if most >= 0 else items[first:])
 
@@ -98,7 +98,7 @@ class Call:
         return group
 
     def named_roles(self) -> list[Role]:
-        """The roles that a body of role representations names, all of them or a 404."""
+        """The roles in a body of role representations. A missing one leads to a 404."""
         by_id = {role.id: role for role in self.realm.all_roles()}
         found = [by_id.get(str(item.get("id"))) for item in self.items()]
         if None in found:

@@ -1,4 +1,4 @@
-"""Who calls the Admin REST API, and with which roles: the first two questions of Keycloak's AdminRoot."""
+"""The caller of the Admin REST API and their roles, as in Keycloak's AdminRoot."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from kcproxy.simulator.world import World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """A caller whose token holds: the realm that issued it, the user, the client, the claims."""
+    """A caller with a valid token: the issuing realm, the user, the client, the claims."""
 
     realm: Realm
     user: User
@@ -24,7 +24,7 @@ class Principal:
 
 
 def authenticate(world: World, authorization: str | None, base_url: str, now_seconds: float) -> Principal:
-    """The caller of a bearer token. Refusal 401 for anything else, without a reason, as Keycloak does."""
+    """The caller of a bearer token. Raises Refusal 401 without a reason for anything else, as Keycloak does."""
     scheme, _, token = (authorization or "").partition(" ")
     claims = _verified(world, token.strip(), base_url) if scheme.lower() == "bearer" else None
     if claims is None or claims.get("typ") != "Bearer" or claims["exp"] <= now_seconds:
@@ -49,7 +49,7 @@ def _verified(world: World, token: str, base_url: str) -> dict[str, Any] | None:
 
 
 def _user_of(realm: Realm, claims: Mapping[str, Any]) -> User | None:
-    """By the session where the token belongs to one, else by its subject; a session that was ended takes its tokens along."""
+    """The user, by the session of the token if it has one, otherwise by its subject. If a session has ended, its tokens are invalid."""
     session_id = claims.get("sid") or claims.get("session_state")
     if session_id is not None:
         session = realm.sessions.get(str(session_id))
@@ -58,9 +58,9 @@ def _user_of(realm: Realm, claims: Mapping[str, Any]) -> User | None:
 
 
 def admin_roles(world: World, principal: Principal, realm: Realm | None) -> frozenset[str]:
-    """The caller's roles for a realm, composites resolved. Refusal 403 where the token is of a realm that is neither that one nor master.
+    """The caller's roles for a realm, including composites. Raises Refusal 403 if the token's realm is neither that one nor master.
 
-    ``realm`` None stands for an operation of the whole server; there the roles of the caller's own realm count.
+    For an operation of the whole server, ``realm`` is None, and the roles of the caller's own realm count.
     """
     target = realm or principal.realm
     if principal.realm is not target and principal.realm.name != MASTER:

@@ -1,4 +1,4 @@
-"""What differs between Keycloak versions in what the simulator plays; measured on 24.0.5 and 26.7.4."""
+"""Differences between Keycloak versions that the simulator implements, measured on 24.0.5 and 26.7.4."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ _SEE_LOG = "For more on this error consult the server log at the debug level."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """The ways of one version. ``live_grants``: roles are read at the call; otherwise the token's claims decide."""
+    """The behavior of one version. ``live_grants``: roles are read at the call; otherwise the token's claims decide."""
 
     version: str
 
@@ -20,11 +20,11 @@ class Dialect:
 
     @property
     def live_grants(self) -> bool:
-        """From 26 on Keycloak looks the caller's grants up at every call."""
+        """From 26 on, Keycloak looks up the caller's grants at every call."""
         return self.numbers >= (26,)
 
     def error_body(self, status: int, error: str, description: str | None = None) -> dict[str, Any]:
-        """An error of the Admin REST API or of the server itself, as this version words it."""
+        """An error of the Admin REST API or of the server, with this version's text."""
         if self.live_grants:
             return {"error": error} | ({"error_description": description} if description else {})
         return {"error": "unknown_error" if status == 403 else error, "error_description": _SEE_LOG}
@@ -40,17 +40,17 @@ class Dialect:
 
     @property
     def wrong_password_status(self) -> int:
-        """Of the token endpoint."""
+        """The content type of errors of the token endpoint."""
         return 400 if self.live_grants else 401
 
     @property
     def secret_length(self) -> int:
-        """Characters of a client secret that the server makes."""
+        """Length of a client secret that the server creates."""
         return 86 if self.live_grants else 32
 
     @property
     def security_headers(self) -> Mapping[str, str]:
-        """What every answer carries."""
+        """Headers of every response."""
         own = {"X-Robots-Tag": "none"} if self.live_grants else {"X-XSS-Protection": "1; mode=block"}
         return {
             "Referrer-Policy": "no-referrer",

@@ -13,7 +13,7 @@ from jwt.algorithms import RSAAlgorithm
 
 
 class RealmKeys:
-    """One RSA key for access tokens and one secret for refresh tokens, made when a realm is."""
+    """One RSA key for access tokens and one secret for refresh tokens, created with the realm."""
 
     __slots__ = ("_private", "_refresh_secret", "key_id")
 
@@ -28,11 +28,11 @@ class RealmKeys:
         return jwt.encode(dict(claims), self._private, algorithm="RS256", headers={"kid": self.key_id})
 
     def sign_refresh(self, claims: Mapping[str, Any]) -> str:
-        """A refresh token: HS512, readable to the server alone."""
+        """A refresh token: HS512, which only the server can verify."""
         return jwt.encode(dict(claims), self._refresh_secret, algorithm="HS512")
 
     def verified(self, token: str) -> dict[str, Any] | None:
-        """The claims of an access token that this realm signed; None for any other. Times are the caller's to judge."""
+        """The claims of an access token that this realm signed; None for others. The caller checks times."""
         return _decode(token, self._private.public_key(), "RS256")
 
     def verified_refresh(self, token: str) -> dict[str, Any] | None:

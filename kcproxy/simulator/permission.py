@@ -1,4 +1,4 @@
-"""Admitted, thinned or refused: what the catalog says about a caller's roles."""
+"""Allowed, reduced or refused: the catalog's decision about a caller's roles."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,13 +11,13 @@ from kcproxy.simulator.call import NotPlayed
 from kcproxy.simulator.state import REALM_ADMIN
 
 _SUPERUSER = "admin"
-"""Master's realm role that contains everything of every realm."""
+"""The realm role of master that contains all roles of all realms."""
 _FIELDS = re.compile(r"(items )?(?P<kind>without|only) fields: (?P<names>\w+(, \w+)*)")
 _QUERY_ROLE = {"users": "query-users", "groups": "query-groups", "clients": "query-clients"}
 
 
 class Outcome(StrEnum):
-    """What becomes of a request."""
+    """The outcome of a request."""
 
     FULL = "full"
     REDUCED = "reduced"
@@ -25,14 +25,14 @@ class Outcome(StrEnum):
 
 
 def judge(catalog: Catalog, requirement: Requirement | None, roles: frozenset[str], realm_roles: frozenset[str]) -> Outcome:
-    """The outcome for these roles. An operation that the table does not know is open to those who hold every role.
+    """The outcome for these roles. An operation that is not in the table is allowed only with every role.
 
     ``realm_roles`` are the realm roles of a master caller (``create-realm``).
     """
     if requirement is None or requirement.undetermined is not None:
         if REALM_ADMIN in roles:
             return Outcome.FULL
-        raise NotPlayed("an operation whose roles the catalog does not know, for anybody but a realm-admin")
+        raise NotPlayed("an operation whose roles the catalog does not know, for callers other than realm-admin")
     if _SUPERUSER in realm_roles or any(realm_roles.issuperset(wanted) for wanted in requirement.master_realm_roles):
         return Outcome.FULL
     if catalog.satisfies(roles, requirement.any_of):
@@ -41,27 +41,27 @@ def judge(catalog: Catalog, requirement: Requirement | None, roles: frozenset[st
 
 
 def with_realm_admin(catalog: Catalog, roles: frozenset[str]) -> frozenset[str]:
-    """In master no client has a role realm-admin: who holds all the others is one."""
+    """In master, no client has a role realm-admin. Callers with all other roles count as such."""
     others = frozenset(catalog.roles) - {REALM_ADMIN}
     return roles | {REALM_ADMIN} if roles >= others else roles
 
 
 def hides_existence(target: Target, roles: frozenset[str]) -> bool:
-    """Whether a refused caller is told 403 also where the id does not exist; who may query that kind is told 404 instead."""
+    """Whether a refused caller gets 403 even if the id does not exist. Callers who may query that kind of object get 404 instead."""
     kind = (target.operation.path if target.operation else "").removeprefix("/admin/realms/{realm}/").partition("/")[0]
     return _QUERY_ROLE.get(kind) not in roles
 
 
 def thinned(catalog: Catalog, requirement: Requirement, roles: frozenset[str], full: Any) -> Any:
-    """The answer to a caller who is let in without seeing everything, from the catalog's words for what is missing."""
+    """The reduced response, from the catalog's description of what is missing."""
     text = _reduction(catalog, requirement, roles)
     if text == "no items":
         return []
     if text == "another value" and isinstance(full, int):
-        return 0  # a count of what may not be seen (24.0.5, users)
+        return 0  # a count of objects that the caller may not see (24.0.5, users)
     found = _FIELDS.fullmatch(text)
     if found is None:
-        raise NotPlayed(f"the thinner answer ({text or 'not described'})")
+        raise NotPlayed(f"the reduced response ({text or 'not described'})")
     names = frozenset(found["names"].split(", "))
     return _with_fields(full, lambda name: (name in names) is (found["kind"] == "only"))
 

@@ -1,6 +1,6 @@
-"""What every realm shows to everyone: its public page, discovery and keys (OpenID Connect Discovery 1.0, RFC 7517, RFC 8414).
+"""Public documents of every realm: its public page, discovery and keys (OpenID Connect Discovery 1.0, RFC 7517, RFC 8414).
 
-The documents also hold the members by which a version can be told without a login, as recorded on real servers.
+The documents also contain the members that show a version without a login, as recorded on real servers.
 """
 
 from typing import Any
@@ -64,13 +64,13 @@ def certs(realm: Realm, dialect: Dialect) -> Reply:
 
 
 def userinfo_refused(dialect: Dialect, realm: Realm) -> Reply:
-    """What userinfo says to who brings no token (RFC 6750, section 3)."""
+    """The response of userinfo to a request without a token (RFC 6750, section 3)."""
     headers = _NO_STORE if dialect.numbers >= (26, 6) else {}
     return Reply(status=401, headers={**headers, "WWW-Authenticate": f'Bearer realm="{realm.name}"'})
 
 
 def console_messages(dialect: Dialect) -> Reply:
-    """The few texts of the Admin console that tell a version."""
+    """The texts of the Admin console that show a version."""
     added = {"locale_ro": ("Română", (26, 5)), "locale_vi": ("Tiếng Việt", (26, 7))}
     known = {name: text for name, (text, since) in added.items() if dialect.numbers >= since}
     return Reply(status=200, json={"locale_en": "English", **known})

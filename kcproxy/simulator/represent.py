@@ -1,4 +1,4 @@
-"""Records to JSON, in the members and the order in which 24.0.5 and 26.7.4 send them."""
+"""Converts records to JSON, with the members and the order of 24.0.5 and 26.7.4."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -35,7 +35,7 @@ def user_access(roles: frozenset[str], dialect: Dialect) -> dict[str, bool]:
 
 
 def listed_user_access(roles: frozenset[str], dialect: Dialect) -> dict[str, bool]:
-    """The same as lists of users show it: from 26 on only whether the caller may manage them."""
+    """The same in lists of users: from 26 on only whether the caller may manage them."""
     return {"manage": "manage-users" in roles} if dialect.live_grants else user_access(roles, dialect)
 
 
@@ -58,7 +58,7 @@ def roles(records: Iterable[Role]) -> list[dict[str, Any]]:
 
 
 def role_mappings(records: Iterable[Role]) -> dict[str, Any]:
-    """A MappingsRepresentation: realm roles, and client roles by client; either left out where there is none."""
+    """A MappingsRepresentation: realm roles, and client roles by client; either left out if there is none."""
     realm_roles = [role(record) for record in records if record.client is None]
     by_client: dict[str, dict[str, Any]] = {}
     for record in records:

@@ -1,4 +1,4 @@
-"""What the simulator keeps: realms and what is in them. Plain mutable records; ids are UUIDs as in Keycloak."""
+"""The state of the simulator: realms and their objects. Plain mutable records; ids are UUIDs as in Keycloak."""
 
 import uuid
 from collections.abc import Iterable, Iterator
@@ -55,7 +55,7 @@ class Group:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class User:
-    """A user; ``service_account_of`` is the client's id where it is a service account. Tokens from before ``not_before_seconds`` are void."""
+    """A user; ``service_account_of`` is the client's id if it is a service account. Tokens from before ``not_before_seconds`` are void."""
 
     username: str
     created_milliseconds: int
@@ -77,7 +77,7 @@ class User:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Client:
-    """A client; ``fields`` are further members of its representation as they were sent."""
+    """A client; ``fields`` are more members of its representation as they were sent."""
 
     client_id: str
     id: str = field(default_factory=new_id)
@@ -134,7 +134,7 @@ class Realm:
         return next((client for client in self.clients.values() if client.client_id == client_id), None)
 
     def user(self, username: str) -> User | None:
-        """By its username, which Keycloak keeps in lower case."""
+        """By its username, which Keycloak stores in lower case."""
         return next((user for user in self.users.values() if user.username == username.lower()), None)
 
     def group(self, group_id: str) -> Group | None:
@@ -170,7 +170,7 @@ def closure(roles: Iterable[Role]) -> list[Role]:
 
 
 def effective_roles(user: User) -> list[Role]:
-    """What a user holds: own roles, those of the groups and their parents, and everything inside."""
+    """The roles of a user: their own, those of their groups and parent groups, and all contained roles."""
     granted = list(user.roles)
     for group in user.groups:
         ancestor: Group | None = group
@@ -181,7 +181,7 @@ def effective_roles(user: User) -> list[Role]:
 
 
 def in_scope(client: Client, roles: Iterable[Role]) -> list[Role]:
-    """What of the roles the client's scope lets through: everything, or its scope mappings and its own roles."""
+    """The roles in the client's scope: all of them, or its scope mappings and its own roles."""
     if client.full_scope:
         return list(roles)
     open_roles = {role.id for role in closure([*client.scope, *client.roles.values()])}

@@ -33,7 +33,7 @@ class TokenRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRequest:
-    """One request: the form, the Authorization header, who asks and by which address."""
+    """One request: the form, the Authorization header, the client's address and the called address."""
 
     form: Mapping[str, str]
     authorization: str | None
@@ -67,7 +67,7 @@ def _grant(world: World, realm: Realm, request: TokenRequest) -> dict[str, Any]:
 
 
 def _authenticated_client(realm: Realm, request: TokenRequest, *, secret_needed: bool) -> Client:
-    """The client that the request proves to be; public clients prove nothing."""
+    """The authenticated client; public clients do not authenticate."""
     client_id, secret = _client_credentials_of(request)
     client = realm.client(client_id)
     if client is None or not client.enabled:
@@ -121,7 +121,7 @@ def _password_login(world: World, realm: Realm, client: Client, request: TokenRe
         raise TokenRefused(world.dialect.wrong_password_status, "invalid_grant", "Invalid user credentials")
     if not user.enabled:
         raise TokenRefused(400, "invalid_grant", "Account disabled")
-    # The default user profile wants all three of people; only master's own administrator gets by without.
+    # The default user profile requires all three; only master's own administrator does not need them.
     if user.required_actions or (realm.name != MASTER and None in {user.email, user.first_name, user.last_name}):
         raise TokenRefused(400, "invalid_grant", "Account is not fully set up")
     session_id = secrets.token_urlsafe(18) if world.dialect.live_grants else new_id()
@@ -195,7 +195,7 @@ def _audience(client: Client, visible: list[Role]) -> dict[str, Any]:
 
 
 def _roles(visible: list[Role]) -> dict[str, Any]:
-    """``realm_access`` and ``resource_access``: what is granted and in the client's scope (protocol mappers of scope ``roles``)."""
+    """``realm_access`` and ``resource_access``: roles that are granted and in the client's scope (protocol mappers of scope ``roles``)."""
     realm_roles = [role.name for role in visible if role.client is None]
     by_client: dict[str, list[str]] = {}
     for role in visible:
@@ -210,12 +210,12 @@ def _roles(visible: list[Role]) -> dict[str, Any]:
 
 
 def visible_client_roles(client: Client, user: User, container: Client) -> frozenset[str]:
-    """The role names of one client that a user holds and his client's scope lets through."""
+    """The role names of one client that the user has and that are in the client's scope."""
     return frozenset(role.name for role in _visible(client, user) if role.client is container)
 
 
 def visible_realm_roles(client: Client, user: User) -> frozenset[str]:
-    """The realm role names that a user holds and his client's scope lets through."""
+    """The realm role names that the user has and that are in the client's scope."""
     return frozenset(role.name for role in _visible(client, user) if role.client is None)
 
 

@@ -15,7 +15,7 @@ class World:
     """All realms, master first. ``admin_roles`` are the client roles of realm-management: role to all roles that it contains."""
 
     def __init__(self, dialect: Dialect, admin_roles: Mapping[str, frozenset[str]]) -> None:
-        """A server as after its first start: master and its administrator-to-be, nothing else."""
+        """A server after its first start: only master, before its administrator is created."""
         self.dialect = dialect
         self.admin_roles = admin_roles
         self.realms: dict[str, Realm] = {}
@@ -41,7 +41,7 @@ class World:
         return realm
 
     def remove_realm(self, realm: Realm) -> None:
-        """The realm and its client in master are gone, grants of that client's roles with them."""
+        """Delete the realm and its client in master, with all grants of its roles."""
         del self.realms[realm.name]
         master = self.realms[MASTER]
         owner = master.client(f"{realm.name}-realm")
@@ -49,7 +49,7 @@ class World:
             self.remove_client(master, owner)
 
     def remove_client(self, realm: Realm, client: Client) -> None:
-        """The client with its roles, wherever they were granted, and its service account."""
+        """Delete the client with its roles, all their grants, and its service account."""
         del realm.clients[client.id]
         for role in list(client.roles.values()):
             self.remove_role(realm, role)
@@ -58,7 +58,7 @@ class World:
             self.remove_user(realm, account)
 
     def remove_role(self, realm: Realm, role: Role) -> None:
-        """The role, out of its container, every grant, scope and composite."""
+        """Delete the role from its container and from every grant, scope and composite."""
         (role.client.roles if role.client else realm.roles).pop(role.name, None)
         holders: list[list[Role]] = [other.composites for other in realm.all_roles()]
         holders += [user.roles for user in realm.users.values()]
@@ -69,7 +69,7 @@ class World:
                 holder.remove(role)
 
     def remove_user(self, realm: Realm, user: User) -> None:
-        """The user and his sessions."""
+        """The user and their sessions."""
         del realm.users[user.id]
         for session in [session for session in realm.sessions.values() if session.user is user]:
             del realm.sessions[session.id]
@@ -136,7 +136,7 @@ class World:
 
     def _add_admin_roles(self, realm: Realm, owner: Client) -> None:
         for name in self.admin_roles:
-            if name == REALM_ADMIN and realm.name == MASTER:  # the clients in master have none: master's realm role admin takes its place
+            if name == REALM_ADMIN and realm.name == MASTER:  # the clients in master have none: the realm role admin replaces it
                 continue
             owner.roles[name] = client_role(owner, name)
         for name, role in owner.roles.items():

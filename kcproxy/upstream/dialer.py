@@ -1,4 +1,4 @@
-"""From a host name to a connection: every address that DNS gives, one after the other, within one time limit; TLS where it is wanted."""
+"""Connects to a host name: tries every address that DNS gives, one after the other, within one time limit, with TLS for https."""
 
 import asyncio
 import ipaddress
@@ -9,16 +9,16 @@ from collections.abc import Callable, Sequence
 from itertools import zip_longest
 
 from kcproxy.errors import SettingsError, UpstreamUnreachable
-from kcproxy.settings.model import UpstreamSettings
+from kcproxy.settings import UpstreamSettings
 
 ProtocolFactory = Callable[[], asyncio.BaseProtocol]
 
 _LEAST_SHARE_SECONDS = 0.25
-"""The least time that one address is given, where several share the limit."""
+"""The minimum time for one address if several share the limit."""
 
 
 def tls_context(settings: UpstreamSettings) -> ssl.SSLContext | None:
-    """How Keycloak's certificate is checked, and what we show of ourselves; None for plain http. SettingsError names the file."""
+    """The TLS context for Keycloak: trusted CAs and our client certificate. None for http. Raises SettingsError, which names the file."""
     if settings.scheme != "https":
         return None
     try:
@@ -30,22 +30,22 @@ def tls_context(settings: UpstreamSettings) -> ssl.SSLContext | None:
         try:
             context.load_cert_chain(settings.client_certificate_file, settings.client_key_file)
         except (OSError, ssl.SSLError) as error:
-            place = f"upstream.client_certificate_file {settings.client_certificate_file}"
-            raise SettingsError([f"{place}: {error}; give a readable PEM certificate and its unencrypted key"]) from error
+            setting = f"upstream.client_certificate_file {settings.client_certificate_file}"
+            raise SettingsError([f"{setting}: {error}; give a readable PEM certificate and its unencrypted key"]) from error
     return context
 
 
 class Dialer:
-    """Opens connections to one host and port. Remembers which address answered last, and tries it first."""
+    """Opens connections to one host and port. Tries the address that worked last first."""
 
-    def __init__(self, settings: UpstreamSettings) -> None:
-        """Reads the certificates, once; SettingsError where they cannot be used."""
+    def __init__(self, settings: UpstreamSettings, *, tls: ssl.SSLContext | None = None) -> None:
+        """``tls`` saves reading the certificates of the settings. Raises SettingsError if they cannot be used."""
         self._settings = settings
-        self._tls = tls_context(settings)
+        self._tls = tls or tls_context(settings)
         self._preferred: str | None = None
 
     async def dial(self, factory: ProtocolFactory) -> asyncio.BaseProtocol:
-        """A connected protocol of ``factory``. UpstreamUnreachable, with the reason of each address, where none can be reached in time."""
+        """A connected protocol of ``factory``. Raises UpstreamUnreachable, with a reason for each address, if none can be reached in time."""
         loop = asyncio.get_running_loop()
         limit = self._settings.connect_timeout_seconds
         ends_at = loop.time() + limit
@@ -79,7 +79,7 @@ class Dialer:
             return (host,)
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, self._settings.port, type=socket.SOCK_STREAM)
-        return in_turn([(family, str(where[0])) for family, _, _, _, where in found], self._preferred)
+        return interleaved([(family, str(where[0])) for family, _, _, _, where in found], self._preferred)
 
     async def _dial_one(self, address: str, limit_seconds: float, factory: ProtocolFactory) -> asyncio.BaseProtocol:
         loop = asyncio.get_running_loop()
@@ -94,8 +94,8 @@ class Dialer:
         return protocol
 
 
-def in_turn(found: Sequence[tuple[int, str]], preferred: str | None) -> tuple[str, ...]:
-    """Addresses without repeats, families in turn (RFC 8305, section 4), the one that answered last in front."""
+def interleaved(found: Sequence[tuple[int, str]], preferred: str | None) -> tuple[str, ...]:
+    """Addresses without repeats, families interleaved (RFC 8305, section 4), the one that worked last first."""
     first_family = [address for family, address in found if family == found[0][0]]
     others = [address for family, address in found if family != found[0][0]]
     mixed = [address for pair in zip_longest(first_family, others) for address in pair if address is not None]
@@ -106,7 +106,7 @@ def in_turn(found: Sequence[tuple[int, str]], preferred: str | None) -> tuple[st
 
 
 def _reason(error: BaseException, limit_seconds: float) -> str:
-    """Why one address failed, in words that name what to mend."""
+    """Why one address failed, in words that name what to fix."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({error.verify_message})"
     if isinstance(error, ssl.SSLError):

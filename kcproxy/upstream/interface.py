@@ -1,40 +1,39 @@
-"""The one interface to Keycloak's side of a forwarded request, so that what carries the bytes can be switched.
+"""The interface to an HTTP server: requests go out as given, and responses come back unchanged.
 
-Two implementations: ``pool`` (our own HTTP/1.1 connections on httptools, the default) and ``session`` (aiohttp's ClientSession,
-the way out). Both send the target and the headers byte for byte as given, follow no redirect, keep no cookie, decompress
-nothing, and add nothing but framing.
+``pool`` implements it. An implementation sends the target and the fields byte for byte, follows no redirect, stores no cookie, decompresses
+nothing, and adds nothing but framing.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from kcproxy.http1.fields import RawHeaders
 
 
 class UpstreamResponse(Protocol):
-    """An answer whose head has arrived; the body is still to be read, once, by ``chunks`` or ``read``."""
+    """A response whose head has arrived. Its body is read once, by ``chunks`` or ``read``."""
 
     status: int
     reason: bytes
     headers: RawHeaders
     retried: bool
-    """Whether the request was sent a second time, the first not having been executed (a kept connection had been closed)."""
+    """Whether the request was sent twice. It was not executed the first time, because an idle connection had been closed."""
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it arrives, framing removed, encoding untouched. UpstreamBroken or UpstreamTimeout when it is cut off."""
+        """The body as it arrives, framing removed, content coding untouched. Raises UpstreamBroken or UpstreamTimeout if it is cut off."""
         ...
 
     async def read(self, max_bytes: int) -> bytes | None:
-        """The whole body, or None where it is longer than ``max_bytes``; what was read so far is then still given by ``chunks``."""
+        """The whole body. None if it is longer than ``max_bytes``; ``chunks`` then still gives all of it."""
         ...
 
     def release(self) -> None:
-        """Done with it: the connection is kept for others if the body was read to its end, closed otherwise. Idempotent."""
+        """End the use of the response: keep the connection if the body has ended, close it otherwise. Idempotent."""
         ...
 
 
 class Upstream(Protocol):
-    """Something that carries requests to Keycloak."""
+    """Sends requests to one server."""
 
     async def exchange(
         self,
@@ -42,11 +41,15 @@ class Upstream(Protocol):
         raw_target: str,
         headers: RawHeaders,
         body: bytes | AsyncIterator[bytes] | None,
+        *,
+        before_sending: Callable[[], None] | None = None,
     ) -> UpstreamResponse:
-        """Send one request; ``raw_target`` is path and query as they go on the wire. The answer's head, as soon as it is there.
+        """Send one request. Returns its response as soon as the head has arrived.
 
-        ``headers`` are complete, Host and framing (Content-Length or Transfer-Encoding) included; an iterator body is sent chunked
-        when no Content-Length is given. Raises UpstreamUnreachable (nothing was executed), UpstreamTimeout, UpstreamBroken, UpstreamBusy.
+        ``raw_target`` is path and query as they go on the wire. ``headers`` are complete, with Host and framing (Content-Length or
+        Transfer-Encoding); an iterator is sent chunked if there is no Content-Length. ``before_sending`` is called when nothing has to be waited
+        for any more; if it raises, nothing is sent. Raises UpstreamUnreachable (nothing was executed), UpstreamTimeout, UpstreamBroken,
+        UpstreamBusy.
         """
         ...
 

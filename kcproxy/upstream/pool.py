@@ -1,19 +1,20 @@
-"""The default Upstream: a bounded pool of our own keep-alive connections to one Keycloak.
+"""The connection pool: a bounded number of keep-alive connections to one server.
 
-    exchange ─▶ idle connection, the last used first ─┐
-             └▶ a new one, while there are fewer than allowed ─┼▶ send, wait for the head ─▶ PooledAnswer
-             └▶ wait in line, for a limited time ─┘
+    exchange ─▶ idle connection, the last used first ───────────┐
+             ├▶ new connection, if there are fewer than allowed ┼▶ send, wait for the head ─▶ PooledResponse
+             └▶ queue, for a limited time ──────────────────────┘
 
-What is sent once is sent again in one case only: the server closed a kept connection without a byte of answer, and the
-method is safe (RFC 9110, section 9.2.1), so that executing it twice would change nothing. A write goes out on a connection
-that was looked at right before, and once.
+A request is sent again in one case only: the server closed an idle connection without a byte of a response, and the method is safe (RFC 9110,
+section 9.2.1), so that executing it twice would change nothing. Other methods are sent once, on a connection whose socket was checked
+immediately before.
 """
 
 import asyncio
 import select
+import ssl
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import cast
@@ -22,11 +23,11 @@ from kcproxy.errors import UpstreamBroken, UpstreamBusy, UpstreamUnreachable
 from kcproxy.http1.fields import RawHeaders
 from kcproxy.http1.methods import SAFE_METHODS
 from kcproxy.http1.response_head_cache import ResponseHeadCache
-from kcproxy.settings.model import UpstreamSettings
+from kcproxy.settings import UpstreamSettings
 from kcproxy.upstream.circuit_breaker import CircuitBreaker
-from kcproxy.upstream.connection import Connection, ConnectionLimits, ConnectionStale, ResponseReceiver
+from kcproxy.upstream.connection import Connection, ConnectionLimits, ConnectionStale, ResponseCallback
 from kcproxy.upstream.dialer import Dialer
-from kcproxy.upstream.request import UpstreamRequest, outgoing
+from kcproxy.upstream.request import UpstreamRequest, serialized
 from kcproxy.upstream.request_body import upload
 from kcproxy.upstream.response import PooledResponse
 
@@ -37,13 +38,15 @@ _SWEEP_SECONDS_BOUNDS = (0.01, 0.5)
 
 
 class PoolUpstream:
-    """Upstream on own connections. Created on any thread, used on one event loop."""
+    """An ``Upstream``. Created on any thread, used on one event loop."""
 
-    def __init__(self, settings: UpstreamSettings, *, max_queue_seconds: float = MAX_QUEUE_SECONDS) -> None:
-        """No connection yet. SettingsError where a certificate cannot be read."""
+    def __init__(
+        self, settings: UpstreamSettings, *, max_queue_seconds: float = MAX_QUEUE_SECONDS, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """No connection yet. ``tls`` takes the place of the settings' certificates. Raises SettingsError if a certificate cannot be read."""
         self._settings = settings
         self._max_queue_seconds = max_queue_seconds
-        self._dialer = Dialer(settings)
+        self._dialer = Dialer(settings, tls=tls)
         self._limits = ConnectionLimits(
             name=settings.origin,
             response_timeout_seconds=settings.response_timeout_seconds,
@@ -53,7 +56,7 @@ class PoolUpstream:
         self._heads = ResponseHeadCache()
         self._idle: list[Connection] = []
         self._connections: set[Connection] = set()
-        self._slots_in_use = 0  # connections, and those being dialled
+        self._slots_in_use = 0  # connections, and attempts to connect
         self._queue: deque[asyncio.Future[Connection | None]] = deque()
         self._circuit = CircuitBreaker(time.monotonic)
         self._sweeper: asyncio.TimerHandle | None = None
@@ -63,12 +66,12 @@ class PoolUpstream:
 
     @property
     def open_connections(self) -> int:
-        """Connections that exist, idle or in use."""
+        """Connections, idle or in use."""
         return len(self._connections)
 
     @property
     def idle_connections(self) -> int:
-        """Connections that wait for a request."""
+        """Connections without an exchange."""
         return len(self._idle)
 
     @property
@@ -82,32 +85,41 @@ class PoolUpstream:
         raw_target: str,
         headers: RawHeaders,
         body: bytes | AsyncIterator[bytes] | None,
+        *,
+        before_sending: Callable[[], None] | None = None,
     ) -> PooledResponse:
-        """See Upstream. RequestRefused where the request cannot be framed in exactly one way."""
-        request = outgoing(method, raw_target, headers, body)
+        """See Upstream. Raises RequestRefused if the request cannot be framed in exactly one way."""
+        request = serialized(method, raw_target, headers, body)
         safe = method in SAFE_METHODS
         connection = self._take_idle(probe=not safe) or await self._wait_for_connection()
         reused = connection.exchanges > 0
         try:
-            return await _attempt(connection, request)
+            return await _attempt(connection, request, before_sending)
         except ConnectionStale:
             if not (reused and safe and request.stream is None):
                 raise
-        answer = await _attempt(await self._fresh_connection(), request)
-        answer.retried = True
-        return answer
+        response = await _attempt(await self._fresh_connection(), request, before_sending)
+        response.retried = True
+        return response
 
-    def begin(self, method: str, data: bytes, receiver: ResponseReceiver) -> Connection | None:
-        """Send a request that is complete in ``data`` at once; its taker is called with the answer. None, and nothing sent, without an idle connection."""
+    def begin(self, method: str, data: bytes, callback: ResponseCallback) -> Connection | None:
+        """Send a request that is complete in ``data``; ``callback`` gets the response. None, and nothing is sent, without an idle connection."""
         connection = self._take_idle(probe=method not in SAFE_METHODS)
         if connection is not None:
-            connection.begin(method, data, receiver)
+            connection.begin(method, data, callback)
         return connection
 
     async def finish(
-        self, begun: PooledResponse, method: str, raw_target: str, headers: RawHeaders, body: bytes | AsyncIterator[bytes] | None
+        self,
+        begun: PooledResponse,
+        method: str,
+        raw_target: str,
+        headers: RawHeaders,
+        body: bytes | AsyncIterator[bytes] | None,
+        *,
+        before_sending: Callable[[], None] | None = None,
     ) -> PooledResponse:
-        """Wait for what ``begin`` has begun: the answer's head, as ``exchange`` gives it, and by the same rule sent again."""
+        """Wait for a response to a request that ``begin`` has sent. Sends it again by the same rule as ``exchange``."""
         try:
             await begun.head()
         except ConnectionStale:
@@ -118,19 +130,19 @@ class PoolUpstream:
             raise
         else:
             return begun
-        answer = await _attempt(await self._fresh_connection(), outgoing(method, raw_target, headers, body))
-        answer.retried = True
-        return answer
+        response = await _attempt(await self._fresh_connection(), serialized(method, raw_target, headers, body), before_sending)
+        response.retried = True
+        return response
 
     async def close(self) -> None:
-        """Close every connection; exchanges that are under way fail, and whoever waits in line is told."""
+        """Close every connection. Exchanges in progress and in the queue fail."""
         self._closing = True
         while self._queue:
             waiter = self._queue.popleft()
             if not waiter.done():
                 waiter.set_exception(self._stopping())
         for connection in tuple(self._connections):
-            connection.fail(UpstreamBroken("the connection to Keycloak was closed because the proxy stops"))
+            connection.fail(UpstreamBroken("the connection to Keycloak was closed because the proxy is stopping"))
         self._idle.clear()
         if self._connections:
             self._emptied = self._emptied or asyncio.Event()
@@ -138,10 +150,10 @@ class PoolUpstream:
         if self._sweeper is not None:
             self._sweeper.cancel()
 
-    # getting a connection
+    # acquire a connection
 
     def _take_idle(self, *, probe: bool) -> Connection | None:
-        """The connection that was used last, if it is still sound; ``probe`` looks at the socket itself, for 2 µs."""
+        """The idle connection that was used last, if it is still usable. ``probe`` checks the socket itself, which takes 2 µs."""
         while self._idle:
             connection = self._idle.pop()
             if connection.usable and not (probe and _has_input(connection)):
@@ -156,20 +168,20 @@ class PoolUpstream:
             if self._slots_in_use < self._settings.max_connections:
                 self._slots_in_use += 1
                 return await self._dial()
-            connection = await self._wait_in_line()
+            connection = await self._wait_in_queue()
             if connection is None:
                 return await self._dial()
             if connection.usable:
                 return connection
 
     async def _fresh_connection(self) -> Connection:
-        """One that no server has had the time to close; an idle one makes room where all places are taken."""
+        """A connection that the server has had no time to close. An idle one makes room for it if all slots are in use."""
         if self._slots_in_use >= self._settings.max_connections and self._idle:
             self._idle.pop().abort()
         return await self._wait_for_connection()
 
-    async def _wait_in_line(self) -> Connection | None:
-        """The next connection that becomes free; None where a place became free instead, taken already for the caller, who dials."""
+    async def _wait_in_queue(self) -> Connection | None:
+        """The next connection that becomes free. None if a slot became free instead; it is taken, and the caller has to connect."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[Connection | None] = loop.create_future()
         self._queue.append(waiter)
@@ -178,7 +190,7 @@ class PoolUpstream:
             return await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self._hand_back(waiter.result())  # it came in the moment in which the caller gave up
+                self._pass_on(waiter.result())  # it became free in the moment of the cancellation
             raise
         finally:
             timer.cancel()
@@ -192,7 +204,7 @@ class PoolUpstream:
             waiter.set_exception(UpstreamBusy(f"{in_use}; raise upstream.max_connections or send less", sent=False))
 
     async def _dial(self) -> Connection:
-        """A new connection, in a place that is taken already."""
+        """A new connection, in a slot that is taken already."""
         connection: Connection | None = None
         try:
             if not self._circuit.allows():
@@ -219,12 +231,12 @@ class PoolUpstream:
         return connection
 
     def _new_connection(self) -> Connection:
-        return Connection(self._limits, on_idle=self._hand_back, on_lost=self._lost, heads=self._heads)
+        return Connection(self._limits, on_idle=self._pass_on, on_lost=self._lost, heads=self._heads)
 
-    # giving it back
+    # release a connection
 
-    def _hand_back(self, connection: Connection | None) -> None:
-        """A connection (or, with None, a place for one) is free: for whoever waits longest, else for later."""
+    def _pass_on(self, connection: Connection | None) -> None:
+        """A connection (or, with None, a slot) is free: give it to the request that has waited longest, or store it."""
         while self._queue:
             waiter = self._queue.popleft()
             if not waiter.done():
@@ -236,10 +248,10 @@ class PoolUpstream:
             self._idle.append(connection)
 
     def _free_slot(self) -> None:
-        self._hand_back(None)
+        self._pass_on(None)
 
     def _lost(self, connection: Connection) -> None:
-        """Closed. One that was never ours (given up while being dialled) has left its place already."""
+        """A connection was closed. The slot of one that was cancelled while connecting is free already."""
         if connection not in self._connections:
             return
         self._connections.remove(connection)
@@ -250,7 +262,7 @@ class PoolUpstream:
             self._emptied.set()
 
     def _sweep(self) -> None:
-        """Look at every deadline, and come again while there is a connection."""
+        """Check every deadline, at intervals while there are connections."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         for connection in tuple(self._connections):
@@ -259,29 +271,35 @@ class PoolUpstream:
         self._sweeper = loop.call_later(self._sweep_seconds, self._sweep) if self._connections else None
 
     def _stopping(self) -> UpstreamUnreachable:
-        return UpstreamUnreachable(f"no new connection to {self._settings.origin}: the proxy stops", sent=False)
+        return UpstreamUnreachable(f"no new connection to {self._settings.origin}: the proxy is stopping", sent=False)
 
 
-async def _attempt(connection: Connection, request: UpstreamRequest) -> PooledResponse:
-    """Send the request on this connection; its answer, as soon as the head is there."""
-    answer = connection.start(request.method, request.data)
+async def _attempt(connection: Connection, request: UpstreamRequest, before_sending: Callable[[], None] | None) -> PooledResponse:
+    """Send the request on this connection. Returns the response as soon as its head has arrived."""
+    if before_sending is not None:
+        try:
+            before_sending()
+        except BaseException:
+            connection.abort()
+            raise
+    response = connection.start(request.method, request.data)
     sending: asyncio.Task[None] | None = None
     if request.stream is not None:
         sending = asyncio.create_task(upload(connection, request.stream, request.stream_length))
         connection.attach_upload(sending)
     try:
-        await answer.head()
+        await response.head()
     except BaseException:
-        answer.release()
+        response.release()
         if sending is not None:
             sending.cancel()
-            await asyncio.wait({sending})  # once an exchange has failed, the caller's body is not read any more
+            await asyncio.wait({sending})  # after a failure the client's body must no longer be read
         raise
-    return answer
+    return response
 
 
 def _has_input(connection: Connection) -> bool:
-    """Whether the server has said something on an idle connection that the loop has not seen yet: most likely goodbye."""
+    """Whether an idle connection has input that the event loop has not seen yet: most likely its end."""
     descriptor = connection.fileno()
     if descriptor < 0:
         return True
@@ -291,12 +309,12 @@ def _has_input(connection: Connection) -> bool:
 
 
 def _sweep_seconds(settings: UpstreamSettings) -> float:
-    """How often deadlines are looked at: an eighth of the shortest limit, so that none is overrun by much."""
+    """The interval between checks of deadlines: an eighth of the shortest limit."""
     shortest = min(settings.response_timeout_seconds, settings.idle_timeout_seconds, settings.keepalive_seconds)
     least, most = _SWEEP_SECONDS_BOUNDS
     return min(max(shortest / _SWEEPS_PER_LIMIT, least), most)
 
 
 def side_upstream(settings: UpstreamSettings, *, max_connections: int = _SIDE_CONNECTIONS) -> PoolUpstream:
-    """A small pool for token requests and look-ups, so that forwarded requests never wait for them. SettingsError as ``PoolUpstream``."""
+    """A small pool for token requests and look-ups, so that forwarded requests never wait for them. Raises SettingsError as ``PoolUpstream``."""
     return PoolUpstream(replace(settings, max_connections=max_connections))

@@ -1,19 +1,16 @@
-"""A request made ready for the wire: what can be written at once, and what has to be sent piece by piece."""
+"""Serializes requests: what can be written at once, and what has to be sent piece by piece."""
 
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from kcproxy.errors import RequestRefused
 from kcproxy.http1.fields import RawHeaders
-from kcproxy.http1.framing import LAST_CHUNK, RequestFraming, request_framing, request_head
+from kcproxy.http1.framing import LAST_CHUNK, SMALL_BODY_BYTES, RequestFraming, request_framing, request_head
 from kcproxy.upstream.request_body import pieces_of
-
-AT_ONCE_BYTES = 65_536
-"""A body up to this size goes out in one write with its head; a longer one at the server's pace."""
 
 
 class UpstreamRequest(NamedTuple):
-    """``data``: the head, and the body where it is small. ``stream``: the rest, chunked unless ``stream_length`` (bytes) says otherwise."""
+    """``data``: the head, and the body if it is small. ``stream``: the rest, chunked unless ``stream_length`` (bytes) is known."""
 
     method: str
     data: bytes
@@ -21,8 +18,8 @@ class UpstreamRequest(NamedTuple):
     stream_length: int | None = None
 
 
-def outgoing(method: str, raw_target: str, headers: RawHeaders, body: bytes | AsyncIterator[bytes] | None) -> UpstreamRequest:
-    """The request as it will be sent. RequestRefused where its framing contradicts itself, or its body."""
+def serialized(method: str, raw_target: str, headers: RawHeaders, body: bytes | AsyncIterator[bytes] | None) -> UpstreamRequest:
+    """The request as it will be sent. Raises RequestRefused if its framing contradicts itself or its body."""
     framing = request_framing(headers)
     if body is None:
         if framing.chunked or framing.length:
@@ -40,8 +37,8 @@ def _with_bytes(method: str, raw_target: str, headers: RawHeaders, body: bytes, 
     unframed = framing.length is None and not framing.chunked
     head = request_head(method, raw_target, headers, b"Content-Length: %d\r\n" % len(body) if unframed else b"")
     length = None if framing.chunked else len(body)
-    if len(body) > AT_ONCE_BYTES:
-        return UpstreamRequest(method, head, pieces_of(body, AT_ONCE_BYTES), length)
+    if len(body) > SMALL_BODY_BYTES:
+        return UpstreamRequest(method, head, pieces_of(body, SMALL_BODY_BYTES), length)
     if framing.chunked:
         body = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + LAST_CHUNK
     return UpstreamRequest(method, head + body)

@@ -1,4 +1,4 @@
-"""The sending side of a request whose body comes in pieces: at the server's pace, framed as its head promised."""
+"""Sends request bodies that arrive in pieces: at the server's pace, framed as the head says."""
 
 from collections.abc import AsyncIterator
 from typing import Protocol
@@ -8,10 +8,10 @@ from kcproxy.http1.framing import LAST_CHUNK
 
 
 class Sink(Protocol):
-    """What an upload needs of a connection."""
+    """The connection of an upload."""
 
     def write(self, data: bytes) -> None:
-        """Send. UpstreamBroken where the connection is gone."""
+        """Send. Raises UpstreamBroken if the connection is closed."""
         ...
 
     async def drained(self) -> None:
@@ -19,16 +19,16 @@ class Sink(Protocol):
         ...
 
     def upload_done(self) -> None:
-        """All is sent."""
+        """The body is complete."""
         ...
 
     def upload_failed(self, error: BaseException) -> None:
-        """There will be no more body, and the request is not complete."""
+        """The body is incomplete and will stay so."""
         ...
 
 
 class BodyLengthError(UpstreamError):
-    """The caller's body is shorter or longer than its own Content-Length said: the request was not completed."""
+    """The client's body is shorter or longer than its Content-Length. The request was not completed."""
 
     status_hint = 400
     kind = "body"
@@ -41,7 +41,7 @@ async def pieces_of(body: bytes, size: int) -> AsyncIterator[bytes]:
 
 
 async def upload(sink: Sink, body: AsyncIterator[bytes], length: int | None) -> None:
-    """Send ``body``: as it is where ``length`` bytes are promised, in chunks otherwise. Tells the sink how it went; raises nothing."""
+    """Send ``body``: unframed if ``length`` is given, chunked otherwise. Reports the outcome to ``sink``; raises nothing."""
     try:
         try:
             if length is None:

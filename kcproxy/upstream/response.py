@@ -1,4 +1,4 @@
-"""An answer on its way: what the connection has read and the caller has not taken yet."""
+"""A response as it arrives: what the connection has received and the consumer has not read yet."""
 
 import asyncio
 from collections import deque
@@ -9,31 +9,31 @@ from kcproxy.errors import UpstreamBroken
 from kcproxy.http1.fields import RawHeaders
 
 HIGH_WATER_BYTES = 262_144
-"""More than this unread, and the connection stops reading."""
+"""With more than this unread, the connection stops reading."""
 LOW_WATER_BYTES = 65_536
 
 
 class Source(Protocol):
-    """What an answer needs of its connection."""
+    """The connection of a response."""
 
     def pause_response(self) -> None:
-        """Read no more for now."""
+        """Stop reading."""
         ...
 
     def resume_response(self) -> None:
-        """Read on."""
+        """Continue to read."""
         ...
 
     def abandon(self) -> None:
-        """Nobody wants the rest: close."""
+        """Close: the rest is not needed."""
         ...
 
 
 class PooledResponse:
-    """UpstreamAnswer of the pool. The connection fills it from one side, the caller empties it from the other.
+    """The pool's ``UpstreamResponse``. The connection fills it, and its consumer reads it.
 
-    ``length`` is the body's size in bytes where the head said it; ``reused`` tells that its connection had carried exchanges before,
-    ``retried`` that a stale one was replaced under way. Where the body ends, the connection is already somebody else's; what is left to read is here.
+    ``length``: size of the body in bytes, if the head says it. ``reused``: the connection had carried exchanges before. ``retried``: the request
+    was sent again on a new connection. When the body has ended, the connection already serves other requests; the unread rest is here.
     """
 
     __slots__ = (
@@ -54,7 +54,6 @@ class PooledResponse:
     )
 
     def __init__(self, source: Source) -> None:
-        """An answer of which nothing has arrived."""
         self.status = 0
         self.reason = b""
         self.headers: RawHeaders = ()
@@ -70,7 +69,7 @@ class PooledResponse:
         self._failure: BaseException | None = None
         self._waiter: asyncio.Future[None] | None = None
 
-    # the connection's side
+    # called by the connection
 
     def begin(self, status: int, reason: bytes, headers: RawHeaders, length: int | None) -> None:
         """The head is complete."""
@@ -95,15 +94,15 @@ class PooledResponse:
         self._wake()
 
     def fail(self, error: BaseException) -> None:
-        """There will be no more, and this is why; what had arrived before can still be read."""
+        """The rest will not arrive. What has arrived can still be read."""
         if not self._ended and self._failure is None:
             self._failure = error
             self._wake()
 
-    # the caller's side
+    # called by the consumer
 
     async def head(self) -> None:
-        """Wait until the head is there. Raises what the connection failed with."""
+        """Wait until the head has arrived. Raises the error with which the exchange failed."""
         if self.status == 0 and self._failure is None:
             self._waiter = asyncio.get_running_loop().create_future()
             try:
@@ -115,15 +114,15 @@ class PooledResponse:
 
     @property
     def failure(self) -> BaseException | None:
-        """What it failed with, so far as it has."""
+        """The error with which the exchange failed, if it did."""
         return self._failure
 
     def whole(self) -> bytes | None:
-        """The whole body where all of it has arrived already, without waiting; None, and nothing taken, where it has not."""
+        """The whole body, without waiting. None, and nothing is read, if it has not arrived completely."""
         return self._take_all() if self._ended else None
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it arrives; see UpstreamAnswer."""
+        """The body as it arrives; see ``UpstreamResponse``."""
         try:
             while True:
                 while self._chunks:
@@ -137,7 +136,7 @@ class PooledResponse:
             self.release()
 
     async def read(self, max_bytes: int) -> bytes | None:
-        """The whole body, or None where it is longer; see UpstreamAnswer. Does not wait where the head says that it is longer."""
+        """The whole body, or None if it is longer; see ``UpstreamResponse``. Does not wait if the head says that it is longer."""
         if self.length is not None and self.length > max_bytes:
             return None
         self._high_water = max(HIGH_WATER_BYTES, max_bytes)
@@ -149,9 +148,9 @@ class PooledResponse:
         return None if self._unread_bytes > max_bytes else self._take_all()
 
     def release(self) -> None:
-        """Done with it; see UpstreamAnswer."""
+        """See ``UpstreamResponse``."""
         if not self._ended and self._failure is None:
-            self._failure = UpstreamBroken("the answer was released before its end")
+            self._failure = UpstreamBroken("the response was released before its end")
             self._source.abandon()
         self._chunks.clear()
         self._unread_bytes = 0

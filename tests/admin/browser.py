@@ -11,7 +11,7 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from kcproxy.admin import app as admin
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.settings.model import AddressSettings, Secret, Settings, UpstreamSettings
+from kcproxy.settings import AddressSettings, Secret, Settings, UpstreamSettings
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Chromium (Debian package chromium) is not installed")

@@ -14,7 +14,7 @@ from kcproxy.observe.log import Log
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.settings.model import AddressSettings, LogSettings, Secret, Settings, UpstreamSettings
+from kcproxy.settings import AddressSettings, LogSettings, Secret, Settings, UpstreamSettings
 from tests.catalog.conftest import DOCUMENT
 from tests.observe.samples import explanation, record
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.settings.model import Secret
+from kcproxy.settings import Secret
 from tests.admin.stage import EVERYWHERE, KEY, Client, Open, deny, observer, opened, problems
 
 __all__ = ["observer", "opened", "problems"]  # fixtures that pytest finds by their names
@@ -108,6 +108,22 @@ async def test_on_loopback_no_other_name_reaches_the_page(opened: Open, host: st
     assert (await (await opened()).get("/", headers={"Host": host})).status == status
 
 
+@pytest.mark.parametrize("path", ["/metrics", "/login", "/assets/page.css"])
+async def test_on_loopback_no_other_name_reaches_anything_but_the_probes(opened: Open, path: str) -> None:
+    client = await opened()
+    for host, status in (("localhost:9180", 200), ("rebound.example", 403), ("attacker", 403), ("", 403), ("10.0.0.7:9180", 403)):
+        assert (await client.get(path, headers={"Host": host})).status == status, host
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_probes_may_use_any_name(opened: Open, path: str) -> None:
+    assert (await (await opened()).get(path, headers={"Host": "node.example"})).status == 200
+
+
+async def test_off_loopback_metrics_are_scraped_by_the_address_of_the_pod(opened: Open) -> None:
+    assert (await (await opened(EVERYWHERE)).get("/metrics", headers={"Host": "10.0.0.7:9180"})).status == 200
+
+
 @pytest.mark.parametrize("fields", [b"", b"Host:\r\n", b"Host: @localhost\r\n"])
 async def test_on_loopback_a_request_that_names_no_host_does_not_reach_it_and_nobody_is_asked_for_a_name(
     opened: Open, fields: bytes, monkeypatch: pytest.MonkeyPatch
@@ -142,7 +158,7 @@ async def test_bytes_that_are_no_text_are_refused_like_anything_wrong(opened: Op
 
 
 async def test_while_wrong_keys_wait_not_even_the_right_one_is_tried(opened: Open) -> None:
-    """Otherwise whoever sends thousands of guesses a second would find the right one as quickly as without the delay."""
+    """Otherwise thousands of guesses a second would find the right key as quickly as without the delay."""
     client = await opened(EVERYWHERE, Secret(KEY))
     wrong = [asyncio.create_task(client.post("/login", data={"key": "x"})) for _ in range(20)]
     await asyncio.sleep(0.2)
@@ -158,7 +174,7 @@ async def _session(client: Client) -> dict[str, str]:
     return {"Cookie": answer.headers["Set-Cookie"].split(";")[0]}
 
 
-async def test_logout_ends_the_session_for_whoever_kept_the_cookie(opened: Open) -> None:
+async def test_logout_ends_the_session_for_every_copy_of_the_cookie(opened: Open) -> None:
     client = await opened(EVERYWHERE, Secret(KEY))
     session = await _session(client)
     assert 'action="/logout"' in await (await client.get("/", headers=session)).text()

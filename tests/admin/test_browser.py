@@ -14,7 +14,7 @@ from playwright.async_api import Browser, async_playwright
 from kcproxy.admin import app as admin
 from kcproxy.model import Cause, Confidence
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.settings.model import AddressSettings, Secret, Settings
+from kcproxy.settings import AddressSettings, Secret, Settings
 from tests.admin.browser import CHROMIUM, UPSTREAM, NewPage, address, app_of, browser, live, needs_chromium, new_page
 from tests.admin.stage import deny, observer
 from tests.hostile_text import unseen
@@ -58,7 +58,7 @@ async def test_what_passes_again_is_marked_live(address: str, observer: LiveObse
     page = await new_page()
     await live(page, address)
     observer.request_finished(record(caller=caller()))
-    await page.get_by_text("passes now").wait_for()
+    await page.get_by_text("resolved", exact=True).wait_for()
 
 
 async def test_the_filter_works_while_typing_and_is_kept_in_the_address(address: str, observer: LiveObserver, new_page: NewPage) -> None:
@@ -80,7 +80,7 @@ async def test_the_filter_works_while_typing_and_is_kept_in_the_address(address:
     assert await items.count() == 1
 
 
-@pytest.mark.parametrize("kind", ["kcadm", "curl", "terraform", "console"])
+@pytest.mark.parametrize("kind", ["kcadm", "curl", "terraform", "ansible", "console"])
 async def test_copy_buttons_copy_exactly_the_command(address: str, observer: LiveObserver, new_page: NewPage, kind: str) -> None:
     deny(observer)
     page = await new_page(permissions=["clipboard-read", "clipboard-write"])
@@ -91,6 +91,7 @@ async def test_copy_buttons_copy_exactly_the_command(address: str, observer: Liv
         "kcadm": "\n".join(fix().kcadm),
         "curl": "\n".join(fix().curl),
         "terraform": fix().terraform,
+        "ansible": fix().ansible,
         "console": "\n".join(fix().console),
     }
     assert await page.evaluate("navigator.clipboard.readText()") == expected[kind]
@@ -108,7 +109,7 @@ async def test_without_scripts_everything_can_be_read_and_no_dead_button_is_show
     await page.goto(address + "/")
     await page.get_by_label("Search").fill("no such thing")
     await page.get_by_role("button", name="Filter").click()
-    assert "Nothing matches" in await page.locator("main").inner_text()
+    assert "No denial matches" in await page.locator("main").inner_text()
 
 
 async def test_hostile_names_stay_text_live_too(address: str, observer: LiveObserver, new_page: NewPage) -> None:
@@ -181,7 +182,7 @@ async def test_what_is_shown_is_what_is_copied(address: str, observer: LiveObser
     deny(observer)
     page = await new_page()
     await page.goto(address + "/denials/d-1")
-    for kind in ("kcadm", "curl", "terraform"):
+    for kind in ("kcadm", "curl", "terraform", "ansible"):
         button = page.locator(f'button[data-copy="{kind}"]')
         shown = await page.locator(".copyable", has=button).locator("code").text_content()
         assert shown == await button.get_attribute("data-text")

@@ -43,7 +43,7 @@ async def test_a_token_without_the_role_is_explained_and_one_with_it_is_let_in(o
     having = {**QUESTION, "token": token("view-users")}
     answer = await (await client.post("/api/explain", json=having)).json()
     assert (answer["outcome"], answer["roles"], answer["explanation"]) == ("let-in", ["view-users"], None)
-    assert "Let in: the token names view-users" in await (await client.post("/explain", data=having)).text()
+    assert "Allowed: the token contains view-users" in await (await client.post("/explain", data=having)).text()
 
 
 async def test_an_expired_token_and_one_that_is_none_are_a_401(opened: Open) -> None:
@@ -60,10 +60,10 @@ async def test_an_expired_token_and_one_that_is_none_are_a_401(opened: Open) -> 
     ("path", "says"),
     [
         ("/admin/realms/r/nothing-of-the-kind", "not in the table of Keycloak"),
-        ("/realms/r/protocol/openid-connect/userinfo", "no call of the Admin REST API"),
+        ("/realms/r/protocol/openid-connect/userinfo", "not a call of the Admin REST API"),
     ],
 )
-async def test_what_the_table_does_not_have_is_said_so(opened: Open, path: str, says: str) -> None:
+async def test_an_operation_that_is_not_in_the_table_is_reported(opened: Open, path: str, says: str) -> None:
     client = await opened()
     assert says in await (await client.post("/explain", data={**QUESTION, "path": path})).text()
     answer = await (await client.post("/api/explain", json={**QUESTION, "path": path})).json()
@@ -93,14 +93,14 @@ async def test_a_token_is_understood_however_it_is_pasted(opened: Open, pasted: 
 
 
 @pytest.mark.parametrize("pasted", ['{"error": "invalid_grant"}', '{"access_token": ["x"]}', "{broken", "{" * 50_000])
-async def test_json_without_a_token_is_told_so_and_not_repeated(opened: Open, pasted: str) -> None:
+async def test_json_without_a_token_is_reported_and_not_repeated(opened: Open, pasted: str) -> None:
     answer = await (await opened()).post("/explain", data={**QUESTION, "token": pasted})
     assert answer.status == 400
     assert "must be an access token: it " in html.unescape(await answer.text())
     assert "invalid_grant" not in await answer.text()
 
 
-async def test_what_is_too_long_is_said_on_the_page_and_in_the_api(opened: Open) -> None:
+async def test_too_long_input_is_reported_on_the_page_and_in_the_api(opened: Open) -> None:
     client = await opened()
     page = await client.post("/explain", data={**QUESTION, "token": "x" * 300_000})
     assert (page.status, "too long" in await page.text()) == (413, True)
@@ -129,7 +129,7 @@ async def test_a_whole_url_and_a_base_path_are_understood(opened: Open, path: st
         {"path": "http://[/"},
     ],
 )
-async def test_a_question_that_cannot_be_answered_is_told_so(opened: Open, change: dict[str, Any]) -> None:
+async def test_an_invalid_request_is_reported(opened: Open, change: dict[str, Any]) -> None:
     answer = await (await opened()).post("/api/explain", json={**QUESTION, **change})
     assert answer.status == 400
     assert "must be" in (await answer.json())["error"]
@@ -137,7 +137,7 @@ async def test_a_question_that_cannot_be_answered_is_told_so(opened: Open, chang
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"[" * 100_000])
 @pytest.mark.parametrize("charset", ["utf-8", "nonsense"])
-async def test_a_body_that_is_no_question_is_told_so(opened: Open, body: bytes, charset: str) -> None:
+async def test_an_invalid_body_is_reported(opened: Open, body: bytes, charset: str) -> None:
     answer = await (await opened()).post("/api/explain", data=body, headers={"Content-Type": f"application/json; charset={charset}"})
     assert answer.status == 400
     assert "must be" in (await answer.json())["error"]
@@ -147,7 +147,7 @@ async def test_a_body_that_is_no_question_is_told_so(opened: Open, body: bytes, 
     "kind", ["text/plain", "multipart/form-data; boundary=x", "application/x-www-form-urlencoded; charset=nonsense"], ids=lambda k: k[:9]
 )
 @pytest.mark.parametrize("path", ["/explain", "/login"])
-async def test_a_body_that_is_no_form_is_told_so(opened: Open, path: str, kind: str) -> None:
+async def test_a_body_that_is_not_a_form_is_reported(opened: Open, path: str, kind: str) -> None:
     answer = await (await opened()).post(path, data=b"--x\r\nbroken", headers={"Content-Type": kind})
     assert answer.status in {400, 415}
     assert 'role="alert"' in await answer.text()

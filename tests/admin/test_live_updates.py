@@ -12,8 +12,8 @@ from kcproxy.observe.log import Log
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.observe.subscriptions import MAX_FOLLOWERS
-from kcproxy.settings.model import LogSettings, Secret
+from kcproxy.observe.subscriptions import MAX_SUBSCRIBERS
+from kcproxy.settings import LogSettings, Secret
 from tests.admin.browser import NewPage, address, app_of, browser, live, needs_chromium, new_page
 from tests.admin.stage import KEY, deny, observer
 from tests.observe.samples import caller, record
@@ -83,8 +83,8 @@ async def test_a_stream_that_is_refused_is_replaced_by_asking_and_tried_again(
 ) -> None:
     """A browser gives up on a stream that is answered with an error; the page must not."""
     with ExitStack() as others:
-        for _ in range(MAX_FOLLOWERS):
-            others.enter_context(observer.denials.live.follow())
+        for _ in range(MAX_SUBSCRIBERS):
+            others.enter_context(observer.denials.live.subscribe())
         page = await new_page(loses=True)
         await page.goto(address + "/")
         await page.get_by_text("live, every 3 s", exact=True).wait_for()
@@ -133,7 +133,7 @@ async def _seen(page: Page, *, hidden: bool) -> None:
     await page.evaluate(script % ("true" if hidden else "false"))
 
 
-async def test_a_session_that_ends_is_said_and_nothing_more_is_asked(observer: LiveObserver, new_page: NewPage) -> None:
+async def test_an_ended_session_is_reported_and_requests_stop(observer: LiveObserver, new_page: NewPage) -> None:
     server = TestServer(app_of(observer, Secret(KEY)))
     await server.start_server()
     page = await new_page(loses=True)
@@ -161,7 +161,7 @@ async def test_enter_finds_an_older_denial_by_its_id(address: str, observer: Liv
     await page.get_by_label("Search").fill("d-newest")
     assert await page.locator("#denials > li:visible").count() == 1
     await page.get_by_label("Search").fill("d-older")
-    await page.get_by_text("Nothing matches").wait_for()
+    await page.get_by_text("No denial matches").wait_for()
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/denials/d-older")
 
@@ -174,7 +174,7 @@ async def test_a_filter_says_how_much_it_leaves_and_survives_back_and_reload(
     page = await new_page()
     await live(page, address)
     await page.get_by_label("Search").fill("two may")
-    await page.locator("#news").get_by_text("1 of 2 kinds of denial").wait_for(state="attached")
+    await page.locator("#news").get_by_text("1 of 2 denial groups").wait_for(state="attached")
     await page.get_by_role("link", name="two may not").click()
     await page.wait_for_url("**/denials/d-2")
     await page.go_back()

@@ -6,7 +6,8 @@ from tempfile import gettempdir
 import pytest
 
 from bench.measure import Samples
-from bench.report import Target, document, target_table, targets
+from bench.peers import BEFORE
+from bench.report import Target, comparison, document, target_table, targets
 from bench.scenarios import SCENARIOS, SMALL
 
 
@@ -59,3 +60,12 @@ def test_the_document_names_the_machine_and_no_path_of_it() -> None:
 def test_a_missed_target_is_shouted() -> None:
     listed = targets(FOUND | {"kcproxy": samples(4000.0)}, keycloak_microseconds=1200.0)
     assert "MISSED" in "\n".join(target_table(listed))
+
+
+def test_two_installations_are_compared_pair_by_pair() -> None:
+    assert comparison(FOUND) == []
+    before = samples(100.0)
+    before.cpu_microseconds["user"] = [1080.0, 100.0, 10.0]  # against 1080, 120 and 13.3
+    lines = comparison({**FOUND, BEFORE: before})
+    assert lines[3] == "| user | 100 | 120 | 1.200 | 1.000 to 1.333 |"
+    assert lines[4].startswith("| 403 | 100 | 120 | 1.200 |")

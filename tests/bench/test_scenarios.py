@@ -1,4 +1,4 @@
-"""The answers that stand in for Keycloak's have the sizes that the comparison is about."""
+"""The responses of the stand-in for Keycloak have the documented sizes."""
 
 import json
 from pathlib import Path
@@ -35,5 +35,5 @@ def test_nginx_puts_the_asked_id_into_the_user(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\nContent-Length: 3", b"HTTP/1.1 200 OK\r\nX: 1\r\ncontent-length:3\r\nY: 2"])
-def test_the_caller_knows_where_an_answer_ends(head: bytes) -> None:
+def test_the_caller_knows_where_a_response_ends(head: bytes) -> None:
     assert _whole(head + b"\r\n\r\nabc") == len(head) + 7

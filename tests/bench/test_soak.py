@@ -1,4 +1,4 @@
-"""A short turn of the long run: faults, restarts and leaving callers, and nothing hangs, leaks or happens twice."""
+"""A short soak test: faults, restarts and disconnects, and nothing hangs, leaks or happens twice."""
 
 import random
 from pathlib import Path

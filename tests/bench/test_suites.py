@@ -1,4 +1,4 @@
-"""What becomes of two ways of running a suite: which tests differ, and what sets a difference aside."""
+"""Comparing two runs of a suite: which tests differ, and which differences are no faults."""
 
 import pytest
 

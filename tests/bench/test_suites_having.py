@@ -1,4 +1,4 @@
-"""Tests are had from a clone or not at all, in words; what is adapted is adapted only where it is found; a run is bounded."""
+"""Getting tests from a clone, or a clear error; replacing texts only if they exist; limiting the time of a run."""
 
 import smtplib
 import subprocess
@@ -45,14 +45,14 @@ def test_a_program_that_fails_is_quoted(tmp_path: Path) -> None:
         asked([sys.executable, "-c", "import sys; sys.exit('no such thing')"], folder=tmp_path)
 
 
-def test_work_is_done_once_for_its_content_and_anew_for_another(tmp_path: Path) -> None:
+def test_work_is_done_once_for_each_content(tmp_path: Path) -> None:
     folder, done = tmp_path / "suite", []
     for content in ("1", "1", "2"):
         once(folder, content, lambda: done.append(1))
     assert len(done) == 2
 
 
-def test_work_that_failed_is_begun_anew(tmp_path: Path) -> None:
+def test_failed_work_is_repeated(tmp_path: Path) -> None:
     def fail() -> None:
         (tmp_path / "suite" / "half").write_text("")
         raise NotHad("no")

@@ -1,4 +1,4 @@
-"""Sessions with kcadm.sh: what is compared of an output, and that every command of the sessions can be made."""
+"""Sessions with kcadm.sh: which parts of the output are compared, and that every command is complete."""
 
 import shlex
 from string import Template
@@ -30,7 +30,7 @@ def test_only_what_differs_from_run_to_run_is_left_out(printed: str, left: str) 
     assert shown(printed, PLAIN, PROXIED) == left
 
 
-def test_keycloaks_own_address_is_left_out_where_the_answer_has_to_name_it() -> None:
+def test_keycloaks_own_address_is_left_out_where_the_response_has_to_name_it() -> None:
     step = Step(line="get x", own_address=True)
     assert shown("at http://localhost:2/", step, PROXIED) == "at (address)/"
 
@@ -43,7 +43,7 @@ def test_a_set_is_compared_as_a_set() -> None:
     assert shown(one, step, PROXIED) != shown(one.replace("b", "c"), step, PROXIED)
 
 
-def test_a_refusal_is_the_same_only_if_the_missing_role_is_told() -> None:
+def test_a_refusal_is_the_same_only_if_it_names_the_missing_role() -> None:
     bare = shown("HTTP 403 Forbidden", REFUSED, DIRECT)
     assert shown("robot may not …: the role view-events is missing.", REFUSED, PROXIED) == bare
     assert shown("HTTP 403 Forbidden", REFUSED, PROXIED) != bare

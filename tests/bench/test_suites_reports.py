@@ -1,4 +1,4 @@
-"""What runners report, read as outcomes."""
+"""Reports of test runners as outcomes."""
 
 import json
 

@@ -8,7 +8,7 @@ from kcproxy.errors import CatalogError
 from tests.catalog.conftest import DOCUMENT
 
 
-def test_every_version_that_is_shipped_can_be_read_and_has_a_least_set_wherever_a_set_suffices() -> None:
+def test_every_table_can_be_read_and_has_a_least_set_if_any_set_is_enough() -> None:
     for version in catalog.versions():
         table = catalog.load(version)
         assert table.version == version

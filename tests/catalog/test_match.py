@@ -62,7 +62,7 @@ def test_a_base_path_is_taken_off_first(table: Catalog) -> None:
     ("content_type", "body"),
     [(None, "json"), ("application/json", "json"), ("multipart/form-data; boundary=x", "multipart"), ("text/csv", "json")],
 )
-def test_two_bodies_on_one_path_are_told_apart_by_content_type(table: Catalog, content_type: str | None, body: str) -> None:
+def test_two_bodies_on_one_path_are_distinguished_by_content_type(table: Catalog, content_type: str | None, body: str) -> None:
     target = table.target("POST", f"{BASE}/import", content_type=content_type)
     assert target.operation is not None
     assert target.operation.body == body

@@ -21,11 +21,11 @@ SMALL = parse(DOCUMENT, powers_of(POWERS, "26.7.4"))
 ROLES = st.lists(st.sampled_from(sorted(DOCUMENT["roles"])), max_size=5, unique=True).map(lambda roles: tuple(sorted(roles)))
 
 
-def test_the_strongest_way_counts_and_of_those_the_shortest_is_told(table: Catalog) -> None:
+def test_the_strongest_way_counts_and_the_shortest_of_those_is_named(table: Catalog) -> None:
     power = table.power("manage-users")
     assert (power.reach, power.becomes_admin) == (Yields.BECOMES_ADMIN, True)
     (warning,) = table.powers("manage-users")
-    assert warning.says == "manage-users can be turned into realm-admin: set a new password (where an administrator is there)"
+    assert warning.says == "manage-users can be turned into realm-admin: set a new password (if an administrator is there)"
 
 
 def test_a_role_has_the_ways_of_the_roles_that_it_contains(table: Catalog) -> None:
@@ -35,7 +35,7 @@ def test_a_role_has_the_ways_of_the_roles_that_it_contains(table: Catalog) -> No
 
 def test_a_role_that_only_reads_and_yet_becomes_administrator_keeps_its_other_warnings(table: Catalog) -> None:
     assert [power.power for power in table.powers("view-clients")] == ["becomes-admin"]
-    assert "(where a service account rules)" in table.powers("view-clients")[0].says
+    assert "(if a service account rules)" in table.powers("view-clients")[0].says
 
 
 def test_what_takes_an_administrators_help_is_no_reach() -> None:

@@ -150,7 +150,7 @@ def test_an_entry_as_a_document_has_the_promised_members(table: Catalog) -> None
     }
 
 
-def test_what_nothing_opens_and_what_is_not_determined_are_told_apart(table: Catalog) -> None:
+def test_impossible_and_undetermined_operations_are_distinguished(table: Catalog) -> None:
     create, odd = operations_at(table, "POST", "/admin/realms")[0], operations_at(table, "GET", "/admin/realms/x/odd")[0]
     assert (entry_document(create)["anyOf"], entry_document(create)["least"]) == ([], None)
     assert entry_document(create)["masterRealmRoles"] == [["create-realm"]]

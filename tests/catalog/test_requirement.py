@@ -58,7 +58,7 @@ def test_the_body_picks_its_variant(table: Catalog, body: Any, variant: str | No
     assert need(table, "POST", f"{BASE}/users/1/role-mappings/realm", body=body).variant == variant
 
 
-def test_a_master_caller_has_his_own_needs_only_where_they_differ(table: Catalog) -> None:
+def test_a_master_caller_has_other_requirements_only_if_they_differ(table: Catalog) -> None:
     assert need(table, "DELETE", f"{BASE}/users/42", master=True).least == ("manage-realm", "manage-users")
     assert need(table, "GET", f"{BASE}/users/42", master=True).least == ("view-users",)
 
@@ -114,7 +114,7 @@ def test_the_least_powerful_set_with_a_useful_answer_is_named_first(version: str
 
 
 @pytest.mark.parametrize("version", catalogs.versions())
-def test_everything_is_named_besides_where_the_least_set_sees_less(version: str) -> None:
+def test_the_full_set_is_named_if_the_least_set_gets_less(version: str) -> None:
     table = catalogs.load(version)
     for entry in table.operations:
         need = entry.requirement

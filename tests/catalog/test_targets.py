@@ -12,7 +12,7 @@ TABLE = load("26.7.4")
 
 @pytest.mark.parametrize("raw", [b"%b", b"/admin/realms/demo/%b", b"/admin/realms/demo/users?q=%b", b"/%b/admin", b"http://h/%b"])
 @pytest.mark.parametrize("octet", [*range(0x21), 0x23, 0x7F])
-def test_a_number_sign_a_blank_or_a_control_is_refused_wherever_it_stands(raw: bytes, octet: int) -> None:
+def test_a_number_sign_a_blank_or_a_control_is_refused_in_every_position(raw: bytes, octet: int) -> None:
     with pytest.raises(RequestRefused, match="percent-encoded") as caught:
         judge(TABLE, "GET", raw % bytes([octet]))
     assert (caught.value.status_hint, caught.value.reason) == (400, "target")

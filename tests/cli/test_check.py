@@ -64,8 +64,8 @@ async def test_everything_is_fine(keycloak: str, tmp_path: Path) -> None:
     code, document = await check(settings_of(tmp_path, keycloak))
     assert (code, document["ok"], document["problems"]) == (Exit.OK, True, [])
     realm, account = (finding for finding in document["findings"] if finding["what"] != "version")
-    assert f"Keycloak answers at {keycloak}" in realm["says"]
-    assert "gets a token from realm shop; it names no admin role" in account["says"]
+    assert f"Keycloak responds at {keycloak}" in realm["says"]
+    assert "gets a token from realm shop; it contains no admin role" in account["says"]
 
 
 async def test_findings_for_people_stand_on_standard_output(keycloak: str, tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ async def test_findings_for_people_stand_on_standard_output(keycloak: str, tmp_p
     ("changed", "what", "said"),
     [
         ({"secret": "wrong"}, "account shop-backend", "compare client id, secret and service account"),
-        ({"realm": "shoop"}, "realm shoop", "but has no such realm; create it, or correct the realm"),
+        ({"realm": "shoop"}, "realm shoop", "but has no such realm; create it, or fix the realm"),
         ({"operations": "GET /admin/realms/{name}/users"}, "account shop-backend", "matches no operation of Keycloak"),
     ],
 )
@@ -105,7 +105,7 @@ def test_a_stated_version_that_the_server_does_not_fit_is_named(stated: str | No
     environ = {"KCPROXY_UPSTREAM": "http://localhost:8080"} | ({"KCPROXY_EXPLAIN__KEYCLOAK_VERSION": stated} if stated else {})
     (finding,) = version(load(None, environ, {}), fitting)
     assert finding.ok is ok
-    assert f"it answers as Keycloak {fitting[0]}" in finding.says
+    assert f"it responds like Keycloak {fitting[0]}" in finding.says
 
 
 def test_a_version_is_not_guessed_where_nothing_fits() -> None:
@@ -114,14 +114,14 @@ def test_a_version_is_not_guessed_where_nothing_fits() -> None:
 
 async def test_a_missing_base_path_is_found(keycloak: str, tmp_path: Path) -> None:
     _, document = await check(settings_of(tmp_path, keycloak.removesuffix("/auth")))
-    assert document["findings"][0]["remedy"] == f"write {keycloak} as upstream.url: Keycloak answers there"
+    assert document["findings"][0]["remedy"] == f"write {keycloak} as upstream.url: Keycloak responds there"
 
 
 async def test_nothing_listens_there(unused_port: int, tmp_path: Path) -> None:
     code, document = await check(settings_of(tmp_path, f"http://127.0.0.1:{unused_port}"))
     assert code == Exit.FAILED
     assert [finding["what"] for finding in document["findings"]] == ["realm shop"]
-    assert document["findings"][0]["remedy"].startswith("start Keycloak, or correct upstream.url")
+    assert document["findings"][0]["remedy"].startswith("start Keycloak, or fix upstream.url")
 
 
 async def test_something_else_than_keycloak_answers(tmp_path: Path, unused_port: int) -> None:
@@ -138,7 +138,7 @@ async def test_something_else_than_keycloak_answers(tmp_path: Path, unused_port:
     finally:
         await runner.cleanup()
     assert code == Exit.FAILED
-    assert "answers 200, but not as Keycloak does" in document["findings"][0]["says"]
+    assert "responds with 200, but not like Keycloak" in document["findings"][0]["says"]
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def test_a_realm_of_a_strange_name_is_quoted_for_shell_and_toml() -> None:
     ("words", "says"),
     [
         (("--realm", "shop"), "--client"),
-        (("--realm", "shop", "--client", "app", "GET"), "belong together"),
+        (("--realm", "shop", "--client", "app", "GET"), "together"),
         (("--client", "app"), "--realm"),
         (("--realm", "shop", "--client", "app", "--upstream", "http://localhost:1"), "[inspector]"),
     ],
@@ -80,8 +80,8 @@ def _examined(monkeypatch: pytest.MonkeyPatch, facts: Facts | None, *, table: Ca
     [
         ({"granted": ("view-users",)}, Verdict.YES, ""),
         ({"granted": ("query-users",)}, Verdict.REDUCED, ""),
-        ({"granted": ()}, Verdict.NO, "holds no admin role"),
-        ({"granted": ("view-users",), "full_scope": False, "in_scope": ()}, Verdict.NO, "does not let through: view-users"),
+        ({"granted": ()}, Verdict.NO, "has no admin role"),
+        ({"granted": ("view-users",), "full_scope": False, "in_scope": ()}, Verdict.NO, "not in the scope of app: view-users"),
         ({"granted": ("view-users",), "client_enabled": False}, Verdict.NO, "is disabled"),
         ({"granted": (), "service_accounts_enabled": False}, Verdict.NO, "no service account"),
         ({"client_known": False, "granted": None, "service_accounts_enabled": None}, Verdict.NO, "no client app"),
@@ -140,4 +140,4 @@ def test_where_the_token_decides_a_mapper_that_writes_less_than_is_granted_is_an
 
     assert found is not None
     assert (found.verdict, found.counting) == (Verdict.NO, ())
-    assert any("would not name view-users" in line for line in found.obstacles)
+    assert any("would not contain view-users" in line for line in found.obstacles)

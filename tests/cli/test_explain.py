@@ -60,16 +60,27 @@ def test_a_token_with_the_role_is_let_in(roles: list[str], call: tuple[str, ...]
     assert judged(token(*roles), call=call)["outcome"] == outcome
 
 
-def test_a_thinner_answer_comes_with_what_completes_it() -> None:
+def test_alternatives_do_not_repeat_who_may_not_do_what() -> None:
+    printed = run(*CALL, "--token-file", "-", typed=token("query-groups")).stdout
+    _, alternatives = printed.split("Other possible causes")
+
+    assert printed.count("GET /admin/realms/{realm}/users/{user-id}") == 1
+    assert "  - possible: " in alternatives
+    assert " Check: " in alternatives
+
+
+def test_a_reduced_response_has_the_fix_for_the_full_one() -> None:
     call = ("explain", "GET", "/admin/realms/shop/users")
     document = judged(token("query-users"), call=call)
     explanation = document["explanation"]
     assert (document["status"], explanation["cause"], explanation["missing"]) == (200, "answer-reduced", ["view-users"])
-    assert explanation["summary"] == "The answer may be thinner than it could be: no items."
+    assert explanation["summary"] == (
+        "The response to GET /admin/realms/{realm}/users in realm shop may be reduced for service-account-shop-backend: no items."
+    )
     (command,) = explanation["fixes"][0]["kcadm"]
     assert command.startswith("kcadm.sh add-roles -r shop --uusername service-account-shop-backend")
     printed = run(*call, "--token-file", "-", typed=token("query-users")).stdout
-    assert "sees less" in printed
+    assert "reduced response" in printed
     assert command in printed
 
 
@@ -88,14 +99,14 @@ def test_an_expired_token_is_a_401() -> None:
     assert (document["status"], document["explanation"]["cause"]) == (401, "token-expired")
 
 
-def test_something_that_is_no_token_is_a_401_and_nothing_is_said_of_roles() -> None:
+def test_an_unreadable_token_is_a_401_without_advice_about_roles() -> None:
     result = run(*CALL, "--token-file", "-", typed="garbage")
     assert result.exit_code == Exit.DENIED
     assert result.stdout.startswith("401 token-malformed")
     assert "full scope" not in result.stdout
 
 
-def test_something_that_is_no_token_is_denied_without_repeating_it() -> None:
+def test_an_unreadable_token_is_denied_without_repeating_it() -> None:
     result = run(*CALL, "--token-file", "-", "--status", "401", typed="s3cr3t-garbage")
     assert result.exit_code == Exit.DENIED
     assert "s3cr3t-garbage" not in result.output
@@ -109,7 +120,7 @@ def test_the_token_may_come_with_the_word_bearer_and_is_never_shown(tmp_path: Pa
     result = run(*CALL, "--token-file", str(file))
     assert result.exit_code == Exit.DENIED
     assert "manage-users" in result.stdout or "view-users" in result.stdout
-    assert "unverified" in result.stderr
+    assert "not verified" in result.stderr
     for part in written.split("."):
         assert part not in result.output
 
@@ -153,7 +164,7 @@ def test_query_and_body_change_what_a_call_needs(tmp_path: Path) -> None:
     harmless, guarded = run_json(*MAPPING)["least"], run_json(*MAPPING, "--body", str(file))["least"]
     assert harmless != guarded
     assert "manage-realm" in guarded
-    assert "This call, " in run(*MAPPING, "--body", str(file)).stdout
+    assert "This call (" in run(*MAPPING, "--body", str(file)).stdout
 
 
 @pytest.mark.parametrize("words", [("--body", "-"), ("--body", "/no/such/file"), ("--body", "-", "--token-file", "-")])

@@ -28,8 +28,8 @@ from kcproxy.observe.log import Log
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
+from kcproxy.settings import AddressSettings, LogSettings, Settings, UpstreamSettings
 from kcproxy.settings.merge import toml_value
-from kcproxy.settings.model import AddressSettings, LogSettings, Settings, UpstreamSettings
 from kcproxy.simulator import SimulatedKeycloak
 from kcproxy.visible import visible
 from tests.cli.running import process, run

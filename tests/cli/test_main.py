@@ -92,9 +92,9 @@ def test_a_command_like_no_other_gets_no_suggestion() -> None:
 
 
 @pytest.mark.parametrize("words", [("roles", "--json"), ("roles", "GET", "/admin/realms/x/users"), ("--version",)])
-def test_a_result_that_finds_no_room_is_said_in_one_line(words: tuple[str, ...]) -> None:
+def test_a_full_disk_is_reported_in_one_line(words: tuple[str, ...]) -> None:
     with Path("/dev/full").open("w") as full:
         result = subprocess.run(
             [sys.executable, "-m", "kcproxy.cli.main", *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
-    assert (result.returncode, result.stderr) == (Exit.FAILED, "kcproxy: the result could not be written: No space left on device\n")
+    assert (result.returncode, result.stderr) == (Exit.FAILED, "kcproxy: cannot write the result: No space left on device\n")

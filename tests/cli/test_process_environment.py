@@ -1,4 +1,4 @@
-"""A container's health check finds the admin port of the serve that runs, however that was told where it is."""
+"""A container's health check finds the admin port of the running serve, whether a file, a variable or a flag configures it."""
 
 import os
 import signal
@@ -45,7 +45,7 @@ def serving(words: list[str], environ: dict[str, str], admin: int) -> Iterator[s
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_probe_asks_where_the_process_was_told_to_listen(way: str, tmp_path: Path) -> None:
+def test_the_probe_asks_the_admin_port_that_the_process_uses(way: str, tmp_path: Path) -> None:
     admin = free_port()
     words, environ = given(way, tmp_path, admin)
     with serving(words, environ, admin) as running:
@@ -57,11 +57,11 @@ def test_the_probe_asks_where_the_process_was_told_to_listen(way: str, tmp_path:
 def test_another_process_is_a_usage_error() -> None:
     result = run("check", "--ready", "--of-process", str(os.getpid()))
     assert result.exit_code == Exit.USAGE
-    assert "is no kcproxy serve" in result.stderr
+    assert "is not a kcproxy serve" in result.stderr
 
 
 def test_a_process_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(click.UsageError, match="cannot be looked at"):
+    with pytest.raises(click.UsageError, match="cannot be read"):
         started(1, proc=tmp_path)
 
 
@@ -77,4 +77,4 @@ def test_a_supervisor_in_front_does_not_matter_and_no_value_of_the_environment_i
 def test_it_goes_with_ready_only() -> None:
     result = run("check", "--offline", "--of-process", "1", *UPSTREAM)
     assert result.exit_code == Exit.USAGE
-    assert "goes with --ready" in result.stderr
+    assert "requires --ready" in result.stderr

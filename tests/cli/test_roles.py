@@ -45,8 +45,9 @@ def test_one_call_is_found_by_template_and_by_path(path: str) -> None:
 def test_one_call_for_people_says_least_others_and_source() -> None:
     result = run("roles", "get", USER, "--keycloak", VERSION)
     assert result.exit_code == Exit.OK
-    assert "least        view-users" in result.stdout
-    assert "manage-users" in result.stdout
+    rows = {label.strip(): value.strip() for label, value in (line[2:].split("  ", 1) for line in result.stdout.splitlines()[1:] if line)}
+    assert rows["least"] == "view-users"
+    assert rows["also"] == "manage-users"
     assert VERSION in result.stderr
 
 
@@ -84,7 +85,7 @@ def test_an_unknown_role_ends_with_4_and_a_suggestion() -> None:
 def test_an_unknown_operation_ends_with_4_and_the_methods_that_there_are() -> None:
     result = process("roles", "PATCH", "/admin/realms/shop/users/42")
     assert (result.returncode, result.stdout) == (Exit.UNKNOWN, "")
-    assert "on this path there are DELETE, GET, PUT" in result.stderr
+    assert "this path has DELETE, GET, PUT" in result.stderr
 
 
 CALLS = "GET /admin/realms/shop/users/42\nGET /admin/realms/shop/users/count\nGET /realms/shop/account\n"
@@ -161,13 +162,13 @@ def test_there_is_no_colour_where_nobody_looks_and_narrow_terminals_get_two_line
             "26.6.4",
             "26.7.4",
             "/clients/{client-uuid}/client-secret",
-            "when the client is realm-management: manage-clients → no role suffices",
+            "when the client is realm-management: manage-clients → no role is enough",
         ),
         ("26.6.4", "26.7.4", "/users/{user-id}/impersonation", "when the user holds an administrator's roles: impersonation → realm-admin"),
         ("26.6.4", "26.7.4", "/localization", "any role of 26.6.4 but impersonation → any role of 26.7.4 but impersonation"),
     ],
 )
-def test_what_changed_is_told_in_a_few_words(old: str, new: str, path: str, says: str) -> None:
+def test_a_change_is_described_in_a_few_words(old: str, new: str, path: str, says: str) -> None:
     found = differences(catalog.load(old), catalog.load(new))
     texts = {change_text(change) for change in found.changed if change.entry.operation.path == f"/admin/realms/{{realm}}{path}"}
     assert says in texts

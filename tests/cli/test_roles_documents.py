@@ -9,7 +9,7 @@ from kcproxy.cli.roles_documents import Plan, plan, plan_document
 from kcproxy.cli.roles_text import plan_text
 from tests.catalog.conftest import DOCUMENT, POWERS
 
-WARNING = "manage-users can be turned into realm-admin: set a new password (where an administrator is there)"
+WARNING = "manage-users can be turned into realm-admin: set a new password (if an administrator is there)"
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def planned(table: Catalog, *calls: str) -> Plan:
 def test_what_the_least_roles_can_do_beyond_their_names_stands_in_the_plan(small: Catalog) -> None:
     found = planned(small, "POST /admin/realms/a/users")
     assert plan_document(small, found)["powers"] == [{"role": "manage-users", "power": "becomes-admin", "says": WARNING}]
-    assert f"  beware: {WARNING}" in plan_text(small, found)
+    assert f"  warning: {WARNING}" in plan_text(small, found)
     assert plan_document(small, planned(small, "GET /admin/realms/a/users/4"))["powers"] == []
 
 

@@ -13,8 +13,9 @@ import pytest
 
 from devkit.ports import free_ports
 from kcproxy.cli.exit_codes import Exit
-from kcproxy.cli.serve import command, takeable
+from kcproxy.cli.serve import command
 from kcproxy.errors import SettingsError
+from kcproxy.process.reload import acceptable
 from kcproxy.settings.load import load
 from kcproxy.settings.schema import BY_KEY
 from tests.cli.running import clean_environ, process
@@ -27,7 +28,7 @@ UPSTREAM = ("--upstream", "http://127.0.0.1:9")
 def test_a_missing_upstream_ends_with_2_and_says_what_to_do() -> None:
     result = process("serve")
     assert (result.returncode, result.stdout) == (Exit.USAGE, "")
-    assert "upstream.url: is missing; say where Keycloak is: --upstream URL" in result.stderr
+    assert "upstream.url: is missing; give the address of Keycloak: --upstream URL" in result.stderr
     assert "Traceback" not in result.stderr
 
 
@@ -86,7 +87,7 @@ def test_a_file_of_keys_that_protects_nothing_is_refused(tmp_path: Path) -> None
         (ACCOUNT, ACCOUNT | KEYS, False),
     ],
 )
-def test_accounts_are_taken_on_a_reload_only_where_the_open_listener_suits_them(
+def test_a_reload_accepts_accounts_only_if_the_open_listener_allows_them(
     started: dict[str, str], read: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, taken: bool
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -94,10 +95,10 @@ def test_accounts_are_taken_on_a_reload_only_where_the_open_listener_suits_them(
     upstream = {"KCPROXY_UPSTREAM": "http://127.0.0.1:9"}
     old, new = (load(None, upstream | environ, {}) for environ in (started, read))
     if taken:
-        assert takeable(old, new) is new
+        assert acceptable(old, new) is new
         return
     with pytest.raises(SettingsError, match=r"restart it|protect nothing"):
-        takeable(old, new)
+        acceptable(old, new)
 
 
 def test_every_flag_is_a_setting_s_flag() -> None:

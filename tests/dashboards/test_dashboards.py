@@ -35,7 +35,7 @@ WHOLE_RANGE = {"stat", "table"}
 
 def test_what_is_committed_is_what_the_source_makes() -> None:
     for path, text in generate.documents().items():
-        assert (ROOT / path).read_text(encoding="utf-8") == text.rstrip("\n") + "\n", f"{path}: python -m tools.dashboards"
+        assert (ROOT / path).read_text(encoding="utf-8") == text.rstrip("\n") + "\n", f"{path}: make docs"
     assert set(DASHBOARDS) == {Path(name).stem for name in generate.dashboards()}
 
 
@@ -116,7 +116,7 @@ def test_rates_are_over_grafanas_own_interval(target: Target) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_counters_are_shown_raw_only_where_the_first_event_of_their_series_is_dated(target: Target) -> None:
+def test_raw_counters_are_shown_only_if_their_first_event_has_a_time(target: Target) -> None:
     for match in re.finditer(r"\b\w+_(?:total|bucket|sum|count)\{", target.expr):
         if not re.search(r"(rate|increase)\($", target.expr[: match.start()]):
             assert DASHBOARDS[target.board]["title"] in COUNTED_FROM_THE_FIRST

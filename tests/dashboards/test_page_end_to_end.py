@@ -47,9 +47,9 @@ async def _watch(keycloak_url: str, page: Page, folder: Path) -> None:
             ports = [int(url.rpartition(":")[2]) for url in (running.url, running.admin_url)]
         async with served(made, folder, *ports) as again:
             await page.goto(f"{again.admin_url}/")
-            assert await page.locator("li.resolved").get_by_text("passes now").is_visible()
+            assert await page.locator("li.resolved").get_by_text("resolved", exact=True).is_visible()
             await page.locator("li.resolved").get_by_role("link").click()
-            await page.get_by_role("heading", name="The fix").wait_for()
+            await page.get_by_role("heading", name="Fix", exact=True).wait_for()
 
 
 async def _refused_then_granted(made: Stage, running: Proxy, page: Page) -> None:
@@ -60,7 +60,7 @@ async def _refused_then_granted(made: Stage, running: Proxy, page: Page) -> None
     assert min(taken) < 1  # the quickest counts: what else the machine does is not the page's
     await made.grant("app", "view-users")
     assert await _ask(made, running, user) == 200
-    await page.locator("li.resolved").get_by_text("passes now").wait_for()
+    await page.locator("li.resolved").get_by_text("resolved", exact=True).wait_for()
 
 
 OTHERS = (("clients?viewableOnly=false", "view-clients"), ("events", "view-events"))

@@ -1,4 +1,4 @@
-"""The audit: what is not allowed is told, what could not be looked at is never green, and the bill names what is locked."""
+"""The audit: reports licences that are not allowed, never counts unchecked packages as sound, and lists every locked package."""
 
 import json
 import re
@@ -70,7 +70,7 @@ def test_the_bill_is_what_cyclonedx_says_a_bill_is() -> None:
         ("[]", [], "cannot be reached"),
     ],
 )
-def test_what_was_not_looked_at_is_said_and_never_counted_as_sound(text: str, known: list[str], missing: str | None) -> None:
+def test_a_package_that_was_not_checked_is_reported_and_never_counted_as_sound(text: str, known: list[str], missing: str | None) -> None:
     found, why = read_report(text, 1)
     assert found == known
     assert (why is None) if missing is None else (why is not None and missing in why)

@@ -66,7 +66,7 @@ def test_our_own_containers_may_do_nothing_that_they_need_not(name: str) -> None
     assert service.get("cap_add", []) == (["CHOWN"] if name == "setup" else [])
 
 
-def test_whoever_is_waited_for_has_a_health_check() -> None:
+def test_every_service_that_others_wait_for_has_a_health_check() -> None:
     image_has_one = {"kcproxy"}
     for service in services().values():
         for name, awaited in service.get("depends_on", {}).items():
@@ -182,5 +182,5 @@ async def check_the_story(folder: Path, keycloak: str) -> None:
 
 
 def secrets_in(folder: Path) -> dict[Path, str]:
-    """What must never be told: every file of the volumes but the one with hashes."""
+    """Secrets that must never be printed: every file of the volumes except the one with hashes."""
     return {file: file.read_text() for file in folder.glob("*/*") if file.name != "api-keys.toml"}

@@ -83,7 +83,7 @@ def test_the_build_stages_commands_give_a_program_that_runs(tmp_path: Path) -> N
             _run(instruction.rest, tmp_path)
     program = tmp_path / "opt" / "kcproxy" / "bin" / "kcproxy"
     assert said(program, "--version") == f"kcproxy, version {__version__}"
-    assert "Everything went as the scenario says." in said(program, "demo")
+    assert "All checks passed." in said(program, "demo")
     assert not (program.parent / "pip").exists()  # what could fetch more does not belong into an image
     assert list((tmp_path / "wheel").glob("*.whl")) == [tmp_path / "wheel" / f"kcproxy-{__version__}-py3-none-any.whl"]
 

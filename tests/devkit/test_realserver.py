@@ -15,7 +15,7 @@ import pytest
 from devkit.realserver import MissingToolError, RealServerError, fetch_distribution, missing_tools
 from devkit.realserver.__main__ import main
 from devkit.realserver.distribution import require_java, version_numbers
-from devkit.realserver.home import clone, prepared_home
+from devkit.realserver.home import clone, is_first_use, prepared_home
 from devkit.realserver.ports import held_port
 from devkit.realserver.server import server_environment
 
@@ -87,6 +87,11 @@ def test_a_home_shares_the_jars_and_copies_the_rest(tmp_path: Path) -> None:
     assert (source / "data/h2/db").read_text() == (source / "lib/quarkus/build.dat").read_text() == "old"
 
 
+def test_only_the_first_use_of_a_home_is_the_first(tmp_path: Path) -> None:
+    first, other = tmp_path / "prepared-1", tmp_path / "prepared-2"
+    assert [is_first_use(first), is_first_use(first), is_first_use(other)] == [True, False, True]
+
+
 def test_homes_are_prepared_for_each_version_and_set_of_options() -> None:
     kinds = [("26.7.4", ()), ("26.7.4", ("scripts",)), ("24.0.5", ())]
     assert len({prepared_home(version, build) for version, build in kinds}) == 3
@@ -102,7 +107,7 @@ def test_a_port_that_is_held_for_a_server_is_nobody_elses_and_the_server_can_lis
             pass
 
 
-def test_a_wanted_port_that_somebody_listens_on_is_refused_by_name() -> None:
+def test_a_wanted_port_in_use_is_refused_by_name() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with pytest.raises(RealServerError, match=f"port {port} of loopback cannot be had"), held_port(port):

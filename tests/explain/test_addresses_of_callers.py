@@ -1,4 +1,4 @@
-"""An address that only the request names (Host, X-Forwarded-Host, Origin, a proof) is compared with, and is never told as the one to use."""
+"""An address that only the request names (Host, X-Forwarded-Host, Origin, a proof) is compared and never recommended."""
 
 import json
 from dataclasses import replace
@@ -28,14 +28,14 @@ ADDRESSED = (
 )
 
 
-def told(explanation: Explanation) -> str:
-    """All that a caller, the log and the page get of it."""
+def printed(explanation: Explanation) -> str:
+    """Everything that the caller, the log and the page get."""
     parts = (render.body(explanation, None), render.problem(explanation, None), render.headers(explanation))
     return json.dumps(parts, default=str)
 
 
 def advice(explanation: Explanation) -> str:
-    """What it tells people to do or to look at, without what it says of the request itself."""
+    """What it recommends, without what it says about the request itself."""
     document = render.body(explanation, None)["explanation"]
     checks = [other["check"] for other in document.get("alternatives", [])]
     return json.dumps([document["fixes"], document.get("hints", []), checks], default=str)
@@ -44,13 +44,13 @@ def advice(explanation: Explanation) -> str:
 @pytest.mark.parametrize("headers", ADDRESSED, ids=["host", "host and port", "forwarded host", "all of them"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.id}: {case.says}")
 def test_no_case_repeats_the_host_of_the_request(case: Case, headers: dict[str, str]) -> None:
-    """Keycloak without a fixed hostname publishes the very address that the request has; asked by the proxy itself it publishes its own."""
+    """Keycloak without a fixed hostname publishes the address of the request; for the proxy's own request it publishes its own address."""
     facts = case.facts
     if facts is not None and facts.issuer is not None:
         facts = replace(facts, issuer=EVIL_ISSUER, own_issuer=facts.issuer)
     for known in (facts, None):
         ask = {**case.ask, "headers": {**case.ask.get("headers", {}), **headers}, "facts": known}
-        assert "evil" not in told(refused(case.method, case.path, **ask))
+        assert "evil" not in printed(refused(case.method, case.path, **ask))
 
 
 @pytest.mark.parametrize("headers", ADDRESSED)
@@ -61,36 +61,36 @@ def test_no_case_repeats_the_host_of_the_request(case: Case, headers: dict[str, 
         (Facts(issuer=EVIL_ISSUER), Confidence.CERTAIN),
     ],
 )
-def test_a_token_of_another_address_is_explained_without_naming_the_one_of_the_request(
+def test_a_token_of_another_address_is_explained_without_the_address_of_the_request(
     headers: dict[str, str], facts: Facts, sure: Confidence
 ) -> None:
     explanation = refused("GET", USERS, status=401, caller=caller_of(), headers=headers, facts=facts)
     assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.ISSUER_MISMATCH, sure)
-    assert "takes its own address from the request" in explanation.summary
+    assert "derives its address from the request" in explanation.summary
     assert ISSUER in explanation.summary, "the token's own issuer"
-    assert "the address by which the program calls the Admin REST API" in explanation.fixes[0].summary
-    assert "evil" not in told(explanation)
+    assert "the address at which the program calls the Admin REST API" in explanation.fixes[0].summary
+    assert "evil" not in printed(explanation)
 
 
 @pytest.mark.parametrize(
     "facts", [Facts(issuer="https://sso.example.com/realms/demo", own_issuer="https://sso.example.com/realms/demo"), Facts(issuer=ISSUER)]
 )
-def test_an_address_for_which_settings_or_keycloak_itself_vouch_is_told(facts: Facts) -> None:
+def test_an_address_from_the_settings_or_from_keycloak_itself_is_named(facts: Facts) -> None:
     caller = caller_of(iss="https://elsewhere.example.com/realms/demo")
     explanation = refused("GET", USERS, status=401, caller=caller, headers={"host": EVIL}, facts=facts)
     assert explanation.verdict.cause is Cause.ISSUER_MISMATCH
     assert f"{facts.issuer}/protocol/openid-connect/token" in explanation.fixes[0].summary
-    assert f"is {facts.issuer}: it refuses" in explanation.summary
-    assert "evil" not in told(explanation)
+    assert f"accepts only tokens of {facts.issuer} here" in explanation.summary
+    assert "evil" not in printed(explanation)
 
 
-def test_without_look_ups_the_hosts_are_compared_all_the_same() -> None:
-    """With preserve_host a token fetched through the proxy fits: its issuer is the address of the request."""
+def test_hosts_are_also_compared_without_look_ups() -> None:
+    """With preserve_host a token that was fetched through the proxy matches: its issuer is the address of the request."""
     fits = refused("GET", USERS, status=401, caller=caller_of(iss=EVIL_ISSUER), headers={"host": EVIL})
     assert Cause.ISSUER_MISMATCH.value not in causes(fits)
     differs = refused("GET", USERS, status=401, caller=caller_of(), headers={"host": EVIL})
     assert (differs.verdict.cause, differs.verdict.confidence) == (Cause.ISSUER_MISMATCH, Confidence.LIKELY)
-    assert "evil" not in told(differs)
+    assert "evil" not in printed(differs)
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,13 @@ def test_without_look_ups_the_hosts_are_compared_all_the_same() -> None:
         f"{EVIL}/realms/",
     ],
 )
-def test_an_issuer_that_is_no_realm_is_no_path_to_fetch_tokens_from(issuer: str) -> None:
+def test_an_issuer_that_is_not_a_realm_is_not_recommended(issuer: str) -> None:
     explanation = refused("GET", USERS, status=401, caller=caller_of(iss=issuer))
     assert explanation.verdict.cause is Cause.ISSUER_MISMATCH
     assert "evil" not in advice(explanation)
 
 
-def test_a_realm_in_the_tokens_issuer_is_no_address() -> None:
+def test_a_realm_in_the_issuer_of_the_token_is_not_an_address() -> None:
     explanation = refused("GET", USERS, status=401, caller=caller_of(iss=f"http://x/realms/@{EVIL}"))
     assert f"{BASE}/realms/@{EVIL}/protocol" in explanation.fixes[0].summary, "it stays a segment of Keycloak's own address"
 
@@ -121,7 +121,7 @@ def test_an_origin_is_not_recommended_because_a_request_has_it() -> None:
     assert explanation.verdict.cause is Cause.ORIGIN_NOT_ALLOWED
     assert "evil" not in advice(explanation)
     assert "the origin of your own page" in explanation.fixes[0].summary
-    assert "what its sender wrote" in (explanation.fixes[0].warning or "")
+    assert "sender of the request chooses its Origin" in (explanation.fixes[0].warning or "")
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_an_origin_is_not_recommended_because_a_request_has_it() -> None:
         (EVIL, f"http://{EVIL}{USERS}", None),  # with preserve_host this is the address that Keycloak sees
     ],
 )
-def test_a_proof_for_another_address_is_no_advice_to_use_that_one(host: str, htu: str, cause: Cause | None) -> None:
+def test_the_address_of_a_proof_is_not_recommended(host: str, htu: str, cause: Cause | None) -> None:
     token = jwt_of(claims_of(cnf={"jkt": "x"}, typ="DPoP"))
     proof = jwt_of({"htu": htu, "htm": "GET"}, typ="dpop+jwt")
     headers = {"host": host, "dpop": proof}
@@ -140,4 +140,4 @@ def test_a_proof_for_another_address_is_no_advice_to_use_that_one(host: str, htu
     assert (Cause.PROOF_MISMATCH.value in causes(explanation)) == (cause is not None)
     assert "evil" not in advice(explanation)
     if host == EVIL and cause is not None:
-        assert "evil" not in told(explanation)
+        assert "evil" not in printed(explanation)

@@ -26,14 +26,14 @@ def test_without_look_ups_no_wrong_cause_is_certain(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.id}: {case.says}")
-def test_with_look_ups_the_true_cause_comes_first_and_as_sure_as_the_facts_allow(case: Case) -> None:
+def test_with_look_ups_the_true_cause_is_first_with_the_right_confidence(case: Case) -> None:
     verdict = _explained(case, looked_up=True).verdict
 
     assert (verdict.cause, verdict.confidence) == (case.truth, case.sure)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.missing], ids=lambda case: f"{case.id}: {case.says}")
-def test_the_role_that_is_named_is_the_one_that_was_missing(case: Case) -> None:
+def test_the_role_that_is_named_is_the_missing_one(case: Case) -> None:
     explanation = _explained(case, looked_up=True)
 
     assert explanation.verdict.missing == case.missing

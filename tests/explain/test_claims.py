@@ -1,4 +1,4 @@
-"""Reading a caller: from good tokens everything, from hostile ones a Caller all the same."""
+"""Reading a caller: everything from good tokens, and still a Caller from hostile ones."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ from kcproxy.explain.claims import MAX_ROLES, MAX_TOKEN_BYTES, read_caller, read
 from kcproxy.model import CallerKind
 
 
-def test_a_service_accounts_token_tells_client_account_realm_and_roles() -> None:
+def test_the_token_of_a_service_account_has_client_account_realm_and_roles() -> None:
     caller = read_caller("Bearer " + jwt_of(claims_of(roles={"realm-management": ["view-users", "query-users"]})))
 
     assert (caller.kind, caller.client_id, caller.username, caller.realm) == (
@@ -44,7 +44,7 @@ def test_a_service_accounts_token_tells_client_account_realm_and_roles() -> None
         ("Bearer " + jwt_of(claims_of(), alg="none"), CallerKind.SERVICE_ACCOUNT),
     ],
 )
-def test_the_kind_of_caller_shows_in_the_header(authorization: str | None, kind: CallerKind) -> None:
+def test_the_field_shows_the_kind_of_caller(authorization: str | None, kind: CallerKind) -> None:
     assert read_caller(authorization).kind is kind
 
 
@@ -53,7 +53,7 @@ def test_the_kind_of_caller_shows_in_the_header(authorization: str | None, kind:
     [
         ("undefined", "placeholder"),
         ("$TOKEN", "variable"),
-        ("Bearer eyJ", "twice"),
+        ("Bearer eyJ", "repeated"),
         ('{"access_token": "x"}', "JSON"),
         ('"eyJ.a.b"', "quotes"),
         ("eyJ.a\tb.c", "white space"),
@@ -98,7 +98,7 @@ def test_json_too_deep_to_parse_is_a_malformed_token() -> None:
 
 
 @pytest.mark.parametrize("payload", ["[]", "1", '"x"', "null", "{", "\\ud800", '{"a": ' + "9" * 5000 + "}"])
-def test_a_payload_that_is_no_object_gives_no_claims(payload: str) -> None:
+def test_a_payload_that_is_not_an_object_has_no_claims(payload: str) -> None:
     part = base64.urlsafe_b64encode(payload.encode("utf-8", "surrogatepass")).rstrip(b"=").decode()
 
     assert read_claims(f"eyJhbGciOiJIUzI1NiJ9.{part}.x") is None
@@ -134,15 +134,15 @@ def test_no_claims_raise_and_the_token_is_never_in_the_problem(claims: dict[str,
         ("97de0313-4f49", CallerKind.UNKNOWN, None),
     ],
 )
-def test_the_id_of_a_lightweight_token_tells_what_its_claims_do_not(token_id: str, kind: CallerKind, is_lightweight: bool | None) -> None:
+def test_the_id_of_a_lightweight_token_says_what_its_claims_do_not(token_id: str, kind: CallerKind, is_lightweight: bool | None) -> None:
     caller = read_caller("Bearer " + jwt_of({"azp": "app", "jti": token_id, "iss": "http://localhost:8080/realms/demo"}))
 
     assert (caller.kind, caller.lightweight) == (kind, is_lightweight)
 
 
 @pytest.mark.parametrize("half", ["\\ud800", "\\uDFFF"])
-def test_half_a_character_in_a_claim_is_replaced_for_nobody_could_write_it_down(half: str) -> None:
-    """JSON allows a lone surrogate, UTF-8 does not: names with one in them could go neither into an address nor into an answer."""
+def test_a_lone_surrogate_in_a_claim_is_replaced(half: str) -> None:
+    """JSON allows a lone surrogate, UTF-8 does not: a name with one fits neither into an address nor into a response."""
     payload = json.dumps(claims_of(roles={"realm-management": ["view-users"]})).replace('"app"', f'"app{half}\u00e9"')
     caller = read_caller(f"Bearer {signed(payload.encode())}")
 
@@ -150,13 +150,13 @@ def test_half_a_character_in_a_claim_is_replaced_for_nobody_could_write_it_down(
     assert caller.client_roles["realm-management"] == ("view-users",)
 
 
-def test_a_whole_character_written_as_two_halves_is_itself() -> None:
+def test_a_surrogate_pair_is_one_character() -> None:
     caller = read_caller("Bearer " + signed(b'{"azp": "app-\\ud83d\\ude00", "iss": "http://localhost/realms/demo"}'))
 
     assert caller.client_id == "app-\U0001f600"
 
 
-def test_claims_that_are_no_utf_8_are_unreadable() -> None:
+def test_claims_that_are_not_utf_8_are_unreadable() -> None:
     assert read_caller("Bearer " + signed(b'{"azp": "\xed\xa0\x80"}')).kind is CallerKind.UNREADABLE
 
 

@@ -1,4 +1,4 @@
-"""The decision's own promises, for any caller and any answer: never an exception, never certainty from claims that prove nothing."""
+"""Properties of the decision, for any caller and response: never an exception, never certainty from claims that prove nothing."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,7 +47,7 @@ _TABLES = st.sampled_from([TABLE, OLD_TABLE])
 
 @settings(max_examples=400, deadline=None)
 @given(caller=_CALLERS, facts=_FACTS, call=_CALLS, answer=_RESPONSES, table=_TABLES)
-def test_whatever_comes_is_judged_without_an_exception(
+def test_any_input_is_judged_without_an_exception(
     caller: Caller, facts: Facts | None, call: tuple[str, str], answer: tuple[int, dict[str, str]], table: object
 ) -> None:
     explanation = ask(*call, status=answer[0], body=answer[1], caller=caller, facts=facts, catalog=table)  # type: ignore[arg-type]
@@ -70,19 +70,21 @@ def test_a_missing_role_is_never_certain_from_claims_alone(caller: Caller, call:
 
 @settings(max_examples=300, deadline=None)
 @given(caller=_CALLERS, facts=_FACTS, call=_CALLS)
-def test_no_more_is_granted_than_the_full_answer_takes(caller: Caller, facts: Facts | None, call: tuple[str, str]) -> None:
+def test_no_more_is_granted_than_the_full_response_requires(caller: Caller, facts: Facts | None, call: tuple[str, str]) -> None:
     explanation = ask(*call, caller=caller, facts=facts)
     assert explanation is not None
     requirement = explanation.requirement
 
     for fix in explanation.fixes:
         sets = requirement.any_of + requirement.admits + requirement.master_realm_roles if requirement else ()
+        if "/authz/" in call[1]:
+            sets += (("manage-realm",), ("view-realm",))  # the client admin-permissions requires roles for the realm instead (measured)
         assert not fix.roles or any(set(fix.roles) <= set(roles) for roles in sets)
 
 
 @settings(max_examples=200, deadline=None)
 @given(caller=_CALLERS, facts=_FACTS, call=_CALLS)
-def test_where_newer_versions_count_grants_the_mapper_is_never_blamed(caller: Caller, facts: Facts | None, call: tuple[str, str]) -> None:
+def test_the_mapper_is_never_blamed_on_versions_that_check_grants(caller: Caller, facts: Facts | None, call: tuple[str, str]) -> None:
     explanation = ask(*call, caller=caller, facts=facts)
     assert explanation is not None
 

@@ -1,6 +1,6 @@
-"""Whole explanations, word for word: what a change of texts or rules does to them shows in the diff of ``golden/``.
+"""Whole explanations, word for word: the diff of ``golden/`` shows the effect of a change of texts or rules.
 
-KCPROXY_WRITE_GOLDEN=1 python -m pytest tests/explain/test_golden.py
+To write all of them again: KCPROXY_WRITE_GOLDEN=1 python -m pytest tests/explain/test_golden.py
 """
 
 import json
@@ -14,7 +14,7 @@ from devkit.explain.stage import refused
 from kcproxy.explain import render
 
 FOLDER = Path(__file__).parent / "golden"
-KEPT = (
+RECORDED = (
     "C01",
     "C10",
     "C13",
@@ -34,12 +34,12 @@ KEPT = (
     "C121",
     "X-revoked",
 )
-GOLDEN = [case for case in CASES if case.id in KEPT]
+GOLDEN = [case for case in CASES if case.id in RECORDED]
 
 
 @pytest.mark.parametrize("looked_up", [False, True], ids=["alone", "looked-up"])
 @pytest.mark.parametrize("case", GOLDEN, ids=lambda case: case.id)
-def test_the_explanation_is_word_for_word_the_kept_one(case: Case, looked_up: bool) -> None:
+def test_the_explanation_is_the_recorded_one(case: Case, looked_up: bool) -> None:
     explanation = refused(case.method, case.path, **{**case.ask, "facts": case.facts if looked_up else None})
     document = {
         "headers": dict(render.headers(explanation)),
@@ -54,8 +54,8 @@ def test_the_explanation_is_word_for_word_the_kept_one(case: Case, looked_up: bo
     assert file.read_text(encoding="utf-8") == text
 
 
-def test_nothing_is_kept_that_no_case_writes() -> None:
+def test_every_recorded_file_belongs_to_a_case() -> None:
     wanted = {f"{case.id}-{kind}.json" for case in GOLDEN for kind in ("alone", "looked-up")}
 
     assert {file.name for file in FOLDER.glob("*")} == wanted
-    assert len(GOLDEN) == len(KEPT)
+    assert len(GOLDEN) == len(RECORDED)

@@ -1,4 +1,4 @@
-"""Templates: filled, they are exactly the text that would be written anew, or there is none."""
+"""Templates: filled, they are exactly the text that would be written without them, or there is none."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Who answered: Keycloak in JSON, Keycloak in HTML to a browser, or somebody in between."""
+"""Who responded: Keycloak in JSON, Keycloak in HTML for a browser, or a layer in between."""
 
 import pytest
 
@@ -15,7 +15,7 @@ BROWSER = {"accept": "text/html,application/xhtml+xml,*/*"}
 @pytest.mark.parametrize(
     "own", [{"text": OWN_PAGE, "headers": BROWSER}, {"body": {"error": "HTTP 403 Forbidden"}}, {"body": {"error": "unknown_error"}}]
 )
-def test_keycloaks_own_refusals_are_not_laid_at_anothers_door(status: int, own: dict[str, object]) -> None:
+def test_keycloaks_own_refusals_are_not_blamed_on_another_layer(status: int, own: dict[str, object]) -> None:
     assert "not-keycloak" not in causes(refused("GET", USER, status=status, **own))
 
 
@@ -23,8 +23,8 @@ def test_keycloaks_own_refusals_are_not_laid_at_anothers_door(status: int, own: 
     ("answer", "confidence"),
     [
         ({"text": HTML}, Confidence.CERTAIN),
-        ({"text": OWN_PAGE}, Confidence.CERTAIN),  # Keycloak shows pages only to those who accept them
-        ({"text": HTML, "headers": BROWSER}, Confidence.LIKELY),  # it could be a theme that nobody here knows
+        ({"text": OWN_PAGE}, Confidence.CERTAIN),  # Keycloak shows pages only to callers who accept them
+        ({"text": HTML, "headers": BROWSER}, Confidence.LIKELY),  # it could be an unknown theme
         ({"text": "RBAC: access denied"}, Confidence.CERTAIN),
         ({"text": " "}, Confidence.CERTAIN),
         ({"body": {"message": "Forbidden"}}, Confidence.CERTAIN),
@@ -38,17 +38,15 @@ def test_another_layers_refusal_is_recognised(answer: dict[str, object], confide
     assert (verdict.cause.value, verdict.confidence) == ("not-keycloak", confidence)
 
 
-def test_the_headers_of_the_other_layer_are_evidence() -> None:
+def test_the_fields_of_the_other_layer_are_evidence() -> None:
     explanation = refused("GET", USER, text=HTML, answer_headers={"server": "cloudflare"})
 
-    assert "the answer has the header server: cloudflare" in explanation.verdict.evidence
+    assert "the response has the field server: cloudflare" in explanation.verdict.evidence
 
 
 @pytest.mark.parametrize("path", ["/admin/realms/demo/users", "/realms/demo/protocol/openid-connect/token"])
 @pytest.mark.parametrize(("port", "causes_found"), [(9000, ["not-keycloak"]), (8080, ["base-path-wrong", "not-keycloak"])])
-def test_the_page_of_keycloaks_server_for_nothing_speaks_for_a_base_path_or_the_management_port(
-    port: int, causes_found: list[str], path: str
-) -> None:
+def test_the_page_for_unknown_paths_suggests_a_base_path_or_the_management_port(port: int, causes_found: list[str], path: str) -> None:
     page = "<html><body><h1>Resource not found</h1></body></html>"
 
     explanation = refused("GET", path, status=404, text=page, public_url=f"http://localhost:{port}")
@@ -67,14 +65,14 @@ def test_the_page_of_keycloaks_server_for_nothing_speaks_for_a_base_path_or_the_
         ({"things": []}, None),
     ],
 )
-def test_a_router_that_has_no_such_route_is_not_keycloak(body: dict[str, object], cause: Cause | None) -> None:
+def test_a_404_of_a_router_does_not_come_from_keycloak(body: dict[str, object], cause: Cause | None) -> None:
     explanation = ask("GET", f"/admin/realms/demo/users/{USER_ID}", status=404, body=body, caller=held("view-users"))
 
     assert (explanation.verdict.cause if explanation else None) is cause
 
 
 @pytest.mark.parametrize("path", ["/admin/realms/demo/users", "/realms/demo/protocol/openid-connect/token"])
-def test_a_path_without_the_servers_base_path_is_told_to_take_it(path: str) -> None:
+def test_a_path_without_the_base_path_of_the_server_is_recognised(path: str) -> None:
     page = "<html><body><h1>Resource not found</h1></body></html>"
 
     explanation = refused("GET", path, status=404, text=page, base_path="/auth")
@@ -85,7 +83,7 @@ def test_a_path_without_the_servers_base_path_is_told_to_take_it(path: str) -> N
 
 
 @pytest.mark.parametrize("path", ["/auth/admin/realms/demo/users/42", "/authors/list"])
-def test_a_path_below_the_base_path_or_of_something_else_is_no_wrong_base_path(path: str) -> None:
+def test_a_path_below_the_base_path_does_not_have_a_wrong_base_path(path: str) -> None:
     explanation = ask("GET", path, status=404, body={"error": "User not found"}, base_path="/auth")
 
     assert explanation is None or explanation.verdict.cause is not Cause.BASE_PATH_WRONG

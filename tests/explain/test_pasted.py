@@ -7,20 +7,27 @@ from urllib.parse import quote, urlsplit
 
 import pygohcl
 import pytest
+import yaml
 
 from devkit.explain.cases import CASES
 from devkit.explain.hostile import all_planted
 from devkit.explain.stage import USER_ID, caller_of, refused
 from devkit.shells import OUTPUT, SHELLS, Bench, Call, bench
 from kcproxy.explain import render
+from kcproxy.explain.fixes.ansible import NAME_IN_URL
 from kcproxy.explain.fixes.forms import LEFT_OUT
+from kcproxy.explain.fixes.terraform import REALM_IN_URL
 from kcproxy.explain.json_template import compact
 from kcproxy.model import Explanation, Facts, Fix
 from tests.hostile_text import ALL_AT_ONCE, NAMES, unseen
 
 NAMEABLE = tuple(name for name in NAMES if name)  # a token's empty name is none
 USER = f"/admin/realms/demo/users/{USER_ID}"
-_BY_QUERY = ["-sSf", "-G", "-H", "Authorization: Bearer token"]
+CURL = ("curl", "-sSf", "-K", "-")
+"""The token comes by standard input: every user of the machine can read command lines."""
+MODULES = ("keycloak_user_rolemapping", "keycloak_client_rolescope")
+IN_URL = set("%?#/\\")
+"""What Terraform's provider for Keycloak cannot put into a URL."""
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +52,14 @@ def expected_kcadm(name: str, *, looked_up: bool, user: bool) -> list[Call]:
     in_realm = ("-r", realm) if not realm.startswith("-") else (f"--target-realm={realm}",)
     account = _account(name if user else f"service-account-{name.lower()}", quote(name, safe=""))
     read, client = f"clients/{OUTPUT}/roles/view-users", quote(name, safe="") if looked_up else OUTPUT
-    looked_for = ["realm-management", "realm-management", *([] if looked_up else [name])]
+    looked_for = ["realm-management", *([] if looked_up else [name])]
     lookups = [("kcadm.sh", "get", "clients", *in_realm, "-q", f"clientId={client}", "--fields", "id") for client in looked_for]
     return [
         ("kcadm.sh", "add-roles", *in_realm, *account, "--cclientid", "realm-management", "--rolename", "view-users"),
         *lookups,
         *(("jq", "-r", ".[0].id|@uri") for _ in lookups),
         ("kcadm.sh", "get", read, *in_realm),
-        ("kcadm.sh", "create", f"clients/{client}/scope-mappings/clients/{OUTPUT}", *in_realm, "-f", "-"),
+        ("kcadm.sh", "create", f"clients/{client}/scope-mappings/clients/{OUTPUT}", *in_realm, "-b", f"[{OUTPUT}]"),
     ]
 
 
@@ -65,16 +72,14 @@ def _account(username: str, encoded_id: str) -> tuple[str, ...]:
 def expected_curl(name: str) -> list[Call]:
     """Calls of curl and jq: the owning client, the role and its mapping to the account, and the same for the scope."""
     base = f"http://kc.test/auth/admin/realms/{quote(name, safe='')}"
-    post = ("curl", "-sSf", "-H", "Authorization: Bearer token", "-H", "Content-Type: application/json", "-d", "@-")
-    read = ("curl", "-sSf", "-H", "Authorization: Bearer token", f"{base}/clients/{OUTPUT}/roles/view-users")
-    looked_for = ("realm-management", "realm-management", name)
-    lookups = [("curl", *_BY_QUERY, f"{base}/clients", "--data-urlencode", f"clientId={client}") for client in looked_for]
+    post = (*CURL, "-H", "Content-Type: application/json", "-d", f"[{OUTPUT}]")
+    encoded = quote(name, safe="")
     return [
-        *lookups,
-        *(("jq", "-r", ".[0].id|@uri") for _ in lookups),
-        *(read, read, ("jq", "[.]"), ("jq", "[.]")),
-        (*post, f"{base}/users/{quote(name, safe='')}/role-mappings/clients/{OUTPUT}"),
-        (*post, f"{base}/clients/{OUTPUT}/scope-mappings/clients/{OUTPUT}"),
+        (*CURL, "-G", f"{base}/clients", "--data-urlencode", "clientId=realm-management"),
+        ("jq", "-r", '(.[0].id // error("Keycloak has nothing with this name"))|@uri'),
+        (*CURL, f"{base}/clients/{OUTPUT}/roles/view-users"),
+        (*post, f"{base}/users/{encoded}/role-mappings/clients/{OUTPUT}"),
+        (*post, f"{base}/clients/{encoded}/scope-mappings/clients/{OUTPUT}"),
     ]
 
 
@@ -134,7 +139,7 @@ def _texts(explanation: Explanation) -> Iterator[str]:
     yield from (text for item in verdict.alternatives for text in (item.summary, item.check))
     for fix in explanation.fixes:
         yield from (fix.summary, *fix.console, fix.console_url or "", *fix.kcadm, *fix.curl, fix.warning or "")
-        yield from (fix.terraform or "").split("\n")
+        yield from (line for text in (fix.terraform, fix.ansible) for line in (text or "").split("\n"))
 
 
 def test_no_text_holds_what_cannot_be_seen_and_none_is_endless(everything: Sequence[tuple[str, Explanation]]) -> None:
@@ -162,17 +167,30 @@ def test_links_lead_to_the_console_and_nowhere_else(everything: Sequence[tuple[s
 
 @pytest.mark.parametrize("name", NAMEABLE)
 def test_terraform_reads_exactly_the_names_that_are_meant(name: str) -> None:
-    text = fix_for(name, looked_up=False).terraform
-    assert text is not None
-    parsed = pygohcl.loads(text)
-    data, role = parsed["data"], parsed["resource"]["keycloak_openid_client_service_account_role"]["view_users"]
+    fix = fix_for(name, looked_up=False)
+    if IN_URL & set(name):
+        assert fix.terraform is None
+        assert REALM_IN_URL in (fix.warning or "")
+        return
+    assert fix.terraform is not None
+    parsed = pygohcl.loads(fix.terraform)
+    data, (role,) = parsed["data"], parsed["resource"]["keycloak_openid_client_service_account_role"].values()
     meant = unicodedata.normalize("NFC", name)
-    assert data["keycloak_realm"]["target"]["realm"] == meant
-    assert {label: client["client_id"] for label, client in data["keycloak_openid_client"].items()} == {
-        "caller": meant,
-        "owner": "realm-management",
-    }
-    assert (data["keycloak_role"]["view_users"]["name"], role["role"]) == ("view-users", "view-users")
+    assert [realm["realm"] for realm in data["keycloak_realm"].values()] == [meant]
+    assert sorted(client["client_id"] for client in data["keycloak_openid_client"].values()) == sorted([meant, "realm-management"])
+    assert ([found["name"] for found in data["keycloak_role"].values()], role["role"]) == (["view-users"], "view-users")
+
+
+@pytest.mark.parametrize("name", NAMEABLE)
+def test_a_playbook_is_printed_only_for_names_that_its_modules_can_put_into_a_url(name: str) -> None:
+    fix = fix_for(name, looked_up=True)
+    if quote(name, safe="~") != name:
+        assert fix.ansible is None
+        assert NAME_IN_URL in (fix.warning or "")
+        return
+    (play,) = yaml.safe_load(fix.ansible or "")
+    grant, scope = (task[f"community.general.{module}"] for task, module in zip(play["tasks"][1:], MODULES, strict=True))
+    assert (grant["realm"], grant["service_account_user_client_id"], scope["client_id"]) == (name, name, name)
 
 
 @pytest.mark.parametrize("name", ["..", "."])

@@ -1,7 +1,8 @@
-"""What goes out: Keycloak's own fields stay, headers are safe, and each detail level shows no more than it says."""
+"""What is sent: Keycloak's own members stay, fields are safe, and each detail level shows no more than it promises."""
 
 import json
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from devkit.explain.cases import CASES, HTML
 from devkit.explain.stage import BARE_403, OLD_403, USER_ID, ask, caller_of, refused
 from kcproxy.explain import render
+from kcproxy.explain.claims import read_caller
 from kcproxy.model import Caller, CallerKind, Detail
 
 USER = f"/admin/realms/demo/users/{USER_ID}"
@@ -30,16 +32,16 @@ def test_the_scenarios_refusal_names_account_role_and_owning_client() -> None:
 
 
 @pytest.mark.parametrize("original", [BARE_403, OLD_403, {"error": "x", "errorMessage": "Keycloak's own", "params": ["a"]}, {}, None])
-def test_every_field_of_keycloaks_body_stays_but_boilerplate_is_replaced(original: dict[str, object] | None) -> None:
+def test_every_member_of_keycloaks_body_stays_and_boilerplate_is_replaced(original: dict[str, object] | None) -> None:
     body = render.body(refused("GET", USER), original)
 
     for name, value in (original or {}).items():
         assert body[name] == value or name == "error_description"
-    assert body["message"].startswith("service-account-app may not")
+    assert body["message"].startswith("service-account-app is missing the role view-users (client realm-management) for GET ")
     assert "consult the server log" not in json.dumps(body)
 
 
-def test_words_that_keycloak_found_itself_are_kept() -> None:
+def test_keycloaks_own_words_are_kept() -> None:
     body = render.body(refused("GET", USER), {"error": "x", "errorMessage": "No", "error_description": "Because"})
 
     assert (body["errorMessage"], body["error_description"]) == ("No", "Because")
@@ -106,6 +108,37 @@ def test_the_challenge_is_for_the_admin_api_only() -> None:
 
     assert admin["WWW-Authenticate"].startswith('Bearer error="insufficient_scope", error_description="')
     assert "WWW-Authenticate" not in token
+
+
+@pytest.mark.parametrize("field", [None, "", "Bearer ", "Basic YXBwOnMzY3JldA=="])
+@pytest.mark.parametrize(("path", "realm"), [(USER, "demo"), ("/admin/realms", "master"), ("/admin/realms/a%22b%5C/users", "a'b/")])
+def test_a_request_without_a_token_gets_a_challenge_without_error(field: str | None, path: str, realm: str) -> None:
+    headers = dict(render.headers(refused("GET", path, status=401, caller=read_caller(field))))
+
+    assert headers["WWW-Authenticate"] == f'Bearer realm="{realm}"'
+
+
+@pytest.mark.parametrize("field", ["Bearer undefined", "bearer x.y.z", "eyJx.eyJx.x"])
+def test_an_invalid_token_is_an_error_in_the_challenge(field: str) -> None:
+    headers = dict(render.headers(refused("GET", USER, status=401, caller=read_caller(field))))
+
+    assert headers["WWW-Authenticate"].startswith('Bearer error="invalid_token", error_description="')
+
+
+_NOT_ABOUT_ROLES = {
+    "a gateway's JSON": {"body": {"message": "Forbidden"}},
+    "a gateway's page": {"text": "<html>no</html>"},
+    "a gateway's 401": {"status": 401, "body": {"message": "no"}},
+    "an origin": {"body": {"error": "Invalid origin"}},
+    "plain HTTP": {"body": {"error": "invalid_request", "error_description": "HTTPS required"}},
+}
+
+
+@pytest.mark.parametrize("answer", _NOT_ABOUT_ROLES.values(), ids=_NOT_ABOUT_ROLES)
+def test_headers_name_no_role_if_the_refusal_is_not_about_roles(answer: dict[str, Any]) -> None:
+    headers = dict(render.headers(refused("GET", USER, **answer)))
+
+    assert not headers.keys() & {"Kcproxy-Required-Role", "Kcproxy-Accepted-Roles", "WWW-Authenticate"}
 
 
 @given(st.text(min_size=1, max_size=60), st.text(min_size=1, max_size=60))

@@ -1,4 +1,4 @@
-"""Every text that can be printed: complete, plain, and never the bad advice of the web."""
+"""Every text that can be printed: complete, plain, and never bad advice."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -7,12 +7,11 @@ import pytest
 
 from devkit.explain.cases import CASES
 from devkit.explain.stage import refused
+from kcproxy.explain.causes import ALL as SPECS
 from kcproxy.explain.hints import _BY_OPERATION
-from kcproxy.explain.remedies import REMEDIES
-from kcproxy.explain.text import SENTENCES, shown
-from kcproxy.model import Cause, Fix
-from tools.causes.__main__ import FOLDER, pages
-from tools.causes.meanings import MEANINGS
+from kcproxy.explain.text import shown
+from kcproxy.model import Fix
+from tools.docs import causes
 
 BAD_ADVICE = {
     "turning full scope on": re.compile(r"(turn|switch|set|tick|enable)\w*\s+(the\s+)?full[- ]scope(\s+allowed)?\s*(on|:\s*on|to\s+on)\b|fullScopeAllowed\W+true", re.IGNORECASE),
@@ -24,15 +23,12 @@ BAD_ADVICE = {
 
 
 def _static() -> Iterator[tuple[str, str]]:
-    for cause, sentence in SENTENCES.items():
-        yield f"{cause.value}: summary", sentence.summary
-        yield f"{cause.value}: check", sentence.check
-    for cause, remedies in REMEDIES.items():
-        for remedy in remedies:
-            yield from ((f"{cause.value}: remedy", text) for text in (remedy.summary, *remedy.steps, remedy.warning or ""))
-    yield from (("hint", text) for _, _, text in _BY_OPERATION)
-    yield from ((f"{cause.value}: meaning", text) for cause, text in MEANINGS.items())
-    yield from pages().items()
+    for spec in SPECS:
+        texts = (spec.reason, spec.effect, spec.check, spec.meaning)
+        remedies = (text for remedy in spec.remedies for text in (remedy.summary, *remedy.steps, remedy.warning or ""))
+        yield from ((spec.cause.value, text) for text in (*texts, *remedies))
+    yield from (("hint", text) for texts in _BY_OPERATION.values() for text in texts)
+    yield from causes.documents().items()
 
 
 def _printed() -> Iterator[tuple[str, str]]:
@@ -50,12 +46,12 @@ def _lines(fix: Fix) -> Iterator[str]:
     yield from (fix.summary, *fix.console, *fix.kcadm, *fix.curl, fix.terraform or "", fix.warning or "")
 
 
-ALL = list({text: place for place, text in (*_static(), *_printed())}.items())
+TEXTS = list({text: place for place, text in (*_static(), *_printed())}.items())
 
 
 @pytest.mark.parametrize("advice", BAD_ADVICE)
 def test_bad_advice_is_never_given(advice: str) -> None:
-    found = [(place, BAD_ADVICE[advice].search(text)) for text, place in ALL]
+    found = [(place, BAD_ADVICE[advice].search(text)) for text, place in TEXTS]
 
     assert [(place, match.group()) for place, match in found if match] == []
 
@@ -70,11 +66,11 @@ def test_bad_advice_is_never_given(advice: str) -> None:
         ("waiting", "wait a minute and try again"),
     ],
 )
-def test_the_search_for_bad_advice_finds_it(advice: str, sentence: str) -> None:
+def test_the_search_finds_bad_advice(advice: str, sentence: str) -> None:
     assert BAD_ADVICE[advice].search(sentence)
 
 
-def test_realm_admin_is_recommended_to_nobody_whose_call_less_would_open() -> None:
+def test_realm_admin_is_never_recommended_if_less_is_enough() -> None:
     for case in CASES:
         for facts in (None, case.facts):
             explanation = refused(case.method, case.path, **{**case.ask, "facts": facts})
@@ -82,25 +78,7 @@ def test_realm_admin_is_recommended_to_nobody_whose_call_less_would_open() -> No
             assert "realm-admin" not in granted, case.id
 
 
-@pytest.mark.parametrize("cause", list(Cause))
-def test_each_cause_has_a_sentence_a_check_and_a_meaning(cause: Cause) -> None:
-    assert SENTENCES[cause].summary.endswith(".")
-    assert SENTENCES[cause].check
-    assert len(MEANINGS[cause]) > 80
-
-
-def test_the_pages_are_what_the_diagnosis_says_today() -> None:
-    assert {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")} == pages()
-
-
-@pytest.mark.parametrize("cause", list(Cause))
-def test_each_page_has_its_four_sections(cause: Cause) -> None:
-    text = pages()[f"{cause.value}.md"]
-
-    assert all(f"## {heading}\n" in text for heading in ("What it means", "How to see it", "How to fix it", "An example"))
-
-
-def test_printed_texts_hold_no_placeholder_and_no_control_character() -> None:
+def test_printed_texts_have_no_placeholder_and_no_control_character() -> None:
     for place, text in _printed():
         assert not re.search(r"\{(who|client|roles|container|operation|caller|where|age|reason)\}", text), (place, text)
         assert all(character.isprintable() or character == "\n" for character in text), (place, text)
@@ -117,11 +95,11 @@ def test_printed_texts_hold_no_placeholder_and_no_control_character() -> None:
     ],
     ids=["plain", "dots", "dots twice", "beginnings", "all"],
 )
-def test_a_token_in_the_place_of_a_name_is_not_shown_however_it_is_encoded(encoded: Callable[[str], str]) -> None:
+def test_a_token_instead_of_a_name_is_not_printed_in_any_encoding(encoded: Callable[[str], str]) -> None:
     token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI0MiJ9.c2lnbmF0dXJl"
 
     assert shown(f"/admin/realms/demo/users/{encoded(token)}/groups") == "/admin/realms/demo/users/[token]/groups"
 
 
-def test_what_is_only_encoded_stays() -> None:
+def test_text_that_is_only_encoded_stays() -> None:
     assert shown("/admin/realms/d%65mo/users/%65%79x") == "/admin/realms/d%65mo/users/%65%79x"

@@ -1,4 +1,4 @@
-"""Refusals of the token endpoint in Keycloak's own words: each means what it says, and nothing that another grant would mean by it."""
+"""Refusals of the token endpoint: each of Keycloak's descriptions has its own cause and fix."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ def _responded(status: int, error: str, description: str, form: Mapping[str, str
 
 
 @pytest.mark.parametrize(
-    ("answer", "form", "expected", "cure"),
+    ("answer", "form", "expected", "fix"),
     [
         (
             (400, "invalid_client", "Audience not found"),
@@ -31,7 +31,7 @@ def _responded(status: int, error: str, description: str, form: Mapping[str, str
         (
             (403, "access_denied", "Client is not within the token audience"),
             {"grant_type": _EXCHANGE},
-            (Cause.TOKEN_REQUEST_INVALID, _CERTAIN, "aud does not name it"),
+            (Cause.TOKEN_REQUEST_INVALID, _CERTAIN, "does not name this client in its aud"),
             "audience mapper",
         ),
         (
@@ -51,7 +51,7 @@ def _responded(status: int, error: str, description: str, form: Mapping[str, str
             (400, "invalid_client", "Bearer-only not allowed"),
             {},
             (Cause.CLIENT_CREDENTIALS_WRONG, _CERTAIN, "bearer-only"),
-            "client of its own",
+            "a different client",
         ),
         (
             (400, "invalid_grant", "resource owner password credentials grant is prohibited."),
@@ -92,10 +92,10 @@ def _responded(status: int, error: str, description: str, form: Mapping[str, str
         (
             (400, "invalid_grant", "Account disabled"),
             {"grant_type": "password", "username": "jane"},
-            (Cause.ACCOUNT_DISABLED, _CERTAIN, "Realm demo gives no token: the account jane is disabled"),
+            (Cause.ACCOUNT_DISABLED, _CERTAIN, "The account jane is disabled, so realm demo issues no token"),
             "jane",
         ),
-        ((400, "invalid_request", "Request not allowed"), {}, (Cause.GRANT_NOT_ALLOWED, _LIKELY, "client policy"), "client policies"),
+        ((400, "invalid_request", "Request not allowed"), {}, (Cause.GRANT_NOT_ALLOWED, _LIKELY, "client policy"), "Client policies"),
         (
             (400, "invalid_request", "Configured client authentication method not allowed for client"),
             {},
@@ -129,8 +129,8 @@ def _responded(status: int, error: str, description: str, form: Mapping[str, str
         ((403, "access_denied", "Something new"), {}, (Cause.UNEXPLAINED, _POSSIBLE, "Something new"), ""),
     ],
 )
-def test_keycloaks_words_mean_what_they_say(
-    answer: tuple[int, str, str], form: dict[str, str], expected: tuple[Cause, Confidence, str], cure: str
+def test_each_description_has_its_own_cause_and_fix(
+    answer: tuple[int, str, str], form: dict[str, str], expected: tuple[Cause, Confidence, str], fix: str
 ) -> None:
     cause, sure, says = expected
 
@@ -138,31 +138,31 @@ def test_keycloaks_words_mean_what_they_say(
 
     assert (explanation.verdict.cause, explanation.verdict.confidence) == (cause, sure)
     assert says in explanation.summary
-    assert cure in " ".join(text for fix in explanation.fixes for text in (fix.summary, *fix.console))
+    assert fix in " ".join(text for each in explanation.fixes for text in (each.summary, *each.console))
 
 
 _PREFIX = "Client authentication with signed JWT failed: "
 
 
 @pytest.mark.parametrize(
-    ("error", "description", "says", "cure"),
+    ("error", "description", "says", "fix"),
     [
-        ("invalid_client", _PREFIX + "Token audience doesn't match domain. Expected audiences are any of [x]", "another address", "issuer"),
+        ("invalid_client", _PREFIX + "Token audience doesn't match domain. Expected audiences are any of [x]", "a different address", "issuer"),
         ("invalid_client", _PREFIX + "Token is not active", "has expired", "clocks"),
         ("invalid_client", _PREFIX + "Missing ID on the token", "jti", "jti"),
         ("invalid_client", _PREFIX + "Token reuse detected", "used before", "each request"),
-        ("invalid_client", _PREFIX + "Issuer mismatch. The issuer should match the subject", "iss and sub", "Client ID"),
-        ("invalid_client", _PREFIX + "Signature on JWT token failed validation", "signature", "key"),
+        ("invalid_client", _PREFIX + "Issuer mismatch. The issuer should match the subject", "iss and sub", "client ID"),
+        ("invalid_client", _PREFIX + "Signature on JWT token failed validation", "not signed with a key", "key"),
         ("invalid_client", _PREFIX + "java.lang.IllegalArgumentException: Parsing error", "Parsing error", "client_assertion"),
         ("invalid_client", _PREFIX + "null", "null", "client_assertion"),
         ("invalid_client", "Token was issued in the future", "in the future", "clocks"),
         ("invalid_client", "Invalid signature algorithm", "alg", "algorithm"),
-        ("invalid_client", "client_assertion parameter missing", "no client_assertion", "client_assertion"),
+        ("invalid_client", "client_assertion parameter missing", "missing client_assertion", "client_assertion"),
         ("unauthorized_client", "Client authentication with client secret signed JWT failed: Signature on JWT token by client secret  failed validation",
-         "signature", "key"),
+         "not signed with a key", "key"),
     ],
 )  # fmt: skip
-def test_a_signed_assertion_is_never_called_a_wrong_secret(error: str, description: str, says: str, cure: str) -> None:
+def test_a_signed_assertion_is_never_called_a_wrong_secret(error: str, description: str, says: str, fix: str) -> None:
     explanation = _responded(
         400, error, description, {"grant_type": "client_credentials", "client_id": "app", "client_assertion_type": "jwt"}
     )
@@ -170,11 +170,11 @@ def test_a_signed_assertion_is_never_called_a_wrong_secret(error: str, descripti
     assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.CLIENT_CREDENTIALS_WRONG, _CERTAIN)
     assert says in explanation.summary
     assert "secret is wrong" not in explanation.summary
-    assert cure in explanation.fixes[0].summary
-    assert "Take the secret anew" not in explanation.fixes[0].summary
+    assert fix in explanation.fixes[0].summary
+    assert "Copy the secret again" not in explanation.fixes[0].summary
 
 
-def test_what_looks_like_an_unknown_client_may_be_one_without_its_certificate() -> None:
+def test_an_unknown_client_may_be_one_without_its_certificate() -> None:
     explanation = _responded(401, "invalid_client", _SAME, {"grant_type": "client_credentials", "client_id": "app"})
 
     assert explanation.verdict.cause is Cause.CLIENT_UNKNOWN
@@ -184,7 +184,7 @@ def test_what_looks_like_an_unknown_client_may_be_one_without_its_certificate() 
 _SAME = "Invalid client or Invalid client credentials"
 
 
-def test_a_request_that_names_no_client_is_told_so() -> None:
+def test_a_request_without_a_client_is_recognised() -> None:
     explanation = _responded(401, "invalid_client", _SAME, {"grant_type": "client_credentials"})
 
     assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.TOKEN_REQUEST_INVALID, _CERTAIN)
@@ -200,17 +200,72 @@ def test_a_signed_assertion_names_the_client_itself() -> None:
 
 
 @pytest.mark.parametrize("authorization", ["Basic !!!", "Basic eA=="])
-def test_where_a_header_may_name_the_client_nothing_is_said_of_a_missing_name(authorization: str) -> None:
+def test_no_missing_client_is_reported_if_a_field_may_name_it(authorization: str) -> None:
     explanation = _responded(401, "invalid_client", _SAME, {"grant_type": "client_credentials"}, authorization)
 
     assert explanation.verdict.confidence is not _CERTAIN
 
 
-@pytest.mark.parametrize(("authorization", "says"), [("Basic YXBwOng=", "Basic header"), (None, "how the client proves itself")])
-def test_where_keycloak_stumbles_basic_is_blamed_only_where_it_was_used(authorization: str | None, says: str) -> None:
+@pytest.mark.parametrize(("authorization", "says"), [("Basic YXBwOng=", "Basic authentication"), (None, "authentication of client app")])
+def test_an_unexpected_error_is_about_basic_only_if_it_was_used(authorization: str | None, says: str) -> None:
     form = {"grant_type": "client_credentials", "client_id": "app", "client_assertion_type": "jwt"}
 
     explanation = _responded(400, "unauthorized_client", "Unexpected error when authenticating client", form, authorization)
 
     assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.CLIENT_CREDENTIALS_WRONG, _LIKELY)
     assert says in explanation.summary
+
+
+_JWT_FORM = {"grant_type": "client_credentials", "client_id": "app", "client_assertion_type": "jwt"}
+
+
+def _assertion_for(*audiences: str, host: str = "proxy.example:8180", description: str = "Invalid token audience") -> Explanation:
+    return refused(
+        "POST",
+        "/realms/demo/protocol/openid-connect/token",
+        status=401,
+        caller=read_caller(None),
+        body={"error": "invalid_client", "error_description": description},
+        form=_JWT_FORM,
+        called_at=host,
+        assertion_audiences=audiences,
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "audience"),
+    [
+        ("proxy.example:8180", "http://proxy.example:8180/realms/demo"),
+        ("Proxy.Example:8180", "http://proxy.example:8180/realms/demo/protocol/openid-connect/token"),
+        ("proxy.example", "https://proxy.example:443/realms/demo"),
+    ],
+)
+@pytest.mark.parametrize("description", ["Invalid token audience", "Token audience doesn't match domain", "Multiple audiences not allowed"])
+def test_an_assertion_for_the_proxys_address_says_so_and_names_preserve_host(host: str, audience: str, description: str) -> None:
+    explanation = _assertion_for("account", audience, host=host, description=description)
+
+    assert explanation.verdict.cause is Cause.CLIENT_CREDENTIALS_WRONG
+    assert "names the address of kcproxy as its audience" in explanation.summary
+    assert "upstream.preserve_host" in explanation.summary
+    assert "upstream.preserve_host = true" in explanation.fixes[0].summary
+    assert "8180" not in explanation.summary + explanation.fixes[0].summary
+
+
+@pytest.mark.parametrize(
+    "audiences", [(), ("https://other.example/realms/demo",), ("http://localhost:8080/realms/demo",), ("http://[", "x")]
+)
+def test_an_assertion_for_another_address_is_not_said_to_be_for_the_proxy(audiences: tuple[str, ...]) -> None:
+    assert "kcproxy as its audience" not in _assertion_for(*audiences).summary
+
+
+def test_an_assertion_for_keycloaks_own_address_is_not_for_the_proxy() -> None:
+    assert "kcproxy as its audience" not in _assertion_for("http://localhost:8080/realms/demo", host="localhost:8080").summary
+
+
+@pytest.mark.parametrize("description", ["User 'service-account-app' disabled", "User 'jane' disabled"])
+def test_a_disabled_service_account_is_named(description: str) -> None:
+    explanation = _responded(401, "invalid_request", description, {"grant_type": "client_credentials", "client_id": "app"})
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.ACCOUNT_DISABLED, _CERTAIN)
+    assert explanation.summary.startswith(f"The service account of client app is disabled (Keycloak says: {description})")
+    assert "malformed" not in explanation.summary

@@ -1,4 +1,4 @@
-"""A serving process with everything switched on that writes anything, a Keycloak that refuses most, and a collector of traces."""
+"""A serving process with every output enabled, a Keycloak that refuses most requests, and a trace collector."""
 
 import base64
 import hashlib
@@ -28,7 +28,7 @@ ANSWERS = {"users": 403, "roles": 401, "clients": 404, "groups": 500, "events": 
 
 @dataclass(slots=True)
 class Planted:
-    """Secrets by what they are for; every one is unlike all else, so that finding it anywhere is a leak."""
+    """Unique secrets by purpose. Finding one in an output is a leak."""
 
     injected: str = field(default_factory=lambda: "inj" + secrets.token_hex(16))
     client_secret: str = field(default_factory=lambda: "cls" + secrets.token_hex(16))

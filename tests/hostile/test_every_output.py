@@ -1,4 +1,4 @@
-"""Secrets planted wherever a request has room for one, through a serving process with everything on: none is in anything that it writes or shows."""
+"""Requests with secrets in every part, to a serving process with every output enabled. No output contains one."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Hostile requests to a serving process: none gets an injected token that it should not, none crashes or hangs it, none makes it grow."""
+"""Hostile requests to a serving process: none gets an injected token, and none crashes it, hangs it or makes it grow."""
 
 import itertools
 import json
@@ -171,7 +171,7 @@ def test_a_hostile_token_opens_nothing_and_costs_nothing(running: Stage, kind: s
 
 
 def test_nothing_of_all_that_is_a_failure_in_the_log(running: Stage) -> None:
-    """A refusal is an answer, an exception is none; whatever came before is looked at too."""
+    """A refusal is a response, an exception is none; whatever came before is looked at too."""
     for target, field in itertools.product(AMBIGUOUS, FIELDS[:4]):
         ask(running, "GET", target, field, "Connection: close")
     log = (Path(running.folder) / "log").read_text(encoding="utf-8")

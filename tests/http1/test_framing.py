@@ -1,4 +1,4 @@
-"""Where a body ends, said in one way or refused: the pure part of HTTP/1.1 framing."""
+"""Framing without I/O: where a body ends, or a refusal if that is ambiguous."""
 
 import pytest
 from hypothesis import given
@@ -27,7 +27,7 @@ CHUNKED = (b"TRANSFER-encoding", b"Chunked")
         ("GET", 200, "1.0", [LENGTH_3, (b"CONNECTION", b"Keep-Alive")], ResponseFraming(BodyEnd.LENGTH, 3, keep_alive=True)),
     ],
 )
-def test_where_an_answer_ends(method: str, status: int, version: str, headers: RawHeaders, expected: ResponseFraming) -> None:
+def test_where_a_response_ends(method: str, status: int, version: str, headers: RawHeaders, expected: ResponseFraming) -> None:
     assert response_framing(method, status, version, headers) == expected
 
 

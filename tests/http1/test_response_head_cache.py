@@ -1,8 +1,9 @@
-"""Heads of answers that are known already: learnt only from whole answers, found only for whole ones."""
+"""The cache of response heads: it stores and finds heads of whole responses only."""
 
 import pytest
 
-from kcproxy.http1.response_head_cache import MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_HEADS, ResponseHeadCache
+from kcproxy.http1.framing import SMALL_BODY_BYTES
+from kcproxy.http1.response_head_cache import MAX_HEAD_BYTES, MAX_HEADS, ResponseHeadCache
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 FIELDS = ((b"Content-Length", b"2"),)
@@ -39,21 +40,21 @@ def test_anything_else_is_not_known(data: bytes) -> None:
         (HEAD + b"{}{}", 200, 2),
         (b"HTTP/1.1 204 No Content\r\n\r\n\r\n\r\n", 204, 0),
         (HEAD[:-2] + b"X: " + b"x" * MAX_HEAD_BYTES + b"\r\n\r\n{}", 200, 2),
-        (HEAD + b"x" * (MAX_BODY_BYTES + 1), 200, MAX_BODY_BYTES + 1),
+        (HEAD + b"x" * (SMALL_BODY_BYTES + 1), 200, SMALL_BODY_BYTES + 1),
     ],
 )
-def test_an_answer_that_is_more_or_larger_than_a_plain_one_is_not_learnt(data: bytes, status: int, body_bytes: int) -> None:
+def test_a_response_that_is_more_or_larger_than_a_plain_one_is_not_cached(data: bytes, status: int, body_bytes: int) -> None:
     assert knowing(data, status, body_bytes=body_bytes).find(data) is None
 
 
 @pytest.mark.parametrize("name", [b"Set-Cookie", b"set-cookie", b"Location"])
-def test_secrets_and_places_are_not_kept(name: bytes) -> None:
+def test_heads_with_secrets_or_locations_are_not_cached(name: bytes) -> None:
     heads = ResponseHeadCache()
     heads.learn(HEAD + b"{}", 200, b"OK", (*FIELDS, (name, b"x")), body_bytes=2)
     assert heads.find(HEAD + b"{}") is None
 
 
-def test_a_full_table_begins_anew() -> None:
+def test_a_full_cache_is_emptied() -> None:
     heads = ResponseHeadCache()
     responses = [b"HTTP/1.1 200 OK\r\nX: %d\r\nContent-Length: 2\r\n\r\n{}" % number for number in range(MAX_HEADS + 1)]
     for answer in responses:

@@ -1,4 +1,4 @@
-"""Each way to prove the client to the token endpoint, checked the way that Keycloak checks it."""
+"""Each method of client authentication, verified as Keycloak verifies it."""
 
 import base64
 import json
@@ -120,11 +120,11 @@ def test_no_assertion_is_like_another() -> None:
     ("auth", "secret", "more", "said"),
     [
         (ClientAuthMethod.CLIENT_SECRET_POST, None, {}, "has no secret"),
-        (ClientAuthMethod.PRIVATE_KEY_JWT, "no key", {}, "no unencrypted PEM private key"),
+        (ClientAuthMethod.PRIVATE_KEY_JWT, "no key", {}, "not an unencrypted PEM private key"),
         (ClientAuthMethod.PRIVATE_KEY_JWT, "no key", {"algorithm": "RS256"}, "cannot sign with RS256"),
         (ClientAuthMethod.PRIVATE_KEY_JWT, pem(KEYS[2][0]), {"algorithm": "XX1"}, "cannot sign with XX1"),
-        (ClientAuthMethod.PRIVATE_KEY_JWT, '{"kty": "nonsense"}', {}, "no JSON Web Key"),
-        (ClientAuthMethod.PRIVATE_KEY_JWT, '{"kty": ', {}, "no JSON Web Key"),
+        (ClientAuthMethod.PRIVATE_KEY_JWT, '{"kty": "nonsense"}', {}, "not a JSON Web Key"),
+        (ClientAuthMethod.PRIVATE_KEY_JWT, '{"kty": ', {}, "not a JSON Web Key"),
         (ClientAuthMethod.PRIVATE_KEY_JWT, PUBLIC_JWK, {}, "cannot sign with RS256"),
     ],
 )

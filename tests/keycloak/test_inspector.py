@@ -1,4 +1,4 @@
-"""The inspector against a server that answers, hangs, or refuses: in its budget, from its cache, and about nobody but the caller."""
+"""The inspector with a server that responds, hangs, or refuses: within its budget, with a cache, and only about the caller."""
 
 import asyncio
 import json
@@ -56,7 +56,7 @@ DOCUMENTS: dict[str, Any] = {
 
 
 class Stage:
-    """A server that plays Keycloak, what it was asked, and the inspector before it."""
+    """A fake Keycloak that records requests."""
 
     def __init__(self) -> None:
         self.documents = dict(DOCUMENTS)

@@ -1,4 +1,4 @@
-"""Whose account is looked up: that of the token, however it is named, and never another one that only looks like it."""
+"""The inspector looks up the token's own account, however it is named, and never another one."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ _DISCOVERY = "/realms/demo/.well-known/openid-configuration"
 
 
 async def looked_up(stage: Stage, caller: Caller, status: int = 403, authorization: str | None = None, **headers: str) -> Facts:
-    """What the inspector finds out about a refused GET of users."""
+    """The inspector's facts about a refused GET of users."""
     request = RequestFacts(target=TABLE.target("GET", f"{_DEMO}/users"), headers=headers)
     async with inspecting(stage) as inspector:
         answer = Answer(status=status, json={"error": "HTTP 403 Forbidden"})
@@ -72,6 +72,21 @@ async def test_a_sub_that_a_mapper_made_up_is_no_sign_of_a_deleted_account(mappe
     assert (facts.account_known, facts.session_alive) == (known, False)
 
 
+async def test_an_account_that_could_not_be_looked_up_is_not_called_deleted() -> None:
+    """``sub`` is no account's id, the session names the account, and its look-up is too slow."""
+    stage = Stage()
+    stage.documents[f"{_CLIENT}/user-sessions?first=0&max=500"] = [{"id": "s-1", "userId": USER_ID, "username": "jane"}]
+    stage.hangs = {f"/users/{USER_ID}"}
+    caller, header = signed(username="jane", sub="5b1c0f6e-0000-3000-8000-000000000000", sid="s-1")
+    request = RequestFacts(target=TABLE.target("GET", f"{_DEMO}/users"))
+
+    async with inspecting(stage, budget_seconds=1.0) as inspector:
+        facts = await inspector.facts(request, caller, Answer(status=401, json={"error": "HTTP 401 Unauthorized"}), header)
+
+    assert facts is not None
+    assert (facts.account_id, facts.account_known) == (USER_ID, None)
+
+
 @pytest.mark.parametrize(("error", "known"), [("HTTP 404 Not Found", None), ("Realm does not exist", False)])
 async def test_a_realm_is_unknown_in_keycloaks_own_words_only(error: str, known: bool | None) -> None:
     stage = Stage()
@@ -91,7 +106,7 @@ async def test_the_issuer_is_asked_for_as_the_request_was_addressed() -> None:
 
 
 @pytest.mark.parametrize("headers", [{"host": "login.evil.example"}, {"x-forwarded-host": "login.evil.example"}])
-async def test_an_issuer_that_follows_from_the_request_is_told_apart_from_keycloaks_own(headers: dict[str, str]) -> None:
+async def test_an_issuer_derived_from_the_request_is_not_keycloaks_own(headers: dict[str, str]) -> None:
     stage = Stage()
     stage.echoes_host = True
 

@@ -1,4 +1,4 @@
-"""Look-ups whose answers are hostile in every field: nothing is raised, nothing else is asked for, and what is printed of them does no harm."""
+"""Look-ups with hostile values in every field: no error, no other request, and no harmful output."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +9,7 @@ import pytest
 from devkit.explain.stage import NOW, TABLE, caller_of
 from devkit.shells import SHELLS, Bench, bench
 from kcproxy.explain.api import explain
+from kcproxy.explain.inputs import Inputs
 from kcproxy.keycloak.inspector import Inspector
 from kcproxy.keycloak.lookup_client import Fields, Lookup, LookupClient
 from kcproxy.model import Answer, Caller, Explanation, Facts
@@ -20,7 +21,7 @@ WRONG: tuple[Any, ...] = (ALL_AT_ONCE, "\ud800", "..", ".", "", "x" * 5000, 7, -
 
 
 def named(name: str) -> dict[str, Any]:
-    """A server on which every id, name and text is the same hostile one."""
+    """A server whose ids, names and texts are all the same hostile value."""
     client, scope = f"{_DEMO}/clients/{quote(name, safe='')}", "scope=email%20profile"
     account = f"{_DEMO}/users/{quote(name, safe='')}"
     described = {"id": name, "name": name, "description": name, "attributes": {name: name}, "protocolMappers": [{"config": {name: name}}]}
@@ -46,14 +47,16 @@ def named(name: str) -> dict[str, Any]:
 
 
 class Scripted(LookupClient):
-    """A reader that has every document at hand, and keeps what it was asked for."""
+    """A look-up client with given documents, which records requests."""
 
     def __init__(self, documents: dict[str, Any]) -> None:
         self.account = ACCOUNT
         self.asked: list[str] = []
         self._documents = documents
 
-    async def get(self, path: str, what: str, *, public: bool = False, volatile: bool = False, fields: Fields = ()) -> Lookup:
+    async def get(
+        self, path: str, what: str, *, public: bool = False, volatile: bool = False, fields: Fields = (), body: bytes | None = None
+    ) -> Lookup:
         assert path.isascii()
         assert path.isprintable()
         self.asked.append(path)
@@ -66,15 +69,14 @@ async def found(documents: dict[str, Any], caller: Caller, answer: Answer, token
 
 
 def explained(caller: Caller, answer: Answer, facts: Facts | None) -> Explanation:
-    shown = explain(
-        explanation_id="1", request=refusal(), caller=caller, answer=answer, catalog=TABLE, facts=facts, now_epoch_seconds=NOW
-    )  # fmt: skip
+    shown = explain("1", Inputs( request=refusal(), caller=caller, answer=answer, catalog=TABLE, facts=facts, now_epoch_seconds=NOW
+    ))  # fmt: skip
     assert shown is not None
     return shown
 
 
 def changed(documents: dict[str, Any], wrong: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The documents with one field, one item or one whole document after the other replaced."""
+    """The documents with one field, item or document replaced, for each in turn."""
     for path, document in documents.items():
         for where, other in _changed(document, wrong) if not path.endswith("/certs") else ():  # keys are their own reader's business
             yield f"{path} {where}", {**documents, path: other}
@@ -101,7 +103,7 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=range(len(WRONG)))
-async def test_no_field_of_any_answer_can_break_a_look_up(wrong: Any) -> None:
+async def test_no_field_of_any_response_can_break_a_look_up(wrong: Any) -> None:
     for where, documents in changed(WHOLE, wrong):
         for caller, answer, token in ((caller_of(), FORBIDDEN, None), (caller_of(), UNAUTHORIZED, signed())):
             facts, asked = await found(documents, caller, answer, token)

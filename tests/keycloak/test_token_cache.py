@@ -1,4 +1,4 @@
-"""Service-account tokens: one fetch for all, kept while good, replaced when refused, failures remembered for a moment only."""
+"""The token cache: one fetch for all, reuse while valid, replacement after a refusal, and failures cached for a moment only."""
 
 import asyncio
 import json
@@ -16,6 +16,8 @@ from kcproxy.errors import TokenFetchError
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.settings import AccountSettings, Secret, UpstreamSettings
 from kcproxy.upstream.pool import side_upstream
+
+NOT_HTTP = b"not http at all\r\n\r\n"
 
 
 class Clock:
@@ -43,7 +45,7 @@ def json_response_bytes(status: int, document: object) -> bytes:
 
 
 def granting(endpoint: RecordingUpstream, *, lifetime: float = 300) -> None:
-    """Each request gets a token of its own: t1, t2, …"""
+    """Each request gets a new token: t1, t2, …"""
     endpoint.react = lambda _: json_response_bytes(200, {"access_token": f"t{len(endpoint.requests)}", "expires_in": lifetime})
 
 
@@ -83,7 +85,7 @@ async def test_two_hundred_requests_at_once_cost_one_fetch(bench: Bench) -> None
     assert bench.events.fetches == [("robot", "ok")]
 
 
-async def test_a_waiter_who_leaves_ends_nobodys_fetch(bench: Bench) -> None:
+async def test_a_waiter_that_leaves_ends_nobodys_fetch(bench: Bench) -> None:
     waiters = [asyncio.create_task(bench.source.token(ACCOUNT)) for _ in range(3)]
     await asyncio.sleep(0)
     waiters[0].cancel()
@@ -92,7 +94,7 @@ async def test_a_waiter_who_leaves_ends_nobodys_fetch(bench: Bench) -> None:
     assert len(bench.endpoint.requests) == 1
 
 
-async def test_roles_are_told_of_accounts_whose_tokens_are_added_not_of_the_inspectors(bench: Bench) -> None:
+async def test_roles_are_reported_of_injected_accounts_not_of_the_inspectors(bench: Bench) -> None:
     for account in (ACCOUNT, replace(ACCOUNT, client_id="inspector")):
         await bench.source.token(account)
     assert bench.events.told_roles == ["robot"]
@@ -108,7 +110,7 @@ async def test_accounts_do_not_share_tokens(bench: Bench) -> None:
     [
         (300, 200, "t1", 1),  # good
         (300, 226, "t1", 2),  # past its best: still used, and a new one is fetched meanwhile
-        (300, 291, "t2", 2),  # within the margin before expiry: not used any more
+        (300, 291, "t2", 2),  # within the margin before expiry: not used any longer
         (5, 3.9, "t1", 2),
         (5, 4.1, "t2", 2),  # a short life has a shorter margin
         (1, 0.7, "t1", 1),
@@ -157,9 +159,6 @@ async def test_a_failure_is_remembered_for_a_moment_and_then_tried_again(bench: 
     assert await bench.source.token(ACCOUNT) == "t2"
 
 
-NO_HTTP = b"not http at all\r\n\r\n"
-
-
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
@@ -169,18 +168,18 @@ NO_HTTP = b"not http at all\r\n\r\n"
         (json_response_bytes(200, ["access_token"]), "unreadable"),
         (json_response_bytes(404, {"error": "Realm does not exist"}), "Realm does not exist"),
         (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", "unreadable"),
-        (NO_HTTP, "broken"),
+        (NOT_HTTP, "broken"),
         (SERVER_CLOSES, "broken"),
     ],
 )
-async def test_whatever_the_token_endpoint_says_ends_in_a_clear_error(bench: Bench, answer: object, error: str) -> None:
+async def test_every_response_of_the_token_endpoint_ends_in_a_clear_error(bench: Bench, answer: object, error: str) -> None:
     bench.endpoint.react = lambda _: answer
     with pytest.raises(TokenFetchError) as caught:
         await bench.source.token(ACCOUNT)
     assert caught.value.error == error
     assert bench.events.fetches == [("robot", error)]
     assert re.search(r"Error\b", str(caught.value)) is None, "the name of an exception tells nobody anything"
-    assert ("upstream.url" in str(caught.value)) == (error == "unreadable" or answer == NO_HTTP), "the setting to look at"
+    assert ("upstream.url" in str(caught.value)) == (error == "unreadable" or answer == NOT_HTTP), "only what may be another server's"
 
 
 async def test_a_silent_token_endpoint_ends_in_a_clear_error(bench: Bench) -> None:
@@ -194,7 +193,7 @@ async def test_a_silent_token_endpoint_ends_in_a_clear_error(bench: Bench) -> No
     assert caught.value.error == "timeout"
 
 
-async def test_no_lifetime_in_the_answer_is_taken_for_a_short_one(bench: Bench) -> None:
+async def test_no_lifetime_in_the_response_is_taken_for_a_short_one(bench: Bench) -> None:
     bench.endpoint.react = lambda _: json_response_bytes(200, {"access_token": "t"})
     await bench.source.token(ACCOUNT)
     bench.clock.now += 61
@@ -208,19 +207,19 @@ class TestReplacing:
         assert await bench.source.replace(ACCOUNT, old) == "t2"
         assert await bench.source.token(ACCOUNT) == "t2"
 
-    async def test_many_who_were_refused_at_once_cost_one_fetch(self, bench: Bench) -> None:
+    async def test_many_refusals_at_once_cost_one_fetch(self, bench: Bench) -> None:
         old = await bench.source.token(ACCOUNT)
         assert set(await asyncio.gather(*(bench.source.replace(ACCOUNT, old) for _ in range(50)))) == {"t2"}
         assert len(bench.endpoint.requests) == 2
 
-    async def test_who_was_refused_with_the_token_before_the_last_gets_the_last(self, bench: Bench) -> None:
+    async def test_a_request_refused_with_an_older_token_gets_the_latest(self, bench: Bench) -> None:
         old = await bench.source.token(ACCOUNT)
         await bench.source.replace(ACCOUNT, old)
         assert await bench.source.replace(ACCOUNT, old) == "t2"
         assert len(bench.endpoint.requests) == 2
 
     async def test_a_token_asked_for_before_the_request_came_does_not_do(self, bench: Bench) -> None:
-        """It may have been made before the grant that this request relies on."""
+        """It may be older than the grant that this request needs."""
         old = await bench.source.token(ACCOUNT)
         await bench.source.replace(ACCOUNT, old)
         bench.clock.now += 5
@@ -235,7 +234,7 @@ class TestReplacing:
         bench.endpoint.react = lambda _: json_response_bytes(200, {"access_token": "same", "expires_in": 300})
         assert await bench.source.replace(ACCOUNT, await bench.source.token(ACCOUNT)) is None
 
-    async def test_a_forgotten_token_is_fetched_anew_and_only_that_one_is_forgotten(self, bench: Bench) -> None:
+    async def test_a_forgotten_token_is_fetched_again_and_only_that_one(self, bench: Bench) -> None:
         old = await bench.source.token(ACCOUNT)
         bench.source.forget(ACCOUNT, "another")
         assert await bench.source.token(ACCOUNT) == old
@@ -244,7 +243,7 @@ class TestReplacing:
 
 
 class TestTakingOver:
-    """What a reload does: another source goes on with the tokens of the one before."""
+    """A reload: another cache takes over the tokens."""
 
     @asynccontextmanager
     async def after(self, bench: Bench, *accounts: AccountSettings) -> AsyncIterator[TokenSource]:
@@ -259,11 +258,11 @@ class TestTakingOver:
             await upstream.close()
 
     async def test_a_token_is_kept_with_its_age_and_no_other_is_fetched(self, bench: Bench) -> None:
-        held = await bench.source.hold(ACCOUNT)
+        held = await bench.source.get(ACCOUNT)
         bench.clock.now += 200
         async with self.after(bench, ACCOUNT) as source:
-            assert await source.hold(ACCOUNT) is held
-            assert source.at_once(ACCOUNT, bench.clock.now) is held
+            assert await source.get(ACCOUNT) is held
+            assert source.fresh(ACCOUNT, bench.clock.now) is held
             bench.clock.now += 91
             assert await source.token(ACCOUNT) == "t2"
         assert len(bench.endpoint.requests) == 2
@@ -276,7 +275,7 @@ class TestTakingOver:
             assert [await source.token(account) for account in (ACCOUNT, other)] == ["t1", "t3"]
         bench.clock.now += 291
         async with self.after(bench, ACCOUNT) as source:
-            assert source.held(ACCOUNT) is None
+            assert source.cached(ACCOUNT) is None
 
     async def test_with_another_secret_in_the_file_a_new_token_is_fetched_beside_it(self, bench: Bench, tmp_path: Path) -> None:
         file = tmp_path / "secret"
@@ -348,7 +347,7 @@ class TestSecretFiles:
 
 
 async def test_no_secret_and_no_token_is_ever_printed(bench: Bench) -> None:
-    held = await bench.source.hold(ACCOUNT)
+    held = await bench.source.get(ACCOUNT)
     assert "t1" not in repr(held)
     bench.endpoint.react = lambda _: json_response_bytes(401, {"error": "x"})
     with pytest.raises(TokenFetchError) as caught:

@@ -4,6 +4,7 @@ from tests.live import (
     situations_elsewhere,
     situations_further,
     situations_further_elsewhere,
+    situations_neighbours,
     situations_requests,
     situations_roles,
     situations_token_endpoint,
@@ -21,6 +22,7 @@ PARTS = (
     situations_further_elsewhere,
     situations_token_endpoint,
     situations_requests,
+    situations_neighbours,
 )
 
 

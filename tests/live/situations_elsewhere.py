@@ -44,7 +44,7 @@ async def _(lab: Lab) -> Attempt:
     return asks(lab.realm, client_id=client.client_id, grant_type="password", username="nobody", password="x")
 
 
-@situation("C105", "a refresh token that is none", Cause.REFRESH_TOKEN_INVALID, sure="", status=400)
+@situation("C105", "an invalid refresh token", Cause.REFRESH_TOKEN_INVALID, sure="", status=400)
 async def _(lab: Lab) -> Attempt:
     client = await lab.make_client()
     return asks(lab.realm, client_id=client.client_id, grant_type="refresh_token", refresh_token="x")
@@ -103,7 +103,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("C130", "a browser's origin that the client does not allow", Cause.ORIGIN_NOT_ALLOWED, versions=(NEW,))
+@situation("C130", "an Origin that the client does not allow", Cause.ORIGIN_NOT_ALLOWED, versions=(NEW,))
 async def _(lab: Lab) -> Attempt:
     attempt = await holding(lab, "manage-users", path="/users")
     attempt.headers["Origin"] = "http://elsewhere.example:3000"

@@ -37,7 +37,7 @@ async def _realm_role_of_master(lab: Lab, caller: Client, name: str, method: str
 
 @situation(
     "A-composite",
-    "a realm role that contains view-users, and clients are asked for",
+    "a realm role that contains view-users, and a call for clients",
     Cause.ROLE_MISSING,
     versions=(NEW,),
     cured=True,
@@ -54,7 +54,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("A-console", "a user of the realm, by admin-cli, without any role", Cause.ROLE_MISSING)
+@situation("A-console", "a user of the realm, by admin-cli, without roles", Cause.ROLE_MISSING)
 async def _(lab: Lab) -> Attempt:
     await lab.make_user("a-console")
     return Attempt(method="GET", path=f"{_in(lab)}/users", token=await _console_token(lab, lab.realm, "a-console"))
@@ -70,7 +70,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("B-left", "the role came by a group that the account has left", Cause.ROLE_REVOKED, versions=(NEW,), cured=True)
+@situation("B-left", "the role came from a group that the account has left", Cause.ROLE_REVOKED, versions=(NEW,), cured=True)
 async def _(lab: Lab) -> Attempt:
     group = await _group_with(lab, "b-left", "view-users")
     attempt = await holding(lab, path="/users")
@@ -153,7 +153,7 @@ async def _(lab: Lab) -> Attempt:
     return Attempt(method="POST", path="/admin/realms", token=token, client=caller, json={"realm": "never"})
 
 
-@situation("G-create-revoked", "create-realm was taken away, the token still names it", Cause.ROLE_REVOKED, versions=(NEW,))
+@situation("G-create-revoked", "create-realm was removed, the token still names it", Cause.ROLE_REVOKED, versions=(NEW,))
 async def _(lab: Lab) -> Attempt:
     caller = await lab.make_client("master")
     await _realm_role_of_master(lab, caller, "create-realm")
@@ -162,7 +162,7 @@ async def _(lab: Lab) -> Attempt:
     return Attempt(method="POST", path="/admin/realms", token=token, client=caller, json={"realm": "never"})
 
 
-@situation("G-serverinfo", "an account of master without any role asks for serverinfo", Cause.ROLE_MISSING, cured=True)
+@situation("G-serverinfo", "an account of master without roles reads serverinfo", Cause.ROLE_MISSING, cured=True)
 async def _(lab: Lab) -> Attempt:
     caller = await lab.make_client("master")
     return Attempt(method="GET", path="/admin/serverinfo", token=await lab.token(caller), client=caller)
@@ -185,7 +185,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("P-name", "a user whose name begins like a service account's", Cause.ROLE_MISSING)
+@situation("P-name", "a user whose name begins like that of a service account", Cause.ROLE_MISSING)
 async def _(lab: Lab) -> Attempt:
     await lab.make_user("service-account-jane")
     caller = await lab.make_client()
@@ -203,7 +203,7 @@ async def _pairwise(lab: Lab, *roles: str) -> Attempt:
     return attempt
 
 
-@situation("P-pairwise", "a token whose sub a mapper made up", Cause.ROLE_MISSING, cured=True)
+@situation("P-pairwise", "a token whose sub comes from a mapper", Cause.ROLE_MISSING, cured=True)
 async def _(lab: Lab) -> Attempt:
     return await _pairwise(lab)
 
@@ -227,7 +227,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("P-no-sub", "a user's token without sub, for want of the client scope basic", Cause.ROLE_MISSING, versions=(NEW, MIDDLE))
+@situation("P-no-sub", "a user's token without sub, because the client scope basic is missing", Cause.ROLE_MISSING, versions=(NEW, MIDDLE))
 async def _(lab: Lab) -> Attempt:
     attempt = await user_holding(lab, path="/users")
     assert attempt.client is not None
@@ -238,7 +238,7 @@ async def _(lab: Lab) -> Attempt:
 
 
 @situation(
-    "F-anew", "the realm was deleted and created anew, and the grants of master with it", Cause.ROLE_REVOKED, versions=(NEW,), cured=True
+    "F-again", "the realm was deleted and created again, so the grants of master are gone", Cause.ROLE_REVOKED, versions=(NEW,), cured=True
 )
 async def _(lab: Lab) -> Attempt:
     realm = await lab.make_realm()
@@ -255,7 +255,7 @@ async def _(lab: Lab) -> Attempt:
 # guards, built-ins, permissions
 
 
-@situation("H-group", "a group is given an admin role by somebody who lacks it", Cause.ESCALATION_GUARD, versions=(NEW, OLD))
+@situation("H-group", "a group is given an admin role by a caller without that role", Cause.ESCALATION_GUARD, versions=(NEW, OLD))
 async def _(lab: Lab) -> Attempt:
     group = await _group_with(lab, "h-group")
     owner, role = await lab.role(lab.realm, "realm-management", "manage-realm")
@@ -294,7 +294,6 @@ async def _permitted(lab: Lab, scopes: list[str]) -> tuple[str, Client, str, str
     "I-other",
     "permission to manage one user, and another is changed",
     Cause.FINE_GRAINED_PERMISSION_MISSING,
-    sure="likely",
     versions=(NEW, MIDDLE),
 )
 async def _(lab: Lab) -> Attempt:
@@ -303,7 +302,7 @@ async def _(lab: Lab) -> Attempt:
     return Attempt(method="PUT", path=path, token=await lab.token(caller), client=caller, json={"firstName": "X"})
 
 
-@situation("I-off", "the permission is there, and permissions were switched off again", Cause.ROLE_MISSING, versions=(NEW,))
+@situation("I-off", "the permission exists, but permissions were switched off again", Cause.ROLE_MISSING, versions=(NEW,))
 async def _(lab: Lab) -> Attempt:
     realm, caller, one, _ = await _permitted(lab, ["view"])
     await lab.set_realm(realm, adminPermissionsEnabled=False)
@@ -321,7 +320,7 @@ async def _revoke(lab: Lab, attempt: Attempt) -> Attempt:
     return attempt
 
 
-@situation("J-revoked", "a program revoked its token and went on with it", Cause.TOKEN_REVOKED, sure="likely", status=401)
+@situation("J-revoked", "a program revoked its token and continued to use it", Cause.TOKEN_REVOKED, sure="likely", status=401)
 async def _(lab: Lab) -> Attempt:
     return await _revoke(lab, await holding(lab, "view-users", path="/users"))
 

@@ -37,12 +37,12 @@ async def _(lab: Lab) -> Attempt:
     return asks(lab.realm, client_id=(await lab.make_client()).client_id, grant_type="")
 
 
-@situation("K-get", "the token endpoint opened with GET", Cause.TOKEN_REQUEST_INVALID, sure="", status=405, versions=(NEW, OLD))
+@situation("K-get", "GET on the token endpoint", Cause.TOKEN_REQUEST_INVALID, sure="", status=405, versions=(NEW, OLD))
 async def _(lab: Lab) -> Attempt:
     return Attempt(method="GET", path=f"/realms/{lab.realm}/protocol/openid-connect/token")
 
 
-@situation("K-setup", "a user who has still something to do", Cause.ACCOUNT_NOT_SET_UP, sure="", status=400, versions=(NEW, OLD))
+@situation("K-setup", "a user with a pending required action", Cause.ACCOUNT_NOT_SET_UP, sure="", status=400, versions=(NEW, OLD))
 async def _(lab: Lab) -> Attempt:
     client = await lab.make_client()
     await lab.make_user("k-setup", requiredActions=["UPDATE_PASSWORD"])
@@ -67,7 +67,7 @@ async def _(lab: Lab) -> Attempt:
     return asks(lab.realm, client_id=attempt.client.client_id, grant_type="refresh_token", refresh_token=refresh)
 
 
-@situation("K-https", "the realm requires SSL, and the token was asked for over plain HTTP", Cause.HTTPS_REQUIRED, versions=(NEW, OLD))
+@situation("K-https", "the realm requires SSL, and the token request used plain HTTP", Cause.HTTPS_REQUIRED, versions=(NEW, OLD))
 async def _(lab: Lab) -> Attempt:
     realm = await lab.make_realm(sslRequired="all")
     return asks(realm, client_id=(await lab.make_client(realm)).client_id)
@@ -80,7 +80,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("L-method", "POST on a user, which takes PUT", Cause.PATH_WRONG, sure="", status=404, versions=(NEW, OLD))
+@situation("L-method", "POST on a user instead of PUT", Cause.PATH_WRONG, sure="", status=404, versions=(NEW, OLD))
 async def _(lab: Lab) -> Attempt:
     return await holding(lab, "manage-users", method="POST", path=f"/users/{await lab.make_user('l-method')}", json={})
 
@@ -104,7 +104,7 @@ async def _(lab: Lab) -> Attempt:
 
 
 @situation(
-    "J-none-old", "an unsigned token, over which this version fails", Cause.SIGNATURE_INVALID, sure="", versions=READ_FROM_TOKEN, status=500
+    "J-none-old", "an unsigned token, on which this version fails", Cause.SIGNATURE_INVALID, sure="", versions=READ_FROM_TOKEN, status=500
 )
 async def _(lab: Lab) -> Attempt:
     claims = claims_of(realm=lab.realm, base=lab.keycloak.base_url, exp=4_000_000_000)

@@ -40,7 +40,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("L-patch", "PATCH on a user that is not there, by an account without any role", Cause.PATH_WRONG, sure="likely")
+@situation("L-patch", "PATCH on a user that does not exist, by an account without roles", Cause.PATH_WRONG, sure="likely")
 async def _(lab: Lab) -> Attempt:
     return await holding(lab, method="PATCH", path=f"/users/{uuid4()}", json={})
 
@@ -58,7 +58,7 @@ async def _(lab: Lab) -> Attempt:
     return await holding(lab, path="/users", clientId='it\'s a "möglich" $client/100%', fullScopeAllowed=False)
 
 
-@situation("P-odd-realm", "the like in the name of a realm", Cause.ROLE_MISSING, sure="likely", versions=(NEW, MIDDLE), cured=True)
+@situation("P-odd-realm", "the same in the name of a realm", Cause.ROLE_MISSING, sure="likely", versions=(NEW, MIDDLE), cured=True)
 async def _(lab: Lab) -> Attempt:
     realm = await lab.make_realm(f"it's a réalm.100% {lab.realm}")
     caller = await lab.make_client(realm)
@@ -125,7 +125,7 @@ async def _nested(lab: Lab, depth: int) -> Any:
     return role
 
 
-@situation("C-nested", "view-users four roles down, and full scope off", Cause.SCOPE_EXCLUDES_ROLE, cured=True)
+@situation("C-nested", "view-users through four levels of composites, and full scope off", Cause.SCOPE_EXCLUDES_ROLE, cured=True)
 async def _(lab: Lab) -> Attempt:
     attempt = await holding(lab, path="/users", fullScopeAllowed=False)
     assert attempt.client is not None
@@ -134,7 +134,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("B-default", "view-users came by the default roles, which were taken away", Cause.ROLE_REVOKED, versions=(NEW,), cured=True)
+@situation("B-default", "view-users came from the default roles and was removed from them", Cause.ROLE_REVOKED, versions=(NEW,), cured=True)
 async def _(lab: Lab) -> Attempt:
     realm = await lab.make_realm()
     await let_inspector_look(lab, realm)
@@ -148,7 +148,7 @@ async def _(lab: Lab) -> Attempt:
 
 
 @situation(
-    "E-exchanged", "a token that was exchanged for one for another client", Cause.ROLES_NOT_IN_TOKEN, sure="likely", versions=(MIDDLE,)
+    "E-exchanged", "a token that was exchanged for one of another client", Cause.ROLES_NOT_IN_TOKEN, sure="likely", versions=(MIDDLE,)
 )
 async def _(lab: Lab) -> Attempt:
     attempt = await holding(lab, "view-users", path="/users", attributes=EXCHANGES)
@@ -180,7 +180,7 @@ async def _(lab: Lab) -> Attempt:
 # master
 
 
-@situation("G-realms", "realms are listed by a master account without any role", Cause.ROLE_MISSING, cured=True)
+@situation("G-realms", "a master account without roles lists realms", Cause.ROLE_MISSING, cured=True)
 async def _(lab: Lab) -> Attempt:
     caller = await lab.make_client("master")
     return Attempt(method="GET", path="/admin/realms", token=await lab.token(caller), client=caller)
@@ -219,7 +219,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("J-everybody", "everybody of the realm was logged out", Cause.SESSION_ENDED, status=401)
+@situation("J-everybody", "all users of the realm were logged out", Cause.SESSION_ENDED, status=401)
 async def _(lab: Lab) -> Attempt:
     realm = await lab.make_realm()
     await let_inspector_look(lab, realm)

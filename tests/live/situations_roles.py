@@ -5,7 +5,7 @@ from kcproxy.model import Cause
 from tests.live.registry import MIDDLE, NEW, OLD, READ_FROM_TOKEN, holding, let_inspector_look, situation, user_holding
 
 
-@situation("C01", "an account without any role reads a user", Cause.ROLE_MISSING, cured=True)
+@situation("C01", "an account without roles reads a user", Cause.ROLE_MISSING, cured=True)
 async def _(lab: Lab) -> Attempt:
     user = await lab.make_user(f"john-{id(lab) % 100000}-c01")
     return await holding(lab, path=f"/users/{user}")
@@ -17,7 +17,7 @@ async def _(lab: Lab) -> Attempt:
     return await holding(lab, "query-groups", path="/group-by-path/staff-c06")
 
 
-@situation("C08", "serverinfo for a user without any admin role", Cause.ROLE_MISSING)
+@situation("C08", "serverinfo for a user without an admin role", Cause.ROLE_MISSING)
 async def _(lab: Lab) -> Attempt:
     attempt = await user_holding(lab, path="")
     attempt.path = "/admin/serverinfo"
@@ -29,7 +29,7 @@ async def _(lab: Lab) -> Attempt:
     return await holding(lab, path="/clients")
 
 
-@situation("C10", "the role stands in the client's scope and was never granted", Cause.SCOPE_MAPPING_IS_NO_GRANT, cured=True)
+@situation("C10", "the role is in the client's scope and was never granted", Cause.SCOPE_MAPPING_IS_NO_GRANT, cured=True)
 async def _(lab: Lab) -> Attempt:
     attempt = await holding(lab, path="/users", fullScopeAllowed=False)
     assert attempt.client is not None
@@ -60,7 +60,7 @@ async def _(lab: Lab) -> Attempt:
     return Attempt(method="GET", path=f"/admin/realms/{realm}/users", token=await lab.token(caller), client=caller)
 
 
-@situation("C17", "full scope off, and one of two roles let through", Cause.SCOPE_EXCLUDES_ROLE, cured=True)
+@situation("C17", "full scope off, and one of two roles in scope", Cause.SCOPE_EXCLUDES_ROLE, cured=True)
 async def _(lab: Lab) -> Attempt:
     attempt = await holding(lab, "view-events", "view-users", path="/users", fullScopeAllowed=False)
     assert attempt.client is not None
@@ -69,12 +69,12 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("C20", "full scope off, and no role let through", Cause.SCOPE_EXCLUDES_ROLE, cured=True)
+@situation("C20", "full scope off, and no role in scope", Cause.SCOPE_EXCLUDES_ROLE, cured=True)
 async def _(lab: Lab) -> Attempt:
     return await holding(lab, "view-users", path="/users", fullScopeAllowed=False)
 
 
-@situation("C18", "granted, and the client scope roles was taken off the client", Cause.ROLES_NOT_IN_TOKEN, versions=(OLD,))
+@situation("C18", "granted, and the client scope roles was removed from the client", Cause.ROLES_NOT_IN_TOKEN, versions=(OLD,))
 async def _(lab: Lab) -> Attempt:
     attempt = await holding(lab, "view-users", path="/users")
     assert attempt.client is not None
@@ -194,7 +194,7 @@ async def _(lab: Lab) -> Attempt:
     return Attempt(method="POST", path="/admin/realms", token=await lab.token(caller), client=caller, json={"realm": "never"})
 
 
-@situation("C70", "an admin role is handed out by somebody who lacks it", Cause.ESCALATION_GUARD)
+@situation("C70", "an admin role is granted by a caller without that role", Cause.ESCALATION_GUARD)
 async def _(lab: Lab) -> Attempt:
     owner, role = await lab.role(lab.realm, "realm-management", "realm-admin")
     attempt = await holding(lab, "manage-users", method="POST", path="")
@@ -204,7 +204,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("C71", "a master administrator may not assign a role that he holds", Cause.KNOWN_DEFECT, sure="likely", versions=(MIDDLE,))
+@situation("C71", "a master administrator may not assign a role that they have", Cause.KNOWN_DEFECT, sure="likely", versions=(MIDDLE,))
 async def _(lab: Lab) -> Attempt:
     owner, role = await lab.role(lab.realm, "realm-management", "view-users")
     user = await lab.make_user("c71")
@@ -233,7 +233,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("C78", "fine-grained permissions, and none for this call", Cause.FINE_GRAINED_PERMISSION_MISSING, sure="likely", versions=(NEW,))
+@situation("C78", "fine-grained permissions, and none for this call", Cause.FINE_GRAINED_PERMISSION_MISSING, versions=(NEW,))
 async def _(lab: Lab) -> Attempt:
     realm = await lab.make_realm(adminPermissionsEnabled=True)
     await let_inspector_look(lab, realm)
@@ -243,7 +243,7 @@ async def _(lab: Lab) -> Attempt:
     return Attempt(method="GET", path=f"/admin/realms/{realm}/users/{user}", token=await lab.token(caller), client=caller)
 
 
-@situation("X-revoked", "the role was taken away, the token still names it", Cause.ROLE_REVOKED, versions=(NEW,), cured=True)
+@situation("X-revoked", "the role was removed, the token still names it", Cause.ROLE_REVOKED, versions=(NEW,), cured=True)
 async def _(lab: Lab) -> Attempt:
     attempt = await holding(lab, "view-users", path="/users")
     assert attempt.client is not None
@@ -268,7 +268,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("X-creator", "whoever created a realm may not impersonate in it", Cause.MASTER_ROLE_MISSING, versions=(NEW,))
+@situation("X-creator", "the creator of a realm may not impersonate in it", Cause.MASTER_ROLE_MISSING, versions=(NEW,))
 async def _(lab: Lab) -> Attempt:
     user = await lab.make_user("x-creator")
     caller = await lab.make_client("master")

@@ -30,17 +30,21 @@ async def _exchanging(lab: Lab, **form: str) -> Attempt:
     return asks(lab.realm, client_id=caller.client_id, grant_type=_EXCHANGE, **wanted)
 
 
-@situation("K-subject", "a token to be exchanged that is not meant for the client", Cause.TOKEN_REQUEST_INVALID, versions=(NEW, MIDDLE))
+@situation("K-subject", "a token exchange with a token for another audience", Cause.TOKEN_REQUEST_INVALID, versions=(NEW, MIDDLE))
 async def _(lab: Lab) -> Attempt:
     return await _exchanging(lab)
 
 
-@situation("K-audience", "a token for a client that is not there", Cause.TOKEN_REQUEST_INVALID, sure="", status=400, versions=(NEW, MIDDLE))
+@situation(
+    "K-audience", "a token for a client that does not exist", Cause.TOKEN_REQUEST_INVALID, sure="", status=400, versions=(NEW, MIDDLE)
+)
 async def _(lab: Lab) -> Attempt:
     return await _exchanging(lab, audience="nobody")
 
 
-@situation("K-none", "something to be exchanged that is no token", Cause.TOKEN_REQUEST_INVALID, sure="", status=400, versions=(NEW, MIDDLE))
+@situation(
+    "K-none", "a token exchange of something that is not a token", Cause.TOKEN_REQUEST_INVALID, sure="", status=400, versions=(NEW, MIDDLE)
+)
 async def _(lab: Lab) -> Attempt:
     return await _exchanging(lab, subject_token="none")
 
@@ -86,7 +90,7 @@ async def _(lab: Lab) -> Attempt:
     return asks(lab.realm)
 
 
-@situation("K-ticket", "a permission ticket that is none", Cause.TOKEN_REQUEST_INVALID)
+@situation("K-ticket", "an invalid permission ticket", Cause.TOKEN_REQUEST_INVALID)
 async def _(lab: Lab) -> Attempt:
     client = await lab.make_client()
     return asks(lab.realm, client_id=client.client_id, grant_type="urn:ietf:params:oauth:grant-type:uma-ticket", ticket="none")
@@ -124,9 +128,27 @@ async def _signing(lab: Lab) -> tuple[Client, rsa.RSAPrivateKey]:
     return await lab.make_client(clientAuthenticatorType="client-jwt", attributes=attributes), key
 
 
-@situation("K-signed-address", "an assertion made out to another address", Cause.CLIENT_CREDENTIALS_WRONG, sure="", status=400)
+@situation("K-signed-address", "an assertion for another audience", Cause.CLIENT_CREDENTIALS_WRONG, sure="", status=400)
 async def _(lab: Lab) -> Attempt:
     return _asks_by_assertion(lab, *await _signing(lab), aud="https://kcproxy.example/realms/demo")
+
+
+@situation("K-signed-proxy", "an assertion for the address of the proxy", Cause.CLIENT_CREDENTIALS_WRONG, sure="", status=400)
+async def _(lab: Lab) -> Attempt:
+    attempt = _asks_by_assertion(lab, *await _signing(lab), aud=f"http://kcproxy.example/realms/{lab.realm}")
+    attempt.headers["Host"] = "kcproxy.example"
+    return attempt
+
+
+@situation("K-account", "the user of the service account is disabled", Cause.ACCOUNT_DISABLED, status=401)
+async def _(lab: Lab) -> Attempt:
+    client = await lab.make_client()
+    await lab.admin("PUT", f"/admin/realms/{lab.realm}/users/{client.account}", {"enabled": False})
+    return Attempt(
+        method="POST",
+        path=f"/realms/{lab.realm}/protocol/openid-connect/token",
+        form={"grant_type": "client_credentials", "client_id": client.client_id, "client_secret": SECRET},
+    )
 
 
 @situation("K-signed-late", "an assertion that has expired", Cause.CLIENT_CREDENTIALS_WRONG, sure="", status=400)

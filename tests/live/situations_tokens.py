@@ -62,7 +62,7 @@ async def _(lab: Lab) -> Attempt:
     return Attempt(method="GET", path=f"/admin/realms/{lab.realm}/users", headers={"Authorization": "Basic YXBwOnMzY3JldA=="})
 
 
-@situation("J-cut", "a token that was cut off", Cause.TOKEN_MALFORMED, status=401)
+@situation("J-cut", "a truncated token", Cause.TOKEN_MALFORMED, status=401)
 async def _(lab: Lab) -> Attempt:
     attempt = await holding(lab, "view-users", path="/users")
     attempt.token = (attempt.token or "")[:300]
@@ -141,7 +141,7 @@ async def _(lab: Lab) -> Attempt:
     return Attempt(method="GET", path=f"/admin/realms/{realm}/users", token=token, client=caller)
 
 
-@situation("J-signed-out", "an administrator signed the service account out", Cause.NOT_BEFORE, status=401)
+@situation("J-signed-out", "an administrator logged out the service account", Cause.NOT_BEFORE, status=401)
 async def _(lab: Lab) -> Attempt:
     attempt = await holding(lab, "view-users", path="/users")
     assert attempt.client is not None

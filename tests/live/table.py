@@ -19,10 +19,10 @@ from tests.live.situations import Situation
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cases.md"
 HEAD = """# Cases
 
-Reported refusals and variants of them, made true again on real servers and sent through kcproxy, once without look-ups and once with an inspector account. Written by
-`python -m tests.live.table`; the tests `tests/live/test_cases_*.py` hold every line of it to the same promises: with an inspector the cause is right, without one
-it is first or among the alternatives and no wrong cause is ever certain, and where the fix is a command, carrying it out to the letter makes the request pass.
-Where the answer is neither 401 nor 403, its body stays as it is and only headers tell the cause, so there is no confidence to show.
+Reported refusals and variants of them, reproduced on real servers and sent through kcproxy, once without look-ups and once with an inspector account. Written by
+`python -m tests.live.table`. The tests `tests/live/test_cases_*.py` check the same promises for every line: with an inspector, the cause is right. Without one,
+it comes first or is among the alternatives, and no wrong cause is certain. If the fix is a command, running it exactly as printed makes the request succeed.
+If the status code is neither 401 nor 403, the body is unchanged and only headers name the cause. Then there is no confidence to show.
 """
 
 

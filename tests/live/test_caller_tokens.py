@@ -6,7 +6,8 @@ import jwt
 import pytest
 
 from devkit.lab import SECRET, Client, Lab, laboratory
-from kcproxy.keycloak.jwt_verifier import JwtVerifier, TokenUnacceptable
+from kcproxy.keycloak.issuer_keys import TokenUnacceptable
+from kcproxy.keycloak.jwt_verifier import JwtVerifier
 from tests.live.conftest import Keycloak
 
 pytestmark = [pytest.mark.live, pytest.mark.parametrize("keycloak", ["26.7.4", "24.0.5"], indirect=True)]

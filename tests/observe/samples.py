@@ -78,6 +78,7 @@ def fix(*roles: str) -> Fix:
         kcadm=(f"kcadm.sh add-roles -r {REALM} --uusername {USERNAME} --cclientid realm-management --rolename {names[0]}",),
         curl=(f"curl -fsS -X POST \"$KEYCLOAK/admin/realms/{REALM}/users/$USER/role-mappings/clients/$CLIENT\" -d '[…]'",),
         terraform=f'resource "keycloak_openid_client_service_account_role" "this" {{\n  role = "{names[0]}"\n}}',
+        ansible='- hosts: localhost\n  tasks:\n    - community.general.keycloak_user_rolemapping:\n        realm: "demo"\n',
         warning=None,
     )
 

@@ -12,7 +12,8 @@ import pytest
 
 from kcproxy.observe import denial_history as history
 from kcproxy.observe.denial_document import stored as document_of
-from kcproxy.observe.denial_history import History, Stored, read
+from kcproxy.observe.denial_history import History, read
+from kcproxy.observe.denial_records import Stored
 from kcproxy.observe.denial_store import DenialStore
 from tests.observe.samples import caller, explanation, record
 
@@ -98,9 +99,7 @@ def test_a_file_that_was_larger_is_made_smaller(tmp_path: Path, monkeypatch: pyt
     assert kept[-1].id == "d-1000"
 
 
-def test_a_disk_that_hangs_holds_up_neither_the_denials_nor_the_end_and_takes_bounded_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_hanging_disk_delays_nothing_and_takes_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "MAX_WAITING_BYTES", 200_000)
     monkeypatch.setattr(history, "CLOSE_SECONDS", 0.5)
     path, lost = tmp_path / "h.sqlite", list[int]()

@@ -11,7 +11,7 @@ import pytest
 from kcproxy.model import Answer, Caller, CallerKind, Cause
 from kcproxy.observe.denial_history import History, read
 from kcproxy.observe.denial_store import MAX_EXAMPLES, DenialStore
-from kcproxy.observe.subscriptions import MAX_AT_ONCE, MAX_CHANGED, MAX_FOLLOWERS, Subscriptions
+from kcproxy.observe.subscriptions import MAX_AT_ONCE, MAX_CHANGED, MAX_SUBSCRIBERS, Subscriptions
 from tests.observe.samples import REALM, USERNAME, caller, explanation, record, target
 
 
@@ -98,7 +98,7 @@ def test_another_caller_operation_realm_cause_or_role_is_another_group(change: d
     assert add(found_in, "d-1") != add(found_in, "d-2", **change)
 
 
-def test_the_same_with_401_and_with_403_are_two_groups_that_can_be_told_apart() -> None:
+def test_a_401_and_a_403_are_two_distinguishable_groups() -> None:
     """They have separate room, so that one name for both would show one of them twice and the other never."""
     found_in = store()
     both = (replace(explanation(f"d-{status}"), answer=Answer(status=status)) for status in (401, 403))
@@ -167,9 +167,9 @@ def test_what_passes_later_is_marked_and_a_new_denial_opens_it_again() -> None:
     assert next(found_in.groups()).summary()["resolvedAt"] is None
 
 
-async def test_a_follower_is_told_which_groups_changed() -> None:
+async def test_a_subscriber_gets_the_changed_groups() -> None:
     found_in = store()
-    with found_in.live.follow() as follower:
+    with found_in.live.subscribe() as follower:
         assert follower is not None
         fingerprint = add(found_in, "d-1")
         add(found_in, "d-2")
@@ -179,7 +179,7 @@ async def test_a_follower_is_told_which_groups_changed() -> None:
 
 async def test_a_storm_costs_a_follower_a_bounded_memory_and_comes_in_portions() -> None:
     live = Subscriptions()
-    with live.follow() as follower:
+    with live.subscribe() as follower:
         assert follower is not None
         for number in range(10_000):
             live.changed(str(number))
@@ -194,7 +194,7 @@ async def test_a_storm_costs_a_follower_a_bounded_memory_and_comes_in_portions()
 
 async def test_followers_have_an_end() -> None:
     live = Subscriptions()
-    opened = [live.follow() for _ in range(MAX_FOLLOWERS + 1)]
+    opened = [live.subscribe() for _ in range(MAX_SUBSCRIBERS + 1)]
     followers = [one.__enter__() for one in opened]
     assert followers[-1] is None
     assert all(follower is not None for follower in followers[:-1])

@@ -4,13 +4,13 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics
 
 from kcproxy.observe.fast_metrics import FastCounters, FastHistograms
-from kcproxy.observe.metric_specs import Kind, Spec
+from kcproxy.observe.metric_specs import Kind, Merge, Spec
 
 VALUES = (0.0, 0.05, 0.1, 0.100001, 0.5, 1.0, 7.0)
 
 
 def spec(name: str, kind: Kind, *labels: str) -> Spec:
-    return Spec(name=name, kind=kind, help="Some help.", labels=labels, buckets=(0.1, 1.0, 2.5))
+    return Spec(name=name, kind=kind, merge=Merge.SUM, help="Some help.", labels=labels, buckets=(0.1, 1.0, 2.5))
 
 
 def as_openmetrics(registry: CollectorRegistry) -> bytes:

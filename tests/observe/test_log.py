@@ -16,14 +16,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kcproxy.observe import log_fields as lines
 from kcproxy.observe.log import Log
 from kcproxy.observe.log_fields import DENIAL_FIELDS, REQUEST_FIELDS
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.redaction import redact_text, redact_value
-from kcproxy.settings.model import LogFormat, LogSettings
+from kcproxy.settings import LogFormat, LogSettings
 from tests.hostile_text import ALL_AT_ONCE, unseen
 from tests.observe.samples import USERNAME, caller, explanation, record, target
+from tools.docs.log import FILE, documents
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiI0MiJ9.c2lnbmF0dXJl"
 Written = Callable[[], list[str]]
@@ -44,8 +44,6 @@ class Captured(LogWriter):
 
     def expect(self) -> None:
         """No thread: lines are written at once."""
-
-    msg = debug = info = warning = error = critical = exception = write
 
 
 def log_of(form: LogFormat = LogFormat.JSON, level: str = "info") -> tuple[Log, list[str]]:
@@ -165,7 +163,7 @@ NESTED: st.SearchStrategy[Any] = st.recursive(
 
 @settings(deadline=None)
 @given(key=st.sampled_from(SECRET_KEYS), value=NESTED, depth=st.integers(0, 3))
-def test_whatever_stands_under_a_secret_name_is_stars_at_any_depth(key: str, value: Any, depth: int) -> None:
+def test_every_value_with_a_secret_name_is_redacted_at_any_depth(key: str, value: Any, depth: int) -> None:
     fields: dict[str, Any] = {key: value}
     for _ in range(depth):
         fields = {"inner": [fields]}
@@ -252,7 +250,7 @@ def test_what_libraries_log_comes_through_redacted() -> None:
     assert "eyJzdWIi" not in written[0]
 
 
-def test_a_failure_of_the_program_is_told_with_its_place_and_without_values() -> None:
+def test_a_bug_is_logged_with_its_location_and_without_values() -> None:
     log, written = log_of()
     undo = log.capture_libraries()
 
@@ -281,7 +279,7 @@ def test_lines_reach_the_descriptor_in_order_and_all_of_them(tmp_path: Any) -> N
     assert path.read_text().split() == [str(number) for number in range(5000)]
 
 
-def test_a_reader_that_stopped_reading_stops_nobody_and_the_loss_is_counted() -> None:
+def test_a_reader_that_stops_blocks_nothing_and_the_loss_is_counted() -> None:
     reading, writing = os.pipe()
     sink = LogWriter(writing, max_pending_bytes=300_000)
     began = time.monotonic()
@@ -332,7 +330,7 @@ def test_what_follows_a_line_that_was_cut_off_begins_a_line_of_its_own(tmp_path:
     assert sink.dropped == 3
 
 
-def test_a_descriptor_that_does_not_block_loses_nothing_as_long_as_somebody_reads() -> None:
+def test_a_non_blocking_descriptor_loses_nothing_while_it_is_read() -> None:
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     sink = LogWriter(writing)
@@ -389,7 +387,7 @@ def test_the_line_of_a_request_costs_some_microseconds() -> None:
 
 
 def test_the_documentation_names_every_field() -> None:
-    text = lines.markdown()
+    text = documents()[FILE]
     assert all(f"| `{name}` |" in text for name in (*REQUEST_FIELDS, *DENIAL_FIELDS))
 
 
@@ -398,7 +396,7 @@ def piped(batch: int) -> tuple[Log, int, int]:
     return Log(LogSettings(), sink=LogWriter(writing), batch=batch), reading, writing
 
 
-def test_requests_are_written_in_order_whether_many_come_or_few_and_before_what_follows_them() -> None:
+def test_requests_are_written_in_order_and_before_later_events() -> None:
     log, reading, writing = piped(batch=4)
     for number in range(10):
         log.request(record(sent_bytes=number))

@@ -9,11 +9,11 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 
 from kcproxy.errors import KcproxyError, SettingsError, UpstreamError
 from kcproxy.model import TargetKind
-from kcproxy.observe import metric_specs as catalogue
 from kcproxy.observe.metric_specs import LABELS, SPECS, Kind
 from kcproxy.observe.metrics import MAX_DENIAL_SERIES, Metrics
-from kcproxy.settings.model import MetricSettings
+from kcproxy.settings import MetricSettings
 from tests.observe.samples import REALM, caller, explanation, record, target
+from tools.docs.metrics import FILE, documents
 
 OPERATION = "GET /admin/realms/{realm}/users/{user-id}"
 
@@ -33,7 +33,7 @@ def test_a_request_is_counted_by_operation_and_status() -> None:
     assert value(metrics, "kcproxy_sent_bytes_total") == 412
 
 
-def test_the_proxys_own_time_is_told_apart_from_the_upstreams() -> None:
+def test_the_proxys_own_time_does_not_include_the_upstreams() -> None:
     metrics = Metrics()
     metrics.request_finished(record(duration_seconds=0.5, upstream_seconds=0.4))
     assert value(metrics, "kcproxy_request_duration_seconds_sum", operation=OPERATION) == pytest.approx(0.5)
@@ -41,7 +41,7 @@ def test_the_proxys_own_time_is_told_apart_from_the_upstreams() -> None:
     assert value(metrics, "kcproxy_overhead_duration_seconds_sum") == pytest.approx(0.1)
 
 
-def test_a_caller_who_takes_his_time_with_a_body_does_not_make_the_proxy_slow() -> None:
+def test_waiting_for_a_slow_body_does_not_count_as_the_proxys_time() -> None:
     metrics = Metrics()
     metrics.request_finished(record(duration_seconds=2.0, upstream_seconds=0.4, waited_seconds=1.5))
     assert value(metrics, "kcproxy_overhead_duration_seconds_sum") == pytest.approx(0.1)
@@ -50,7 +50,7 @@ def test_a_caller_who_takes_his_time_with_a_body_does_not_make_the_proxy_slow() 
 @pytest.mark.parametrize(
     ("kind", "label"), [(TargetKind.ADMIN_UNKNOWN, "admin-unknown"), (TargetKind.TOKEN, "token"), (TargetKind.OTHER, "other")]
 )
-def test_what_is_not_in_the_catalog_is_named_by_its_kind_never_by_its_path(kind: TargetKind, label: str) -> None:
+def test_requests_outside_the_catalog_are_labeled_by_kind_never_by_path(kind: TargetKind, label: str) -> None:
     metrics = Metrics()
     metrics.request_finished(record(target(template=None, kind=kind)))
     assert value(metrics, "kcproxy_requests_total", operation=label, code="200") == 1
@@ -78,7 +78,7 @@ def test_roles_that_are_needed_together_are_joined_and_made_up_ones_are_other() 
     assert metrics.denied(explanation(missing=()))[3] == "none"
 
 
-def test_clients_are_shown_only_where_settings_say_so() -> None:
+def test_clients_are_shown_only_if_the_settings_say_so() -> None:
     assert Metrics().denied(explanation())[4] == ""
     assert Metrics(MetricSettings(clients=True)).denied(explanation())[4] == "403-forbidden-fix-client"
 
@@ -202,8 +202,8 @@ def test_the_registry_holds_the_table_and_nothing_else_of_ours() -> None:
 
 
 def test_the_documentation_names_every_metric_and_every_label() -> None:
-    text = catalogue.markdown()
-    assert all(f"`{spec.name}`" in text for spec in SPECS)
+    text = documents()[FILE]
+    assert all(f"| `{spec.name}` | {spec.kind.value} |" in text for spec in SPECS)
     assert all(f"| `{label}` |" in text for label in LABELS)
 
 

@@ -13,7 +13,7 @@ from kcproxy.observe.log import Log
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.server.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, Slowness
-from kcproxy.settings.model import LogSettings
+from kcproxy.settings import LogSettings
 from tests.catalog.conftest import DOCUMENT
 from tests.observe.samples import REALM, caller, explanation, record, target
 from tests.observe.test_log import Captured
@@ -39,9 +39,20 @@ def resolved(observer: LiveObserver) -> float | None:
     return value(observer, "kcproxy_denials_resolved_total", **DENIAL)
 
 
-def test_it_is_what_the_data_plane_expects(observer: LiveObserver) -> None:
-    expected: Observer = observer
-    assert expected is observer
+def test_the_base_class_ignores_every_event() -> None:
+    silent = Observer()
+    silent.request_started()
+    silent.request_finished(record())
+    silent.denied(explanation(), record(status=403))
+    silent.token_cache_read("app", hit=True)
+    silent.settings_reloaded(successful=True)
+    assert not silent.awaits(target())
+    assert vars(silent) == {}
+
+
+def test_the_live_observer_handles_every_event(observer: LiveObserver) -> None:
+    events = {name for name in vars(Observer) if not name.startswith("_")}
+    assert events <= set(vars(type(observer)))
 
 
 def test_a_denial_reaches_metrics_log_and_store(observer: LiveObserver) -> None:
@@ -112,11 +123,11 @@ def test_it_says_for_which_requests_it_is_worth_knowing_who_passes(observer: Liv
     assert not observer.awaits(target())
 
 
-def test_what_stands_has_an_end(observer: LiveObserver) -> None:
+def test_unresolved_denials_are_bounded(observer: LiveObserver) -> None:
     for number in range(3000):
         one = caller(f"c-{number}")
         observer.denied(explanation(f"d-{number}", caller=one), record(status=403))
-    assert len(observer._standing) == 1000
+    assert len(observer._unresolved) == 1000
     assert observer._awaited.total() == 1000
 
 
@@ -147,19 +158,19 @@ def test_dropped_log_lines_are_a_metric(observer: LiveObserver) -> None:
     assert value(observer, "kcproxy_log_dropped_total") == 1
 
 
-def test_an_anonymous_refusal_is_never_resolved_by_somebody(observer: LiveObserver) -> None:
+def test_an_anonymous_refusal_is_never_resolved(observer: LiveObserver) -> None:
     nobody = Caller(kind=caller().kind)
     observer.denied(explanation(caller=nobody), record(status=401))
     observer.request_finished(record(caller=caller()))
     assert resolved(observer) == 0
 
 
-def test_a_denial_of_a_shape_that_nobody_thought_of_is_counted_and_logged_and_breaks_nothing(observer: LiveObserver) -> None:
+def test_a_denial_that_cannot_be_stored_is_counted_and_logged(observer: LiveObserver) -> None:
     broken = explanation(looked_up=Facts(granted=5))  # type: ignore[arg-type]
     observer.denied(broken, record(status=403))
     assert value(observer, "kcproxy_denials_total", **DENIAL) == 1
     assert isinstance(observer.log.sink, Captured)
-    assert '"event":"denial_not_kept"' in observer.log.sink.lines[-1]
+    assert '"event":"denial_not_stored"' in observer.log.sink.lines[-1]
 
 
 def test_another_table_is_what_the_build_info_and_the_page_show(observer: LiveObserver) -> None:

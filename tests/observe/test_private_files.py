@@ -26,7 +26,7 @@ def modes(path: Path) -> set[int]:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
-def test_a_history_is_for_its_owner_from_the_start_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+def test_a_new_history_is_for_its_owner_only_with_any_umask(tmp_path: Path, umask: int) -> None:
     path = tmp_path / "h.sqlite"
     before = os.umask(umask)
     try:
@@ -42,7 +42,7 @@ def test_a_history_is_for_its_owner_from_the_start_whatever_the_umask(tmp_path: 
     assert history.tightened == ()
 
 
-def test_an_own_history_that_others_could_read_is_tightened_with_what_stands_beside_it(tmp_path: Path) -> None:
+def test_a_readable_history_and_its_companions_lose_the_permissions_of_others(tmp_path: Path) -> None:
     path = tmp_path / "h.sqlite"
     History(path).close()
     with closing(sqlite3.connect(path)) as other:
@@ -71,7 +71,7 @@ def test_that_it_was_tightened_is_in_the_log(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
-def test_the_file_of_somebody_else_keeps_its_mode(tmp_path: Path) -> None:
+def test_a_file_of_another_user_keeps_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.touch()
     path.chmod(0o644)
@@ -99,7 +99,7 @@ def test_no_link_is_followed(tmp_path: Path, ending: str, *, there: bool) -> Non
 def test_a_named_pipe_or_a_directory_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
-    for name, said in (("pipe", "no regular file"), ("folder", "directory")):
+    for name, said in (("pipe", "not a regular file"), ("folder", "directory")):
         with pytest.raises(OSError, match=said):
             make_private(tmp_path / name, create=True)
 
@@ -110,7 +110,7 @@ def test_a_file_that_was_replaced_meanwhile_is_not_opened(tmp_path: Path) -> Non
     path.rename(tmp_path / "away")
     (tmp_path / "elsewhere").touch()
     path.symlink_to("elsewhere")
-    with pytest.raises(OSError, match="another file has been put in its place"):
+    with pytest.raises(OSError, match="another file has replaced it"):
         history.load()
     history.close()
     assert (tmp_path / "elsewhere").stat().st_size == 0

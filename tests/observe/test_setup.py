@@ -7,7 +7,7 @@ import pytest
 from kcproxy import catalog
 from kcproxy.errors import SettingsError
 from kcproxy.observe.setup import live_observer
-from kcproxy.settings.model import AccountSettings, HistorySettings, InspectorSettings, Settings, UpstreamSettings
+from kcproxy.settings import AccountSettings, HistorySettings, InspectorSettings, Settings, UpstreamSettings
 from tests.catalog.conftest import DOCUMENT
 from tests.observe.samples import REALM, explanation, record, target
 
@@ -57,5 +57,5 @@ def test_the_catalog_says_which_role_a_request_needs(table: catalog.Catalog) -> 
 
 
 def test_a_history_file_that_cannot_be_made_is_a_problem_of_the_settings(table: catalog.Catalog, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"history\.path .* name a file that can be written"):
+    with pytest.raises(SettingsError, match=r"history\.path .* use a file that can be written"):
         live_observer(settings(history=HistorySettings(path=tmp_path / "missing" / "h.sqlite")), table)

@@ -132,7 +132,7 @@ async def test_spans_reach_an_endpoint_over_otlp(monkeypatch: pytest.MonkeyPatch
     assert "opentelemetry" in sys.modules
 
 
-def test_what_the_exporter_says_at_the_end_is_in_the_log_like_everything_else() -> None:
+def test_messages_of_the_exporter_at_the_end_are_in_the_log() -> None:
     port, admin_port = free_ports(2)
     words = ("serve", "--upstream", "http://127.0.0.1:9", "--listen", f"127.0.0.1:{port}", "--admin-listen", f"127.0.0.1:{admin_port}")
     with refusing_port() as nobody:

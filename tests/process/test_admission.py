@@ -52,7 +52,7 @@ def authorizations(upstream: RecordingUpstream) -> list[bytes | None]:
     return [request.value("authorization") for request in upstream.requests if request.target == USERS.encode()]
 
 
-async def test_on_loopback_whoever_reaches_it_has_a_token_injected(upstream: RecordingUpstream, tmp_path: Path) -> None:
+async def test_on_loopback_every_client_gets_an_injected_token(upstream: RecordingUpstream, tmp_path: Path) -> None:
     upstream.react = react
     async with served(upstream, tmp_path, tail=account(tmp_path)) as running:
         assert told(await ask_port(running)) == (200, None)
@@ -73,7 +73,7 @@ async def on_a_unix_socket(upstream: RecordingUpstream, folder: Path, path: Path
         await process.wait()
 
 
-async def test_on_a_unix_socket_whoever_may_open_it_has_a_token_injected(upstream: RecordingUpstream, tmp_path: Path) -> None:
+async def test_on_a_unix_socket_every_client_that_may_open_it_gets_a_token(upstream: RecordingUpstream, tmp_path: Path) -> None:
     upstream.react = react
     path = tmp_path / "s"
     async with on_a_unix_socket(upstream, tmp_path, path):

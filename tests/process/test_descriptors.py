@@ -43,7 +43,7 @@ def test_too_few_descriptors_are_refused_with_the_number_that_is_needed(hard: in
         planned(hard, hard, asked=asked, others=400)
     (problem,) = refused.value.problems
     assert f"{hard} file descriptors" in problem
-    assert f"to {400 + min(asked, 16)} at least" in problem
+    assert f"to at least {400 + min(asked, 16)}" in problem
 
 
 def test_a_reload_may_hold_the_old_connections_to_keycloak_beside_the_new_ones() -> None:

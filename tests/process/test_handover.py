@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from devkit.servers import ACCOUNT, Message, RecordingUpstream
-from kcproxy.keycloak.jwt_verifier import JwtVerifier, TokenUnacceptable
+from kcproxy.keycloak.issuer_keys import TokenUnacceptable
+from kcproxy.keycloak.jwt_verifier import JwtVerifier
 from kcproxy.process.handover import unchanged_accounts
 from kcproxy.settings import ClientAuthMethod, ExplainSettings, InspectorSettings, Secret, Settings, UpstreamSettings
 from tests.process.test_admission import USERS, ask_port
@@ -163,7 +164,7 @@ def test_any_changed_setting_of_an_account_is_a_change(changes: dict[str, Any]) 
     assert unchanged_accounts(OLD, replace(OLD, accounts=(replace(ACCOUNT, **changes),))) == ()
 
 
-def test_an_account_is_unchanged_whatever_else_changes_but_keycloaks_address() -> None:
+def test_an_account_is_unchanged_unless_keycloaks_address_changes() -> None:
     same = replace(ACCOUNT, secret=Secret("s3cret"))
     others = (replace(ACCOUNT, realms=("crm",), client_id="crm"), same)
     assert unchanged_accounts(OLD, replace(OLD, accounts=others, explain=ExplainSettings(keycloak_version="24.0.5"))) == (same,)
@@ -173,7 +174,7 @@ def test_an_account_is_unchanged_whatever_else_changes_but_keycloaks_address() -
         assert unchanged_accounts(OLD, replace(OLD, upstream=replace(OLD.upstream, **change))) == ()
 
 
-def test_the_inspector_counts_and_a_shared_token_is_kept_only_where_all_who_share_it_stay() -> None:
+def test_a_shared_token_is_kept_only_if_all_its_accounts_stay() -> None:
     inspector = InspectorSettings(account=replace(ACCOUNT, client_id="inspector"))
     both = replace(OLD, inspector=inspector)
     assert unchanged_accounts(both, replace(both, inspector=replace(inspector, cache_seconds=1.0))) == (ACCOUNT, inspector.account)
@@ -182,7 +183,7 @@ def test_the_inspector_counts_and_a_shared_token_is_kept_only_where_all_who_shar
     assert unchanged_accounts(shared, OLD) == ()
 
 
-def test_secrets_are_equal_by_where_they_come_from() -> None:
+def test_secrets_with_the_same_source_are_equal() -> None:
     literal, file = Secret("s3cret"), Secret(path=Path("/a"))
     assert literal == Secret("s3cret")
     assert file == Secret(path=Path("/a"))
@@ -203,3 +204,16 @@ async def test_the_keys_of_an_issuer_outlive_a_reload_while_it_cannot_be_reached
     other.take_over(before)
     with pytest.raises(TokenUnacceptable, match="its issuer is not among"):
         await other.verify(issuer.token())
+
+
+async def test_keys_that_were_taken_over_follow_the_new_settings(issuer: Issuer) -> None:  # noqa: F811 - the fixture
+    now, fetched_by = [1000.0], list[str]()
+    before = JwtVerifier((issuer.url,), "kcproxy", clock=lambda: now[0], on_fetch=lambda *_: fetched_by.append("before"))
+    after = JwtVerifier((issuer.url,), "kcproxy", max_age_seconds=600, clock=lambda: now[0], on_fetch=lambda *_: fetched_by.append("after"))
+    await before.verify(issuer.token())
+    after.take_over(before)
+    issuer.down = True
+    now[0] += 601
+    with pytest.raises(TokenUnacceptable, match=r"longer than inbound\.jwt_keys_max_age_seconds"):
+        await after.verify(issuer.token())
+    assert fetched_by == ["before", "after"]

@@ -103,6 +103,11 @@ async def connected(running: Served, context: ssl.SSLContext) -> AsyncIterator[C
             await writer.wait_closed()
 
 
+def renewed(request: Message) -> bytes:
+    """As ``react``, with another token."""
+    return react(request).replace(b"injected", b"replaced")
+
+
 async def refused(running: Served, context: ssl.SSLContext) -> bool:
     """Whether a new connection is refused; with TLS 1.3 a client hears so after its handshake."""
     try:
@@ -172,6 +177,53 @@ async def test_a_request_in_progress_is_answered_and_then_its_connection_ends(up
     assert authorizations(upstream) == [INJECTED] * 2
 
 
+async def test_a_request_that_takes_longer_than_a_drain_is_answered_too(upstream: RecordingUpstream, pki: Pki) -> None:
+    """``drain_seconds`` (3 here) limits the end of the process, not a reload: it ended such requests with 502."""
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def held(_: Message) -> bytes:
+        arrived.set()
+        await go_on.wait()
+        return OK
+
+    async with serving(upstream, pki) as running, connected(running, pki.client(pki.leaving.sign("leaving-client"))) as old:
+        assert outcome(await old.ask()) == (200, None)
+        upstream.react = lambda request: react(request) if request.target.endswith(b"/token") else held(request)
+        old.writer.write(REQUEST)
+        await asyncio.wait_for(arrived.wait(), 10)
+        pki.mounted.swap(pki.files(pki.staying))
+        await running.logged("reloaded")
+        await asyncio.sleep(4)
+        go_on.set()
+        answer = await asyncio.wait_for(read_response(old.reader), 10)
+        assert (answer.status, answer.value("connection")) == (200, b"close")
+        assert await old.ended()
+    assert authorizations(upstream) == [INJECTED] * 2
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refused_request_is_not_sent_again_with_a_token(upstream: RecordingUpstream, pki: Pki, status: int) -> None:
+    """A refusal makes the proxy try a newer token once, but not for a client whose certificate was withdrawn meanwhile."""
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def held(_: Message) -> bytes:
+        arrived.set()
+        await go_on.wait()
+        return b"HTTP/1.1 %d Refused\r\nContent-Length: 0\r\n\r\n" % status
+
+    async with serving(upstream, pki) as running, connected(running, pki.client(pki.leaving.sign("leaving-client"))) as old:
+        assert outcome(await old.ask()) == (200, None)
+        upstream.react = lambda request: renewed(request) if request.target.endswith(b"/token") else held(request)
+        old.writer.write(REQUEST)
+        await asyncio.wait_for(arrived.wait(), 10)
+        pki.mounted.swap(pki.files(pki.staying))
+        await running.logged("reloaded")
+        go_on.set()
+        assert (await asyncio.wait_for(read_response(old.reader), 10)).status == status
+        assert await old.ended()
+    assert authorizations(upstream) == [INJECTED] * 2
+
+
 async def test_a_request_whose_body_is_still_coming_gets_no_token_any_more(upstream: RecordingUpstream, pki: Pki) -> None:
     async with serving(upstream, pki) as running, connected(running, pki.client(pki.leaving.sign("leaving-client"))) as old:
         old.writer.write(f"POST {USERS} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{{".encode())
@@ -215,8 +267,8 @@ async def test_an_added_authority_opens_the_port_and_closes_no_connection(upstre
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        ({"tls.key": b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"}, "are no pair"),
-        ({"tls.crt": b"nonsense"}, "holds no PEM block with CERTIFICATE"),
+        ({"tls.key": b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"}, "do not belong together"),
+        ({"tls.crt": b"nonsense"}, "has no PEM block with CERTIFICATE"),
         ({"ca.crt": b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"}, "inbound.tls_client_ca_file: {} cannot be used"),
         ({"ca.crt": b""}, "ca.crt is empty"),
     ],
@@ -248,7 +300,7 @@ async def test_several_workers_all_take_it(upstream: RecordingUpstream, pki: Pki
         assert [await refused(running, leaving) for _ in range(12)] == [True] * 12
 
 
-async def test_other_files_are_taken_too_and_switching_tls_off_takes_a_restart(upstream: RecordingUpstream, pki: Pki) -> None:
+async def test_other_files_are_accepted_and_switching_tls_off_needs_a_restart(upstream: RecordingUpstream, pki: Pki) -> None:
     """Without accounts: with them, a change of these settings is refused as a whole."""
     staying, leaving = (pki.client(authority.sign(f"client-{number}")) for number, authority in enumerate((pki.staying, pki.leaving)))
     upstream.react = react

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kcproxy.process.file_watcher import WatchedFiles
+from kcproxy.process.reload import WatchedFiles
 from kcproxy.settings import Settings, UpstreamSettings
 from kcproxy.settings.file_stamps import stamp
 from tests.deploy.mounted import Mounted
@@ -110,7 +110,7 @@ async def test_a_file_that_is_written_in_pieces_is_reported_when_it_is_whole(tmp
 
 
 async def test_a_file_that_never_rests_is_read_nevertheless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kcproxy.process.file_watcher.LONGEST_UNREST_SECONDS", LOOK_SECONDS * 4)
+    monkeypatch.setattr("kcproxy.process.reload.LONGEST_UNREST_SECONDS", LOOK_SECONDS * 4)
     file = tmp_path / "file"
     file.write_text("first")
     async with watching(file) as here:
@@ -144,7 +144,7 @@ async def test_other_settings_have_other_files(tmp_path: Path) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
-def test_a_stamp_is_of_what_stands_behind_a_link(tmp_path: Path) -> None:
+def test_a_stamp_is_that_of_the_target_of_a_link(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("1")
     (tmp_path / "link").symlink_to("a")
     assert stamp(tmp_path / "link") == stamp(tmp_path / "a") is not None

@@ -252,11 +252,35 @@ async def test_reloads_under_load_lose_no_request(upstream: RecordingUpstream, t
         assert tally.good == len(upstream.requests) > 100
 
 
+async def test_a_reload_ends_no_request_however_long_it_takes(upstream: RecordingUpstream, tmp_path: Path) -> None:
+    """Longer than ``drain_seconds``, which limits only the end of the process."""
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def held(_: Message) -> bytes:
+        arrived.set()
+        await go_on.wait()
+        return OK
+
+    upstream.react = held
+    async with served(upstream, tmp_path) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        with contextlib.closing(writer):
+            writer.write(b"POST /admin/realms HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}")
+            await asyncio.wait_for(arrived.wait(), 5)
+            running.process.send_signal(signal.SIGHUP)
+            await running.logged("reloaded")
+            await asyncio.sleep(4)
+            go_on.set()
+            assert (await asyncio.wait_for(read_response(reader), 5)).status == 200
+
+
 async def test_a_changed_file_is_taken_and_a_bad_one_refused(upstream: RecordingUpstream, tmp_path: Path) -> None:
     async with served(upstream, tmp_path) as running:
         running.config.write_text(running.config.read_text() + "[limits]\nmax_concurrent_requests = 100\n")
         await running.logged("reloaded")
-        running.config.write_text("listen = 7\nnonsense = true\n")
+        bad = running.config.with_suffix(".new")
+        bad.write_text("listen = 7\nnonsense = true\n")
+        bad.replace(running.config)  # in one step, so that no half of it is read
         refused = await running.logged("reload_refused")
         assert any("nonsense" in problem for problem in refused["problems"])
         reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
@@ -267,7 +291,7 @@ async def test_a_changed_file_is_taken_and_a_bad_one_refused(upstream: Recording
         assert "kcproxy_config_last_reload_successful 0.0" in metrics
 
 
-async def test_one_edit_is_one_refusal_also_where_a_signal_comes_with_it(upstream: RecordingUpstream, tmp_path: Path) -> None:
+async def test_one_edit_is_one_refusal_even_with_a_signal(upstream: RecordingUpstream, tmp_path: Path) -> None:
     async with served(upstream, tmp_path) as running:
         before = running.config.read_text()
         for number, with_signal in enumerate((False, True), start=1):
@@ -295,9 +319,7 @@ def test_a_bug_in_reading_is_a_refusal_that_ends_nothing_and_quotes_nothing() ->
     assert "s3cret" not in problem
 
 
-async def test_a_reload_names_every_setting_that_only_a_restart_takes_until_it_has_its_old_value_again(
-    upstream: RecordingUpstream, tmp_path: Path
-) -> None:
+async def test_a_reload_lists_changed_settings_that_need_a_restart(upstream: RecordingUpstream, tmp_path: Path) -> None:
     async with served(upstream, tmp_path) as running:
         before = running.config.read_text()
         changes = (
@@ -311,9 +333,7 @@ async def test_a_reload_names_every_setting_that_only_a_restart_takes_until_it_h
         assert (await running.logged("reloaded", 3))["needs_restart"] == []
 
 
-async def test_files_that_others_can_change_are_in_the_log_and_the_own_ones_are_tightened(
-    upstream: RecordingUpstream, tmp_path: Path
-) -> None:
+async def test_files_that_others_can_change_are_logged_and_own_ones_tightened(upstream: RecordingUpstream, tmp_path: Path) -> None:
     secret, history = tmp_path / "secret", tmp_path / "history"
     for file, mode in ((secret, 0o602), (history, 0o644)):
         file.write_text("s3cret" if file is secret else "")
@@ -398,7 +418,7 @@ async def test_files_that_a_reload_names_are_watched_from_then_on(upstream: Reco
         await running.logged("reloaded", 2)
 
 
-async def test_api_keys_are_read_anew_when_their_file_changes(upstream: RecordingUpstream, tmp_path: Path) -> None:
+async def test_api_keys_are_read_again_when_their_file_changes(upstream: RecordingUpstream, tmp_path: Path) -> None:
     def keys(*known: str) -> str:
         return "".join(f'[[keys]]\nname = "{key}"\nsha256 = "{hashlib.sha256(key.encode()).hexdigest()}"\n' for key in known)
 

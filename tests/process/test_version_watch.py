@@ -62,7 +62,7 @@ async def test_nothing_changes_while_the_server_is_down_or_says_nothing_usable(p
         assert not await settle_now(other.runtime)
 
 
-async def test_an_upgrade_is_noticed_and_told_once(proxy: Running, upstream: RecordingUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_upgrade_is_noticed_and_logged_once(proxy: Running, upstream: RecordingUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kcproxy.process.version_watch.RECHECK_SECONDS", 0.02)
     monkeypatch.setattr("kcproxy.process.version_watch.RETRY_SECONDS", 0.02)
     told: list[str] = []

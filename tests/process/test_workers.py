@@ -96,9 +96,7 @@ async def test_sigterm_and_reload_under_load_lose_no_request(upstream: Recording
         assert tally.good == len(upstream.requests) > 50
 
 
-async def test_workers_name_a_changed_history_as_a_matter_of_a_restart_and_an_unchanged_one_not(
-    upstream: RecordingUpstream, tmp_path: Path
-) -> None:
+async def test_workers_report_a_changed_history_as_needing_a_restart(upstream: RecordingUpstream, tmp_path: Path) -> None:
     async with served(upstream, tmp_path, WORKERS, tail=f'[history]\npath = "{tmp_path}/history"\n') as running:
         await all_ready(running)
         running.process.send_signal(signal.SIGHUP)
@@ -137,7 +135,7 @@ def _alive(pid: int) -> bool:
         return False
 
 
-def test_pages_are_merged_by_what_each_line_says() -> None:
+def test_the_pages_of_several_workers_become_one() -> None:
     one = (
         "# HELP a_total Help.\n# TYPE a_total counter\n"
         'a_total{x="1"} 2.0\n# HELP kcproxy_ready R.\n# TYPE kcproxy_ready gauge\nkcproxy_ready 1.0\n'
@@ -145,7 +143,7 @@ def test_pages_are_merged_by_what_each_line_says() -> None:
         "kcproxy_config_last_reload_successful 1.0\n"
         "# HELP h H.\n# TYPE h histogram\n"
         'h_bucket{le="1.0"} 1.0\nh_bucket{le="+Inf"} 2.0\nh_count 2.0\nh_sum 0.5\n'
-        "# HELP t_timestamp_seconds T.\n# TYPE t_timestamp_seconds gauge\nt_timestamp_seconds 5.5\n"
+        "# HELP kcproxy_token_fetched_timestamp_seconds T.\n# TYPE kcproxy_token_fetched_timestamp_seconds gauge\nkcproxy_token_fetched_timestamp_seconds 5.5\n"
     )
     other = (
         one.replace("kcproxy_ready 1.0", "kcproxy_ready 0.0")
@@ -160,7 +158,7 @@ def test_pages_are_merged_by_what_each_line_says() -> None:
         "kcproxy_config_last_reload_successful 0.0\n"
         "# HELP h H.\n# TYPE h histogram\n"
         'h_bucket{le="1.0"} 3.0\nh_bucket{le="+Inf"} 6.0\nh_count 6.0\nh_sum 1.5\n'
-        "# HELP t_timestamp_seconds T.\n# TYPE t_timestamp_seconds gauge\nt_timestamp_seconds 7.5\n"
+        "# HELP kcproxy_token_fetched_timestamp_seconds T.\n# TYPE kcproxy_token_fetched_timestamp_seconds gauge\nkcproxy_token_fetched_timestamp_seconds 7.5\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""Who may have a request made with an injected token, and what those who may not are told."""
+"""Which requests get an injected token, and the error responses to the others."""
 
 import asyncio
 import base64
@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from devkit.servers import ACCOUNT, OK, RecordingUpstream, running_proxy
 from kcproxy.errors import SettingsError
-from kcproxy.keycloak.jwt_verifier import JwtVerifier, TokenUnacceptable
+from kcproxy.keycloak.issuer_keys import TokenUnacceptable
+from kcproxy.keycloak.jwt_verifier import JwtVerifier
 from kcproxy.network import own_names
 from kcproxy.proxy.admission import Admission, admission_of
 from kcproxy.settings import AddressSettings, InboundSettings, Settings, UpstreamSettings
@@ -92,7 +93,7 @@ class TestKeys:
             assert (answer.status, answer.value("kcproxy-error")) == (status, None if status == 200 else b"key-insufficient")
             assert len(forwarded(upstream)) == (status == 200)
 
-    async def test_who_brings_a_token_of_keycloaks_needs_no_key_and_no_key_ever_reaches_keycloak(
+    async def test_a_caller_with_a_token_of_keycloak_needs_no_key_and_no_key_ever_reaches_keycloak(
         self, upstream: RecordingUpstream, tmp_path: Path
     ) -> None:
         async with running_proxy(upstream.port, accounts=(ACCOUNT,), admission=Admission(read_keys(key_file(tmp_path)))) as proxy:
@@ -104,14 +105,14 @@ class TestKeys:
     @pytest.mark.parametrize(
         ("text", "said"),
         [
-            ("", "holds no"),
-            ("keys = 1", "holds no"),
+            ("", "has no"),
+            ("keys = 1", "has no"),
             ("[[keys]]\n", "name is missing"),
-            ('[[keys]]\nname = "a"\nsha256 = "not-a-hash-but-the-key"\n', "write the key's hash, not the key"),
-            ('[[keys]]\nname = "a"\nsha256 = "' + "a" * 64 + '"\nrealm = "x"\n', "'realm' is not known"),
-            ('[[keys]]\nname = "a"\nsha256 = "' + "a" * 64 + '"\nrealms = []\n', "realms is no list of texts"),
+            ('[[keys]]\nname = "a"\nsha256 = "not-a-hash-but-the-key"\n', "write the hash of the key, not the key"),
+            ('[[keys]]\nname = "a"\nsha256 = "' + "a" * 64 + '"\nrealm = "x"\n', "'realm' is not a member"),
+            ('[[keys]]\nname = "a"\nsha256 = "' + "a" * 64 + '"\nrealms = []\n', "realms is empty or not a list of strings"),
             (('[[keys]]\nname = "a"\nsha256 = "' + "a" * 64 + '"\n') * 2, "two callers have the same key"),
-            ("not toml", "cannot be read as TOML"),
+            ("not toml", "is not valid TOML"),
         ],
     )
     def test_a_file_that_cannot_serve_is_refused_without_showing_what_is_in_it(self, tmp_path: Path, text: str, said: str) -> None:
@@ -125,7 +126,7 @@ class TestKeys:
 
 
 class TestHosts:
-    """A web page whose name was turned to 127.0.0.1 (DNS rebinding) calls it by that name. All names: tests/test_network.py."""
+    """A web page with DNS rebinding sends its own name as Host. All names: tests/test_network.py."""
 
     OWN = own_names("web1.example.com", ("kcproxy.internal",))
 
@@ -169,7 +170,7 @@ class TestHosts:
             assert (await proxy.send(own.encode())).status == 200, "their own token is no business of ours"
 
     async def test_a_request_that_names_no_host_names_none_of_ours(self, upstream: RecordingUpstream) -> None:
-        """HTTP/1.0 has no Host; what names nothing is not shown to mean this machine."""
+        """HTTP/1.0 requires no Host. A request without one does not name this machine."""
         responding(upstream, lambda _: OK)
         async with running_proxy(upstream.port, accounts=(ACCOUNT,), admission=Admission(own_names=self.OWN)) as proxy:
             refused = await proxy.send(f"GET {USERS} HTTP/1.0\r\n\r\n".encode())
@@ -203,6 +204,8 @@ class Issuer:
     keys: dict[str, rsa.RSAPrivateKey] = field(default_factory=dict)
     fetches: int = 0
     down: bool = False
+    jwks_uri: Any = "/certs"  # below ``url``, or anything else as it is
+    document: Any = None  # in place of the keys
     pause_seconds: float | None = None  # in the middle of the keys
 
     def token(
@@ -214,10 +217,13 @@ class Issuer:
         return jwt.encode(chosen, key or self.keys[kid], algorithm=algorithm, headers={"kid": kid, **(header or {})})
 
     async def discovery(self, _: web.Request) -> web.Response:
-        return web.json_response({"issuer": self.url, "jwks_uri": self.url + "/certs"}, status=503 if self.down else 200)
+        uri = self.url + self.jwks_uri if self.jwks_uri == "/certs" else self.jwks_uri
+        return web.json_response({"issuer": self.url, "jwks_uri": uri}, status=503 if self.down else 200)
 
     async def certs(self, request: web.Request) -> web.StreamResponse:
         self.fetches += 1
+        if self.document is not None:
+            return web.json_response(self.document)
         named = [{**json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key())), "kid": kid} for kid, key in self.keys.items()]
         document = json.dumps({"keys": [*named, {"kty": "oct", "kid": "symmetric", "k": "c2VjcmV0"}]}).encode()
         response = web.StreamResponse(headers={"Content-Length": str(len(document))})
@@ -377,7 +383,7 @@ class TestTokens:
     async def test_every_form_of_access_token_opens(self, issuer: Issuer, header: dict[str, Any], claims: dict[str, Any]) -> None:
         assert (await JwtVerifier((issuer.url,), "kcproxy").verify(issuer.token(header=header, **claims)))["azp"] == "shop"
 
-    async def test_an_id_token_is_told_what_to_send(self, upstream: RecordingUpstream, issuer: Issuer) -> None:
+    async def test_the_refusal_of_an_id_token_says_what_to_send(self, upstream: RecordingUpstream, issuer: Issuer) -> None:
         admission = Admission(jwt_verifier=JwtVerifier((issuer.url,), "kcproxy"))
         async with running_proxy(upstream.port, accounts=(ACCOUNT,), admission=admission) as proxy:
             refused = await proxy.get(USERS, f"Kcproxy-Key: {issuer.token(typ='ID')}")
@@ -389,7 +395,11 @@ class TestKeysOfAnIssuerThatIsDown:
     async def test_stay_in_use_up_to_their_age_and_no_longer(self, issuer: Issuer, caplog: pytest.LogCaptureFixture) -> None:
         now, told = [1000.0], list[tuple[str, str]]()
         jwt_verifier = JwtVerifier(
-            (issuer.url,), "kcproxy", max_age_seconds=7200, tell=lambda what, outcome, _: told.append((what, outcome)), clock=lambda: now[0]
+            (issuer.url,),
+            "kcproxy",
+            max_age_seconds=7200,
+            on_fetch=lambda what, outcome, _: told.append((what, outcome)),
+            clock=lambda: now[0],
         )
         await jwt_verifier.verify(issuer.token())
         issuer.down = True
@@ -439,16 +449,35 @@ class TestKeysOfAnIssuerThatIsDown:
             hanging.set()
             await asyncio.sleep(60)
 
-        monkeypatch.setattr("kcproxy.keycloak.jwt_verifier._KeySet._fetch", hang)
+        monkeypatch.setattr("kcproxy.keycloak.issuer_keys.IssuerKeys._fetch", hang)
         held_up = asyncio.create_task(jwt_verifier.verify(issuer.token()))
         await hanging.wait()
         async with asyncio.timeout(2):
             assert (await jwt_verifier.verify(issuer.token()))["azp"] == "shop"
         held_up.cancel()
 
+    @pytest.mark.parametrize(
+        "document",
+        [{"keys": 1}, {"keys": {"kid": "one"}}, {}, [], "x", {"keys": ["x", None, 7, {}]}, {"keys": [{"kty": "RSA", "kid": "one"}]}],
+    )
+    async def test_a_key_set_that_is_none_opens_nothing(self, issuer: Issuer, document: Any) -> None:
+        issuer.document = document
+        with pytest.raises(TokenUnacceptable):
+            await JwtVerifier((issuer.url,), "kcproxy").verify(issuer.token())
+
+    @pytest.mark.parametrize("uri", [None, 7, "", "file:///etc/passwd", "http://user:secret@localhost/", "http://[::1/"])
+    async def test_a_key_set_at_an_address_that_cannot_be_used_opens_nothing(
+        self, issuer: Issuer, uri: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        issuer.jwks_uri = uri
+        with pytest.raises(TokenUnacceptable, match="not available"):
+            await JwtVerifier((issuer.url,), "kcproxy").verify(issuer.token())
+        assert "could not be fetched" in caplog.text
+        assert "secret" not in caplog.text
+
     async def test_without_any_there_is_no_verification(self, issuer: Issuer) -> None:
         issuer.down = True
-        with pytest.raises(TokenUnacceptable, match="cannot be had"):
+        with pytest.raises(TokenUnacceptable, match="not available at the moment"):
             await JwtVerifier((issuer.url,), "kcproxy").verify(issuer.token())
 
     async def test_the_setting_reaches_the_issuers(self, issuer: Issuer) -> None:
@@ -457,9 +486,9 @@ class TestKeysOfAnIssuerThatIsDown:
             inbound=InboundSettings(jwt_issuers=(issuer.url,), jwt_audience="kcproxy", jwt_keys_max_age_seconds=600.0),
         )
         told = list[str]()
-        jwt_verifier = admission_of(settings, lambda what, outcome, _: told.append(f"{what} {outcome}")).jwt_verifier
+        jwt_verifier = admission_of(settings, on_fetch=lambda what, outcome, _: told.append(f"{what} {outcome}")).jwt_verifier
         assert jwt_verifier is not None
         await jwt_verifier.verify(issuer.token())
         assert told == ["issuer-keys ok"]
-        (keys,) = jwt_verifier._sets.values()
+        (keys,) = jwt_verifier.keys.values()
         assert keys._max_age_seconds == 600.0

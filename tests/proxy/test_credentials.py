@@ -1,4 +1,4 @@
-"""Which account's token goes with a request, and what is said where none does: the two answers never contradict each other."""
+"""Which account's token is added, and the reason if none is. The two never contradict each other."""
 
 import pytest
 

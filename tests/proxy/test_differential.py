@@ -1,4 +1,4 @@
-"""Thousands of generated exchanges, each once directly and once through the proxy: they arrive equal but for the listed differences.
+"""Thousands of generated exchanges, sent directly and through the proxy, are equal except for the listed differences.
 
 Requests: Host is Keycloak's own; hop-by-hop fields, those that Connection names, Expect and trailers stay behind.
 Answers: the same fields stay behind; an origin of Keycloak's in Location is the one that was called; a body without a length comes in chunks;
@@ -40,15 +40,15 @@ UNSENT = HOP_BY_HOP | {b"expect"}
 
 @dataclass
 class Pair:
-    """The upstream and the proxy, on an event loop in a thread of their own."""
+    """The upstream and the proxy, on an event loop in a thread."""
 
     upstream: RecordingUpstream
     ports: dict[str, int]
-    lanes: dict[str, Watched]
+    fast_paths: dict[str, Watched]
     connections: dict[str, tuple[socket.socket, BinaryIO]] = field(default_factory=dict)
 
     def exchange(self, way: str, raw: bytes) -> tuple[Message, Message]:
-        """What arrived at the upstream and what came back, on a kept connection."""
+        """The request at the upstream and the response at the client, on a keep-alive connection."""
         before = len(self.upstream.requests)
         if way not in self.connections:
             connection = socket.create_connection(("127.0.0.1", self.ports[way]), timeout=10)
@@ -106,9 +106,9 @@ def pair() -> Iterator[Pair]:
             ended = asyncio.Event()
             loop = asyncio.get_running_loop()
             stop.append(lambda: loop.call_soon_threadsafe(ended.set))
-            ways = {"proxied": proxy, "lane": quick, "injecting": injecting, "lane, injecting": quickly_injecting}
-            lanes = {way: watch(ways[way]) for way in ("lane", "lane, injecting")}
-            found.append(Pair(upstream, {"direct": upstream.port} | {way: running.port for way, running in ways.items()}, lanes))
+            ways = {"proxied": proxy, "fast": quick, "injecting": injecting, "fast, injecting": quickly_injecting}
+            fast_paths = {way: watch(ways[way]) for way in ("fast", "fast, injecting")}
+            found.append(Pair(upstream, {"direct": upstream.port} | {way: running.port for way, running in ways.items()}, fast_paths))
             ready.set()
             await ended.wait()
 
@@ -181,7 +181,7 @@ BODY = st.one_of(st.none(), st.binary(max_size=200), st.just(b""), st.integers(6
 
 
 def unique(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Fields that may come once only, once."""
+    """Each singleton field once."""
     seen: set[bytes] = set()
     kept = []
     for name, value in fields:
@@ -286,10 +286,10 @@ def plain_requests(draw: st.DrawFn) -> tuple[bytes, bytes]:
 
 @settings(max_examples=max(EXAMPLES // 2, 100), deadline=None, suppress_health_check=list(HealthCheck))
 @given(requests=plain_requests(), answer=responses(), injected=st.booleans())
-def test_by_the_fast_and_by_the_general_path_is_the_same_to_the_byte(
+def test_by_the_fast_path_and_the_general_path_is_the_same_to_the_byte(
     pair: Pair, requests: tuple[bytes, bytes], answer: bytes, injected: bool
 ) -> None:
-    ordinary, fast_path = ("injecting", "lane, injecting") if injected else ("proxied", "lane")
+    ordinary, fast_path = ("injecting", "fast, injecting") if injected else ("proxied", "fast")
     refused = answer[9:12] in {b"401", b"403"}
     for request in requests:
         raw = answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if request.startswith(b"HEAD ") else answer
@@ -298,7 +298,7 @@ def test_by_the_fast_and_by_the_general_path_is_the_same_to_the_byte(
             return  # how often a refused token is replaced depends on what was asked before
         passed, brought = pair.exchange(ordinary, request)
         quickly_passed, quickly_brought = pair.exchange(fast_path, request)
-        event(f"taken: {pair.lanes[fast_path].taken > 0}")
+        event(f"taken: {pair.fast_paths[fast_path].taken > 0}")
         assert (quickly_passed.raw, quickly_passed.body) == (passed.raw, passed.body)
         assert (quickly_brought.raw, quickly_brought.body) == (brought.raw, brought.body)
 
@@ -336,19 +336,19 @@ def test_hostile_targets_fare_the_same_by_the_fast_and_by_the_general_path(pair:
         if b"\r" in target or b"\n" in target or not target:
             continue  # another request, or none
         request = b"%b %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % (method, target)
-        ordinary, quick = fate(pair, "injecting", request), fate(pair, "lane, injecting", request)
+        ordinary, quick = fate(pair, "injecting", request), fate(pair, "fast, injecting", request)
         assert quick == ordinary, request
         event(f"{ordinary[0]}, token: {bool(ordinary[2] and ordinary[2][0][1])}")
         assert ordinary[0] == 400 or len(ordinary[2]) == 1, request
 
 
-def test_the_lane_was_taken_by_most_of_them(pair: Pair) -> None:
-    for fast_path in pair.lanes.values():
+def test_the_fast_path_was_taken_by_most_of_them(pair: Pair) -> None:
+    for fast_path in pair.fast_paths.values():
         fast_path.taken = 0
     pair.upstream.react = lambda asked: (
         TOKEN_ANSWER if asked.target.endswith(b"/token") else b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
     )
-    for way in pair.lanes:
+    for way in pair.fast_paths:
         for number in range(10):
             pair.exchange(way, b"GET /admin/realms/demo/users/%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % number)
-        assert pair.lanes[way].taken >= 9
+        assert pair.fast_paths[way].taken >= 9

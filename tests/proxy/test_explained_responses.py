@@ -1,4 +1,4 @@
-"""Refusals come back with the reason: Keycloak's own answer stays, what can be added is added, what cannot passes as it is."""
+"""Refusals get an explanation. Keycloak's own response stays, and one that cannot be enriched passes unchanged."""
 
 import gzip
 import json
@@ -98,13 +98,55 @@ async def test_every_header_and_field_of_keycloaks_own_stays(explaining: Running
     assert answer.value("vary") == b"Origin"
 
 
-async def test_who_asks_for_problem_json_gets_it(explaining: Running, upstream: RecordingUpstream) -> None:
+async def test_a_client_that_accepts_problem_json_gets_it(explaining: Running, upstream: RecordingUpstream) -> None:
     refusing(upstream)
     answer = await explaining.get(USERS, bearer(), "Accept: application/problem+json, */*;q=0.1")
     body = json.loads(answer.body)
     assert answer.values("content-type") == [b"application/problem+json"]
     assert (body["status"], body["error"]) == (403, "HTTP 403 Forbidden")
     assert body["explanation"]["cause"] == "role-missing"
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        (("Accept: application/json, application/problem+json",), True),
+        (("Accept: application/json", "Accept: Application/Problem+JSON"), True),
+        (("Accept: application/problem+json;q=0.9, application/json",), False),
+        (("Accept: application/problem+json;q=0",), False),
+        (("Accept: */*",), False),
+        (("Accept: application/*",), False),
+        ((), False),
+    ],
+)
+async def test_accept_is_read_with_its_weights_and_every_response_varies_by_it(
+    explaining: Running, upstream: RecordingUpstream, lines: tuple[str, ...], problem: bool
+) -> None:
+    refusing(upstream)
+    answer = await explaining.get(USERS, bearer(), *lines)
+    assert answer.values("content-type") == [b"application/problem+json" if problem else b"application/json"]
+    assert answer.values("vary") == [b"Accept"]
+
+
+@pytest.mark.parametrize(
+    ("own", "lines"),
+    [
+        ("Origin", [b"Origin", b"Accept"]),
+        ("accept, Origin", [b"accept, Origin"]),
+        ("*", [b"*"]),
+        ("Accept-Encoding", [b"Accept-Encoding", b"Accept"]),
+    ],
+)
+async def test_keycloaks_own_vary_stays(explaining: Running, upstream: RecordingUpstream, own: str, lines: list[bytes]) -> None:
+    refusing(upstream, fields=f"Content-Type: application/json\nVary: {own}\n")
+    answer = await explaining.get(USERS, bearer())
+    assert answer.values("vary") == lines
+
+
+async def test_a_refusal_that_passes_unchanged_does_not_vary(explaining: Running, upstream: RecordingUpstream) -> None:
+    refusing(upstream, body=b"<html>", fields="Content-Type: text/html\n")
+    answer = await explaining.get(USERS, bearer())
+    assert (answer.body, answer.values("vary")) == (b"<html>", [])
 
 
 async def test_a_compressed_refusal_is_decoded_and_explained(explaining: Running, upstream: RecordingUpstream) -> None:
@@ -188,7 +230,7 @@ async def test_a_head_that_finds_nothing_passes_as_it_is(explaining: Running, up
 
 
 @pytest.mark.parametrize("status", [200, 201, 302, 304, 409, 429, 503])
-async def test_other_answers_are_never_looked_at(explaining: Running, upstream: RecordingUpstream, status: int) -> None:
+async def test_other_responses_are_never_looked_at(explaining: Running, upstream: RecordingUpstream, status: int) -> None:
     refusing(upstream, status, b"" if status == 304 else BODY)
     answer = await explaining.get(USERS, bearer())
     unchanged(answer, b"" if status == 304 else BODY)
@@ -201,7 +243,7 @@ async def test_a_not_found_user_is_none_of_our_business(explaining: Running, ups
     assert explaining.events.denials == []
 
 
-async def test_a_name_in_place_of_an_id_is_told_in_headers_alone(explaining: Running, upstream: RecordingUpstream) -> None:
+async def test_a_name_in_place_of_an_id_is_explained_in_header_fields_only(explaining: Running, upstream: RecordingUpstream) -> None:
     body = b'{"error":"User not found"}'
     refusing(upstream, 404, body)
     answer = await explaining.get(f"{USERS}/john-doe", bearer())
@@ -209,7 +251,7 @@ async def test_a_name_in_place_of_an_id_is_told_in_headers_alone(explaining: Run
 
 
 class Broken(LiveExplainer):
-    """An explainer with a bug in one place."""
+    """An explainer with a bug."""
 
     place = ""
     failures = 0
@@ -230,7 +272,7 @@ class Broken(LiveExplainer):
 
 
 @pytest.mark.parametrize("place", ["explain", "body", "headers"])
-async def test_a_bug_in_an_explanation_never_breaks_an_answer(upstream: RecordingUpstream, place: str) -> None:
+async def test_a_bug_in_an_explanation_never_breaks_a_response(upstream: RecordingUpstream, place: str) -> None:
     broken = Broken(ExplainSettings(), Events(), catalog=lambda: load(default_version()), version=lambda: None)
     broken.place = place
     refusing(upstream)
@@ -270,7 +312,7 @@ def test_decoding_is_bounded() -> None:
     assert decoded(b"x", None, 10) == b"x"
 
 
-async def test_a_token_never_shows_in_an_answer_or_in_what_is_observed(explaining: Running, upstream: RecordingUpstream) -> None:
+async def test_a_token_never_shows_in_a_response_or_in_what_is_observed(explaining: Running, upstream: RecordingUpstream) -> None:
     refusing(upstream)
     field = bearer()
     signature = field.rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""A refusal that comes again is judged from memory: word for word as it would be anew, never for anybody else, within bounds."""
+"""Repeated refusals get a cached diagnosis: the same text, only for the same caller, within limits."""
 
 import json
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from kcproxy.catalog import Catalog, default_version, load
 from kcproxy.explain import render
 from kcproxy.explain.api import explain
 from kcproxy.explain.engine import Diagnosis, diagnose
+from kcproxy.explain.inputs import Inputs
 from kcproxy.model import Answer, Caller, Detail, Explanation, Facts, RequestFacts
 from kcproxy.observe import denial_document as documents
 from kcproxy.observe.events import RequestRecord
@@ -36,7 +37,7 @@ REFUSALS = [case for case in CASES if case.ask.get("status", 403) == 403]
 
 
 class Told:
-    """Look-ups that give what they are told to."""
+    """Look-ups with given results."""
 
     def __init__(self) -> None:
         self.is_told: Facts | None = None
@@ -46,7 +47,7 @@ class Told:
 
 
 class Stage:
-    """One explainer, a refusal at a time."""
+    """One explainer."""
 
     def __init__(self, catalog: Catalog = TABLE, detail: Detail = Detail.FULL) -> None:
         self.catalog, self.now = catalog, float(NOW)
@@ -86,16 +87,18 @@ class Stage:
         return found
 
     def anew(self, found: Explanation) -> Explanation:
-        """The same, judged without any memory."""
+        """The explanation without a cache."""
         made = explain(
-            explanation_id=found.id,
-            request=found.request,
-            caller=found.caller,
-            answer=found.answer,
-            catalog=self.catalog,
-            facts=found.looked_up,
-            now_epoch_seconds=self.now,
-            keycloak_version=self.version,
+            found.id,
+            Inputs(
+                request=found.request,
+                caller=found.caller,
+                answer=found.answer,
+                catalog=self.catalog,
+                facts=found.looked_up,
+                now_epoch_seconds=self.now,
+                keycloak_version=self.version,
+            ),
         )
         assert made is not None
         assert made.kept is None
@@ -103,7 +106,7 @@ class Stage:
 
 
 def told_by(stage: Stage, found: Explanation) -> tuple[object, ...]:
-    """All that anybody gets to read of it."""
+    """Everything that is shown of an explanation."""
     original = dict(found.answer.json or {})
     record = RequestRecord(target=found.request.target, status=403, duration_seconds=0.0123, injected_account="app", trace_id="a" * 32)
     return (
@@ -116,7 +119,7 @@ def told_by(stage: Stage, found: Explanation) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("detail", list(Detail))
-async def test_what_is_told_from_memory_is_what_would_be_told_anew(detail: Detail) -> None:
+async def test_a_cached_explanation_equals_a_new_one(detail: Detail) -> None:
     stage = Stage(detail=detail)
     await stage.refused()
     for name in (*NAMES, *NAMES):
@@ -129,7 +132,7 @@ async def test_what_is_told_from_memory_is_what_would_be_told_anew(detail: Detai
 
 @pytest.mark.parametrize("looked_up", [False, True], ids=["alone", "looked-up"])
 @pytest.mark.parametrize("case", REFUSALS, ids=lambda case: f"{case.id}: {case.says}")
-async def test_each_reported_refusal_is_told_the_second_and_third_time_as_the_first(case: Case, looked_up: bool) -> None:
+async def test_repeated_refusals_get_the_same_explanation(case: Case, looked_up: bool) -> None:
     ask = dict(case.ask)
     stage = Stage(ask.get("catalog", TABLE))
     caller = ask.get("caller") or caller_of()
@@ -161,7 +164,7 @@ OTHERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("second", OTHERS)
-async def test_whatever_a_judgement_can_depend_on_parts_two_refusals(second: str) -> None:
+async def test_refusals_that_differ_in_evidence_share_no_diagnosis(second: str) -> None:
     first, other = OTHERS[second]
     stage = Stage()
     await stage.refused(**first)
@@ -227,7 +230,7 @@ async def test_a_secret_in_a_path_is_not_kept_though_its_kind_is_known() -> None
     assert b"eyJhbGci" not in documents.stored(found, record, NOW)
 
 
-def test_who_varies_everything_fills_no_more_than_the_bound() -> None:
+def test_a_caller_that_varies_everything_fills_no_more_than_the_limit() -> None:
     room = ExplanationCache(32 * ENTRY_BYTES)
     live = Stage()
     for number in range(500):
@@ -238,7 +241,7 @@ def test_who_varies_everything_fills_no_more_than_the_bound() -> None:
         key = key_of(request, answer, authorization=token, caller=caller, catalog=TABLE, now_epoch_seconds=NOW)
         diagnosis = _judged(request, caller, answer)
         assert room.find(key, None, TABLE, None) is None
-        room.keep(key, diagnosis, None)
+        room.store(key, diagnosis, None)
 
         assert room.find(key, None, TABLE, None) is diagnosis
         assert len(room) <= 32
@@ -250,10 +253,10 @@ def test_enormous_credentials_are_not_kept(token: str) -> None:
     caller = Stage().live.caller(token, injected=False)
     request, answer = RequestFacts(target=TABLE.target("GET", PATH)), Answer(status=403, json=BARE_403)
     room.find((), None, TABLE, None)
-    room.keep((token,), _judged(request, caller, answer), None)
+    room.store((token,), _judged(request, caller, answer), None)
 
     assert len(room) == 0
-    room.keep((token[:1000],), _judged(request, caller, answer), None)
+    room.store((token[:1000],), _judged(request, caller, answer), None)
     assert len(room) == 1
 
 
@@ -286,6 +289,6 @@ def test_an_enormous_query_is_not_remembered_where_the_query_counts(value: str, 
 
 
 def _judged(request: RequestFacts, caller: Caller, answer: Answer) -> Diagnosis:
-    diagnosis = diagnose(request=request, caller=caller, answer=answer, catalog=TABLE, facts=None, now_epoch_seconds=NOW)
+    diagnosis = diagnose(Inputs(request=request, caller=caller, answer=answer, catalog=TABLE, now_epoch_seconds=NOW))
     assert diagnosis is not None
     return diagnosis

@@ -1,4 +1,4 @@
-"""When Keycloak is down, slow, broken or no Keycloak at all: a clear answer in JSON, or a closed connection; never a hang or a traceback."""
+"""If Keycloak is down, slow, broken, or another server, clients get a clear JSON response or a closed connection; never a hang or a traceback."""
 
 import asyncio
 import json
@@ -90,7 +90,7 @@ async def test_another_protocol_is_named_as_that_with_the_setting_to_look_at(ups
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n",
     ],
 )
-async def test_an_answer_cut_off_half_way_ends_the_callers_connection(upstream: RecordingUpstream, proxy: Running, begun: bytes) -> None:
+async def test_a_response_cut_off_half_way_ends_the_clients_connection(upstream: RecordingUpstream, proxy: Running, begun: bytes) -> None:
     async def cut(_: Message) -> object:
         writer = next(iter(upstream._writers))
         writer.write(begun)
@@ -119,7 +119,7 @@ async def self_read(reader: asyncio.StreamReader, head: Message) -> None:
         pass
 
 
-async def test_a_small_answer_cut_off_half_way_is_a_502(upstream: RecordingUpstream, proxy: Running) -> None:
+async def test_a_small_response_cut_off_half_way_is_a_502(upstream: RecordingUpstream, proxy: Running) -> None:
     async def cut(_: Message) -> object:
         writer = next(iter(upstream._writers))
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
@@ -138,8 +138,8 @@ async def test_no_write_is_executed_twice_when_the_connection_breaks(upstream: R
         assert sum(request.method == method.encode() for request in upstream.requests) == 1
 
 
-async def test_an_early_answer_ends_an_upload() -> None:
-    """Keycloak answers 413 to what is above 10 MiB before all of it has come."""
+async def test_an_early_response_ends_an_upload() -> None:
+    """Keycloak responds with 413 to more than 10 MiB before the body is complete."""
     ended = asyncio.Event()
 
     async def early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -285,7 +285,7 @@ class TestBounds:
             async with proxy.connect() as (second, _):
                 check_failure(await asyncio.wait_for(read_response(second), 5), 503, "busy")
 
-    async def test_a_caller_who_does_not_take_his_answer_is_cut_off(self, upstream: RecordingUpstream) -> None:
+    async def test_a_client_that_does_not_read_the_response_is_disconnected(self, upstream: RecordingUpstream) -> None:
         size = 30_000_000
         upstream.react = lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (size, b"x" * size)
         async with running_proxy(upstream.port, idle_timeout_seconds=0.3) as proxy, proxy.connect() as (_, writer):

@@ -1,4 +1,4 @@
-"""The quick lane: what goes by it arrives as by the ordinary way, and whatever it cannot finish is finished there."""
+"""The fast path: its requests arrive as on the general path, which completes those that the fast path cannot."""
 
 import asyncio
 import contextlib
@@ -38,8 +38,8 @@ class Watched(FastPath):
 
     taken = 0
 
-    def _send(self, connection: InboundConnection, block: HeaderBlock, data: bytes) -> FastExchange | None:
-        exchange = super()._send(connection, block, data)
+    def send(self, connection: InboundConnection, block: HeaderBlock, data: bytes) -> FastExchange | None:
+        exchange = super().send(connection, block, data)
         self.taken += exchange is not None
         return exchange
 
@@ -72,7 +72,7 @@ async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, raw: b
     return await asyncio.wait_for(read_response(reader, method=raw.split(b" ")[0]), 5)
 
 
-async def test_requests_of_a_connection_take_the_lane_from_the_first_one_on(quick: Running, upstream: RecordingUpstream) -> None:
+async def test_requests_of_a_connection_take_the_fast_path_from_the_first_one_on(quick: Running, upstream: RecordingUpstream) -> None:
     fast_path = watch(quick)
     async with quick.connect() as (reader, writer):
         for number in range(3):
@@ -84,7 +84,7 @@ async def test_requests_of_a_connection_take_the_lane_from_the_first_one_on(quic
     assert [(record.status, record.sent_bytes, record.target.realm) for record in records] == [(200, 2, "demo")] * 3
 
 
-async def test_the_first_request_without_an_idle_connection_takes_the_ordinary_way(upstream: RecordingUpstream) -> None:
+async def test_the_first_request_without_an_idle_connection_takes_the_general_path(upstream: RecordingUpstream) -> None:
     async with running_proxy(upstream.port, fast_path=False) as proxy:
         fast_path = watch(proxy)
         async with proxy.connect() as (reader, writer):
@@ -102,7 +102,7 @@ async def test_the_first_request_without_an_idle_connection_takes_the_ordinary_w
         "Connection: upgrade\r\nUpgrade: websocket",
     ],
 )
-async def test_what_is_not_plain_takes_the_ordinary_way(upstream: RecordingUpstream, fields: str) -> None:
+async def test_what_is_not_plain_takes_the_general_path(upstream: RecordingUpstream, fields: str) -> None:
     async with running_proxy(upstream.port, fast_path=True) as proxy:
         fast_path = watch(proxy)
         async with proxy.connect() as (reader, writer):
@@ -122,7 +122,7 @@ async def test_what_is_not_plain_takes_the_ordinary_way(upstream: RecordingUpstr
         b"GET /a#b HTTP/1.1",
     ],
 )
-async def test_a_first_line_out_of_the_ordinary_takes_the_ordinary_way(quick: Running, line: bytes) -> None:
+async def test_a_first_line_that_is_unusual_takes_the_general_path(quick: Running, line: bytes) -> None:
     fast_path = watch(quick)
     async with quick.connect() as (reader, writer):
         await ask(reader, writer, line + b"\r\n" + HEAD)
@@ -151,7 +151,7 @@ async def test_an_injected_token_is_the_one_in_the_cache(upstream: RecordingUpst
         assert [record.injected_account for record in await proxy.settled(3)] == ["robot"] * 3
 
 
-async def test_a_refused_token_is_replaced_once_by_the_ordinary_way(upstream: RecordingUpstream) -> None:
+async def test_a_refused_token_is_replaced_once_by_the_general_path(upstream: RecordingUpstream) -> None:
     def admin(request: Message) -> bytes:
         return FORBIDDEN if request.target.endswith(b"/7") and request.value("authorization") == b"Bearer t1" else OK
 
@@ -191,7 +191,7 @@ INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK
         (b"nonsense\r\n\r\n", 502, None),
     ],
 )
-async def test_every_answer_comes_out_whichever_way_it_is_finished(
+async def test_every_response_is_complete_on_both_paths(
     quick: Running, upstream: RecordingUpstream, answer: bytes, status: int, body: bytes | None
 ) -> None:
     fast_path = watch(quick)
@@ -204,7 +204,7 @@ async def test_every_answer_comes_out_whichever_way_it_is_finished(
 
 
 @pytest.mark.parametrize("cut", [1, 20, len(OK) - 2, len(OK) - 1])
-async def test_an_answer_in_two_pieces_is_whole(quick: Running, upstream: RecordingUpstream, cut: int) -> None:
+async def test_a_response_in_two_pieces_is_whole(quick: Running, upstream: RecordingUpstream, cut: int) -> None:
     async def react(_: Message) -> bytes:
         writer = next(iter(upstream._writers))
         writer.write(OK[:cut])
@@ -219,7 +219,7 @@ async def test_an_answer_in_two_pieces_is_whole(quick: Running, upstream: Record
 
 
 @pytest.mark.parametrize(("raw", "status", "sent"), [(GET, 200, 2), (POST, 502, 1)])
-async def test_only_a_read_is_sent_again_when_the_server_closes_a_kept_connection(
+async def test_only_a_read_is_sent_again_when_the_server_closes_an_idle_connection(
     quick: Running, upstream: RecordingUpstream, raw: bytes, status: int, sent: int
 ) -> None:
     fast_path = watch(quick)
@@ -232,7 +232,7 @@ async def test_only_a_read_is_sent_again_when_the_server_closes_a_kept_connectio
     assert (await quick.settled(2))[1].retried == (sent == 2)
 
 
-async def test_a_read_is_not_sent_again_after_a_byte_of_answer(quick: Running, upstream: RecordingUpstream) -> None:
+async def test_a_read_is_not_sent_again_after_a_byte_of_response(quick: Running, upstream: RecordingUpstream) -> None:
     def react(_: Message) -> object:
         next(iter(upstream._writers)).write(b"HTTP/1.1 200 OK\r\nContent-Le")
         return SERVER_CLOSES
@@ -243,7 +243,7 @@ async def test_a_read_is_not_sent_again_after_a_byte_of_answer(quick: Running, u
     assert (found.status, len(upstream.requests), fast_path.taken) == (502, 1, 1)
 
 
-async def test_an_answer_that_breaks_off_ends_the_callers_connection(quick: Running, upstream: RecordingUpstream) -> None:
+async def test_a_response_that_breaks_off_ends_the_clients_connection(quick: Running, upstream: RecordingUpstream) -> None:
     def react(_: Message) -> object:
         next(iter(upstream._writers)).write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\nabc")
         return SERVER_CLOSES
@@ -257,7 +257,7 @@ async def test_an_answer_that_breaks_off_ends_the_callers_connection(quick: Runn
     assert (await quick.settled(1))[0].error_kind == "broken"
 
 
-async def test_a_server_that_does_not_answer_in_time_is_a_504(upstream: RecordingUpstream) -> None:
+async def test_a_server_that_does_not_respond_in_time_is_a_504(upstream: RecordingUpstream) -> None:
     async def never(_: Message) -> object:
         await asyncio.sleep(5)
         return SERVER_CLOSES
@@ -277,7 +277,7 @@ async def waiting_for(upstream: RecordingUpstream, count: int) -> None:
 
 
 class Held:
-    """An upstream that answers when it is told to."""
+    """An upstream that responds when ``go`` is set."""
 
     def __init__(self, upstream: RecordingUpstream, answer: bytes = OK) -> None:
         self.go = asyncio.Event()
@@ -290,7 +290,7 @@ class Held:
 
 
 @pytest.mark.parametrize("raw", [GET, POST])
-async def test_a_caller_who_leaves_ends_a_read_and_lets_a_write_come_to_its_end(
+async def test_a_client_that_disconnects_ends_a_read_and_lets_a_write_come_to_its_end(
     quick: Running, upstream: RecordingUpstream, raw: bytes
 ) -> None:
     held, fast_path = Held(upstream), watch(quick)
@@ -330,7 +330,7 @@ async def test_a_caller_lost_during_the_hand_over_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize("answer", [OK, FORBIDDEN])
-async def test_an_answer_during_a_drain_closes_the_connection(quick: Running, upstream: RecordingUpstream, answer: bytes) -> None:
+async def test_a_response_during_a_drain_closes_the_connection(quick: Running, upstream: RecordingUpstream, answer: bytes) -> None:
     held, fast_path = Held(upstream, answer), watch(quick)
     async with quick.connect() as (reader, writer):
         writer.write(GET)
@@ -343,7 +343,7 @@ async def test_an_answer_during_a_drain_closes_the_connection(quick: Running, up
         assert await asyncio.wait_for(reader.read(), 5) == b""
 
 
-async def test_a_reload_leaves_what_is_under_way_to_the_old_plane(quick: Running, upstream: RecordingUpstream) -> None:
+async def test_a_reload_leaves_what_is_in_progress_to_the_old_runtime(quick: Running, upstream: RecordingUpstream) -> None:
     async with recording_elsewhere() as (elsewhere, other):
         held, fast_path = Held(upstream), watch(quick)
         async with quick.connect() as (reader, writer):
@@ -364,7 +364,7 @@ async def recording_elsewhere() -> AsyncIterator[tuple[RecordingUpstream, Runnin
         yield elsewhere, other
 
 
-async def test_the_bound_on_requests_under_way_counts_those_in_the_lane(upstream: RecordingUpstream) -> None:
+async def test_the_limit_on_requests_in_progress_counts_those_on_the_fast_path(upstream: RecordingUpstream) -> None:
     held = Held(upstream)
     limits = LimitSettings(max_concurrent_requests=1, max_queue_seconds=0.1)
     async with running_proxy(upstream.port, fast_path=True, limits=limits) as proxy:
@@ -380,7 +380,9 @@ async def test_the_bound_on_requests_under_way_counts_those_in_the_lane(upstream
         check_nothing_left(proxy)
 
 
-async def test_what_comes_while_a_request_is_in_the_lane_is_served_after_it_in_order(quick: Running, upstream: RecordingUpstream) -> None:
+async def test_what_comes_while_a_request_is_on_the_fast_path_is_served_after_it_in_order(
+    quick: Running, upstream: RecordingUpstream
+) -> None:
     held, fast_path = Held(upstream), watch(quick)
     async with quick.connect() as (reader, writer):
         writer.write(GET)
@@ -396,7 +398,7 @@ async def test_what_comes_while_a_request_is_in_the_lane_is_served_after_it_in_o
     assert fast_path.taken == 2  # the first, and the last, which ended its packet as a whole
 
 
-async def test_a_flood_behind_a_request_in_the_lane_is_not_kept_in_memory(quick: Running, upstream: RecordingUpstream) -> None:
+async def test_a_flood_behind_a_request_on_the_fast_path_is_not_kept_in_memory(quick: Running, upstream: RecordingUpstream) -> None:
     held = Held(upstream)
     async with quick.connect() as (reader, writer):
         writer.write(GET)
@@ -435,7 +437,7 @@ async def test_a_body_that_looks_like_a_request_is_a_body(quick: Running, upstre
 
 @pytest.mark.parametrize("ending", [b"", b"\r\n"])
 async def test_a_request_behind_an_unfinished_head_belongs_to_that_head(quick: Running, upstream: RecordingUpstream, ending: bytes) -> None:
-    """Behind a whole request comes the beginning of another one: what follows continues it, whatever it looks like."""
+    """After a whole request comes the beginning of another one. What follows belongs to that, whatever it looks like."""
     async with quick.connect() as (reader, writer):
         await ask(reader, writer, GET)
         writer.write(GET + b"GET /other HTTP/1.1\r\nHost: proxy.test\r\nX-Note: " + ending)
@@ -448,7 +450,7 @@ async def test_a_request_behind_an_unfinished_head_belongs_to_that_head(quick: R
     assert (last.status, targets[2:]) in ((400, []), (200, [b"/other"]))
 
 
-async def test_two_callers_with_the_same_block_get_their_own_answers(quick: Running, upstream: RecordingUpstream) -> None:
+async def test_two_callers_with_the_same_block_get_their_own_responses(quick: Running, upstream: RecordingUpstream) -> None:
     async def echo(request: Message) -> bytes:
         await asyncio.sleep(0.001 * (hash(request.target) % 7))
         name = request.target.rpartition(b"/")[2]
@@ -467,7 +469,7 @@ async def test_two_callers_with_the_same_block_get_their_own_answers(quick: Runn
     assert fast_path.taken > 200
 
 
-async def test_a_bug_in_the_lane_is_one_of_the_ordinary_way_or_none(
+async def test_a_bug_on_the_fast_path_is_one_of_the_general_path_or_none(
     quick: Running, upstream: RecordingUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""A run of faults under load: whatever breaks, each request ends in its own answer or in a clear refusal, and no write is executed twice."""
+"""Faults under load: each request ends in its own response or in a clear error, and no write is executed twice."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ OWN_KINDS = {b"connect", b"broken", b"timeout", b"busy", b"token"}
 
 @dataclass
 class Ledger:
-    """What callers saw, by the number that each request carries in its path."""
+    """Responses by the number in the path of the request."""
 
     answered: set[int] = field(default_factory=set)
     refused: dict[int, bytes] = field(default_factory=dict)
@@ -85,7 +85,7 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names are enough
 
 
-async def test_connections_reset_before_within_and_after_answers(upstream: RecordingUpstream) -> None:
+async def test_connections_reset_before_within_and_after_responses(upstream: RecordingUpstream) -> None:
     dice = random.Random(7)
 
     async def react(request: Message) -> object:
@@ -111,7 +111,7 @@ async def test_connections_reset_before_within_and_after_answers(upstream: Recor
 
 
 async def test_an_upstream_that_dies_and_comes_back(upstream: RecordingUpstream) -> None:
-    """Its port is closed and opened again while callers go on asking."""
+    """Its port is closed and reopened while clients send requests."""
     upstream.react = echoing
     server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -155,7 +155,7 @@ async def test_a_token_endpoint_that_fails_half_of_the_time(upstream: RecordingU
         assert sum(request.target == TOKEN_PATH for request in upstream.requests) < 50
 
 
-async def test_callers_who_leave_at_any_moment_leave_nothing_behind(upstream: RecordingUpstream) -> None:
+async def test_clients_that_disconnect_at_any_moment_leave_nothing_behind(upstream: RecordingUpstream) -> None:
     dice = random.Random(5)
 
     async def slow(request: Message) -> bytes:

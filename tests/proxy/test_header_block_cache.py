@@ -1,4 +1,4 @@
-"""The cache of header blocks: equal ones are shared, all together are bounded, and an evicted one holds nothing."""
+"""The cache of header blocks: equal ones are shared, their total size is limited, and evicted ones are empty."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -59,9 +59,7 @@ async def test_connections_that_send_the_same_fields_share_one_block(quick: Runn
     ],
     ids=["large", "many"],
 )
-async def test_a_block_out_of_the_ordinary_is_served_and_not_learned(
-    quick: Running, upstream: RecordingUpstream, fields: list[bytes]
-) -> None:
+async def test_a_block_that_is_unusual_is_served_and_not_cached(quick: Running, upstream: RecordingUpstream, fields: list[bytes]) -> None:
     assert [answer.status for answer in await ask(quick, *[request(*fields)] * 2)] == [200, 200]
     assert len(fast_path_of(quick).header_blocks) == 0
     assert len(upstream.requests[1].fields) == 1 + len(fields)
@@ -74,7 +72,7 @@ async def test_all_blocks_together_are_bounded_and_the_oldest_go_first(quick: Ru
     wires = [one.wire for one in made]
     for one in made:
         assert blocks.find(one.wire, quick.runtime) is None
-        assert blocks.keep(one)
+        assert blocks.store(one)
         assert blocks.cost_bytes <= room
     assert len(blocks) == 10
     assert [blocks.find(wire, quick.runtime) for wire in wires[-10:]] == made[-10:]
@@ -82,7 +80,7 @@ async def test_all_blocks_together_are_bounded_and_the_oldest_go_first(quick: Ru
 
 
 async def test_a_block_larger_than_all_the_room_is_not_kept(quick: Running) -> None:
-    assert not HeaderBlockCache(1000).keep(block(quick, 0, size=2000))
+    assert not HeaderBlockCache(1000).store(block(quick, 0, size=2000))
 
 
 async def test_an_evicted_block_is_learned_again_and_no_request_is_lost(quick: Running, upstream: RecordingUpstream) -> None:

@@ -1,4 +1,4 @@
-"""What strangers' tokens leave behind in memory: bounded in bytes, however large and however different they are."""
+"""The memory for unknown callers' tokens is limited in bytes, regardless of their size and number."""
 
 import tracemalloc
 from collections.abc import Callable
@@ -13,7 +13,7 @@ MAX_LEFT_BYTES = 48 * 1024 * 1024
 
 
 def left_after(work: Callable[[int], object], times: int) -> int:
-    """Bytes that are still there when something has been done for that many different callers."""
+    """The memory that remains after requests of many different callers."""
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]

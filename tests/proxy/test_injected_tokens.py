@@ -1,4 +1,4 @@
-"""Whose token goes with a request, and what happens when an injected one is refused."""
+"""Which token a request gets, and what happens if an injected one is refused."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ TOKEN_PATH = b"/realms/demo/protocol/openid-connect/token"
 
 
 def responding(upstream: RecordingUpstream, admin: Callable[[Message], bytes]) -> None:
-    """The token endpoint gives t1, t2, …; all else is answered by ``admin``."""
+    """The token endpoint issues t1, t2, …; ``admin`` responds to all other requests."""
     count = iter(range(1, 10_000))
 
     def react(request: Message) -> bytes:
@@ -54,7 +54,7 @@ async def test_a_request_without_a_token_gets_the_accounts(injecting: Running, u
     assert (await injecting.settled(1))[0].injected_account == "robot"
 
 
-async def test_an_injected_token_goes_to_the_host_that_issued_it_whatever_the_settings_say(upstream: RecordingUpstream) -> None:
+async def test_an_injected_token_goes_to_the_host_that_issued_it(upstream: RecordingUpstream) -> None:
     responding(upstream, lambda _: OK)
     async with running_proxy(upstream.port, accounts=(ACCOUNT,), preserve_host=True) as proxy:
         await proxy.get(USERS)
@@ -129,7 +129,7 @@ async def test_plain_requests_of_the_realm_are_injected(injecting: Running, upst
 async def test_an_absolute_target_is_sent_as_its_path_and_never_injected(
     injecting: Running, upstream: RecordingUpstream, host: str
 ) -> None:
-    """Its scheme and host are left out, and a token goes only with targets of which nothing was left out."""
+    """Scheme and host are removed. A token is added only to targets that are forwarded unchanged."""
     await injecting.get(f"http://{host}/admin/realms/demo/users")
     assert forwarded(upstream) == [(USERS.encode(), None)]
 
@@ -226,7 +226,7 @@ class TestARefusedToken:
 
     @staticmethod
     def _let_in_from(upstream: RecordingUpstream, first: int) -> None:
-        """The running token endpoint goes on counting; tokens before ``first`` are refused."""
+        """The token endpoint counts on. Tokens before ``first`` are refused."""
         endpoint = upstream.react
 
         def react(request: Message) -> object:
@@ -237,15 +237,15 @@ class TestARefusedToken:
         upstream.react = react
 
 
-def test_replacements_in_hand_are_few_and_grow_back() -> None:
+def test_retries_are_few_and_refill() -> None:
     now = [100.0]
-    hand = RetryBudget(lambda: now[0])
-    assert [hand.take("a", "op") for _ in range(5)] == [True, True, True, False, False]
-    assert hand.take("a", "other")
+    budget = RetryBudget(lambda: now[0])
+    assert [budget.use("a", "op") for _ in range(5)] == [True, True, True, False, False]
+    assert budget.use("a", "other")
     now[0] += 2.0
-    assert [hand.take("a", "op") for _ in range(2)] == [True, False]
-    hand.worked("a", "op")
-    assert [hand.take("a", "op") for _ in range(4)] == [True, True, True, False]
+    assert [budget.use("a", "op") for _ in range(2)] == [True, False]
+    budget.reset("a", "op")
+    assert [budget.use("a", "op") for _ in range(4)] == [True, True, True, False]
 
 
 async def test_a_token_endpoint_that_refuses_is_a_clear_502(upstream: RecordingUpstream) -> None:
@@ -281,3 +281,30 @@ async def test_two_hundred_refused_requests_at_once_on_a_cold_cache_fetch_one_to
     await asyncio.sleep(0.05)  # a grant takes longer
     await injecting.get(USERS)
     assert fetches(upstream) == 2, "whoever asks again after his refusal is no part of the burst"
+
+
+async def test_a_request_that_waits_for_a_connection_gets_no_token_once_its_certificate_is_withdrawn(upstream: RecordingUpstream) -> None:
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def held(_: Message) -> bytes:
+        arrived.set()
+        await go_on.wait()
+        return OK
+
+    responding(upstream, lambda _: OK)
+    issue = upstream.react
+    upstream.react = lambda request: issue(request) if request.target == TOKEN_PATH else held(request)
+    async with running_proxy(upstream.port, accounts=(ACCOUNT,), max_connections=1) as proxy:
+        first = asyncio.create_task(proxy.get("/admin/realms/demo/users", "Authorization: Bearer own"))
+        await asyncio.wait_for(arrived.wait(), 5)
+        second = asyncio.create_task(proxy.get("/admin/realms/demo/groups"))
+        async with asyncio.timeout(5):
+            while not proxy.runtime.upstream.waiting_requests:  # noqa: ASYNC110 - there is no event for it
+                await asyncio.sleep(0.01)
+        for connection in proxy.server.connections:
+            connection.withdraw()
+        go_on.set()
+        assert (await first).status == 200
+        refused = await second
+    assert (refused.status, refused.value("kcproxy-error")) == (401, b"certificate-withdrawn")
+    assert b"/admin/realms/demo/groups" not in [request.target for request in upstream.requests]

@@ -1,4 +1,4 @@
-"""What remains of a request in log and metrics is what happened on the wire, also where the proxy itself has answered."""
+"""Records in log and metrics match what happened on the wire, also for responses of the proxy itself."""
 
 import asyncio
 from pathlib import Path
@@ -28,7 +28,7 @@ UNREAD = {
 
 
 @pytest.mark.parametrize("case", READ)
-async def test_a_request_that_the_proxy_itself_answers_is_recorded_as_it_came_and_as_it_was_answered(case: str) -> None:
+async def test_a_refusal_of_the_proxy_is_recorded_with_request_and_response(case: str) -> None:
     line, fields, kind = READ[case]
     async with running_proxy(1, accounts=(ACCOUNT,), admission=Admission(keys=ApiKeys({}))) as proxy:
         answer = await proxy.send(f"{line}\r\nHost: localhost\r\n{TRACEPARENT}{fields}\r\n".encode())
@@ -41,7 +41,7 @@ async def test_a_request_that_the_proxy_itself_answers_is_recorded_as_it_came_an
 
 
 @pytest.mark.parametrize("case", UNREAD)
-async def test_what_cannot_be_read_is_recorded_with_its_sender_and_its_answer(case: str) -> None:
+async def test_what_cannot_be_read_is_recorded_with_its_sender_and_its_response(case: str) -> None:
     line, fields, kind = UNREAD[case]
     async with running_proxy(1, limits=LimitSettings(max_header_bytes=8192)) as proxy:
         answer = await proxy.send(f"{line}\r\nHost: localhost\r\n{fields}\r\n".encode())
@@ -56,7 +56,7 @@ def test_each_kind_of_error_is_explained_where_the_documentation_of_the_log_says
     assert f"`{kind}`" in Path("docs/transparency.md").read_text(encoding="utf-8")
 
 
-async def test_an_answer_without_a_body_has_none_in_the_record(upstream: RecordingUpstream) -> None:
+async def test_a_response_without_a_body_has_none_in_the_record(upstream: RecordingUpstream) -> None:
     async with running_proxy(1) as proxy:
         answer = await proxy.get("/realms/demo", method="HEAD")
         (record,) = await proxy.settled(1)
@@ -72,7 +72,7 @@ async def test_a_body_is_counted_as_far_as_it_was_read(upstream: RecordingUpstre
     assert (record.received_bytes, record.sent_bytes) == (5, len(answer.body))
 
 
-async def test_the_wait_for_a_callers_body_is_told_apart_from_the_proxys_own_time(upstream: RecordingUpstream) -> None:
+async def test_the_wait_for_a_body_is_recorded_apart_from_the_proxys_time(upstream: RecordingUpstream) -> None:
     async with running_proxy(upstream.port) as proxy, proxy.connect() as (reader, writer):
         writer.write(b"POST /realms/demo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\na")
         await asyncio.sleep(0.3)
@@ -114,7 +114,7 @@ async def test_a_traceparent_is_understood_as_the_standard_says_and_passed_on_as
     assert arrived.raw.count(b"Traceparent: ") == len(sent)
 
 
-async def test_a_caller_who_leaves_is_recorded_with_what_he_sent_and_with_the_time_that_keycloak_took(upstream: RecordingUpstream) -> None:
+async def test_a_disconnected_client_is_recorded_with_its_bytes_and_keycloaks_time(upstream: RecordingUpstream) -> None:
     gone = asyncio.Event()
 
     async def hesitant(_: Message) -> bytes:

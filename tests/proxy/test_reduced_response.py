@@ -1,4 +1,4 @@
-"""A 2xx that is thinner than it could be says so in a header and is counted; who passes after a refusal ends his denial. Bodies stay."""
+"""Reduced responses get a notice and are counted, and a success after a refusal resolves the denial. Bodies stay."""
 
 import json
 import time
@@ -64,7 +64,7 @@ async def _playground(version: str) -> AsyncIterator[Playground]:
             yield Playground(made=made, proxy_url=proxy_url, admin_url=admin_url)
 
 
-async def test_a_thin_answer_is_announced_and_counted_and_its_body_stays(playground: Playground) -> None:
+async def test_a_reduced_response_is_announced_and_counted_and_its_body_stays(playground: Playground) -> None:
     token = await playground.made.own_token("reader")  # query-users: let into the list, shown nobody
     status, notice, body = await playground.get("users", token)
     assert (status, body) == (200, [])
@@ -73,14 +73,14 @@ async def test_a_thin_answer_is_announced_and_counted_and_its_body_stays(playgro
     assert SPECIMEN + '{operation="GET /admin/realms/{realm}/users"} 1.0' in await playground.text("/metrics")
 
 
-async def test_a_full_answer_has_no_notice(playground: Playground) -> None:
+async def test_a_full_response_has_no_notice(playground: Playground) -> None:
     await playground.made.grant("reader", "view-users")
     status, notice, body = await playground.get("users", await playground.made.own_token("reader"))
     assert (status, notice, len(body)) == (200, None, 1)
     assert SPECIMEN + "{" not in await playground.text("/metrics")
 
 
-async def test_a_caller_with_a_new_token_ends_his_denial_and_another_does_not(playground: Playground) -> None:
+async def test_only_the_same_caller_resolves_a_denial_with_a_new_token(playground: Playground) -> None:
     made = playground.made
     path = f"users/{made.user_id}"
     assert (await playground.get(path, await made.own_token("reader")))[0] == 403
@@ -94,7 +94,7 @@ async def test_a_caller_with_a_new_token_ends_his_denial_and_another_does_not(pl
 
 @pytest.mark.usefixtures("way")
 class TestAThinAnswerToAnInjectedToken:
-    """Before 26.7, Keycloak reads roles from the token: one from before a grant goes on getting less."""
+    """Before 26.7, Keycloak reads roles from the token, so an older token keeps getting less."""
 
     async def test_is_full_on_the_very_next_request_after_the_grant(self) -> None:
         async with _playground("24.0.5") as playground:
@@ -105,7 +105,7 @@ class TestAThinAnswerToAnInjectedToken:
             assert (status, notice, len(body)) == (200, None, 1)
             assert await playground.count("kcproxy_token_replacements_total") == 1
 
-    async def test_that_stays_thin_is_not_asked_for_twice_and_costs_few_tokens(self) -> None:
+    async def test_that_stays_reduced_is_not_asked_for_twice_and_costs_few_tokens(self) -> None:
         async with _playground("24.0.5") as playground:
             for _ in range(20):
                 status, notice, body = await playground.get("users")
@@ -122,7 +122,7 @@ class TestAThinAnswerToAnInjectedToken:
             assert len((await playground.get("users"))[2]) == 1
 
 
-async def test_a_thin_answer_to_a_callers_own_token_is_left_as_it_is() -> None:
+async def test_a_reduced_response_to_a_callers_own_token_is_left_as_it_is() -> None:
     async with _playground("24.0.5") as playground:
         token = await playground.made.own_token("reader")
         await playground.get("users", token)
@@ -133,7 +133,7 @@ async def test_a_thin_answer_to_a_callers_own_token_is_left_as_it_is() -> None:
 
 @pytest.fixture
 async def silent_later(upstream: RecordingUpstream) -> AsyncIterator[aiohttp.ClientSession]:
-    """A proxy with one connection to an upstream that gives one token (query-users) and then leaves token requests unanswered."""
+    """A proxy with one connection to an upstream that issues one token (query-users) and then hangs on token requests."""
     claims = {"iss": "http://keycloak/realms/demo", "azp": "robot", "resource_access": {"realm-management": {"roles": ["query-users"]}}}
     token = json.dumps({"access_token": jwt.encode(claims, "k" * 32, algorithm="HS256"), "expires_in": 300}).encode()
     granted = iter([b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(token), token)])
@@ -147,14 +147,14 @@ async def silent_later(upstream: RecordingUpstream) -> AsyncIterator[aiohttp.Cli
         yield session
 
 
-async def test_a_token_endpoint_that_falls_silent_holds_up_a_thin_answer_for_a_second_at_most(silent_later: aiohttp.ClientSession) -> None:
+async def test_a_silent_token_endpoint_delays_a_reduced_response_a_second_at_most(silent_later: aiohttp.ClientSession) -> None:
     began = time.monotonic()
     async with silent_later.get(USERS) as answer:
         assert (answer.status, await answer.read()) == (200, b"{}")
     assert 0.9 < time.monotonic() - began < 5
 
 
-async def test_a_caller_who_leaves_while_a_newer_token_is_asked_for_leaves_no_connection_behind(
+async def test_a_client_that_disconnects_during_a_retry_leaves_no_connection_behind(
     silent_later: aiohttp.ClientSession,
 ) -> None:
     with pytest.raises(TimeoutError):

@@ -1,4 +1,4 @@
-"""Request targets on real sockets, by the lane and without it: what is refused, and that no judgement is of other bytes than are sent."""
+"""Request targets on real sockets, on both paths: which are refused, and that the judged bytes are the forwarded bytes."""
 
 import asyncio
 import hashlib
@@ -88,8 +88,8 @@ async def test_the_refusal_of_a_number_sign_says_what_to_write(injecting: Runnin
     assert "percent-encoded (%23" in json.loads(answer.body)["message"]
 
 
-async def test_a_request_that_went_by_the_lane_does_not_let_the_next_pass(injecting: Running, upstream: RecordingUpstream) -> None:
-    """The header block is known from the first one."""
+async def test_a_request_that_took_the_fast_path_does_not_let_the_next_pass(injecting: Running, upstream: RecordingUpstream) -> None:
+    """The first request caches the header block."""
     async with injecting.connect() as (reader, writer):
         for _ in range(2):
             writer.write(request(USERS))

@@ -1,4 +1,4 @@
-"""Every byte of a request that matters reaches Keycloak as it was sent; only what belongs to the hop stays behind."""
+"""Requests reach Keycloak as they were sent, without hop-by-hop fields."""
 
 import asyncio
 
@@ -128,7 +128,7 @@ async def test_a_compressed_body_is_left_as_it_is(proxy: Running, upstream: Reco
     assert upstream.requests[0].value("content-encoding") == b"gzip"
 
 
-async def test_who_expects_100_continue_gets_it_from_the_proxy(proxy: Running, upstream: RecordingUpstream) -> None:
+async def test_a_client_that_expects_100_continue_gets_it_from_the_proxy(proxy: Running, upstream: RecordingUpstream) -> None:
     async with proxy.connect() as (reader, writer):
         writer.write(b"PUT /admin/realms/demo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
         interim = await asyncio.wait_for(read_head(reader), 5)
@@ -188,7 +188,7 @@ async def test_tunnels_and_websocket_are_refused_clearly(proxy: Running, upstrea
     assert upstream.requests == []
 
 
-async def test_pipelined_requests_are_answered_in_order(proxy: Running, upstream: RecordingUpstream) -> None:
+async def test_pipelined_requests_get_responses_in_order(proxy: Running, upstream: RecordingUpstream) -> None:
     def react(request: Message) -> bytes:
         return OK.replace(b"2\r\n\r\n{}", b"%d\r\n\r\n%b" % (len(request.target), request.target))
 

@@ -1,4 +1,4 @@
-"""Every byte of an answer reaches the caller as Keycloak sent it; only hop-by-hop fields and the origin in Location differ."""
+"""Responses reach the client as Keycloak sent them, except for hop-by-hop fields and the origin in Location."""
 
 import asyncio
 import gzip
@@ -43,7 +43,7 @@ async def test_hop_by_hop_fields_stay_behind(proxy: Running, upstream: Recording
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "deflate, gzip"])
-async def test_compressed_answers_are_left_as_they_are(proxy: Running, upstream: RecordingUpstream, coding: str) -> None:
+async def test_compressed_responses_are_left_as_they_are(proxy: Running, upstream: RecordingUpstream, coding: str) -> None:
     body = gzip.compress(b'{"a":1}' * 100)
     responding(upstream, f"HTTP/1.1 200 OK\nContent-Encoding: {coding}\nContent-Length: {len(body)}", body)
     answer = await proxy.get("/", "Accept-Encoding: gzip")
@@ -61,7 +61,7 @@ async def test_compressed_answers_are_left_as_they_are(proxy: Running, upstream:
         ("PUT", "HTTP/1.1 200 OK\nContent-Length: 0"),
     ],
 )
-async def test_answers_without_a_body_get_no_field_that_keycloak_did_not_send(
+async def test_responses_without_a_body_get_no_field_that_keycloak_did_not_send(
     proxy: Running, upstream: RecordingUpstream, method: str, head: str
 ) -> None:
     responding(upstream, head)
@@ -72,14 +72,14 @@ async def test_answers_without_a_body_get_no_field_that_keycloak_did_not_send(
             assert answer.raw == head.replace("\n", "\r\n").encode() + b"\r\n\r\n"
 
 
-async def test_a_chunked_answer_stays_chunked_and_loses_its_trailers(proxy: Running, upstream: RecordingUpstream) -> None:
+async def test_a_chunked_response_stays_chunked_and_loses_its_trailers(proxy: Running, upstream: RecordingUpstream) -> None:
     responding(upstream, "HTTP/1.1 200 OK\nTrailer: X-T\nTransfer-Encoding: chunked", b"3\r\nabc\r\n5;x=y\r\ndefgh\r\n0\r\nX-T: 1\r\n\r\n")
     answer = await proxy.get("/")
     assert answer.body == b"abcdefgh"
     assert [name for name, _ in answer.fields] == [b"Transfer-Encoding"]
 
 
-async def test_an_empty_chunked_answer_ends(proxy: Running, upstream: RecordingUpstream) -> None:
+async def test_an_empty_chunked_response_ends(proxy: Running, upstream: RecordingUpstream) -> None:
     responding(upstream, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked", b"0\r\n\r\n")
     assert (await proxy.get("/")).body == b""
 
@@ -160,7 +160,7 @@ async def test_one_callers_cookies_never_reach_another(proxy: Running, upstream:
     assert upstream.requests[1].value("cookie") is None
 
 
-async def test_early_hints_do_not_stand_for_the_answer(proxy: Running, upstream: RecordingUpstream) -> None:
+async def test_early_hints_do_not_stand_for_the_response(proxy: Running, upstream: RecordingUpstream) -> None:
     upstream.react = lambda _: b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + OK
     assert (await proxy.get("/")).status == 200
 
@@ -173,7 +173,7 @@ async def test_errors_of_keycloak_pass_as_they_are_without_an_explainer(proxy: R
     assert answer.body == b'{"error":"x"}'
 
 
-async def test_a_caller_who_wants_to_close_is_told_that_it_is_closed(proxy: Running) -> None:
+async def test_a_client_that_wants_to_close_gets_connection_close(proxy: Running) -> None:
     async with proxy.connect() as (reader, writer):
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         assert (await read_response(reader)).value("connection") == b"close"

@@ -1,8 +1,8 @@
-"""When a refused, or thinner, answer to an account's token is worth a newer token, by a clock in the test's hand."""
+"""When a refused or reduced response is worth a retry with a newer token, with a fake clock."""
 
 import pytest
 
-from kcproxy.proxy.retry_budget import FOR_THINNER_PER_SECOND, RetryBudget
+from kcproxy.proxy.retry_budget import REDUCED_REFILL_PER_SECOND, RetryBudget
 
 OPERATION = ("robot", "GET /admin/realms/{realm}/users")
 
@@ -30,38 +30,38 @@ def test_a_refusal_is_part_of_a_burst_where_its_token_is_as_new_as_the_question(
     arrived_at: float, token_arrived_at: float, told_at: float | None, in_one_burst: bool
 ) -> None:
     now = [0.0]
-    hand = hand_at(now)
+    budget = hand_at(now)
     if told_at is not None:
         now[0] = told_at
-        hand.responding(*OPERATION)
-    assert hand.in_one_burst(*OPERATION, arrived_at=arrived_at, token_arrived_at=token_arrived_at) is in_one_burst
+        budget.note_refusal(*OPERATION)
+    assert budget.in_one_burst(*OPERATION, arrived_at=arrived_at, token_arrived_at=token_arrived_at) is in_one_burst
 
 
 @pytest.mark.parametrize("other", [("another", OPERATION[1]), (OPERATION[0], "DELETE /admin/realms/{realm}")])
 def test_a_burst_is_of_one_account_and_one_operation(other: tuple[str, str]) -> None:
-    hand = hand_at([10.1])
-    hand.responding(*other)
-    assert not hand.in_one_burst(*OPERATION, arrived_at=10.0, token_arrived_at=9.9)
+    budget = hand_at([10.1])
+    budget.note_refusal(*other)
+    assert not budget.in_one_burst(*OPERATION, arrived_at=10.0, token_arrived_at=9.9)
 
 
-def test_what_is_left_is_told_without_using_it_up() -> None:
-    hand = hand_at([5.0])
+def test_asking_for_a_retry_does_not_use_it() -> None:
+    budget = hand_at([5.0])
     for _ in range(3):
-        assert hand.left(*OPERATION)
-        assert hand.left(*OPERATION)
-        assert hand.take(*OPERATION)
-    assert not hand.left(*OPERATION)
+        assert budget.has_retry(*OPERATION)
+        assert budget.has_retry(*OPERATION)
+        assert budget.use(*OPERATION)
+    assert not budget.has_retry(*OPERATION)
 
 
-@pytest.mark.parametrize(("more", "seconds"), [({}, 2.0), ({"regrowth_per_second": FOR_THINNER_PER_SECOND}, 10.0)])
+@pytest.mark.parametrize(("more", "seconds"), [({}, 2.0), ({"refill_per_second": REDUCED_REFILL_PER_SECOND}, 10.0)])
 def test_a_used_one_grows_back_in_its_time_and_never_more_than_three(more: dict[str, float], seconds: float) -> None:
     now = [0.0]
-    hand = hand_at(now, **more)
+    budget = hand_at(now, **more)
     for _ in range(3):
-        hand.take(*OPERATION)
+        budget.use(*OPERATION)
     now[0] += seconds * 0.99
-    assert not hand.take(*OPERATION)
+    assert not budget.use(*OPERATION)
     now[0] += seconds * 0.02
-    assert [hand.take(*OPERATION) for _ in range(2)] == [True, False]
+    assert [budget.use(*OPERATION) for _ in range(2)] == [True, False]
     now[0] += 100 * seconds
-    assert [hand.take(*OPERATION) for _ in range(4)] == [True, True, True, False]
+    assert [budget.use(*OPERATION) for _ in range(4)] == [True, True, True, False]

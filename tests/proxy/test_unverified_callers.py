@@ -1,4 +1,4 @@
-"""On a listener that asks for keys, callers without one leave a share of the slots to those who show one."""
+"""On a listener that asks for keys, a share of the slots is reserved for callers with a key."""
 
 import asyncio
 import hashlib
@@ -28,7 +28,7 @@ QUEUE_SECONDS = 0.3
 
 @asynccontextmanager
 async def keyed(upstream: RecordingUpstream, folder: Path, *, has_keys: bool = True) -> AsyncIterator[Running]:
-    """A proxy that asks for keys, and whose Keycloak never answers what is not for an account."""
+    """A proxy that asks for keys. Its Keycloak hangs on requests without an account's token."""
     go_on = asyncio.Event()
 
     async def held(_: Message) -> bytes:

@@ -1,4 +1,4 @@
-"""The bound on requests under way is fair, and loses no place."""
+"""The concurrency limit is fair, and loses no slot."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from kcproxy.errors import UpstreamBusy
 from kcproxy.server.concurrency_limit import ConcurrencyLimit
 
 
-async def test_those_who_wait_enter_in_the_order_in_which_they_came() -> None:
+async def test_waiting_requests_get_slots_in_order() -> None:
     gate, order = ConcurrencyLimit(5, 5), []
     for _ in range(5):
         await gate.acquire()
@@ -26,7 +26,7 @@ async def test_those_who_wait_enter_in_the_order_in_which_they_came() -> None:
     assert gate.active == 5
 
 
-async def test_who_waits_too_long_is_told_and_takes_no_place() -> None:
+async def test_a_request_that_waits_too_long_fails_and_takes_no_slot() -> None:
     gate = ConcurrencyLimit(1, 0.05)
     await gate.acquire()
     with pytest.raises(UpstreamBusy):
@@ -48,21 +48,21 @@ async def test_no_more_wait_than_can_be_inside() -> None:
     await waiting
 
 
-async def test_who_is_cancelled_in_the_moment_of_his_turn_passes_it_on() -> None:
+async def test_a_request_cancelled_when_it_gets_a_slot_passes_it_on() -> None:
     gate = ConcurrencyLimit(2, 5)
     await gate.acquire()
     await gate.acquire()
     first, second = asyncio.create_task(gate.acquire()), asyncio.create_task(gate.acquire())
     await asyncio.sleep(0)
     gate.release()  # it is the first one's turn …
-    first.cancel()  # … who does not come any more
+    first.cancel()  # … who does not come any longer
     await asyncio.wait_for(second, 1)
     gate.release()
     gate.release()
     assert gate.active == 0
 
 
-async def test_new_bounds_hold_for_those_who_come_then() -> None:
+async def test_new_limits_apply_to_further_requests() -> None:
     gate = ConcurrencyLimit(1, 0.05)
     await gate.acquire()
     gate.resize(2, 0.05)

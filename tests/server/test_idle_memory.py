@@ -1,4 +1,4 @@
-"""What an idle connection costs a real process: resident memory does not depend on what the connection sent."""
+"""The memory of idle connections in a real process does not depend on what they sent."""
 
 import asyncio
 import itertools
@@ -75,7 +75,7 @@ def resident_kb(running: Served) -> int:
 
 
 async def warm_up(running: Served, sends: Sends) -> None:
-    """Fill what the process caches for all connections together."""
+    """Fill the caches that all connections share."""
     for _ in range(CONNECTIONS + 16):
         reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
         writer.write(b"".join(sends()))
@@ -84,7 +84,7 @@ async def warm_up(running: Served, sends: Sends) -> None:
 
 
 async def growth_kb(running: Served, sends: Sends) -> float:
-    """Resident memory that each of many idle connections adds, each of which had one request answered."""
+    """Resident memory for each of many idle connections, after one response on each."""
     before = resident_kb(running)
     writers = []
     for _ in range(CONNECTIONS):

@@ -1,4 +1,4 @@
-"""The accept loop: its bound counts from the accept, handshakes are bounded, and a failed accept is reported and survived. On both event loops."""
+"""The accept loop: its limit counts from the accept, handshakes are limited, and failed accepts are reported and repeated. On both event loops."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ DATA = ListenerName.DATA
 
 
 class Echo(asyncio.Protocol):
-    """Sends back what comes; counts itself."""
+    """Echoes its input, and counts connections."""
 
     def __init__(self, open_connections: set["Echo"]) -> None:
         self._open = open_connections
@@ -43,7 +43,7 @@ class Echo(asyncio.Protocol):
 
 
 class Refusing:
-    """A listening socket whose ``accept`` fails for as long as it has errors to give."""
+    """A listening socket whose ``accept`` fails with the given errors."""
 
     def __init__(self, bound: socket.socket, *errors: int) -> None:
         self._bound = bound
@@ -104,7 +104,7 @@ async def listening(*errors: int, **options: Any) -> AsyncIterator[Port]:
 
 @asynccontextmanager
 async def held(port: int, count: int) -> AsyncIterator[list[asyncio.StreamReader]]:
-    """So many connections that say nothing."""
+    """Connections that send nothing."""
     opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(count)]
     yield [reader for reader, _ in opened]
     for _, writer in opened:

@@ -15,9 +15,10 @@ import uvloop
 
 from devkit.certificates import Authority
 from devkit.servers import OK, Events, read_response
-from kcproxy.server.connection import InboundConnection, InboundRequest
+from kcproxy.server.connection import InboundConnection
 from kcproxy.server.error_responses import ErrorResponse
 from kcproxy.server.events import ListenerName
+from kcproxy.server.inbound_request import InboundRequest
 from kcproxy.server.inbound_tls import InboundTls, read_tls
 from kcproxy.server.listener import Capacity, Handshakes, Listener
 from kcproxy.server.server import Server
@@ -70,7 +71,7 @@ class Stage:
             return False
 
     def dialled(self) -> socket.socket:
-        """A connection on which nothing has been said yet."""
+        """A new connection."""
         unix = self.address.unix_path
         plain = socket.socket(socket.AF_INET if unix is None else socket.AF_UNIX)
         try:
@@ -82,7 +83,7 @@ class Stage:
 
 
 class Handler:
-    """Answers each request at once."""
+    """Responds to each request at once."""
 
     def begin(self, connection: InboundConnection, request: InboundRequest) -> "Handler":
         asyncio.get_running_loop().call_soon(self.respond, connection)
@@ -92,7 +93,7 @@ class Handler:
         return None
 
     def bad_request(self, response: ErrorResponse, peer: str | None) -> None:
-        """Not looked at here."""
+        """Ignored."""
 
     def respond(self, connection: InboundConnection) -> None:
         if connection.transport is not None:
@@ -100,7 +101,7 @@ class Handler:
         connection.finished(keep_alive=True)
 
     def client_disconnected(self) -> None:
-        """There is nothing to be ended."""
+        """Ignored."""
 
 
 def states(folder: Path) -> tuple[InboundTls, InboundTls, ssl.SSLContext, ssl.SSLContext]:

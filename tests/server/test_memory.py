@@ -16,7 +16,7 @@ ALLOWED_GROWTH_KB = 24_000
 
 
 class Bulk(RecordingUpstream):
-    """Takes what comes and keeps none of it; answers with SIZE bytes, sized or in chunks."""
+    """Reads and drops every body, and responds with SIZE bytes, with a length or chunked."""
 
     received = 0
 
@@ -53,7 +53,7 @@ async def bulk() -> AsyncIterator[Bulk]:
 
 
 def peak_kb(running: Served) -> int:
-    """The most resident memory that the process has had."""
+    """The maximum resident memory of the process."""
     status = Path(f"/proc/{running.process.pid}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM:")).split()[1])
 

@@ -2,8 +2,9 @@
 
 import asyncio
 
+from kcproxy.http1.framing import SMALL_BODY_BYTES
 from kcproxy.server.held_bytes import SMALL_BYTES, HeldBytes
-from kcproxy.server.request_body import BUFFER_BYTES, BodyStream, RequestBody
+from kcproxy.server.request_body import BodyStream, RequestBody
 from kcproxy.settings import LimitSettings
 
 
@@ -25,7 +26,7 @@ def gathering(held: HeldBytes, first: bytes) -> tuple[BodyStream, RequestBody, a
 
 
 async def test_a_body_is_read_to_its_end_as_long_as_there_is_room() -> None:
-    held = HeldBytes(BUFFER_BYTES)
+    held = HeldBytes(SMALL_BODY_BYTES)
     stream, body, gathered = gathering(held, b"a" * 40_000)
     await asyncio.sleep(0)
     assert held.total_bytes == 40_000
@@ -36,7 +37,7 @@ async def test_a_body_is_read_to_its_end_as_long_as_there_is_room() -> None:
 
 
 async def test_without_room_a_large_one_goes_on_as_an_upload_with_nothing_lost() -> None:
-    held = HeldBytes(BUFFER_BYTES)
+    held = HeldBytes(SMALL_BODY_BYTES)
     others = [gathering(held, b"x" * 30_000) for _ in range(2)]
     await asyncio.sleep(0)
     stream, body, gathered = gathering(held, b"a" * 30_000)
@@ -45,7 +46,7 @@ async def test_without_room_a_large_one_goes_on_as_an_upload_with_nothing_lost()
     assert held.total_bytes == 60_000, "an upload is bounded by its own limit"
     stream.feed(b"b")
     stream.end()
-    outgoing = body.outgoing()
+    outgoing = body.to_send()
     assert outgoing is not None
     assert not isinstance(outgoing, bytes)
     assert b"".join([piece async for piece in outgoing]) == b"a" * 30_000 + b"b"
@@ -54,7 +55,7 @@ async def test_without_room_a_large_one_goes_on_as_an_upload_with_nothing_lost()
 
 
 async def test_an_ordinary_one_always_has_room() -> None:
-    held = HeldBytes(BUFFER_BYTES)
+    held = HeldBytes(SMALL_BODY_BYTES)
     others = [gathering(held, b"x" * 30_000) for _ in range(4)]
     await asyncio.sleep(0)
     stream, body, gathered = gathering(held, b"a" * (SMALL_BYTES - 1))

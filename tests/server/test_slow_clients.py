@@ -1,4 +1,4 @@
-"""Callers that send or take slowly: honest ones are served, the others are cut off, and nobody else waits for them. On real sockets."""
+"""Clients that send or read slowly: normal ones are served, the others are disconnected, and no other request waits for them. On real sockets."""
 
 import asyncio
 import contextlib
@@ -46,7 +46,7 @@ async def opened(proxy: Running, *, receive_bytes: int | None = None) -> tuple[a
 
 @asynccontextmanager
 async def stalled_uploads(proxy: Running, count: int) -> AsyncIterator[list[asyncio.StreamReader]]:
-    """So many uploads that stop after 66 kB, each more than is read before a request is sent on."""
+    """Uploads that stop after 66 kB, which is more than a buffered body."""
     callers = [await opened(proxy) for _ in range(count)]
     for _, writer in callers:
         writer.write(BEGUN)
@@ -58,7 +58,7 @@ async def stalled_uploads(proxy: Running, count: int) -> AsyncIterator[list[asyn
 
 @asynccontextmanager
 async def slow_readers(proxy: Running, count: int) -> AsyncIterator[list[asyncio.StreamReader]]:
-    """So many callers that ask for a large response and take hardly any of it."""
+    """Clients that request a large response and read hardly any of it."""
     callers = [await opened(proxy, receive_bytes=4096) for _ in range(count)]
     for reader, writer in callers:
         reader._transport.pause_reading()  # type: ignore[attr-defined]
@@ -70,14 +70,14 @@ async def slow_readers(proxy: Running, count: int) -> AsyncIterator[list[asyncio
 
 
 def sized(request: Message) -> bytes:
-    """A large response where one is asked for, a small one otherwise."""
+    """A large response if the request asks for one, otherwise a small one."""
     if request.target == b"/large":
         return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (LARGE, b"x" * LARGE)
     return OK
 
 
 async def seconds_of_small_requests(proxy: Running, count: int) -> list[float]:
-    """How long each of so many requests took; all of them succeed."""
+    """The times of requests that all succeed."""
     found = []
     for number in range(count):
         began = time.monotonic()
@@ -185,7 +185,7 @@ class TestUploads:
 
     @pytest.mark.parametrize("framing", ["sized", "chunked"])
     async def test_a_slow_honest_upload_passes(self, upstream: RecordingUpstream, framing: str) -> None:
-        """Twice the least rate, in bursts with pauses, for six times the grace period."""
+        """Twice the minimum rate, in bursts with pauses, for six times the grace period."""
         limits = LimitSettings(min_body_bytes_per_second=20_000, slow_transfer_grace_seconds=0.5)
         piece, count = b"x" * 12_000, 10
         async with running_proxy(upstream.port, limits=limits) as proxy, proxy.connect() as (reader, writer):
@@ -263,7 +263,7 @@ class TestResponses:
             assert proxy.runtime.upstream.open_connections == 0, "the connections to Keycloak are free again"
 
     async def test_a_slow_honest_reader_gets_all_of_it(self, upstream: RecordingUpstream) -> None:
-        """Twice the least rate, with pauses, for several times the grace period."""
+        """Twice the minimum rate, with pauses, for several times the grace period."""
         upstream.react = sized
         limits = LimitSettings(min_response_bytes_per_second=400_000, slow_transfer_grace_seconds=1)
         async with running_proxy(upstream.port, limits=limits) as proxy:
@@ -294,7 +294,7 @@ class TestResponses:
             assert proxy.events.too_slow == [(Direction.RESPONSE, Slowness.RATE)]
 
     async def test_small_responses_that_nobody_takes_hold_no_slot_for_long(self, upstream: RecordingUpstream) -> None:
-        """Many requests in a row, whose responses pile up until the kernel takes no more."""
+        """Many pipelined requests, whose responses fill the kernel's buffer."""
         body = b"x" * 60_000
         upstream.react = lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
         limits = LimitSettings(slow_transfer_grace_seconds=1, max_concurrent_requests=2)
@@ -311,7 +311,7 @@ class TestResponses:
                 writer.transport.abort()
 
     async def test_a_closed_connection_whose_caller_takes_nothing_more_is_ended(self, upstream: RecordingUpstream) -> None:
-        """The rest of its last response is too small to be waited for, and would keep the connection for ever."""
+        """The unsent rest of the last response would keep the connection for ever."""
         body = b"x" * 20_000
         upstream.react = lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
         limits = LimitSettings(slow_transfer_grace_seconds=0.5, keepalive_seconds=0.3)

@@ -1,4 +1,4 @@
-"""Requests that two parsers could read in two ways are refused, and nothing of them reaches Keycloak; raw bytes on raw sockets."""
+"""Ambiguous requests are refused, and nothing of them reaches Keycloak. Raw bytes on sockets."""
 
 import asyncio
 
@@ -110,7 +110,7 @@ async def test_bad_chunks_are_refused(proxy: Running, upstream: RecordingUpstrea
 
 
 async def test_a_bad_chunk_late_in_a_large_upload_ends_it(proxy: Running, upstream: RecordingUpstream) -> None:
-    """The upload is under way to Keycloak then; it must not be completed there."""
+    """The upload has begun at Keycloak, and must not be completed there."""
     answer, rest = await first_response_and_the_end(proxy, CHUNKED + b"30000\r\n" + b"x" * 0x30000 + b"\r\nzz\r\n" + GET)
     assert (answer.status, rest) == (400, b"")
     assert upstream.requests == []

@@ -1,4 +1,4 @@
-"""The budget of a slow transfer: a caller that keeps to the least rate never uses it up, and one that stops always does."""
+"""The budget of a transfer: a client at the minimum rate never uses it up, and one that stops always does."""
 
 import pytest
 from hypothesis import given
@@ -46,7 +46,7 @@ def test_a_caller_is_too_slow_once_the_budget_is_used_up(steps: list[tuple[float
 
 
 @given(RATES, GRACES, st.lists(st.floats(0.001, 0.09), max_size=50), st.floats(1, 100))
-def test_who_keeps_to_the_least_rate_is_never_too_slow(least: int, grace: float, waits: list[float], faster: float) -> None:
+def test_a_client_at_the_minimum_rate_is_never_too_slow(least: int, grace: float, waits: list[float], faster: float) -> None:
     rate = TransferRate(least, grace)
     for seconds in waits:
         rate.waited(seconds)
@@ -55,7 +55,7 @@ def test_who_keeps_to_the_least_rate_is_never_too_slow(least: int, grace: float,
 
 
 @given(RATES, GRACES, st.lists(st.integers(0, 1 << 30), max_size=20))
-def test_who_stops_is_too_slow_after_the_grace_period_whatever_came_before(least: int, grace: float, moved: list[int]) -> None:
+def test_a_client_that_stops_is_too_slow_after_the_grace_period(least: int, grace: float, moved: list[int]) -> None:
     rate = TransferRate(least, grace)
     for count in moved:
         rate.moved(count)

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kcproxy.settings import ClientAuthMethod, LogFormat, Settings
-from kcproxy.settings.model import AddressSettings, UpstreamSettings
+from kcproxy.settings import AddressSettings, ClientAuthMethod, LogFormat, Settings, UpstreamSettings
 from tests.settings.reading import ACCOUNT, SECRET, UPSTREAM, config, problems, read, secret_file
 
 
@@ -82,7 +81,7 @@ def test_the_short_form_overrides_the_one_account_of_the_file_setting_by_setting
     assert "a file is safer" in settings.notes[0]
 
 
-def test_the_short_form_is_refused_where_there_are_several_accounts(tmp_path: Path) -> None:
+def test_the_short_form_is_refused_if_there_are_several_accounts(tmp_path: Path) -> None:
     secret_file(tmp_path)
     entry = '[[accounts]]\nrealm = "{0}"\nclient_id = "{0}"\nclient_secret_file = "{1}/secret"\n'
     file = config(tmp_path, entry.format("a", tmp_path) + entry.format("b", tmp_path))

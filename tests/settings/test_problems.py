@@ -15,14 +15,14 @@ Environ = Mapping[str, str]
 @pytest.mark.parametrize(
     ("environ", "said"),
     [
-        ({}, "upstream.url: is missing; say where Keycloak is: --upstream URL, KCPROXY_UPSTREAM=URL, or url ="),
-        ({"KCPROXY_UPSTREAM": "localhost:8080"}, "KCPROXY_UPSTREAM: cannot be used: it has to begin with http:// or https://; for example"),
-        ({"KCPROXY_UPSTREAM": "ftp://kc"}, "it has to begin with http:// or https://"),
-        ({"KCPROXY_UPSTREAM": "http://"}, "it names no host"),
-        ({"KCPROXY_UPSTREAM": "http://kc?x=1"}, "it has a query; leave everything from the ? on out"),
+        ({}, "upstream.url: is missing; give the address of Keycloak: --upstream URL, KCPROXY_UPSTREAM=URL, or url ="),
+        ({"KCPROXY_UPSTREAM": "localhost:8080"}, "KCPROXY_UPSTREAM: cannot be used: it must start with http:// or https://; for example"),
+        ({"KCPROXY_UPSTREAM": "ftp://kc"}, "it must start with http:// or https://"),
+        ({"KCPROXY_UPSTREAM": "http://"}, "it has no host"),
+        ({"KCPROXY_UPSTREAM": "http://kc?x=1"}, "it has a query; remove everything from the ? on"),
         ({"KCPROXY_UPSTREAM": "http://kc/#a"}, "it has a fragment"),
-        ({"KCPROXY_UPSTREAM": "http://kc:99999"}, "its host or port cannot be read"),
-        ({"KCPROXY_UPSTREAM": "http://kc/a b"}, "it has a blank"),
+        ({"KCPROXY_UPSTREAM": "http://kc:99999"}, "its host or port is not valid"),
+        ({"KCPROXY_UPSTREAM": "http://kc/a b"}, "it contains whitespace"),
         ({"KCPROXY_UPSTREAM": "http://kc/../x"}, "its path has a dot segment"),
         ({"KCPROXY_UPSTREAM": "http://127.0.0.1:8180"}, "upstream.url is the proxy's own address (listen 127.0.0.1:8180)"),
         ({"KCPROXY_WORKERS": "many"}, 'KCPROXY_WORKERS: "many" is not a whole number from 1 to 64; for example KCPROXY_WORKERS=1'),
@@ -34,7 +34,7 @@ Environ = Mapping[str, str]
         ({"KCPROXY_LOG__FORMAT": "xml"}, '"xml" is not one of json, console'),
         ({"KCPROXY_EXPLAIN__DETAIL": "all"}, '"all" is not one of full, role, reference'),
         ({"KCPROXY_EXPLAIN__KEYCLOAK_VERSION": "latest"}, '"latest" is not a Keycloak version such as 26.7.4'),
-        ({"KCPROXY_METRICS__REALMS": "[shop"}, "is not a list of realms' names: it starts like JSON, but is none"),
+        ({"KCPROXY_METRICS__REALMS": "[shop"}, "is not a list of realm names: it starts like JSON but is not valid JSON"),
         ({"KCPROXY_LISTEN": "8180"}, '"8180" is not HOST:PORT or unix:PATH'),
         ({"KCPROXY_LISTEN": ":8180"}, '":8180" is not HOST:PORT'),
         ({"KCPROXY_LISTEN": "localhost:70000"}, '"localhost:70000" is not HOST:PORT'),
@@ -53,14 +53,14 @@ Environ = Mapping[str, str]
             "/no/such/file.toml: the file cannot be read (No such file or directory); give its path with --config",
         ),
         ({"KCPROXY_UPSTREAM__CA_FILE": "/no/such/ca.pem"}, "KCPROXY_UPSTREAM__CA_FILE: upstream.ca_file: /no/such/ca.pem cannot be read"),
-        ({"KCPROXY_ADMIN_KEY_FILE": "~no-such-user/key"}, '"~no-such-user/key" is not the path of a file: no such user'),
-        ({"KCPROXY_UPSTREAM__CA_FILE": __file__}, "upstream.url is http, but certificates are given; write https"),
+        ({"KCPROXY_ADMIN_KEY_FILE": "~no-such-user/key"}, '"~no-such-user/key" is not the path of a file: there is no such user'),
+        ({"KCPROXY_UPSTREAM__CA_FILE": __file__}, "upstream.url is http, but certificates are given; use https"),
         (
             {"KCPROXY_UPSTREAM__CLIENT_KEY_FILE": __file__},
-            "upstream.client_key_file needs upstream.client_certificate_file; give both, or neither",
+            "upstream.client_key_file needs upstream.client_certificate_file; set both or neither",
         ),
-        ({"KCPROXY_INBOUND__TLS_CLIENT_CA_FILE": __file__}, "client certificates need TLS on the port"),
-        ({"KCPROXY_INBOUND__JWT_ISSUERS": "https://kc/realms/a"}, "without inbound.jwt_audience any token of these issuers opens the port"),
+        ({"KCPROXY_INBOUND__TLS_CLIENT_CA_FILE": __file__}, "client certificates need TLS on the listener"),
+        ({"KCPROXY_INBOUND__JWT_ISSUERS": "https://kc/realms/a"}, "without inbound.jwt_audience, every token of these issuers is accepted"),
         ({"KCPROXY_INBOUND__JWT_AUDIENCE": "kcproxy"}, "inbound.jwt_audience needs inbound.jwt_issuers"),
         ({"KCPROXY_INBOUND__JWT_KEYS_MAX_AGE_SECONDS": "60"}, '"60" is not a number from 600 to 604800'),
         *(
@@ -71,7 +71,7 @@ Environ = Mapping[str, str]
             {"KCPROXY_ADMIN_KEY": "x", "KCPROXY_ADMIN_KEY_FILE": __file__},
             "admin_key and admin_key_file are both given; keep one of them",
         ),
-        ({"PROMETHEUS_MULTIPROC_DIR": "/tmp"}, "PROMETHEUS_MULTIPROC_DIR: metrics are kept in the process"),
+        ({"PROMETHEUS_MULTIPROC_DIR": "/tmp"}, "PROMETHEUS_MULTIPROC_DIR: metrics are kept in memory"),
     ],
 )
 def test_a_bad_value_is_reported_with_its_variable_and_a_remedy(environ: Environ, said: str) -> None:
@@ -89,7 +89,7 @@ def test_a_bad_value_is_reported_with_its_variable_and_a_remedy(environ: Environ
         ),
         ("[logging]\nlevel = 'info'", "kcproxy.toml:2: there is no setting logging.level; did you mean log.level?"),
         ("client_id = 'a'", "there is no setting client_id; did you mean accounts.client_id?"),
-        ("zzz = 1", "kcproxy.toml:1: there is no setting zzz; known are listen, admin_listen"),
+        ("zzz = 1", "kcproxy.toml:1: there is no setting zzz; known settings are listen, admin_listen"),
         ("[[account]]\nrealm = 'a'", "there is no setting account; did you mean accounts"),
         ("[accounts]\nrealm = 'a'", "kcproxy.toml:1: accounts is a table; write [[accounts]], once for each account"),
         ("log = 'json'", "kcproxy.toml:1: log is a table; write [log]"),
@@ -97,11 +97,11 @@ def test_a_bad_value_is_reported_with_its_variable_and_a_remedy(environ: Environ
         ("workers = true", "workers: true is not a whole number"),
         ("workers = 2.0", "workers: 2.0 is not a whole number"),
         ("[metrics]\nrealms = 'a'\nclients = 'perhaps'", 'kcproxy.toml:3: metrics.clients: "perhaps" is not true or false'),
-        ("[metrics]\nrealms = [1]", "kcproxy.toml:2: metrics.realms: 1 is not a realm's name"),
+        ("[metrics]\nrealms = [1]", "kcproxy.toml:2: metrics.realms: 1 is not the name of a realm"),
         ("[upstream]\nurl = 3", "kcproxy.toml:2: upstream.url: is not a URL such as http://localhost:8080"),
         ("workers = ", "not valid TOML"),
         ('[x\ny = "', "not valid TOML"),
-        ("x = " + "[" * 5000, "its values are nested too deeply; write lists and tables as docs/settings.md has them"),
+        ("x = " + "[" * 5000, "its values are nested too deeply; write lists and tables as docs/settings.md shows"),
         ("text = '''\nworkers = 1\n'''\nworkers = 0", "kcproxy.toml:4: workers: 0 is not"),
     ],
 )
@@ -113,14 +113,14 @@ def test_a_bad_line_of_the_file_is_reported_with_its_number(tmp_path: Path, text
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
-        ("", "has nothing to prove its client with; give client_secret_file"),
+        ("", "has no credentials; give client_secret_file"),
         ('client_secret_file = "{0}/none"', "accounts[0].client_secret_file: {0}/none cannot be read (No such file or directory)"),
         ('client_secret_file = "{0}"', "cannot be read (Is a directory); name the file in that directory"),
-        ('client_secret_file = "{0}/empty"', "{0}/empty is empty; write what it should hold into it"),
-        ('private_key_file = "{0}/secret"', "{0}/secret holds no PEM block with PRIVATE KEY"),
-        ('private_key_file = "{0}/public.jwk"', "{0}/public.jwk is a public key; give the private one"),
-        ('private_key_file = "{0}/broken.jwk"', "{0}/broken.jwk is no JSON Web Key"),
-        ('private_key_file = "{0}/locked"', "the key in {0}/locked is encrypted; give one without a pass phrase"),
+        ('client_secret_file = "{0}/empty"', "{0}/empty is empty; write the expected content into it"),
+        ('private_key_file = "{0}/secret"', "{0}/secret has no PEM block with PRIVATE KEY"),
+        ('private_key_file = "{0}/public.jwk"', "{0}/public.jwk is a public key; give the private key"),
+        ('private_key_file = "{0}/broken.jwk"', "{0}/broken.jwk is not a JSON Web Key"),
+        ('private_key_file = "{0}/locked"', "the key in {0}/locked is encrypted; give a key without a pass phrase"),
         (
             'client_secret_file = "{0}/secret"\nprivate_key_file = "{0}/key"',
             "accounts[0] has client_secret_file and private_key_file; keep one",
@@ -176,10 +176,10 @@ def test_one_client_with_two_secrets_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:8180", "[::]:8180", "192.0.2.1:8180", "gateway.example.com:8180"])
-def test_adding_tokens_is_refused_where_strangers_reach_the_port(tmp_path: Path, listen: str) -> None:
+def test_injection_is_refused_if_other_machines_reach_the_listener(tmp_path: Path, listen: str) -> None:
     account = UPSTREAM | ACCOUNT | {"KCPROXY_ACCOUNT__CLIENT_SECRET_FILE": str(secret_file(tmp_path))}
     (problem,) = problems(environ=account, flags={"listen": listen})
-    assert problem.startswith(f"--listen: listen {listen} can be reached from outside")
+    assert problem.startswith(f"--listen: listen {listen} can be reached from other machines")
     assert "listen on 127.0.0.1 or unix:PATH" in problem
     assert read(environ=UPSTREAM, flags={"listen": listen}).accounts == ()
 
@@ -190,7 +190,7 @@ def test_adding_tokens_is_fine_on_loopback_and_unix_sockets(tmp_path: Path, list
     assert read(environ=account, flags={"listen": listen.replace("{0}", str(tmp_path))}).accounts
 
 
-def test_adding_tokens_is_fine_where_callers_prove_themselves(tmp_path: Path) -> None:
+def test_injection_is_accepted_if_callers_authenticate(tmp_path: Path) -> None:
     listed = f'[[keys]]\nname = "shop"\nsha256 = "{"0" * 64}"\n'
     keys = {"KCPROXY_INBOUND__API_KEYS_FILE": str(secret_file(tmp_path, listed, name="keys"))}
     account = UPSTREAM | ACCOUNT | {"KCPROXY_ACCOUNT__CLIENT_SECRET_FILE": str(secret_file(tmp_path))}
@@ -220,7 +220,7 @@ def test_names_that_a_request_to_loopback_may_have_are_read_as_host_fields_are()
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:8180", "unix:{}/socket"])
-def test_names_where_nobody_looks_at_the_host_are_noted(tmp_path: Path, listen: str) -> None:
+def test_allowed_hosts_that_have_no_effect_are_noted(tmp_path: Path, listen: str) -> None:
     environ = UPSTREAM | {"KCPROXY_INBOUND__ALLOWED_HOSTS": "kcproxy", "KCPROXY_LISTEN": listen.format(tmp_path)}
     (note,) = read(environ=environ).notes
     assert note.startswith("KCPROXY_INBOUND__ALLOWED_HOSTS: inbound.allowed_hosts has no effect")
@@ -252,7 +252,7 @@ def test_a_secret_in_the_file_is_refused_without_repeating_it(tmp_path: Path) ->
     assert SECRET not in problem
 
 
-def test_every_problem_of_the_file_of_keys_is_told_with_its_line_and_without_its_content(tmp_path: Path) -> None:
+def test_every_problem_of_a_key_file_is_reported_with_its_line_without_content(tmp_path: Path) -> None:
     listed = '[[keys]]\nname = "shop"\nsha256 = "the-key-itself"\n\n[[keys]]\nsha256 = "' + "0" * 64 + '"\nmethods = ["TRACE"]\n'
     file = secret_file(tmp_path, listed, name="keys.toml")
     with pytest.raises(SettingsError) as caught:
@@ -260,16 +260,16 @@ def test_every_problem_of_the_file_of_keys_is_told_with_its_line_and_without_its
     told = [problem for problem in caught.value.problems if "api_keys_file" in problem]
     assert len(caught.value.problems) == 4
     place = f"KCPROXY_INBOUND__API_KEYS_FILE: inbound.api_keys_file: {file}"
-    assert told[0].startswith(f"{place}:1: sha256 is not 64 lower-case hexadecimal digits; write the key's hash")
-    assert told[1].startswith(f"{place}:5: name is missing; say who has the key")
-    assert told[2].startswith(f"{place}:5: methods has one to which no token is ever added; there are DELETE")
+    assert told[0].startswith(f"{place}:1: sha256 is not 64 lowercase hexadecimal digits; write the hash of the key")
+    assert told[1].startswith(f"{place}:5: name is missing; name the holder of the key")
+    assert told[2].startswith(f"{place}:5: methods contains a method to which no token is added; valid are DELETE")
     assert "the-key-itself" not in str(caught.value)
 
 
-def test_a_key_that_is_not_the_certificates_is_told_before_the_start(tmp_path: Path) -> None:
+def test_a_key_of_another_certificate_is_reported_before_the_start(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     one, other = authority.sign("one"), authority.sign("other")
     upstream = {"KCPROXY_UPSTREAM": "https://localhost:8443", "KCPROXY_UPSTREAM__CLIENT_CERTIFICATE_FILE": str(one.certificate)}
     assert read(environ=upstream | {"KCPROXY_UPSTREAM__CLIENT_KEY_FILE": str(one.key)}).upstream.client_key_file == one.key
-    with pytest.raises(SettingsError, match=r"client_certificate_file and upstream\.client_key_file are no pair"):
+    with pytest.raises(SettingsError, match=r"client_certificate_file and upstream\.client_key_file do not belong together"):
         read(environ=upstream | {"KCPROXY_UPSTREAM__CLIENT_KEY_FILE": str(other.key)})

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kcproxy.errors import SettingsError
 from kcproxy.settings.load import admin_address, load
 from kcproxy.settings.merge import toml_value
-from kcproxy.settings.schema import BY_KEY, FIELDS, SECTION_DOCS
+from kcproxy.settings.schema import BY_KEY, SECTION_DOCS, SETTINGS
 from kcproxy.settings.show import shown
 from tests.settings.reading import ACCOUNT, UPSTREAM
 
@@ -51,7 +51,7 @@ def test_any_unknown_key_of_any_table_is_reported_with_its_line(section: str, na
 @settings(deadline=None)
 def test_any_unknown_variable_is_reported(name: str) -> None:
     variable = "KCPROXY_" + name.upper()
-    if variable in {field.variable for field in FIELDS} | {"KCPROXY_CONFIG"}:
+    if variable in {field.variable for field in SETTINGS} | {"KCPROXY_CONFIG"}:
         return
     with pytest.raises(SettingsError) as caught:
         load(None, UPSTREAM | {variable: "x"}, {})
@@ -89,20 +89,20 @@ def test_a_secret_in_the_wrong_place_of_the_file_is_not_repeated(secret: str, pl
 def test_credentials_in_a_url_are_refused_without_repeating_them(user: str, password: str) -> None:
     with pytest.raises(SettingsError) as caught:
         load(None, {"KCPROXY_UPSTREAM": f"https://{user}:{password}@kc.example.com"}, {})
-    assert "it holds a user name or password" in str(caught.value)
+    assert "it contains a user name or password" in str(caught.value)
     assert user not in str(caught.value)
     assert password not in str(caught.value)
 
 
-@given(values=st.dictionaries(st.sampled_from([field.variable for field in FIELDS]), WORDS, max_size=8))
+@given(values=st.dictionaries(st.sampled_from([field.variable for field in SETTINGS]), WORDS, max_size=8))
 @settings(deadline=None)
-def test_whatever_stands_in_the_variables_either_settings_or_settings_error_come_out(values: dict[str, str]) -> None:
+def test_any_variables_give_settings_or_a_settings_error(values: dict[str, str]) -> None:
     assert all("; " in problem for read in (load, admin_address) for problem in _said(partial(read, None, UPSTREAM | values, {})))
 
 
 @given(text=st.text(max_size=200))
 @settings(deadline=None)
-def test_whatever_stands_in_the_file_either_settings_or_settings_error_come_out(text: str) -> None:
+def test_any_file_gives_settings_or_a_settings_error(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "k.toml")
         file.write_text(text, encoding="utf-8", errors="replace")

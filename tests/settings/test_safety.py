@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from devkit.certificates import Authority
-from kcproxy.settings.file_contents import FILES
 from kcproxy.settings.file_safety import dangers, trail
+from kcproxy.settings.schema import FILES
 from tests.deploy.mounted import Mounted
 from tests.settings.reading import ACCOUNT, UPSTREAM, config, problems, read, secret_file
 
@@ -55,7 +55,7 @@ def test_a_directory_that_everybody_can_write_to_is_one_without_the_sticky_bit(t
 
 @needs_root
 @pytest.mark.parametrize("what", ["file", "directory", "link"])
-def test_what_belongs_to_somebody_else_is_one(tmp_path: Path, what: str) -> None:
+def test_a_file_of_another_user_is_a_danger(tmp_path: Path, what: str) -> None:
     file = secret_file(tmp_path)
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -182,7 +182,7 @@ class TestHistory:
         elsewhere = secret_file(tmp_path, "", name="elsewhere")
         (tmp_path / (path.name + ending)).symlink_to(elsewhere)
         (problem,) = problems(config(tmp_path, f'[history]\npath = "{path}"\n'), UPSTREAM)
-        assert f"history.path: {path}{ending} is a symbolic link, and would lead the proxy to write elsewhere; remove it" in problem
+        assert f"history.path: {path}{ending} is a symbolic link, which could lead the proxy to another file; remove it" in problem
 
     def test_two_problems_of_two_files_are_both_reported(self, tmp_path: Path) -> None:
         path = tmp_path / "history"
@@ -190,7 +190,7 @@ class TestHistory:
         (tmp_path / "history-wal").symlink_to("/etc/hostname")
         (tmp_path / "history-shm").mkdir()
         found = problems(config(tmp_path, f'[history]\npath = "{path}"\n'), UPSTREAM)
-        assert ["history-wal is a symbolic link" in found[0], "history-shm is no regular file" in found[1]] == [True, True]
+        assert ["history-wal is a symbolic link" in found[0], "history-shm is not a regular file" in found[1]] == [True, True]
 
     def test_the_directory_of_one_that_is_not_there_yet_counts(self, tmp_path: Path) -> None:
         folder = tmp_path / "folder"

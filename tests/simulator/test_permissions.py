@@ -58,7 +58,9 @@ async def test_who_is_only_admitted_gets_less(table: Catalog, roles: tuple[str, 
     ],
     ids=["an operation", "a thinner answer", "half a change", "an operation that the table lacks"],
 )
-async def test_what_is_not_played_is_said(table: Catalog, roles: tuple[str, ...], method: str, path: str, names: str) -> None:
+async def test_an_operation_that_is_not_implemented_is_reported(
+    table: Catalog, roles: tuple[str, ...], method: str, path: str, names: str
+) -> None:
     async with stage(table) as on:
         await on.grant(*roles)
         answer = await on.call(await on.token(), method, path, {} if method == "PUT" else None)
@@ -88,7 +90,7 @@ async def test_a_token_of_a_realm_opens_no_other(table: Catalog) -> None:
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/users/x/nowhere"])
-async def test_an_unknown_path_is_not_found_whoever_asks(table: Catalog, path: str) -> None:
+async def test_an_unknown_path_is_not_found_for_any_caller(table: Catalog, path: str) -> None:
     async with stage(table) as on:
         assert (await on.call(await on.token(), "GET", path)).status == 404
 

@@ -11,7 +11,7 @@ from tests.simulator.stage import REALM, stage
 
 
 @pytest.mark.parametrize("version", ["24.0.5", "25.0.6", "26.0.8", "26.1.4", "26.2.5", "26.3.5", "26.4.7", "26.5.6", "26.6.4", "26.7.5"])
-async def test_the_version_is_told_by_what_everyone_may_read(table: Catalog, version: str) -> None:
+async def test_public_documents_show_the_version(table: Catalog, version: str) -> None:
     responses: dict[str, PublicDocument] = {}
     async with stage(table, version=version) as on, aiohttp.ClientSession() as session:
         for name, path in public_paths(REALM).items():

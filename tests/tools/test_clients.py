@@ -26,7 +26,7 @@ def test_the_sentence_is_found_in_what_was_printed(printed: str, told: bool) -> 
     assert Comparison(program=PROGRAM, proxied=printed, sentence=SENTENCE).told is told
 
 
-def test_without_a_sentence_nothing_is_told() -> None:
+def test_output_without_the_sentence_is_not_counted() -> None:
     assert not Comparison(program=PROGRAM, proxied="anything").told
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from kcproxy import catalog
 from kcproxy.catalog import Catalog, parse
-from kcproxy.settings.schema import FIELDS
+from kcproxy.settings.schema import SETTINGS
 from tests.catalog.conftest import DOCUMENT
 from tools.docs import __main__ as program
 from tools.docs import changes, cli, introduction, roles, settings
@@ -46,7 +46,7 @@ def test_a_missing_a_changed_and_a_left_over_document_are_found_and_mended(tmp_p
 
 def test_every_setting_stands_in_its_document() -> None:
     page = settings.documents()["docs/settings.md"]
-    for field in FIELDS:
+    for field in SETTINGS:
         assert f"`{field.variable}`" in page
 
 

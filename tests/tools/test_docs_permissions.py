@@ -53,11 +53,11 @@ TABLE = table(LIST, JOIN, CLOSED, UNKNOWN)
 @pytest.mark.parametrize(
     "line",
     [
-        "4 operations, measured on 2026-11-30 by 1,234 attempts: 2 are opened by",
+        "4 operations, measured on 2026-11-30 with 1,234 attempts: 2 are allowed by",
         "permissions, 1 are not, 1 were not measured. [All versions, and how to read this](index.md).",
         "| Groups | `manage-membership`, `view` |",
         "| `Users.view` | `Groups.view-members` |",
-        "| GET | `/admin/realms/{realm}/users` | `Users.view` on all users | `Users.view` on each user listed + role `query-users` | role `query-users` |  | less: no items |",
+        "| GET | `/admin/realms/{realm}/users` | `Users.view` on all users | `Users.view` on each listed user + role `query-users` | role `query-users` |  | less: no items |",
         "| PUT | `/admin/realms/{realm}/users/{user-id}/groups/{groupId}` | `Groups.manage-membership` on the group `{groupId}` + `Users.view` on the user `{user-id}` |  |  | `Groups.view` on the group `{groupId}` | refused with 403 or 404 |",
         "| PUT | `/admin/realms/{realm}/users/{user-id}/groups/{groupId}` | when it is an administrators' group | no permission |",
         "- Events: `GET …/events`",
@@ -84,10 +84,10 @@ def test_the_index_counts_each_version() -> None:
         (ObjectPlace(type="Roles", body="[].id"), "the role in the body (`[].id`)"),
         (ObjectPlace(type="Users", body=""), "the user in the body"),
         (ObjectPlace(type="Clients", owner_of="client-role"), "the client that the role belongs to"),
-        (ObjectPlace(type="Groups", parent_of="child"), "the group above it"),
+        (ObjectPlace(type="Groups", parent_of="child"), "its parent group"),
         (ObjectPlace(type="Organizations", organization_of="member"), "the organization of the member"),
         (ObjectPlace(type="Groups", related="user+group"), "the group (group)"),
     ],
 )
-def test_an_object_is_told_by_where_the_request_names_it(place: ObjectPlace, words: str) -> None:
+def test_an_object_is_described_by_its_place_in_the_request(place: ObjectPlace, words: str) -> None:
     assert where(place, "group") == words

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kcproxy.explain.fixes.commands import Grantee, kcadm_grant
+from kcproxy.explain.fixes.commands import kcadm_grant
+from kcproxy.explain.fixes.grantee import Grantee
 from tools.fixloop.kcadm import JvmEnded, Kcadm, words_of
 
 

@@ -52,7 +52,7 @@ def test_the_steps_lead_from_the_number_to_the_tests() -> None:
     ],
     ids=["full", "thinner", "a thinner case", "thinner for master", "undetermined", "a change"],
 )
-def test_readings_with_thinner_answers_are_measured_again(line: dict[str, Any], again: bool) -> None:
+def test_reads_with_reduced_responses_are_measured_again(line: dict[str, Any], again: bool) -> None:
     found = renewed({"operations": [line]}, [task(line["method"], "/a")])
     assert bool(found) is again
 

@@ -79,7 +79,7 @@ def _send(port: int) -> dict[str, tuple[int, bytes]]:
         (None, "no reason given"),
     ],
 )
-def test_an_error_is_told_in_its_own_words(body: object, words: str) -> None:
+def test_an_error_is_reported_in_its_own_words(body: object, words: str) -> None:
     assert Answer(status=400, body=body).words == words
 
 
@@ -98,5 +98,5 @@ def test_an_error_is_told_in_its_own_words(body: object, words: str) -> None:
         (TimeoutError(), "no end within 900 seconds; the last answer was 403: no"),
     ],
 )
-def test_the_reason_why_nothing_is_said_is_a_sentence(error: Exception, reason: str) -> None:
+def test_the_reason_for_a_missing_result_is_a_sentence(error: Exception, reason: str) -> None:
     assert why(error, Answer(status=403, body={"error": "no"})) == reason

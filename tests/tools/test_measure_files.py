@@ -44,7 +44,7 @@ def test_the_documented_table_says_what_it_is() -> None:
         ("POST", CLIENT + "/roles", ["manage-clients"]),
     ],
 )
-def test_changing_protocol_mappers_needs_the_realm_besides(method: str, path: str, needed: list[str]) -> None:
+def test_changing_protocol_mappers_also_needs_manage_realm(method: str, path: str, needed: list[str]) -> None:
     (operation,) = changed(row(method, path))["operations"]
     assert operation["anyOf"] == [needed]
 

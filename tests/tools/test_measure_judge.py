@@ -61,7 +61,7 @@ def test_what_a_caller_may_or_may_not_see_counts(one: Any, other: Any) -> None:
         ("text", None, "no content"),
     ],
 )
-def test_a_thinner_answer_is_told_in_words_without_counts(base: Any, got: Any, words: str) -> None:
+def test_a_reduced_response_is_described_without_counts(base: Any, got: Any, words: str) -> None:
     assert difference(base, got) == words
 
 
@@ -151,7 +151,7 @@ def test_an_emptied_or_other_answer_is_of_no_use(base: Any, got: Any) -> None:
     assert not judge(Seen(status=200, body=base), Seen(status=200, body=got)).useful
 
 
-def test_a_change_that_does_less_is_of_no_use_whatever_it_answers() -> None:
+def test_a_change_that_does_less_is_never_useful() -> None:
     base = Seen(status=201, body={"x": 1, "y": 1}, after={"user": [200, {"groups": ["a"]}]})
     got = Seen(status=201, body={"x": 1}, after={"user": [200, {}]})
     judged = judge(base, got)

@@ -39,7 +39,7 @@ def test_every_variant_belongs_to_an_operation_of_some_version() -> None:
     assert set(VARIANTS) <= known
 
 
-def test_variants_are_told_apart_by_their_names() -> None:
+def test_variants_have_different_names() -> None:
     for operation, specs in VARIANTS.items():
         names = [spec.variant for spec in specs]
         assert len(names) == len(set(names)), operation

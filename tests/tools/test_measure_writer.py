@@ -77,7 +77,7 @@ def test_the_body_is_named_only_where_it_tells_entries_apart() -> None:
     assert [row.get("body") for row in listed] == ["form", "json", None]
 
 
-def test_what_a_thinner_answer_lacks_is_kept_where_it_is_useful() -> None:
+def test_missing_fields_are_listed_if_the_reduced_response_is_useful() -> None:
     thin = {
         "useful": [["view-events"], ["view-users"]],
         "lacks": {"view-events": ["details"]},
@@ -105,7 +105,7 @@ def test_realm_admins_own_error_is_noted() -> None:
     assert "404" in row["notes"]
 
 
-def test_equal_findings_compare_equal_whatever_the_date() -> None:
+def test_equal_findings_compare_equal_with_any_date() -> None:
     listed = rows([task()], {task().key: entry()})
     first, second = json.loads(written(listed)), json.loads(written(listed))
     second["provenance"] = {"date": "2027-01-01", "program": "other", "calls": 1}

@@ -110,7 +110,7 @@ def test_an_entry_becomes_a_row_with_plain_names_and_only_the_objects_of_its_ter
     }
 
 
-def test_what_differs_with_a_query_role_and_what_a_control_opened_is_said() -> None:
+def test_differences_with_a_query_role_and_opened_controls_are_reported() -> None:
     queried = {"anyOf": [], "shows": [], "admits": [["Users.view@otp-user"]]}
     opened = {"checked": 2, "open": [{"set": ["Users.manage@otp-user"], "object": "otp-user", "status": 200}]}
 

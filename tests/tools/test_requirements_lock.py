@@ -17,14 +17,11 @@ def test_every_dependency_is_locked_within_its_bounds() -> None:
     assert [str(one) for one in wanted if not one.specifier.contains(locked.get(one.name, "0"))] == []
 
 
-def test_aiohttp_is_held_to_the_minor_release_whose_unpromised_names_are_used() -> None:
-    """See AIOHTTP_NAMES in tests/proxy/test_fast_path.py: another minor release may do without them."""
+def test_aiohttp_has_a_floor_with_its_security_fixes_and_no_minor_release_as_ceiling() -> None:
+    """No private name of aiohttp is used any more (tests/test_private_names.py), so that newer minor releases are allowed."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     (wanted,) = [Requirement(text) for text in project["dependencies"] if Requirement(text).name == "aiohttp"]
-    assert [version for version in ("3.14.4", "3.14.5", "3.14.99", "3.15.0", "4.0.0") if version in wanted.specifier] == [
-        "3.14.5",
-        "3.14.99",
-    ]
+    assert [version for version in ("3.14.4", "3.14.5", "3.15.0", "4.0.0") if version in wanted.specifier] == ["3.14.5", "3.15.0"]
 
 
 def test_every_pin_has_hashes() -> None:

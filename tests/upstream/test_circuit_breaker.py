@@ -1,4 +1,4 @@
-"""The circuit breaker in front of new connections, on a clock of the test's own."""
+"""The circuit breaker for new connections, with a fake clock."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from kcproxy.upstream.circuit_breaker import FAILURES_TO_OPEN, OPEN_SECONDS, Cir
 
 
 class Clock:
-    """A clock that stands still until it is moved."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -41,7 +41,7 @@ def test_failures_in_a_row_open_it_and_its_last_error_is_kept(clock: Clock) -> N
     assert circuit.last_error == "connection refused"
 
 
-def test_a_success_in_between_starts_the_count_anew(clock: Clock) -> None:
+def test_a_success_in_between_resets_the_count(clock: Clock) -> None:
     circuit = CircuitBreaker(clock)
     for _ in range(10 * FAILURES_TO_OPEN):
         circuit.failed("connection refused")

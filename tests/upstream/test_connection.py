@@ -1,4 +1,4 @@
-"""Exchanges that nobody waits for: their taker is called, once, with an answer that is known already or with any other."""
+"""Exchanges with a callback: it is called once, with a whole response with a cached head or with any other."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ GET = b"GET /x HTTP/1.1\r\nHost: keycloak:8080\r\n\r\n"
 
 
 class Taking:
-    """A taker that keeps what it is called with."""
+    """A callback that records its calls."""
 
     def __init__(self, *, accepting: bool = True) -> None:
         self.accepting = accepting
@@ -25,15 +25,15 @@ class Taking:
         self.taken: list[PooledResponse] = []
         self.called = asyncio.Event()
 
-    def accepts(self, known: CachedHead) -> bool:
+    def accepts(self, cached: CachedHead) -> bool:
         return self.accepting
 
-    def pass_on(self, known: CachedHead, data: bytes) -> None:
-        self.passed.append(data[known.head_bytes :])
+    def on_whole_response(self, cached: CachedHead, data: bytes) -> None:
+        self.passed.append(data[cached.head_bytes :])
         self.called.set()
 
-    def take(self, answer: PooledResponse) -> None:
-        self.taken.append(answer)
+    def on_response(self, response: PooledResponse) -> None:
+        self.taken.append(response)
         self.called.set()
 
 
@@ -54,7 +54,7 @@ async def test_without_an_idle_connection_nothing_is_begun() -> None:
 
 
 @on_every_loop
-async def test_a_head_is_parsed_once_and_known_from_then_on_unless_the_taker_wants_it_parsed() -> None:
+async def test_a_head_is_parsed_once_and_known_from_then_on_unless_the_callback_declines() -> None:
     async with raw_upstream(responding(ok(b"first"), ok(b"other"), ok(b"third"), ok(b"fourth"))) as upstream:
         pool = PoolUpstream(upstream.settings())
         await get(pool)
@@ -68,7 +68,7 @@ async def test_a_head_is_parsed_once_and_known_from_then_on_unless_the_taker_wan
 
 
 @on_every_loop
-async def test_a_connection_that_closes_without_an_answer_is_stale_and_its_read_is_sent_again() -> None:
+async def test_a_connection_that_closes_without_a_response_is_stale_and_its_read_is_sent_again() -> None:
     async def script(visit: Visit) -> None:
         await visit.request()
         await visit.say(ok(b"first"))
@@ -106,7 +106,7 @@ async def test_a_time_limit_holds_for_what_nobody_waits_for() -> None:
 
 
 @on_every_loop
-async def test_closing_the_pool_tells_the_taker() -> None:
+async def test_closing_the_pool_tells_the_callback() -> None:
     async def script(visit: Visit) -> None:
         await visit.request()
         await visit.say(ok())

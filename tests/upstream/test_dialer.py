@@ -1,4 +1,4 @@
-"""How the pool reaches Keycloak: every address that the name has, over TLS with its own CA and a client certificate."""
+"""Connecting to Keycloak: all addresses of the name, TLS with a private CA, and a client certificate."""
 
 import asyncio
 import socket
@@ -14,8 +14,8 @@ from devkit.certificates import Authority, Pair
 from devkit.loops import on_every_loop
 from devkit.raw_upstream import Visit, ok, raw_upstream, responding
 from kcproxy.errors import SettingsError, UpstreamBroken, UpstreamUnreachable
-from kcproxy.settings.model import UpstreamSettings
-from kcproxy.upstream.dialer import in_turn
+from kcproxy.settings import UpstreamSettings
+from kcproxy.upstream.dialer import interleaved
 from kcproxy.upstream.pool import PoolUpstream
 
 HOST = [(b"Host", b"keycloak:8080")]
@@ -162,10 +162,10 @@ def test_a_certificate_file_that_cannot_be_read_is_the_operators_problem(changes
         ([(FOUR, "f1")], "gone", ("f1",)),
     ],
 )
-def test_addresses_come_with_families_in_turn_and_the_one_that_answered_last_in_front(
+def test_addresses_come_with_families_in_turn_and_the_one_that_worked_last_first(
     found: list[tuple[int, str]], preferred: str | None, expected: tuple[str, ...]
 ) -> None:
-    assert in_turn(found, preferred) == expected
+    assert interleaved(found, preferred) == expected
 
 
 def resolving_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
@@ -184,7 +184,7 @@ def resolving_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
     return asked
 
 
-async def test_an_address_that_refuses_is_passed_over_and_the_one_that_answers_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_address_that_refuses_is_passed_over_and_the_one_that_works_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     async with raw_upstream(responding(ok(b"{}", b"Connection: close"))) as upstream:
         asked = resolving_to(monkeypatch, "127.0.0.3", "127.0.0.2", "127.0.0.1")
         pool = PoolUpstream(upstream.settings(host="keycloak.test"))
@@ -224,7 +224,7 @@ async def test_an_address_that_does_not_react_leaves_time_for_the_next(monkeypat
             filler.close()
 
 
-async def test_when_no_address_answers_each_is_named_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_when_no_address_works_each_is_named_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     resolving_to(monkeypatch, "127.0.0.3", "127.0.0.2")

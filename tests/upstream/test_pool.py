@@ -1,4 +1,4 @@
-"""How the pool keeps, shares, retries and gives up connections; on both event loops where uvloop is installed."""
+"""The connection pool: reuse, sharing, retries and closing. On both event loops if uvloop is installed."""
 
 import asyncio
 import socket
@@ -12,7 +12,7 @@ from devkit.loops import on_every_loop
 from devkit.ports import refusing_port
 from devkit.raw_upstream import Script, Visit, ok, raw_upstream, responding, saying
 from kcproxy.errors import UpstreamBroken, UpstreamBusy, UpstreamTimeout, UpstreamUnreachable
-from kcproxy.settings.model import UpstreamSettings
+from kcproxy.settings import UpstreamSettings
 from kcproxy.upstream.pool import PoolUpstream
 
 HOST = [(b"Host", b"keycloak:8080")]
@@ -76,7 +76,7 @@ async def test_no_more_connections_than_allowed_and_first_come_first_served() ->
 
 
 @on_every_loop
-async def test_whoever_waits_too_long_for_a_connection_is_told_that_nothing_was_sent() -> None:
+async def test_waiting_too_long_for_a_connection_fails_and_nothing_was_sent() -> None:
     async with raw_upstream(saying(then_close=False)) as upstream:
         pool = PoolUpstream(upstream.settings(max_connections=1), max_queue_seconds=0.1)
         holder = asyncio.create_task(get(pool))
@@ -93,7 +93,7 @@ async def test_whoever_waits_too_long_for_a_connection_is_told_that_nothing_was_
 
 
 @on_every_loop
-async def test_a_place_given_up_in_the_moment_in_which_it_comes_goes_to_the_next() -> None:
+async def test_a_slot_cancelled_when_it_becomes_free_goes_to_the_next() -> None:
     async def script(visit: Visit) -> None:
         await visit.request()
         if visit.number == 0:
@@ -148,7 +148,7 @@ async def test_an_http_1_0_server_that_keeps_the_connection_is_believed() -> Non
 
 
 @on_every_loop
-async def test_after_bodiless_answers_the_connection_is_kept() -> None:
+async def test_after_bodiless_responses_the_connection_is_kept() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 893\r\n\r\n"
     async with raw_upstream(
         responding(head, b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", b"HTTP/1.1 204 No Content\r\n\r\n", ok(b"end"))
@@ -160,7 +160,7 @@ async def test_after_bodiless_answers_the_connection_is_kept() -> None:
 
 
 def closing_after(count: int, how: str) -> Script:
-    """A script: ``count`` answers on each connection, then it takes one more request and ends without a word."""
+    """A script: ``count`` responses on each connection, then it reads one more request and closes."""
 
     async def script(visit: Visit) -> None:
         for _ in range(count):
@@ -212,7 +212,7 @@ async def test_a_read_that_fails_on_a_new_connection_is_not_repeated() -> None:
 
 
 @on_every_loop
-async def test_a_read_that_was_answered_in_part_is_not_repeated() -> None:
+async def test_a_read_that_got_a_partial_response_is_not_repeated() -> None:
     async def script(visit: Visit) -> None:
         await visit.request()
         await visit.say(ok())
@@ -297,11 +297,11 @@ async def test_an_idle_connection_expires() -> None:
 
 
 @on_every_loop
-async def test_no_answer_in_time() -> None:
+async def test_no_response_in_time() -> None:
     async with raw_upstream(saying(b"HTTP/1.1 100 Continue\r\n\r\n", then_close=False)) as upstream:
         pool = PoolUpstream(upstream.settings(response_timeout_seconds=0.2))
         begun = time.monotonic()
-        with pytest.raises(UpstreamTimeout, match=r"did not answer within 0\.2 s") as late:
+        with pytest.raises(UpstreamTimeout, match=r"did not respond within 0\.2 s") as late:
             await get(pool)
         assert 0.2 <= time.monotonic() - begun < 0.6
         assert late.value.status_hint == 504
@@ -311,7 +311,7 @@ async def test_no_answer_in_time() -> None:
 
 
 @on_every_loop
-async def test_an_answer_that_stops_half_way() -> None:
+async def test_a_response_that_stops_half_way() -> None:
     async with raw_upstream(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", then_close=False)) as upstream:
         pool = PoolUpstream(upstream.settings(idle_timeout_seconds=0.2))
         answer = await pool.exchange("GET", "/x", HOST, None)
@@ -323,7 +323,7 @@ async def test_an_answer_that_stops_half_way() -> None:
 
 
 @on_every_loop
-async def test_a_slow_answer_that_keeps_coming_is_not_cut_off() -> None:
+async def test_a_slow_response_that_keeps_coming_is_not_cut_off() -> None:
     async def script(visit: Visit) -> None:
         await visit.request()
         await visit.say(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n")
@@ -350,13 +350,13 @@ async def test_a_server_that_stops_taking_the_body() -> None:
 
     async with raw_upstream(script) as upstream:
         pool = PoolUpstream(upstream.settings(idle_timeout_seconds=0.2, response_timeout_seconds=60))
-        with pytest.raises(UpstreamTimeout, match="stopped taking"):
+        with pytest.raises(UpstreamTimeout, match="stopped reading"):
             await pool.exchange("POST", "/x", HOST, body())
         await pool.close()
 
 
 @on_every_loop
-async def test_a_caller_who_sends_slowly_is_not_the_servers_fault() -> None:
+async def test_a_client_that_sends_slowly_is_not_the_servers_fault() -> None:
     async def body() -> AsyncIterator[bytes]:
         for _ in range(4):
             await asyncio.sleep(0.15)
@@ -370,7 +370,7 @@ async def test_a_caller_who_sends_slowly_is_not_the_servers_fault() -> None:
 
 
 @on_every_loop
-async def test_a_slow_upload_that_was_answered_early_may_go_on_for_as_long_as_it_takes() -> None:
+async def test_a_slow_upload_that_got_an_early_response_may_go_on_for_as_long_as_it_takes() -> None:
     async def script(visit: Visit) -> None:
         await visit.head()
         await visit.say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
@@ -399,7 +399,7 @@ MOMENTS = {
 
 @pytest.mark.parametrize("script", MOMENTS.values(), ids=MOMENTS)
 @on_every_loop
-async def test_a_caller_who_leaves_takes_the_connection_along(script: Script) -> None:
+async def test_a_client_that_disconnects_takes_the_connection_along(script: Script) -> None:
     async with raw_upstream(script) as upstream:
         pool = PoolUpstream(upstream.settings())
         asking = asyncio.create_task(get(pool))
@@ -407,7 +407,7 @@ async def test_a_caller_who_leaves_takes_the_connection_along(script: Script) ->
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
-        if pool.open_connections:  # the head had come: the answer is to be released by whoever holds it
+        if pool.open_connections:  # the head had come: the response is to be released by whoever holds it
             await pool.close()
         await asyncio.sleep(0.05)
         assert (pool.open_connections, upstream.open_visits) == (0, 0)
@@ -415,7 +415,7 @@ async def test_a_caller_who_leaves_takes_the_connection_along(script: Script) ->
 
 
 @on_every_loop
-async def test_releasing_an_answer_before_its_end_closes_the_connection_and_frees_the_place() -> None:
+async def test_releasing_a_response_before_its_end_closes_the_connection_and_frees_the_slot() -> None:
     async with raw_upstream(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", then_close=False)) as upstream:
         pool = PoolUpstream(upstream.settings(max_connections=1))
         for number in range(3):
@@ -431,7 +431,7 @@ async def test_releasing_an_answer_before_its_end_closes_the_connection_and_free
 
 
 @on_every_loop
-async def test_releasing_a_complete_answer_unread_keeps_the_connection() -> None:
+async def test_releasing_a_complete_response_unread_keeps_the_connection() -> None:
     async with raw_upstream(responding(ok())) as upstream:
         pool = PoolUpstream(upstream.settings())
         for _ in range(3):
@@ -455,7 +455,7 @@ async def test_leaving_the_loop_over_chunks_closes_the_connection() -> None:
 
 
 @on_every_loop
-async def test_closing_the_pool_ends_whatever_is_under_way() -> None:
+async def test_closing_the_pool_ends_exchanges_in_progress() -> None:
     async with raw_upstream(saying(then_close=False)) as upstream:
         pool = PoolUpstream(upstream.settings(max_connections=2))
         asking = [asyncio.create_task(get(pool)) for _ in range(4)]

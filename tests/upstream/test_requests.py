@@ -1,4 +1,4 @@
-"""What the pool sends: byte for byte what it was given, in one framing, once."""
+"""Requests of the pool: sent unchanged, with one framing, once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -143,7 +143,7 @@ async def test_a_body_that_is_not_as_long_as_promised_ends_the_exchange_and_the_
 
 
 class ClientDisconnected(Exception):
-    """What a caller's body raises when the caller hangs up."""
+    """The error of a body whose client disconnects."""
 
 
 @on_every_loop
@@ -178,7 +178,7 @@ async def endless(seen: list[int]) -> AsyncIterator[bytes]:
 
 
 @on_every_loop
-async def test_an_early_answer_is_given_while_the_body_is_still_being_sent() -> None:
+async def test_an_early_response_is_given_while_the_body_is_still_being_sent() -> None:
     async def script(visit: Visit) -> None:
         await visit.head()
         await visit.say(ok(b"too large", status=b"413 Content Too Large"))
@@ -196,7 +196,7 @@ async def test_an_early_answer_is_given_while_the_body_is_still_being_sent() -> 
 
 
 @on_every_loop
-async def test_an_early_answer_of_a_server_that_closes_at_once_is_not_lost() -> None:
+async def test_an_early_response_of_a_server_that_closes_at_once_is_not_lost() -> None:
     async def script(visit: Visit) -> None:
         await visit.head()
         await visit.say(ok(b"too large", b"Connection: close", status=b"413 Content Too Large"))
@@ -210,7 +210,7 @@ async def test_an_early_answer_of_a_server_that_closes_at_once_is_not_lost() -> 
 
 
 @on_every_loop
-async def test_a_server_that_answers_while_it_reads_gets_the_whole_body() -> None:
+async def test_a_server_that_responds_while_it_reads_gets_the_whole_body() -> None:
     got = asyncio.Event()
 
     async def script(visit: Visit) -> None:

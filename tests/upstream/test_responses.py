@@ -1,4 +1,4 @@
-"""What the pool makes of answers: the good, in every framing and every cut, and the hostile."""
+"""Responses of the pool: valid ones with every framing and in any pieces, and hostile ones."""
 
 import asyncio
 from itertools import pairwise
@@ -19,7 +19,7 @@ HOST = [(b"Host", b"keycloak:8080")]
 
 
 class Seen(NamedTuple):
-    """An answer as a caller of the pool sees it."""
+    """A response as the consumer sees it."""
 
     status: int
     reason: bytes
@@ -115,20 +115,20 @@ GOOD: dict[str, tuple[str, bytes, Seen]] = {
 
 @pytest.mark.parametrize(("method", "sent", "seen"), GOOD.values(), ids=GOOD)
 @on_every_loop
-async def test_an_answer_arrives_as_it_was_sent(method: str, sent: bytes, seen: Seen) -> None:
+async def test_a_response_arrives_as_it_was_sent(method: str, sent: bytes, seen: Seen) -> None:
     async with raw_upstream(saying(sent)) as upstream:
         assert await ask(upstream, method) == seen
 
 
 @pytest.mark.parametrize(("method", "sent", "seen"), GOOD.values(), ids=GOOD)
 @on_every_loop
-async def test_an_answer_in_single_bytes_is_the_same_answer(method: str, sent: bytes, seen: Seen) -> None:
+async def test_a_response_in_single_bytes_is_the_same_response(method: str, sent: bytes, seen: Seen) -> None:
     async with raw_upstream(saying(*[sent[place : place + 1] for place in range(len(sent))])) as upstream:
         assert await ask(upstream, method) == seen
 
 
 class Mixed(NamedTuple):
-    """An answer and the places where it is cut."""
+    """A response and the offsets of its pieces."""
 
     name: str
     cuts: list[int]
@@ -142,7 +142,7 @@ def cut_answers(draw: st.DrawFn) -> Mixed:
 
 @given(mixed=cut_answers())
 @hypothesis_settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_where_an_answer_is_cut_makes_no_difference(mixed: Mixed) -> None:
+def test_where_a_response_is_cut_makes_no_difference(mixed: Mixed) -> None:
     method, sent, seen = GOOD[mixed.name]
     edges = [0, *sorted(mixed.cuts), len(sent)]
     pieces = [sent[start:end] for start, end in pairwise(edges)]
@@ -204,7 +204,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("sent", HOSTILE.values(), ids=HOSTILE)
 @on_every_loop
-async def test_a_hostile_answer_is_refused_and_leaves_nothing_behind(sent: bytes) -> None:
+async def test_a_hostile_response_is_refused_and_leaves_nothing_behind(sent: bytes) -> None:
     async with raw_upstream(saying(sent)) as upstream:
         pool = PoolUpstream(upstream.settings())
         with pytest.raises(UpstreamBroken) as refused:
@@ -230,7 +230,7 @@ EXCESS = {
 
 @pytest.mark.parametrize(("method", "sent"), EXCESS.values(), ids=EXCESS)
 @on_every_loop
-async def test_what_follows_an_answer_unasked_never_becomes_the_next_answer(method: str, sent: bytes) -> None:
+async def test_what_follows_a_response_unasked_never_becomes_the_next_response(method: str, sent: bytes) -> None:
     async def script(visit: Visit) -> None:
         await visit.request()
         await visit.say(sent if visit.number == 0 else ok(b"right"))
@@ -296,7 +296,7 @@ async def test_the_whole_body_is_given_without_waiting_where_it_is_there() -> No
 
 
 @on_every_loop
-async def test_a_caller_who_reads_slowly_slows_the_server_down_and_memory_stays_small() -> None:
+async def test_a_client_that_reads_slowly_slows_the_server_down_and_memory_stays_small() -> None:
     sent = 0
 
     async def script(visit: Visit) -> None:

@@ -14,7 +14,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "clients.md"
 
 
 def main(arguments: list[str]) -> int:
-    """0 when every client that could be run told the sentence."""
+    """Exit code 0 if every client that could be run printed the sentence."""
     version = (arguments or ["26.7.4"])[0]
     given = os.environ.get("KEYCLOAK_URL")
     if given:
@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
             comparisons = _compared(server.base_url, server.home)
     PAGE.write_text(page(comparisons, version=version), encoding="utf-8")
     for item in comparisons:
-        print(f"{item.program.library:50} {item.unavailable or ('tells the sentence' if item.told else 'DOES NOT TELL')}")
+        print(f"{item.program.library:50} {item.unavailable or ('prints the sentence' if item.told else 'DOES NOT PRINT IT')}")
     return 0 if all(item.told or item.unavailable for item in comparisons) else 1
 
 

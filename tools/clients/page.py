@@ -7,8 +7,8 @@ from tools.clients.compare import Comparison
 
 _HEAD = """# What client libraries print of a 403
 
-Every program below reads one user with a service account that holds no role, once directly at Keycloak {version} and once through
-kcproxy. The libraries are unchanged. The one sentence says who may not do what, and which role is missing. Written by `python -m tools.clients`.
+Each program below reads one user with a service account that has no role: once directly from Keycloak {version} and once through kcproxy. The libraries are
+unchanged. The sentence says which role is missing, for whom, and for which operation. Written by `python -m tools.clients`.
 
 | client | version | directly | the sentence through kcproxy |
 | --- | --- | --- | --- |
@@ -39,7 +39,7 @@ def _block(item: Comparison) -> str:
 
 
 def shown(text: str) -> str:
-    """The output with what differs from run to run left out: ids and whatever is longer than a line should be."""
+    """The output without what differs between runs: ids, and the rest of long lines."""
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "(id)", text)
     text = re.sub(r"(\"id\":\s?\"|id: ')[0-9a-f]{16}", r"\1(id)", text)
     return "\n".join(line if len(line) <= 700 else f"{line[:700]}…" for line in text.splitlines())

@@ -39,7 +39,7 @@ class Program:
         return tuple(tool for tool in self.needs if shutil.which(tool) is None)
 
     def ready(self) -> None:
-        """Copy the sources and prepare them, where that has not been done since they changed. CalledProcessError where it fails."""
+        """Copy the sources and prepare them, if that has not been done since they changed. Raises CalledProcessError if it fails."""
         self.folder.mkdir(parents=True, exist_ok=True)
         stamp = self.folder / ".ready"
         sources = sorted((SOURCES / self.sources).iterdir()) if self.sources else []
@@ -81,7 +81,7 @@ class Target:
 
     @property
     def environment(self) -> dict[str, str]:
-        """How every program is told."""
+        """The input of every program."""
         return {
             "TARGET_URL": self.url,
             "REALM": self.realm,

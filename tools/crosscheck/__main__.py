@@ -53,7 +53,7 @@ class Cell:
 
     @property
     def needs(self) -> Mapping[str, Any]:
-        """The variant's needs, else those of the plain call."""
+        """The variant's needs, otherwise those of the plain call."""
         return self.variant or self.row
 
     @property
@@ -154,7 +154,7 @@ def variant_cells_of(version: str) -> list[Cell]:
 
 
 def _mapped(row: Mapping[str, Any], when: Mapping[str, Any]) -> list[str]:
-    """The roles that calls of the variant map, one each; one empty name where it maps none; nothing where it is not asked here."""
+    """The roles that calls of the variant map, one each; one empty name if it maps none; nothing if it is not asked here."""
     if set(when) <= {"query", "queryPresent"}:
         return [""]
     names = when.get("bodyHasAny", {}).get("name", [])

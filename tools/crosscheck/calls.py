@@ -93,14 +93,14 @@ def _value(before: str, name: str, method: str, path: str, things: Things) -> st
 
 
 def _names_a_type(method: str, path: str) -> bool:
-    """Whether the next `{type}` below a resource server is a kind of policy; where it stands alone it can be a policy's id."""
+    """Whether the next `{type}` below a resource server is a kind of policy; if it stands alone it can be a policy's id."""
     if path.count("{type}") == 2 or path.endswith(("/providers", "/search", "/evaluate")):
         return True
     return method in {"GET", "POST"} and path.endswith("{type}")
 
 
 def _role_list(path: str, things: Things) -> list[dict[str, str]]:
-    """Roles to map or to take away: of the client that the path names last, else of the realm."""
+    """Roles to map or to take away: of the client that the path names last, otherwise of the realm."""
     if re.search(r"-mappings/clients/\{[^}]+\}$", path) or path.startswith(f"{REALM}/clients/{{client-uuid}}/roles/"):
         return [{"id": things("client-role"), "name": things("client-role-name")}]
     return [{"id": things("second-role"), "name": f"second{things.number}"}]

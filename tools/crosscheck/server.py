@@ -59,7 +59,7 @@ class Keycloak:
         return Reply(status=response.status, made=made, body=_parsed(raw))
 
     def token(self, realm: str, **fields: str) -> str:
-        """An access token; KeyError where it is refused."""
+        """An access token. Raises KeyError if it is refused."""
         reply = self.send(
             "POST",
             f"/realms/{realm}/protocol/openid-connect/token",
@@ -73,7 +73,7 @@ class Keycloak:
         self.admin_token = self.token("master", client_id="admin-cli", grant_type="password", username="admin", password="admin")
 
     def admin(self, method: str, path: str, value: Any = None) -> Reply:
-        """As administrator; his token lives a minute and is renewed once where it is too old. RuntimeError where it does not succeed."""
+        """As administrator; their token lives a minute and is renewed once if it is too old. Raises RuntimeError if it does not succeed."""
         data = json.dumps(value).encode() if value is not None else None
         reply = self.send(method, path, token=self.admin_token, data=data)
         if reply.status == 401:

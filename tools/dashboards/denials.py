@@ -1,4 +1,4 @@
-"""Dashboard *Denials*: who is denied what, since when, which role is missing, and did the fix work."""
+"""Dashboard *Denials*: what is refused, since when, which role is missing, and whether a fix worked."""
 
 from tools.dashboards.frame import DOCS, PAGE, Row, dashboard, label_variable
 from tools.dashboards.panels import (
@@ -30,12 +30,12 @@ FIRST, LAST = of(FIRST_SEEN, REALM), of(LAST_SEEN, REALM)
 
 
 def count(by: str = "") -> str:
-    """Denials in the range shown."""
+    """Denials in the displayed range."""
     return counted(DENIALS, FIRST_SEEN, REALM, by)
 
 
 def per_minute(by: str = "") -> str:
-    """Denials a minute over time."""
+    """Denials per minute over time."""
     return counted_per_minute(DENIALS, FIRST_SEEN, REALM, by)
 
 
@@ -45,7 +45,7 @@ def build() -> Json:
     return dashboard(
         uid="kcproxy-denials",
         title="kcproxy / Denials",
-        description="Who is denied what by Keycloak, since when, for want of which role, and whether a fix worked.",
+        description="What Keycloak refuses, since when, which role is missing, and whether a fix worked.",
         rows=[_now(), _who(), _time(), _quality()],
         variables=[realm, PAGE, DOCS],
     )
@@ -55,19 +55,19 @@ def _now() -> Row:
     responses = f"sum({rate('kcproxy_requests_total')})"
     resolved = f"sum({increase(RESOLVED, REALM)})"
     return Row(
-        title="Is anybody being refused?",
+        title="Are requests being refused?",
         panels=[
-            stat("Denials", "Refused requests in the range shown.", f"{count()} or vector(0)", decimals=0, thresholds=GOOD_WHEN_ZERO),
+            stat("Denials", "Refused requests in the displayed range.", f"{count()} or vector(0)", decimals=0, thresholds=GOOD_WHEN_ZERO),
             stat(
-                "Denials a minute",
-                "Refused requests a minute, now.",
+                "Denials per minute",
+                "Current refused requests per minute.",
                 f"{per_minute()} or vector(0)",
                 unit="reqpm",
                 thresholds=GOOD_WHEN_ZERO,
             ),
             stat(
                 "Share of all requests",
-                "Denials among all requests, now.",
+                "Current denials as a share of all requests.",
                 f"sum({rate(DENIALS, REALM)}) / ({responses} > 0) or vector(0)",
                 unit="percentunit",
                 thresholds=((None, GREEN), (0.001, AMBER), (0.05, RED)),
@@ -78,10 +78,10 @@ def _now() -> Row:
                 f"count(max by ({KIND}) (time() - {LAST}) < 3600) or vector(0)",
                 thresholds=GOOD_WHEN_ZERO,
             ),
-            stat("Fixed", "Kinds of denial after which the same caller passed, in the range shown.", resolved, decimals=0),
+            stat("Fixed", "Kinds of denial after which the same caller succeeded, in the displayed range.", resolved, decimals=0),
             stat(
                 "Newest kind",
-                "How long ago a kind of denial was seen for the first time.",
+                "Time since a kind of denial was first seen.",
                 f"min(time() - {FIRST})",
                 unit="s",
             ),
@@ -95,7 +95,7 @@ def _who() -> Row:
         panels=[
             table(
                 "Kinds of denial",
-                "Each kind once, the most frequent first. The operation leads to the page of recent denials, the cause to its documentation.",
+                "Each kind once, most frequent first. The operation links to the page of recent denials, the cause to its documentation.",
                 Query(expr=f"({count(KIND)}) > 0", instant=True),
                 Query(expr=f"min by ({KIND}) ({FIRST}) * 1000", instant=True),
                 Query(expr=f"max by ({KIND}) ({LAST}) * 1000", instant=True),
@@ -137,15 +137,15 @@ def _time() -> Row:
     return Row(
         title="Since when?",
         panels=[
-            by("role", "By missing role", "Which role, granted, would end most of it."),
-            by("cause", "By cause", "Roles, tokens, scopes: what kind of trouble it is."),
-            by("realm", "By realm", "Where; realms beyond the cap are together in other."),
-            series("By operation", "The ten operations that are refused most.", top, unit="reqpm", stacked=True),
+            by("role", "By missing role", "The role whose grant would end most denials."),
+            by("cause", "By cause", "Roles, tokens, scopes: the kind of problem."),
+            by("realm", "By realm", "Realms beyond the cap are combined as other."),
+            series("By operation", "The ten most frequently refused operations.", top, unit="reqpm", stacked=True),
             series(
                 "Did the fix work?",
-                "Denials, and callers that passed after having been denied: after a grant the first falls to nothing and the second shows a step.",
+                "Denials, and callers that succeeded after a denial. After a grant, the first drops to zero and the second shows a step.",
                 Query(expr=per_minute(), legend="denied"),
-                Query(expr=f"sum({rate(RESOLVED, REALM)}) * 60", legend="passes again"),
+                Query(expr=f"sum({rate(RESOLVED, REALM)}) * 60", legend="resolved"),
                 unit="reqpm",
                 width=24,
             ),
@@ -161,7 +161,7 @@ def _quality() -> Row:
         panels=[
             series(
                 "By confidence",
-                "How sure explanations are; an inspector account makes more of them certain.",
+                "Confidence of the explanations. An inspector account makes more of them certain.",
                 Query(expr=f"sum by (confidence) ({confidence}) * 60", legend="{{confidence}}"),
                 unit="reqpm",
                 stacked=True,
@@ -169,14 +169,14 @@ def _quality() -> Row:
             ),
             series(
                 "Look-ups",
-                "What the inspector was asked, by outcome.",
+                "Look-ups of the inspector by outcome.",
                 Query(expr=f"sum by (what, outcome) ({lookups}) * 60", legend="{{what}} {{outcome}}"),
                 unit="opm",
                 width=8,
             ),
             series(
                 "Look-up time, 95 %",
-                "How long look-ups take: they delay an explanation by no more than their budget.",
+                "Duration of look-ups. They delay an explanation at most by their budget.",
                 Query(
                     expr=f"histogram_quantile(0.95, sum by (le, what) ({rate('kcproxy_lookup_duration_seconds_bucket')}))",
                     legend="{{what}}",
@@ -185,8 +185,8 @@ def _quality() -> Row:
                 width=8,
             ),
             series(
-                "Thin answers",
-                "Successful answers that hold less than a full administrator would see, by operation.",
+                "Reduced responses",
+                "Successful responses that contain less than a full administrator would see, by operation.",
                 Query(expr=f"topk(10, sum by (operation) ({rate('kcproxy_reduced_answers_total')}) * 60)", legend="{{operation}}"),
                 unit="reqpm",
                 width=24,

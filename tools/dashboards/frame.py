@@ -11,7 +11,7 @@ ALL = {"selected": True, "text": "All", "value": "$__all"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A titled band of panels."""
+    """A row of panels with a title."""
 
     title: str
     panels: Sequence[Panel]
@@ -20,7 +20,7 @@ class Row:
 def dashboard(
     *, uid: str, title: str, description: str, rows: Sequence[Row], variables: Sequence[Json] = (), time_from: str = "now-6h"
 ) -> Json:
-    """A whole dashboard, read-only: it is changed at its source."""
+    """A complete dashboard. It is read-only in Grafana, because it is generated."""
     return {
         "uid": uid,
         "title": title,
@@ -41,7 +41,7 @@ def dashboard(
 
 
 def placed(rows: Sequence[Row]) -> list[Json]:
-    """Panels from left to right, a new line where the row is full, a heading above each band."""
+    """Panels from left to right with line breaks, and a heading above each row."""
     found: list[Json] = []
     y = 0
     for row in rows:
@@ -68,7 +68,7 @@ def placed(rows: Sequence[Row]) -> list[Json]:
 
 
 def label_variable(name: str, label: str, query: str, *, all_value: str = ".+") -> Json:
-    """A variable filled from a label's values, several at once, read anew when the time range changes."""
+    """A multi-value variable with the values of a label, read again when the time range changes."""
     return {
         "type": "query",
         "name": name,
@@ -86,7 +86,7 @@ def label_variable(name: str, label: str, query: str, *, all_value: str = ".+") 
 
 
 def text_variable(name: str, label: str, value: str) -> Json:
-    """A variable that the reader types."""
+    """A text variable."""
     return {"type": "textbox", "name": name, "label": label, "query": value, "current": {"selected": True, "text": value, "value": value}}
 
 

@@ -1,10 +1,8 @@
-"""All that this package generates, by path from the project's root."""
+"""The generated dashboards, by path from the project's root."""
 
 import json
 from collections.abc import Mapping
 
-from kcproxy.observe import log_fields as lines
-from kcproxy.observe import metric_specs as catalogue
 from tools.dashboards import denials, health, privilege, tokens
 from tools.dashboards.panels import Json
 
@@ -12,7 +10,7 @@ FOLDER = "grafana/dashboards"
 
 
 def dashboards() -> Mapping[str, Json]:
-    """Each dashboard by its file's name."""
+    """Each dashboard by the name of its file."""
     return {
         "denials.json": denials.build(),
         "service-tokens.json": tokens.build(),
@@ -22,6 +20,5 @@ def dashboards() -> Mapping[str, Json]:
 
 
 def documents() -> Mapping[str, str]:
-    """Texts by path: dashboards, docs/metrics.md, docs/log.md."""
-    made = {f"{FOLDER}/{name}": json.dumps(board, indent=1, ensure_ascii=False) + "\n" for name, board in dashboards().items()}
-    return {**made, "docs/metrics.md": catalogue.markdown(), "docs/log.md": lines.markdown()}
+    """The dashboards by path."""
+    return {f"{FOLDER}/{name}": json.dumps(board, indent=1, ensure_ascii=False) + "\n" for name, board in dashboards().items()}

@@ -1,4 +1,4 @@
-"""Dashboard *Proxy and upstream health*: does it answer, how quickly, what of that is the proxy's own part, and is Keycloak there?"""
+"""Dashboard *Proxy and upstream health*: errors and latency of proxy and Keycloak, connections, the process."""
 
 from tools.dashboards.frame import PAGE, Row, dashboard
 from tools.dashboards.panels import (
@@ -27,7 +27,7 @@ def build() -> Json:
     return dashboard(
         uid="kcproxy-health",
         title="kcproxy / Proxy and upstream health",
-        description="Traffic, errors and latency, the proxy's own part apart from Keycloak's; the process and its settings.",
+        description="Traffic, errors and latency, separately for proxy and Keycloak; the process and its settings.",
         rows=[_now(), _traffic(), _latency(), _errors(), _sockets(), _process()],
         variables=[PAGE],
         time_from="now-3h",
@@ -41,30 +41,30 @@ def _now() -> Row:
         panels=[
             stat(
                 "Ready",
-                "Share of instances that take requests; one that cannot be scraped does not.",
+                "Share of instances that accept requests. One that cannot be scraped does not count as ready.",
                 f"(sum({of('kcproxy_ready')}) or vector(0)) / count({of('up')})",
                 unit="percentunit",
                 thresholds=GOOD_WHEN_ONE,
             ),
-            stat("Requests", "Requests a second, now.", f"sum({rate('kcproxy_requests_total')})", unit="reqps"),
-            stat("In flight", "Requests being worked on.", f"sum({of('kcproxy_requests_in_flight')})"),
+            stat("Requests", "Current requests per second.", f"sum({rate('kcproxy_requests_total')})", unit="reqps"),
+            stat("In flight", "Requests in progress.", f"sum({of('kcproxy_requests_in_flight')})"),
             stat(
                 "Own errors",
-                "Share of requests that the proxy had to answer itself, for want of a usable answer.",
+                "Share of requests to which the proxy sent an error itself, because there was no usable response.",
                 failed,
                 unit="percentunit",
                 thresholds=((None, GREEN), (0.001, AMBER), (0.01, RED)),
             ),
             stat(
                 "Own time, 95 %",
-                "What the proxy itself adds to a request.",
+                "Time that the proxy adds to a request.",
                 quantile(0.95, OWN),
                 unit="s",
                 thresholds=((None, GREEN), (0.005, AMBER), (0.05, RED)),
             ),
             stat(
                 "Settings",
-                "1: the latest settings are in use; 0: they were refused and older ones go on.",
+                "1: the latest settings are in use. 0: they were refused; older ones are in use.",
                 f"min({of('kcproxy_config_last_reload_successful')})",
                 thresholds=GOOD_WHEN_ONE,
             ),
@@ -77,8 +77,8 @@ def _traffic() -> Row:
         title="Traffic",
         panels=[
             series(
-                "Requests by status",
-                "Answers a second; 499 are callers that went away.",
+                "Requests by status code",
+                "Responses per second. 499: the client disconnected.",
                 Query(expr=f"sum by (code) ({rate('kcproxy_requests_total')})", legend="{{code}}"),
                 unit="reqps",
                 stacked=True,
@@ -92,13 +92,13 @@ def _traffic() -> Row:
             ),
             series(
                 "In flight",
-                "Requests being worked on, by instance.",
+                "Requests in progress by instance.",
                 Query(expr=f"sum by (instance) ({of('kcproxy_requests_in_flight')})", legend="{{instance}}"),
                 unit="short",
             ),
             series(
                 "Bytes",
-                "Bodies received from callers and sent to them.",
+                "Bodies received from and sent to clients.",
                 Query(expr=f"sum({rate('kcproxy_received_bytes_total')})", legend="received"),
                 Query(expr=f"sum({rate('kcproxy_sent_bytes_total')})", legend="sent"),
                 unit="Bps",
@@ -114,16 +114,16 @@ def _latency() -> Row:
 
     mean = f"sum by (operation) ({rate(UPSTREAM + '_sum')}) / (sum by (operation) ({rate(UPSTREAM + '_count')}) > 0)"
     return Row(
-        title="Latency: all of it, Keycloak's part, our own",
+        title="Latency: total, Keycloak, proxy",
         panels=[
             quantiles(
-                TOTAL, "Whole request", "From the head of a request to the last byte of its answer; points are exemplars with a trace id."
+                TOTAL, "Whole request", "From the head of a request to the last byte of its response. Points are exemplars with a trace id."
             ),
-            quantiles(UPSTREAM, "Keycloak's part", "From sending a request to Keycloak to the last byte of its answer."),
+            quantiles(UPSTREAM, "Keycloak's part", "From sending a request to Keycloak to the last byte of its response."),
             quantiles(OWN, "The proxy's own part", "The rest: matching, tokens, explanations, look-ups."),
             series(
                 "Slowest operations",
-                "Mean time that Keycloak takes, the ten slowest operations.",
+                "Mean time of Keycloak for the ten slowest operations.",
                 Query(expr=f"topk(10, {mean})", legend="{{operation}}"),
                 unit="s",
                 width=24,
@@ -138,28 +138,28 @@ def _errors() -> Row:
         panels=[
             series(
                 "Upstream errors",
-                "Attempts at which Keycloak gave no usable answer, by kind.",
+                "Attempts without a usable response from Keycloak, by kind.",
                 Query(expr=f"sum by (kind) ({rate('kcproxy_upstream_errors_total')})", legend="{{kind}}"),
                 unit="eps",
                 width=8,
             ),
             series(
-                "Answered by the proxy itself",
-                "Requests that got an error of the proxy's own, by kind.",
+                "Errors of the proxy itself",
+                "Requests to which the proxy sent an error itself, by kind.",
                 Query(expr=f"sum by (kind) ({rate('kcproxy_errors_total')})", legend="{{kind}}"),
                 unit="eps",
                 width=8,
             ),
             series(
-                "Sent again",
-                "Requests that were sent a second time, the first not having been executed.",
-                Query(expr=f"sum({rate('kcproxy_retries_total')})", legend="again"),
+                "Retries",
+                "Requests that were sent again, because the first attempt was not executed.",
+                Query(expr=f"sum({rate('kcproxy_retries_total')})", legend="retries"),
                 unit="reqps",
                 width=8,
             ),
             series(
-                "Slow callers",
-                "Bodies and responses that were ended because their caller sent or took too little.",
+                "Slow clients",
+                "Bodies and responses that were aborted because the client was too slow.",
                 Query(expr=f"sum by (direction, reason) ({rate('kcproxy_slow_transfers_total')})", legend="{{direction}}: {{reason}}"),
                 unit="eps",
                 width=8,
@@ -170,25 +170,25 @@ def _errors() -> Row:
 
 def _sockets() -> Row:
     return Row(
-        title="Connections of callers",
+        title="Client connections",
         panels=[
             series(
                 "Open",
-                "Open connections, by port and instance; handshakes count.",
+                "Open connections by listener and instance, including those in a TLS handshake.",
                 Query(expr=f"sum by (listener, instance) ({of('kcproxy_connections')})", legend="{{listener}} {{instance}}"),
                 unit="short",
                 width=8,
             ),
             series(
                 "Refused",
-                "Connections that were closed before they had a request, by port and reason.",
+                "Connections that were closed before their first request, by listener and reason.",
                 Query(expr=f"sum by (listener, reason) ({rate('kcproxy_connections_refused_total')})", legend="{{listener}}: {{reason}}"),
                 unit="eps",
                 width=8,
             ),
             series(
                 "Failed accepts",
-                "Attempts at which the system gave no connection; twenty a second while it lasts.",
+                "Failed attempts to accept a connection; twenty per second while the problem lasts.",
                 Query(expr=f"sum by (listener, reason) ({rate('kcproxy_accept_failures_total')})", legend="{{listener}}: {{reason}}"),
                 unit="eps",
                 width=8,
@@ -210,7 +210,7 @@ def _process() -> Row:
         panels=[
             series(
                 "CPU",
-                "Cores in use; one process uses one at most.",
+                "CPU cores in use; a process uses at most one.",
                 Query(expr=f"sum by (instance) ({rate('process_cpu_seconds_total')})", legend="{{instance}}"),
                 unit="short",
                 width=6,
@@ -220,7 +220,7 @@ def _process() -> Row:
             ),
             series(
                 "Open files",
-                "Descriptors in use: connections above all.",
+                "File descriptors in use, mostly connections.",
                 Query(expr=f"sum by (instance) ({of('process_open_fds')})", legend="{{instance}}"),
                 unit="short",
                 width=6,
@@ -234,7 +234,7 @@ def _process() -> Row:
             ),
             table(
                 "What runs",
-                "Version of kcproxy, of Python, and of the Keycloak whose role table is used.",
+                "Versions of kcproxy, Python, and the Keycloak role table in use.",
                 Query(expr=f"max by (instance, version, python, catalog) ({of('kcproxy_build_info')})", instant=True),
                 columns={"instance": "Instance", "version": "kcproxy", "python": "Python", "catalog": "Role table of Keycloak"},
                 sort_by="Instance",
@@ -242,26 +242,26 @@ def _process() -> Row:
                 height=6,
             ),
             stat(
-                "Up since", "When the youngest process started.", f"max({of('process_start_time_seconds')}) * 1000", unit="dateTimeFromNow"
+                "Up since", "Start time of the youngest process.", f"max({of('process_start_time_seconds')}) * 1000", unit="dateTimeFromNow"
             ),
             stat("Denials stored", "Denials that the page can show.", f"sum({of('kcproxy_denials_stored')})"),
-            stat("Page open", "Browsers that follow the page live.", f"sum({of('kcproxy_page_subscribers')})"),
+            stat("Page open", "Browsers with live updates of the page.", f"sum({of('kcproxy_page_subscribers')})"),
             stat(
                 "Settings read",
-                "When the settings in use were read.",
+                "Time at which the settings in use were read.",
                 f"max({of('kcproxy_config_last_reload_success_timestamp_seconds')}) * 1000",
                 unit="dateTimeFromNow",
             ),
             stat(
                 "Reloads refused",
-                "Settings that could not be used, in the range shown.",
+                "Refused reloads in the displayed range.",
                 f"sum({refused})",
                 decimals=0,
                 thresholds=GOOD_WHEN_ZERO,
             ),
             series(
-                "Lost",
-                "What was dropped to protect the process: log lines, history, label values beyond their cap.",
+                "Dropped",
+                "Dropped to protect the process: log lines, denials of the history, label values beyond their cap.",
                 *(Query(expr=f"sum({rate(metric)})", legend=name) for metric, name in lost),
                 unit="eps",
                 width=16,

@@ -20,22 +20,22 @@ GOOD_WHEN_ONE = ((None, RED), (1, GREEN))
 
 
 def of(metric: str, more: str = "") -> str:
-    """A selector of a metric with the variables' matchers and others."""
+    """A selector of a metric with the matchers of the variables and further ones."""
     return f"{metric}{{{MATCHERS}{', ' + more if more else ''}}}"
 
 
 def rate(metric: str, more: str = "") -> str:
-    """Per second, over Grafana's own interval."""
+    """Rate per second over Grafana's interval."""
     return f"rate({of(metric, more)}[{RATE}])"
 
 
 def increase(metric: str, more: str = "") -> str:
-    """Over the whole range that is shown: only for tables and single numbers."""
+    """Increase over the whole displayed range, for tables and single numbers only."""
     return f"increase({of(metric, more)}[{RANGE}])"
 
 
 def counted(total: str, first: str, more: str = "", by: str = "") -> str:
-    """Events in the range shown, those in series that began in it included: ``increase`` cannot see the step from nothing to the first value.
+    """Events in the displayed range, including those of series that began in it: ``increase`` does not see the first value of a series.
 
     ``first`` is the gauge with the time of a series' first event. A series that began in the range has nothing in it but events of the range,
     so that its value is their number; but where the process was restarted meanwhile, ``increase`` knows of more.
@@ -47,7 +47,7 @@ def counted(total: str, first: str, more: str = "", by: str = "") -> str:
 
 
 def counted_per_minute(total: str, first: str, more: str = "", by: str = "") -> str:
-    """The same over time, a minute: what a new series begins with counts for the step in which it appears.
+    """Events per minute over time. The first value of a new series counts for the step in which it appears.
 
     After a gap in the scrapes series reappear; only those whose first event is at most five minutes old are taken for new.
     """
@@ -80,7 +80,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """A panel without its place; ``width`` of 24 columns."""
+    """A panel without its position; ``width`` of 24 columns."""
 
     title: str
     description: str
@@ -98,7 +98,7 @@ class Panel:
     mappings: Sequence[Json] = ()
 
     def json(self, number: int, x: int, y: int) -> Json:
-        """As Grafana reads it."""
+        """The JSON of Grafana."""
         defaults: Json = {
             "unit": self.unit,
             "color": {"mode": "palette-classic" if self.kind == "timeseries" else "thresholds"},
@@ -137,7 +137,7 @@ def _target(query: Query, name: str) -> Json:
 
 
 def stat(title: str, description: str, expr: str, *, unit: str = "short", width: int = 4, **more: Any) -> Panel:
-    """One number, its background in the colour of its threshold. As it is now: the last one of the range would outlive its process."""
+    """One current number on the color of its threshold. It is an instant query: the last value of the range would outlive its process."""
     options = {
         "reduceOptions": {"calcs": ["lastNotNull"], "values": False},
         "colorMode": "background",
@@ -156,7 +156,7 @@ def stat(title: str, description: str, expr: str, *, unit: str = "short", width:
 
 
 def series(title: str, description: str, *queries: Query, unit: str, stacked: bool = False, **more: Any) -> Panel:
-    """Lines over time, or areas on each other where the parts make up a whole."""
+    """Lines over time, or stacked areas if the parts make up a whole."""
     custom = {
         "lineWidth": 1,
         "fillOpacity": 60 if stacked else 8,
@@ -200,7 +200,7 @@ def table(
 
 
 def column(heading: str, *, unit: str | None = None, link: tuple[str, str] | None = None, width: int | None = None) -> Json:
-    """What is special about a table's column: its unit, a link (title, address), its width in pixels."""
+    """An override for a table column: unit, link (title, address), width in pixels."""
     properties: list[Json] = []
     if unit is not None:
         properties.append({"id": "unit", "value": unit})

@@ -1,4 +1,4 @@
-"""Dashboard *Least privilege*: which roles do the proxy's service accounts hold, and which of them did a request ever need?"""
+"""Dashboard *Least privilege*: which roles the service accounts have, and which of them requests needed."""
 
 from tools.dashboards.frame import PAGE, Row, dashboard, label_variable
 from tools.dashboards.panels import AMBER, GREEN, Json, Query, counted, of, rate, series, stat, table
@@ -24,8 +24,8 @@ def build() -> Json:
         uid="kcproxy-least-privilege",
         title="kcproxy / Least privilege",
         description=(
-            "Roles that service accounts hold and never needed. Known only for accounts whose tokens the proxy adds, for tokens that name"
-            " their roles, and for what passed through the proxy: look at a range that holds every rare job before taking a role away."
+            "Roles that service accounts have but never needed. Covers only accounts whose tokens the proxy injects, tokens that contain their"
+            " roles, and requests through the proxy. Choose a range that includes every rare job before you revoke a role."
         ),
         rows=[_now(), _tables(), _time()],
         variables=[account, PAGE],
@@ -35,23 +35,23 @@ def build() -> Json:
 
 def _now() -> Row:
     return Row(
-        title="Is there more power than needed?",
+        title="Do accounts have more roles than they need?",
         panels=[
-            stat("Roles held", "Admin roles that accounts hold, those that come with another left out.", f"count({_held()})", width=6),
+            stat("Roles held", "Admin roles of accounts, without roles that another one contains.", f"count({_held()})", width=6),
             stat(
                 "Roles needed",
-                "Of those, roles that were the least for a request that passed.",
+                "Roles among them that were the least for a successful request.",
                 f"count(({_held()}) and ({_used()})) or vector(0)",
                 width=6,
             ),
             stat(
                 "Held, never needed",
-                "Roles that no request needed in the range shown: candidates to take away, or to replace by a smaller one.",
+                "Roles that no request needed in the displayed range. Consider revoking them, or granting a less powerful role.",
                 f"count(({_held()}) unless ({_used()})) or vector(0)",
                 thresholds=((None, GREEN), (1, AMBER)),
                 width=6,
             ),
-            stat("Accounts", "Accounts that got a token.", f"count(count by (account) ({of(GRANTED, ACCOUNT)}))", width=6),
+            stat("Accounts", "Accounts with a token.", f"count(count by (account) ({of(GRANTED, ACCOUNT)}))", width=6),
         ],
     )
 
@@ -62,7 +62,7 @@ def _tables() -> Row:
         panels=[
             table(
                 "Held, never needed",
-                "A role here may be taken away if the range shown is typical. Where another table line shows a smaller role in use, grant that one instead.",
+                "You can revoke these roles if the displayed range is typical. If the other table shows a less powerful role in use, grant that one instead.",
                 Query(expr=f"({_held()}) unless ({_used()})", instant=True),
                 columns={"account": "Account", "role": "Role"},
                 sort_by="Account",
@@ -70,7 +70,7 @@ def _tables() -> Row:
             ),
             table(
                 "Needed",
-                "Successful requests by the least role that each of them needs; a role that is not held is contained in one that is.",
+                "Successful requests by the least role that they need. A role that the account does not have itself is contained in one that it has.",
                 Query(expr=_used(), instant=True),
                 columns={"account": "Account", "role": "Least role", "Value": "Requests"},
                 sort_by="Requests",
@@ -87,13 +87,13 @@ def _time() -> Row:
         panels=[
             series(
                 "Use by least role",
-                "Successful requests with an added token, by account and the least role that they need.",
+                "Successful requests with an injected token, by account and least role.",
                 Query(expr=f"sum by (account, role) ({rate(USES, ACCOUNT)})", legend="{{account}}: {{role}}"),
                 unit="reqps",
             ),
             series(
                 "Roles held",
-                "Number of admin roles that each account holds: a step up is a new grant.",
+                "Number of admin roles of each account. A step up is a new grant.",
                 Query(expr=f"sum by (account) (max by (account, role) ({of(GRANTED, ACCOUNT)}))", legend="{{account}}"),
                 unit="short",
             ),

@@ -21,6 +21,7 @@ from kcproxy.admin import app as admin
 from kcproxy.catalog import Catalog
 from kcproxy.explain.api import explain
 from kcproxy.explain.claims import read_caller
+from kcproxy.explain.inputs import Inputs
 from kcproxy.model import Answer, Explanation, Facts, RequestFacts
 from kcproxy.observe.denial_store import DenialStore
 from kcproxy.observe.events import RequestRecord
@@ -28,7 +29,7 @@ from kcproxy.observe.log import Log
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.settings.model import AddressSettings, LogSettings, Settings, UpstreamSettings
+from kcproxy.settings import AddressSettings, LogSettings, Settings, UpstreamSettings
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 KEYCLOAK = "http://localhost:8080"
@@ -69,13 +70,15 @@ def denials(catalog: Catalog) -> Iterator[tuple[Explanation, RequestRecord]]:
     for number, (method, path, bearer, status, facts) in enumerate(cases):
         request = RequestFacts(target=catalog.target(method, path), public_url=KEYCLOAK)
         found = explain(
-            explanation_id=f"kp-7f3a9c{number}",
-            request=request,
-            caller=read_caller(f"Bearer {bearer}" if bearer else None),
-            answer=Answer(status=status, json={"error": f"HTTP {status} {'Forbidden' if status == 403 else 'Unauthorized'}"}),
-            catalog=catalog,
-            facts=facts,
-            now_epoch_seconds=time.time(),
+            f"kp-7f3a9c{number}",
+            Inputs(
+                request=request,
+                caller=read_caller(f"Bearer {bearer}" if bearer else None),
+                answer=Answer(status=status, json={"error": f"HTTP {status} {'Forbidden' if status == 403 else 'Unauthorized'}"}),
+                catalog=catalog,
+                facts=facts,
+                now_epoch_seconds=time.time(),
+            ),
         )
         if found is None:
             raise RuntimeError(f"nothing to explain: {method} {path}")

@@ -1,4 +1,4 @@
-"""Dashboard *Service tokens*: do the accounts whose tokens the proxy adds have valid ones, and what does getting them cost?"""
+"""Dashboard *Service tokens*: do the injecting accounts have valid tokens, and what does fetching them cost?"""
 
 from tools.dashboards.frame import PAGE, Row, dashboard, label_variable
 from tools.dashboards.panels import AMBER, GOOD_WHEN_ZERO, GREEN, RED, Json, Query, column, increase, of, rate, series, stat, table
@@ -30,7 +30,7 @@ def _hits() -> str:
 
 
 def _wanted() -> str:
-    """Accounts whose tokens are being asked for: that of an account at rest may expire, the next request gets a new one."""
+    """Accounts in use. The token of an unused account may expire; the next request gets a new one."""
     return f"sum by (job, instance, account) ({rate('kcproxy_token_cache_reads_total', ACCOUNT)}) > 0"
 
 
@@ -40,22 +40,22 @@ def _now() -> Row:
         panels=[
             stat(
                 "Next expiry",
-                "How long the token that expires first is still valid, of accounts in use now; below zero none was to be had in time.",
+                "Remaining validity of the token that expires first, of accounts in use. Below zero: no new token was issued in time.",
                 f"min({of(EXPIRY, ACCOUNT)} - time() and on (job, instance, account) ({_wanted()}))",
                 unit="s",
                 thresholds=((None, RED), (5, AMBER), (20, GREEN)),
                 width=6,
             ),
-            stat("Oldest token", "Age of the token that was fetched first.", f"max(time() - {of(FETCHED, ACCOUNT)})", unit="s", width=6),
+            stat("Oldest token", "Age of the oldest token.", f"max(time() - {of(FETCHED, ACCOUNT)})", unit="s", width=6),
             stat(
                 "Failed fetches",
-                "Token requests that gave no token, in the range shown.",
+                "Failed token requests in the displayed range.",
                 f"sum({increase(FETCHES, FAILED)}) or vector(0)",
                 decimals=0,
                 thresholds=GOOD_WHEN_ZERO,
                 width=6,
             ),
-            stat("Cache hits", "Share of requests whose token was in the cache.", f"{_hits()} or vector(1)", unit="percentunit", width=6),
+            stat("Cache hits", "Share of requests whose token was cached.", f"{_hits()} or vector(1)", unit="percentunit", width=6),
         ],
     )
 
@@ -66,7 +66,7 @@ def _accounts() -> Row:
         panels=[
             table(
                 "Accounts",
-                "Each account and instance: age of its token, time left (of an account at rest below zero), fetches and failures in the range shown.",
+                "Each account and instance: age of its token, time left (below zero for an unused account), fetches and failures in the displayed range.",
                 Query(expr=f"max by (account, instance) (time() - {of(FETCHED, ACCOUNT)})", instant=True),
                 Query(expr=f"min by (account, instance) ({of(EXPIRY, ACCOUNT)} - time())", instant=True),
                 Query(expr=f"sum by (account, instance) ({increase(FETCHES, ACCOUNT)})", instant=True),
@@ -95,19 +95,19 @@ def _time() -> Row:
         panels=[
             series(
                 "Time left",
-                "A saw-tooth: each fetch lifts it. A line that falls below zero is an account that gets no new token, or that nobody uses: tokens are fetched when they are wanted.",
+                "A sawtooth: each fetch raises it. Below zero, the account gets no new token or is not used: tokens are fetched on demand.",
                 Query(expr=f"min by (account) ({of(EXPIRY, ACCOUNT)} - time())", legend="{{account}}"),
                 unit="s",
             ),
             series(
                 "Fetches by outcome",
-                "Token requests; anything but ok is Keycloak's OAuth error, or the kind of failure on the way.",
+                "Token requests. Outcomes other than ok are Keycloak's OAuth error or the kind of error.",
                 Query(expr=f"sum by (account, outcome) ({rate(FETCHES, ACCOUNT)}) * 60", legend="{{account}}: {{outcome}}"),
                 unit="reqpm",
             ),
             series(
                 "Time of a fetch",
-                "Median and 95 % of the token endpoint's answers. Requests wait for it only when the cache has no token.",
+                "Median and 95 % of the token endpoint's response time. Requests wait for it only if no token is cached.",
                 Query(expr=f"histogram_quantile(0.5, sum by (le) ({rate(fetch, ACCOUNT)}))", legend="50 %"),
                 Query(expr=f"histogram_quantile(0.95, sum by (le) ({rate(fetch, ACCOUNT)}))", legend="95 %"),
                 unit="s",
@@ -115,7 +115,7 @@ def _time() -> Row:
             ),
             series(
                 "Cache reads",
-                "Tokens wanted for injection, found in the cache or not.",
+                "Tokens needed for injection, by whether they were cached.",
                 Query(expr=f"sum by (result) ({rate('kcproxy_token_cache_reads_total', ACCOUNT)})", legend="{{result}}"),
                 unit="reqps",
                 stacked=True,
@@ -123,7 +123,7 @@ def _time() -> Row:
             ),
             series(
                 "Replaced after a refusal",
-                "Injected tokens that were replaced at once, because Keycloak refused them or gave less than a newer one gets. A steady line is a standing denial.",
+                "Injected tokens that were replaced, because Keycloak refused them or reduced the response. A steady line is a lasting denial.",
                 Query(expr=f"sum by (account) ({rate('kcproxy_token_replacements_total', ACCOUNT)}) * 60", legend="{{account}}"),
                 unit="opm",
                 width=8,

@@ -6,7 +6,7 @@ from tools.deploy.rules import MANIFEST, ROOT, manifest
 
 
 def main() -> int:
-    """0 where all is up to date (now)."""
+    """0 if all is up to date (now)."""
     text = manifest()
     if "--check" not in sys.argv[1:]:
         MANIFEST.write_text(text, encoding="utf-8")

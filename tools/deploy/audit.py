@@ -1,6 +1,6 @@
 """``python -m tools.deploy.audit``: licences of what is shipped, a bill of materials, known vulnerabilities.
 
-The first two need no network and have to pass. The third asks a database; where that does not answer for every package, one line says so, and
+The first two need no network and have to pass. The third asks a database; if that does not answer for every package, one line says so, and
 what was not looked at is never counted as sound.
 """
 
@@ -21,7 +21,7 @@ LOCK = ROOT / "requirements.lock"
 BILL = ROOT / "dist" / "kcproxy.cdx.json"
 
 ALLOWED = frozenset({"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "MIT", "MIT-0", "PSF-2.0"})
-"""Licences (SPDX) of packages that may be shipped beside Apache-2.0 code without further duties than to name them."""
+"""Licences (SPDX) of packages that may be shipped beside Apache-2.0 code without more duties than to name them."""
 
 _OTHER_NAMES = {
     "apache 2.0": "Apache-2.0",
@@ -34,7 +34,7 @@ _OTHER_NAMES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """One locked package: version, SHA-256 of each of its files, its licence as an SPDX expression, or None where it names none."""
+    """One locked package: version, SHA-256 of each of its files, its licence as an SPDX expression, or None if it names none."""
 
     name: str
     version: str
@@ -60,7 +60,7 @@ def packages(lock: Path = LOCK) -> list[Package]:
 
 
 def licence_of(name: str) -> str | None:
-    """What the installed package says of itself: expression, else classifier, else the free text of the field."""
+    """What the installed package says of itself: expression, else classifier, otherwise the free text of the field."""
     try:
         known = metadata.metadata(name)
     except metadata.PackageNotFoundError:
@@ -139,7 +139,7 @@ def vulnerabilities(found: list[Package]) -> tuple[list[str], str | None]:
 
 
 def read_report(text: str, expected: int) -> tuple[list[str], str | None]:
-    """pip-audit's JSON. Its exit code alone is green even where it could look at nothing."""
+    """pip-audit's JSON. Its exit code alone is green even if it could look at nothing."""
     try:
         entries = json.loads(text)["dependencies"]
     except (ValueError, KeyError, TypeError):
@@ -167,7 +167,7 @@ def report(found: list[Package]) -> Iterator[tuple[bool, str]]:
 
 
 def main() -> int:
-    """0 where nothing is wrong with what could be looked at."""
+    """0 if nothing is wrong with what could be looked at."""
     found = packages()
     BILL.parent.mkdir(exist_ok=True)
     BILL.write_text(json.dumps(bill_of_materials(found), indent=1) + "\n", encoding="utf-8")

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def kustomize() -> Path | None:
-    """The program; built if Go is there; None where neither it nor Go is on this machine."""
+    """The program; built if Go is there; None if neither it nor Go is on this machine."""
     found = shutil.which("kustomize")
     if found:
         return Path(found)
@@ -27,7 +27,7 @@ def _build(folder: Path) -> None:
 
 
 def render(folder: Path) -> str:
-    """All manifests of a kustomization, as YAML documents. LookupError where there is no kustomize."""
+    """All manifests of a kustomization, as YAML documents. Raises LookupError if there is no kustomize."""
     program = kustomize()
     if program is None:
         raise LookupError("kustomize is neither installed nor can it be built: Go is missing")

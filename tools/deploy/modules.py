@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @cache
 def module(name: str) -> Path | None:
-    """The folder of a module; None where there is no Go, or where it can neither be found nor fetched."""
+    """The folder of a module; None if there is no Go, or if it can neither be found nor fetched."""
     if shutil.which("go") is None:
         return None
     command = ["go", "mod", "download", "-json", name]
@@ -56,7 +56,7 @@ def _strict(schema: Any) -> Any:
 
 
 def compose_reader() -> Path | None:
-    """The specification's own reader (what ``docker compose config`` does), built once; None where Go is missing or it cannot be had."""
+    """The specification's own reader (what ``docker compose config`` does), built once; None if Go is missing or it cannot be had."""
     built = ROOT / ".work" / "bin" / "cmd"
     if not built.exists() and module(COMPOSE) is not None:
         built.parent.mkdir(parents=True, exist_ok=True)

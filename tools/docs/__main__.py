@@ -1,4 +1,4 @@
-"""Write every generated document, or with ``--check`` say which of them differ from what would be written.
+"""Write all generated documents, or with ``--check`` list those that are not up to date.
 
 python -m tools.docs            write
 python -m tools.docs --check    exit code 1 and a list, if a document is not up to date
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tools.dashboards import generate
-from tools.docs import cli, configuration, permissions, roles, settings
+from tools.docs import causes, cli, configuration, log, metrics, permissions, roles, settings
 from tools.fixloop import page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,25 +18,28 @@ ROOT = Path(__file__).resolve().parents[2]
 GENERATORS: Sequence[Callable[[], Mapping[str, str]]] = (
     configuration.documents,
     settings.documents,
+    metrics.documents,
+    log.documents,
     cli.documents,
     roles.documents,
     permissions.documents,
+    causes.documents,
     page.documents,
     generate.documents,
 )
-"""Each gives documents by path from the project's root. A new kind of document is a new line here."""
+"""Each returns documents by their path from the project's root. Add new kinds of documents here."""
 
-OWNED = (roles.FOLDER, permissions.FOLDER)
-"""Folders in which every file is generated; others found there are left-overs."""
+OWNED = (roles.FOLDER, permissions.FOLDER, causes.FOLDER)
+"""Folders in which every file is generated; other files there are left over."""
 
 
 def generated() -> dict[str, str]:
-    """Every document by its path."""
+    """All documents by path."""
     return {path: text.rstrip("\n") + "\n" for generator in GENERATORS for path, text in generator().items()}
 
 
 def differing(root: Path, documents: Mapping[str, str]) -> list[str]:
-    """Paths of documents that are missing, differ, or should not be there any more."""
+    """Paths of documents that are missing, differ, or should no longer exist."""
     wrong = [path for path, text in documents.items() if _current(root / path) != text]
     left = (str(file.relative_to(root)) for folder in OWNED for file in sorted((root / folder).glob("*")))
     return wrong + [path for path in left if path not in documents]
@@ -47,7 +50,7 @@ def _current(file: Path) -> str | None:
 
 
 def write(root: Path, documents: Mapping[str, str]) -> list[str]:
-    """Write what differs, remove what is left over; the paths that were touched."""
+    """Write documents that differ, remove those that are left over, and return their paths."""
     touched = differing(root, documents)
     for path in touched:
         file = root / path
@@ -60,7 +63,7 @@ def write(root: Path, documents: Mapping[str, str]) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
-    """The program; its exit code."""
+    """Run the program and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.docs", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="compare only")
     if parser.parse_args(arguments).check:

@@ -1,4 +1,4 @@
-"""docs/roles/changes.md: what changed between neighbouring versions that have a table."""
+"""docs/roles/changes.md: what changed between consecutive versions with a table."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -11,11 +11,11 @@ from tools.docs.markdown import GENERATED, code, table
 
 def page(tables: Sequence[Catalog]) -> Iterator[str]:
     """The page; ``tables`` are newest first."""
-    yield "# What changed: role needs of Keycloak's Admin REST API, version by version"
+    yield "# Changes of required roles between Keycloak versions"
     yield GENERATED
     yield ""
-    yield "A call that worked and is refused after an upgrade, or an account that may suddenly do less: look here first. Each table compares"
-    yield "two neighbouring versions of those that were measured. `kcproxy roles --diff V1 V2` compares any two."
+    yield "If a call is refused after an upgrade, or an account can do less than before, look here first. Each table compares"
+    yield "two consecutive measured versions. `kcproxy roles --diff V1 V2` compares any two."
     yield ""
     if len(tables) < 2:
         yield f"So far only Keycloak {tables[0].version} was measured." if tables else "No version has been measured yet."
@@ -29,7 +29,7 @@ def _step(old: Catalog, new: Catalog) -> Iterator[str]:
     yield ""
     yield f"{len(found.changed)} calls need other roles, {len(found.added)} were added, {len(found.removed)} removed."
     yield ""
-    for words, roles in (("New roles", found.new_roles), ("Roles that are gone", found.gone_roles)):
+    for words, roles in (("New roles", found.new_roles), ("Removed roles", found.gone_roles)):
         if roles:
             yield f"{words}: {', '.join(code(role) for role in roles)}."
             yield ""

@@ -1,4 +1,4 @@
-"""docs/cli.md, from the commands themselves."""
+"""docs/cli.md, from the commands."""
 
 from collections.abc import Iterator
 
@@ -14,12 +14,12 @@ _INTRODUCTION = f"""\
 # Commands
 {GENERATED}
 
-Standard output is the result and nothing else; everything that is said about it goes to standard error. `--json` gives the result as one
-JSON document. Colour is used only on a terminal, and not with `NO_COLOR`. Tokens and secrets are never arguments: they come from
-files, from standard input (`-`) or from the environment. `kcproxy COMMAND --help` shows what stands here.
+Standard output contains only the result. Messages go to standard error. `--json` prints the result as one
+JSON document. Color is used only on a terminal, and not with `NO_COLOR`. Tokens and secrets are never arguments: they come from
+files, from standard input (`-`) or from the environment. `kcproxy COMMAND --help` prints the same text as this page.
 
-Names come from tokens, from Keycloak and from the command line. What cannot be seen in them is shown by its code point, as `⟨U+001B⟩`; in JSON it is an
-escape, and the value is exact. Printed commands hold no such character: `"$(printf '\\033')"` stands for it.
+Names come from tokens, from Keycloak and from the command line. Invisible characters in them are shown by their code point, as `⟨U+001B⟩`. In JSON they are
+escapes, and the value is exact. Printed commands contain no such character, but `"$(printf '\\033')"` instead.
 
 `kcproxy completion SHELL` prints a completion script for bash, zsh or fish.
 
@@ -28,7 +28,7 @@ escape, and the value is exact. Printed commands hold no such character: `"$(pri
 
 
 def documents() -> dict[str, str]:
-    """The one document."""
+    """The document by its path."""
     codes = table(("Code", "Meaning"), [(code(str(exit_code.value)), exit_code.says) for exit_code in Exit])
     return {FILE: "\n".join([_INTRODUCTION, *codes, "", *_commands()])}
 
@@ -48,7 +48,7 @@ def _commands() -> Iterator[str]:
 
 
 def _help(command: click.Command, name: str, parent: click.Context) -> str:
-    """The help text at a fixed width, without the exit codes, which stand above."""
+    """The help text at a fixed width, without the exit codes, which are at the top of the page."""
     context = click.Context(
         command,
         info_name=name,

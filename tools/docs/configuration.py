@@ -1,12 +1,13 @@
-"""The commented configuration file and its JSON Schema, both from the table of settings."""
+"""The commented configuration file and its JSON Schema, from the declarations of the settings."""
 
 import json
 import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from kcproxy.settings.declaration import Setting
 from kcproxy.settings.merge import toml_value
-from kcproxy.settings.schema import FIELDS, SECTION_DOCS, Field
+from kcproxy.settings.schema import SECTION_DOCS, SETTINGS
 
 FILE = "config/kcproxy.toml"
 SCHEMA = "config/kcproxy.schema.json"
@@ -31,26 +32,26 @@ _PATHS = {
 }
 _HEAD = """\
 #:schema ./kcproxy.schema.json
-# Settings of kcproxy. Every setting is here; those that begin with # show their default or an example.
+# Settings of kcproxy. This file has every setting. Lines that start with # show the default or an example.
 #
-# Flags beat environment beats this file. The variable of a setting is KCPROXY_ and its name in capitals, two underscores
-# between table and name: KCPROXY_UPSTREAM__CA_FILE. Secrets stand in files of their own (…_file), never in here.
-# `kcproxy check --print` shows each value that took effect and where it came from.
+# Flags take precedence over the environment, and the environment over this file. The variable of a setting is KCPROXY_ and its name in
+# capitals, with two underscores between table and name: KCPROXY_UPSTREAM__CA_FILE. Put secrets into files of their own (…_file), not here.
+# `kcproxy check --print` shows each effective value and its origin.
 """
 
 
 def documents() -> dict[str, str]:
-    """Both, by path."""
+    """Both documents by path."""
     return {FILE: configuration_file(), SCHEMA: json.dumps(json_schema(), indent=2, ensure_ascii=False)}
 
 
 def configuration_file() -> str:
-    """The file as it is shipped: valid, and the same as no file but for the upstream."""
+    """The shipped file: valid, and equal to no file except for the upstream."""
     return "\n".join([_HEAD, *(line for section in SECTION_DOCS for line in _section(section))])
 
 
 def _section(section: str) -> Iterator[str]:
-    rows = [row for row in FIELDS if row.section == section and not row.literal_only_in_environment]
+    rows = [row for row in SETTINGS if row.section == section and not row.literal_only_in_environment]
     yield f"# {SECTION_DOCS[section]}"
     if section:
         bracket = f"[[{section}]]" if section in _LISTS else f"[{section}]"
@@ -60,20 +61,20 @@ def _section(section: str) -> Iterator[str]:
     yield ""
 
 
-def _row(row: Field) -> Iterator[str]:
+def _row(row: Setting) -> Iterator[str]:
     sentence = f"{row.doc} {_type_words(row)}"
     yield "#"
     yield from ("# " + line for line in textwrap.wrap(sentence, _WIDTH - 2, break_on_hyphens=False, break_long_words=False))
     yield f"{'' if row.key == _ACTIVE else '# '}{row.name} = {toml_value(_sample(row))}"
 
 
-def _type_words(row: Field) -> str:
+def _type_words(row: Setting) -> str:
     words = row.kind.words + (f" ({row.unit})" if row.unit else "")
     default = f" Default: {row.default_words}." if row.default_words else ""
     return f"{words[0].upper()}{words[1:]}.{default}"
 
 
-def _sample(row: Field) -> Any:
+def _sample(row: Setting) -> Any:
     if row.key in _SAMPLES:
         return _SAMPLES[row.key]
     if row.default not in {None, ()}:
@@ -84,9 +85,9 @@ def _sample(row: Field) -> Any:
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of the file, for editors."""
-    top = {row.name: _property(row) for row in FIELDS if not row.section and not row.literal_only_in_environment}
+    top = {row.name: _property(row) for row in SETTINGS if not row.section and not row.literal_only_in_environment}
     tables = {section: _table(section) for section in SECTION_DOCS if section}
-    upstream = {"anyOf": [tables.pop("upstream"), next(_property(row) for row in FIELDS if row.key == _ACTIVE)]}
+    upstream = {"anyOf": [tables.pop("upstream"), next(_property(row) for row in SETTINGS if row.key == _ACTIVE)]}
     accounts = {"type": "array", "description": SECTION_DOCS["accounts"], "items": tables.pop("accounts")}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -98,12 +99,12 @@ def json_schema() -> dict[str, Any]:
 
 
 def _table(section: str) -> dict[str, Any]:
-    rows = (row for row in FIELDS if row.section == section and not row.literal_only_in_environment)
+    rows = (row for row in SETTINGS if row.section == section and not row.literal_only_in_environment)
     properties = {row.name: _property(row) for row in rows}
     return {"type": "object", "description": SECTION_DOCS[section], "additionalProperties": False, "properties": properties}
 
 
-def _property(row: Field) -> dict[str, Any]:
+def _property(row: Setting) -> dict[str, Any]:
     unit = f" ({row.unit})" if row.unit else ""
     default = {} if row.default in {None, ()} else {"default": json.loads(json.dumps(row.default, default=str))}
     return dict(row.kind.schema) | {"description": row.doc + unit} | default

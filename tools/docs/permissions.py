@@ -1,4 +1,4 @@
-"""docs/permissions/: which fine-grained admin permission opens each operation, a page a version, from the measured tables."""
+"""docs/permissions/: the fine-grained admin permission of each operation, one page for each version, from the measured tables."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -16,32 +16,31 @@ from tools.docs.markdown import GENERATED, code, table
 from tools.docs.resources import anchor, order, title_of_path
 
 FOLDER = "docs/permissions"
-_COLUMNS = ("Method", "Path", "Permission", "With less to see", "Let in", "For callers with a `query-` role", "Remarks")
+_COLUMNS = ("Method", "Path", "Permission", "Reduced response", "Allowed", "For callers with a `query-` role", "Remarks")
 _ALL = {"Users": "all users", "Groups": "all groups", "Clients": "all clients", "Roles": "all roles", "Organizations": "all organizations"}
 _KINDS = {"Users": "user", "Groups": "group", "Clients": "client", "Roles": "role", "Organizations": "organization"}
 
 _INTRODUCTION = f"""\
-# Fine-grained admin permissions: what each call takes
+# Fine-grained admin permissions: what each call needs
 {GENERATED}
 
-Since 26.2 a realm can grant less than a role: *permissions* on users, groups, clients, roles and organizations (version 2 of Keycloak's
-fine-grained admin permissions; *Admin permissions* in the realm's settings switches them on). These pages say which permission opens
-each call of the Admin REST API, **measured** on real servers: a service account without any role was given permissions until the call
-passed, then as few of them as possible, then on as few objects as possible; for each object another one of the same kind stayed closed.
+Since 26.2, a realm can grant less than a role: *permissions* on users, groups, clients, roles and organizations (version 2 of Keycloak's
+fine-grained admin permissions; enable *Admin permissions* in the realm's settings). These pages list the permission that allows
+each call of the Admin REST API, **measured** on real servers. A service account without roles was given permissions until the call
+succeeded, then as few of them as possible, then on as few objects as possible. For each object, another one of the same kind stayed refused.
 
 [How Keycloak evaluates permissions](../permissions-evaluation.md) · [Format of the tables](../permissions-format.md) ·
-[Roles that open each call](../roles/index.md)
+[Roles of each call](../roles/index.md)
 
 ## How to read this
 
 - `Users.view` *on the user* `{{user-id}}`: a permission of the resource type Users, with the scope view, for that user or for all users.
-  *On all users*: only a permission for all users will do.
-- Alternatives are separated by "or"; all parts that "+" joins are needed.
-- What is said of a user holds for the members of a group, too: the page of a version says which scope of a group stands for which scope
-  of its members.
-- A role that begins with `query-` lets list, and from then on hides what the caller may not see. Where that makes a difference, the last
-  column but one says what is needed then.
-- Roles open the same calls without any permission: see the role tables.
+  *On all users*: only a permission for all users is enough.
+- Alternatives are separated by "or". All parts that are joined by "+" are needed.
+- Scopes of a group also apply to its members: the page of a version lists which scope of a group gives which scope of its members.
+- A role that begins with `query-` allows lists, and then hides what the caller may not see. If that makes a difference, the column before the last
+  lists what is needed then.
+- Roles allow the same calls without permissions: see the role tables.
 """
 
 
@@ -58,7 +57,7 @@ def index(tables: Sequence[PermissionTable]) -> Iterator[str]:
     rows = [
         (f"[Keycloak {each.version}]({each.version}.md)", *map(str, counts(each)), str(each.provenance.get("date", ""))) for each in tables
     ]
-    yield from table(("Version", "Operations", "opened by permissions", "closed to them", "not measured", "Measured"), rows)
+    yield from table(("Version", "Operations", "Allowed by permissions", "Not allowed by them", "Not measured", "Date"), rows)
     yield ""
     yield "## Resource types and scopes"
     yield ""
@@ -66,14 +65,14 @@ def index(tables: Sequence[PermissionTable]) -> Iterator[str]:
 
 
 def counts(each: PermissionTable) -> tuple[int, int, int, int]:
-    """How many operations there are, are opened by permissions, are closed to them, were not measured."""
+    """The numbers of operations: all, allowed by permissions, not allowed by them, not measured."""
     opened = sum(is_opened(entry.need) for entry in each.entries)
     unknown = sum(entry.need.undetermined is not None for entry in each.entries)
     return len(each.entries), opened, len(each.entries) - opened - unknown, unknown
 
 
 def is_opened(need: PermissionNeed) -> bool:
-    """Whether a permission is part of any way in."""
+    """Whether a permission is part of any sufficient set."""
     return any(term.type for level in (need.levels.any_of, need.levels.shows, need.levels.admits) for terms in level for term in terms)
 
 
@@ -87,10 +86,10 @@ def _scopes(tables: Sequence[PermissionTable]) -> Iterator[tuple[str, ...]]:
 def page(each: PermissionTable) -> Iterator[str]:
     total, opened, closed, unknown = counts(each)
     groups = _by_resource(each.entries)
-    yield f"# Keycloak {each.version}: the permission that each Admin REST API call takes"
+    yield f"# Keycloak {each.version}: the permission of each Admin REST API call"
     yield GENERATED
     yield ""
-    yield f"{total} operations, measured on {each.provenance.get('date')} by {each.provenance.get('attempts', 0):,} attempts: {opened} are opened by"
+    yield f"{total} operations, measured on {each.provenance.get('date')} with {each.provenance.get('attempts', 0):,} attempts: {opened} are allowed by"
     yield f"permissions, {closed} are not, {unknown} were not measured. [All versions, and how to read this](index.md)."
     yield ""
     yield from _schema(each)
@@ -112,7 +111,7 @@ def _schema(each: PermissionTable) -> Iterator[str]:
     yield ""
     if each.through_groups:
         yield from table(
-            ("Scope of a user", "Given as well by, on a group of theirs or above it"),
+            ("Scope of a user", "Also given by, on one of their groups or above it"),
             [(code(scope), ", ".join(map(code, aliases))) for scope, aliases in each.through_groups.items()],
         )
         yield ""
@@ -132,7 +131,7 @@ def _row(entry: PermissionEntry) -> tuple[str, ...]:
 
 def _cells(need: PermissionNeed) -> tuple[str, str, str, str]:
     levels, queried = need.levels, need.with_query_role
-    full = _sets(levels.any_of, need.objects) or "nothing shows all"
+    full = _sets(levels.any_of, need.objects) or "none gives the full response"
     shows = _sets([terms for terms in levels.shows if terms not in levels.any_of], need.objects)
     admits = _sets([terms for terms in levels.admits if terms not in (*levels.any_of, *levels.shows)], need.objects)
     with_query = "" if queried is None else _sets(queried.any_of or queried.shows or queried.admits, need.objects) or "none"
@@ -153,7 +152,7 @@ def _term(term: Term, objects: Mapping[str, ObjectPlace]) -> str:
 
 
 def where(place: ObjectPlace, key: str) -> str:
-    """Which object a need means, in words."""
+    """The object of a term as text."""
     kind = _KINDS.get(place.type, place.type)
     if place.body is not None:
         return f"the {kind} in the body" + (f" ({code(place.body)})" if place.body else "")
@@ -161,9 +160,9 @@ def where(place: ObjectPlace, key: str) -> str:
         place.path: f"the {kind} {code('{' + place.path.partition('#')[0] + '}')}",
         place.query: f"the {kind} of the parameter {code(place.query)}",
         place.owner_of: "the client that the role belongs to",
-        place.parent_of: "the group above it",
+        place.parent_of: "its parent group",
         place.organization_of: "the organization of the member",
-        place.listed: f"each {kind} listed",
+        place.listed: f"each listed {kind}",
     }
     return next((text for named, text in words.items() if named), f"the {kind} ({key})")
 
@@ -190,12 +189,12 @@ def _special_cases(entries: Sequence[PermissionEntry]) -> Iterator[str]:
     if rows:
         yield "Special cases:"
         yield ""
-        yield from table(("Method", "Path", "When", *_COLUMNS[2:6]), rows)
+        yield from table(("Method", "Path", "If", *_COLUMNS[2:6]), rows)
         yield ""
 
 
 def _others(groups: Mapping[str, Sequence[PermissionEntry]]) -> Iterator[str]:
-    yield "## Calls that no permission opens"
+    yield "## Calls that no permission allows"
     yield ""
     for title, entries in groups.items():
         closed = [entry for entry in entries if not is_opened(entry.need) and entry.need.undetermined is None]

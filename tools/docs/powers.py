@@ -37,13 +37,13 @@ def page(tables: Sequence[Catalog]) -> Iterator[str]:
 
 
 _INTRODUCTION = (
-    "One account, one role of `realm-management`: what can its holder do beyond the role's name? Every way below was tried with every role, with",
-    "real calls to a real server. *Becomes admin* means: with the token gained, the holder read the realm's authentication flows and handed out",
-    "`realm-admin`; who can do that can do the rest, too, whatever the other columns say. *In most realms*: it takes something that most realms have, such as an administrator's account; *in some realms*: it takes an",
-    "object that only some have. The last column is the shortest way; [below](#the-ways) are all of them, with the calls.",
+    "What can the holder of one role of `realm-management` do beyond the role's name? Every way below was tried with every role, with",
+    "real calls to a real server. *Becomes admin* means: with the new token, the holder read the realm's authentication flows and granted",
+    "`realm-admin`. A holder who can do that can also do everything else, regardless of the other columns. *In most realms*: it needs something that most realms have, such as an administrator's account. *In some realms*: it needs an",
+    "object that only some realms have. The last column is the shortest way. [Below](#the-ways) are all ways, with their calls.",
     "",
-    "The roles of each table are in order of power, the least powerful first. Advice names the set of roles whose most powerful role stands",
-    "highest in this table. 26.8 is documented and not measured. `realm-admin` is left out: it is the administrator.",
+    "The roles of each table are in order of power, the least powerful first. Advice names the set of roles whose most powerful role is",
+    "highest in this table. 26.8 is documented, not measured. `realm-admin` is left out: it is the administrator.",
 )
 
 
@@ -55,7 +55,7 @@ def _matrix(each: Catalog) -> Iterator[str]:
     yield from table(("Role", *(_WORDS[yields] for yields in shown), "Shortest way"), [_row(each.power(role), shown) for role in roles])
     yield ""
     for way in each.everybodys_ways:
-        yield f"Open to the holder of any role, and so the power of none: {_sentence(way)} (`{way.id}`)."
+        yield f"Possible with any role, so not the power of a single one: {_sentence(way)} (`{way.id}`)."
         yield ""
 
 
@@ -74,13 +74,13 @@ def _shortest(power: RolePower) -> str:
 
 
 def _sentence(way: Way) -> str:
-    return way.says + (f" (where {way.needs})" if way.needs else "")
+    return way.says + (f" (if {way.needs})" if way.needs else "")
 
 
 def _ways(tables: Sequence[Catalog]) -> Iterator[str]:
     yield "## The ways"
     yield ""
-    yield "What works with none of the roles on any version is left out; `powers.json` has those too, with what stopped them."
+    yield "Ways that work with no role on any version are left out. `powers.json` has those, too, with the reason why they failed."
     yield ""
     found = {way.id: way for each in tables for role in each.roles for way in each.power(role).ways}
     for yields in Yields:
@@ -97,7 +97,7 @@ def _way(way: Way, tables: Sequence[Catalog]) -> tuple[str, ...]:
 
 
 def _holders(way: Way, tables: Sequence[Catalog]) -> str:
-    """The roles that have the way by themselves, each with its versions where these are not all."""
+    """The roles for which the way works, each with its versions if it does not work on all."""
     versions: dict[str, list[str]] = {}
     for each in reversed(tables):
         for role in each.roles:

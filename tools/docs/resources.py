@@ -1,4 +1,4 @@
-"""Operations by resource: the headings under which somebody looks for a call."""
+"""Operations by resource: the headings of the pages."""
 
 from collections.abc import Iterable
 
@@ -11,17 +11,17 @@ _PARTS = {
     "protocol-mappers": "protocol mappers",
     "authz": "authorization services",
 }
-"""Sub-resources that have a heading of their own wherever they stand."""
+"""Sub-resources with their own heading in every path."""
 _TITLES = {
     "": "The realm itself",
     "admin-events": "Events",
-    "admin-ui": "What the admin console itself calls",
+    "admin-ui": "Calls of the admin console",
     "attack-detection": "Brute force detection",
     "authentication": "Authentication flows",
     "client-description-converter": "Clients",
     "client-registration-policy": "Client registration policies",
     "client-session-stats": "Sessions and revocation",
-    "client-templates": "Client scopes under their old name",
+    "client-templates": "Client scopes (old name)",
     "clients-initial-access": "Initial access tokens of clients",
     "components": "Components (user federation, key providers)",
     "credential-registrators": "Authentication flows",
@@ -40,7 +40,7 @@ _TITLES = {
     "ssf": "Shared signals (SSF)",
     "testLDAPConnection": "Connection tests",
     "testSMTPConnection": "Connection tests",
-    "ui-ext": "What the admin console itself calls",
+    "ui-ext": "Calls of the admin console",
     "user-storage": "Components (user federation, key providers)",
     "users-management-permissions": "Users",
 }
@@ -74,11 +74,11 @@ def by_resource(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
 
 
 def order(title: str) -> tuple[bool, str]:
-    """How headings are sorted: the server last."""
+    """The sort key of headings: the server last."""
     return title == SERVER, title.lower()
 
 
 def anchor(title: str) -> str:
-    """The fragment that Markdown renderers make of a heading."""
+    """The fragment that Markdown renderers generate for a heading."""
     kept = (character for character in title.lower().replace(" ", "-") if character.isalnum() or character in "-_")
     return "".join(kept)

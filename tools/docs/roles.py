@@ -1,18 +1,18 @@
-"""docs/roles/: which role each operation of the Admin REST API needs, a page a version, from the measured tables."""
+"""docs/roles/: the required role of each operation of the Admin REST API, one page for each version, from the measured tables."""
 
 from collections.abc import Iterator, Sequence
 
 from kcproxy import catalog
 from kcproxy.catalog import Catalog, Entry
 from kcproxy.catalog.queries import reach
-from kcproxy.cli.roles_text import least_text, left_out, thinner
+from kcproxy.cli.roles_text import least_text, left_out, reduced_sets
 from kcproxy.model import Requirement, RoleSet
 from tools.docs import changes, introduction, powers
 from tools.docs.markdown import GENERATED, code, table
 from tools.docs.resources import anchor, by_resource
 
 FOLDER = "docs/roles"
-_COLUMNS = ("Method", "Path", "Least role", "For everything", "Also enough", "Let in, but sees less", "Remarks")
+_COLUMNS = ("Method", "Path", "Least role", "Full response", "Also enough", "Reduced response", "Remarks")
 
 
 def documents() -> dict[str, str]:
@@ -26,12 +26,12 @@ def documents() -> dict[str, str]:
 
 def page(each: Catalog) -> Iterator[str]:
     groups = by_resource(each.operations)
-    yield f"# Keycloak {each.version}: the role that each Admin REST API call needs"
+    yield f"# Keycloak {each.version}: the required role of each Admin REST API call"
     yield GENERATED
     yield ""
     yield from introduction.source(each)
     yield ""
-    yield "[All versions, and how to read this](index.md) · [What changed between versions](changes.md) · [What roles can be turned into](powers.md) · [By role](#what-each-role-opens)"
+    yield "[All versions, and how to read this](index.md) · [What changed between versions](changes.md) · [What roles can be turned into](powers.md) · [By role](#what-each-role-allows)"
     yield ""
     yield " · ".join(f"[{title}](#{anchor(title)})" for title in groups)
     yield ""
@@ -51,9 +51,9 @@ def _row(entry: Entry) -> tuple[str, ...]:
 
 
 def _less(need: Requirement) -> str:
-    """Who is let in and sees less, told once for all who miss the same."""
+    """Sets with a reduced response, grouped by what is missing."""
     by_text: dict[str, list[RoleSet]] = {}
-    for roles, says in thinner(need):
+    for roles, says in reduced_sets(need):
         by_text.setdefault(says, []).append(roles)
     return "; ".join(f"{_alternatives(sets, need)}: {says}" for says, sets in by_text.items())
 
@@ -67,12 +67,12 @@ def _least(need: Requirement) -> str:
 
 
 def _full(need: Requirement) -> str:
-    """Where the least set sees less than everything: the least powerful set that sees it all."""
+    """If the least set gets less than the full response: the least powerful set with the full one."""
     return _roles(need.full) if need.full is not None else ""
 
 
 def _alternatives(sets: Sequence[RoleSet], need: Requirement) -> str:
-    missing = left_out(sets, need.keycloak, besides=need.any_of)
+    missing = left_out(sets, need.keycloak, other_sets=need.any_of)
     if missing is not None:
         return "every other role" + (f" but {', '.join(code(role) for role in missing)}" if missing else "")
     return ", ".join(_roles(roles) for roles in sets)
@@ -81,7 +81,7 @@ def _alternatives(sets: Sequence[RoleSet], need: Requirement) -> str:
 def _remarks(entry: Entry) -> Iterator[str]:
     need = entry.requirement
     if entry.operation.features:
-        yield f"feature {', '.join(code(name) for name in entry.operation.features)} has to be switched on"
+        yield f"feature {', '.join(code(name) for name in entry.operation.features)} has to be enabled"
     if need.master_realm_roles and need.least is not None and entry.master is None:
         yield f"also with the realm role {' or '.join(_roles(roles) for roles in need.master_realm_roles)} of master"
     if entry.master is not None and entry.master.any_of != need.any_of:
@@ -111,7 +111,7 @@ def _special_cases(entries: Sequence[Entry]) -> Iterator[str]:
     if rows:
         yield "Special cases:"
         yield ""
-        yield from table(("Method", "Path", "When", "Least role", "For everything", "Also enough"), rows)
+        yield from table(("Method", "Path", "If", "Least role", "Full response", "Also enough"), rows)
         yield ""
 
 
@@ -120,11 +120,11 @@ def _other_sets(need: Requirement) -> str:
 
 
 def _by_role(each: Catalog) -> Iterator[str]:
-    yield "## What each role opens"
+    yield "## What each role allows"
     yield ""
-    yield "Alone, without other roles; calls that need no role at all are not counted. `kcproxy roles --role ROLE` lists them."
+    yield "Each role alone, without other roles. Calls that need no role are not counted. `kcproxy roles --role ROLE` lists the calls."
     yield ""
-    yield from table(("Role", "Contains", "Full answer", "Sees less", "Beware"), [_role_row(each, role) for role in each.roles])
+    yield from table(("Role", "Contains", "Full response", "Reduced response", "Warning"), [_role_row(each, role) for role in each.roles])
 
 
 def _role_row(each: Catalog, role: str) -> tuple[str, ...]:

@@ -1,10 +1,10 @@
-"""docs/settings.md, from the table of settings."""
+"""docs/settings.md, from the declarations of the settings."""
 
 from collections.abc import Iterator
 
-from kcproxy.settings.file_contents import FILES
+from kcproxy.settings.declaration import Setting
 from kcproxy.settings.merge import toml_value
-from kcproxy.settings.schema import FIELDS, SECTION_DOCS, Field
+from kcproxy.settings.schema import FILES, SECTION_DOCS, SETTINGS
 from tools.docs.markdown import GENERATED, code, table
 
 FILE = "docs/settings.md"
@@ -12,27 +12,31 @@ _INTRODUCTION = f"""\
 # Settings
 {GENERATED}
 
-Settings come from a TOML file, from the environment and from flags. Flags beat environment beats file, setting by setting. The file is
-the one that `--config` or `KCPROXY_CONFIG` names; without either there is none. [config/kcproxy.toml](../config/kcproxy.toml) has every
-setting with its default, and [a JSON Schema](../config/kcproxy.schema.json) for editors.
+Settings come from a TOML file, the environment and flags. For each setting, flags take precedence over the environment, and the
+environment over the file. `--config` or `KCPROXY_CONFIG` names the file; without either there is none.
+[config/kcproxy.toml](../config/kcproxy.toml) has every setting with its default. Editors can use
+[the JSON Schema](../config/kcproxy.schema.json).
 
 ```sh
-kcproxy check --print --offline   # every value that took effect, and where it came from
-kcproxy check                     # is Keycloak there, does each account get a token?
+kcproxy check --print --offline   # every effective value, and its origin
+kcproxy check                     # is Keycloak reachable, does each account get a token?
 ```
 
-**All problems at once.** Unknown names, values that cannot be read, files that are not there and settings that contradict each other are
-reported together, each with its place (file and line, variable, flag) and a remedy, and end the program with exit code 2.
+**All problems at once.** Unknown names, unreadable values, missing files and contradictions are reported together, each with its
+location (file and line, variable, flag) and a remedy. The exit code is 2.
 
-**Variables.** `KCPROXY_` and the setting's name in capitals, two underscores between table and name. An empty variable counts as not
-set. Lists are separated by commas (`users,groups`) or written as JSON. Short forms: `KCPROXY_UPSTREAM` for the URL, and
-`KCPROXY_ACCOUNT__…` for the one account there is; of several, the first is `KCPROXY_ACCOUNTS__0__…`. The variables that Kubernetes
-makes of a Service named kcproxy (`KCPROXY_SERVICE_HOST`, `KCPROXY_PORT`, …) are left alone.
+**Variables.** `KCPROXY_` and the name of the setting in capitals, with two underscores between table and name. An empty variable counts
+as not set. Separate the items of a list by commas (`users,groups`), or write JSON. Short forms: `KCPROXY_UPSTREAM` for the URL, and
+`KCPROXY_ACCOUNT__…` for a single account. If there are several, the first is `KCPROXY_ACCOUNTS__0__…`. Variables that Kubernetes
+creates for a Service named kcproxy (`KCPROXY_SERVICE_HOST`, `KCPROXY_PORT`, …) are ignored.
 
-**Secrets** stand in files of their own, named by settings that end in `_file`; the variable then ends in `_FILE`. A file is read again
-for each use, so that a rotated secret needs no restart; a relative path starts at the working directory. The configuration file takes
-no secret itself; the environment does, with a note that a file is safer. There is no flag for a secret: command lines can be read by
-every user of the machine.
+**Secrets** are in files of their own, named by settings that end in `_file` (variables: `_FILE`). A file is read at each use, so you can
+rotate a secret without a restart. A relative path starts at the working directory. The configuration file accepts no secrets. The
+environment does, with a note that a file is safer. There are no flags for secrets, because every user of the machine can read command
+lines.
+
+**Change** says when a changed value takes effect: `reload` on SIGHUP or when the configuration file changes, `restart` only with the next
+start ([reload.md](reload.md)).
 
 A minimal sidecar that adds its account's token:
 
@@ -44,29 +48,29 @@ export KCPROXY_ACCOUNT__CLIENT_SECRET_FILE=/run/secrets/shop-backend
 kcproxy serve
 ```
 
-**Adding tokens is refused where strangers can reach the port.** With an account, `listen` has to be loopback or a Unix socket, or callers
-have to prove themselves (`[inbound]`); otherwise whoever reaches the port acts with the account's roles.
+**Injecting tokens requires a protected listener.** With an account, `listen` must be loopback or a Unix socket, or clients must
+authenticate (`[inbound]`). Otherwise every client that reaches the port could use the roles of the account.
 """
 
 _FILES = """\
 ## Files and their content
 
-What takes effect when the *content* of a file changes, without a change of settings. *Watched*: within about a second of the change, as on SIGHUP,
-and all files together or none; files that cannot be used are refused with the reason, and the old ones stay ([reload.md](reload.md)). Changes are seen
-behind symbolic links too, so mount whole folders of Kubernetes Secrets and ConfigMaps, never with `subPath`. The configuration file itself is
-watched as well; the system's own authorities, where no `ca_file` is given, are read with each reload.
+This table says what happens when the *content* of a file changes while the settings stay the same. *Watched*: a change is a reload, within
+about a second, of all files together. If one of them cannot be used, the log has the reason and the old files stay in use
+([reload.md](reload.md)). Changes behind symbolic links are seen too, so mount whole directories of Kubernetes Secrets and ConfigMaps, never
+with `subPath`. The configuration file itself is watched as well. Without `ca_file`, the authorities of the system are read at each reload.
 """
 
 
 def documents() -> dict[str, str]:
-    """The one document."""
+    """The document by its path."""
     sections = (line for section in SECTION_DOCS for line in _section(section))
     return {FILE: "\n".join([_INTRODUCTION, *sections, *_files()])}
 
 
 def _files() -> Iterator[str]:
     yield from _FILES.splitlines()
-    yield from table(("Setting", "Its content", "A change"), [(code(key), use.content.value, use.effect) for key, use in FILES.items()])
+    yield from table(("Setting", "Content", "After a change"), [(code(key), use.content.value, use.effect) for key, use in FILES.items()])
     yield ""
 
 
@@ -76,17 +80,19 @@ def _section(section: str) -> Iterator[str]:
     yield ""
     yield SECTION_DOCS[section]
     yield ""
-    yield from table(("Name", "Meaning", "Value", "Default", "Variable", "Flag"), [_row(row) for row in FIELDS if row.section == section])
+    yield from table(
+        ("Name", "Meaning", "Value", "Default", "Variable", "Flag", "Change"), [_row(row) for row in SETTINGS if row.section == section]
+    )
     yield ""
 
 
-def _row(row: Field) -> tuple[str, ...]:
+def _row(row: Setting) -> tuple[str, ...]:
     value = row.kind.words + (f" ({row.unit})" if row.unit else "")
     name = code(row.name) if not row.literal_only_in_environment else f"{code(row.name)} (environment only)"
-    return name, row.doc, value, _default(row), code(row.variable), code(row.flag) if row.flag else ""
+    return name, row.doc, value, _default(row), code(row.variable), code(row.flag) if row.flag else "", row.change.value
 
 
-def _default(row: Field) -> str:
+def _default(row: Setting) -> str:
     if row.default_words:
         return row.default_words
     return "" if row.default is None else code(toml_value(row.default))

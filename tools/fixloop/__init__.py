@@ -1,1 +1,1 @@
-"""The closed loop on a real Keycloak: refused and explained by a running kcproxy, cured by the printed commands, asked again at once."""
+"""The fix loop on a real Keycloak: a running kcproxy explains a refusal, the printed commands are run, and the call is repeated at once."""

@@ -37,7 +37,7 @@ class Done:
 
 
 def words_of(printed: str) -> list[str]:
-    """The words after `kcadm.sh` of a printed command, split as a POSIX shell would. ValueError where it is not one plain command."""
+    """The words after `kcadm.sh` of a printed command, split as a POSIX shell would. Raises ValueError if it is not one plain command."""
     lexer = shlex.shlex(printed, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     words = list(lexer)
@@ -140,7 +140,7 @@ class Kcadm:
 
 
 async def _responded(jvm: asyncio.subprocess.Process, line: str) -> bytes:
-    """The answer to one line; nothing where the JVM has ended."""
+    """The response to one line; nothing if the JVM has ended."""
     if jvm.stdin is None or jvm.stdout is None:
         return b""
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):

@@ -1,4 +1,4 @@
-"""What the committed table says of each call of the loop, read from the data file itself and not through the proxy's own look-ups."""
+"""The committed table for each call of the loop, read directly from the data file."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,30 +18,32 @@ class Need:
     """One line of the table, or one of its variants.
 
     `any_of` are the minimal sets that get the full answer, `admits` those that are let in, `refusal` the status of a refusal. A `hidden`
-    need hangs on what only Keycloak knows (whether the user in the path is an administrator): then `told` is what the request shows.
+    need depends on what only Keycloak knows (whether the user in the path is an administrator): then `visible` is what the request shows.
+    `useful` are the minimal sets whose answer is full or lacks only named fields.
     """
 
     any_of: frozenset[RoleSet]
     admits: frozenset[RoleSet]
+    useful: frozenset[RoleSet] = frozenset()
     refusal: int = 403
     undetermined: str = ""
     hidden: bool = False
-    told: "Need | None" = None
+    visible: "Need | None" = None
     in_words: str = ""
 
     @property
     def shown(self) -> "Need":
-        """What an explanation can know of it."""
-        return self.told or self
+        """What an explanation can know without look-ups."""
+        return self.visible or self
 
     @property
     def open_to_all(self) -> bool:
-        """Whether no role is needed for the full answer."""
+        """Whether no role is needed for the full response."""
         return frozenset() in self.any_of
 
     @property
     def lets_all_in(self) -> bool:
-        """Whether a caller without roles gets an answer, if a thinner one."""
+        """Whether a caller without roles gets a response, if a reduced one."""
         return frozenset() in self.admits
 
     @property
@@ -59,12 +61,12 @@ class Case:
 
     @property
     def key(self) -> str:
-        """What names it in the journal."""
+        """Its key in the journal."""
         return self.task.key
 
     @property
     def name(self) -> str:
-        """What names it for readers: method, path, and the variant's words."""
+        """Its name for readers: method, path, and the words of the variant."""
         operation = self.task.operation
         words = [operation.method, operation.path, *([f"({operation.body})"] if operation.body else [])]
         return " ".join([*words, *([self.task.spec.says] if self.task.spec.says else [])])
@@ -91,7 +93,7 @@ def _rows(operations: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list
 
 
 def _row(rows: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]], task: Task) -> Mapping[str, Any] | None:
-    """The line with the task's handler; where several handlers share one line, that line."""
+    """The line with the task's handler; if several handlers share one line, that line."""
     operation = task.operation
     same = rows.get((operation.method, operation.path), ())
     by_handler = [row for row in same if row["handler"] == operation.handler]
@@ -107,7 +109,7 @@ def need_of(row: Mapping[str, Any], task: Task) -> Need | None:
     for variant in row.get("variants", ()):
         if _is_variant(variant, task):
             hidden = "target" in variant["when"]
-            return _need(variant, row, told=plain if hidden else None, hidden=hidden)
+            return _need(variant, row, visible=plain if hidden else None, hidden=hidden)
     return None
 
 
@@ -116,13 +118,14 @@ def _is_variant(variant: Mapping[str, Any], task: Task) -> bool:
     return variant["id"] == task.spec.variant or any(role in names for role in admin_roles_named(task.spec))
 
 
-def _need(source: Mapping[str, Any], row: Mapping[str, Any], *, told: Need | None = None, hidden: bool = False) -> Need:
+def _need(source: Mapping[str, Any], row: Mapping[str, Any], *, visible: Need | None = None, hidden: bool = False) -> Need:
     return Need(
         any_of=frozenset(map(frozenset, source.get("anyOf", ()))),
         admits=frozenset(map(frozenset, source.get("admits", ()))),
+        useful=frozenset(map(frozenset, source.get("useful", source.get("anyOf", ())))),
         refusal=source.get("refusal", 403),
         undetermined=row.get("undetermined", ""),
         hidden=hidden,
-        told=told,
+        visible=visible,
         in_words=source.get("says", "") or row.get("notes", ""),
     )

@@ -1,4 +1,4 @@
-"""What became of each call of the loop, and the journal that lets a run go on where it stopped."""
+"""The result of each call of the loop, and the journal with which a run can resume."""
 
 import json
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ from typing import Any
 class Kind(StrEnum):
     """How a call ended."""
 
-    CURED = "cured"
-    """Refused, explained, opened by the first fix, and not a role of it too many."""
+    FIXED = "fixed"
+    """Refused, explained and allowed by the first fix, and each role of the fix is needed."""
     COMPLETED = "completed"
-    """Never refused, but thinner without roles; the named roles gave the full answer."""
+    """Never refused, but reduced without roles; the named roles gave the full response."""
     OPEN = "open"
     """Needs no role."""
     CLOSED = "closed"
     """No role of a realm opens it; tried with all of them."""
     BY_TARGET = "by-target"
-    """Refused again for what only Keycloak knows; the answer to that said so, and the table's set for it opens it."""
+    """Refused again for what only Keycloak knows; the response to that said so, and the table's set for it opens it."""
     OTHER = "other"
     """Does not refuse with 403, or not for a role: a named exception."""
     UNDETERMINED = "undetermined"
@@ -50,7 +50,7 @@ class Result:
 
 @dataclass(slots=True, kw_only=True)
 class Journal:
-    """Results, one JSON line each. What failed is tried again by a run that goes on."""
+    """Results, one JSON line each. A run that resumes repeats what failed."""
 
     path: Path
     done: dict[str, Result] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Journal:
                 self.done[result.key] = result
 
     def add(self, result: Result) -> None:
-        """Note a result."""
+        """Append a result."""
         self.done[result.key] = result
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a") as file:

@@ -1,1 +1,1 @@
-"""Measuring which roles each operation of Keycloak's Admin REST API needs."""
+"""Measures which roles each operation of Keycloak's Admin REST API needs."""

@@ -1,6 +1,6 @@
 """Measure which roles each operation of Keycloak's Admin REST API needs, and what each role can be turned into.
 
-`python -m tools.measure add VERSION`: everything from a version's number on: table, powers, documents, line of the changelog; goes on where it stopped.
+`python -m tools.measure add VERSION`: everything for a new version: table, powers, documents, line of the changelog. Run it again to resume.
 `python -m tools.measure VERSION [--only PATTERN | --renew] [--resume] [--out FILE]`: the measurement; writes the catalog's data file.
 `python -m tools.measure powers VERSION [--resume]`: what each role can be turned into; renews the version in powers.json.
 `python -m tools.measure minimal VERSION`: with each minimal set found the call passes, with any one role less it does not.
@@ -30,7 +30,7 @@ from tools.measure.stage import Names, Version
 
 
 def run(given: argparse.Namespace) -> None:
-    """Measure what the journal lacks: first what every server has, then what features have to be switched on for."""
+    """Measure what is missing in the journal: first the default features, then those that have to be enabled."""
     version = Version(text=given.version)
     journal = Journal(path=given.journal or STORE / f"measure-{version.text}.jsonl")
     if not (given.resume or given.again):
@@ -95,7 +95,7 @@ async def _checked(version: Version, base_url: str, journal: Journal, tasks: Seq
 
 
 def powers(given: argparse.Namespace) -> int:
-    """Try what the roles of one version can be turned into, and renew it in the file."""
+    """Try what the roles of one version can be turned into, and update the file."""
     version = Version(text=given.version)
     with running(version.text, (), given.url) as base_url:
         try_powers(version, base_url, resume=given.resume, only=given.only)
@@ -135,7 +135,7 @@ def main() -> int:
     parser.add_argument("--resume", action="store_true", help="keep what the journal holds, do the rest")
     parser.add_argument("--again", action="store_true", help="measure what --only finds once more, keep the rest of the journal")
     parser.add_argument("--powers", action="store_true", help="try on the same server what the roles can be turned into, too")
-    parser.add_argument("--renew", action="store_true", help="only the readings whose answers can be thinner, or whose fixtures grew")
+    parser.add_argument("--renew", action="store_true", help="only reads whose responses can be reduced, or with new fixtures")
     parser.add_argument("--master-singles", action="store_true", help="try callers of master with every single role, too")
     parser.add_argument("--seed", type=int, default=0, help="another order of trials, for a second run")
     parser.add_argument("--out", type=Path, help="the data file (default: the catalog's)")

@@ -1,4 +1,4 @@
-"""From a version's number to everything that follows from it: `python -m tools.measure add 26.7.5`.
+"""Adds a Keycloak version: `python -m tools.measure add 26.7.5`.
 
 Steps: list its operations, record its public documents, measure the table, try the powers, renew 26.8, write the documents, add the line
 to the changelog, run the tests of the catalog. What is finished is not done again: after a stop the same command goes on.
@@ -39,7 +39,7 @@ class Step:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The command; exit code 1 where a step failed: the message says which, and the same command goes on there."""
+    """Run the command. Exit code 1 if a step failed: the message names it, and the same command resumes there."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.measure add", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -65,7 +65,7 @@ def _list(version: Version) -> None:
 
 
 def _measure(version: Version) -> None:
-    """Public documents, table and powers on one server; then what is behind features on a second one."""
+    """Measure public documents, table and powers on one server, then operations behind features on a second one."""
     journal = Journal(path=STORE / f"measure-{version.text}.jsonl")
     journal.load()
     every = tasks_of(version)
@@ -114,7 +114,7 @@ def _changelog(version: Version) -> None:
 
 
 def with_version(text: str, version: str) -> str:
-    """The changelog with this version among those that the tables were measured on. ValueError where it has no such line."""
+    """The changelog with this version among those that the tables were measured on. Raises ValueError if it has no such line."""
     found = MEASURED_LINE.search(text)
     if found is None:
         raise ValueError("the changelog has no line that begins with: - The role tables were measured on Keycloak")

@@ -1,4 +1,4 @@
-"""Which operations sit behind which feature, and whether a version has it on by itself."""
+"""Which operations are behind which feature, and whether it is on by default in a version."""
 
 import json
 import re

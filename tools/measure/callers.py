@@ -1,4 +1,4 @@
-"""Callers: service accounts that hold exactly one set of roles, made when first needed, their tokens kept."""
+"""Callers: service accounts with exactly one set of roles, created when first needed, with cached tokens."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ CALLER_SECRET = "caller-secret"
 
 
 class Kind(StrEnum):
-    """Where a caller lives and what he is."""
+    """The realm and the kind of a caller."""
 
     SERVICE_ACCOUNT = "service-account"
     HUMAN = "human"
@@ -169,7 +169,7 @@ async def _make_account(server: Server, realm_path: str, name: str, container: s
     location = (await server.admin("POST", f"{realm_path}/clients", _account(name))).location
     client_id = location.rstrip("/").rsplit("/", 1)[1]
     user = (await server.admin("GET", f"{realm_path}/clients/{client_id}/service-account-user")).body
-    # Who tests the mail settings gets the mail himself.
+    # The caller who tests the mail settings receives the mail.
     await server.admin(
         "PUT", f"{realm_path}/users/{user['id']}", {"username": user["username"], "email": f"{name}@localhost", "enabled": True}
     )

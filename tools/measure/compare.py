@@ -1,4 +1,4 @@
-"""Two data files compared: what they say about each operation, not when and by how many calls."""
+"""Compares two data files: the content of each operation, without date and number of calls."""
 
 import json
 from collections.abc import Mapping

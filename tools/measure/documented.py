@@ -1,8 +1,8 @@
-"""The table of a version that could not be had: the last measured one with the changes that its documentation names, marked so.
+"""The table of a version that could not be measured: the last measured table plus the changes that its documentation names, marked as such.
 
-For 26.8 (upgrade guide of 26.8.2): protocol mappers are created, changed and deleted only by who may also manage the realm, and
-view-clients no longer reveals the secrets of clients (that their own operations refuse it then, Keycloak's tests say). The third change is no role: the Admin REST API answers 401 to tokens whose
-audience lacks it (client scope kc-admin-api).
+For 26.8 (upgrade guide of 26.8.2): creating, changing and deleting protocol mappers also needs manage-realm, and view-clients no longer reveals
+the secrets of clients (Keycloak's tests say that the operations for secrets refuse it then). The third change is not a role: the Admin REST API
+responds with 401 to tokens without its audience (client scope kc-admin-api).
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any
 from tools.measure.writer import text_of
 
 AUDIENCE = (
-    "From 26.8 the Admin REST API answers 401, whatever the roles, to tokens whose audience does not name it:"
+    "From 26.8 on, the Admin REST API responds with 401 to tokens without its audience, regardless of roles:"
     " the client needs the built-in client scope kc-admin-api."
 )
 MAPPER_CHANGE = re.compile(r"/protocol-mappers/(models|models/\{[^}]+\}|add-models)$")
@@ -20,7 +20,7 @@ CLIENT = "/admin/realms/{realm}/clients/{client-uuid}"
 SHOWS_SECRETS = {"/admin/realms/{realm}/clients": "items without fields: secret", CLIENT: "without fields: secret"}
 IS_A_SECRET = (f"{CLIENT}/client-secret", f"{CLIENT}/client-secret/rotated")
 CONTAINS_A_SECRET = (f"{CLIENT}/installation/providers/{{providerId}}",)
-REFUSED = "changed in 26.8: view-clients is refused, as Keycloak's own test ClientSecretVisibilityTest says"
+REFUSED = "changed in 26.8: view-clients is refused, according to Keycloak's own test ClientSecretVisibilityTest"
 CLOSED_WAYS: tuple[tuple[frozenset[str], frozenset[str], str], ...] = (
     (
         frozenset({"read-client", "read-client-secret", "read-secret-of-client", "secret-in-clients"}),
@@ -72,7 +72,7 @@ def _changed(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with_manage_realm(row: Mapping[str, Any]) -> dict[str, Any]:
     sets = {key: [sorted({*roles, "manage-realm"}) for roles in row[key]] for key in ("anyOf", "admits")}
-    return {**row, **sets, "notes": "changed in 26.8: managing the realm is needed besides"}
+    return {**row, **sets, "notes": "changed in 26.8: manage-realm is needed, too"}
 
 
 def _without_secrets(row: Mapping[str, Any], missing: str) -> dict[str, Any]:
@@ -90,9 +90,9 @@ def _without_secrets(row: Mapping[str, Any], missing: str) -> dict[str, Any]:
 
 
 def powers_of_26_8(powers: Mapping[str, Any], measured: str) -> dict[str, Any]:
-    """The powers document with 26.8: what the last measured version has, but for the ways that the documented changes close.
+    """The powers document with 26.8: the last measured version without the ways that the documented changes close.
 
-    A way that one of the changes touches and that nobody could try is undetermined for the roles that it worked with.
+    If a change may affect a way, and it could not be tried, the way is undetermined for the roles with which it worked.
     """
     last = powers["versions"][measured]
     outcomes = {way: _power_of_26_8(way, outcome) for way, outcome in last["outcomes"].items()}

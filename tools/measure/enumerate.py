@@ -80,7 +80,7 @@ def with_bodies(operations: Iterable[Line]) -> list[Line]:
 
 
 def body_kind(operation: Mapping[str, Any]) -> str:
-    """`json`, `form`, `multipart`, `text`… by the first media type that the handler consumes; empty where it names none."""
+    """`json`, `form`, `multipart`, `text`… by the first media type that the handler consumes; empty if it names none."""
     consumes = operation.get("consumes") or [""]
     first = str(consumes[0]).split("/")
     return {"application/x-www-form-urlencoded": "form", "multipart/form-data": "multipart"}.get(consumes[0], first[-1])

@@ -1,4 +1,4 @@
-"""What each version shows to everyone, and the smallest set of facts that tells the versions apart without a login.
+"""Public documents of each version, and the smallest set of facts that distinguishes the versions without a login.
 
 `python -m tools.measure.fingerprint record VERSION…` starts each version and writes what it showed to `tests/catalog/recorded/`
 (`record-other`: to `other-releases` in it, for releases that no table is measured on, which only test the facts);
@@ -52,7 +52,7 @@ Answers = Mapping[str, Mapping[str, Any]]
 
 
 def record(version: str, *, prepared: bool = True) -> dict[str, Any]:
-    """The answers of a fresh server's master realm; addresses are replaced, keys left out."""
+    """The responses of a fresh server's master realm; addresses are replaced, keys left out."""
     with RealServer(version, prepared=prepared) as server:
         return answers_of(server.base_url)
 
@@ -116,7 +116,7 @@ def distinguishing(recorded: Mapping[str, Answers], others: Mapping[str, Answers
 
 
 def _holding(recorded: Mapping[str, Answers], others: Mapping[str, Answers]) -> dict[str, frozenset[str]]:
-    """Each fact (as JSON) to the versions where it holds. Only facts that a version brought and all later ones kept: others are accidents."""
+    """Each fact (as JSON) to the versions if it holds. Only facts that a version brought and all later ones kept: others are accidents."""
     ordered = sorted(recorded, key=version_numbers)
     found: dict[str, set[str]] = {}
     for version in ordered:

@@ -247,7 +247,7 @@ async def _user_administrators(scope: Scope) -> str:
 
 @fixture("default-group")
 async def _default_group(scope: Scope) -> str:
-    """A default group of the realm: whoever is made later is a member. It holds no roles, or every caller would."""
+    """A default group of the realm: new users are members. It has no roles, otherwise every caller would have them."""
     group = await scope.make("/groups", {"name": "default-{n}"})
     await scope.realm.admin("PUT", f"/default-groups/{group}", {})
     return group

@@ -1,4 +1,4 @@
-"""Calls to a Keycloak server: one bounded session, answers as frozen values."""
+"""Calls to a Keycloak server: one bounded session, responses as frozen values."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What the server said to one call; `body` is the parsed JSON, else the text, else None; names of headers in lower case."""
+    """What the server said to one call; `body` is the parsed JSON, otherwise the text, else None; names of headers in lower case."""
 
     status: int
     location: str = ""
@@ -46,7 +46,7 @@ class Answer:
 
 
 def said(body: Any) -> str:
-    """The description that Keycloak's errors carry, else the error's name, else the text itself."""
+    """The description that Keycloak's errors carry, otherwise the error's name, otherwise the text itself."""
     if isinstance(body, Mapping):
         known = (body.get(key) for key in ("error_description", "errorMessage", "error"))
         return next((str(text) for text in known if text), "no reason given")[:200]
@@ -156,7 +156,7 @@ class Server:
                 )
 
     async def token(self, realm: str, fields: Mapping[str, str]) -> dict[str, Any]:
-        """The token endpoint's answer; raises where it refuses."""
+        """The token endpoint's answer; raises if it refuses."""
         path = f"/realms/{path_segment(realm)}/protocol/openid-connect/token"
         answer = await self.call("POST", path, body=form_body(fields))
         if answer.status != 200:
@@ -164,7 +164,7 @@ class Server:
         return dict(answer.body)
 
     async def login(self, username: str, password: str) -> None:
-        """Log the server's administrator in and make his tokens last."""
+        """Log the server's administrator in and make their tokens last."""
         fields = {"client_id": "admin-cli", "grant_type": "password", "username": username, "password": password}
         self._admin_token = (await self.token("master", fields))["access_token"]
         lifespan = {"accessTokenLifespan": 36000, "ssoSessionMaxLifespan": 72000, "ssoSessionIdleTimeout": 72000}
@@ -172,12 +172,12 @@ class Server:
         self._admin_token = (await self.token("master", fields))["access_token"]
 
     async def relogin(self, username: str, password: str) -> None:
-        """A new token of the administrator (24 and 25 read his roles from the token: a new realm needs a new one)."""
+        """A new token of the administrator (24 and 25 read their roles from the token: a new realm needs a new one)."""
         fields = {"client_id": "admin-cli", "grant_type": "password", "username": username, "password": password}
         self._admin_token = (await self.token("master", fields))["access_token"]
 
     async def ask(self, method: str, path: str, value: Any = None, *, query: str = "", body: Body | None = None) -> Answer:
-        """A call as the server's administrator, whatever it answers."""
+        """A call as the server's administrator; any status code is accepted."""
         sent = body if body is not None else (json_body(value) if value is not None else None)
         return await self.call(method, path, token=self._admin_token, query=query, body=sent)
 

@@ -1,4 +1,4 @@
-"""Judge an attempt by what realm-admin got on an equal state: pure functions over parsed answers."""
+"""Judges an attempt by comparison with realm-admin on an equal state: pure functions over parsed responses."""
 
 import json
 import re
@@ -35,7 +35,7 @@ SESSION_INDEX = re.compile(r'SessionIndex="[^"]*"')
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)?")
 FIELDS_NAMED = 12
 NAMES = frozenset({"id", "name", "realm", "alias", "clientId", "username", "path", "displayName", "description", "enabled"})
-"""Fields by which an object is called: an answer that has no others is cut down to its name."""
+"""Fields with which an object is called: a response that has no others is cut down to its name."""
 
 
 class Outcome(StrEnum):
@@ -53,7 +53,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """One attempt as it is judged: the status, the answer and, for a change, the state afterwards (both normalised)."""
+    """One attempt as it is judged: the status, the response and, for a change, the state afterwards (both normalized)."""
 
     status: int
     body: Any = None
@@ -99,7 +99,7 @@ def normalised(value: Any) -> Any:
 
 
 def canonical(value: Any) -> str:
-    """A text by which normalised values are ordered and compared."""
+    """A text with which normalized values are ordered and compared."""
     return json.dumps(value, sort_keys=True, ensure_ascii=True)
 
 
@@ -121,9 +121,9 @@ def judge(base: Seen, got: Seen) -> Diagnosis:
 
 
 def lacking(base: Any, got: Any) -> frozenset[str] | None:
-    """The fields that are all that the second of two normalised values lacks; None where it lacks anything else.
+    """The fields that are all that the second of two normalized values lacks; None if it lacks anything else.
 
-    None, too, where more fields are gone than can be named, or hardly more than a name is left: such an answer is of no use.
+    None, too, where more fields are gone than can be named, or hardly more than a name is left: such a response is of no use.
     """
     if not difference(base, got):
         return frozenset()
@@ -161,7 +161,7 @@ def _without(item: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
 
 
 def difference(base: Any, got: Any) -> str:
-    """What the second of two normalised values lacks, in a few words that stay the same from run to run; empty if nothing.
+    """What the second of two normalized values lacks, in a few words that stay the same from run to run; empty if nothing.
 
     Fields that only the second has are no lack: a caller of master can see more than realm-admin does.
     """
@@ -214,7 +214,7 @@ def _fields(base: Mapping[str, Any], got: Mapping[str, Any]) -> str:
 
 def _listed(names: set[str]) -> str:
     ordered = sorted(names)
-    # How many others there are hangs on what a realm happens to have set, and is not told.
+    # The number of others depends on the settings of the realm, so it is left out.
     return ", ".join(ordered[:FIELDS_NAMED]) + (" and others" if len(ordered) > FIELDS_NAMED else "")
 
 

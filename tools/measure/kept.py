@@ -1,4 +1,4 @@
-"""A data file that is there already: which of its operations to measure once more, and which of its lines stay."""
+"""An existing data file: which of its operations to measure again, and which of its lines stay."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ def name_of(row: Row) -> tuple[str, str, str]:
 
 
 def renewed(document: Mapping[str, Any], tasks: Sequence[Task]) -> list[Task]:
-    """The tasks of the operations that are worth measuring again: readings with thinner answers, and those whose fixtures grew."""
+    """The tasks of the operations that are worth measuring again: readings with reduced responses, and those whose fixtures grew."""
     rows = {(row["method"], row["path"]): row for row in document["operations"]}
     return [task for task in tasks if _is_worth_it(rows.get((task.operation.method, task.operation.path)), task)]
 

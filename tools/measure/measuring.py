@@ -1,4 +1,4 @@
-"""Measurements on a running server, and the files that follow from what their journals hold."""
+"""Measurements on a running server, and the files that are written from their journals."""
 
 import asyncio
 import datetime as dt
@@ -53,7 +53,7 @@ async def measure(
 
 @contextmanager
 def running(version: str, features: tuple[str, ...], url: str | None) -> Iterator[str]:
-    """The address of a server: a given one, else a new one for the time."""
+    """The address of a server: a given one, otherwise a new one for the time."""
     if url:
         yield url
         return
@@ -96,12 +96,12 @@ def _provenance(known: Mapping[str, Any], measured: dict[str, Any], journal: Jou
 
 
 def read_table(path: Path) -> dict[str, Any]:
-    """A data file; one without operations where there is none yet."""
+    """A data file; one without operations if there is none yet."""
     return dict(json.loads(path.read_text())) if path.exists() else {"operations": []}
 
 
 def _discovery(version: str) -> Any:
-    """What public documents hold since this version, of the facts by which versions are told apart."""
+    """Facts in public documents that exist since this version and distinguish versions."""
     if not DISCOVERY.exists():
         return {}
     facts = json.loads(DISCOVERY.read_text())["facts"]

@@ -1,4 +1,4 @@
-"""The opposite test: with each minimal set the call passes, with any one role less it does not; asked as human users, who log in with a password."""
+"""The opposite test: the call succeeds with each minimal set and fails with any one role less, for human users who log in with a password."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

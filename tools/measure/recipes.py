@@ -1,4 +1,4 @@
-"""What fills the parameters of paths, and where the effect of a change shows."""
+"""Values for the parameters of paths, and where the effect of a change is visible."""
 
 # Tables read best with one case a line.
 # fmt: off
@@ -112,7 +112,7 @@ VIEWS: dict[str, tuple[str, ...]] = {
     r"^~/organizations/\{": ORGANIZATION,
     r"^~/workflows/\{": WORKFLOW,
 }
-"""Which state a change shows in, by the operation's path; what no line matches shows only in the answer and in what its Location names."""
+"""Which state a change shows in, by the operation's path; what no line matches shows only in the response and in what its Location names."""
 
 ALONE = r"^~/(default-|events|admin-events|client-policies|client-types|localization|users/profile|attack-detection|clear-|users-management|authentication/(required-actions|register-required|unregistered)|workflows/migrate)|^~/ui-ext$|^~$|/management/permissions$"
 """Paths whose changes concern what a realm has only one of."""

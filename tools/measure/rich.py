@@ -1,4 +1,4 @@
-"""Which fixtures the shared scope holds, so that a thinner answer shows."""
+"""Fixtures of the shared scope that make reduced responses visible."""
 
 from collections.abc import Callable
 

@@ -28,7 +28,7 @@ from tools.measure.workbench import Stage, Stand, Workbench, place_of
 OPERATIONS = Path(__file__).with_name("operations")
 AT_ONCE = 6
 CLOSED = (401, 403)
-"""How not even realm-admin is let in."""
+"""How not even realm-admin is allowed."""
 TRIAL_SECONDS = 900.0
 LEFT_REALM = re.compile(r"(read|objects|alone|own|new)-z[0-9a-z]{5}z")
 OWN_REALM = re.compile(r"\b(read|objects|alone|own)-z[0-9a-z]{5}z\b")
@@ -107,7 +107,7 @@ def admin_roles_named(spec: Spec) -> list[str]:
 
 @dataclass(slots=True, kw_only=True)
 class Journal:
-    """Finished trials, one JSON line each, so that a run can go on where it stopped."""
+    """Finished trials, one JSON line each, so that a run can go on if it stopped."""
 
     path: Path
     done: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -136,7 +136,7 @@ class Journal:
         return any("anyOf" in entry and entry["anyOf"] != plain for entry in tried)
 
     def lacks(self, task: Task) -> bool:
-        """Whether a task is still to do: not where its role does not exist, or where single roles are known to make no difference."""
+        """Whether a task is still to do: not where its role does not exist, or if single roles are known to make no difference."""
         if task.key in self.done:
             return False
         named = admin_roles_named(task.spec)
@@ -297,7 +297,7 @@ class Run:
         return entry
 
     async def _master(self, bench: Workbench, base: Seen, bar: Bar, finding: Finding, roles: list[str]) -> dict[str, Any] | None:
-        """What master-realm callers need, where it differs."""
+        """What master-realm callers need, if it differs."""
         if bench.spec.console:
             return None
         if bench.place is Place.REALM:
@@ -318,7 +318,7 @@ class Run:
         return None
 
     async def _only_master(self, bench: Workbench, known: MasterRoles) -> dict[str, Any] | None:
-        """What callers of master need where no token of the realm is taken at all."""
+        """What callers of master need if no token of the realm is taken at all."""
         every = (frozenset(known.roles), Kind.MASTER)
         base = await bench.attempt(*every)
         if not base.succeeded:

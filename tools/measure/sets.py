@@ -1,4 +1,4 @@
-"""All minimal sets of roles that pass, found with few questions.
+"""Finds all minimal sets of roles with which a call succeeds, with few calls.
 
 The order is "holds at most": a set is smaller than another if everything it holds through its composites is held by the other, too.
 More roles never do less (checked apart), so QuickXplain finds one minimal set inside any passing set (U. Junker, 2004), and walking a
@@ -44,7 +44,7 @@ class SetSearch:
     _found: list[RoleSet] = field(default_factory=list)
 
     async def all_minimal(self) -> list[RoleSet]:
-        """Every minimal passing set; [∅] where nothing is needed, [] where not even all roles pass."""
+        """Every minimal passing set; [∅] if nothing is needed, [] if not even all roles pass."""
         found = await self.singles()
         if frozenset() not in found:
             await self._walk(frozenset(), set())

@@ -1,4 +1,4 @@
-"""How to call one operation so that realm-admin succeeds: what fills its path, what it is sent, where the effect shows."""
+"""How to call one operation so that realm-admin succeeds: path parameters, body, and where the effect is visible."""
 
 import re
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ class Spec:
     console: bool = False
     """Whether only tokens of the administration console are taken at all."""
     ignore_body: bool = False
-    """Whether realm-admin's answer is the same in kind but random (a download)."""
+    """Whether realm-admin's response is the same in kind but random (a download)."""
 
     async def body(self, scope: Scope) -> Body | None:
         """The request's body with the scope's fixtures in it."""

@@ -1,4 +1,4 @@
-"""The table: how each operation is called. Operations that need no words here are called with an empty hand."""
+"""The table of calls. Operations without an entry are called without a body."""
 
 from typing import Any
 
@@ -311,7 +311,7 @@ BODIES: dict[str, Spec] = {
 }
 """Specs of one of several bodies that share method and path."""
 
-# 26.4 takes a changed workflow only where it is the old one but for its name and `enabled`.
+# 26.4 takes a changed workflow only if it is the old one but for its name and `enabled`.
 WORKFLOW_26_4 = {"id": "{workflow}", "name": "workflow-{n}", "uses": "event-based-workflow", "enabled": False, "on": "{workflow-event}", "steps": [{"id": "{workflow.step}", "uses": "notify-user", "after": "5000000", "priority": "1", "with": {"message": "m"}}, {"id": "{workflow.second-step}", "uses": "disable-user", "after": "6000000", "priority": "2", "with": {}}]}
 EARLIER: dict[str, Spec] = {
     "GET /admin/{realm}/console/whoami": Spec(ignore_body=True, until=(25,)),

@@ -1,4 +1,4 @@
-"""The stage: a realm with its callers, and scopes of fixture objects that are made when they are first named."""
+"""A realm with its callers, and scopes of fixture objects that are created when they are first used."""
 
 import asyncio
 import re
@@ -32,7 +32,7 @@ def fixture(*keys: str) -> Callable[[Builder], Builder]:
 
 @dataclass(slots=True, kw_only=True)
 class Names:
-    """Suffixes that never repeat in one run: the normaliser knows their shape (z, five digits of base 36, z)."""
+    """Suffixes that never repeat in one run: the normalizer knows their shape (z, five digits of base 36, z)."""
 
     count: int = 0
 

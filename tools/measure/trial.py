@@ -1,4 +1,4 @@
-"""The trial of one operation: who is let in, who gets all, which sets of roles are minimal."""
+"""Tries one operation: which sets of roles are allowed, which get the full response, and which are minimal."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ class Bar:
         return self.judged[tops]
 
     async def _sure(self, roles: RoleSet) -> Diagnosis:
-        """A plain 403 and a full answer are believed at once; anything odd has to come twice."""
+        """A plain 403 and a full response are believed at once; anything odd has to come twice."""
         first = await self._ask(roles)
         if first.outcome is Outcome.FULL or first.status == 403:
             return first
@@ -67,15 +67,15 @@ class Bar:
         return judge(self.base, await self.bench.attempt(roles, self.kind))
 
     async def admitted(self, roles: RoleSet) -> bool:
-        """Whether it is let in at all."""
+        """Whether it is allowed at all."""
         return (await self.of(roles)).outcome is not Outcome.REFUSED
 
     async def useful(self, roles: RoleSet) -> bool:
-        """Whether it gets the full answer, or one that lacks only fields that can be named."""
+        """Whether it gets the full response, or one that lacks only fields that can be named."""
         return (await self.of(roles)).useful
 
     async def satisfied(self, roles: RoleSet) -> bool:
-        """Whether it gets the full answer."""
+        """Whether it gets the full response."""
         return (await self.of(roles)).outcome is Outcome.FULL
 
     def backward(self) -> list[tuple[RoleSet, RoleSet]]:
@@ -123,7 +123,7 @@ async def find(bar: Bar, roles: list[str], hints: list[RoleSet], *, sets: bool =
 
 
 async def _useful(bar: Bar, roles: list[str], hints: list[RoleSet], full: list[RoleSet], *, sets: bool) -> list[RoleSet]:
-    """Minimal sets with a useful answer; searched only where some set met so far got one that is useful and not full."""
+    """Minimal sets with a useful response; searched only if some set met so far got one that is useful and not full."""
     if not any(judged.lacks for judged in bar.judged.values()):
         return full
     search = SetSearch(roles=roles, contains=bar.contains, passes=bar.useful, hints=hints)

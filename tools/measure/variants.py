@@ -1,4 +1,4 @@
-"""Other ways to call an operation that need other roles: by query, by body, by target. Only those that do are kept in the data file."""
+"""Variants of a call that need other roles: by query, by body, by target. Only those that do are in the data file."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +20,7 @@ ADMIN_ROLES = (
 ADMIN_ROLE_VARIANT = "admin-role-"
 
 REPRESENTATIVES = ("impersonation", "manage-events", "realm-admin", "view-users")
-"""Tried first: where none of these needs more than an ordinary role, no other is tried."""
+"""Tried first: if none of these needs more than an ordinary role, no other is tried."""
 
 MAPPING_OPERATIONS = {
     "POST ~/users/{user-id}/role-mappings/clients/{client-id}": {"client-id": "{management}"},

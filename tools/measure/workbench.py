@@ -1,4 +1,4 @@
-"""Attempts at one operation: each meets an equal state, and what it left behind is looked at as administrator."""
+"""Attempts at one operation: each starts with an equal state, and an administrator reads the state afterwards."""
 
 import asyncio
 import re
@@ -18,7 +18,7 @@ from tools.measure.stage import Realm, Scope
 ADMIN_PATHS = "/admin/"
 TRIES_AFTER_SERVER_ERROR = 2
 ENDS_OWN_SESSION = "/impersonation"
-"""A person who impersonates somebody of his own realm is logged out by it: his token gets 401 afterwards."""
+"""A person who impersonates someone of their own realm is logged out by it: their token gets 401 afterwards."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Write the catalog's data file from a journal: sorted, one operation a line, the same bytes for the same findings."""
+"""Writes the catalog's data file from a journal: sorted, one operation per line, the same bytes for the same results."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ def program_revision() -> str:
 
 
 REVISION = program_revision()
-"""Taken when the program starts: what is measured by it, whatever happens to the sources meanwhile."""
+"""The digest of the sources at the start, even if they change meanwhile."""
 
 
 def rows(tasks: Sequence[Task], done: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -87,7 +87,7 @@ def _needs(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sets(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What both kinds of callers have; `useful` only where it is not the same as `anyOf`."""
+    """What both kinds of callers have; `useful` only if it is not the same as `anyOf`."""
     found = {"anyOf": entry["anyOf"], "admits": entry["admits"]}
     if entry["reduced"]:
         found["reduced"] = _uncounted(entry["reduced"])
@@ -141,7 +141,7 @@ def _notes(entry: Mapping[str, Any]) -> str:
 
 
 def _one_of(same: list[dict[str, Any]]) -> dict[str, Any]:
-    """One row where several handlers share method and path and need the same; they are told apart by nothing a request shows."""
+    """One row if several handlers share method and path and need the same; a request does not distinguish them."""
     first, *others = sorted(same, key=lambda row: ("undetermined" in row, row["handler"]))
     different = [
         other for other in others if "undetermined" not in other and any(other.get(key) != first.get(key) for key in ("anyOf", "admits"))
@@ -152,7 +152,7 @@ def _one_of(same: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _name_bodies(found: list[dict[str, Any]]) -> None:
-    """Keep `body` only where it tells entries apart."""
+    """Keep `body` only if it tells entries apart."""
     count: dict[tuple[str, str], int] = {}
     for row in found:
         count[row["method"], row["path"]] = count.get((row["method"], row["path"]), 0) + 1

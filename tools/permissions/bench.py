@@ -35,7 +35,7 @@ class PermissionBench(Workbench):
         return bench
 
     async def attempt(self, roles: RoleSet, kind: Kind | None = None) -> Seen:
-        """One attempt; a 5xx is an answer like others, for some refusals are one."""
+        """One attempt; a 5xx is a response like others, for some refusals are one."""
         if REALM_ADMIN in roles:
             return await Workbench.attempt(self, roles, kind)
         return await self._once(roles, kind or self.kind)

@@ -58,7 +58,7 @@ LISTED: dict[str, tuple[str, ...]] = {
 
 
 def objects_of(operation: Operation, spec: Spec) -> dict[str, Place]:
-    """The objects that an operation takes, called in this way: key of the fixture → where it is named."""
+    """The objects that an operation takes, called in this way: key of the fixture → if it is named."""
     found: dict[str, Place] = {}
     for key, place in _named(operation, spec):
         if key in TYPES:

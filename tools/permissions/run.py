@@ -35,7 +35,7 @@ REPRESENTATIVE = f"{ADMIN_ROLE_VARIANT}view-users"
 """Of the variants that map one role of realm-management each, only this one is tried."""
 
 FILTERS = frozenset({"username", "email", "q", "exact-true", "briefrepresentation-true", "briefrepresentation-false"})
-"""Of the ways to filter the list of users only a search is tried: each answer takes seconds, for what may be done with every user is evaluated."""
+"""Of the ways to filter the list of users only a search is tried: each response takes seconds, for what may be done with every user is evaluated."""
 
 
 def tasks_of(version: Version) -> list[Task]:
@@ -181,7 +181,7 @@ def _roles(version: str) -> catalog.Catalog:
 
 
 def role_sets(version: str, operation: Operation) -> list[frozenset[str]]:
-    """The sets of several roles that the role table says are let in."""
+    """The sets of several roles that the role table says are allowed."""
     entry = _roles(version).find(operation.method, operation.path, operation.body or None)
     if entry is None:
         return []

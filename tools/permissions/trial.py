@@ -59,7 +59,7 @@ class Trial:
     entry: dict[str, Any] = field(default_factory=dict)
 
     async def run(self) -> dict[str, Any]:
-        """What was found, as a journal entry; Undetermined where it cannot be said."""
+        """What was found, as a journal entry; Undetermined if it cannot be said."""
         self.entry["objects"] = {key: dict(place) for key, place in self.objects.items()}
         await self.bench.make_controls(types_of(self.objects))
         seen = await self.bench.attempt(self.ground.everything)
@@ -112,9 +112,9 @@ class Trial:
         return self.entry | {"control": await self._controls(base, every)}
 
     async def _with_query_roles(self, sets: Sequence[Sequence[str]], search: SetSearch) -> list[list[str]] | None:
-        """What is needed by callers who may query, where that is more: what they may not see is then hidden from them.
+        """What is needed by callers who may query, if that is more: what they may not see is then hidden from them.
 
-        None where a role that lets query takes nothing away. The sets found do not name the roles. Looked for among the scopes that open
+        None if a role that lets query takes nothing away. The sets found do not name the roles. Looked for among the scopes that open
         the call otherwise and those that let see.
         """
         roles = frozenset(self.ground.query_roles)
@@ -171,17 +171,17 @@ class PermissionBar(Bar):
             return first
         if first.outcome is Outcome.REFUSED:
             return await self._ask(roles)
-        return await Bar._sure(self, roles)  # noqa: SLF001 - the base class's step: a thinner answer has to come twice
+        return await Bar._sure(self, roles)  # noqa: SLF001 - the base class's step: a reduced response has to come twice
 
 
 class MinimalSets(SetSearch):
     """All minimal sets by refused and passed large sets alone: where a set is refused, so is each part of it.
 
-    That more permissions never do less is what this rests on; `with_singles` also asks every single term, and shows where it fails.
+    That more permissions never do less is what this rests on; `with_singles` also asks every single term, and shows if it fails.
     """
 
     async def all_minimal(self) -> list[RoleSet]:
-        """Every minimal passing set; [∅] where nothing is needed, [] where not even all terms pass."""
+        """Every minimal passing set; [∅] if nothing is needed, [] if not even all terms pass."""
         if await self._ask(frozenset()):
             return [frozenset()]
         await self._walk(frozenset(), set())

@@ -24,7 +24,7 @@ PLAIN_KEYS = {
     "management": "client",
     "organization.group": "group",
 }
-"""Fixtures that play the part of a plainer one: named so in the table where that name is free."""
+"""Fixtures that play the part of a plainer one: named so in the table if that name is free."""
 
 V1 = "admin-fine-grained-authz:v1"
 V1_WHY = "part of version 1 of fine-grained admin permissions, which cannot be on together with version 2"

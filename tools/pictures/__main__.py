@@ -28,7 +28,7 @@ def main() -> int:
 
 
 def _demo() -> list[str]:
-    """What the demo prints to a terminal, colours and all."""
+    """What the demo prints to a terminal, colors and all."""
     ours, theirs = pty.openpty()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KEYCLOAK") and name != "NO_COLOR"}
     environment = kept | {"COLUMNS": str(_COLUMNS), "TERM": "xterm"}

@@ -1,4 +1,4 @@
-"""Coloured terminal output as runs of text: bold, and the few colours that the commands use."""
+"""Coloured terminal output as runs of text: bold, and the few colors that the commands use."""
 
 import re
 from dataclasses import dataclass

@@ -11,7 +11,7 @@ _COLOURS = {"red": "#ff7b72", "green": "#7ee787", "yellow": "#e3b341", "cyan": "
 
 
 def terminal(lines: Sequence[str], *, title: str) -> str:
-    """The picture. ``lines`` may hold ANSI colour codes; ``title`` is also what screen readers say."""
+    """The picture. ``lines`` may hold ANSI color codes; ``title`` is also what screen readers say."""
     width = max(len(plain(line)) for line in lines) * _CELL_WIDTH + 2 * _MARGIN
     height = len(lines) * _LINE_HEIGHT + _BAR + _MARGIN
     head = (
@@ -35,7 +35,7 @@ def _text(run: Run, y: float) -> str:
     x = _MARGIN + (run.column + blanks) * _CELL_WIDTH
     weight = ' font-weight="bold"' if run.bold else ""
     fill = "#f0f6fc" if run.bold and run.colour is None else _COLOURS[run.colour]
-    # textLength keeps the columns where they are, whatever font is found.
+    # textLength keeps the columns in place with any font.
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" fill="{fill}"{weight} xml:space="preserve" '
         f'textLength="{len(shown) * _CELL_WIDTH:.1f}" lengthAdjust="spacingAndGlyphs">{escape(shown)}</text>'

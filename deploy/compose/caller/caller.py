@@ -1,4 +1,4 @@
-"""Somebody who calls Keycloak through kcproxy, so that there is something to see: one call allowed, two not, again and again.
+"""Calls Keycloak through kcproxy repeatedly, so that there is something to see: one call is allowed, two are refused.
 
 ``python caller.py URL KEY_FILE [ROUNDS]``; prints status and sentence of each call.
 """
@@ -16,7 +16,7 @@ PAUSE_SECONDS = 2.0
 
 
 def call(url: str, key: str, method: str, path: str) -> str:
-    """Status, and what the proxy says of a refusal."""
+    """The status code and, for a refusal, the sentence of the proxy."""
     data = json.dumps({"username": "jane-doe", "enabled": True}).encode() if method == "POST" else None
     headers = {"Kcproxy-Key": key, "Content-Type": "application/json"}
     request = urllib.request.Request(f"{url}/admin/realms/demo{path}", data=data, headers=headers, method=method)  # noqa: S310 - the operator's own URL
@@ -32,7 +32,7 @@ def call(url: str, key: str, method: str, path: str) -> str:
 
 
 def main() -> None:
-    """Until it is ended, or for so many rounds."""
+    """Run until it is stopped, or for a number of rounds."""
     url, key_file = sys.argv[1], Path(sys.argv[2])
     rounds = range(int(sys.argv[3])) if len(sys.argv) > 3 else itertools.count()
     for _ in rounds:

@@ -1,4 +1,4 @@
-"""Sets Keycloak up for compose.yaml: a realm, a client with the least roles, a user, and the secrets as files. May run again and again.
+"""Sets Keycloak up for compose.yaml: a realm, a client with the least roles, a user, and the secrets as files. Can be repeated.
 
 ``python setup.py FOLDER`` with KEYCLOAK_URL and KEYCLOAK_ADMIN_PASSWORD. The administrator's password and the secrets are never printed.
 """
@@ -16,7 +16,7 @@ from typing import Any
 
 REALM, CLIENT, USER = "demo", "demo-backend", "john-doe"
 ROLES = ("view-users",)
-"""What the caller may do; he tries more, and is told what is missing."""
+"""Roles of the caller. It tries more, and gets the missing role."""
 
 PROXY_USER = 65532
 
@@ -32,7 +32,7 @@ class Keycloak:
         self.headers = {"Authorization": f"Bearer {answer['access_token']}"}
 
     def call(self, method: str, path: str, body: Any = None, *, form: dict[str, str] | None = None, there: bool = False) -> Any:
-        """The answer's JSON. ``there``: 409, already there, is fine. Anything else than success ends the program with Keycloak's words."""
+        """Return the JSON of the response. With ``there``, 409 (already exists) is fine. Any other failure ends the program with Keycloak's message."""
         data, headers = (json.dumps(body).encode() if body is not None else None), dict(self.headers)
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -51,7 +51,7 @@ class Keycloak:
 
 
 def prepare(keycloak: Keycloak) -> str:
-    """Realm, client, roles, user; gives the client's secret."""
+    """Create realm, client, roles and user, and return the client's secret."""
     base = f"/admin/realms/{REALM}"
     keycloak.call("POST", "/admin/realms", {"realm": REALM, "enabled": True}, there=True)
     client = {
@@ -72,10 +72,10 @@ def prepare(keycloak: Keycloak) -> str:
 
 
 def write(file: Path, content: str) -> None:
-    """A file for kcproxy's user alone, at one blow."""
+    """Write a file for kcproxy's user only, atomically."""
     new = file.with_name(f".{file.name}.new")
     new.unlink(missing_ok=True)
-    # Opened as it is made: afterwards not even its owner may write it.
+    # Opened when it is created: afterwards, not even its owner may write it.
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "w", encoding="utf-8") as made:
         made.write(content)
     if os.geteuid() == 0:
@@ -84,7 +84,7 @@ def write(file: Path, content: str) -> None:
 
 
 def main() -> None:
-    """All of it."""
+    """Set everything up."""
     folder = Path(sys.argv[1])
     secret = prepare(Keycloak(os.environ["KEYCLOAK_URL"], os.environ["KEYCLOAK_ADMIN_PASSWORD"]))
     key, admin_key = secrets.token_hex(32), secrets.token_hex(16)

@@ -1,9 +1,9 @@
-// Copy buttons: they copy exactly the text that is shown. Hidden where scripts are off.
+// Copy buttons copy exactly the displayed text. They are hidden if scripts are off.
 "use strict";
 (() => {
   const news = document.getElementById("news");
   function select(text) {
-    // Where the page is not served from a secure origin, browsers offer no clipboard but this.
+    // If the page is not a secure origin, browsers offer only this clipboard.
     const area = document.createElement("textarea");
     area.value = text;
     document.body.append(area);
@@ -28,7 +28,7 @@
       const text = button.dataset.text;
       const done = await copy(text);
       button.firstChild.textContent = done ? "Copied" : "Press Ctrl+C";
-      news.textContent = done ? "Copied." : "The browser refuses to copy; select the text.";
+      news.textContent = done ? "Copied." : "The browser does not allow copying. Select the text.";
       button.focus();
       setTimeout(() => { button.firstChild.textContent = label; }, 2000);
     });

@@ -1,4 +1,4 @@
-// The list follows the proxy live, and the filter works while one types. All text is set as text, never as markup.
+// The list updates live, and the filter works while you type. All text is set as text, never as markup.
 "use strict";
 (() => {
   const list = document.getElementById("denials");
@@ -10,12 +10,12 @@
   const form = document.getElementById("filter");
   const { q, why, open } = form.elements;
   const MAX_ITEMS = 500;
-  const LISTED = 200; // as many does the proxy list; where it lists less, it has no others
+  const LISTED = 200; // the proxy lists at most as many; if it lists fewer, there are no others
   const STREAMS = 4; // a browser has six connections to a server, for all its windows
   const ASK_MILLISECONDS = 3000;
   const UNSEEN = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu; // as kcproxy/visible.py
   const SEARCHED = ["id", "summary", "what", "who", "client", "why", "realm", "path", "confidence", "status"];
-  const NONE = "Nothing has been refused yet. As soon as Keycloak answers 401 or 403 through this proxy, it appears here.";
+  const NONE = "No denials yet. When Keycloak responds with 401 or 403 through this proxy, the denial appears here.";
   let announced = 0;
   let said = 0;
 
@@ -33,7 +33,8 @@
   function fill(item, group) {
     item.dataset.group = group.group;
     item.dataset.at = group.lastAt;
-    item.dataset.text = [...SEARCHED.map((name) => group[name]), ...group.missing].filter(Boolean).join(" ").toLowerCase();
+    const searched = [...SEARCHED.map((name) => group[name]), ...group.missing].filter(Boolean).join(" ");
+    item.dataset.text = searched.replace(UNSEEN, number).toLowerCase();
     for (const name of ["status", "why", "confidence", "summary", "what", "who", "count"]) set(item, name, group[name]);
     set(item, "times", group.count === 1 ? "time" : "times");
     set(item, "realm", group.realm ?? "");
@@ -48,7 +49,7 @@
   }
 
   function matches(item) {
-    const words = q.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = q.value.split(/\s+/).filter(Boolean).map((word) => word.replace(UNSEEN, number).toLowerCase());
     const cause = item.querySelector('[data-field="why"]').textContent;
     return words.every((word) => item.dataset.text.includes(word)) && (!why.value || cause === why.value) && !(open.checked && item.classList.contains("resolved"));
   }
@@ -59,9 +60,9 @@
       item.hidden = !matches(item);
       visible += !item.hidden;
     }
-    shown.textContent = `${visible} of ${list.children.length} kinds of denial`;
+    shown.textContent = `${visible} of ${list.children.length} denial groups`;
     empty.hidden = visible > 0;
-    empty.textContent = list.children.length ? "Nothing matches this filter." : NONE;
+    empty.textContent = list.children.length ? "No denial matches this filter." : NONE;
     return visible;
   }
 
@@ -76,7 +77,7 @@
     if (isNew) item = template.content.firstElementChild.cloneNode(true);
     fill(item, group);
     offer(group.why);
-    // An item that somebody is in stays where it is: moving it would take the focus away.
+    // An item with the focus is not moved: that would take the focus away.
     if (moves && !item.contains(document.activeElement)) {
       const older = [...list.children].find((one) => one !== item && one.dataset.at <= group.lastAt);
       list.insertBefore(item, older ?? null);
@@ -112,7 +113,7 @@
 
   form.querySelector("button").hidden = true;
   form.addEventListener("submit", (event) => {
-    if (filter()) event.preventDefault(); // else the proxy is asked: it knows the ids of older ones, too
+    if (filter()) event.preventDefault(); // otherwise the proxy is asked: it also knows the ids of older denials
   });
   form.addEventListener("input", () => {
     filter();
@@ -126,9 +127,9 @@
   let leaveSeat = null;
   let timer = 0;
   let busy = false;
-  let fresh = new Set(); // groups that came live since the list was last asked for: what was asked for is older
+  let fresh = new Set(); // groups that arrived live since the last request of the list, whose content is older
 
-  // All that the proxy has: what happened while nobody was connected, and what the page left out because of its filter.
+  // Everything that the proxy has, including events without a connection, and groups that the filter left out.
   async function ask(text) {
     const live = (fresh = new Set());
     let answer;
@@ -152,7 +153,7 @@
     live.replaceChildren("logged out: ", Object.assign(document.createElement("a"), { href: "/login", textContent: "log in" }));
     live.hidden = false;
     live.classList.remove("on");
-    busy = true; // nothing more is asked
+    busy = true; // no more requests
   }
 
   function claim(number) {
@@ -192,7 +193,7 @@
     });
   }
 
-  // A stream that was refused is not tried again by the browser itself.
+  // The browser does not retry a refused stream.
   function lost() {
     state("connection lost, trying again", false);
     if (events.readyState !== EventSource.CLOSED) return;
@@ -213,7 +214,7 @@
     leaveSeat = null;
   }
 
-  // A tab that nobody sees leaves its connection to those that are looked at.
+  // A hidden tab gives up its connection for visible ones.
   document.addEventListener("visibilitychange", () => (document.hidden ? leave() : follow()));
   window.addEventListener("pagehide", leave);
   window.addEventListener("pageshow", follow);

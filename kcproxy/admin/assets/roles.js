@@ -1,10 +1,10 @@
-// The role table narrows while one types; without this script the form asks the server.
+// Filters the role table while you type. Without this script, the form asks the server.
 "use strict";
 (() => {
   const form = document.querySelector("form.filter");
   const shown = document.getElementById("shown");
   const q = form.elements.q;
-  if (q.value) return; // the server has narrowed the table already; a new search asks it again
+  if (q.value) return; // the server has filtered the table already; a new search asks it again
   const rows = [...document.querySelectorAll("#roles tbody tr")].map((row) => [row, row.textContent.toLowerCase()]);
   form.querySelector("button").hidden = true;
   form.addEventListener("submit", (event) => event.preventDefault());

@@ -1,4 +1,4 @@
-// Times as people say them ("12 s ago"); the exact one stays in the title. Without this script the ISO time is shown.
+// Relative times ("12 s ago"). The exact time is in the title. Without this script, the ISO time is shown.
 "use strict";
 (() => {
   const steps = [[60, 1, "s"], [3600, 60, "min"], [86400, 3600, "h"], [Infinity, 86400, "d"]];

@@ -1,4 +1,4 @@
-"""The administrator who sets the stage: logs in, and calls the Admin REST API directly."""
+"""The administrator of the scenario: logs in, and calls the Admin REST API directly."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +11,10 @@ _RENEW_AFTER_SECONDS = 30.0
 
 
 class Admin:
-    """An administrator of ``realm``; his token is renewed when it gets old (master's live for a minute)."""
+    """An administrator of ``realm``. The token is replaced after half of its lifetime (a minute in master)."""
 
     def __init__(self, server: Server, *, realm: str, username: str, password: Secret, clock: Callable[[], float]) -> None:
-        """``clock`` gives seconds that only go forward."""
+        """``clock`` is a monotonic clock in seconds."""
         self.server = server
         self._realm = realm
         self._username = username
@@ -24,23 +24,23 @@ class Admin:
         self._fetched_at = 0.0
 
     async def call(self, method: str, path: str, content: Any = None) -> Exchange:
-        """Any call, whatever its status."""
+        """Make a call; any status code is accepted."""
         return await self.server.send(method, path, bearer=await self._token(), content=content)
 
     async def read(self, path: str) -> Any:
-        """A GET that must succeed; its JSON."""
+        """Make a GET that must succeed, and return its JSON."""
         return _succeeded(await self.call("GET", path)).body
 
     async def write(self, method: str, path: str, content: Any = None) -> Exchange:
-        """A change that must succeed."""
+        """Make a change that must succeed."""
         return _succeeded(await self.call(method, path, content))
 
     async def version(self) -> str:
-        """The server's version, which only callers of master may read."""
+        """The server's version. Only callers of master can read it."""
         info = await self.read("/admin/serverinfo")
         version = (info.get("systemInfo") or {}).get("version") if isinstance(info, dict) else None
         if not isinstance(version, str):
-            raise ScenarioError("the server does not tell its version: the administrator has to be one of the realm master")
+            raise ScenarioError("the server does not show its version: use an administrator of the realm master")
         return version
 
     async def _token(self) -> Bearer:
@@ -54,11 +54,11 @@ class Admin:
 
 
 def _refusal(exchange: Exchange) -> str:
-    """Why there is no token. A 404 that is not about the realm is about the address: the base path is missing, or one too many."""
+    """Why there is no token. A 404 that is not about the realm is about the base path in the address."""
     error, description = (str(exchange.json.get(name) or "") for name in ("error", "error_description"))
     if exchange.status == 404 and not error.startswith("Realm"):
-        return "404, no Keycloak answers under this path; try it with /auth at its end, or without"
-    said = error if error.startswith("Realm") else description or error  # the description may say no more than to read the log
+        return "404, there is no Keycloak under this path; try the address with or without /auth"
+    said = error if error.startswith("Realm") else description or error  # the description may only refer to the log
     return f"{exchange.status} {said}".strip()
 
 

@@ -1,4 +1,4 @@
-"""A kcproxy in this process: the same data plane and admin port as ``kcproxy serve``, on free loopback ports."""
+"""A kcproxy in this process: the same pipeline and admin port as ``kcproxy serve``, on free loopback ports."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ _STDERR = 2
 
 
 def settings_for(upstream_url: str, *, accounts: tuple[AccountSettings, ...], version: str | None) -> Settings:
-    """What ``serve`` would read from a file: one upstream, these accounts, everything else as by default."""
+    """Settings with one upstream and these accounts, and defaults for everything else."""
     loaded = load(None, {}, {"upstream.url": upstream_url})
     return replace(
         loaded,
@@ -38,10 +38,7 @@ def settings_for(upstream_url: str, *, accounts: tuple[AccountSettings, ...], ve
 
 @asynccontextmanager
 async def running(settings: Settings, *, fast_path: bool = True) -> AsyncIterator[tuple[str, str]]:
-    """The proxy from entering to leaving; its two addresses, for callers (with Keycloak's base path) and for operators.
-
-    ``lane``: whether there is a quick one.
-    """
+    """Run the proxy while the context is open. Yield its two addresses: for callers (with Keycloak's base path) and for operators."""
     catalog = catalog_for(settings.explain.keycloak_version)
     observer = live_observer(settings, catalog, log=Log(settings.log, sink=LogWriter(_STDERR)))
     service = RequestHandler(runtime_of(settings, observer, catalog), observer, fast=fast_path)

@@ -1,4 +1,4 @@
-"""One HTTP request with its answer, and the client that sends it. Tokens and secrets stay out of what is kept."""
+"""One HTTP exchange, and the client that sends it. Exchanges contain no tokens and secrets."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _NONE: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bearer:
-    """A token and the name of whoever it belongs to; prints as the name."""
+    """A token and the name of its owner. It prints as the name."""
 
     token: str = field(repr=False)
     owner: str
@@ -23,7 +23,7 @@ class Bearer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """What was asked of whom, and what came back. ``bearer`` names the owner of the token that was sent, None where none was."""
+    """A request and its response. ``bearer`` names the owner of the token, or is None without a token."""
 
     server: str
     method: str
@@ -36,22 +36,22 @@ class Exchange:
 
     @property
     def json(self) -> Mapping[str, Any]:
-        """The body where it is a JSON object, else nothing."""
+        """The body if it is a JSON object, otherwise an empty mapping."""
         return self.body if isinstance(self.body, dict) else _NONE
 
     def header(self, name: str) -> str | None:
-        """A header of the answer, whatever its case."""
+        """A header of the response, in any case."""
         return next((value for key, value in self.headers.items() if key.lower() == name.lower()), None)
 
     @property
     def telling_headers(self) -> list[tuple[str, str]]:
-        """The headers of the answer that matter here."""
+        """The headers of the response that the scenario shows."""
         wanted = [(name, value) for name, value in self.headers.items() if name.lower() in _SHOWN]
         return wanted + [(name, value) for name, value in self.headers.items() if name.lower().startswith("kcproxy-")]
 
 
 class Server:
-    """One of the two addresses that the scenario talks to: Keycloak itself, or the proxy in front of it."""
+    """A server of the scenario: Keycloak, or the proxy in front of it."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, name: str) -> None:
         """``url`` without trailing slash."""
@@ -60,7 +60,7 @@ class Server:
         self._session = session
 
     async def send(self, method: str, path: str, *, bearer: Bearer | None = None, content: Any = None) -> Exchange:
-        """Send a request, ``content`` as JSON; whatever comes back is an Exchange."""
+        """Send a request with ``content`` as JSON. Any response becomes an Exchange."""
         headers = {"Authorization": f"Bearer {bearer.token}"} if bearer else {}
         async with self._session.request(
             method, self.url + path, headers=headers, json=content, allow_redirects=False, timeout=_TIMEOUT
@@ -78,7 +78,7 @@ class Server:
             )
 
     async def token(self, realm: str, form: Mapping[str, str], owner: str) -> tuple[Exchange, Bearer | None]:
-        """Ask a realm's token endpoint. The exchange keeps everything of the answer but the tokens."""
+        """Request a token from a realm. The exchange contains the response without the tokens."""
         path = f"/realms/{realm}/protocol/openid-connect/token"
         async with self._session.post(self.url + path, data=dict(form), timeout=_TIMEOUT) as answer:
             body = _parsed(await answer.text())

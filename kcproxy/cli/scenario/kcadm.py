@@ -1,4 +1,4 @@
-"""Carrying out the kcadm command that an explanation printed: by the real kcadm.sh, or, where there is none, by the calls it stands for."""
+"""Runs the kcadm command of an explanation: with the real kcadm.sh, or, without one, with the same API calls."""
 
 import asyncio
 import os
@@ -19,18 +19,18 @@ _TIMEOUT_SECONDS = 120.0
 
 
 class Kcadm(Protocol):
-    """Something that carries out a kcadm command line."""
+    """Runs a kcadm command line."""
 
     async def run(self, line: str) -> CommandRun:
-        """Do what the line says. ScenarioError where the line is no ``kcadm.sh add-roles``."""
+        """Run the line. Raise ScenarioError if it is not ``kcadm.sh add-roles``."""
         ...
 
 
 def words_of(line: str) -> list[str]:
-    """The line as a shell would split it. Only ``kcadm.sh add-roles …`` is ever carried out here."""
+    """Split the line as a shell does. Only ``kcadm.sh add-roles …`` is ever run here."""
     words = shlex.split(line)
     if words[:2] != ["kcadm.sh", "add-roles"]:
-        raise ScenarioError(f"the explanation's command is not one that the demo carries out: {line}")
+        raise ScenarioError(f"the demo does not run this command of the explanation: {line}")
     return words
 
 
@@ -45,7 +45,7 @@ class Login:
 
 
 class KcadmProgram:
-    """The distribution's own kcadm.sh, unchanged, with a login of its own that is gone afterwards."""
+    """The kcadm.sh of a distribution, with a login that is removed afterwards."""
 
     def __init__(self, path: Path, login: Login) -> None:
         """``path`` is ``bin/kcadm.sh`` of a distribution."""
@@ -53,7 +53,7 @@ class KcadmProgram:
         self._login = login
 
     async def run(self, line: str) -> CommandRun:
-        """Log in, then run the line as it stands; its first word is found at ``path``."""
+        """Log in, then run the line unchanged, with ``path`` as its first word."""
         words = words_of(line)
         with tempfile.TemporaryDirectory(prefix="kcproxy-demo-") as home:
             code, output = await self._start(self._login_words(), home, secret=self._login.password)
@@ -74,7 +74,7 @@ class KcadmProgram:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        typed = f"{secret.reveal()}\n".encode() if secret else b""  # before 25 kcadm knows no KC_CLI_PASSWORD and asks
+        typed = f"{secret.reveal()}\n".encode() if secret else b""  # before 25, kcadm does not read KC_CLI_PASSWORD and prompts
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):
                 output, _ = await process.communicate(typed)
@@ -86,7 +86,7 @@ class KcadmProgram:
 
 
 def _environment(parent: Mapping[str, str], home: str, secret: Secret | None) -> dict[str, str]:
-    """Kcadm keeps its login in ``.keycloak`` of the home folder that Java knows; the password never goes on a command line."""
+    """Kcadm stores its login in ``.keycloak`` in Java's home folder. The password is never on a command line."""
     kept = {name: value for name, value in parent.items() if not name.startswith(("KC_", "KEYCLOAK_"))}
     password = {"KC_CLI_PASSWORD": secret.reveal()} if secret else {}
     return kept | {"KC_OPTS": f"-Duser.home={home}"} | password
@@ -98,14 +98,14 @@ class _Parser(ArgumentParser):
 
 
 class KcadmCalls:
-    """The same command as the Admin REST API calls that kcadm makes: for servers without a distribution at hand, the simulator above all."""
+    """The same command as calls of the Admin REST API, if there is no distribution, for example for the simulator."""
 
     def __init__(self, admin: Admin) -> None:
-        """``admin`` is who would be logged in to kcadm."""
+        """``admin`` makes the calls."""
         self._admin = admin
 
     async def run(self, line: str) -> CommandRun:
-        """Find the account, the client and the roles, and map them."""
+        """Find the account, the client and the roles, and map the roles."""
         parser = _Parser(prog="kcadm.sh add-roles", add_help=False)
         parser.add_argument("-r", "--target-realm", dest="realm", required=True)
         account = parser.add_mutually_exclusive_group(required=True)

@@ -1,4 +1,4 @@
-"""A whole performance: Keycloak (simulated or real), the stage in it, the proxy in front of it, the play."""
+"""The complete demo: Keycloak (simulated or real), the realm in it, the proxy in front of it, and the scenario."""
 
 import time
 from contextlib import AsyncExitStack
@@ -19,14 +19,14 @@ from kcproxy.simulator import SimulatedKeycloak
 
 
 async def perform(request: Request, audience: Audience) -> None:
-    """All of it, cleared up afterwards whatever happens. ScenarioError where it cannot be played, SettingsError for no address at all."""
+    """Run the demo and always clean up. Raise ScenarioError if it cannot run, and SettingsError for an invalid address."""
     if request.upstream is not None:
         embedded.settings_for(request.upstream, accounts=(), version=None)
     try:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session, AsyncExitStack() as stack:
             await _perform(request, audience, session, stack)
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise ScenarioError(f"{request.upstream or 'the simulator'} does not answer: {_why(error)}") from error
+        raise ScenarioError(f"{request.upstream or 'the simulator'} does not respond: {_why(error)}") from error
 
 
 async def _perform(request: Request, audience: Audience, session: aiohttp.ClientSession, stack: AsyncExitStack) -> None:
@@ -63,7 +63,7 @@ def _account(secret: Secret) -> AccountSettings:
 
 
 def _announce(audience: Audience, url: str) -> None:
-    title = f"kcproxy in front of it, with the service account of {CLIENT_ID} for requests that bring no token"
+    title = f"kcproxy in front of it, with the service account of {CLIENT_ID} for requests without a token"
     audience.begun(title)
     audience.ended(Step(title=title, checks=[Check(ok=True, says=f"listening at {url}")]))
 
@@ -76,15 +76,15 @@ def _kcadm(request: Request, admin: Admin) -> Kcadm:
 
 
 def _why(error: BaseException) -> str:
-    """The kind of a failure to connect or to read, in words; never the text of a bad response, which could hold anything."""
+    """The kind of a connection or read failure as text. Never the text of a bad response, which could contain anything."""
     if isinstance(error, aiohttp.ClientResponseError):
-        return "what it sent is not HTTP"
+        return "the response is not HTTP"
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return "no answer to the connection attempt in time"
+        return "the connection attempt timed out"
     if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "the connection was closed without an answer"
+        return "the connection was closed without a response"
     if isinstance(error, aiohttp.ClientPayloadError):
-        return "the connection was closed half-way"
+        return "the connection was closed within the response"
     os_error = getattr(error, "os_error", error)
     if isinstance(os_error, OSError) and os_error.strerror:
         return os_error.strerror

@@ -1,4 +1,4 @@
-"""The play itself: attempt 1 three times over, the fix that the explanation printed, attempt 2."""
+"""The scenario: attempt 1 in three ways, the fix from the explanation, attempt 2."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _NAMED = (SERVICE_ACCOUNT, ROLE, OWNER)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
-    """Both servers, the prepared stage, and who carries out the fix. ``live_grants``: the server reads roles at the call (26.x)."""
+    """Both servers, the prepared realm, and kcadm for the fix. ``live_grants``: the server reads roles at the time of the call (26.x)."""
 
     keycloak: Server
     proxy: Server
@@ -27,14 +27,14 @@ class Play:
 
     @property
     def path(self) -> str:
-        """The request that it is all about."""
+        """The path of the request."""
         return f"/admin/realms/{REALM}/users/{self.stage.user_id}"
 
     async def play(self) -> None:
-        """All of it, in order; the audience sees each step."""
+        """Run all steps in order, and show each of them."""
         token = await self._attempt_directly()
         await self._attempt("Attempt 1 through kcproxy, with the same token", token)
-        explanation = await self._attempt("Attempt 1 through kcproxy, without a token: the proxy adds the service account's", None)
+        explanation = await self._attempt("Attempt 1 through kcproxy, without a token: the proxy adds that of the service account", None)
         await self._fix(explanation)
         await self._attempt_after_injected()
         await self._attempt_after_with(token)
@@ -47,13 +47,13 @@ class Play:
         return exchange, bearer
 
     async def _attempt_directly(self) -> Bearer:
-        title = "Attempt 1, directly at Keycloak: a token with the client_credentials grant, then the user"
+        title = "Attempt 1, directly from Keycloak: a token with the client_credentials grant, then the user"
         self.audience.begun(title)
         fetched, token = await self._token()
         refused = await self.keycloak.send("GET", self.path, bearer=token)
         checks = [
             Check(ok=refused.status == 403, says="Keycloak refuses: 403 Forbidden, so the credentials are right"),
-            Check(ok=not any(name in str(refused.body) for name in _NAMED), says="and does not say what is missing"),
+            Check(ok=not any(name in str(refused.body) for name in _NAMED), says="Keycloak does not say what is missing"),
         ]
         self.audience.ended(Step(title=title, exchanges=[fetched, refused], checks=checks, attempt=True))
         return token
@@ -68,14 +68,14 @@ class Play:
         return found
 
     async def _fix(self, explanation: Mapping[str, Any]) -> None:
-        title = "The fix: the very command that the explanation printed"
+        title = "The fix: the command from the explanation"
         fixes = explanation.get("fixes") or [{}]
         commands = fixes[0].get("kcadm") or []
         if len(commands) != 1:
-            raise ScenarioError(f"the explanation has {len(commands)} kcadm commands where one is needed")
+            raise ScenarioError(f"the explanation has {len(commands)} kcadm commands instead of one")
         self.audience.begun(title)
         done = await self.kcadm.run(commands[0])
-        checks = [Check(ok=done.exit_code == 0, says=f"carried out by {done.program}, exit code {done.exit_code}")]
+        checks = [Check(ok=done.exit_code == 0, says=f"run by {done.program}, exit code {done.exit_code}")]
         self.audience.ended(Step(title=title, command=done, checks=checks))
 
     async def _attempt_after_injected(self) -> None:
@@ -85,7 +85,7 @@ class Play:
         self.audience.ended(Step(title=title, exchanges=[answer], checks=[_is_the_user(answer)], attempt=True))
 
     async def _attempt_after_with(self, token: Bearer) -> None:
-        title = "Attempt 2 through kcproxy, with a token of its own"
+        title = "Attempt 2 through kcproxy, with the caller's own token"
         self.audience.begun(title)
         exchanges: list[Exchange] = []
         note = None
@@ -93,7 +93,7 @@ class Play:
             stale = await self.proxy.send("GET", self.path, bearer=token)
             fetched, token = await self._token()
             exchanges = [stale, fetched]
-            note = "This Keycloak reads roles from the token: the old one names none, so its owner fetches a new one."
+            note = "This Keycloak reads roles from the token. The old token has none, so the caller fetches a new one."
         answer = await self.proxy.send("GET", self.path, bearer=token)
         self.audience.ended(Step(title=title, exchanges=[*exchanges, answer], checks=[_is_the_user(answer)], note=note, attempt=True))
 
@@ -103,11 +103,11 @@ def _checks_of_explained(refused: Exchange, explanation: Mapping[str, Any]) -> l
     least = required.get("least") if isinstance(required, dict) else None
     summary = str(explanation.get("summary", ""))
     return [
-        Check(ok=refused.status == 403, says="the status stays 403"),
-        Check(ok=isinstance(refused.json.get("error"), str), says="Keycloak's own error stays in the body"),
+        Check(ok=refused.status == 403, says="the status code is still 403"),
+        Check(ok=isinstance(refused.json.get("error"), str), says="Keycloak's own error is still in the body"),
         Check(ok=refused.header("Kcproxy-Required-Role") == ROLE, says=f"header Kcproxy-Required-Role: {ROLE}"),
-        Check(ok=least == [ROLE] and explanation.get("missing") == [ROLE], says=f"the least role needed, and missing, is {ROLE}"),
-        Check(ok=all(name in summary for name in _NAMED), says="one sentence names who, which role, and whose role it is"),
+        Check(ok=least == [ROLE] and explanation.get("missing") == [ROLE], says=f"the least required role, which is missing, is {ROLE}"),
+        Check(ok=all(name in summary for name in _NAMED), says="one sentence names the caller, the role, and the client of the role"),
     ]
 
 

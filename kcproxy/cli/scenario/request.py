@@ -1,4 +1,4 @@
-"""What a demo is asked for."""
+"""The request for a demo."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from kcproxy.settings import Secret
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the command line asks for. ``upstream`` None means the simulator."""
+    """The options of the command line. Without ``upstream``, the simulator is used."""
 
     upstream: str | None
     admin_realm: str

@@ -1,4 +1,4 @@
-"""Setting the stage and clearing it: the realm, the confidential client with its service account, the user john-doe."""
+"""Creates and deletes the realm of the scenario: the confidential client with its service account, the user john-doe."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ _MARK = {"kcproxy.demo": "made by kcproxy demo"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """What the attempts need to know."""
+    """Values that the attempts need."""
 
     user_id: str
     client_secret: Secret
@@ -27,7 +27,7 @@ class Stage:
 
 @asynccontextmanager
 async def stage(admin: Admin, audience: Audience, *, replace: bool, keep: bool) -> AsyncIterator[Stage]:
-    """The stage from entering to leaving. ScenarioError where a realm of that name is there that the demo may not touch."""
+    """Create the realm, and delete it at the end. Raise ScenarioError if there is a realm of that name that the demo may not touch."""
     await _make_room(admin, replace=replace)
     try:
         await _make_realm(admin, audience)
@@ -43,9 +43,9 @@ async def _make_room(admin: Admin, *, replace: bool) -> None:
     if found.status == 404:
         return
     if found.status != 200 or not _is_ours(found.json.get("attributes")):
-        raise ScenarioError(f"{admin.server.url} has a realm {REALM} that this demo did not make; it is left alone. Use another server.")
+        raise ScenarioError(f"{admin.server.url} has a realm {REALM} that this demo did not create. Use another server.")
     if not replace:
-        raise ScenarioError(f"{admin.server.url} has a realm {REALM} from an earlier demo; --replace deletes it and begins anew.")
+        raise ScenarioError(f"{admin.server.url} has a realm {REALM} from an earlier demo. Use --replace to delete it and start again.")
     await admin.write("DELETE", _REALM_PATH)
 
 
@@ -57,9 +57,9 @@ async def _make_realm(admin: Admin, audience: Audience) -> None:
     title = f"A realm {REALM}"
     audience.begun(title)
     made = await admin.call("POST", "/admin/realms", {"realm": REALM, "enabled": True, "attributes": _MARK})
-    audience.ended(Step(title=title, exchanges=[made], checks=[Check(ok=made.status == 201, says="the realm is made")]))
+    audience.ended(Step(title=title, exchanges=[made], checks=[Check(ok=made.status == 201, says="the realm exists")]))
     if made.status != 201:
-        raise ScenarioError(f"the realm cannot be made: {made.status} {made.body}")
+        raise ScenarioError(f"the realm cannot be created: {made.status} {made.body}")
 
 
 async def _make_client(admin: Admin, audience: Audience) -> Secret:
@@ -81,7 +81,7 @@ async def _make_client(admin: Admin, audience: Audience) -> Secret:
     account = await admin.read(f"{_REALM_PATH}/clients/{client['id']}/service-account-user")
     as_wanted = all(client.get(name, False) == value for name, value in wanted.items())
     checks = [
-        Check(ok=made.status == 201 and as_wanted, says="the client is as wanted"),
+        Check(ok=made.status == 201 and as_wanted, says="the client has the required settings"),
         Check(ok=account["username"] == SERVICE_ACCOUNT, says=f"its service account is {account['username']}"),
     ]
     audience.ended(Step(title=title, exchanges=[made], checks=checks))
@@ -99,8 +99,8 @@ async def _make_user(admin: Admin, audience: Audience) -> str:
 
 
 async def _clear(admin: Admin, audience: Audience) -> None:
-    title = "Clearing up"
+    title = "Clean up"
     audience.begun(title)
     gone = await admin.call("DELETE", _REALM_PATH)
     ok = gone.status in {204, 404}
-    audience.ended(Step(title=title, exchanges=[gone], checks=[Check(ok=ok, says=f"the realm {REALM} is gone")]))
+    audience.ended(Step(title=title, exchanges=[gone], checks=[Check(ok=ok, says=f"the realm {REALM} is deleted")]))

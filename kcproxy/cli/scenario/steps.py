@@ -1,4 +1,4 @@
-"""The steps of the scenario as values: what was done, what came back, and whether it was as it should be."""
+"""The steps of the scenario as values: request, response, and checks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from kcproxy.errors import KcproxyError
 
 
 class ScenarioError(KcproxyError):
-    """The scenario cannot be played: the message says why, and what to do."""
+    """The scenario cannot run. The message says why, and what to do."""
 
     kind = "scenario"
 
@@ -24,7 +24,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRun:
-    """A command line that was carried out, by which program, and what it printed."""
+    """A command line that was run, its program, and its output."""
 
     line: str
     program: str
@@ -34,7 +34,7 @@ class CommandRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One finished step. ``explanation`` is the proxy's own object, where the answer had one."""
+    """One finished step. ``explanation`` is the object from the response, if there is one."""
 
     title: str
     exchanges: Sequence[Exchange] = ()
@@ -46,15 +46,15 @@ class Step:
 
     @property
     def ok(self) -> bool:
-        """Whether everything was as the scenario says."""
+        """Whether all checks passed."""
         return all(check.ok for check in self.checks)
 
 
 class Audience(Protocol):
-    """Whoever watches the scenario."""
+    """Output of the scenario."""
 
     def opened(self, *, keycloak: str, version: str, simulated: bool) -> None:
-        """The server is there, and the administrator is logged in."""
+        """The server responds, and the administrator is logged in."""
         ...
 
     def begun(self, title: str) -> None:
@@ -62,5 +62,5 @@ class Audience(Protocol):
         ...
 
     def ended(self, step: Step) -> None:
-        """It has ended."""
+        """The step has ended."""
         ...

@@ -1,4 +1,4 @@
-"""How the scenario is shown: drawn for people as it goes, or collected into one JSON document."""
+"""Output of the scenario: text for people, or one JSON document."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,23 +14,23 @@ _LABEL = 10
 
 
 class Terminal:
-    """Draws each step as soon as it has ended."""
+    """Prints each step when it has ended."""
 
     def __init__(self) -> None:
-        """Nothing shown yet."""
+        """Start without output."""
         self._number = 0
         self._failed = 0
-        self._told: object = None
+        self._last_summary: object = None
 
     @property
     def ok(self) -> bool:
-        """Whether every expectation came true so far."""
+        """Whether all checks have passed so far."""
         return not self._failed
 
     def opened(self, *, keycloak: str, version: str, simulated: bool) -> None:
-        """What is talked to."""
-        kind = f"simulated Keycloak, playing {version}" if simulated else f"Keycloak {version}"
-        result(bold("kcproxy demo: a 403 from Keycloak, explained and cured"))
+        """Print the servers."""
+        kind = f"simulated Keycloak {version}" if simulated else f"Keycloak {version}"
+        result(bold("kcproxy demo: a 403 from Keycloak, explained and fixed"))
         result(f"{kind} at {keycloak}")
 
     def begun(self, title: str) -> None:
@@ -41,13 +41,13 @@ class Terminal:
             result(bold(f"{self._number:2} {line}" if position == 0 else _MARGIN + line))
 
     def ended(self, step: Step) -> None:
-        """What was sent, what came back, what it means."""
+        """Print exchanges, explanation and checks."""
         for exchange in step.exchanges:
             self._lines(drawn_exchange(exchange, whole=step.attempt))
         if step.explanation is not None:
-            told = step.explanation.get("summary")
-            self._lines(drawn_explanation(step.explanation, again=told == self._told))
-            self._told = told
+            summary = step.explanation.get("summary")
+            self._lines(drawn_explanation(step.explanation, again=summary == self._last_summary))
+            self._last_summary = summary
         if step.command is not None:
             self._lines(drawn_command(step.command))
         if step.note is not None:
@@ -59,9 +59,9 @@ class Terminal:
         """The last line."""
         result()
         if self.ok:
-            result(paint("Everything went as the scenario says.", "green"))
+            result(paint("All checks passed.", "green"))
         else:
-            result(paint(f"{self._failed} of the expectations above did not come true.", "red"))
+            result(paint(f"{self._failed} of the checks above failed.", "red"))
 
     def _lines(self, lines: Sequence[str]) -> None:
         for line in lines:
@@ -69,16 +69,16 @@ class Terminal:
 
 
 class Collected:
-    """Keeps everything for one JSON document at the end."""
+    """Collects everything for one JSON document at the end."""
 
     def __init__(self) -> None:
-        """Nothing kept yet."""
+        """Start without steps."""
         self._head: dict[str, Any] = {}
         self._steps: list[dict[str, Any]] = []
 
     @property
     def ok(self) -> bool:
-        """Whether every step went as the scenario says so far."""
+        """Whether all checks have passed so far."""
         return all(step["ok"] for step in self._steps)
 
     def opened(self, *, keycloak: str, version: str, simulated: bool) -> None:
@@ -116,7 +116,7 @@ def _columns() -> int:
 
 
 def drawn_exchange(exchange: Exchange, *, whole: bool) -> list[str]:
-    """Request and answer; ``whole`` with the headers and the body that matter, else one line."""
+    """Request and response: with the relevant headers and the body if ``whole``, otherwise one line."""
     line = f"{exchange.method} {exchange.path}"
     status = paint(f"{exchange.status} {exchange.reason}", _colour(exchange.status))
     if not whole or exchange.path.endswith("/token"):
@@ -129,7 +129,7 @@ def drawn_exchange(exchange: Exchange, *, whole: bool) -> list[str]:
 
 
 def _shortened(exchange: Exchange) -> str:
-    """The body as it came, but the explanation and the members that repeat its sentence, which are drawn below."""
+    """The body without the explanation and the members that repeat its sentence, which are printed below."""
     explanation = exchange.json.get("explanation")
     if not isinstance(explanation, dict):
         return json.dumps(exchange.body, ensure_ascii=False)
@@ -148,7 +148,7 @@ def _cut(text: str) -> str:
 
 
 def drawn_explanation(explanation: Mapping[str, Any], *, again: bool = False) -> list[str]:
-    """The sentence first, then what is missing, why that is known, and how to cure it; the sentence alone where all was told before."""
+    """The sentence, then what is missing, the evidence and the fix. Only the sentence if it was printed before (``again``)."""
     bar = paint("┃", "yellow")
     cause = f"{explanation.get('cause')}, {explanation.get('confidence')}"
     lines = ["", f"{bar} {bold('403 explained')}  ({cause})", bar]
@@ -185,7 +185,7 @@ def _drawn_fix(fix: Mapping[str, Any]) -> list[str]:
 
 
 def continued(command: str) -> list[str]:
-    """A long command over several lines that a shell reads as one; broken only before options, and not at all where something is quoted."""
+    """Split a long command into lines that a shell reads as one. It is split only before options, and not at all if a part is quoted."""
     if len(command) <= _columns() - 4 or any(quote in command for quote in "'\""):
         return [command]
     lines = [""]
@@ -202,12 +202,12 @@ def _indented(lines: Sequence[str]) -> list[str]:
 
 
 def drawn_command(run: CommandRun) -> list[str]:
-    """The command as typed, and what it printed."""
+    """The command and its output."""
     typed = continued(run.line)
     return [paint("$ ", "cyan") + typed[0], *(f"  {line}" for line in typed[1:]), *(f"  {line}" for line in run.output.splitlines())]
 
 
 def drawn_check(check: Check) -> str:
-    """A tick or a cross."""
+    """The check with a tick or a cross."""
     mark = paint("✓", "green") if check.ok else paint("✗", "red")
-    return f"{mark} {check.says}" if coloured() or check.ok else f"{mark} NOT SO: {check.says}"
+    return f"{mark} {check.says}" if coloured() or check.ok else f"{mark} FAILED: {check.says}"

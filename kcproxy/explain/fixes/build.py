@@ -1,48 +1,22 @@
-"""The cures, least power first: for each cause the one that fits it, with commands where commands can do it."""
+"""Fixes with commands: grants of roles, roles that a client's scope lets through, and fine-grained permissions in words."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 
-from kcproxy.explain.context import MASTER, Context, is_own_service_account, named, roles_to_add
-from kcproxy.explain.fixes import commands
-from kcproxy.explain.fixes.commands import Grantee
-from kcproxy.explain.fixes.forms import LEFT_OUT, Forms, grant_forms, realm_role_grant_forms, realm_role_scope_forms, scope_forms
-from kcproxy.explain.remedies import REMEDIES
-from kcproxy.explain.rules.tokens import vouched_issuer
-from kcproxy.explain.text import list_of, sentence, shown
-from kcproxy.model import CallerKind, Cause, Fix, RoleSet, Verdict, Withheld
-
-Builder = Callable[[Context, Verdict, str | None], tuple[Fix, ...]]
-
-
-def fixes(context: Context, verdict: Verdict, console_base: str | None) -> tuple[Fix, ...]:
-    """What to do about a verdict. ``console_base`` is the URL under which operators open Keycloak."""
-    remedy = verdict.facts.get("remedy")
-    if isinstance(remedy, str):
-        return (Fix(summary=sentence(remedy)),)  # the rule has a better one for just this answer
-    builder = _BUILDERS.get(verdict.cause)
-    built = builder(context, verdict, console_base) if builder else ()
-    return built or _in_words(context, verdict)
-
-
-def _in_words(context: Context, verdict: Verdict) -> tuple[Fix, ...]:
-    requirement = context.requirement
-    least = requirement.least if requirement is not None and verdict.cause is Cause.TOKEN_OF_OTHER_REALM else None
-    values = named(context, roles=list_of(verdict.missing or least or ()) or "the role in question")
-    return tuple(
-        Fix(
-            summary=sentence(remedy.summary.format_map(values)),
-            console=tuple(sentence(step.format_map(values)) for step in remedy.steps),
-            warning=remedy.warning,
-        )
-        for remedy in REMEDIES.get(verdict.cause, ())
-    )
+from kcproxy.explain.context import MASTER, Context, is_own_service_account
+from kcproxy.explain.fixes.console import console_grant, console_permission, console_scope, console_scope_url, console_url
+from kcproxy.explain.fixes.forms import Forms, grant_forms, scope_forms
+from kcproxy.explain.fixes.gives import FULL, additions_for_everything, gives_after
+from kcproxy.explain.fixes.grantee import Grantee
+from kcproxy.explain.text import list_of, sentence, sentences, shown
+from kcproxy.model import CallerKind, Cause, Fix, RoleSet, Verdict
 
 
 def grantee(context: Context) -> Grantee | None:
     """The account that the token is of. A lightweight token names no user; its sub, if there is one, is the account's id."""
     caller, facts = context.caller, context.facts
     realm = caller.realm or context.container_realm
-    if realm is None or caller.kind in {CallerKind.ANONYMOUS, CallerKind.UNREADABLE}:
+    if realm is None or context.token_is_unread:
         return None
     stale = facts.service_account_id is not None and is_own_service_account(caller)
     username = facts.account_name or caller.username
@@ -58,66 +32,99 @@ def grantee(context: Context) -> Grantee | None:
 
 
 def grant(context: Context, verdict: Verdict, console_base: str | None) -> tuple[Fix, ...]:
-    """Grant the missing roles to the calling account; where its client's scope would hold them back, let them through as well."""
-    to, roles = grantee(context), _roles_to_grant(context, verdict)
+    """Grant the missing roles to the calling account; if its client's scope would hold them back, let them through as well.
+
+    If the missing roles give a useful answer that lacks something, a second fix grants what gives the full one.
+    """
+    to, roles = grantee(context), verdict.missing
     if to is None or not roles:
         return ()
-    container, with_scope = context.container, _scope_holds_back(context, verdict)
-    forms = grant_forms(to, container, roles, with_scope=with_scope)
-    console = commands.console_grant(to, container, roles, version=context.version)
+    everything = additions_for_everything(context, roles)
+    first = _grant_of(context, verdict, to, roles, console_base)
+    if not everything:
+        return (first,)
+    more = _grant_of(context, verdict, to, everything, console_base)
+    return (replace(first, gives=gives_after(context, roles)), replace(more, gives=FULL))
+
+
+def _grant_of(context: Context, verdict: Verdict, to: Grantee, roles: RoleSet, console_base: str | None) -> Fix:
+    container, with_scope, version = context.container, _scope_holds_back(context, verdict, roles), context.version
+    forms = grant_forms(to, container, roles, version=version, with_scope=with_scope)
+    console = console_grant(to, container, roles, version=version)
     summary = f"Grant {_roles_of(roles, container)} to {_account(to)}"
     if with_scope:
-        console += commands.console_scope(to, container, roles, version=context.version)
-        summary += f", and let it through the scope of client {shown(to.client_id or '')}"
-    url = commands.console_url(console_base, to)
-    return (_fix(context, summary, roles, forms, console=console, console_url=url),)
+        console += console_scope(to, container, roles, version=version)
+        summary += f", and let {'it' if len(roles) == 1 else 'them'} through the scope of client {shown(to.client_id or '')}"
+    url = console_url(console_base, to, version=version)
+    return _fix(context, summary, roles, forms, console=console, console_url=url, unsure=_unconfirmed(context, roles))
 
 
-def _fix(context: Context, summary: str, roles: RoleSet, forms: Forms, *, console: tuple[str, ...], console_url: str | None) -> Fix:
+def _unconfirmed(context: Context, roles: RoleSet) -> str | None:
+    """What the call needs as well and the token names, on versions that count grants that nobody looked up."""
+    requirement, catalog = context.requirement, context.catalog
+    if requirement is None or context.facts.granted is not None or not context.grants_live:
+        return None
+    with_fix, alone = catalog.closure((*context.held, *roles)), catalog.closure(roles)
+    opened = [needed for needed in (*requirement.any_of, *requirement.admits) if with_fix.issuperset(needed)]
+    if any(alone.issuperset(needed) for needed in opened):
+        return None
+    rest = sorted(set(catalog.least(opened) or ()) - alone)
+    if not rest:
+        return None
+    names = f"{list_of(rest)}, which the token names"
+    return f"The call also needs {names}; nobody looked up whether the grant still exists"
+
+
+def _fix(
+    context: Context,
+    summary: str,
+    roles: RoleSet,
+    forms: Forms,
+    *,
+    console: tuple[str, ...],
+    console_url: str | None,
+    unsure: str | None = None,
+) -> Fix:
     """The fix in all its forms, with what else has to happen, and its warning."""
-    left_out = LEFT_OUT if forms.left_out else None
     return Fix(
         summary=sentence(summary + new_token_clause(context)),
         roles=roles,
-        console=tuple(map(sentence, console)),
+        console=sentences(console),
         console_url=console_url,
         kcadm=forms.kcadm,
         curl=forms.curl,
         terraform=forms.terraform,
-        warning=". ".join(filter(None, (warning(context, roles), left_out))) or None,
+        ansible=forms.ansible,
+        warning=". ".join(filter(None, (warning(context, roles), unsure, *forms.left_out))) or None,
     )
 
 
-def _roles_to_grant(context: Context, verdict: Verdict) -> RoleSet:
-    """Without a look-up the roles that a token names may be gone by now, so the whole set is granted: that adds nothing where they are not."""
-    if context.facts.granted is None and context.grants_live and context.requirement is not None:
-        whole = roles_to_add(context.catalog, context.requirement, frozenset())
-        return whole if set(verdict.missing) < set(whole) else verdict.missing
-    return verdict.missing
-
-
-def _scope_holds_back(context: Context, verdict: Verdict) -> bool:
+def _scope_holds_back(context: Context, verdict: Verdict, roles: RoleSet) -> bool:
     facts, catalog = context.facts, context.catalog
     if facts.full_scope is not None or facts.in_scope is not None:
         let_through = catalog.closure(facts.in_scope or ())
-        return not facts.full_scope and not let_through.issuperset(verdict.missing) and context.caller.client_id is not None
+        return not facts.full_scope and not let_through.issuperset(roles) and context.caller.client_id is not None
     return verdict.cause is Cause.SCOPE_EXCLUDES_ROLE and context.caller.client_id is not None
 
 
 def let_through(context: Context, verdict: Verdict, console_base: str | None) -> tuple[Fix, ...]:
-    """Add exactly the missing roles to the client's scope; and, where nobody looked whether they are granted, grant them too."""
+    """Add exactly the missing roles to the client's scope; and, if nobody looked up whether they are granted, grant them too."""
     to, roles = grantee(context), verdict.missing
     if to is None or not roles or to.client_id is None:
         return ()
     if context.facts.realm_roles_granted is not None and _are_realm_roles(context, roles):
-        return (_let_realm_role_through(context, to, roles, console_base),)
+        return (_let_through(context, to, None, roles, console_base),)
     if context.facts.granted is None:
         return grant(context, verdict, console_base)
-    container = context.container
-    summary = f"Let {_roles_of(roles, container)} through the scope of client {shown(to.client_id)}"
-    console = commands.console_scope(to, container, roles, version=context.version)
-    url = commands.console_scope_url(console_base, to)
-    return (_fix(context, summary, roles, scope_forms(to, container, roles), console=console, console_url=url),)
+    return (_let_through(context, to, context.container, roles, console_base),)
+
+
+def _let_through(context: Context, to: Grantee, container: str | None, roles: RoleSet, console_base: str | None) -> Fix:
+    what = f"the realm role {list_of(roles)} of master" if container is None else _roles_of(roles, container)
+    summary = f"Let {what} through the scope of client {shown(to.client_id or '')}"
+    forms = scope_forms(to, container, roles, version=context.version)
+    console = console_scope(to, container, roles, version=context.version)
+    return _fix(context, summary, roles, forms, console=console, console_url=console_scope_url(console_base, to))
 
 
 def _are_realm_roles(context: Context, roles: RoleSet) -> bool:
@@ -126,13 +133,6 @@ def _are_realm_roles(context: Context, roles: RoleSet) -> bool:
     if requirement is None or requirement.any_of or requirement.admits:
         return False
     return bool(set(roles) & {role for wanted in requirement.master_realm_roles for role in wanted})
-
-
-def _let_realm_role_through(context: Context, to: Grantee, roles: RoleSet, console_base: str | None) -> Fix:
-    summary = f"Let the realm role {list_of(roles)} of master through the scope of client {shown(to.client_id or '')}"
-    console = commands.console_scope(to, None, roles, version=context.version)
-    url = commands.console_scope_url(console_base, to)
-    return _fix(context, summary, roles, realm_role_scope_forms(to, roles), console=console, console_url=url)
 
 
 def grant_realm_role(context: Context, verdict: Verdict, console_base: str | None) -> tuple[Fix, ...]:
@@ -146,9 +146,10 @@ def grant_realm_role(context: Context, verdict: Verdict, console_base: str | Non
     if context.request.target.realm is not None:
         return (_from_within_the_realm(context, roles),)
     summary = f"Grant the realm role {list_of(roles)} of master to {_account(to)}"
-    console = commands.console_grant(to, None, roles, version=context.version)
-    url = commands.console_url(console_base, to)
-    return (_fix(context, summary, roles, realm_role_grant_forms(to, roles), console=console, console_url=url),)
+    forms = grant_forms(to, None, roles, version=context.version)
+    console = console_grant(to, None, roles, version=context.version)
+    url = console_url(console_base, to, version=context.version)
+    return (_fix(context, summary, roles, forms, console=console, console_url=url),)
 
 
 def _from_within_the_realm(context: Context, roles: RoleSet) -> Fix:
@@ -163,8 +164,16 @@ def _from_within_the_realm(context: Context, roles: RoleSet) -> Fix:
     )
 
 
+def permit(context: Context, _verdict: Verdict, _console_base: str | None) -> tuple[Fix, ...]:
+    """Add a fine-grained permission, with the labels of this version's console."""
+    words = context.words
+    steps = console_permission(words["realm"], words["who"], version=context.version)
+    summary = f"Add a permission for {words['who']} on the one resource that the call is about"
+    return (Fix(summary=sentence(summary), console=sentences(steps)),)
+
+
 def new_token_clause(context: Context) -> str:
-    """What has to happen besides on versions that read roles from the token."""
+    """What else has to happen on versions that read roles from the token."""
     if context.grants_live:
         return ""
     if context.caller.injected:
@@ -183,7 +192,7 @@ def warning(context: Context, roles: RoleSet) -> str | None:
 
 
 _POWERS: Mapping[str, str] = {
-    "manage-users": "manage-users can also change passwords and hand out roles that the realm defines: whoever holds it is close to an administrator",
+    "manage-users": "manage-users can also change passwords and assign roles that the realm defines: its holder is close to an administrator",
     "manage-clients": "manage-clients can also read and change the secrets of all clients, and so act as their service accounts",
     "manage-realm": "manage-realm can also change the realm's login flows and keys",
     "manage-authorization": "manage-authorization can also change who may do what in every client with authorization services",
@@ -201,34 +210,3 @@ def _account(to: Grantee) -> str:
     if to.is_named:
         return shown(to.username or f"the account with the id {to.user_id}")
     return "the account that the token is of, which its lightweight form does not name"
-
-
-def fix_issuer(context: Context, _verdict: Verdict, _console_base: str | None) -> tuple[Fix, ...]:
-    """Fetch the token where it is used. An address that only the request names is not repeated: a token would be fetched there."""
-    vouched = vouched_issuer(context)
-    where = f"{shown(vouched)}/protocol/openid-connect/token" if vouched else "the address by which the program calls the Admin REST API"
-    return (Fix(summary=f"Fetch the token from {where}, or give Keycloak one fixed address with the option hostname"),)
-
-
-def send_own_token(context: Context, _verdict: Verdict, _console_base: str | None) -> tuple[Fix, ...]:
-    """Where no setting makes the proxy add its token: browsers, paths that can be read in two ways, strange methods."""
-    if context.request.withheld is Withheld.OPERATIONS:
-        return ()
-    path = "; write the path in its plain form" if context.request.withheld is Withheld.AMBIGUOUS else ""
-    return (
-        Fix(summary=f"Send an access token of your own with the request, or make the call from a backend{path}; no setting changes this"),
-    )
-
-
-_BUILDERS: Mapping[Cause, Builder] = {
-    Cause.ROLE_MISSING: grant_realm_role,
-    Cause.MASTER_ROLE_MISSING: grant,
-    Cause.ROLE_REVOKED: grant_realm_role,
-    Cause.ROLE_OF_OTHER_CLIENT: grant,
-    Cause.ROLE_GRANTED_TO_OTHER_ACCOUNT: grant,
-    Cause.SCOPE_MAPPING_IS_NO_GRANT: grant,
-    Cause.SERVICE_ACCOUNT_RECREATED: grant,
-    Cause.SCOPE_EXCLUDES_ROLE: let_through,
-    Cause.ISSUER_MISMATCH: fix_issuer,
-    Cause.TOKEN_WITHHELD: send_own_token,
-}

@@ -1,72 +1,78 @@
 """The forms in which a fix is printed for programs: each one whole, or not at all."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from kcproxy.explain.fixes import commands
-from kcproxy.explain.fixes.commands import Grantee
-from kcproxy.explain.fixes.unwritable import Unwritable
+from kcproxy.explain.fixes.ansible import ansible_grant, ansible_scope
+from kcproxy.explain.fixes.commands import curl_grant, curl_scope, kcadm_grant, kcadm_scope
+from kcproxy.explain.fixes.grantee import Grantee
+from kcproxy.explain.fixes.terraform import terraform_grant, terraform_scope
+from kcproxy.explain.fixes.unwritable import Unprintable, Unwritable
 from kcproxy.model import RoleSet
 
 LEFT_OUT = "Commands are left out that cannot be written: a name is too long for them, or has a character that they cannot hold"
+Lines = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forms:
-    """Commands for kcadm.sh and curl, and resources of Terraform. ``left_out``: one of them has no spelling for a name."""
+class Forms(NamedTuple):
+    """Commands for kcadm.sh and curl, resources of Terraform, a playbook of Ansible. ``left_out``: why one of them is not there."""
 
-    kcadm: tuple[str, ...] = ()
-    curl: tuple[str, ...] = ()
+    kcadm: Lines = ()
+    curl: Lines = ()
     terraform: str | None = None
-    left_out: bool = False
+    ansible: str | None = None
+    left_out: tuple[str, ...] = ()
 
 
-def grant_forms(to: Grantee, container: str, roles: RoleSet, *, with_scope: bool) -> Forms:
-    """A grant; ``with_scope``: and the client's scope lets it through. An account without a name or id is one that no command names."""
+def grant_forms(to: Grantee, container: str | None, roles: RoleSet, *, version: tuple[int, ...], with_scope: bool = False) -> Forms:
+    """A grant of roles of a client, or without one of the realm; ``with_scope``: and the client's scope lets them through.
 
-    def kcadm() -> tuple[str, ...]:
-        grant = (commands.kcadm_grant(to, container, roles),) if to.is_named else ()
-        return (*grant, *(commands.kcadm_scope(to, container, roles) if with_scope else ()))
+    An account without a name or id is one that no command names.
+    """
 
-    def curl() -> tuple[str, ...]:
-        grant = commands.curl_grant(to, container, roles) if to.is_named else ()
-        return (*grant, *(commands.curl_scope(to, container, roles) if with_scope else ()))
+    def kcadm() -> Lines:
+        grant = (kcadm_grant(to, container, roles),) if to.is_named else ()
+        return (*grant, *(kcadm_scope(to, container, roles) if with_scope else ()))
 
-    return _forms(kcadm, curl, lambda: commands.terraform_grant(to, container, roles, with_scope=with_scope))
+    def curl() -> Lines:
+        if to.is_named:
+            return curl_grant(to, container, roles, with_scope=with_scope)
+        return curl_scope(to, container, roles) if with_scope else ()
 
-
-def scope_forms(to: Grantee, container: str, roles: RoleSet) -> Forms:
-    """A scope mapping alone."""
     return _forms(
-        lambda: commands.kcadm_scope(to, container, roles),
-        lambda: commands.curl_scope(to, container, roles),
-        lambda: commands.terraform_scope(to, container, roles),
+        kcadm,
+        curl,
+        lambda: terraform_grant(to, container, roles, version=version, with_scope=with_scope),
+        lambda: ansible_grant(to, container, roles, with_scope=with_scope),
     )
 
 
-def realm_role_grant_forms(to: Grantee, roles: RoleSet) -> Forms:
-    """A grant of realm roles."""
-    return _forms(lambda: (commands.kcadm_grant(to, None, roles),) if to.is_named else ())
+def scope_forms(to: Grantee, container: str | None, roles: RoleSet, *, version: tuple[int, ...]) -> Forms:
+    """A scope mapping alone."""
+    return _forms(
+        lambda: kcadm_scope(to, container, roles),
+        lambda: curl_scope(to, container, roles),
+        lambda: terraform_scope(to, container, roles, version=version),
+        lambda: ansible_scope(to, container, roles),
+    )
 
 
-def realm_role_scope_forms(to: Grantee, roles: RoleSet) -> Forms:
-    """A scope mapping of realm roles."""
-    return _forms(lambda: commands.kcadm_scope(to, None, roles))
-
-
-Lines = Callable[[], tuple[str, ...]]
 T = TypeVar("T")
+Text = Callable[[], str | None]
 
 
-def _forms(kcadm: Lines, curl: Lines = tuple, terraform: Callable[[], str | None] = lambda: None) -> Forms:
-    lines, more, resources = _whole(kcadm), _whole(curl), _whole(terraform)
-    return Forms(kcadm=lines[0] or (), curl=more[0] or (), terraform=resources[0], left_out=lines[1] or more[1] or resources[1])
+def _forms(kcadm: Callable[[], Lines], curl: Callable[[], Lines], terraform: Text, ansible: Text) -> Forms:
+    lines, requests, resources, playbook = _whole(kcadm), _whole(curl), _whole(terraform), _whole(ansible)
+    reasons = [each[1] for each in (lines, requests, resources, playbook) if each[1]]
+    left_out = tuple(dict.fromkeys(reasons)) if reasons else ()
+    return Forms(kcadm=lines[0] or (), curl=requests[0] or (), terraform=resources[0], ansible=playbook[0], left_out=left_out)
 
 
-def _whole(make: Callable[[], T]) -> tuple[T | None, bool]:
-    """What is made, and whether it could not be."""
+def _whole(make: Callable[[], T]) -> tuple[T | None, str | None]:
+    """What is made, or why it could not be."""
     try:
-        return make(), False
+        return make(), None
+    except Unprintable as limit:
+        return None, str(limit)
     except Unwritable:
-        return None, True
+        return None, LEFT_OUT

@@ -2,10 +2,14 @@
 
 
 class Unwritable(ValueError):
-    """A value that cannot be written where it should stand, such as U+0000 in a command line. Nothing is printed in its place.
+    """A value that cannot be written in its place, such as U+0000 in a command line. Nothing is printed instead.
 
-    Leaving the character out, or replacing it, would name another client or account than the one that was meant.
+    If the character were left out or replaced, the text would name another client or account.
     """
+
+
+class Unprintable(Unwritable):
+    """The same, with a reason that readers of the fix should know: a limit of the program that the form is for."""
 
 
 def has_lone_surrogate(text: str) -> bool:

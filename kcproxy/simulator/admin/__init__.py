@@ -1,4 +1,4 @@
-"""The operations of the Admin REST API that the simulator plays, by method and template."""
+"""The operations of the Admin REST API that the simulator implements, by method and template."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -9,4 +9,4 @@ from kcproxy.simulator.call import Play
 PLAYS: Mapping[str, Play] = MappingProxyType(
     {**realms.PLAYS, **users.PLAYS, **groups.PLAYS, **roles.PLAYS, **clients.PLAYS, **role_mappings.PLAYS},
 )
-"""``GET /admin/realms/{}/users/{}`` to its handler; parameters stand by position, their names are the catalog's business."""
+"""``GET /admin/realms/{}/users/{}`` to its handler. Parameters are positional; the catalog has their names."""

@@ -38,7 +38,7 @@ def create_client(call: Call) -> Reply:
 
 
 def _take(call: Call, client: Client, fields: Mapping[str, Any]) -> None:
-    """Members that are there are taken; a confidential client gets a secret, one with service accounts its user."""
+    """Set the members that are present. A confidential client gets a secret, and one with service accounts a user."""
     client.client_id = str(fields.get("clientId", client.client_id))
     client.enabled = bool(fields.get("enabled", client.enabled))
     client.public = bool(fields.get("publicClient", client.public))
@@ -59,7 +59,7 @@ def _renew_secret(call: Call, client: Client) -> None:
 
 
 def _switch_service_account(call: Call, client: Client, *, on: bool) -> None:
-    """Switched off, Keycloak deletes the user, and all grants are lost; switched on again, it is a new one."""
+    """If service accounts are switched off, Keycloak deletes the user with all grants. Switched on again, the client gets a new one."""
     account = call.realm.service_account(client)
     client.service_accounts = on
     if on and account is None:

@@ -21,7 +21,7 @@ def _searched(call: Call) -> list[Group]:
 
 
 def count_groups(call: Call) -> Reply:
-    """GroupsResource#getGroupCount: the top level only where ``top`` says so."""
+    """GroupsResource#getGroupCount: the top level only if ``top`` says so."""
     groups = call.realm.groups if call.flag("top") else list(call.realm.all_groups())
     wanted = call.one("search").lower()
     return listed({"count": sum(wanted in group.name.lower() for group in groups)})
@@ -58,7 +58,7 @@ def update_group(call: Call) -> Reply:
 
 
 def delete_group(call: Call) -> Reply:
-    """GroupResource#deleteGroup: the whole family goes."""
+    """GroupResource#deleteGroup: deletes the group with its children."""
     group = call.group()
     gone = list(group.family())
     (group.parent.children if group.parent else call.realm.groups).remove(group)

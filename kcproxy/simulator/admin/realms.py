@@ -1,4 +1,4 @@
-"""RealmsAdminResource and RealmAdminResource: realms as a whole, and what the server says of itself."""
+"""RealmsAdminResource and RealmAdminResource: realms, and information about the server."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ def list_realms(call: Call) -> Reply:
 
 
 def create_realm(call: Call) -> Reply:
-    """RealmsAdminResource#importRealm, of the realm's own members; what is nested in them is not imported."""
+    """RealmsAdminResource#importRealm with the realm's own members, without nested objects."""
     fields = call.fields()
     name = str(fields.get("realm") or "")
     if not name:
@@ -30,7 +30,7 @@ def create_realm(call: Call) -> Reply:
 
 
 def get_realm(call: Call) -> Reply:
-    """RealmAdminResource#getRealm, with the members that say something here: a tenth of what Keycloak sends."""
+    """RealmAdminResource#getRealm with the relevant members, a tenth of what Keycloak sends."""
     plain: dict[str, Any] = {"registrationEmailAsUsername": False, "bruteForceProtected": False, "supportedLocales": []}
     newer = {"organizationsEnabled": False} if call.world.dialect.live_grants else {}
     return listed(plain | newer | _shown(call.realm))
@@ -91,7 +91,7 @@ def _group(call: Call) -> Group:
 
 
 def server_info(call: Call) -> Reply:
-    """ServerInfoAdminResource#getInfo: the version, which from 26.4 on only callers of master see, and nothing of the rest."""
+    """ServerInfoAdminResource#getInfo: only the version. From 26.4 on, only callers of master see it."""
     hidden = call.world.dialect.numbers >= (26, 4) and call.realm.name != MASTER
     return listed({} if hidden else {"systemInfo": {"version": call.world.dialect.version}})
 

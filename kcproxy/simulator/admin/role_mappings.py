@@ -1,6 +1,6 @@
 """RoleMapperResource, ClientRoleMappingsResource and ScopeMappedResource: role grants of users and groups, scope mappings of clients.
 
-The three are one thing: a list of roles that hangs on something, seen by realm and by client.
+All three are lists of roles of an object, by realm and by client.
 """
 
 from collections.abc import Callable, Iterable, Mapping

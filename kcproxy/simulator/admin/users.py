@@ -1,4 +1,4 @@
-"""UsersResource and UserResource: users and what hangs on one, roles left out."""
+"""UsersResource and UserResource: users and their objects, without roles."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -30,7 +30,7 @@ _KNOWN = frozenset(
         *("applicationRoles", "socialLinks"),
     }
 )
-"""Members of UserRepresentation; any other is a 400."""
+"""Members of UserRepresentation. Others lead to a 400."""
 
 
 def list_users(call: Call) -> Reply:
@@ -47,7 +47,7 @@ def count_users(call: Call) -> Reply:
 
 
 def _found(call: Call) -> list[User]:
-    """The users that the query names. Service accounts show only where a search names members, as in Keycloak."""
+    """The users that the query names. Service accounts show only if a search names members, as in Keycloak."""
     tests: list[Callable[[User], bool]] = []
     if "search" in call.query:
         tests.append(lambda user: _search(user, call.one("search")))
@@ -111,7 +111,7 @@ def _require_free(call: Call, username: str, email: Any, own: User | None) -> No
 
 
 def _take(user: User, fields: Mapping[str, Any], call: Call) -> None:
-    """Members that are there are taken. Attributes outside the user profile are dropped, as Keycloak does by default."""
+    """Set the members that are present. Attributes outside the user profile are dropped, as Keycloak does by default."""
     user.first_name = fields.get("firstName", user.first_name)
     user.last_name = fields.get("lastName", user.last_name)
     email = fields.get("email", user.email)
@@ -133,7 +133,7 @@ def update_user(call: Call) -> Reply:
     """UserResource#updateUser."""
     user, fields = call.user(), _checked(call.fields())
     _require_free(call, user.username, fields.get("email"), user)
-    if "attributes" in fields:  # then the whole profile is replaced: what is not sent is gone
+    if "attributes" in fields:  # then the whole profile is replaced, and missing members are removed
         fields = {"firstName": None, "lastName": None, "email": None} | dict(fields)
     _take(user, fields, call)
     return NO_CONTENT
@@ -216,7 +216,7 @@ def _set_password(user: User, credential: Mapping[str, Any], call: Call) -> None
 
 
 def logout(call: Call) -> Reply:
-    """UserResource#logout: the sessions end, and their tokens with them."""
+    """UserResource#logout: ends the sessions and their tokens."""
     user = call.user()
     user.not_before_seconds = int(call.now_seconds)
     for session in [session for session in call.realm.sessions.values() if session.user is user]:
@@ -231,7 +231,7 @@ def list_sessions(call: Call) -> Reply:
 
 
 def list_nothing(call: Call) -> Reply:
-    """Consents, federated identities, storage credential types, offline sessions: there are none here."""
+    """Consents, federated identities, storage credential types, offline sessions: always empty."""
     call.user()
     return listed([])
 

@@ -1,4 +1,4 @@
-"""A browser as far as Keycloak's login pages need one: cookies, redirects, forms; no scripts."""
+"""A minimal browser for Keycloak's login pages: cookies, redirects, forms; no scripts."""
 
 import hashlib
 import html
@@ -86,14 +86,14 @@ class Browser:
         return await self._followed("GET", url, None)
 
     async def submit(self, page: Page, fields: Mapping[str, str]) -> Page:
-        """Send the page's form; a page without one stays where it is."""
+        """Send the page's form; a page without one stays if it is."""
         if page.form is None:
             return page
         action, hidden = page.form
         return await self._followed("POST", action, {**hidden, **fields})
 
     async def finished(self, page: Page) -> str:
-        """The access token that the code at the end of a login gives; empty where there is none."""
+        """The access token that the code at the end of a login gives; empty if there is none."""
         if not page.code:
             return ""
         fields = {"grant_type": "authorization_code", "client_id": self._client, "redirect_uri": self._redirect}

@@ -1,4 +1,4 @@
-"""powers.json: the ways with their evidence, and for each version what came of every way with every role."""
+"""powers.json: the ways with their evidence, and for each version the result of every way with every role."""
 
 import json
 from collections import Counter

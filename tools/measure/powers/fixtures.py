@@ -1,4 +1,4 @@
-"""Fixtures that only ways to power need: what others left in the realm that an intruder can use."""
+"""Fixtures for ways to power: objects of others in the realm that an intruder can use."""
 
 from tools.measure.fixtures_clients import client_body
 from tools.measure.powers.browser import Browser
@@ -18,7 +18,7 @@ def _outside(scope: Scope) -> Provider:
 
 @fixture("outside-idp")
 async def _outside_idp(scope: Scope) -> str:
-    """An identity provider at which everybody can have an account."""
+    """An identity provider at which everyone can have an account."""
     alias = scope.facts["outside-idp.alias"] = f"outside-{scope.suffix}"
     body = {"alias": alias, "providerId": "oidc", "enabled": True, "trustEmail": True, "config": _outside(scope).config()}
     return (await scope.admin("POST", "/identity-provider/instances", body)).location.rsplit("/", 1)[1]

@@ -1,4 +1,4 @@
-"""Somebody with one role: makes the calls of a way, keeps them as evidence, and shows what was gained."""
+"""A holder of one role: makes the calls of a way, records them as evidence, and shows the result."""
 
 import base64
 import json
@@ -32,7 +32,7 @@ class Intruder:
         return self.scope.suffix
 
     async def ask(self, method: str, path: str, value: Any = None, *, query: str = "", body: Body | None = None) -> Answer:
-        """A call below the realm with the intruder's token; whatever it answers. Placeholders name fixtures."""
+        """A call below the realm with the intruder's token; any status code is accepted. Placeholders name fixtures."""
         target = f"{self.stand.realm.path}{await self.scope.fill_text(path, encode=True)}"
         sent = body or (json_body(await self.scope.fill(value)) if value is not None else None)
         self.calls.append(_noted(method, path + (f"?{query}" if query else ""), value))
@@ -40,7 +40,7 @@ class Intruder:
         return await self.stand.realm.server.call(method, target, token=self.token, query=asked, body=sent)
 
     async def call(self, method: str, path: str, value: Any = None, *, query: str = "", body: Body | None = None) -> Answer:
-        """The same, and it has to pass; Refused where it does not."""
+        """The same, and it has to pass; Refused if it does not."""
         answer = await self.ask(method, path, value, query=query, body=body)
         if not answer.succeeded:
             raise Refused(step=len(self.calls), status=answer.status)
@@ -85,7 +85,7 @@ class Intruder:
         return await self.log_in_by(page if page.code else await browser.submit(page, {"password": password}), browser)
 
     async def becomes_admin(self, token: str) -> None:
-        """Show it: with this token the authentication flows are read and realm-admin is handed out."""
+        """Show it: with this token the authentication flows can be read and realm-admin can be granted."""
         realm = self.stand.realm
         flows = await realm.server.call("GET", f"{realm.path}/authentication/flows", token=token)
         if not (flows.succeeded and flows.body):
@@ -94,10 +94,10 @@ class Intruder:
         mappings = f"{realm.path}/users/{victim}/role-mappings/clients/{realm.management_id}"
         given = await realm.server.call("POST", mappings, token=token, body=json_body([dict(realm.roles["realm-admin"])]))
         if not given.succeeded:
-            raise Fruitless(f"the token gained may not hand out realm-admin: {given.status}")
+            raise Fruitless(f"the new token may not grant realm-admin: {given.status}")
         held = (await realm.server.admin("GET", mappings)).body
         if "realm-admin" not in {role["name"] for role in held}:
-            raise Fruitless("realm-admin was not handed out")
+            raise Fruitless("realm-admin was not granted")
         self.calls += ["with the token gained: GET /authentication/flows", "with the token gained: POST …/role-mappings realm-admin"]
 
     async def acts_as(self, token: str, user_id: str) -> None:
@@ -130,7 +130,7 @@ class Intruder:
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """The claims of a token, unverified; empty where it has none."""
+    """The claims of a token, unverified; empty if it has none."""
     parts = token.split(".")
     if len(parts) != 3:
         return {}

@@ -1,4 +1,4 @@
-"""The matrix: every way tried with every role, what came of it kept in a journal that a later run goes on with."""
+"""Tries every way with every role, and records the results in a journal, so that a later run can resume."""
 
 import asyncio
 import json

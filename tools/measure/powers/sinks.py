@@ -1,4 +1,4 @@
-"""What an intruder listens with, all on loopback: an OpenID provider of their own, a mailbox, and a directory that only listens."""
+"""Servers of an intruder, all on loopback: an OpenID provider, a mailbox, and a directory that only listens."""
 
 import asyncio
 import base64
@@ -19,7 +19,7 @@ LINK = re.compile(r"https?://[^\s\"<>]+")
 
 @dataclass(slots=True, kw_only=True)
 class Provider:
-    """An OpenID provider that says of whoever comes what it is set to say, in unsigned-in-effect tokens; keeps what it receives."""
+    """An OpenID provider that issues the configured claims for every user, in tokens without a relevant signature. Records what it receives."""
 
     port: int = 0
     claims: dict[str, Any] = field(default_factory=dict)
@@ -93,7 +93,7 @@ class Listener:
         return raw + " ".join(_decoded(each) for each in encoded)
 
     async def link(self, part: str, seconds: float = 20.0) -> str:
-        """The first link with this text in a message that arrived; empty where none comes in time."""
+        """The first link with this text in a message that arrived; empty if none comes in time."""
         for _ in range(int(seconds * 5)):
             for text in _texts(bytes(self.received)):
                 found = next((each for each in LINK.findall(text) if part in each), "")

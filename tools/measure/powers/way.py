@@ -1,4 +1,4 @@
-"""A way from a role to power: its name, what it yields, what has to be there already, and the attempt itself."""
+"""A way from a role to power: its name, what it yields, what it needs, and the attempt."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Ease(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """One way. `says` completes "The holder of the role can …"; `needs` completes "where …"; empty where nothing is needed."""
+    """One way. `says` completes "The holder of the role can …"; `needs` completes "if …", and is empty if nothing is needed."""
 
     id: str
     yields: Yields
@@ -62,7 +62,7 @@ def way(
     listens: bool = False,
     since: tuple[int, ...] = (0,),
 ) -> Callable[[Attempt], Attempt]:
-    """Register an attempt as a way. The attempt returns where it worked, and raises Refused or Fruitless where it did not."""
+    """Register an attempt as a way. The attempt returns if it worked, and raises Refused or Fruitless if it did not."""
 
     def register(attempt: Attempt) -> Attempt:
         if name in WAYS:

@@ -14,7 +14,7 @@ PLANTED = "broker-secret"
 
 
 def role_mapper(alias: str) -> dict[str, Any]:
-    """A mapper that gives realm-admin to everybody who comes from the provider."""
+    """A mapper that gives realm-admin to everyone who comes from the provider."""
     config = {"syncMode": "FORCE", "role": "realm-management.realm-admin"}
     return {
         "name": "role-{n}",

@@ -55,7 +55,7 @@ def asked_of(base_url: str, given: argparse.Namespace, seeds: Sequence[int]) -> 
 
 
 async def additions_hold(base_url: str, version: str, seeds: Sequence[int]) -> int:
-    """Print how many additions of each kind opened what was refused; 1 where one did not, or opened a control object."""
+    """Print how many additions of each kind opened what was refused; 1 if one did not, or opened a control object."""
     counts: Counter[str] = Counter()
     async with Server(base_url) as server:
         await server.login("admin", "admin")

@@ -51,12 +51,12 @@ PROBES: dict[str, Callable[["SmallRealm", tuple[str, ...]], Call]] = {
         [{"id": realm.ids[names[1]], "name": names[1]}],
     ),
 }
-"""Calls of which each is let in exactly where its decisions are granted."""
+"""Calls of which each is allowed exactly where its decisions are granted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """One question with all answers. `evaluated`: what `policy/evaluate` says of each need; None where it could not be asked."""
+    """One question with all answers. `evaluated`: what `policy/evaluate` says of each need; None if it could not be asked."""
 
     caller: str
     question: Question
@@ -71,7 +71,7 @@ class Answered:
 
     @property
     def expected(self) -> bool | None:
-        """What the evaluator says; None where it leaves it open."""
+        """What the evaluator says; None if it leaves it open."""
         outcomes = {decision.outcome for decision in self.decisions}
         if outcomes & {Outcome.DENIED, Outcome.MISSING}:
             return False

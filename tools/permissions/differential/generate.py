@@ -28,7 +28,7 @@ WEIGHTS = {"Users": 8, "Groups": 6, "Clients": 3, "Roles": 2, "Organizations": 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One call and the decisions that it shows: it is let in where all of them are granted. An empty object means the whole type."""
+    """One call and the decisions that it shows: it is allowed where all of them are granted. An empty object means the whole type."""
 
     probe: str
     names: tuple[str, ...]
@@ -146,7 +146,7 @@ def _permission(chance: random.Random, types: Mapping[str, Sequence[str]], polic
 
 
 def _question(chance: random.Random, possible: Sequence[Question], permissions: Sequence[Mapping[str, Any]]) -> Question:
-    """Mostly one that a permission speaks of: the same type and scope, or a user where it speaks of groups."""
+    """Mostly one that a permission speaks of: the same type and scope, or a user if it speaks of groups."""
     permission = chance.choice(list(permissions))
     near = [each for each in possible if any(_is_near(need, permission) for need in each.needs)]
     return chance.choice(near if near and chance.random() < 0.85 else list(possible))

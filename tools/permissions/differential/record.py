@@ -31,7 +31,7 @@ def head(realm: SmallRealm) -> dict[str, Any]:
 
 
 def case(seed: int, realm: SmallRealm, read: Read, responses: Sequence[Answered]) -> dict[str, Any]:
-    """One configuration with its answers."""
+    """One configuration with its responses."""
     return {
         "seed": seed,
         "permissions": [_slim(item) for item in read.permissions],

@@ -1,4 +1,4 @@
-"""Read one user with python-keycloak, and let whatever goes wrong be seen as the library words it."""
+"""Read one user with python-keycloak, and print errors as the library does."""
 
 import os
 

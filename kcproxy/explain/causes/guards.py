@@ -1,0 +1,320 @@
+"""Causes that no role of the caller resolves: escalation guards, protected objects, defects."""
+
+from typing import Any
+
+from kcproxy.catalog import Variant
+from kcproxy.explain.causes.spec import NOT_ALLOWED, CauseSpec, Remedy
+from kcproxy.explain.causes.token_endpoint import token_refused
+from kcproxy.explain.context import REALM_MANAGEMENT, Context, roles_to_add
+from kcproxy.explain.evidence import admin_roles_in, grant_evidence, known_roles, token_evidence, user_may_not_exist
+from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
+from kcproxy.explain.keycloak_responses import keycloak_says
+from kcproxy.explain.text import either, list_of, shown
+from kcproxy.model import Cause, RoleSet
+
+_GUARD_VARIANTS = ("admin-role-", "administrator")
+_PROTECTED_VARIANT = "protected-client"
+_PROTECTED_SINCE = (26, 7)
+_MAPPING_DEFECT = ((26, 4), (26, 4, 8))
+
+
+def escalation_guard(context: Context) -> Finding | None:
+    """The plain call would pass, but this one grants or assumes more privileges than the caller has.
+
+    A role in the body is visible in the request. Only Keycloak knows whether a user is an administrator.
+    """
+    by_body = (context.requirement.variant or "").startswith(_GUARD_VARIANTS) if context.requirement else False
+    by_target = any(map(is_guard, hidden(context)))
+    if not (by_body or by_target or context.request.body):
+        return None
+    if mapping_defect(context) is not None:
+        return None  # a defect of that version; the guard itself does not apply
+    roles = admin_roles_in(context)
+    contained = composites_in(context.request.body)
+    if contained and contained & {*context.catalog.roles} and _suffices(context) and context.scope_suffices is not False:
+        return _contains_power(tuple(sorted(contained)))
+    if not (by_body or by_target) or (context.scope_suffices is False and not by_body):
+        return None
+    if not _passes_plainly(context) or (by_body and _suffices(context)):
+        return None
+    return found(
+        Cause.ESCALATION_GUARD,
+        CERTAIN if by_body and context.facts.granted is not None else LIKELY,
+        f"the body names the admin role {list_of(roles)}" if roles else "the known roles allow this call for an ordinary user",
+        "" if by_body else user_may_not_exist,
+        f"in the table of Keycloak {context.catalog.version}, {_variant_says(context)} requires more" if by_body else "",
+        token_evidence,
+        grant_evidence,
+        missing=context.missing if by_body else (),
+    )
+
+
+def composites_in(body: Any) -> frozenset[str]:
+    """Names of admin roles that a new role is to contain: ``composites.client.realm-management`` of its representation."""
+    composites = body.get("composites") if isinstance(body, dict) else None
+    clients = composites.get("client") if isinstance(composites, dict) else None
+    names = [roles for client, roles in clients.items() if _owns_admin_roles(client)] if isinstance(clients, dict) else []
+    return frozenset(name for roles in names if isinstance(roles, list) for name in roles if isinstance(name, str))
+
+
+def _owns_admin_roles(client: str) -> bool:
+    return client == REALM_MANAGEMENT or client.endswith("-realm")
+
+
+def _contains_power(roles: tuple[str, ...]) -> Finding:
+    """Creating a role that contains admin roles is a way to grant them."""
+    names = list_of([shown(role, 60) for role in roles[:6]])
+    remedy = "Let an administrator who has {names} create this role once; do not give the calling account more for it"
+    evidence = (f"the new role is to contain {names}", token_evidence, grant_evidence)
+    return found(Cause.ESCALATION_GUARD, LIKELY, *evidence, remedy=remedy, names=names)
+
+
+ESCALATION_GUARD = CauseSpec(
+    cause=Cause.ESCALATION_GUARD,
+    meaning="Keycloak does not let administrators grant or assume more privileges than they have. Assigning an admin role requires that role (or a stronger one) in addition to `manage-users`, and "
+    "acting as an administrator requires more than `impersonation`. The response has the same bare body as for a missing role.",
+    reason="Keycloak does not allow callers to grant or assume more privileges than they have",
+    effect=NOT_ALLOWED,
+    check="Repeat the call for an ordinary user or an ordinary role. If that passes, it was the guard.",
+    rules=(escalation_guard,),
+    remedies=(
+        Remedy(
+            summary="Let an administrator who has {roles} of {container}, and everything that it contains, do this once; do not give the calling account more for it",
+            steps=("Sign in to the Admin console as a server administrator", "Make this one assignment there"),
+        ),
+    ),
+)
+
+
+def target_needs_other_role(context: Context) -> Finding | None:
+    """The known roles allow this call for most targets, but not for a kind that the request does not show: a client's role by its ID."""
+    plain, known = context.requirement, known_roles(context)
+    if plain is None or plain.variant is not None or not _suffices(context) or context.scope_suffices is False:
+        return None
+    for variant in hidden(context):
+        need = (variant.master if context.from_master else None) or variant.requirement
+        if not need.admits or is_guard(variant) or context.catalog.satisfies(known, need.admits):
+            continue
+        evidence = (
+            f"the known roles allow this call for other targets; in the table of Keycloak {context.catalog.version} it requires"
+            f" {either(need.any_of or need.admits)} {variant.says}"
+        )
+        return found(
+            Cause.MASTER_ROLE_MISSING if context.from_master and context.request.target.realm else Cause.ROLE_MISSING,
+            LIKELY,
+            evidence,
+            token_evidence,
+            grant_evidence,
+            missing=roles_to_add(context.catalog, need, known),
+            effect=" for {operation}{where} ({says}).",
+            says=variant.says,
+        )
+    return None
+
+
+AUTHORIZATION = "/clients/{client-uuid}/authz/"
+_PERMISSIONS_CLIENT_SINCE = (26, 7)
+
+
+def need_of_permissions_client(context: Context) -> RoleSet | None:
+    """What the call requires if its client is admin-permissions: roles for the realm, none for authorization or clients.
+
+    Measured on 26.7.4; not so on 26.4.7.
+    """
+    facts = context.facts
+    if AUTHORIZATION not in context.template or context.version < _PERMISSIONS_CLIENT_SINCE or not context.need:
+        return None
+    if facts.admin_permissions_enabled is False or facts.target_is_permissions is False:
+        return None
+    return ("view-realm",) if ("view-authorization",) in context.need else ("manage-realm",)
+
+
+def permissions_client(context: Context) -> Finding | None:
+    """The client that holds the fine-grained permissions of a realm is special: roles for the realm decide who may read or change it."""
+    need, known = need_of_permissions_client(context), context.facts.target_is_permissions
+    if need is None or context.catalog.satisfies(known_roles(context), (need,)) or not (known or _suffices(context)):
+        return None
+    certain = known and context.facts.granted is not None
+    return found(
+        Cause.MASTER_ROLE_MISSING if context.from_master else Cause.ROLE_MISSING,
+        CERTAIN if certain else LIKELY,
+        "looked up: the client in the path is admin-permissions" if known else "the known roles allow this call for other clients",
+        token_evidence,
+        grant_evidence,
+        missing=need,
+        effect=" for {operation}{where}, because the client admin-permissions holds the fine-grained permissions of the realm.",
+    )
+
+
+def is_guard(variant: Variant) -> bool:
+    """Whether the variant is about granting or assuming privileges: kcproxy never recommends more of them for that."""
+    return variant.id.startswith(_GUARD_VARIANTS)
+
+
+def hidden(context: Context) -> tuple[Variant, ...]:
+    """The variants of the operation that only the server or a look-up can tell apart."""
+    entry = context.catalog.entry(context.request.target)
+    return entry.hidden if entry else ()
+
+
+def _hidden_variants(context: Context) -> tuple[str, ...]:
+    return tuple([variant.id for variant in hidden(context)])
+
+
+def _variant_says(context: Context) -> str:
+    says = context.requirement.variant_says if context.requirement else None
+    return f"the call {says}" if says else "the call"
+
+
+def _suffices(context: Context) -> bool:
+    return context.token_suffices if context.granted_suffices is None else context.granted_suffices
+
+
+def _passes_plainly(context: Context, held: frozenset[str] | None = None) -> bool:
+    """Whether the call would pass without its special part, with the given roles, otherwise with the best known ones."""
+    plain = context.catalog.requirement(context.request.target, master=context.from_master)
+    known = context.facts.granted if context.facts.granted is not None else context.held
+    roles = known if held is None else held
+    return plain is not None and context.catalog.satisfies(frozenset(roles), plain.admits)
+
+
+def protected_object(context: Context) -> Finding | None:
+    """Since 26.7 nobody can change the built-in admin clients."""
+    if context.version < _PROTECTED_SINCE or _PROTECTED_VARIANT not in _hidden_variants(context):
+        return None
+    if not _passes_plainly(context) or context.scope_suffices is False or context.facts.target_is_built_in is False:
+        return None
+    known = context.facts.target_is_built_in
+    return found(
+        Cause.PROTECTED_OBJECT,
+        CERTAIN if known else LIKELY,
+        "looked up: the client in the path is realm-management" if known else "",
+        token_evidence,
+        grant_evidence,
+    )
+
+
+PROTECTED_OBJECT = CauseSpec(
+    cause=Cause.PROTECTED_OBJECT,
+    meaning="Since 26.7 the built-in client `realm-management` and its roles cannot be changed, not even by `realm-admin`. The refusal looks like a missing role, but it is not.",
+    reason="Built-in objects such as the client realm-management cannot be changed by any administrator",
+    effect=NOT_ALLOWED,
+    check="Is the ID in the path that of a client that Keycloak created itself (realm-management, or {realm}-realm in master)?",
+    rules=(protected_object,),
+    remedies=(
+        Remedy(
+            summary="Leave the built-in object as it is; use a client or role of your own instead, or fine-grained permissions",
+        ),
+    ),
+)
+
+
+def mapping_defect(context: Context) -> Finding | None:
+    """26.4.0 to 26.4.7 do not let a master administrator map admin roles that the administrator has."""
+    first, repaired = _MAPPING_DEFECT
+    if not first <= context.version < repaired or "/role-mappings/clients" not in context.template:
+        return None
+    roles = admin_roles_in(context)
+    if not context.from_master or not roles or not context.held.issuperset(roles) or not _passes_plainly(context, context.held):
+        return None
+    return found(
+        Cause.KNOWN_DEFECT,
+        LIKELY,
+        f"the token of {context.words['who']} contains {list_of(roles)} of {context.words['container']}, which the body assigns",
+        f"this is Keycloak {context.words['version']}",
+        defect="it does not let administrators of realm master assign admin roles, even those that they have",
+        repaired="26.4.8, 26.5.1",
+    )
+
+
+def broker_login_defect(context: Context) -> Finding | None:
+    """26.0 responds with 401 to the console's list of realms after a login through an identity provider."""
+    path = context.request.target.raw_path
+    if context.version[:2] != (26, 0) or not path.endswith("/ui-ext/realms/names"):
+        return None
+    defect = "it refuses the list of realms after a login through an identity provider"
+    return found(Cause.KNOWN_DEFECT, LIKELY, f"this is Keycloak {context.words['version']}", defect=defect, repaired="26.0.6")
+
+
+KNOWN_DEFECT = CauseSpec(
+    cause=Cause.KNOWN_DEFECT,
+    meaning="The refusal is a defect of this Keycloak version, fixed in a later one. The caller has everything that the call requires.",
+    reason="Keycloak {version} has a defect ({defect})",
+    effect=NOT_ALLOWED,
+    check="Repeat the call on a version with the correction: {repaired}.",
+    rules=(mapping_defect, broker_login_defect),
+    remedies=(Remedy(summary="Upgrade Keycloak; no role can work around this defect"),),
+)
+
+
+def operation_impossible(context: Context) -> Finding | None:
+    """Measured: not even realm-admin of the realm may make this call."""
+    requirement = context.requirement
+    if requirement is None or requirement.any_of or requirement.admits or requirement.undetermined or context.request.target.realm is None:
+        return None
+    if requirement.master_realm_roles:
+        return None
+    return found(Cause.OPERATION_IMPOSSIBLE, LIKELY, f"in the table of Keycloak {shown(requirement.keycloak)} no role allows it")
+
+
+OPERATION_IMPOSSIBLE = CauseSpec(
+    cause=Cause.OPERATION_IMPOSSIBLE,
+    meaning="On this version no role of the realm allows the operation; it was measured with `realm-admin`, too. An account of `master` remains.",
+    reason="On Keycloak {version} not even realm-admin allows this operation",
+    effect=NOT_ALLOWED,
+    check="Try a token of a server administrator of realm master.",
+    rules=(operation_impossible,),
+    remedies=(Remedy(summary="Use a service account of realm master for this operation; within realm {realm} no role allows it"),),
+)
+
+
+def unknown_operation(context: Context) -> Finding:
+    """The operation is not in the table, or its roles could not be measured."""
+    undetermined = context.requirement.undetermined if context.requirement else None
+    gap = f"could not be determined: {shown(undetermined)}" if undetermined else "is not in the table"
+    path = shown(context.request.target.raw_path)
+    return found(Cause.OPERATION_UNKNOWN, POSSIBLE, f"{context.method} {path} {gap}", keycloak_says)
+
+
+OPERATION_UNKNOWN = CauseSpec(
+    cause=Cause.OPERATION_UNKNOWN,
+    meaning="The path is below `/admin/realms`, but not in the measured table of this version: an endpoint of an extension, of a newer version, or one that could not be measured. kcproxy does not guess.",
+    reason="The roles that this operation requires are not in the table of Keycloak {version}",
+    effect="; Keycloak refused {operation}{where} for {who}.",
+    check="Is the path right? An extension of the server may define it; then the documentation of the extension says what it requires.",
+    rules=(unknown_operation,),
+    remedies=(Remedy(summary="Compare the path with the documentation of the server, or of the extension that defines it"),),
+    states_confidence=False,
+)
+
+
+def unexplained(context: Context) -> Finding:
+    """All known facts suggest that the call is allowed, and it was refused: say so instead of guessing."""
+    evidence = (token_evidence, grant_evidence, _borrowed_table, user_may_not_exist) if context.requirement else ()
+    certain = context.granted_suffices and context.scope_suffices
+    return found(Cause.UNEXPLAINED, POSSIBLE if not certain else LIKELY, *evidence)
+
+
+def _borrowed_table(context: Context) -> tuple[str, ...]:
+    """Required roles differ between versions, so the table of another version can be wrong for this one."""
+    requirement = context.requirement
+    if requirement is None or requirement.asked_keycloak is None:
+        return ()
+    asked = shown(requirement.asked_keycloak, 60)
+    return (f"the table is that of Keycloak {requirement.keycloak}, because {asked} has none of its own: it may require another role",)
+
+
+UNEXPLAINED = CauseSpec(
+    cause=Cause.UNEXPLAINED,
+    meaning="Everything that can be looked up says that the call should pass. The role may have been granted a moment ago, an extension may check something of its own, or the reason is something that kcproxy does not know yet.",
+    reason="All known facts suggest that {who} may call {operation}{where}",
+    effect=", but Keycloak refused it.",
+    check="The server log at debug level for org.keycloak.services names the check that failed.",
+    rules=(unexplained, token_refused),
+    remedies=(
+        Remedy(summary="Repeat the call once; if it is refused again, read the server log at debug level for org.keycloak.services"),
+    ),
+    states_confidence=False,
+)
+
+SPECS = (*(ESCALATION_GUARD, PROTECTED_OBJECT, KNOWN_DEFECT, OPERATION_IMPOSSIBLE, OPERATION_UNKNOWN, UNEXPLAINED),)

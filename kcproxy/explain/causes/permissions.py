@@ -1,0 +1,225 @@
+"""Causes about fine-grained admin permissions: none allows the call, or one denies it."""
+
+from collections.abc import Sequence
+
+from kcproxy.explain.causes.spec import REFUSED, CauseSpec, Remedy
+from kcproxy.explain.context import Context
+from kcproxy.explain.evidence import known_roles
+from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
+from kcproxy.explain.fixes.permissions import fixes_of
+from kcproxy.explain.permission_needs import joined, need_in_words, one_of, permission_need
+from kcproxy.explain.permission_view import View, permission_view
+from kcproxy.explain.text import list_of, shown
+from kcproxy.model import Cause
+from kcproxy.permissions.decide import Outcome
+from kcproxy.permissions.model import Object
+from kcproxy.permissions.operation import TermDecision
+from kcproxy.permissions.policies import Effect, judge
+
+
+def fine_grained_permission_missing(context: Context) -> Finding | None:
+    """If fine-grained permissions are in use, one of them may be meant to allow this call instead of a role.
+
+    Whether a realm uses them is public nowhere. Without a look-up this stays a question for callers who have no more than ``query-`` roles,
+    as is usual with permissions.
+    """
+    need = permission_need(context) if _could_be(context) else None
+    if need is None:
+        return None
+    if context.facts.permissions is not None:
+        return _decided(context, Cause.FINE_GRAINED_PERMISSION_MISSING)
+    enabled, roles = context.facts.admin_permissions_enabled, known_roles(context)
+    only_queries = all(role.startswith("query-") for role in roles)
+    if enabled is False or not (enabled or _lets_see_only(context)):
+        return None
+    who, container, words = context.words["who"], context.words["container"], need_in_words(need)
+    return found(
+        Cause.FINE_GRAINED_PERMISSION_MISSING,
+        LIKELY if enabled and only_queries and roles else POSSIBLE,
+        "looked up: fine-grained admin permissions are on in the realm" if enabled else "",
+        f"{who} has only {list_of(sorted(roles))} of {container}, as is usual with such permissions" if only_queries and roles else "",
+        f"by the table of permissions, the call requires {words}",
+        reason=None if enabled else _IF_IN_USE,
+        need=words,
+    )
+
+
+def fine_grained_permission_denied(context: Context) -> Finding | None:
+    """A permission takes the scope away from the caller, also where another one grants it."""
+    if not _could_be(context):
+        return None
+    if context.facts.permissions is None and (context.facts.admin_permissions_enabled is False or not _lets_see_only(context)):
+        return None
+    need = permission_need(context)
+    if need is None:
+        return None
+    if context.facts.permissions is not None:
+        return _decided(context, Cause.FINE_GRAINED_PERMISSION_DENIED)
+    return found(Cause.FINE_GRAINED_PERMISSION_DENIED, POSSIBLE, need=need_in_words(need))
+
+
+def _lets_see_only(context: Context) -> bool:
+    """Whether the caller holds no role but ``query-`` ones and ``view-`` ones that contain such a one, as callers with permissions do."""
+    return all(
+        role.startswith("query-")
+        or (role.startswith("view-") and any(name.startswith("query-") for name in context.catalog.contains(role)))
+        for role in known_roles(context)
+    )
+
+
+def _could_be(context: Context) -> bool:
+    return context.requirement is not None and not (context.token_suffices or context.granted_suffices or context.token_is_unread)
+
+
+def _decided(context: Context, cause: Cause) -> Finding | None:
+    view = permission_view(context)
+    if view is None or _cause(view) is not cause:
+        return None
+    lacking = view.decision.lacking
+    granted = [each for each in view.decision.alternative if each.decision is not None and each.outcome is Outcome.GRANTED]
+    but = f"may {_scopes(view, granted)}, but not {_scopes(view, lacking)}" if granted else f"may not {_scopes(view, lacking)}"
+    because = [line for each in lacking for line in _because(view, each)]
+    return found(
+        cause,
+        CERTAIN if view.certain else LIKELY,
+        "looked up: fine-grained admin permissions are on in the realm",
+        *_evidence(view),
+        reason="{Who} {but}: {because}" if because else "{Who} {but}: no permission gives this",
+        but=but,
+        because="; ".join(because),
+        need=_scopes(view, lacking),
+    )
+
+
+def _cause(view: View) -> Cause:
+    denied = any(each.outcome is Outcome.DENIED for each in view.decision.lacking)
+    return Cause.FINE_GRAINED_PERMISSION_DENIED if denied else Cause.FINE_GRAINED_PERMISSION_MISSING
+
+
+def _scopes(view: View, terms: Sequence[TermDecision]) -> str:
+    return joined([_scope(view, each) for each in terms])
+
+
+def _scope(view: View, each: TermDecision) -> str:
+    """``manage-membership of group /sales``."""
+    if each.decision is None:
+        return f"query without the role {each.term.role}"
+    return f"{each.decision.scope} of {object_in_words(view, each.decision.asked)}"
+
+
+def object_in_words(view: View, asked: Object) -> str:
+    """``group /sales`` for operators and what the caller can see; otherwise the ID that the request has."""
+    one = one_of(asked.type)
+    if asked.id is None:
+        return f"all {one}s"
+    return f"{one} {shown(view.facts.labels.get(asked.id, asked.id) if view.whole else asked.id)}"
+
+
+def _because(view: View, each: TermDecision) -> list[str]:
+    if each.decision is None:
+        return []
+    denying = [
+        f"permission {shown(other.permission.name)} denies it (policy {list_of(other.denying)})" if view.names else "a permission denies it"
+        for other in each.decision.denying
+    ]
+    return list(dict.fromkeys(denying)) or _covered(view, each)
+
+
+def _covered(view: View, each: TermDecision) -> list[str]:
+    """Permissions that grant the caller the scope on other objects, or other scopes on this one."""
+    if each.decision is None:
+        return []
+    asked, scope, lines = each.decision.asked, each.decision.scope, []
+    for permission in view.situation.permissions.permissions:
+        if permission.type != asked.type or not permission.policies:
+            continue
+        if any(judge(policy, view.situation).effect is not Effect.PERMIT for policy in permission.policies):
+            continue
+        if scope in permission.scopes and permission.objects:
+            names = [shown(view.facts.labels.get(each, each)) for each in sorted(permission.objects)[:3]]
+            more = f" and {len(permission.objects) - 3} more" if len(permission.objects) > 3 else ""
+            lines.append(f"permission {shown(permission.name)} covers {one_of(asked.type)} {joined(names)}{more} only")
+        elif asked.id in permission.objects or permission.type_wide:
+            lines.append(f"permission {shown(permission.name)} gives {list_of(sorted(permission.scopes))} only")
+    return lines[:2]
+
+
+def _evidence(view: View) -> list[str]:
+    lines = []
+    for each in view.decision.alternative:
+        if each.decision is not None and each.outcome is Outcome.GRANTED:
+            names = list_of([other.permission.name for other in each.decision.granting][:3])
+            lines.append(
+                f"{_scope(view, each)} is given by permission {names}"
+                if names
+                else f"{_scope(view, each)} is allowed by Keycloak's own evaluation"
+            )
+        elif each.decision is None:
+            lines.append(f"the caller does not hold the role {each.term.role}")
+    lines += [
+        f"Keycloak's own evaluation (policy/evaluate) allows {_scope(view, each)}, which the policies and the token do not"
+        for each in view.differs
+    ]
+    if view.names:
+        lines += [f"looked up: there is no object with the ID {shown(identifier)}" for identifier in sorted(view.facts.absent)]
+        lines += [
+            f"permission {shown(other.permission.name)} denies the caller by policy {list_of(other.denying)}"
+            for each in view.decision.lacking
+            if each.decision
+            for other in each.decision.denying
+        ]
+    return list(dict.fromkeys(lines))
+
+
+_IF_IN_USE = "Realm {realm} may use fine-grained admin permissions, and none of them allows this call for {who}"
+
+
+FINE_GRAINED_PERMISSION_MISSING = CauseSpec(
+    cause=Cause.FINE_GRAINED_PERMISSION_MISSING,
+    meaning="The realm uses fine-grained admin permissions: not only roles, but also *permissions* on individual users, groups, clients, roles or organizations can allow calls. "
+    "The caller has no role that allows this call, and no permission does. A permission on the one resource grants less than a role.",
+    reason="The realm uses fine-grained admin permissions, and none of them allows this call for {who}",
+    effect=REFUSED,
+    check="Open realm {realm}. If Permissions is in the menu, which permission there names {who}, and does it include {need}? "
+    "A list requires the matching query- role in addition.",
+    rules=(fine_grained_permission_missing,),
+    fixer=fixes_of,
+    remedies=(
+        Remedy(
+            summary="Add a permission for {who} on the one resource that the call is about",
+            steps=(
+                "Choose the realm {realm}",
+                "Permissions, Create permission, choose the type of resource",
+                "Choose the scope that the call requires (view, manage, map-roles …) and the one resource",
+                "Add a policy that names {who}",
+                "For lists, also grant the matching query- role",
+            ),
+        ),
+    ),
+)
+
+FINE_GRAINED_PERMISSION_DENIED = CauseSpec(
+    cause=Cause.FINE_GRAINED_PERMISSION_DENIED,
+    meaning="The realm uses fine-grained admin permissions, and one of them *denies* the caller: its policies do not agree on them. A permission that names the object, or a group of the user, takes its scopes "
+    "away even where another permission grants them. One for all objects takes away every scope that no permission on the object itself gives. kcproxy names the permission and the policy to operators only.",
+    reason="A fine-grained admin permission may deny this call to {who}",
+    effect=REFUSED,
+    check="Open realm {realm}, Permissions, tab Evaluate: choose {who}, the resource and {need}. Which permission is listed as denied?",
+    rules=(fine_grained_permission_denied,),
+    fixer=fixes_of,
+    remedies=(
+        Remedy(
+            summary="Change the permission that denies {who}, or let its policies permit them",
+            steps=(
+                "Choose the realm {realm}",
+                "Permissions, tab Evaluate: find the permission that denies",
+                "Change its policies or its resources",
+            ),
+        ),
+    ),
+)
+
+SPECS = (
+    FINE_GRAINED_PERMISSION_DENIED,
+    FINE_GRAINED_PERMISSION_MISSING,
+)

@@ -1,0 +1,267 @@
+"""Fixes for missing fine-grained permissions, least power first: change one that the caller has, make one for the object, and last the role.
+
+Commands use names and IDs that look-ups found. A policy or permission that is made gets a name that says for whom it is, so that pasting a
+command twice changes nothing: Keycloak refuses the second one.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kcproxy.explain.context import Context
+from kcproxy.explain.fixes import build
+from kcproxy.explain.fixes.grantee import Grantee
+from kcproxy.explain.fixes.shell import Part, line, path, realm_option, segment, word
+from kcproxy.explain.fixes.unwritable import Unwritable
+from kcproxy.explain.permission_needs import joined, one_of
+from kcproxy.explain.permission_view import View, permission_view
+from kcproxy.explain.text import list_of, sentence, shown
+from kcproxy.model import Fix, Verdict
+from kcproxy.permissions.additions import Addition, AdditionKind
+from kcproxy.permissions.operation import operation_additions
+from kcproxy.permissions.policies import acts_as_client
+
+_CURL = "curl -sSf -H \"Authorization: Bearer $ADMIN_TOKEN\" -H 'Content-Type: application/json'"
+_RESOURCE_SERVER = "clients/{client}/authz/resource-server/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """One request to the client admin-permissions, and the same in the console. ``below``: the path below the resource server."""
+
+    method: str
+    below: tuple[str, ...]
+    body: dict[str, Any]
+    console: tuple[str, ...]
+
+
+def fixes_of(context: Context, verdict: Verdict, console_base: str | None) -> tuple[Fix, ...]:
+    """The fixes. None if nothing was looked up: then the remedy of the cause is in words."""
+    view, to = permission_view(context), build.grantee(context)
+    if view is None or to is None:
+        return ()
+    found = operation_additions(view.decision, view.situation)
+    sides = [[each for each in side if each.kind is not AdditionKind.CHANGE_DENIAL] for side in found]
+    fixes: list[Fix] = []
+    if all(sides):
+        least = [side[0] for side in sides]
+        new = [next((each for each in side if each.kind is AdditionKind.NEW_PERMISSION), side[0]) for side in sides]
+        fixes += [_fix(context, verdict, view, to, choice) for choice in ([least] if least == new else [least, new])]
+    else:
+        fixes += _denials(view, [each for side in found for each in side if each.kind is AdditionKind.CHANGE_DENIAL], to)
+    return (*fixes, *_by_role(context, verdict, console_base))
+
+
+def _by_role(context: Context, verdict: Verdict, console_base: str | None) -> tuple[Fix, ...]:
+    """The role, which concerns every object of its kind."""
+    found = build.grant(context, replace(verdict, missing=context.missing), console_base)
+    opens = f"The role allows {context.catalog.unlocked(context.missing)} operations, on every object of the realm and not only this one"
+    return tuple(replace(fix, warning=". ".join(filter(None, (opens, fix.warning)))) for fix in found)
+
+
+def _fix(context: Context, verdict: Verdict, view: View, to: Grantee, choice: Sequence[Addition]) -> Fix:
+    """All requests of one choice, and the role that lets query if that is lacking, too."""
+    roles = tuple(each.term.role for each in view.decision.lacking if each.term.role)
+    steps = _steps(view, to, choice)
+    also = build.grant(context, replace(verdict, missing=roles), None) if roles else ()
+    parts = [_summary(view, each, to) for each in choice] + [f"grant the role {list_of(roles)}"] * bool(roles)
+    summary = joined(list(dict.fromkeys(parts)))
+    console = ("Choose the realm " + shown(to.realm), *(text for step in steps for text in step.console))
+    return Fix(
+        summary=sentence(summary[:1].upper() + summary[1:]),
+        roles=roles,
+        console=(*map(sentence, console), *(text for fix in also for text in fix.console)),
+        kcadm=(*_written(view, to.realm, steps, _kcadm), *(text for fix in also for text in fix.kcadm)),
+        curl=(*_written(view, to.realm, steps, _curl), *(text for fix in also for text in fix.curl)),
+        warning=_warning(choice),
+    )
+
+
+def _written(view: View, realm: str, steps: Sequence[_Step], write: Callable[[View, str, _Step], str]) -> tuple[str, ...]:
+    """All lines, or none if one cannot be written."""
+    try:
+        return tuple(write(view, realm, step) for step in steps)
+    except Unwritable:
+        return ()
+
+
+def _steps(view: View, to: Grantee, choice: Sequence[Addition]) -> list[_Step]:
+    steps: list[_Step] = []
+    made = False
+    for each in choice:
+        if each.kind is not AdditionKind.NEW_PERMISSION:
+            steps.append(_change(view, each))
+            continue
+        policy = each.policy.id if each.policy else _policy_name(view, to)
+        if each.policy is None and not made:
+            steps.append(_new_policy(view, to))
+            made = True
+        steps.append(_new_permission(view, to, each, policy, shown(each.policy.name) if each.policy else policy))
+    return steps
+
+
+def _by_client(view: View) -> bool:
+    """Whether policies know the account only as its client, so that a policy has to name that."""
+    return acts_as_client(view.situation.identity, view.situation.rules) is not False
+
+
+def _policy_name(view: View, to: Grantee) -> str:
+    return f"Only {to.username or view.situation.identity.account_id}"
+
+
+def _new_policy(view: View, to: Grantee) -> _Step:
+    identity, name = view.situation.identity, _policy_name(view, to)
+    by_client = _by_client(view)
+    who = shown((to.client_id if by_client else to.username) or "")
+    kind, member, value = ("client", "clients", identity.client_id) if by_client else ("user", "users", identity.account_id)
+    return _Step(
+        method="POST",
+        below=("policy", kind),
+        body={"name": name, member: [value], "logic": "POSITIVE"},
+        console=(
+            f"Permissions, tab Policies, Create policy, type {kind.capitalize()}",
+            f"Name {shown(name)}, {member.capitalize()} {who}, Logic Positive, Save",
+        ),
+    )
+
+
+def _new_permission(view: View, to: Grantee, each: Addition, policy: str, policy_shown: str) -> _Step:
+    asked, who = each.asked, to.username or view.situation.identity.account_id
+    one = one_of(asked.type)
+    target = f"{one} {asked.id}" if asked.id else f"all {one}s"
+    name = f"{each.scope} of {target} for {who}"
+    resources = f"Specific {asked.type.lower()} {_object(view, each)}" if asked.id else f"All {asked.type.lower()}"
+    return _Step(
+        method="POST",
+        below=("permission", "scope"),
+        body={
+            "name": name,
+            "resourceType": asked.type,
+            "scopes": [each.scope],
+            "policies": [policy],
+            **({"resources": [asked.id]} if asked.id else {}),
+        },
+        console=(
+            f"Permissions, Create permission, resource type {asked.type}",
+            f"Name {shown(name)}, Authorization scopes {each.scope}, Enforce access to {resources}",
+            f"Assign existing policies: {policy_shown}, Save",
+        ),
+    )
+
+
+def _change(view: View, each: Addition) -> _Step:
+    permission = each.permission
+    if permission is None:
+        raise LookupError("a change is of a permission")
+    adds_scope = each.kind is AdditionKind.ADD_SCOPE
+    scopes = permission.scopes | ({each.scope} if adds_scope else frozenset())
+    objects = permission.objects | (frozenset() if adds_scope or each.asked.id is None else {each.asked.id})
+    what = f"Authorization scopes: add {each.scope}" if adds_scope else f"Specific {each.asked.type.lower()}: add {_object(view, each)}"
+    return _Step(
+        method="PUT",
+        below=("permission", "scope", permission.id),
+        body={
+            "id": permission.id,
+            "name": permission.name,
+            "description": permission.description,
+            "type": "scope",
+            "resourceType": permission.type,
+            "scopes": sorted(scopes),
+            "policies": list(permission.policies),
+            **({"resources": sorted(objects)} if objects else {}),
+        },
+        console=(f"Permissions, {shown(permission.name)}", f"{what}, Save"),
+    )
+
+
+def _object(view: View, each: Addition) -> str:
+    identifier = each.asked.id or ""
+    return shown(view.facts.labels.get(identifier, identifier) if view.whole else identifier)
+
+
+def _kcadm(view: View, realm: str, step: _Step) -> str:
+    parts = {"target": _target(view, step), "realm": realm_option(realm), "body": _body(step)}
+    if step.method == "POST":
+        return line("kcadm.sh create {target} {realm} -b {body}", **parts)
+    return line("kcadm.sh update {target} {realm} -b {body}", **parts)
+
+
+def _curl(view: View, realm: str, step: _Step) -> str:
+    parts = {"realm": segment(realm), **_segments(view, step)}
+    if "third" in parts:
+        place = path("/admin/realms/{realm}/" + _RESOURCE_SERVER + "{first}/{second}/{third}", **parts)
+    else:
+        place = path("/admin/realms/{realm}/" + _RESOURCE_SERVER + "{first}/{second}", **parts)
+    if step.method == "POST":
+        return line(_CURL + ' -X POST -d {body} "$KEYCLOAK_URL"{place}', body=_body(step), place=place)
+    return line(_CURL + ' -X PUT -d {body} "$KEYCLOAK_URL"{place}', body=_body(step), place=place)
+
+
+def _target(view: View, step: _Step) -> Part:
+    parts = _segments(view, step)
+    if "third" in parts:
+        return path(_RESOURCE_SERVER + "{first}/{second}/{third}", **parts)
+    return path(_RESOURCE_SERVER + "{first}/{second}", **parts)
+
+
+def _segments(view: View, step: _Step) -> dict[str, Part]:
+    below = {name: segment(value) for name, value in zip(("first", "second", "third"), step.below, strict=False)}
+    return {"client": segment(view.facts.client_uuid), **below}
+
+
+def _body(step: _Step) -> Part:
+    return word(json.dumps(step.body, ensure_ascii=True))
+
+
+def _summary(view: View, each: Addition, to: Grantee) -> str:
+    one = one_of(each.asked.type)
+    target = f"{one} {_object(view, each)}" if each.asked.id else f"all {one}s"
+    name = shown(each.permission.name) if each.permission else ""
+    if each.kind is AdditionKind.ADD_OBJECT:
+        return f"add {target} to the permission {name}, which gives {list_of(sorted(each.permission.scopes))}" if each.permission else ""
+    if each.kind is AdditionKind.ADD_SCOPE:
+        return f"add the scope {each.scope} to the permission {name}"
+    return f"make a permission with the scope {each.scope} for {target} and {shown(to.username or 'the calling account')} alone"
+
+
+def _warning(choice: Sequence[Addition]) -> str | None:
+    lines = []
+    for each in choice:
+        name = shown(each.permission.name) if each.permission else ""
+        if each.for_others and each.permission:
+            lines.append(f"the policies of {name} may also name others, who get the same")
+        if each.opens_more and each.permission:
+            more = sorted(each.permission.scopes - {each.scope}) if each.kind is AdditionKind.ADD_OBJECT else []
+            lines.append(f"it also gives {list_of(more)} of this object" if more else f"it applies to each object of {name}")
+        if each.permission is None and each.asked.id is None:
+            lines.append(
+                f"it is for all objects of the type {each.asked.type}, and a permission for all objects denies every other caller the scopes of that type"
+            )
+    return ". ".join(dict.fromkeys(lines)) or None
+
+
+def _denials(view: View, denials: Sequence[Addition], to: Grantee) -> list[Fix]:
+    """Nothing that is added helps: the permission that denies has to change. Its name is for operators."""
+    if not view.names:
+        return [Fix(summary="Ask the operator of the realm: a permission denies this call, and no other permission or scope outweighs it")]
+    fixes = []
+    for each in denials:
+        if each.permission is not None:
+            name = shown(each.permission.name)
+            scopes, who = list_of(sorted(each.permission.scopes)), shown(to.username or "the calling account")
+            steps = (
+                f"Choose the realm {shown(to.realm)}",
+                f"Permissions, {name}",
+                f"Change its policies so that they permit {who}, or take the object out of it, Save",
+            )
+            fixes.append(
+                Fix(
+                    summary=sentence(
+                        f"Change the permission {name}, which denies {who}: let its policies permit them, or take the object out of it"
+                    ),
+                    console=tuple(map(sentence, steps)),
+                    warning=f"Everybody whom its policies permit gets {scopes} of every object that it names",
+                )
+            )
+    return fixes

@@ -1,0 +1,181 @@
+"""The decision of permissions for one refused call, as an operator may see it and as its caller may.
+
+A caller must not learn from an explanation what Keycloak hides from them: whether a user, client or organization exists, and which permissions
+concern others. For them an object that they cannot see is decided as an unknown one, without the permissions that deny it by name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from kcproxy.catalog.permissions import Levels, PermissionNeed, Term, TermSet, permission_entry
+from kcproxy.explain.context import REALM_MANAGEMENT, Context
+from kcproxy.explain.evidence import admin_roles_in
+from kcproxy.explain.permission_needs import permission_need
+from kcproxy.permissions.decide import Decision, Outcome, decide
+from kcproxy.permissions.facts import PermissionFacts
+from kcproxy.permissions.model import CLIENTS, GROUPS, USERS, Object, rules_for
+from kcproxy.permissions.operation import Level, OperationDecision, TermDecision, decide_operation, settled
+from kcproxy.permissions.policies import Effect, Situation, judge
+
+_REFUSED = (Outcome.MISSING, Outcome.DENIED)
+_BY_ROLE: Mapping[str, tuple[str, ...]] = {
+    "Users.view": ("view-users", "manage-users"),
+    "Users": ("manage-users",),
+    "Users.impersonate": ("impersonation",),
+    "Groups.view": ("view-users", "manage-users"),
+    "Groups.view-members": ("view-users", "manage-users"),
+    "Groups": ("manage-users",),
+    "Clients.view": ("view-clients", "manage-clients"),
+    "Clients": ("manage-clients",),
+}
+"""Roles that stand for a scope (UserPermissions, GroupPermissions, ClientPermissions of Keycloak 26): by type and scope, or by type for the rest."""
+_LIST_ROLES = {USERS: "query-users", CLIENTS: "query-clients", "Organizations": "query-organizations"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """``decision`` has the alternative that lacks least. ``certain``: nothing in it rests on what was not measured or on what is hidden.
+
+    ``differs``: the terms for which Keycloak's own evaluation says otherwise. ``whole``: whether the objects may be shown as they are;
+    ``names``: and permissions of others.
+    """
+
+    decision: OperationDecision
+    situation: Situation
+    facts: PermissionFacts
+    certain: bool
+    differs: tuple[TermDecision, ...]
+    whole: bool
+    names: bool
+
+
+def permission_outcome(context: Context) -> Outcome | None:
+    """Whether permissions allow the call, as far as was looked up; None if nothing was, or if they do not matter for it."""
+    judged = _judged(context)
+    return None if judged is None else judged.decision.outcome
+
+
+def permission_view(context: Context) -> View | None:
+    """The decision if look-ups found the permissions of the realm, and the call is refused by them. None otherwise."""
+    judged = _judged(context)
+    return judged if judged is not None and judged.decision.outcome in _REFUSED else None
+
+
+def _judged(context: Context) -> View | None:
+    need, facts = permission_need(context), context.facts.permissions
+    if need is None or not isinstance(facts, PermissionFacts) or admin_roles_in(context) or _is_guarded(context, facts):
+        return None
+    objects = {key: facts.objects[place] for key, place in need.objects.items() if place in facts.objects}
+    situation = Situation(identity=facts.identity, permissions=facts.permissions, rules=rules_for(context.version))
+    roles, whole = _counting(context), context.for_operator or _sees_all(context, need, objects, situation)
+    if not whole:
+        objects, situation = _hidden(objects, situation)
+    remaining = _without_roles(need, roles)
+    decision = settled(_decided(remaining, objects, roles, situation), facts.server)
+    differs = tuple(each for each in decision.lacking if _differs(each, facts))
+    unsure = remaining is not need or _assumed(context) or _was_settled(decision) or bool(differs)
+    return View(
+        decision=decision,
+        situation=situation,
+        facts=facts,
+        certain=not unsure and (whole or not _denies_by_name(facts, situation)),
+        differs=differs,
+        whole=whole,
+        names=context.for_operator,
+    )
+
+
+def _counting(context: Context) -> frozenset[str]:
+    facts, catalog = context.facts, context.catalog
+    roles = catalog.closure(facts.granted or ())
+    return roles if facts.full_scope or facts.in_scope is None else roles & catalog.closure(facts.in_scope)
+
+
+def _decided(need: PermissionNeed, objects: Mapping[str, Object], roles: frozenset[str], situation: Situation) -> OperationDecision:
+    """The call is refused if nothing lets it in; what it lacks is said for a response that is more than an empty list."""
+    admitted = decide_operation(need, objects, roles, situation, Level.ADMITS)
+    if admitted.outcome not in _REFUSED:
+        return admitted
+    shown = decide_operation(need, objects, roles, situation, Level.SHOWS)
+    return shown if shown.outcome in _REFUSED else admitted
+
+
+def _without_roles(need: PermissionNeed, roles: frozenset[str]) -> PermissionNeed:
+    """The need without the scopes that a role of the caller stands for; the same object if there are none."""
+
+    def levels(found: Levels) -> Levels:
+        return Levels(any_of=_stripped(found.any_of, roles), shows=_stripped(found.shows, roles), admits=_stripped(found.admits, roles))
+
+    changed = replace(need, levels=levels(need.levels), with_query_role=levels(need.with_query_role) if need.with_query_role else None)
+    return need if changed == need else changed
+
+
+def _stripped(sets: tuple[TermSet, ...], roles: frozenset[str]) -> tuple[TermSet, ...]:
+    return tuple(tuple(term for term in terms if not _stands_for(term, roles)) for terms in sets)
+
+
+def _stands_for(term: Term, roles: frozenset[str]) -> bool:
+    names = _BY_ROLE.get(f"{term.type}.{term.scope}") or _BY_ROLE.get(term.type, ())
+    return bool(term.type) and any(name in roles for name in names)
+
+
+def _is_guarded(context: Context, facts: PermissionFacts) -> bool:
+    """Whether the call is about a client that nobody may change, so that its own cause explains it."""
+    uuid = context.request.target.parameters.get("client-uuid", "")
+    return context.facts.target_is_built_in is True or facts.labels.get(uuid) in {REALM_MANAGEMENT, "admin-permissions"}
+
+
+def _assumed(context: Context) -> bool:
+    """Whether the operation has a case that no permission opens and that the request does not show, such as an administrator's account."""
+    operation = context.request.target.operation
+    entry = permission_entry(context.version[:3], operation.method, operation.path, operation.body) if operation else None
+    closed = [variant for variant in (entry.variants if entry else ()) if variant.need.closed and "target" in variant.when]
+    return any(variant.id != "protected-client" for variant in closed)
+
+
+def _was_settled(decision: OperationDecision) -> bool:
+    return any(each.by_server for each in decision.alternative)
+
+
+def _differs(each: TermDecision, facts: PermissionFacts) -> bool:
+    if each.decision is None:
+        return False
+    asked = each.decision.asked
+    return facts.server.get((asked.type, asked.id or "", each.decision.scope)) is True
+
+
+def _sees_all(context: Context, need: PermissionNeed, objects: Mapping[str, Object], situation: Situation) -> bool:
+    """Whether Keycloak hides nothing about these objects from the caller anyway."""
+    roles = _counting(context)
+    scopes = {(term.object, term.scope) for terms in need.opening for term in terms if term.object}
+    return all(
+        asked.type == GROUPS
+        or _LIST_ROLES.get(asked.type) in roles
+        or _stands_for(Term(type=asked.type, scope="view"), roles)
+        or _granted(asked, "view", situation)
+        or _granted(Object(type=asked.type), "view", situation)
+        or any(_granted(asked, scope, situation) for name, scope in scopes if name == key)
+        for key, asked in objects.items()
+    )
+
+
+def _granted(asked: Object, scope: str, situation: Situation) -> bool:
+    found: Decision = decide(asked, scope, situation)
+    return found.outcome is Outcome.GRANTED
+
+
+def _hidden(objects: Mapping[str, Object], situation: Situation) -> tuple[dict[str, Object], Situation]:
+    """The objects as unknown ones, and the permissions without those that name them and do not grant the caller anything."""
+    unknown = {key: asked if asked.type == GROUPS else replace(asked, groups=()) for key, asked in objects.items()}
+    named = {asked.id for asked in objects.values() if asked.type != GROUPS}
+    kept = tuple(each for each in situation.permissions.permissions if not named & each.objects or _permits(each.policies, situation))
+    return unknown, replace(situation, permissions=replace(situation.permissions, permissions=kept))
+
+
+def _permits(policies: tuple[str, ...], situation: Situation) -> bool:
+    return bool(policies) and all(judge(policy, situation).effect is Effect.PERMIT for policy in policies)
+
+
+def _denies_by_name(facts: PermissionFacts, situation: Situation) -> bool:
+    """Whether any object of the realm is denied to the caller by name: then what is said of one must be as sure as of all others."""
+    return any(each.objects and not _permits(each.policies, situation) for each in facts.permissions.permissions)

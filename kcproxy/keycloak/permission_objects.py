@@ -1,0 +1,127 @@
+"""The objects that a call names: users with their groups, groups, clients, roles and organizations, by ID, with names for the operator."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kcproxy.catalog.permissions import ObjectPlace
+from kcproxy.keycloak.caller_lookups import CallerLookups, realm_path
+from kcproxy.keycloak.lookup_client import Lookup
+from kcproxy.keycloak.representations import client_named, query_value, segment, text
+from kcproxy.permissions.model import CLIENTS, GROUPS, ROLES, USERS, Object
+
+MOST_GROUPS = 20
+MOST_DEPTH = 8
+_WHAT = "permissions"
+_PATHS = {USERS: "users", GROUPS: "groups", CLIENTS: "clients", ROLES: "roles-by-id", "Organizations": "organizations"}
+_NAMES = {USERS: "username", GROUPS: "path", CLIENTS: "clientId", ROLES: "name", "Organizations": "name"}
+
+
+@dataclass(slots=True, kw_only=True)
+class Objects:
+    """The objects found so far."""
+
+    lookups: CallerLookups
+    realm: str
+    found: dict[ObjectPlace, Object] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    absent: set[str] = field(default_factory=set)
+    roles: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    async def resolve(self, places: Iterable[ObjectPlace]) -> None:
+        """Every object that the request itself names, then the clients that own its roles."""
+        named = [(place, name) for place in places if (name := self._named(place)) is not None]
+        await asyncio.gather(*(self._resolve(place, name) for place, name in named))
+
+    def _named(self, place: ObjectPlace) -> str | None:
+        request = self.lookups.request
+        if place.path:
+            return request.target.parameters.get(place.path)
+        if place.query:
+            values = request.query.get(place.query, ())
+            return values[0] if len(values) == 1 else None
+        return None if place.body is None else _in_body(place.body, request.body)
+
+    async def _resolve(self, place: ObjectPlace, name: str) -> None:
+        identifier = await self._id_of(place, name)
+        if identifier is None:
+            return
+        found = await self._read(place.type, identifier)
+        if found.status == 404:
+            self.absent.add(identifier)
+        elif not found.object and (found.status != 403 or place.type == USERS):
+            return  # organizations are decided by their ID alone: the inspector need not see them
+        groups = await self._chains(identifier) if place.type == USERS and found.object else ()
+        self.found[place] = Object(type=place.type, id=identifier, groups=groups)
+
+    async def _id_of(self, place: ObjectPlace, name: str) -> str | None:
+        """The ID, which is the name itself unless a body names a group by its path, or a query a client by its client ID."""
+        base = realm_path(self.realm)
+        if place.type == GROUPS and name.startswith("/"):
+            path = "/".join(segment(part) for part in name.strip("/").split("/"))
+            return text((await self.lookups.get(f"{base}/group-by-path/{path}", _WHAT)).object, "id")
+        if place.type == CLIENTS and place.query == "clientId":
+            items = (await self.lookups.get(f"{base}/clients?clientId={query_value(name)}", _WHAT)).items
+            return text(client_named(name, items), "id")
+        return name
+
+    async def _read(self, type_name: str, identifier: str) -> Lookup:
+        found = await self.lookups.get(f"{realm_path(self.realm)}/{_PATHS[type_name]}/{segment(identifier)}", _WHAT)
+        label = text(found.object, _NAMES[type_name])
+        if label is not None:
+            self.labels[identifier] = label
+        if type_name == ROLES:
+            self.roles[identifier] = found.object
+        return found
+
+    async def label(self, type_name: str, identifier: str) -> None:
+        """The name of an object, for the operator."""
+        if identifier not in self.labels and type_name in _PATHS:
+            path = f"{realm_path(self.realm)}/{_PATHS[type_name]}/{segment(identifier)}"
+            label = text((await self.lookups.client.get(path, _WHAT)).object, _NAMES[type_name])
+            if label is not None:
+                self.labels[identifier] = label
+
+    async def _chains(self, user: str) -> tuple[tuple[str, ...], ...] | None:
+        """Each group of the user with the groups above it."""
+        items = (
+            await self.lookups.get(f"{realm_path(self.realm)}/users/{segment(user)}/groups?first=0&max={MOST_GROUPS + 1}", _WHAT)
+        ).items
+        if items is None or len(items) > MOST_GROUPS:
+            return None
+        chains = await asyncio.gather(*(self._chain(item) for item in items if isinstance(item, dict)))
+        return None if None in chains else tuple(chain for chain in chains if chain is not None)
+
+    async def _chain(self, group: dict[str, Any]) -> tuple[str, ...] | None:
+        chain: list[str] = []
+        while len(chain) < MOST_DEPTH:
+            identifier, path = text(group, "id"), text(group, "path")
+            if identifier is None or path is None:
+                return None
+            chain.append(identifier)
+            self.labels[identifier] = path
+            parent = path.rpartition("/")[0]
+            if not parent:
+                return tuple(chain)
+            group = await self._parent(group, parent)
+        return None
+
+    async def _parent(self, group: dict[str, Any], path: str) -> dict[str, Any]:
+        parent = text(group, "parentId")
+        base = realm_path(self.realm)
+        if parent is None:
+            place = f"{base}/group-by-path/" + "/".join(segment(part) for part in path.strip("/").split("/"))
+            return (await self.lookups.client.get(place, _WHAT)).object
+        return (await self.lookups.client.get(f"{base}/groups/{segment(parent)}", _WHAT)).object
+
+
+def _in_body(place: str, body: Any) -> str | None:
+    """The one value at a member of the body; None if there are several, because then each would have to be decided."""
+    items, member = (body, place.removeprefix("[].")) if place.startswith("[].") else ([body], place)
+    if not isinstance(items, list) or len(items) != 1:
+        return None
+    value = items[0].get(member) if member and isinstance(items[0], dict) else items[0]
+    if isinstance(value, list):
+        value = value[0] if len(value) == 1 else None
+    return value if isinstance(value, str) and value else None

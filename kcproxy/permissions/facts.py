@@ -1,0 +1,52 @@
+"""What look-ups found about the permissions of a realm for one refused request: the material that a decision is made from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TypeAlias
+
+from kcproxy.catalog.permissions import ObjectPlace, PermissionEntry, PermissionNeed, load_permissions, permission_versions
+from kcproxy.model import Operation
+from kcproxy.permissions.model import Identity, Object, PermissionSet
+
+Asked: TypeAlias = tuple[str, str, str]
+"""Resource type, ID of the object or "" for all objects, scope: one question to ``policy/evaluate``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermissionFacts:
+    """``objects``: those that the request names, by the place where it names them; without an entry if they could not be resolved.
+
+    ``labels``: names of objects by ID, for operators. ``absent``: IDs in the request that no object has. ``server``: what
+    ``policy/evaluate`` says. ``client_uuid``: internal ID of the client admin-permissions.
+    """
+
+    client_uuid: str
+    permissions: PermissionSet
+    identity: Identity
+    objects: Mapping[ObjectPlace, Object] = field(default_factory=lambda: MappingProxyType({}))
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    absent: frozenset[str] = frozenset()
+    server: Mapping[Asked, bool] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def lines_of(operation: Operation) -> tuple[PermissionEntry, ...]:
+    """The lines of an operation in the tables of all versions, because the look-ups need not know the server's version."""
+    found = (load_permissions(version).find(operation.method, operation.path, operation.body) for version in permission_versions())
+    return tuple(line for line in found if line is not None and any(need.opening for need in _needs(line)))
+
+
+def places_of(lines: tuple[PermissionEntry, ...]) -> tuple[ObjectPlace, ...]:
+    """Every place where a request names an object that a need is about."""
+    return tuple(dict.fromkeys(place for line in lines for need in _needs(line) for place in need.objects.values()))
+
+
+def asked_scopes(lines: tuple[PermissionEntry, ...]) -> frozenset[tuple[str, str]]:
+    """Types and scopes that the needs speak of."""
+    return frozenset(
+        (term.type, term.scope) for line in lines for need in _needs(line) for terms in need.opening for term in terms if term.type
+    )
+
+
+def _needs(line: PermissionEntry) -> tuple[PermissionNeed, ...]:
+    return (line.need, *(variant.need for variant in line.variants if "target" not in variant.when))

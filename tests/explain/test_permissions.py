@@ -1,0 +1,194 @@
+"""Fine-grained admin permissions in explanations."""
+
+import json
+import shlex
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from devkit.explain.stage import USER_ID, caller_of, causes, refused, table
+from kcproxy import catalog as catalogs
+from kcproxy.catalog.permissions import ObjectPlace
+from kcproxy.explain import render
+from kcproxy.explain.notice import notice
+from kcproxy.model import Cause, Confidence, Explanation, Facts, RequestFacts
+from kcproxy.permissions import Identity, Object, Permission, PermissionSet, Policy
+from kcproxy.permissions.facts import PermissionFacts
+from kcproxy.permissions.model import OpenCondition, UserCondition
+
+_R = "/admin/realms/demo"
+MISSING = Cause.FINE_GRAINED_PERMISSION_MISSING.value
+
+
+@pytest.mark.parametrize("roles", [[], ["query-users"]])
+def test_without_look_ups_it_is_an_open_alternative_with_its_check(roles: list[str]) -> None:
+    explanation = refused("GET", f"{_R}/users/{USER_ID}", caller=caller_of(roles={"realm-management": roles}))
+
+    (other,) = [each for each in explanation.verdict.alternatives if each.cause.value == MISSING]
+    assert "may use fine-grained admin permissions" in other.summary
+    assert "the scope view on the user" in other.check
+
+
+@pytest.mark.parametrize(
+    ("path", "roles", "version", "facts"),
+    [
+        pytest.param("/events", [], "26.7.4", None, id="no permission opens the operation"),
+        pytest.param(f"/users/{USER_ID}", [], "26.1.4", None, id="the version has no permissions"),
+        pytest.param(f"/users/{USER_ID}", ["view-events"], "26.7.4", None, id="the caller holds another role"),
+        pytest.param(f"/users/{USER_ID}", [], "26.7.4", Facts(admin_permissions_enabled=False), id="permissions are off"),
+    ],
+)
+def test_it_is_none_where_it_cannot_be_the_cause(path: str, roles: list[str], version: str, facts: Facts | None) -> None:
+    explanation = refused("GET", f"{_R}{path}", caller=caller_of(roles={"realm-management": roles}), catalog=table(version), facts=facts)
+
+    assert MISSING not in causes(explanation)
+
+
+def test_permissions_do_not_count_for_tokens_of_another_realm() -> None:
+    explanation = refused("GET", f"{_R}/users/{USER_ID}", caller=caller_of(realm="master"))
+
+    assert MISSING not in causes(explanation)
+
+
+CALLER = Identity(
+    account_id="alice", client_id="app", held=frozenset(), full_scope=True, in_token=frozenset(), groups=(), claims={}, service_account=True
+)
+OWN = Policy(id="own", name="Only alice", condition=UserCondition(users=frozenset({"alice"})))
+OTHERS = Policy(id="others", name="Support team", condition=UserCondition(users=frozenset({"carol"})))
+GROUP_ID, OTHER_GROUP = "aaaa0f0f-3aae-4b0e-af38-629b3432738a", "bbbb0f0f-3aae-4b0e-af38-629b3432738a"
+USER, GROUP = ObjectPlace(type="Users", path="user-id"), ObjectPlace(type="Groups", path="groupId")
+CATALOG = catalogs.load("26.7.5")
+
+
+def permission(name: str, type_name: str, scopes: str, *objects: str, policy: str = "own") -> Permission:
+    return Permission(
+        id=f"id-of-{name}", name=name, type=type_name, scopes=frozenset(scopes.split()), objects=frozenset(objects), policies=(policy,)
+    )
+
+
+def looked_up(*permissions: Permission, groups: tuple[tuple[str, ...], ...] = (), granted: tuple[str, ...] = (), **more: Any) -> Facts:
+    found = PermissionFacts(
+        client_uuid="pppp0f0f-3aae-4b0e-af38-629b3432738a",
+        permissions=PermissionSet(permissions=permissions, policies={"own": OWN, "others": OTHERS}),
+        identity=CALLER,
+        objects={USER: Object(type="Users", id=USER_ID, groups=groups), GROUP: Object(type="Groups", id=GROUP_ID)},
+        labels={USER_ID: "bob", GROUP_ID: "/staff", OTHER_GROUP: "/sales"},
+        **more,
+    )
+    return Facts(granted=granted, full_scope=True, admin_permissions_enabled=True, permissions=found)
+
+
+def explained(facts: Facts, method: str = "GET", path: str = f"/users/{USER_ID}", *, for_operator: bool = True) -> Explanation:
+    caller = caller_of(roles={"realm-management": list(facts.granted or ())})
+    return refused(method, f"{_R}{path}", caller=caller, catalog=CATALOG, facts=facts, for_operator=for_operator)
+
+
+def test_the_missing_side_of_a_two_sided_need_is_named_with_the_permission_that_covers_others() -> None:
+    facts = looked_up(
+        permission("Support", "Groups", "manage-membership", OTHER_GROUP), permission("Bob", "Users", "manage-group-membership", USER_ID)
+    )
+
+    explanation = explained(facts, "PUT", f"/users/{USER_ID}/groups/{GROUP_ID}")
+
+    assert (explanation.verdict.cause.value, explanation.verdict.confidence) == (MISSING, Confidence.CERTAIN)
+    assert (
+        "ervice-account-app may manage-group-membership of user bob, but not manage-membership of group /staff:"
+        " permission Support covers group /sales only"
+    ) in explanation.summary
+    assert "Add group /staff to the permission Support" in explanation.fixes[0].summary
+    assert GROUP_ID in explanation.fixes[0].kcadm[0]
+    assert OTHER_GROUP in explanation.fixes[0].kcadm[0]
+    assert "make a permission" in explanation.fixes[1].summary.lower()
+    assert explanation.fixes[-1].roles == ("manage-users",)
+
+
+def test_a_denial_is_named_to_operators_only() -> None:
+    facts = looked_up(permission("Own", "Users", "view", USER_ID), permission("Closed", "Users", "view", USER_ID, policy="others"))
+
+    operators, callers = explained(facts), explained(facts, for_operator=False)
+
+    assert (operators.verdict.cause, operators.verdict.confidence) == (Cause.FINE_GRAINED_PERMISSION_DENIED, Confidence.CERTAIN)
+    assert "permission Closed denies it (policy Support team)" in operators.summary
+    assert "Closed" in operators.fixes[0].summary
+    text = json.dumps(render.document(callers))
+    assert "Closed" not in text
+    assert "Support team" not in text
+
+
+def test_a_hidden_object_that_exists_and_one_that_does_not_get_equal_words() -> None:
+    denied = looked_up(permission("Closed", "Users", "view", USER_ID, policy="others"), groups=((GROUP_ID,),))
+    unknown = looked_up(permission("Closed", "Users", "view", "somebody-else", policy="others"), absent=frozenset({USER_ID}))
+
+    one, other = (render.document(explained(facts, for_operator=False)) for facts in (denied, unknown))
+
+    assert one == other
+    assert one["confidence"] != "certain"
+    assert "bob" not in json.dumps(one)
+
+
+def test_where_the_servers_own_evaluation_differs_both_are_said() -> None:
+    explanation = explained(looked_up(server={("Users", USER_ID, "view"): True}))
+
+    assert explanation.verdict.confidence is Confidence.LIKELY
+    assert any("policy/evaluate" in line for line in explanation.verdict.evidence)
+
+
+def test_an_open_policy_is_decided_by_the_server_and_not_certain() -> None:
+    script = Policy(id="js", name="Script", condition=OpenCondition(type="js", why="it is a script"))
+    facts = looked_up(permission("Own", "Users", "view", USER_ID, policy="js"), server={("Users", USER_ID, "view"): False})
+    assert isinstance(facts.permissions, PermissionFacts)
+    known = replace(facts.permissions.permissions, policies={"js": script})
+    facts = replace(facts, permissions=replace(facts.permissions, permissions=known))
+
+    explanation = explained(facts)
+
+    assert (explanation.verdict.cause.value, explanation.verdict.confidence) == (MISSING, Confidence.LIKELY)
+
+
+def test_the_first_fix_makes_a_permission_for_this_object_alone() -> None:
+    facts = looked_up()
+    assert isinstance(facts.permissions, PermissionFacts)
+    known = replace(facts.permissions.permissions, policies={"others": OTHERS})
+    fix = explained(replace(facts, permissions=replace(facts.permissions, permissions=known))).fixes[0]
+
+    policy, made = (json.loads(shlex.split(line)[-1]) for line in fix.kcadm)
+    assert policy == {"name": policy["name"], "users": ["alice"], "logic": "POSITIVE"}
+    assert (made["resources"], made["scopes"], made["policies"]) == ([USER_ID], ["view"], [policy["name"]])
+    assert len(fix.curl) == 2
+    assert len(fix.console) == 6
+
+
+def test_a_created_user_in_a_group_requires_view_of_the_group_for_callers_who_query() -> None:
+    groups = ObjectPlace(type="Groups", body="groups")
+    facts = looked_up(
+        permission("Creatives", "Groups", "manage-members view-members manage-membership", GROUP_ID), granted=("view-clients",)
+    )
+    assert isinstance(facts.permissions, PermissionFacts)
+    facts = replace(facts, permissions=replace(facts.permissions, objects={groups: Object(type="Groups", id=GROUP_ID)}))
+    caller = caller_of(roles={"realm-management": ["view-clients"]})
+
+    explanation = refused(
+        "POST", f"{_R}/users", sent={"username": "x", "groups": ["/staff"]}, caller=caller, catalog=CATALOG, facts=facts, for_operator=True
+    )
+
+    assert (explanation.verdict.cause.value, explanation.verdict.confidence) == (MISSING, Confidence.CERTAIN)
+    assert "view of group /staff" in explanation.summary
+    assert explanation.fixes[0].summary == "Add the scope view to the permission Creatives"
+
+
+@pytest.mark.parametrize("path", [f"/users/{USER_ID}/groups", f"/users/{USER_ID}/role-mappings/realm/available", "/users"])
+@pytest.mark.parametrize("roles", [[], ["query-users"]])
+def test_a_list_may_hold_only_what_permissions_let_see(path: str, roles: list[str]) -> None:
+    request = RequestFacts(target=CATALOG.target("GET", f"{_R}{path}"))
+
+    text = notice(request, caller_of(roles={"realm-management": roles}), CATALOG)
+
+    assert text is not None
+    assert "fine-grained admin permissions" in text
+
+
+def test_a_caller_with_the_role_gets_no_such_notice() -> None:
+    request = RequestFacts(target=CATALOG.target("GET", f"{_R}/users/{USER_ID}/groups"))
+
+    assert notice(request, caller_of(roles={"realm-management": ["view-users"]}), CATALOG) is None

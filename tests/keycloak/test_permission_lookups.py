@@ -1,0 +1,97 @@
+"""Look-ups of fine-grained admin permissions: what is asked, what is left out, and that it stays within bounds."""
+
+from typing import Any
+
+from devkit.explain.stage import CLIENT_UUID, SUBJECT, USER_ID, caller_of
+from kcproxy import catalog as catalogs
+from kcproxy.model import Facts, RequestFacts
+from kcproxy.permissions import Object
+from kcproxy.permissions.facts import PermissionFacts
+from tests.keycloak.test_inspector import FORBIDDEN, Stage, inspecting
+
+_DEMO = "/admin/realms/demo"
+_UUID = "d0d0d0d0-3aae-4b0e-af38-629b3432738a"
+_SERVER = f"{_DEMO}/clients/{_UUID}/authz/resource-server"
+_PAGE = "first=0&max=501"
+TABLE = catalogs.load("26.7.5")
+PERMISSION = {"id": "p", "name": "Readers", "resourceType": "Users", "resourcesData": [{"name": "other"}], "scopesData": [{"name": "view"}]}
+DOCUMENTS: dict[str, Any] = {
+    _DEMO: {"realm": "demo", "enabled": True, "adminPermissionsEnabled": True, "adminPermissionsClient": {"id": _UUID}},
+    f"{_SERVER}/policy?permission=true&fields=*&{_PAGE}": [PERMISSION],
+    f"{_SERVER}/policy?permission=false&{_PAGE}": [{"id": "own", "name": "Own", "type": "user", "config": {"users": f'["{SUBJECT}"]'}}],
+    f"{_SERVER}/policy/p/associatedPolicies": [{"id": "own"}],
+    f"{_DEMO}/users/{USER_ID}": {"id": USER_ID, "username": "bob"},
+    f"{_DEMO}/users/{USER_ID}/groups?first=0&max=21": [{"id": "emea", "path": "/sales/emea", "parentId": "sales"}],
+    f"{_DEMO}/groups/sales": {"id": "sales", "path": "/sales"},
+}
+
+
+def stage(**without: Any) -> Stage:
+    made = Stage()
+    made.documents |= DOCUMENTS
+    for path in without.get("paths", ()):
+        made.documents.pop(path)
+    return made
+
+
+async def looked_up(made: Stage, path: str = f"/users/{USER_ID}", *, realm: str = "demo", rate: float = 1000.0) -> Facts:
+    async with inspecting(made, rate=rate) as inspector:
+        facts = await inspector.facts(RequestFacts(target=TABLE.target("GET", f"{_DEMO}{path}")), caller_of(realm=realm), FORBIDDEN)
+    assert facts is not None
+    return facts
+
+
+async def test_permissions_policies_and_the_object_with_its_groups_are_found() -> None:
+    found = (await looked_up(stage())).permissions
+
+    assert isinstance(found, PermissionFacts)
+    (permission,) = found.permissions.permissions
+    assert (permission.name, permission.objects, permission.policies) == ("Readers", frozenset({"other"}), ("own",))
+    assert found.permissions.complete
+    assert list(found.objects.values()) == [Object(type="Users", id=USER_ID, groups=(("emea", "sales"),))]
+    assert (found.labels[USER_ID], found.identity.account_id, found.identity.client_id) == ("bob", SUBJECT, CLIENT_UUID)
+
+
+async def test_an_id_that_no_user_has_is_an_object_that_is_absent() -> None:
+    found = (await looked_up(stage(paths=[f"{_DEMO}/users/{USER_ID}"]))).permissions
+
+    assert isinstance(found, PermissionFacts)
+    assert found.absent == {USER_ID}
+    assert [asked.id for asked in found.objects.values()] == [USER_ID]
+
+
+async def test_a_permission_whose_policies_could_not_be_read_makes_the_set_incomplete() -> None:
+    found = (await looked_up(stage(paths=[f"{_SERVER}/policy/p/associatedPolicies"]))).permissions
+
+    assert isinstance(found, PermissionFacts)
+    assert not found.permissions.complete
+
+
+async def test_nothing_is_asked_about_operations_that_no_permission_opens() -> None:
+    made = stage()
+
+    facts = await looked_up(made, "/events")
+
+    assert facts.permissions is None
+    assert not any("/authz/" in path for path in made.asked)
+
+
+async def test_nothing_is_asked_while_the_realm_has_permissions_off() -> None:
+    made = stage()
+    made.documents[_DEMO] = {"realm": "demo", "enabled": True, "adminPermissionsEnabled": False}
+
+    facts = await looked_up(made)
+
+    assert facts.permissions is None
+    assert not any("/authz/" in path for path in made.asked)
+
+
+async def test_a_realm_with_many_permissions_costs_a_bounded_number_of_look_ups() -> None:
+    made = stage()
+    made.documents[f"{_SERVER}/policy?permission=true&fields=*&{_PAGE}"] = [{**PERMISSION, "id": f"p{number}"} for number in range(400)]
+
+    found = (await looked_up(made)).permissions
+
+    assert isinstance(found, PermissionFacts)
+    assert not found.permissions.complete
+    assert sum("associatedPolicies" in path for path in made.asked) <= 24

@@ -1,0 +1,174 @@
+"""Every printed form carried out on a real server, for every cause that prints it: the roles are there, and every other grant still is."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from devkit.shells import SHELLS, program
+from tests.live.conftest import Keycloak, Start
+from tests.live.printed import Admin, Printed, Stage, one_for_each_cause, printed
+
+VERSIONS = ["26.7.5", "24.0.5"]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.timeout(900),
+    pytest.mark.xdist_group("printed-fixes"),
+]
+BOTH = pytest.mark.parametrize("stage", VERSIONS, indirect=True)
+NEWEST = pytest.mark.parametrize("stage", VERSIONS[:1], indirect=True)
+KCADM = [*((VERSIONS[0], shell) for shell in SHELLS), (VERSIONS[1], "dash")]
+"""Each command starts a JVM, so the oldest version is tried in one shell."""
+PLAYBOOK = shutil.which("ansible-playbook", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+TERRAFORM = shutil.which("terraform")
+PROVIDER = os.environ.get("KCPROXY_TEST_TERRAFORM_PROVIDER")
+"""A folder with the program terraform-provider-keycloak, for Terraform's dev_overrides: its registry is not to be had everywhere."""
+
+
+@pytest.fixture(scope="module")
+def stage(request: pytest.FixtureRequest, real_keycloak: Start) -> Iterator[Stage]:
+    made = Stage(Admin(real_keycloak(request.param)))
+    made.set_up()
+    yield made
+    made.tear_down()
+
+
+@pytest.fixture
+def fixes() -> list[Printed]:
+    return printed()
+
+
+def environment(stage: Stage, folder: Path) -> dict[str, str]:
+    path = f"{folder}:{os.environ['PATH']}"
+    return {
+        **os.environ,
+        "PATH": path,
+        "KEYCLOAK_URL": stage.admin.keycloak.base_url,
+        "ADMIN_TOKEN": stage.admin.token(),
+        "HOME": str(folder),
+    }
+
+
+def run(shell: str, script: str, folder: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    file = folder / "script"
+    file.write_text(script, encoding="utf-8")
+    flags = ("-f",) if shell == "zsh" else ()
+    return subprocess.run(
+        [program(shell), *flags, str(file)],
+        env=variables,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def log_in(keycloak: Keycloak, folder: Path) -> None:
+    """``kcadm.sh`` on the path, with the administrator's login in a configuration of its own."""
+    wrapper = folder / "kcadm.sh"
+    wrapper.write_text(f'#!/bin/sh\nexec "{keycloak.home / "bin" / "kcadm.sh"}" "$@" --config "{folder / "config"}"\n')
+    wrapper.chmod(0o755)
+    login = ["config", "credentials", "--server", keycloak.base_url, "--realm", "master"]
+    user = ["--user", keycloak.admin_username, "--password", keycloak.admin_password]
+    subprocess.run([str(wrapper), *login, *user], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(("stage", "shell"), KCADM, indirect=["stage"])
+def test_kcadm_commands_of_every_cause(stage: Stage, fixes: list[Printed], shell: str, tmp_path: Path) -> None:
+    for one in one_for_each_cause(fixes):
+        log_in(stage.admin.keycloak, tmp_path)
+        stage.reset(one)
+        ran = run(shell, stage.real("\n".join(one.fix.kcadm), one), tmp_path, environment(stage, tmp_path))
+        assert (ran.returncode, stage.left(one)) == (0, stage.expected(one)), (one, ran)
+
+
+@BOTH
+@pytest.mark.parametrize("shell", SHELLS)
+def test_curl_commands_of_every_fix(stage: Stage, fixes: list[Printed], shell: str, tmp_path: Path) -> None:
+    for one in fixes:
+        stage.reset(one)
+        ran = run(shell, stage.real("\n".join(one.fix.curl), one), tmp_path, environment(stage, tmp_path))
+        assert (ran.returncode, ran.stderr, stage.left(one)) == (0, "", stage.expected(one)), (one, ran)
+
+
+@NEWEST
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("missing", ["ADMIN_TOKEN", "KEYCLOAK_URL"])
+def test_curl_commands_without_login_end_with_one_message(
+    stage: Stage, fixes: list[Printed], shell: str, missing: str, tmp_path: Path
+) -> None:
+    variables = environment(stage, tmp_path)
+    del variables[missing]
+    ran = run(shell, "\n".join(fixes[0].fix.curl), tmp_path, variables)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith(f"{missing} is not set: ")
+    assert ran.stderr.count("\n") == 1
+
+
+@NEWEST
+@pytest.mark.parametrize("shell", SHELLS)
+def test_curl_commands_with_a_wrong_token_end_with_one_message(stage: Stage, fixes: list[Printed], shell: str, tmp_path: Path) -> None:
+    ran = run(shell, "\n".join(fixes[0].fix.curl), tmp_path, {**environment(stage, tmp_path), "ADMIN_TOKEN": "x"})
+    assert ran.returncode != 0
+    assert "401" in ran.stderr
+    assert ran.stderr.count("\n") == 1
+
+
+@BOTH
+def test_a_playbook_of_every_fix_changes_what_is_missing_once(stage: Stage, fixes: list[Printed], tmp_path: Path) -> None:
+    if PLAYBOOK is None:
+        pytest.skip("ansible-playbook is not installed: pip install --group ansible")
+    for one in one_for_each_cause(fixes):
+        stage.reset(one)
+        playbook = tmp_path / "fix.yml"
+        playbook.write_text(stage.real(one.fix.ansible or "", one), encoding="utf-8")
+        changed = [_changed(stage, playbook) for _ in range(2)]
+        assert (changed[0] > 0, changed[1], stage.left(one)) == (True, 0, stage.expected(one)), one
+
+
+def _changed(stage: Stage, playbook: Path) -> int:
+    variables = environment(stage, playbook.parent) | {
+        "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+    }
+    ran = subprocess.run([PLAYBOOK or "", str(playbook)], env=variables, capture_output=True, text=True, check=False)
+    document = json.loads(ran.stdout)
+    (stats,) = document["stats"].values()
+    assert (stats["failures"], stats["unreachable"]) == (0, 0), ran.stdout
+    return int(stats["changed"])
+
+
+@NEWEST
+def test_resources_of_every_fix_stand_in_one_module_and_apply(stage: Stage, fixes: list[Printed], tmp_path: Path) -> None:
+    if TERRAFORM is None or PROVIDER is None:
+        pytest.skip(
+            "Terraform or its provider is not here: set KCPROXY_TEST_TERRAFORM_PROVIDER to the folder of terraform-provider-keycloak"
+        )
+    for one in fixes:
+        stage.reset(one)
+    texts = list(dict.fromkeys(stage.real(one.fix.terraform or "", one) for one in fixes))
+    (tmp_path / "fixes.tf").write_text(_HEAD + "\n\n".join(texts), encoding="utf-8")
+    (tmp_path / "rc").write_text(f'provider_installation {{\n dev_overrides {{ "keycloak/keycloak" = "{PROVIDER}" }}\n direct {{}}\n}}\n')
+    variables = environment(stage, tmp_path) | {
+        "TF_CLI_CONFIG_FILE": str(tmp_path / "rc"),
+        "KEYCLOAK_CLIENT_ID": "admin-cli",
+        "KEYCLOAK_USER": stage.admin.keycloak.admin_username,
+        "KEYCLOAK_PASSWORD": stage.admin.keycloak.admin_password,
+    }
+    ran = subprocess.run(
+        [TERRAFORM, "apply", "-auto-approve", "-no-color"], cwd=tmp_path, env=variables, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    for one in fixes:
+        account, scope = stage.left(one)
+        assert account >= stage.expected(one)[0], one
+        assert scope >= stage.expected(one)[1], one
+
+
+_HEAD = 'terraform {\n  required_providers {\n    keycloak = {\n      source = "keycloak/keycloak"\n    }\n  }\n}\n\n'

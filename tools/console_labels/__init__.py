@@ -1,0 +1,1 @@
+"""The labels of the Admin console, read from the distributions themselves."""

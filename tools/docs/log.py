@@ -1,0 +1,47 @@
+"""docs/log.md, from the declarations of the log fields."""
+
+from collections.abc import Mapping
+
+from kcproxy.observe.log_fields import DENIAL_FIELDS, REQUEST_FIELDS
+from tools.docs.markdown import GENERATED, code, table
+
+FILE = "docs/log.md"
+
+_INTRODUCTION = f"""\
+# Log
+{GENERATED}
+
+The log has one line on standard output for each request, and another one for each explained refusal: JSON (`log.format = "json"`) or
+human-readable (`"console"`). `log.level` is the minimum level. Lines below it are not even formatted: `log.level = "warning"` leaves denials and
+errors. A separate thread writes the lines with a delay of at most 0.2 seconds. If nothing reads standard output, lines beyond 8 MiB are dropped. If it
+cannot be written (the disk is full), all lines are dropped. Dropped lines are counted (`kcproxy_log_dropped_total`); requests continue.
+
+In every line, including those of libraries, `[redacted]` replaces fields with secret names, and values that look like tokens, passwords or authorization
+fields. The query of a request is never written. Paths, client ids and user names come from callers: treat them as untrusted data. JSON escapes
+everything that is not ASCII, so a value is exact and a line is one line. In human-readable lines, an invisible character is shown by its code point (`⟨U+001B⟩`).
+
+## A request
+"""
+
+_OTHERS = """\
+## Other lines
+
+Other lines (start, stop, settings, warnings) have `time`, `level`, `event` and further fields. Those about connections:
+
+| Event | Level | Fields | Meaning |
+|---|---|---|---|
+| `max_connections_lowered` | `warning` | `asked`, `max_connections`, `descriptors` | At start: the file descriptors of the process allow fewer connections than `limits.max_connections`. |
+| `accept_failed` | `error` | `listener`, `reason`, `error`, `failures` | The operating system could not accept a connection. At most one line a minute; `failures` counts the attempts so far. |
+| `accept_recovered` | `info` | `listener`, `failures` | The first connection after such failures. |
+| `connection_refused` | `debug` | `listener`, `reason` | A connection was closed before its first request: `limit`, `displaced`, `handshake`, `slow` ([limits.md](limits.md)). |
+"""
+
+
+def documents() -> dict[str, str]:
+    """The document by its path."""
+    lines = [_INTRODUCTION, *_fields(REQUEST_FIELDS), "", "## A denial", "", *_fields(DENIAL_FIELDS), "", _OTHERS]
+    return {FILE: "\n".join(lines)}
+
+
+def _fields(fields: Mapping[str, str]) -> list[str]:
+    return table(("Field", "Meaning"), [(code(name), meaning) for name, meaning in fields.items()])
