@@ -8,6 +8,7 @@ from enum import StrEnum
 from kcproxy.catalog import Catalog
 from kcproxy.explain.api import explain
 from kcproxy.explain.context import grants_are_live, owner_of_roles, version_key
+from kcproxy.explain.fixes.own_client import is_built_in
 from kcproxy.explain.inputs import Inputs
 from kcproxy.explain.offline import Asked
 from kcproxy.keycloak.inspector import inspector_of
@@ -164,6 +165,9 @@ def _obstacles(patient: Patient, facts: Facts, *, live: bool) -> Iterator[str]:
         yield f"Realm {realm} is disabled: its token endpoint issues no tokens."
     if facts.client_enabled is False:
         yield f"Client {client} is disabled."
+    if is_built_in(client, realm) and not facts.service_accounts_enabled:
+        yield f"Client {client} is one of Keycloak's own and stays as it is. Use a client of your own with a service account."
+        return
     if facts.client_public:
         yield f"Client {client} is public. Only a confidential client (Client authentication on) has a service account."
     if not facts.service_accounts_enabled:
