@@ -156,6 +156,12 @@ def _explained(catalog: Catalog, patient: Patient, facts: Facts, version: str | 
     )
 
 
+def _without_service_account(client: str, realm: str) -> str:
+    if is_built_in(client, realm):
+        return f"Client {client} is one of Keycloak's own and stays as it is. Use a client of your own with a service account."
+    return f"Client {client} has no service account: switch on Service accounts roles in its Capability config."
+
+
 def _obstacles(patient: Patient, facts: Facts, *, live: bool) -> Iterator[str]:
     client, realm = patient.client_id, patient.realm
     if not facts.client_known:
@@ -165,13 +171,10 @@ def _obstacles(patient: Patient, facts: Facts, *, live: bool) -> Iterator[str]:
         yield f"Realm {realm} is disabled: its token endpoint issues no tokens."
     if facts.client_enabled is False:
         yield f"Client {client} is disabled."
-    if is_built_in(client, realm) and not facts.service_accounts_enabled:
-        yield f"Client {client} is one of Keycloak's own and stays as it is. Use a client of your own with a service account."
-        return
     if facts.client_public:
         yield f"Client {client} is public. Only a confidential client (Client authentication on) has a service account."
     if not facts.service_accounts_enabled:
-        yield f"Client {client} has no service account: switch on Service accounts roles in its Capability config."
+        yield _without_service_account(client, realm)
     if not live and facts.role_mapper_attached is False:
         yield f"No mapper writes client roles into the tokens of {client}: the client scope roles is missing, and this version reads roles from the token."
     unwritten = (

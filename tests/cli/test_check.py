@@ -40,7 +40,9 @@ async def _prepare(url: str) -> None:
                 assert created.status == 201
 
 
-def settings_of(folder: Path, url: str, *, secret: str = SECRET, realm: str = "shop", client_id: str = "shop-backend", operations: str = "[]") -> dict[str, str]:
+def settings_of(
+    folder: Path, url: str, *, secret: str = SECRET, realm: str = "shop", client_id: str = "shop-backend", operations: str = "[]"
+) -> dict[str, str]:
     file = folder / "secret"
     file.write_text(secret, encoding="utf-8")
     file.chmod(0o600)

@@ -6,6 +6,7 @@ from tests.live import (
     situations_further_elsewhere,
     situations_requests,
     situations_roles,
+    situations_targets,
     situations_token_endpoint,
     situations_tokens,
 )
@@ -21,6 +22,7 @@ PARTS = (
     situations_further_elsewhere,
     situations_token_endpoint,
     situations_requests,
+    situations_targets,
 )
 
 

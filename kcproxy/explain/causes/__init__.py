@@ -15,9 +15,11 @@ from types import MappingProxyType
 
 from kcproxy.explain.causes import (
     addresses,
+    defects,
     guards,
     issuers,
     not_keycloak,
+    open_refusals,
     paths,
     realms,
     reduced_responses,
@@ -30,7 +32,24 @@ from kcproxy.explain.causes import (
 from kcproxy.explain.causes.spec import CauseSpec
 from kcproxy.model import Cause
 
-_FILES = (roles, scopes, realms, guards, not_keycloak, tokens, issuers, revoked_tokens, token_endpoint, addresses, paths, reduced_responses)
+_FILES = (
+    *(
+        roles,
+        scopes,
+        realms,
+        guards,
+        defects,
+        open_refusals,
+        not_keycloak,
+        tokens,
+        issuers,
+        revoked_tokens,
+        token_endpoint,
+        addresses,
+        paths,
+    ),
+    reduced_responses,
+)
 ALL: tuple[CauseSpec, ...] = tuple(spec for file in _FILES for spec in file.SPECS)
 SPECS: Mapping[Cause, CauseSpec] = MappingProxyType({spec.cause: spec for spec in ALL})
 """The specs by their word."""

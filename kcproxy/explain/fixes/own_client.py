@@ -53,9 +53,7 @@ def own_client(realm: str, client_id: str) -> Fix:
 
 
 _SETTINGS = "-s publicClient=false -s serviceAccountsEnabled=true -s standardFlowEnabled=false -s directAccessGrantsEnabled=false"
-_CLIENT = (
-    f'{{"clientId":"{NAME}","publicClient":false,"serviceAccountsEnabled":true,"standardFlowEnabled":false,"directAccessGrantsEnabled":false}}'
-)
+_CLIENT = f'{{"clientId":"{NAME}","publicClient":false,"serviceAccountsEnabled":true,"standardFlowEnabled":false,"directAccessGrantsEnabled":false}}'
 
 
 def _commands(realm: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -71,7 +69,9 @@ def _kcadm(realm: str) -> tuple[str, ...]:
     return (
         line(f"kcadm.sh create clients {{here}} -s clientId={NAME} {_SETTINGS}", here=here),
         line(
-            f"(umask 077; kcadm.sh get {{secret}} {{here}} --fields value --format csv --noquotes > {NAME}-secret)", secret=secret, here=here
+            f"(umask 077; kcadm.sh get {{secret}} {{here}} --fields value --format csv --noquotes > {NAME}-secret)",
+            secret=secret,
+            here=here,
         ),
     )
 
