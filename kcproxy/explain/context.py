@@ -99,9 +99,15 @@ def context(inputs: Inputs) -> Context:
     request, catalog, facts = inputs.request, inputs.catalog, inputs.facts or _NO_FACTS
     caller = recognised(inputs.caller, facts)
     asked = facts.keycloak or inputs.keycloak_version
-    version = version_key(asked or catalog.version)
+    stated = version_key(asked or catalog.version)
+    only_line = asked is not None and is_line_of(asked, catalog.version)
     container, container_realm = owner_of_roles(caller, request.target.realm)
-    requirement = catalog.requirement(request.target, query=request.query, body=request.body, master=caller.realm == MASTER, asked=asked)
+    requirement = catalog.requirement(
+        request.target, query=request.query, body=request.body, master=caller.realm == MASTER, asked=None if only_line else asked
+    )
+    if facts.target_role_is_client and requirement is not None and requirement.variant is None:
+        requirement = _for_client_role(catalog, request, requirement, master=caller.realm == MASTER)
+    version = version_key(catalog.version) if only_line else stated
     held = catalog.closure(caller.client_roles.get(container, ()))
     granted = None if facts.granted is None else catalog.closure(facts.granted)
     need = requirement.admits if requirement else ()
@@ -118,7 +124,7 @@ def context(inputs: Inputs) -> Context:
         requirement=requirement,
         now_epoch_seconds=inputs.now_epoch_seconds,
         version=version,
-        version_known=asked is not None,
+        version_known=asked is not None and len(stated) >= _PARTS,
         require_audience=inputs.require_audience,
         container=container,
         container_realm=container_realm,
@@ -130,9 +136,22 @@ def context(inputs: Inputs) -> Context:
         granted_suffices=None if granted is None else suffices(granted),
         scope_suffices=_scope_suffices(catalog, facts, need, granted),
         fresh_token_suffices=None if facts.fresh_token_roles is None else suffices(catalog.closure(facts.fresh_token_roles)),
-        words=_words(request, caller, container, container_realm, asked or catalog.version),
+        words=_words(request, caller, container, container_realm, _named(asked, catalog.version)),
         for_operator=inputs.for_operator,
     )
+
+
+CLIENT_ROLE = "client-role"
+"""The variant of operations on a role by its ID that applies to roles of clients."""
+
+
+def _for_client_role(catalog: Catalog, request: RequestFacts, plain: Requirement, *, master: bool) -> Requirement:
+    entry = catalog.entry(request.target)
+    variant = next((each for each in entry.variants if each.id == CLIENT_ROLE), None) if entry else None
+    if variant is None:
+        return plain
+    found = (variant.master if master else None) or variant.requirement
+    return replace(found, asked_keycloak=plain.asked_keycloak)
 
 
 def _scope_suffices(catalog: Catalog, facts: Facts, need: tuple[RoleSet, ...], granted: frozenset[str] | None) -> bool | None:
@@ -173,6 +192,22 @@ def version_key(version: str) -> tuple[int, ...]:
             break
         numbers.append(int(part))
     return tuple(numbers)
+
+
+_PARTS = 3
+"""Of a version that names its patch."""
+
+
+def is_line_of(asked: str, table: str) -> bool:
+    """Whether ``asked`` names only the line of the table's version: ``26.7`` for ``26.7.5``."""
+    stated = version_key(asked)
+    return len(stated) < _PARTS and version_key(table)[: len(stated)] == stated
+
+
+def _named(asked: str | None, table: str) -> str:
+    if asked is None:
+        return table
+    return f"{asked} (table of {table})" if is_line_of(asked, table) else asked
 
 
 def owner_of_roles(caller: Caller, target_realm: str | None) -> tuple[str, str | None]:

@@ -15,6 +15,7 @@ from kcproxy.explain.hints import Hints, hints
 from kcproxy.explain.inputs import Inputs
 from kcproxy.explain.keycloak_responses import READ_HEADERS
 from kcproxy.explain.remedies import fixes
+from kcproxy.explain.target_names import is_named_specially
 from kcproxy.model import NOTHING, Answer, Caller, Explanation, Fix, RequestFacts, Requirement, Target, TargetKind, Verdict
 
 DOCUMENTATION = "docs/causes"
@@ -98,7 +99,7 @@ def is_general(inputs: Inputs) -> bool:
     request = inputs.request
     if inputs.facts is not None and inputs.facts.permissions is not None:
         return False  # permissions are about the objects in the path
-    if inputs.answer.status != 403 or request.target.kind is not TargetKind.ADMIN:
+    if inputs.answer.status != 403 or request.target.kind is not TargetKind.ADMIN or is_named_specially(request.target):
         return False
     master = inputs.caller.realm == MASTER
     return is_known(inputs.catalog.requirement(request.target, query=request.query, body=request.body, master=master))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from kcproxy.explain.causes import SPECS, guards
 from kcproxy.explain.causes.addresses import id_hint
 from kcproxy.explain.context import Context
+from kcproxy.explain.targets import hidden, is_guard, need_of
 from kcproxy.explain.text import either, list_of, sentence, shown
 from kcproxy.model import RoleSet, Verdict
 
@@ -80,9 +81,9 @@ def _target_hints(context: Context, verdict: Verdict) -> list[str]:
         return []
     enough = context.catalog.closure((*context.held, *(context.facts.granted or ()), *verdict.missing))
     hints = []
-    for variant in guards.hidden(context):
-        need = (variant.master if context.from_master else None) or variant.requirement
-        if need.any_of and not guards.is_guard(variant) and not context.catalog.satisfies(enough, need.any_of):
+    for variant in hidden(context):
+        need = need_of(variant, context)
+        if need.any_of and not is_guard(variant) and not context.catalog.satisfies(enough, need.any_of):
             hints.append(
                 f"{variant.says[:1].upper()}{variant.says[1:]}, the call requires {either(need.any_of)} of {context.words['container']}."
             )

@@ -1,5 +1,6 @@
 """Detects Keycloak's version from its public documents: at start, and again at intervals, because servers are upgraded."""
 
+import re
 from urllib.parse import quote
 
 from kcproxy.catalog.fingerprint import DISCOVERY, PublicDocument, public_paths, versions_that_fit
@@ -18,8 +19,19 @@ async def detect(upstream: Upstream, *, host: str, base_path: str, realm: str) -
     return versions_that_fit(discovery.body, responses) if discovery.status == 200 else ()
 
 
-async def _ask(upstream: Upstream, host: str, target: str) -> PublicDocument:
-    response = await upstream.exchange("GET", target, [(b"Host", host.encode()), (b"Accept", b"application/json")], None)
+async def version_by_server_info(upstream: Upstream, *, host: str, base_path: str, token: str) -> str | None:
+    """The exact version, if this token may see it: ``systemInfo.version`` of ``/admin/serverinfo``. Raises UpstreamError if the server is down."""
+    response = await _ask(upstream, host, f"{base_path}/admin/serverinfo", (b"Authorization", b"Bearer " + token.encode()))
+    system = response.body.get("systemInfo") if response.status == 200 else None
+    found = system.get("version") if isinstance(system, dict) else None
+    return found if isinstance(found, str) and _VERSION.match(found) else None
+
+
+_VERSION = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}(?:[.-][A-Za-z0-9.-]{1,40})?\Z")
+
+
+async def _ask(upstream: Upstream, host: str, target: str, *fields: tuple[bytes, bytes]) -> PublicDocument:
+    response = await upstream.exchange("GET", target, [(b"Host", host.encode()), (b"Accept", b"application/json"), *fields], None)
     try:
         body = await response.read(_MAX_DOCUMENT_BYTES)
     finally:

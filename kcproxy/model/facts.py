@@ -65,6 +65,8 @@ class Facts:
     target_is_permissions: bool | None = (
         None  # that client is admin-permissions, which holds the fine-grained permissions of the realm; for the same callers
     )
+    target_role_is_client: bool | None = None  # the role with the ID in the path belongs to a client
+    roles_are_built_in: bool | None = None  # the roles in the body belong to the client that owns the admin roles of the realm in the path
     issuer: str | None = None  # as Keycloak publishes it for requests with the address of this one (Host, X-Forwarded-*)
     own_issuer: str | None = None  # as it publishes it for the proxy itself
     key_ids: tuple[str, ...] | None = None

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import partial
 
 from kcproxy.catalog import catalog_for
+from kcproxy.catalog.versions import key
 from kcproxy.errors import KcproxyError
-from kcproxy.keycloak.version_detection import detect
+from kcproxy.keycloak.version_detection import detect, version_by_server_info
 from kcproxy.proxy.runtime import Runtime
 
 log = logging.getLogger("kcproxy.proxy")
@@ -36,9 +37,35 @@ async def settle_version(runtime: Runtime) -> bool:
             return False
     except KcproxyError:
         return False
+    exact = await _exact_version(runtime)
+    if exact is not None and key(exact)[:2] == key(catalog.version)[:2]:
+        catalog = catalog_for(exact)
+    else:
+        exact = None
     runtime.catalog = catalog
-    runtime.version = found[0] if len(found) == 1 else None
+    runtime.version = exact or (line_of(found[0]) if len(found) == 1 else None)
     return True
+
+
+def line_of(version: str) -> str:
+    """``26.7`` for ``26.7.5``. Public documents show only that."""
+    return ".".join(map(str, key(version)[:2]))
+
+
+async def _exact_version(runtime: Runtime) -> str | None:
+    """The version with its patch, if the inspector or an account without limits may see it. Never guessed."""
+    settings, host = runtime.settings, runtime.forwarding.upstream_host.decode()
+    inspector = (settings.inspector.account,) if settings.inspector is not None else ()
+    for account in (*inspector, *(each for each in settings.accounts if not each.operations)):
+        try:
+            token = await runtime.tokens.token(account)
+            found = await version_by_server_info(runtime.side, host=host, base_path=runtime.base_path, token=token)
+        except (KcproxyError, OSError, ValueError) as error:
+            log.debug("account %s does not show the version: %s", account.client_id, type(error).__name__)
+            continue
+        if found is not None:
+            return found
+    return None
 
 
 async def settle_now(runtime: Runtime) -> bool:

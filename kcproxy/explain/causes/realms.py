@@ -153,6 +153,9 @@ def master_realm_role_missing(context: Context) -> Finding | None:
     confidence = LIKELY if granted is None else CERTAIN
     if named:
         evidence = f"the token of {who} contains {phrase}"
+        if granted is None:  # nothing shows that it was revoked
+            reason = "{Who} may no longer have {roles_phrase}, which the token contains"
+            return found(Cause.ROLE_REVOKED, POSSIBLE, missing=wanted, reason=reason, roles_phrase=phrase)
         return found(Cause.ROLE_REVOKED, confidence, evidence, looked_up, missing=wanted, roles_phrase=phrase)
     evidence = "" if context.roles_are_hidden else f"the token of {who} does not contain {phrase}"
     return found(Cause.ROLE_MISSING, confidence, evidence, looked_up, missing=wanted, roles_phrase=phrase)

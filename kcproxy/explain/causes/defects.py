@@ -1,0 +1,104 @@
+"""The cause of a refusal that is a defect of this Keycloak version. The list of defects is data: ``known_defects``."""
+
+from kcproxy.explain.causes.guards import passes_plainly, suffices
+from kcproxy.explain.causes.spec import NOT_ALLOWED, CauseSpec, Remedy
+from kcproxy.explain.context import MASTER, Context
+from kcproxy.explain.evidence import admin_roles_in, grant_evidence, names_in, token_evidence
+from kcproxy.explain.finding import LIKELY, POSSIBLE, Evidence, Finding, found
+from kcproxy.explain.known_defects import (
+    ADMIN_ROLES_OF_MASTER,
+    BROKERED_LOGIN,
+    RESERVED_NAMES,
+    RESERVED_NAMES_IN_EVERY_REALM,
+    ROLE_NAMED_ADMIN,
+    Defect,
+)
+from kcproxy.explain.target_names import realm_role_in
+from kcproxy.explain.text import list_of, shown
+from kcproxy.model import Cause
+
+_ROLES_BY_ID = "/roles-by-id/{role-id}"
+
+
+def _defect(context: Context, defect: Defect, *evidence: Evidence) -> Finding | None:
+    """Likely on a version that has it; possible if only the line of the version is known, and some version of the line has it."""
+    if defect.affects(context.version):
+        confidence = LIKELY
+    elif not context.version_known and defect.may_affect(context.version):
+        confidence = POSSIBLE
+    else:
+        return None
+    is_known = "this is" if context.version_known else "the public documents are those of"
+    way_out = f"Upgrade Keycloak to {defect.repaired} or later"
+    return found(
+        Cause.KNOWN_DEFECT,
+        confidence,
+        *evidence,
+        f"{is_known} Keycloak {context.words['version']}; the defect is described at {defect.source}",
+        remedy=f"{way_out}; until then, {defect.way_out}" if defect.way_out else f"{way_out}; no role can work around this defect",
+        defect=defect.says,
+        repaired=defect.repaired,
+    )
+
+
+def reserved_name_defect(context: Context) -> Finding | None:
+    """A role of an ordinary realm that has the name of one of master's protected roles."""
+    if context.request.target.realm in {None, MASTER} or context.method == "GET" or not suffices(context):
+        return None
+    name = realm_role_in(context.request.target)
+    if name is None and _ROLES_BY_ID in context.template:
+        name = next((each for each in names_in(context.request.body) if each in RESERVED_NAMES), None)
+    if name not in RESERVED_NAMES:
+        return None
+    return _defect(context, RESERVED_NAMES_IN_EVERY_REALM, f"the role of the call is named {name}", token_evidence, grant_evidence)
+
+
+def admin_name_defect(context: Context) -> Finding | None:
+    """A role that is named admin is assigned, which belongs to a realm or client of its own."""
+    if context.request.target.realm in {None, MASTER} or "/role-mappings/" not in context.template or context.method == "GET":
+        return None
+    if "admin" not in names_in(context.request.body) or not passes_plainly(context):
+        return None
+    return _defect(context, ROLE_NAMED_ADMIN, "the body names a role admin", token_evidence, grant_evidence)
+
+
+def mapping_defect(context: Context) -> Finding | None:
+    """A master administrator maps admin roles that the administrator has: of the realm in the path, or of another realm's client in master."""
+    roles = admin_roles_in(context)
+    if "/role-mappings/clients" not in context.template or not context.from_master or not roles:
+        return None
+    owner = _owner_with(context, roles)
+    if owner is None or not passes_plainly(context, context.held):
+        return None
+    says = f"the token of {context.words['who']} contains {list_of(roles)} of {shown(owner)}, which the body assigns"
+    return _defect(context, ADMIN_ROLES_OF_MASTER, says)
+
+
+def _owner_with(context: Context, roles: tuple[str, ...]) -> str | None:
+    """The client in master of which the token has all these roles. In master itself that may be the client of any realm."""
+    if context.held.issuperset(roles):
+        return context.container
+    if context.request.target.realm != MASTER:
+        return None
+    clients = context.caller.client_roles
+    owners = (name for name in clients if name.endswith("-realm") and name != context.container)
+    return next((name for name in owners if context.catalog.closure(clients[name]).issuperset(roles)), None)
+
+
+def broker_login_defect(context: Context) -> Finding | None:
+    """26.0 responds with 401 to the console's list of realms after a login through an identity provider."""
+    if not context.request.target.raw_path.endswith("/ui-ext/realms/names"):
+        return None
+    return _defect(context, BROKERED_LOGIN)
+
+
+KNOWN_DEFECT = CauseSpec(
+    cause=Cause.KNOWN_DEFECT,
+    meaning="The refusal is a defect of this Keycloak version, fixed in a later one. The caller has everything that the call requires.",
+    reason="Keycloak {version} has a defect ({defect})",
+    effect=NOT_ALLOWED,
+    check="Repeat the call on a version with the correction: {repaired}.",
+    rules=(reserved_name_defect, admin_name_defect, mapping_defect, broker_login_defect),
+    remedies=(Remedy(summary="Upgrade Keycloak; no role can work around this defect"),),
+)
+SPECS = (KNOWN_DEFECT,)
