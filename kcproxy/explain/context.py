@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from kcproxy.catalog import Catalog
 from kcproxy.explain.inputs import Inputs
 from kcproxy.explain.text import shown
+from kcproxy.explain.visible_facts import CLIENT_ROLE, visible_facts
 from kcproxy.model import Answer, Caller, CallerKind, Facts, RequestFacts, Requirement, RoleSet, TargetKind
 
 MASTER = "master"
@@ -44,6 +45,8 @@ class Context:
     now_epoch_seconds: float
     version: tuple[int, ...]
     version_known: bool
+    """Whether the version is known with its patch; ``line_known``: at least its line, such as 26.7."""
+    line_known: bool
     require_audience: bool | None
     container: str
     container_realm: str | None
@@ -96,18 +99,14 @@ class Context:
 
 def context(inputs: Inputs) -> Context:
     """Decide once what several rules need: version, owner of the roles, roles in the token, missing roles."""
-    request, catalog, facts = inputs.request, inputs.catalog, inputs.facts or _NO_FACTS
+    request, catalog, facts = inputs.request, inputs.catalog, facts_for(inputs)
     caller = recognised(inputs.caller, facts)
     asked = facts.keycloak or inputs.keycloak_version
-    stated = version_key(asked or catalog.version)
-    only_line = asked is not None and is_line_of(asked, catalog.version)
+    version, version_known = _version(asked, catalog)
     container, container_realm = owner_of_roles(caller, request.target.realm)
-    requirement = catalog.requirement(
-        request.target, query=request.query, body=request.body, master=caller.realm == MASTER, asked=None if only_line else asked
-    )
+    requirement = catalog.requirement(request.target, query=request.query, body=request.body, master=caller.realm == MASTER, asked=asked)
     if facts.target_role_is_client and requirement is not None and requirement.variant is None:
         requirement = _for_client_role(catalog, request, requirement, master=caller.realm == MASTER)
-    version = version_key(catalog.version) if only_line else stated
     held = catalog.closure(caller.client_roles.get(container, ()))
     granted = None if facts.granted is None else catalog.closure(facts.granted)
     need = requirement.admits if requirement else ()
@@ -124,7 +123,8 @@ def context(inputs: Inputs) -> Context:
         requirement=requirement,
         now_epoch_seconds=inputs.now_epoch_seconds,
         version=version,
-        version_known=asked is not None and len(stated) >= _PARTS,
+        version_known=version_known,
+        line_known=asked is not None,
         require_audience=inputs.require_audience,
         container=container,
         container_realm=container_realm,
@@ -141,8 +141,33 @@ def context(inputs: Inputs) -> Context:
     )
 
 
-CLIENT_ROLE = "client-role"
-"""The variant of operations on a role by its ID that applies to roles of clients."""
+def facts_for(inputs: Inputs) -> Facts:
+    """The facts that the explanation may use: all for the operator; for the caller those that Keycloak shows them as well."""
+    facts = inputs.facts or _NO_FACTS
+    if inputs.for_operator or (facts.target_role_is_client is None and facts.roles_are_built_in is None):
+        return facts
+    caller, catalog, target = recognised(inputs.caller, facts), inputs.catalog, inputs.request.target
+    version, _ = _version(facts.keycloak or inputs.keycloak_version, catalog)
+    container, _ = owner_of_roles(caller, target.realm)
+    roles = catalog.closure(caller.client_roles.get(container, ()))
+    if grants_are_live(version, inputs.caller, inputs.answer, facts):
+        roles = _granted_in_scope(catalog, facts)
+    master = caller.realm == MASTER
+    plain = catalog.requirement(target, master=master)
+    passes = plain is not None and catalog.satisfies(roles, plain.admits) and target.realm != MASTER
+    return visible_facts(facts, catalog, roles, master=master, passes_plainly=passes)
+
+
+def _granted_in_scope(catalog: Catalog, facts: Facts) -> frozenset[str]:
+    granted = catalog.closure(facts.granted or ())
+    return granted if facts.full_scope or facts.in_scope is None else granted & catalog.closure(facts.in_scope)
+
+
+def _version(asked: str | None, catalog: Catalog) -> tuple[tuple[int, ...], bool]:
+    """The version, and whether its patch is known. If only its line is, the version of the table stands for it."""
+    stated = version_key(asked or catalog.version)
+    only_line = asked is not None and is_line_of(asked, catalog.version)
+    return (version_key(catalog.version) if only_line else stated), asked is not None and len(stated) >= _PARTS
 
 
 def _for_client_role(catalog: Catalog, request: RequestFacts, plain: Requirement, *, master: bool) -> Requirement:
@@ -151,7 +176,7 @@ def _for_client_role(catalog: Catalog, request: RequestFacts, plain: Requirement
     if variant is None:
         return plain
     found = (variant.master if master else None) or variant.requirement
-    return replace(found, asked_keycloak=plain.asked_keycloak)
+    return replace(found, asked_keycloak=plain.asked_keycloak, basis=plain.basis)
 
 
 def _scope_suffices(catalog: Catalog, facts: Facts, need: tuple[RoleSet, ...], granted: frozenset[str] | None) -> bool | None:

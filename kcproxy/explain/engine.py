@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kcproxy.catalog import Catalog
-from kcproxy.explain.context import MASTER, context
+from kcproxy.explain.context import MASTER, context, facts_for
 from kcproxy.explain.decide import decide, is_known
 from kcproxy.explain.hints import Hints, hints
 from kcproxy.explain.inputs import Inputs
@@ -87,8 +87,8 @@ def _requirement(requirement: Requirement | None, verdict: Verdict) -> Requireme
 
 
 def with_operators_view(explanation: Explanation, inputs: Inputs) -> Explanation:
-    """The explanation, with that for the operator if look-ups found permissions, whose names and objects are hidden from the caller."""
-    if inputs.facts is None or inputs.facts.permissions is None:
+    """The explanation, with that for the operator if look-ups found what is hidden from the caller: permissions, owners of roles."""
+    if inputs.facts is None or (inputs.facts.permissions is None and facts_for(inputs) is inputs.facts):
         return explanation
     diagnosis = diagnose(replace(inputs, for_operator=True))
     return replace(explanation, operator=None if diagnosis is None else diagnosis.explanation(explanation.id, inputs))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from kcproxy.explain.causes import SPECS, guards
 from kcproxy.explain.causes.addresses import id_hint
-from kcproxy.explain.context import Context
+from kcproxy.explain.context import Context, is_line_of
 from kcproxy.explain.targets import hidden, is_guard, need_of
 from kcproxy.explain.text import either, list_of, sentence, shown
 from kcproxy.model import RoleSet, Verdict
@@ -131,7 +131,10 @@ def _version_hint(context: Context) -> list[str]:
     requirement = context.requirement
     if requirement is None or requirement.asked_keycloak is None:
         return []
-    return [f"Keycloak {shown(requirement.asked_keycloak, 60)} has no table of its own; the table of {requirement.keycloak} was used."]
+    asked = shown(requirement.asked_keycloak, 60)
+    if is_line_of(requirement.asked_keycloak, requirement.keycloak):
+        return [f"Of the version of Keycloak only {asked} is known, not its patch; the table of {requirement.keycloak} was used."]
+    return [f"Keycloak {asked} has no table of its own; the table of {requirement.keycloak} was used."]
 
 
 def _organizations_hint(context: Context) -> list[str]:

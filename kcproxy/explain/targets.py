@@ -1,7 +1,8 @@
 """Variants of an operation that the request does not show: only the server, or a look-up, can tell which one applies."""
 
 from kcproxy.catalog import Variant
-from kcproxy.explain.context import CLIENT_ROLE, Context
+from kcproxy.explain.context import Context
+from kcproxy.explain.visible_facts import CLIENT_ROLE
 from kcproxy.model import Requirement
 
 GUARD_VARIANTS = ("admin-role-", "administrator")

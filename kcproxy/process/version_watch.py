@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from kcproxy.catalog import catalog_for
+from kcproxy.catalog.fingerprint import newest_recorded
 from kcproxy.catalog.versions import key
 from kcproxy.errors import KcproxyError
 from kcproxy.keycloak.version_detection import detect, version_by_server_info
@@ -15,6 +16,7 @@ log = logging.getLogger("kcproxy.proxy")
 
 RETRY_SECONDS = 15.0
 RECHECK_SECONDS = 300.0
+_MAX_ACCOUNTS_ASKED = 3
 
 
 async def settle_version(runtime: Runtime) -> bool:
@@ -33,18 +35,30 @@ async def settle_version(runtime: Runtime) -> bool:
         if not found:
             return False
         catalog = catalog_for(found[-1])
-        if catalog.version != runtime.catalog.version and await look() != found:
+        if line_of(catalog.version) != line_of(runtime.catalog.version) and await look() != found:
             return False
     except KcproxyError:
+        _forget_patch(runtime)  # a server that is down may come back with another patch
         return False
-    exact = await _exact_version(runtime)
-    if exact is not None and key(exact)[:2] == key(catalog.version)[:2]:
-        catalog = catalog_for(exact)
-    else:
-        exact = None
-    runtime.catalog = catalog
-    runtime.version = exact or (line_of(found[0]) if len(found) == 1 else None)
+    exact = await _exact_version(runtime) or runtime.noted_version
+    if exact is not None and not _agrees(exact, found):
+        exact = runtime.noted_version = None
+    lines = {line_of(version) for version in found}
+    runtime.catalog = catalog if exact is None else catalog_for(exact)
+    runtime.version = exact or (lines.pop() if len(lines) == 1 else None)
     return True
+
+
+def _agrees(exact: str, found: tuple[str, ...]) -> bool:
+    """Whether the public documents allow this version. One that is newer than all recorded ones has the documents of the newest of them."""
+    if line_of(exact) in {line_of(version) for version in found}:
+        return True
+    return found[-1] == newest_recorded() and key(exact) > key(found[-1])
+
+
+def _forget_patch(runtime: Runtime) -> None:
+    runtime.noted_version = None
+    runtime.version = None if runtime.version is None else line_of(runtime.version)
 
 
 def line_of(version: str) -> str:
@@ -56,7 +70,8 @@ async def _exact_version(runtime: Runtime) -> str | None:
     """The version with its patch, if the inspector or an account without limits may see it. Never guessed."""
     settings, host = runtime.settings, runtime.forwarding.upstream_host.decode()
     inspector = (settings.inspector.account,) if settings.inspector is not None else ()
-    for account in (*inspector, *(each for each in settings.accounts if not each.operations)):
+    unlimited = tuple(each for each in settings.accounts if not each.operations)
+    for account in (*inspector, *unlimited[:_MAX_ACCOUNTS_ASKED]):
         try:
             token = await runtime.tokens.token(account)
             found = await version_by_server_info(runtime.side, host=host, base_path=runtime.base_path, token=token)

@@ -51,6 +51,17 @@ def test_the_roles_of_master_that_open_the_server_are_protected(role: str, metho
     assert role in explanation.summary
 
 
+@pytest.mark.parametrize("facts", [None, Facts(granted=(), full_scope=True)], ids=["claims alone", "looked up"])
+def test_a_protected_role_gets_no_advice_to_grant_one(facts: Facts | None) -> None:
+    explanation = ask(
+        "PUT", "/admin/realms/master/roles/admin", caller=caller_of(realm="master"), catalog=_TABLE, facts=facts, keycloak_version="26.7"
+    )
+
+    assert explanation is not None
+    assert explanation.verdict.cause is Cause.PROTECTED_OBJECT
+    assert [fix.roles for fix in explanation.fixes] == [()]
+
+
 def test_a_role_of_a_built_in_client_is_protected_by_its_id_as_well() -> None:
     facts = Facts(granted=("realm-admin",), full_scope=True, target_role_is_client=True, target_is_built_in=True)
     path = f"{_REALM}/roles-by-id/{USER_ID}"
@@ -62,8 +73,8 @@ def test_a_role_of_a_built_in_client_is_protected_by_its_id_as_well() -> None:
 
 @pytest.mark.parametrize(("of_client", "missing"), [(True, "manage-clients"), (False, "manage-realm")])
 def test_a_role_by_its_id_that_was_looked_up_has_one_certain_fix(of_client: bool, missing: str) -> None:
-    facts = Facts(granted=(), full_scope=True, target_role_is_client=of_client, target_is_built_in=False)
-    explanation = ask("DELETE", f"{_REALM}/roles-by-id/{USER_ID}", caller=held(), catalog=_TABLE, facts=facts)
+    facts = Facts(granted=("view-realm",), full_scope=True, target_role_is_client=of_client, target_is_built_in=False)
+    explanation = ask("DELETE", f"{_REALM}/roles-by-id/{USER_ID}", caller=held("view-realm"), catalog=_TABLE, facts=facts)
 
     assert explanation is not None
     assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.ROLE_MISSING, Confidence.CERTAIN)

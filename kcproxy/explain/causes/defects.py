@@ -12,6 +12,7 @@ from kcproxy.explain.known_defects import (
     RESERVED_NAMES_IN_EVERY_REALM,
     ROLE_NAMED_ADMIN,
     Defect,
+    Versions,
 )
 from kcproxy.explain.target_names import realm_role_in
 from kcproxy.explain.text import list_of, shown
@@ -21,24 +22,33 @@ _ROLES_BY_ID = "/roles-by-id/{role-id}"
 
 
 def _defect(context: Context, defect: Defect, *evidence: Evidence) -> Finding | None:
-    """Likely on a version that has it; possible if only the line of the version is known, and some version of the line has it."""
-    if defect.affects(context.version):
-        confidence = LIKELY
-    elif not context.version_known and defect.may_affect(context.version):
-        confidence = POSSIBLE
-    else:
+    """Likely on a version that has it; possible where that is uncertain, or if only the line of the version is known and a part of it has it."""
+    among = defect.among(context.version) if context.version_known else None
+    if among is None and (context.version_known or not defect.may_affect_line(context.version)):
         return None
-    is_known = "this is" if context.version_known else "the public documents are those of"
-    way_out = f"Upgrade Keycloak to {defect.repaired} or later"
+    repaired = " or ".join(defect.repaired)
+    way_out = f"Upgrade Keycloak to {repaired} or later"
     return found(
         Cause.KNOWN_DEFECT,
-        confidence,
+        LIKELY if among is not None and among.doubt is None else POSSIBLE,
         *evidence,
-        f"{is_known} Keycloak {context.words['version']}; the defect is described at {defect.source}",
+        *_about_version(context, defect, among),
+        reason=None if among is not None and among.doubt is None else "Keycloak {version} may have a defect ({defect})",
         remedy=f"{way_out}; until then, {defect.way_out}" if defect.way_out else f"{way_out}; no role can work around this defect",
         defect=defect.says,
-        repaired=defect.repaired,
+        repaired=repaired,
     )
+
+
+def _about_version(context: Context, defect: Defect, among: Versions | None) -> tuple[str, ...]:
+    version, source = context.words["version"], f"the defect is described at {defect.source}"
+    if among is None:
+        return (
+            f"the exact version is not known, only that it is of the line of Keycloak {version}, of which some versions have it; {source}",
+        )
+    if among.doubt is None:
+        return (f"this is Keycloak {version}; {source}",)
+    return (f"this is Keycloak {version}; {source}", f"whether this version has it is not certain: {among.doubt}")
 
 
 def reserved_name_defect(context: Context) -> Finding | None:

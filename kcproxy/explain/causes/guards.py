@@ -11,10 +11,12 @@ from kcproxy.explain.known_defects import RESERVED_NAMES
 from kcproxy.explain.target_names import realm_role_in
 from kcproxy.explain.targets import GUARD_VARIANTS, hidden, is_guard, need_of
 from kcproxy.explain.text import either, list_of, shown
-from kcproxy.model import Cause, RoleSet
+from kcproxy.model import Cause, Confidence, RoleSet
 
 _PROTECTED_VARIANT = "protected-client"
 _PROTECTED_SINCE = (26, 7)
+_MAY_BE_PROTECTED_SINCE = (26, 6, 5)
+"""Some version after 26.6.4 has it as well (keycloak/keycloak pull request 49956); which one is not documented."""
 
 
 def escalation_guard(context: Context) -> Finding | None:
@@ -177,20 +179,29 @@ def passes_plainly(context: Context, held: frozenset[str] | None = None) -> bool
 
 
 def protected_role(context: Context) -> Finding | None:
-    """Since 26.7 nobody can change the realm roles of master that open the whole server, nor the roles of the built-in admin clients."""
-    if context.version < _PROTECTED_SINCE or context.method == "GET" or not suffices(context) or context.scope_suffices is False:
+    """Since 26.7 nobody can change the realm roles of master that open the whole server, nor the roles of the built-in admin clients.
+
+    That holds whatever roles the caller has: a grant would not help.
+    """
+    if context.version < _MAY_BE_PROTECTED_SINCE or context.method == "GET":
         return None
     name, looked_up = realm_role_in(context.request.target), context.facts.target_is_built_in and _ROLE_BY_ID in context.template
     if not looked_up and not (name in RESERVED_NAMES and context.request.target.realm == MASTER):
         return None
     return found(
         Cause.PROTECTED_OBJECT,
-        CERTAIN if context.facts.granted is not None and context.version_known else LIKELY,
+        _how_protected(context),
         "looked up: the role with this ID belongs to a built-in client" if looked_up else f"the path names the role {name} of realm master",
         token_evidence,
         grant_evidence,
         reason=None if looked_up else "Keycloak {version} does not let any administrator change the role " + str(name) + " of realm master",
     )
+
+
+def _how_protected(context: Context) -> Confidence:
+    if context.version < _PROTECTED_SINCE:
+        return POSSIBLE
+    return CERTAIN if context.facts.granted is not None and context.line_known else LIKELY
 
 
 _ROLE_BY_ID = "/roles-by-id/{role-id}"

@@ -4,14 +4,15 @@ from collections.abc import Iterator
 
 from kcproxy.explain.causes.spec import CauseSpec, Remedy
 from kcproxy.explain.causes.token_endpoint import token_refused
-from kcproxy.explain.context import Context
+from kcproxy.explain.context import Context, is_line_of
 from kcproxy.explain.evidence import grant_evidence, token_evidence, user_may_not_exist
 from kcproxy.explain.finding import LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.permission_needs import need_in_words, permission_need
 from kcproxy.explain.text import shown
 from kcproxy.model import Cause
 
-_PROTECTED_SINCE = (26, 7)
+_PROTECTED_SINCE = (26, 6, 5)
+"""26.7 by measurement; in 26.6 some version after 26.6.4 (keycloak/keycloak pull request 49956)."""
 
 
 def is_open(context: Context) -> bool:
@@ -81,8 +82,9 @@ def _borrowed_table(context: Context) -> tuple[str, ...]:
     requirement = context.requirement
     if requirement is None or requirement.asked_keycloak is None:
         return ()
-    asked = shown(requirement.asked_keycloak, 60)
-    return (f"the table is that of Keycloak {requirement.keycloak}, because {asked} has none of its own: it may require another role",)
+    asked, table = shown(requirement.asked_keycloak, 60), requirement.keycloak
+    why = f"the patch of {asked} is not known" if is_line_of(requirement.asked_keycloak, table) else f"{asked} has none of its own"
+    return (f"the table is that of Keycloak {table}, because {why}: it may require another role",)
 
 
 UNEXPLAINED = CauseSpec(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from kcproxy.explain.context import CLIENT_ROLE, MASTER, Context, is_own_service_account, roles_to_add
+from kcproxy.explain.context import MASTER, Context, is_own_service_account, roles_to_add
 from kcproxy.explain.evidence import known_roles
 from kcproxy.explain.fixes.console import console_grant, console_permission, console_scope, console_scope_url, console_url
 from kcproxy.explain.fixes.forms import Forms, grant_forms, scope_forms
@@ -11,6 +11,7 @@ from kcproxy.explain.fixes.gives import FULL, additions_for_everything, gives_af
 from kcproxy.explain.fixes.grantee import Grantee
 from kcproxy.explain.targets import hidden, need_of
 from kcproxy.explain.text import list_of, sentence, shown
+from kcproxy.explain.visible_facts import CLIENT_ROLE
 from kcproxy.model import CallerKind, Cause, Fix, RoleSet, Verdict
 
 
