@@ -104,7 +104,8 @@ def context(inputs: Inputs) -> Context:
     asked = facts.keycloak or inputs.keycloak_version
     version, version_known = _version(asked, catalog)
     container, container_realm = owner_of_roles(caller, request.target.realm)
-    requirement = catalog.requirement(request.target, query=request.query, body=request.body, master=caller.realm == MASTER, asked=asked)
+    body = None if _only_has_the_names(request, facts) else request.body
+    requirement = catalog.requirement(request.target, query=request.query, body=body, master=caller.realm == MASTER, asked=asked)
     if facts.target_role_is_client and requirement is not None and requirement.variant is None:
         requirement = _for_client_role(catalog, request, requirement, master=caller.realm == MASTER)
     held = catalog.closure(caller.client_roles.get(container, ()))
@@ -168,6 +169,14 @@ def _version(asked: str | None, catalog: Catalog) -> tuple[tuple[int, ...], bool
     stated = version_key(asked or catalog.version)
     only_line = asked is not None and is_line_of(asked, catalog.version)
     return (version_key(catalog.version) if only_line else stated), asked is not None and len(stated) >= _PARTS
+
+
+def _only_has_the_names(request: RequestFacts, facts: Facts) -> bool:
+    """Whether the roles in the body have the names of admin roles and belong to another client, looked up: they are ordinary roles then.
+
+    In master they may be the admin roles of another realm.
+    """
+    return facts.roles_are_built_in is False and isinstance(request.body, list) and request.target.realm != MASTER
 
 
 def _for_client_role(catalog: Catalog, request: RequestFacts, plain: Requirement, *, master: bool) -> Requirement:

@@ -133,3 +133,19 @@ def test_in_master_a_caller_who_sees_no_clients_does_not_learn_whose_roles_they_
     found = _inputs("POST", path, granted=("manage-users",), caller=caller, sent=[{"name": "manage-clients"}], roles_are_built_in=built_in)
 
     assert _shown(found) == _shown_without_owner(found)
+
+
+def test_an_ordinary_role_with_the_name_of_an_admin_role_is_not_guarded() -> None:
+    found = _inputs("POST", _MAP, granted=("view-clients", "view-users"), sent=[{"name": "realm-admin"}], roles_are_built_in=False)
+    explanation = _explained(found)
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.ROLE_MISSING, Confidence.CERTAIN)
+    assert [fix.roles for fix in explanation.fixes] == [("manage-users",)]
+
+
+@pytest.mark.parametrize("built_in", [None, False])
+def test_the_guard_is_not_certain_if_the_owner_of_the_roles_is_not_known(built_in: bool | None) -> None:
+    found = _inputs("POST", _MAP, granted=("manage-users",), sent=[{"name": "realm-admin"}], roles_are_built_in=built_in)
+    explanation = _explained(found)
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.ESCALATION_GUARD, Confidence.LIKELY)

@@ -181,7 +181,7 @@ def passes_plainly(context: Context, held: frozenset[str] | None = None) -> bool
 def protected_role(context: Context) -> Finding | None:
     """Since 26.7 nobody can change the realm roles of master that open the whole server, nor the roles of the built-in admin clients.
 
-    That holds whatever roles the caller has: a grant would not help.
+    That holds regardless of the roles of the caller: a grant would not help.
     """
     if context.version < _MAY_BE_PROTECTED_SINCE or context.method == "GET":
         return None
