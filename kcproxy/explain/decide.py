@@ -43,6 +43,7 @@ REFUSED: tuple[Rule, ...] = (
     defects.reserved_name_defect,
     defects.admin_name_defect,
     defects.mapping_defect,
+    defects.realm_mapping_defect,
     realms.master_realm_role_missing,
     realms.master_realm_role_out_of_scope,
     realms.master_realm_role_not_in_token,

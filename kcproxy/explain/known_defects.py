@@ -80,6 +80,13 @@ ADMIN_ROLES_OF_MASTER = Defect(
     way_out="let a server administrator make this one assignment",
 )
 
+ADMIN_ROLES_OF_REALM = Defect(
+    says="it does not let realm-admin of a realm assign the admin roles of that realm",
+    versions=(Versions(first=(26, 4), end=(26, 4, 4)),),
+    repaired=("26.4.4", "26.5.0"),
+    source="https://github.com/keycloak/keycloak/issues/43579",
+    way_out="let a server administrator make this one assignment",
+)
 BROKERED_LOGIN = Defect(
     says="it refuses the list of realms after a login through an identity provider",
     versions=(
@@ -92,4 +99,4 @@ BROKERED_LOGIN = Defect(
 )
 """Further reports: 35277 (26.0.6), 35731 (26.0.7), 37889 (26.0.8). The first correction (pull request 35128) was reverted."""
 
-DEFECTS = (RESERVED_NAMES_IN_EVERY_REALM, ROLE_NAMED_ADMIN, ADMIN_ROLES_OF_MASTER, BROKERED_LOGIN)
+DEFECTS = (RESERVED_NAMES_IN_EVERY_REALM, ROLE_NAMED_ADMIN, ADMIN_ROLES_OF_MASTER, ADMIN_ROLES_OF_REALM, BROKERED_LOGIN)

@@ -2,6 +2,7 @@
 
 from kcproxy.catalog import Catalog
 from kcproxy.catalog.permissions import permission_entry
+from kcproxy.explain.available_notice import available_notice, lists_assignable_roles, may_leave_out
 from kcproxy.explain.context import MASTER, grants_are_live, owner_of_roles, version_key
 from kcproxy.explain.server_info_notice import SERVER_INFO, lacks_fields, server_info_notice, version_of
 from kcproxy.explain.text import list_of
@@ -19,6 +20,10 @@ def notice(request: RequestFacts, caller: Caller, catalog: Catalog, server: str 
         return None
     if operation.path == SERVER_INFO:
         return server_info_notice(caller, catalog, version_of(catalog, server))
+    if lists_assignable_roles(operation):
+        defect = available_notice(caller, version_of(catalog, server))
+        if defect is not None:
+            return defect
     return _by_roles(request, operation, caller, catalog) if caller.has_roles_claims else None
 
 
@@ -53,7 +58,9 @@ def is_thinned_by_permissions(operation: Operation, catalog: Catalog) -> bool:
 
 def is_thinned_otherwise(operation: Operation, catalog: Catalog) -> bool:
     """Whether a response may lack something for another reason than the roles of the table."""
-    return operation.path == SERVER_INFO and lacks_fields(version_key(catalog.version))
+    if operation.path == SERVER_INFO:
+        return lacks_fields(version_key(catalog.version))
+    return lists_assignable_roles(operation) and may_leave_out(catalog)
 
 
 def is_by_token(caller: Caller, catalog: Catalog) -> bool:

@@ -166,3 +166,17 @@ def test_no_version_belongs_to_two_entries_of_one_defect() -> None:
     for defect in DEFECTS:
         ordered = sorted(defect.versions, key=lambda each: each.first)
         assert all(before.end <= after.first for before, after in pairwise(ordered))
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"), [("26.4.0", True), ("26.4.3", True), ("26.4.4", False), ("26.4.7", False), ("26.3.5", False)]
+)
+@pytest.mark.parametrize("kind", ["users", "groups"])
+def test_a_realm_admin_who_may_not_assign_admin_roles_meets_a_defect(kind: str, version: str, expected: bool) -> None:
+    path = f"{_REALM}/{kind}/{USER_ID}/role-mappings/clients/{USER_ID}"
+    explanation = _asked("POST", path, version, sent=[{"name": "view-users"}], facts=_ALL)
+
+    assert (explanation.verdict.cause is Cause.KNOWN_DEFECT) is expected
+    if expected:
+        assert "26.4.4" in explanation.fixes[0].summary
+        assert explanation.fixes[0].roles == ()

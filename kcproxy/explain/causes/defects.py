@@ -7,6 +7,7 @@ from kcproxy.explain.evidence import admin_roles_in, grant_evidence, names_in, t
 from kcproxy.explain.finding import LIKELY, POSSIBLE, Evidence, Finding, found
 from kcproxy.explain.known_defects import (
     ADMIN_ROLES_OF_MASTER,
+    ADMIN_ROLES_OF_REALM,
     BROKERED_LOGIN,
     RESERVED_NAMES,
     RESERVED_NAMES_IN_EVERY_REALM,
@@ -95,6 +96,14 @@ def _owner_with(context: Context, roles: tuple[str, ...]) -> str | None:
     return next((name for name in owners if context.catalog.closure(clients[name]).issuperset(roles)), None)
 
 
+def realm_mapping_defect(context: Context) -> Finding | None:
+    """A realm-admin of the realm maps admin roles of the realm."""
+    roles = admin_roles_in(context)
+    if "/role-mappings/clients" not in context.template or context.from_master or not roles or not suffices(context):
+        return None
+    return _defect(context, ADMIN_ROLES_OF_REALM, f"the body assigns {list_of(roles)}", token_evidence, grant_evidence)
+
+
 def broker_login_defect(context: Context) -> Finding | None:
     """26.0 responds with 401 to the console's list of realms after a login through an identity provider."""
     if not context.request.target.raw_path.endswith("/ui-ext/realms/names"):
@@ -108,7 +117,7 @@ KNOWN_DEFECT = CauseSpec(
     reason="Keycloak {version} has a defect ({defect})",
     effect=NOT_ALLOWED,
     check="Repeat the call on a version with the correction: {repaired}.",
-    rules=(reserved_name_defect, admin_name_defect, mapping_defect, broker_login_defect),
+    rules=(reserved_name_defect, admin_name_defect, mapping_defect, realm_mapping_defect, broker_login_defect),
     remedies=(Remedy(summary="Upgrade Keycloak; no role can work around this defect"),),
 )
 SPECS = (KNOWN_DEFECT,)
