@@ -15,6 +15,7 @@ BUILT_IN_CLIENTS = frozenset(
     {"account", "account-console", "admin-cli", "admin-permissions", "broker", "realm-management", "security-admin-console"}
 )
 NAME = "my-service"
+"""Of the client that the commands create. Their templates are constants and have it, too; a test compares them."""
 _LEFT_OUT = "Commands are left out: the name of the realm cannot be written in them"
 
 
@@ -52,8 +53,12 @@ def own_client(realm: str, client_id: str) -> Fix:
     )
 
 
-_SETTINGS = "-s publicClient=false -s serviceAccountsEnabled=true -s standardFlowEnabled=false -s directAccessGrantsEnabled=false"
-_CLIENT = f'{{"clientId":"{NAME}","publicClient":false,"serviceAccountsEnabled":true,"standardFlowEnabled":false,"directAccessGrantsEnabled":false}}'
+_CLIENT = '{"clientId":"my-service","publicClient":false,"serviceAccountsEnabled":true,"standardFlowEnabled":false,"directAccessGrantsEnabled":false}'
+_CREATE = (
+    "kcadm.sh create clients {here} -s clientId=my-service -s publicClient=false -s serviceAccountsEnabled=true"
+    " -s standardFlowEnabled=false -s directAccessGrantsEnabled=false"
+)
+_CLIENTS = '"$KEYCLOAK_URL"/admin/realms/{realm}/clients'
 
 
 def _commands(realm: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -67,22 +72,21 @@ def _kcadm(realm: str) -> tuple[str, ...]:
     here = realm_option(realm)
     secret = path("clients/{client}/client-secret", client=kcadm_client_id(realm, NAME))
     return (
-        line(f"kcadm.sh create clients {{here}} -s clientId={NAME} {_SETTINGS}", here=here),
+        line(_CREATE, here=here),
         line(
-            f"(umask 077; kcadm.sh get {{secret}} {{here}} --fields value --format csv --noquotes > {NAME}-secret)",
-            secret=secret,
-            here=here,
+            "(umask 077; kcadm.sh get {secret} {here} --fields value --format csv --noquotes > my-service-secret)", secret=secret, here=here
         ),
     )
 
 
 def _curl(realm: str) -> tuple[str, ...]:
     here = segment(realm)
-    clients = '"$KEYCLOAK_URL"/admin/realms/{realm}/clients'
     return (
         *CURL_HEAD,
-        line("keycloak -H 'Content-Type: application/json' -d {client} " + clients, client=word(_CLIENT), realm=here),
-        line(f"CLIENT=$(keycloak {clients}'?clientId={NAME}'); CLIENT=$(printf %s \"$CLIENT\" | jq -r '.[0].id|@uri')", realm=here),
-        line(f'(umask 077; keycloak {clients}/"$CLIENT"/client-secret | jq -r .value > {NAME}-secret)', realm=here),
+        line("keycloak -H 'Content-Type: application/json' -d {client} " + _CLIENTS, client=word(_CLIENT), realm=here),
+        line(
+            "CLIENT=$(keycloak " + _CLIENTS + "'?clientId=my-service'); CLIENT=$(printf %s \"$CLIENT\" | jq -r '.[0].id|@uri')", realm=here
+        ),
+        line("(umask 077; keycloak " + _CLIENTS + '/"$CLIENT"/client-secret | jq -r .value > my-service-secret)', realm=here),
         ")",
     )

@@ -4,7 +4,7 @@ import pytest
 
 from devkit.explain.stage import refused
 from kcproxy.explain.claims import read_caller
-from kcproxy.explain.fixes.own_client import BUILT_IN_CLIENTS, is_built_in, own_client
+from kcproxy.explain.fixes.own_client import NAME, BUILT_IN_CLIENTS, is_built_in, own_client
 from kcproxy.explain.token_failure import why_no_token
 from kcproxy.model import Cause, Explanation
 
@@ -73,3 +73,11 @@ def test_a_realm_that_no_command_can_name_leaves_the_console_steps() -> None:
     assert (fix.kcadm, fix.curl) == ((), ())
     assert fix.console
     assert fix.warning
+
+
+def test_the_commands_create_the_client_that_the_steps_name() -> None:
+    fix = own_client("shop", "admin-cli")
+
+    assert any(f"Client ID {NAME}" in step for step in fix.console)
+    assert f"clientId={NAME} " in fix.kcadm[0]
+    assert all(any(f"{NAME}-secret" in each for each in lines) for lines in (fix.kcadm, fix.curl))
