@@ -4,7 +4,7 @@ import pytest
 
 from devkit.explain.stage import refused
 from kcproxy.explain.claims import read_caller
-from kcproxy.explain.fixes.own_client import NAME, BUILT_IN_CLIENTS, is_built_in, own_client
+from kcproxy.explain.fixes.own_client import BUILT_IN_CLIENTS, NAME, is_built_in, own_client
 from kcproxy.explain.token_failure import why_no_token
 from kcproxy.model import Cause, Explanation
 
