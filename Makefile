@@ -17,7 +17,7 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[fast]' --group test --group lint
 	@touch $@
 
-demo: $(BIN)/kcproxy ## reproduce a 403 and fix it: on the simulator, on a real Keycloak (KEYCLOAK=26.7.4), or on your own (UPSTREAM=URL)
+demo: $(BIN)/kcproxy ## reproduce a 403 and fix it: on the simulator, on a real Keycloak (KEYCLOAK=26.7.5), or on your own (UPSTREAM=URL)
 ifdef KEYCLOAK
 	$(BIN)/python -m devkit.realserver run $(KEYCLOAK) -- $(BIN)/kcproxy demo $(ARGS)
 else
@@ -33,11 +33,11 @@ $(BIN)/kcproxy: pyproject.toml
 FAST := -m 'not live and not live_long'
 
 test: setup ## run all tests, including those on a real Keycloak if Java and Maven are installed
-	$(BIN)/python -m pytest -q -n 2 $(FAST) --durations=5
-	$(BIN)/python -m pytest -q -m live --durations=10
+	$(BIN)/python -m pytest -q -n 3 $(FAST) --durations=5
+	$(BIN)/python -m pytest -q -m live -n 2 --dist loadfile --durations=10
 
 test-fast: setup ## run all tests that need no Keycloak
-	$(BIN)/python -m pytest -q -n 2 $(FAST) --durations=5
+	$(BIN)/python -m pytest -q -n 3 $(FAST) --durations=5
 
 # A second environment, because the first one has the newest versions.
 test-lowest: $(LOWEST)/.ready ## run the same tests with the lowest supported version of each dependency
@@ -72,7 +72,7 @@ bench: setup ## measure the CPU cost of forwarding, side by side with other prox
 targets: setup ## check 250,000 hostile request targets: the matched bytes are the sent bytes, and ambiguous targets get no token
 	KCPROXY_TEST_TARGETS=250000 $(BIN)/python -m pytest -q -s --timeout=3600 tests/catalog/test_targets_property.py
 
-fix-loop: setup ## run the printed fix of every refusal on Keycloak 26.7.4, 26.4.7 and 24.0.5, or on one version (KEYCLOAK=26.7.4)
+fix-loop: setup ## run the printed fix of every refusal on Keycloak 26.7.5, 26.4.7 and 24.0.5, or on one version (KEYCLOAK=26.7.5)
 	$(BIN)/python -m tools.fixloop $(KEYCLOAK) $(ARGS)
 
 audit: setup ## check licences, write a bill of materials (dist/kcproxy.cdx.json), and look up known vulnerabilities

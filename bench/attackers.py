@@ -17,6 +17,13 @@ _UPLOAD = b"POST /realms/bench/protocol/openid-connect/token HTTP/1.1\r\nHost: l
 _LARGE = f"GET {LARGE} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 _HALF_HEAD = b"GET /metrics HTTP/1.1\r\nHost: local"
 
+_CHUNKED = b"POST /realms/bench/protocol/openid-connect/token HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+_SMALL_CHUNKS = b"2\r\nxx\r\n" * 32_768
+_MANY_FIELDS = b"GET /realms/bench HTTP/1.1\r\nHost: localhost\r\n" + b"a:\r\n" * 30_000 + b"\r\n"
+_PIECE_BYTES = 2
+_PIECES_AT_ONCE = 64
+"""After so many pieces, an attacker lets the others of its process go on."""
+
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Attack = Callable[[int], Awaitable[None]]
 """One attack on a port. Returns when the proxy closes the connection."""
@@ -68,6 +75,42 @@ async def trickling_upload(port: int) -> None:
 async def half_head(port: int) -> None:
     """Send part of a head, then nothing."""
     await _hold(port, _HALF_HEAD)
+
+
+async def small_chunks(port: int) -> None:
+    """Send a body in chunks of two bytes, as fast as it is taken."""
+    await _flood(port, _CHUNKED, _SMALL_CHUNKS)
+
+
+async def far_too_many_fields(port: int) -> None:
+    """Send heads of thirty thousand fields of four bytes."""
+    await _flood(port, b"", _MANY_FIELDS)
+
+
+async def small_pieces(port: int) -> None:
+    """Send a request of which every two bytes are a packet of their own: a large head, then a large body."""
+    head = _CHUNKED[:-2] + b"A: " + b"x" * 60_000 + b"\r\n\r\n"
+    loop = asyncio.get_running_loop()
+    with socket.socket() as sock:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await loop.sock_connect(sock, ("127.0.0.1", port))
+        for start in range(0, len(head) + len(_SMALL_CHUNKS), _PIECE_BYTES):
+            await loop.sock_sendall(sock, (head if start < len(head) else _SMALL_CHUNKS)[start % len(head) :][:_PIECE_BYTES])
+            if not start % (_PIECE_BYTES * _PIECES_AT_ONCE):
+                await asyncio.sleep(0)
+
+
+async def _flood(port: int, begun: bytes, repeated: bytes) -> None:
+    """Send these bytes until the proxy closes the connection."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(begun)
+        while not writer.is_closing():
+            writer.write(repeated)
+            await writer.drain()
+    finally:
+        writer.transport.abort()
 
 
 async def slow_reader(port: int) -> None:

@@ -84,7 +84,7 @@ class Caller:
         user_id = USER_ID % next(self._numbers)
         answer = await self._ask("GET", f"{USERS}/{user_id}")
         if answer.status == 200 and json.loads(answer.body)["id"] != user_id:
-            self._tally.violations.append(f"user {user_id}: somebody else's answer came back")
+            self._tally.violations.append(f"user {user_id}: another request's response came back")
         return self._judged("user", answer, 200)
 
     async def _list(self) -> str:

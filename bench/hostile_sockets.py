@@ -23,7 +23,19 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.attackers import Crowd, Idle, half_head, large_field, many_fields, slow_reader, stalled_upload, trickling_upload
+from bench.attackers import (
+    Crowd,
+    Idle,
+    far_too_many_fields,
+    half_head,
+    large_field,
+    many_fields,
+    slow_reader,
+    small_chunks,
+    small_pieces,
+    stalled_upload,
+    trickling_upload,
+)
 from bench.processes import OTHER_CORE, PROXY_CORE, free_port, pinned, running, usage, wait_until_ready
 from bench.real_caller import asked, connected
 
@@ -31,6 +43,8 @@ ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 128
 """Twice the default of ``upstream.max_connections``."""
 HALF_HEADS = 1200
+FLOODS = 200
+"""Connections that send as fast as the proxy reads."""
 SOFT_LIMIT = 1024
 ENOUGH_DESCRIPTORS = 9000
 IDLE_BEFORE = 512
@@ -190,13 +204,28 @@ def _half_heads(subject: Subject) -> Crowd:
     return Crowd(half_head, subject.admin_port, HALF_HEADS)
 
 
+def _small_chunks(subject: Subject) -> Crowd:
+    return Crowd(small_chunks, subject.port, FLOODS)
+
+
+def _small_pieces(subject: Subject) -> Crowd:
+    return Crowd(small_pieces, subject.port, FLOODS)
+
+
+def _fields(subject: Subject) -> Crowd:
+    return Crowd(far_too_many_fields, subject.port, FLOODS)
+
+
 ATTACKS = (
     _attack("no attack"),
     _attack(f"{WIDTH} stalled uploads", _uploads),
     _attack(f"{WIDTH} uploads, a byte every 20 s", _trickles),
     _attack(f"{WIDTH} slow readers of 4 MB", _readers),
     _attack(f"{HALF_HEADS:,} half heads on the admin port", _half_heads),
-    _attack("all of these together", _uploads, _trickles, _readers, _half_heads),
+    _attack("these four together", _uploads, _trickles, _readers, _half_heads),
+    _attack(f"{FLOODS} bodies in chunks of two bytes", _small_chunks),
+    _attack(f"{FLOODS} requests in packets of two bytes", _small_pieces),
+    _attack(f"{FLOODS} heads of 30,000 fields", _fields),
 )
 
 

@@ -28,6 +28,9 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 async def _skip(reader: asyncio.StreamReader, head: str) -> None:
     """Read the whole body of a request."""
+    if "\r\ntransfer-encoding: chunked\r\n" in head.lower():
+        await _skip_chunks(reader)
+        return
     length = head.lower().partition("\r\ncontent-length: ")[2].partition("\r\n")[0]
     left = int(length or 0)
     while left:
@@ -35,6 +38,15 @@ async def _skip(reader: asyncio.StreamReader, head: str) -> None:
         if not piece:
             raise asyncio.IncompleteReadError(b"", left)
         left -= len(piece)
+
+
+async def _skip_chunks(reader: asyncio.StreamReader) -> None:
+    tail = b""
+    while not tail.endswith(b"0\r\n\r\n"):
+        piece = await reader.read(1 << 18)
+        if not piece:
+            raise asyncio.IncompleteReadError(b"", None)
+        tail = (tail + piece)[-5:]
 
 
 async def _send_large(writer: asyncio.StreamWriter) -> None:

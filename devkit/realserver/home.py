@@ -34,3 +34,12 @@ def prepared_home(version: str, build: tuple[str, ...]) -> Path:
     """Where the built state and the fresh database of `version` with these start options are kept."""
     key = hashlib.sha256("\0".join(build).encode()).hexdigest()[:12]
     return STORE / f"prepared-{version}-{key}"
+
+
+def is_first_use(prepared: Path) -> bool:
+    """Whether no server with this version and these start options was started before. Remembers that one is started now."""
+    mark = prepared.parent / "locks" / f"{prepared.name}.used"
+    is_first = not mark.exists()
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    return is_first

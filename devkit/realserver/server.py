@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from devkit.realserver.distribution import STORE, RealServerError, fetch_distribution, locked, require_java, say, version_numbers
-from devkit.realserver.home import clone, new_run_folder, prepared_home
+from devkit.realserver.home import clone, is_first_use, new_run_folder, prepared_home
 from devkit.realserver.ports import held_port
 
 _SUPERVISOR = Path(__file__).with_name("supervise.py")
@@ -31,9 +31,9 @@ _ADMIN = "admin"
 class RealServer:
     """A Keycloak of `version` in `start-dev` on loopback, from entering the context to leaving it.
 
-    `features` are switched on (`--features=`), `options` are more options of `kc.sh start-dev`. With `prepared` the first use of a
-    version with the same features and options also leaves a built home with an empty database behind, from which later ones start in
-    half the time; give False for options that never come again. The server dies with this process, however that ends.
+    `features` are switched on (`--features=`), `options` are more options of `kc.sh start-dev`. With `prepared` the second use of a
+    version with the same features and options first stores a built home with an empty database, from which it and later ones start in half
+    the time. The first use starts at once, because many servers are started only once, as in CI. Give False for options that do not recur. The server dies with this process, however that ends.
     """
 
     def __init__(
@@ -154,7 +154,9 @@ class RealServer:
         target = prepared_home(self.version, (*sorted(self.features), "|", *self._options))
         with locked(STORE / "locks" / target.name):
             if not target.is_dir():
-                say(f"keycloak {self.version}: first start with these features: building and preparing a database")
+                if is_first_use(target):
+                    return distribution
+                say(f"keycloak {self.version}: storing a built home with an empty database, for faster starts")
                 self._prepare(target)
         return target
 

@@ -1,8 +1,9 @@
-"""Access to the page and API of the admin port: everyone on loopback, elsewhere only with the admin key. Health and metrics are open.
+"""Access to the admin port. Page and API: everyone on loopback, elsewhere only with the admin key. Health and metrics: everyone.
 
 A browser gets a session through the login form (a random cookie that no script can read and no other site can send). A program sends
-``Authorization: Bearer <admin key>``. On loopback, names other than the machine's own are refused, so that no page from elsewhere can
-read this one through DNS rebinding.
+``Authorization: Bearer <admin key>``. On loopback, names other than the machine's own are refused, also for metrics, so that no page from
+elsewhere can read this port through DNS rebinding. Off loopback, Prometheus uses addresses of pods, and pages elsewhere can reach the port
+directly if the network lets them.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ from kcproxy.settings.values import AddressSettings, Secret
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/login"})
+_PROBES = frozenset({"/healthz", "/readyz"})
+"""Open under any Host: they say nothing of requests. A probe may use any name of the machine."""
 COOKIE = "kcproxy_session"
 SIGNED_IN = web.RequestKey("signed_in", bool)
 """Whether the request belongs to a session, so that the page offers a logout."""
@@ -82,12 +85,12 @@ class Access:
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Pass the request on, or refuse it with the reason."""
+        if self._local and request.path not in _PROBES and not names_loopback(_host(request)):
+            raise web.HTTPForbidden(text="On loopback, this port is available only as localhost, 127.0.0.1 and [::1].\n")
         if request.path in OPEN_PATHS or request.path.startswith("/assets/"):
             return await handler(request)
         if self._key is None and not self._local:
             raise web.HTTPForbidden(text="This port is not loopback, so the page requires a login: set admin_key.\n")
-        if self._local and not names_loopback(_host(request)):
-            raise web.HTTPForbidden(text="On loopback, the page is available only as localhost, 127.0.0.1 and [::1].\n")
         if request.method == "POST" and _is_cross_site(request):
             raise web.HTTPForbidden(text="Forms of other sites are not accepted.\n")
         if self._key is None:

@@ -46,7 +46,7 @@ def attribute(text: str) -> Markup:
 
 def matching(groups: Iterable[Document], q: str, why: str, *, only_open: bool) -> list[Document]:
     """Filter groups: by words that all occur in their search text, by cause, and by whether they are resolved."""
-    words = q.lower().split()
+    words = [visible(word).lower() for word in q.split()]
     return [g for g in groups if all(w in search_text(g) for w in words) and why in {"", g["why"]} and not (only_open and g["resolvedAt"])]
 
 
@@ -54,9 +54,9 @@ SEARCHED = ("id", "summary", "what", "who", "client", "why", "realm", "path", "c
 
 
 def search_text(group: Document) -> str:
-    """The text that a search covers. The script of the page computes the same."""
+    """The text that a search covers, as it is shown: invisible characters are found by their code points. The script of the page computes the same."""
     parts = [group.get(name) for name in SEARCHED]
-    return " ".join(str(part) for part in [*parts, *group["missing"]] if part).lower()
+    return visible(" ".join(str(part) for part in [*parts, *group["missing"]] if part)).lower()
 
 
 def causes(groups: Iterable[Document]) -> list[str]:

@@ -1,7 +1,7 @@
 """One entry of the catalog: an operation, the roles that it needs, and variants with other roles."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kcproxy.model import NOTHING, Operation, Requirement
@@ -38,9 +38,17 @@ class Entry:
     requirement: Requirement
     master: Requirement | None = None
     variants: tuple[Variant, ...] = ()
+    hidden: tuple[Variant, ...] = field(init=False, repr=False, compare=False)
+    """The variants that only the server or a look-up can tell apart. Made once, because several rules ask for them."""
+
+    def __post_init__(self) -> None:
+        """Make ``hidden``."""
+        object.__setattr__(self, "hidden", tuple(variant for variant in self.variants if not variant.visible))
 
     def pick(self, *, query: Mapping[str, Sequence[str]], body: Any, master: bool, parameters: Mapping[str, str] = NOTHING) -> Requirement:
         """The requirement of the most specific variant that the request shows, otherwise the plain one."""
+        if not self.variants:
+            return self.master if master and self.master is not None else self.requirement
         fitting = [variant for variant in self.variants if variant.applies(query, body, parameters)]
         chosen: Entry | Variant = max(fitting, key=_speciality) if fitting else self
         return chosen.master if master and chosen.master is not None else chosen.requirement

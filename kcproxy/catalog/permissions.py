@@ -3,10 +3,10 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from kcproxy.catalog.entry import holds
 from kcproxy.catalog.versions import ordered
@@ -19,11 +19,11 @@ FIRST_VERSION = (26, 2)
 """Since this version fine-grained admin permissions (version 2) are a supported feature that is on by default."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Term:
+class Term(NamedTuple):
     """One part of a requirement: a role of realm-management (`role`), or a scope of a resource type.
 
     `object` is the key of one of the operation's objects; empty if only a permission for all objects of the type does.
+    A tuple, because its hash is that of a cache's key.
     """
 
     role: str = ""
@@ -72,7 +72,7 @@ class Levels:
     admits: tuple[TermSet, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class PermissionNeed:
     """The permissions that allow an operation, for one form of the call.
 
@@ -89,7 +89,7 @@ class PermissionNeed:
     undetermined: str | None = None
     notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def opening(self) -> tuple[TermSet, ...]:
         """The alternatives that get more than an empty list and contain a permission, not only roles; empty if no permission matters."""
         sets = self.levels.shows or self.levels.any_of or self.levels.admits
@@ -119,7 +119,10 @@ class PermissionEntry:
 
     def pick(self, query: Mapping[str, Sequence[str]], body: Any) -> PermissionNeed:
         """The need of the variant that the request shows, otherwise the plain one."""
-        return next((variant.need for variant in self.variants if holds(variant.when, query, body)), self.need)
+        for variant in self.variants:
+            if holds(variant.when, query, body):
+                return variant.need
+        return self.need
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

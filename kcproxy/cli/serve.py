@@ -13,6 +13,7 @@ from kcproxy.cli.exit_codes import CONTEXT, epilog
 from kcproxy.cli.options import config_option
 from kcproxy.cli.terminal import talk
 from kcproxy.process import garbage_collection
+from kcproxy.process.certificates import no_system_certificates
 from kcproxy.process.reload import WatchedFiles, acceptable, watched_files
 from kcproxy.settings import Settings
 from kcproxy.settings.declaration import Setting
@@ -56,6 +57,7 @@ def command(config: Path | None, **flags: str | None) -> None:
 
     garbage_collection.pause()  # `run` resumes it
     watching = WatchedFiles(partial(watched_files, config, os.environ), settings)
-    from kcproxy.process.serve import run  # noqa: PLC0415 - aiohttp is imported only if the proxy runs
+    with no_system_certificates():
+        from kcproxy.process.serve import run  # noqa: PLC0415 - aiohttp is imported only if the proxy runs
 
     sys.exit(run(settings, reload=again, watched=watching))

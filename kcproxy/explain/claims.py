@@ -6,9 +6,10 @@ a part of a token.
 
 import json
 import re
-from base64 import urlsafe_b64decode
+from binascii import a2b_base64
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,6 +17,7 @@ from kcproxy.model import NOTHING, Caller, CallerKind
 
 MAX_TOKEN_BYTES = 262144
 MAX_NAME_CHARACTERS = 255  # Keycloak's own limit for client IDs and user names
+_MAX_CACHED_CHARACTERS = 512
 MAX_ROLES = 8192  # the token of an administrator of 150 realms has about 3000
 
 _SERVICE_ACCOUNT_PREFIX = "service-account-"
@@ -57,21 +59,30 @@ def read_claims(token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]] | Non
         return None
     first, second, _ = token.split(".")
     try:
-        header, claims = _json(_decoded(first)), _json(_decoded(second))
+        header, claims = _header(first) if len(first) <= _MAX_CACHED_CHARACTERS else _json(_decoded(first)), _json(_decoded(second))
     except (ValueError, RecursionError):
         return None
     return (header, claims) if isinstance(header, dict) and isinstance(claims, dict) else None
 
 
+@lru_cache(64)
+def _header(part: str) -> Any:
+    """The header of all tokens that one key signs is the same text."""
+    return _json(_decoded(part))
+
+
 def _decoded(part: str) -> bytes:
     """A part of a token, whose padding is left out (RFC 7515, section 2)."""
-    return urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    return a2b_base64(part.replace("-", "+").replace("_", "/") + "=" * (-len(part) % 4))
+
+
+_read_json: Callable[[str], Any] = json.JSONDecoder().decode
 
 
 def _json(part: bytes) -> Any:
     """A part of a token. A lone surrogate, which JSON can escape but UTF-8 cannot represent, becomes a question mark."""
     text = part.decode("utf-8")
-    found = json.loads(text)
+    found = _read_json(text)
     if "\\u" not in text or "\\ud" not in text.lower():
         return found
     return json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
@@ -111,7 +122,8 @@ def _read(token: str, scheme: str, injected: bool) -> Caller:
         problem = _problem(token)
         return Caller(kind=CallerKind.UNREADABLE, scheme=scheme, problem=problem, injected=injected, token_bytes=len(token))
     header, claims = read
-    context = _CONTEXT.match(_name(claims.get("jti")) or "")
+    token_id = _name(claims.get("jti"))
+    context = _CONTEXT.match(token_id) if token_id else None
     realm_roles = _roles(claims.get("realm_access"))
     client_roles = _client_roles(claims.get("resource_access"))
     username = _name(claims.get("preferred_username"))
@@ -128,7 +140,7 @@ def _read(token: str, scheme: str, injected: bool) -> Caller:
         audiences=audiences_of(claims),
         scopes=tuple((_name(claims.get("scope"), 4096) or "").split()),
         token_kind=_name(claims.get("typ")),
-        token_id=_name(claims.get("jti")),
+        token_id=token_id,
         algorithm=_name(header.get("alg")),
         key_id=_name(header.get("kid")),
         issued_at_epoch_seconds=_seconds(claims.get("iat")),
@@ -184,7 +196,7 @@ def _shape_problem(token: str) -> str:
 
 
 def _realm(issuer: str | None) -> str | None:
-    found = _ISSUER_REALM.search(issuer or "")
+    found = _ISSUER_REALM.search(issuer) if issuer else None
     return unquote(found[1]) if found else None
 
 
@@ -199,8 +211,9 @@ def _names(value: Any) -> tuple[str, ...]:
 
 def _roles(value: Any) -> tuple[str, ...]:
     roles = value.get("roles") if isinstance(value, dict) else None
-    items = roles[:MAX_ROLES] if isinstance(roles, list) else []
-    return tuple(sorted({item for item in items if isinstance(item, str) and 0 < len(item) <= MAX_NAME_CHARACTERS}))
+    if not isinstance(roles, list):
+        return ()
+    return tuple(sorted({item for item in roles[:MAX_ROLES] if isinstance(item, str) and 0 < len(item) <= MAX_NAME_CHARACTERS}))
 
 
 def _client_roles(value: Any) -> Mapping[str, tuple[str, ...]]:
@@ -219,7 +232,7 @@ def _client_roles(value: Any) -> Mapping[str, tuple[str, ...]]:
 
 
 def _seconds(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if value is None or isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return int(value) if 0 <= value < 1e12 else None
 

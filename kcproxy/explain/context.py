@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
 
 from kcproxy.catalog import Catalog
 from kcproxy.explain.inputs import Inputs
@@ -20,11 +22,11 @@ _BODY_OF_OLD_VERSIONS = "unknown_error"
 _FRESH_SECONDS = 5
 _EXCHANGED = re.compile(r"(?:on|of|tr)(?:rt|lt)te:")
 _NO_FACTS = Facts()
+_WITHOUT_TOKEN = frozenset({CallerKind.ANONYMOUS, CallerKind.UNREADABLE})
 _CALLER, _NOBODY, _UNNAMED = "the caller", "a caller without a token", "an unnamed account (client "
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(NamedTuple):
     """One refused request.
 
     ``container``: the client that owns the admin roles of this call. ``held``: its roles in the token. ``missing``: the roles to add.
@@ -60,6 +62,12 @@ class Context:
     scope_suffices: bool | None
     fresh_token_suffices: bool | None
     words: Mapping[str, str]
+    from_master: bool
+    """Whether the token belongs to realm master."""
+    token_is_unread: bool
+    """Whether there is no readable token. Keycloak responds to that with 401, so a 403 is about another token."""
+    template: str
+    """The path template of the operation, or "" if it is unknown."""
     for_operator: bool = False
 
     @property
@@ -72,17 +80,6 @@ class Context:
         return self.request.target.method
 
     @property
-    def template(self) -> str:
-        """The path template of the operation, or "" if it is unknown."""
-        operation = self.request.target.operation
-        return operation.path if operation else ""
-
-    @property
-    def token_is_unread(self) -> bool:
-        """Whether there is no readable token. Keycloak responds to that with 401, so a 403 is about another token."""
-        return not is_readable(self.caller)
-
-    @property
     def roles_are_hidden(self) -> bool:
         """Whether the token does not show roles, or none could be read, so that their absence proves nothing."""
         if self.token_is_unread:
@@ -90,11 +87,6 @@ class Context:
         if self.facts.lightweight is not None:
             return self.facts.lightweight and not self.caller.has_roles_claims
         return self.facts.account_id is not None or is_lightweight(self.caller)
-
-    @property
-    def from_master(self) -> bool:
-        """Whether the token belongs to realm master."""
-        return self.caller.realm == MASTER
 
 
 def context(inputs: Inputs) -> Context:
@@ -104,10 +96,11 @@ def context(inputs: Inputs) -> Context:
     asked = facts.keycloak or inputs.keycloak_version
     version, version_known = _version(asked, catalog)
     container, container_realm = owner_of_roles(caller, request.target.realm)
+    from_master, operation = caller.realm == MASTER, request.target.operation
     body = None if _only_has_the_names(request, facts) else request.body
-    requirement = catalog.requirement(request.target, query=request.query, body=body, master=caller.realm == MASTER, asked=asked)
+    requirement = catalog.requirement(request.target, query=request.query, body=body, master=from_master, asked=asked)
     if facts.target_role_is_client and requirement is not None and requirement.variant is None:
-        requirement = _for_client_role(catalog, request, requirement, master=caller.realm == MASTER)
+        requirement = _for_client_role(catalog, request, requirement, master=from_master)
     held = catalog.closure(caller.client_roles.get(container, ()))
     granted = None if facts.granted is None else catalog.closure(facts.granted)
     need = requirement.admits if requirement else ()
@@ -138,6 +131,9 @@ def context(inputs: Inputs) -> Context:
         scope_suffices=_scope_suffices(catalog, facts, need, granted),
         fresh_token_suffices=None if facts.fresh_token_roles is None else suffices(catalog.closure(facts.fresh_token_roles)),
         words=_words(request, caller, container, container_realm, _named(asked, catalog.version)),
+        from_master=from_master,
+        token_is_unread=not is_readable(caller),
+        template=operation.path if operation else "",
         for_operator=inputs.for_operator,
     )
 
@@ -218,6 +214,7 @@ def recognised(caller: Caller, facts: Facts) -> Caller:
     return replace(caller, kind=CallerKind.USER, subject=facts.account_id, username=facts.account_name)
 
 
+@lru_cache(64)
 def version_key(version: str) -> tuple[int, ...]:
     """``26.7.4`` as (26, 7, 4), up to the first part that is not a number."""
     numbers = []
@@ -286,8 +283,8 @@ def roles_to_add(catalog: Catalog, requirement: Requirement | None, held: frozen
     """
     if requirement is None:
         return ()
-    wanted = requirement.any_of if everything else requirement.useful
-    additions = [tuple(role for role in roles if role not in held) for roles in wanted or requirement.any_of or requirement.admits]
+    wanted = (requirement.any_of if everything else requirement.useful) or requirement.any_of or requirement.admits
+    additions = [tuple([role for role in roles if role not in held]) for roles in wanted] if held else wanted
     return catalog.least(additions) or () if additions else ()
 
 
@@ -298,12 +295,13 @@ def _words(request: RequestFacts, caller: Caller, container: str, container_real
     if target.kind is TargetKind.TOKEN:  # there is no token yet: the form names the client
         client, owner = request.form.get("client_id") or client, target.realm
     name = shown(request.form.get("username") or who(caller))
+    realm = shown(target.realm) if target.realm else None
     return {
         "who": name,
         "Who": name[:1].upper() + name[1:] if name in {_CALLER, _NOBODY} or name.startswith(_UNNAMED) else name,
         "client": shown(client) if client else "(unknown)",
-        "realm": shown(target.realm) if target.realm else "(none)",
-        "where": f" in realm {shown(target.realm)}" if target.realm else "",
+        "realm": realm or "(none)",
+        "where": f" in realm {realm}" if realm else "",
         "caller_realm": shown(owner) if owner else "(unknown)",
         "container": shown(container),
         "container_realm": shown(container_realm) if container_realm else "(unknown)",
@@ -333,7 +331,7 @@ def who(caller: Caller) -> str:
 
 def is_readable(caller: Caller) -> bool:
     """Whether there is a token that could be read."""
-    return caller.kind not in {CallerKind.ANONYMOUS, CallerKind.UNREADABLE}
+    return caller.kind not in _WITHOUT_TOKEN
 
 
 def expected_issuer(context: Context) -> str | None:

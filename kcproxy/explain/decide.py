@@ -1,7 +1,6 @@
 """The decision: rules in a fixed order; the finding with the highest confidence is the verdict, the others are alternatives."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from kcproxy.explain import wording
 from kcproxy.explain.causes import (
@@ -145,7 +144,7 @@ def _findings(context: Context) -> list[Finding]:
 
 def _doubted(finding: Finding) -> Finding:
     """Facts about roles prove little if the refusal may not come from Keycloak."""
-    return replace(finding, confidence=LIKELY) if finding.confidence is CERTAIN else finding
+    return finding._replace(confidence=LIKELY) if finding.confidence is CERTAIN else finding
 
 
 def _token_endpoint(early: list[Finding], context: Context) -> list[Finding]:
@@ -182,14 +181,16 @@ def verdict(context: Context, first: Finding, others: Iterable[Finding] = ()) ->
     return Verdict(
         cause=first.cause,
         confidence=first.confidence,
-        evidence=tuple(dict.fromkeys((*wording.evidence(first, context), *says))),
+        evidence=tuple(dict.fromkeys(wording.evidence(first, context) + says)),
         missing=first.missing,
         container=context.container,
         container_realm=context.container_realm,
         grantee=context.caller.username,
         alternatives=tuple(
-            wording.alternative(SPECS[finding.cause], finding, wording.words_of(context, finding, shared))
-            for finding in _alternatives(first, others)
+            [
+                wording.alternative(SPECS[finding.cause], finding, wording.words_of(context, finding, shared))
+                for finding in _alternatives(first, others)
+            ]
         ),
         facts=facts,
     )

@@ -90,7 +90,7 @@ def with_operators_view(explanation: Explanation, inputs: Inputs) -> Explanation
     """The explanation, with that for the operator if look-ups found what is hidden from the caller: permissions, owners of roles."""
     if inputs.facts is None or (inputs.facts.permissions is None and facts_for(inputs) is inputs.facts):
         return explanation
-    diagnosis = diagnose(replace(inputs, for_operator=True))
+    diagnosis = diagnose(inputs._replace(for_operator=True))
     return replace(explanation, operator=None if diagnosis is None else diagnosis.explanation(explanation.id, inputs))
 
 
@@ -107,14 +107,25 @@ def is_general(inputs: Inputs) -> bool:
 
 def general_inputs(inputs: Inputs) -> Inputs:
     """The inputs without the names in the path, and without fields that no rule for a 403 reads."""
-    return replace(inputs, request=general_request(inputs.request, inputs.catalog), answer=general_response(inputs.answer))
+    return Inputs(  # named one by one: replace() looks at every field, and this is done for each refusal
+        request=general_request(inputs.request, inputs.catalog),
+        caller=inputs.caller,
+        answer=general_response(inputs.answer),
+        catalog=inputs.catalog,
+        now_epoch_seconds=inputs.now_epoch_seconds,
+        facts=inputs.facts,
+        keycloak_version=inputs.keycloak_version,
+        require_audience=inputs.require_audience,
+        console_base_url=inputs.console_base_url,
+        docs_url=inputs.docs_url,
+        for_operator=inputs.for_operator,
+    )
 
 
 def general_request(request: RequestFacts, catalog: Catalog) -> RequestFacts:
     """The request without the names in its path, and without fields and a query that no rule for a 403 reads."""
     target = request.target
-    return replace(
-        request,
+    return RequestFacts(
         target=Target(
             kind=target.kind,
             method=target.method,
@@ -122,8 +133,17 @@ def general_request(request: RequestFacts, catalog: Catalog) -> RequestFacts:
             realm=target.realm,
             operation=target.operation,
         ),
+        base_path=request.base_path,
         query=telling_query(request, catalog),
         headers=_only(request.headers, READ_REQUEST_HEADERS),
+        body=request.body,
+        form=request.form,
+        assertion_audiences=request.assertion_audiences,
+        called_at=request.called_at,
+        public_url=request.public_url,
+        withheld=request.withheld,
+        account=request.account,
+        token_in_query=request.token_in_query,
     )
 
 
@@ -139,7 +159,7 @@ def general_response(answer: Answer) -> Answer:
 
 
 def _only(headers: Mapping[str, str], names: frozenset[str]) -> Mapping[str, str]:
-    return {name: value for name, value in headers.items() if name in names}
+    return {name: value for name, value in headers.items() if name in names} if headers else headers
 
 
 def page(cause: str, docs_url: str | None = None) -> str:

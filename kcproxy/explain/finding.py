@@ -1,8 +1,7 @@
 """What one rule found: a cause, how sure it is, and the evidence. Nothing is put into words before the decision (``wording``)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kcproxy.explain.context import Context
 from kcproxy.model import NOTHING, Cause, Confidence, RoleSet
@@ -15,21 +14,20 @@ Evidence = str | Lines
 """One line, or a function that gives several; it is called only if the finding becomes the verdict. An empty line is left out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(NamedTuple):
     """One cause that the facts allow. ``missing``: the roles that its fix grants, or lets through a scope.
 
     ``reason``, ``effect`` and ``remedy`` are templates that fit this request better than those of the cause's spec. ``words`` fill their
-    placeholders. ``facts`` go into the verdict as they are.
+    placeholders. ``facts`` go into the verdict as they are. A tuple, as it costs a third of a frozen dataclass and each refusal has several.
     """
 
     cause: Cause
     confidence: Confidence
-    evidence: tuple[Evidence, ...] = ()
-    missing: RoleSet = ()
-    reason: str | None = None
-    effect: str | None = None
-    remedy: str | None = None
+    evidence: tuple[Evidence, ...]
+    missing: RoleSet
+    reason: str | None
+    effect: str | None
+    remedy: str | None
     words: Mapping[str, Any]
     facts: Mapping[str, Any]
 
@@ -53,14 +51,4 @@ def found(
     **more_words: Any,
 ) -> Finding:
     """A finding; every other named argument is a word for its sentences, too."""
-    return Finding(
-        cause=cause,
-        confidence=confidence,
-        evidence=evidence,
-        missing=missing,
-        reason=reason,
-        effect=effect,
-        remedy=remedy,
-        words={**words, **more_words} if words else more_words,
-        facts=facts,
-    )
+    return Finding(cause, confidence, evidence, missing, reason, effect, remedy, {**words, **more_words} if words else more_words, facts)

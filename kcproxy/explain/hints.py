@@ -1,56 +1,39 @@
 """Remarks beside the cause: hidden second calls of libraries, narrower endpoints, doubts about IDs and versions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kcproxy.explain.causes import SPECS, guards
 from kcproxy.explain.causes.addresses import id_hint
 from kcproxy.explain.context import Context, is_line_of
 from kcproxy.explain.targets import hidden, is_guard, need_of
-from kcproxy.explain.text import either, list_of, sentence, shown
+from kcproxy.explain.text import either, list_of, sentences, shown
 from kcproxy.model import RoleSet, Verdict
 
-_BY_OPERATION: tuple[tuple[str, str, str], ...] = (
-    (
-        "GET",
-        "/admin/realms/{realm}/users",
+_BY_OPERATION: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("GET", "/admin/realms/{realm}/users"): (
         "Client libraries list users before they create one (create_user, ensure user), so the refused call may not appear in your own code.",
     ),
-    (
-        "GET",
-        "/admin/realms/{realm}/roles/{role-name}",
+    ("GET", "/admin/realms/{realm}/roles/{role-name}"): (
         "GET /admin/realms/{realm}/users/{user-id}/role-mappings/realm/available lists the roles that can be assigned to one user, for callers with manage-users.",
     ),
-    (
-        "GET",
-        "/admin/realms/{realm}/components",
+    ("GET", "/admin/realms/{realm}/components"): (
         "The Admin console calls this to show user federation. It is one of several calls of a page, and only this one was refused.",
     ),
-    (
-        "GET",
-        "/admin/realms/{realm}/clients",
+    ("GET", "/admin/realms/{realm}/clients"): (
         "To list the users of one client role, use GET /admin/realms/{realm}/clients/{client-uuid}/roles/{role-name}/users, which requires no list of clients.",
     ),
-    (
-        "GET",
-        "/admin/serverinfo",
-        "Tools call serverinfo when they start; many have an option to skip that call.",
-    ),
-    (
-        "PUT",
-        "/admin/realms/{realm}/users/{user-id}/credentials/{credentialId}/userLabel",
+    ("GET", "/admin/serverinfo"): ("Tools call serverinfo when they start; many have an option to skip that call.",),
+    ("PUT", "/admin/realms/{realm}/users/{user-id}/credentials/{credentialId}/userLabel"): (
         "The console sends this right after a password reset. The password itself may have been changed.",
     ),
-    (
-        "PUT",
-        "/admin/realms/{realm}/users/{user-id}/execute-actions-email",
+    ("PUT", "/admin/realms/{realm}/users/{user-id}/execute-actions-email"): (
         "Fine-grained permissions have no narrower scope for this call than manage for the user.",
     ),
-)
+}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hints:
+class Hints(NamedTuple):
     """The sentences in their order, and whether one about the form of the IDs in the path goes between them."""
 
     before: tuple[str, ...] = ()
@@ -59,7 +42,7 @@ class Hints:
 
     def about(self, parameters: Mapping[str, str]) -> tuple[str, ...]:
         """All sentences for a request with these values in its path."""
-        return tuple(map(sentence, (*self.before, *(id_hint(parameters) if self.about_ids else ()), *self.after)))
+        return sentences((*self.before, *(id_hint(parameters) if self.about_ids else ()), *self.after))
 
 
 def hints(context: Context, verdict: Verdict) -> Hints:
@@ -71,8 +54,7 @@ def hints(context: Context, verdict: Verdict) -> Hints:
     found = [*_version_hint(context), *_organizations_hint(context), *_creator_hint(context, verdict)]
     found += [*_realms_hint(context), *_permissions_hint(context, verdict)]
     found += [*_target_hints(context, verdict), *_less_power_hints(context, verdict)]
-    of_operation = tuple(text for method, path, text in _BY_OPERATION if path == context.template and method == context.method)
-    return Hints(before=of_operation, after=tuple(found), about_ids=True)
+    return Hints(before=_BY_OPERATION.get((context.method, context.template), ()), after=tuple(found), about_ids=True)
 
 
 def _target_hints(context: Context, verdict: Verdict) -> list[str]:

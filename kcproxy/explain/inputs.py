@@ -1,13 +1,12 @@
 """Everything that an explanation is made from, in one frozen value."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kcproxy.catalog import Catalog
 from kcproxy.model import Answer, Caller, Facts, RequestFacts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
+class Inputs(NamedTuple):
     """One refused request: what was sent, who sent it, what came back, and what is known about the server.
 
     ``facts``: results of look-ups, or None if there were none. ``keycloak_version``: the version of the server, or None if it is unknown;

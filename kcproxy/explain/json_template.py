@@ -56,12 +56,14 @@ def is_short(text: str) -> bool:
     return len(text) * (1 if text.isascii() else 4) <= MAX_TEXT_BYTES
 
 
-_encode: Dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encode: Dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 def compact(value: Any) -> str:
     """A value as JSON without white space. Invisible characters are escaped, because callers read it in terminals."""
-    return visible_json(_encode(value))
+    text = _encode(value)
+    # The encoder escapes the control characters of ASCII except DEL, so this much says it in a fraction of the time.
+    return text if text.isascii() and "\x7f" not in text else visible_json(text)
 
 
 compact_ascii: Dumps = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), default=str).encode

@@ -1,6 +1,7 @@
 """What fine-grained admin permissions an operation requires, by the measured tables, and how that is said."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from kcproxy.catalog.permissions import PermissionNeed, Term, TermSet, permission_entry
 from kcproxy.explain.context import Context
@@ -24,9 +25,13 @@ def permission_need(context: Context) -> PermissionNeed | None:
 
 def need_in_words(need: PermissionNeed) -> str:
     """``the scope view on the user``; alternatives are separated by ``, or``."""
-    sets = need.opening[:_MOST_ALTERNATIVES]
-    more = len(need.opening) > _MOST_ALTERNATIVES
-    return ", or ".join(map(terms_in_words, sets)) + (", or others" if more else "")
+    return _alternatives_in_words(need.opening)
+
+
+@lru_cache(512)
+def _alternatives_in_words(sets: tuple[TermSet, ...]) -> str:
+    more = len(sets) > _MOST_ALTERNATIVES
+    return ", or ".join(map(terms_in_words, sets[:_MOST_ALTERNATIVES])) + (", or others" if more else "")
 
 
 def terms_in_words(terms: TermSet) -> str:

@@ -1,7 +1,5 @@
 """Reduced responses: the call is allowed but returns partial data; suggests the roles for the full response."""
 
-from dataclasses import replace
-
 from kcproxy.explain.causes.reduced_responses import response_reduced
 from kcproxy.explain.context import context
 from kcproxy.explain.decide import verdict
@@ -15,7 +13,7 @@ OK = Answer(status=200, headers={"content-type": "application/json"})
 
 def explain_reduced(explanation_id: str, inputs: Inputs) -> Explanation | None:
     """What a reduced response lacks and which roles complete it, with commands; None if no role does. Its status code counts as 200."""
-    judged = context(replace(inputs, answer=OK))
+    judged = context(inputs._replace(answer=OK))
     finding = response_reduced(judged)
     if finding is None:
         return None

@@ -89,28 +89,22 @@ def document(explanation: Explanation, detail: Detail = Detail.FULL) -> dict[str
     path = target.operation.path if target.operation else without_tokens(target.raw_path)
     shown: dict[str, Any] = {
         "id": explanation.id,
-        "cause": verdict.cause.value,
-        "confidence": verdict.confidence.value,
+        "cause": str(verdict.cause),
+        "confidence": str(verdict.confidence),
         "summary": explanation.summary,
         "operation": {"method": target.method, "path": path, "realm": target.realm},
-        "required": _required(explanation.requirement, verdict.container),
-        "missing": list(verdict.missing),
-        "docs": explanation.docs_url,
     }
-    if detail is Detail.ROLE:
-        return shown
-    shown["caller"] = _caller(explanation.caller, verdict.container)
-    shown["evidence"] = list(verdict.evidence)
-    shown["fixes"] = [_fix(fix) for fix in explanation.fixes]
-    shown["alternatives"] = [_alternative(alternative) for alternative in verdict.alternatives]
-    shown["hints"] = list(explanation.hints)
-    return {key: shown[key] for key in _ORDER if key in shown}
-
-
-_ORDER = (
-    *("id", "cause", "confidence", "summary", "operation", "caller", "required", "missing"),
-    *("evidence", "fixes", "alternatives", "hints", "docs"),
-)
+    if detail is Detail.FULL:
+        shown["caller"] = _caller(explanation.caller, verdict.container)
+    shown["required"] = _required(explanation.requirement, verdict.container)
+    shown["missing"] = list(verdict.missing)
+    if detail is Detail.FULL:
+        shown["evidence"] = list(verdict.evidence)
+        shown["fixes"] = [_fix(fix) for fix in explanation.fixes]
+        shown["alternatives"] = [_alternative(alternative) for alternative in verdict.alternatives]
+        shown["hints"] = list(explanation.hints)
+    shown["docs"] = explanation.docs_url
+    return shown
 
 
 def headers(explanation: Explanation, detail: Detail = Detail.FULL) -> list[tuple[str, str]]:
@@ -184,7 +178,7 @@ def _required(requirement: Requirement | None, container: str | None) -> dict[st
         "anyOf": [list(roles) for roles in requirement.any_of],
         "admits": [list(roles) for roles in requirement.admits],
         "keycloak": requirement.keycloak,
-        "basis": requirement.basis.value,
+        "basis": str(requirement.basis),
     }
     if requirement.master_realm_roles:
         required["masterRealmRoles"] = [list(roles) for roles in requirement.master_realm_roles]
@@ -197,7 +191,7 @@ def _required(requirement: Requirement | None, container: str | None) -> dict[st
 
 def _caller(caller: Caller, container: str | None) -> dict[str, Any]:
     return {
-        "kind": caller.kind.value,
+        "kind": str(caller.kind),
         "clientId": caller.client_id,
         "username": caller.username,
         "realm": caller.realm,
@@ -226,7 +220,7 @@ def _fix(fix: Fix) -> dict[str, Any]:
 
 
 def _alternative(other: Alternative) -> dict[str, str]:
-    return {"cause": other.cause.value, "confidence": other.confidence.value, "summary": other.summary, "check": other.check}
+    return {"cause": str(other.cause), "confidence": str(other.confidence), "summary": other.summary, "check": other.check}
 
 
 def _value(text: str) -> str:

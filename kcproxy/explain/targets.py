@@ -16,8 +16,10 @@ def is_guard(variant: Variant) -> bool:
 def hidden(context: Context) -> tuple[Variant, ...]:
     """The variants of the operation that nobody has looked up."""
     entry = context.catalog.entry(context.request.target)
-    settled = CLIENT_ROLE if context.facts.target_role_is_client is not None else None
-    return tuple(variant for variant in entry.variants if not variant.visible and variant.id != settled) if entry else ()
+    variants = entry.hidden if entry else ()
+    if context.facts.target_role_is_client is None:
+        return variants
+    return tuple(variant for variant in variants if variant.id != CLIENT_ROLE)
 
 
 def need_of(variant: Variant, context: Context) -> Requirement:

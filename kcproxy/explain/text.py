@@ -8,6 +8,8 @@ from kcproxy.visible import visible_start
 
 def list_of(names: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``; each name as ``shown``."""
+    if len(names) == 1:
+        return shown(names[0])
     clean = [shown(name) for name in names]
     return ", ".join(clean[:-1]) + " and " + clean[-1] if len(clean) > 1 else "".join(clean)
 
@@ -46,7 +48,10 @@ def without_tokens(text: str) -> str:
 
 def shown(value: str, limit: int = 200) -> str:
     """A name from outside that is safe in a sentence: no token, no invisible character, no line break, and at most ``limit`` characters."""
-    return value if len(value) <= limit and _is_plain(value) else visible_start(without_tokens(value), limit)
+    # The check is cheap and refuses some harmless texts too; visible_start decides about those.
+    if len(value) <= limit and value.isascii() and value.isprintable() and "eyJ" not in value and "%" not in value:
+        return value
+    return visible_start(without_tokens(value), limit)
 
 
 def sentence(text: str) -> str:
@@ -54,9 +59,12 @@ def sentence(text: str) -> str:
     return shown(text, MAX_SENTENCE_CHARACTERS)
 
 
-def _is_plain(text: str) -> bool:
-    """Whether a text has neither invisible characters nor a token, by a check that is cheap and refuses some others, too."""
-    return text.isascii() and text.isprintable() and "eyJ" not in text and "%" not in text
+def sentences(texts: Sequence[str]) -> tuple[str, ...]:
+    """Each as ``sentence``. Several short ones are checked together, because nearly all need no change."""
+    together = " ".join(texts)
+    if shown(together, MAX_SENTENCE_CHARACTERS) == together:
+        return tuple(texts)
+    return tuple(map(sentence, texts))
 
 
 MAX_SENTENCE_CHARACTERS = 2000

@@ -5,7 +5,7 @@ from typing import Any
 from kcproxy.explain.causes.spec import CauseSpec
 from kcproxy.explain.context import Context
 from kcproxy.explain.finding import CERTAIN, Finding
-from kcproxy.explain.text import list_of, roles_phrase, sentence
+from kcproxy.explain.text import list_of, roles_phrase, sentence, sentences
 from kcproxy.model import Alternative, RoleSet
 
 Words = dict[str, Any]
@@ -62,4 +62,4 @@ def evidence(finding: Finding, context: Context) -> tuple[str, ...]:
     lines: list[str] = []
     for item in finding.evidence:
         lines.extend((item,) if isinstance(item, str) else item(context))
-    return tuple(sentence(line) for line in lines if line)
+    return sentences([line for line in lines if line])

@@ -90,8 +90,9 @@ async def look_up_permissions(lookups: CallerLookups, client: Mapping[str, Any],
 async def _permissions(search: _Search, scopes: frozenset[tuple[str, str]]) -> PermissionSet | None:
     """The realm's permissions of the types that matter, with their policies."""
     page = f"first=0&max={MOST_LISTED + 1}"
+    # /permission/scope would do, but before 26.7 its items have neither resources nor scopes.
     permissions, policies = await asyncio.gather(
-        search.items(f"/permission/scope?fields=*&{page}"), search.items(f"/policy?permission=false&{page}")
+        search.items(f"/policy?permission=true&fields=*&{page}"), search.items(f"/policy?permission=false&{page}")
     )
     if permissions is None or policies is None:
         return None

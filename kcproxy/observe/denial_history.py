@@ -7,11 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kcproxy.observe.denial_document import is_whole
+from kcproxy.observe.denial_records import ROW_BYTES, Kind, Resolution, Stored
 from kcproxy.observe.private_files import is_same, make_private
 from kcproxy.observe.retention import bounds_of
 from kcproxy.settings.file_safety import BESIDE_SQLITE
@@ -24,9 +24,6 @@ MAX_BATCH = 500
 BATCH_SECONDS = 0.2
 CLOSE_SECONDS = 5.0
 
-ROW_BYTES = 300
-"""Approximate size of a row without its document."""
-
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS denials (
   number INTEGER PRIMARY KEY, id TEXT NOT NULL, at REAL NOT NULL, fingerprint TEXT NOT NULL, verified INTEGER NOT NULL, document BLOB NOT NULL
@@ -37,40 +34,6 @@ CREATE INDEX IF NOT EXISTS denials_verified ON denials (verified, number);
 PRAGMA user_version = 1;
 """
 _VERSION = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """A stored denial: ``at`` in seconds since the epoch, ``document`` as JSON."""
-
-    id: str
-    at: float
-    group: str
-    verified: bool
-    document: bytes
-
-    @property
-    def size(self) -> int:
-        """Approximate size in bytes."""
-        return len(self.document) + ROW_BYTES
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
-    """What is stored of a group in addition to its denials. Times in seconds since the epoch."""
-
-    fingerprint: str
-    first_at: float
-    count: int
-    resolved_at: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolution:
-    """The end of a group: the operation succeeded."""
-
-    group: str
-    at: float
 
 
 def _size(item: "Stored | Resolution") -> int:

@@ -8,15 +8,18 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kcproxy.model import Explanation
 from kcproxy.observe import denial_document as documents
 from kcproxy.observe.denial_document import Document, fingerprint, iso
-from kcproxy.observe.denial_history import History, Kind, Resolution, Stored
+from kcproxy.observe.denial_records import Kind, Resolution, Stored
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.retention import Bounds, bounds_of, is_verified
 from kcproxy.observe.subscriptions import Subscriptions
+
+if TYPE_CHECKING:
+    from kcproxy.observe.denial_history import History
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_EXAMPLES = 20
@@ -96,7 +99,7 @@ class DenialStore:
     """The denials that the page shows. Not thread-safe: used on the event loop. Only the history writes from its own thread."""
 
     def __init__(
-        self, max_denials: int = 1000, *, max_bytes: int = MAX_BYTES, history: History | None = None, now: Callable[[], float] = time.time
+        self, max_denials: int = 1000, *, max_bytes: int = MAX_BYTES, history: "History | None" = None, now: Callable[[], float] = time.time
     ) -> None:
         """Load the history, if there is one. ``now`` gives seconds since the epoch."""
         self._verified = _Groups(bounds_of(max_denials, max_bytes, verified=True))

@@ -1,12 +1,11 @@
 """Creates the observer of a process from settings and catalog: metrics, log, store, history and spans."""
 
 import os
-import sqlite3
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from kcproxy.catalog import Catalog
 from kcproxy.errors import SettingsError
-from kcproxy.observe.denial_history import History
 from kcproxy.observe.denial_store import DenialStore
 from kcproxy.observe.label_limits import ADMIN_ROLES
 from kcproxy.observe.log import Log, configure
@@ -14,6 +13,9 @@ from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.tracing import spans_from_environment
 from kcproxy.settings import HistorySettings, Settings
+
+if TYPE_CHECKING:
+    from kcproxy.observe.denial_history import History
 
 
 def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = None) -> LiveObserver:
@@ -36,9 +38,13 @@ def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = Non
     return LiveObserver(metrics, log, store, catalog=catalog, spans=spans)
 
 
-def _history(settings: HistorySettings, on_drop: Callable[[int], None]) -> History | None:
+def _history(settings: HistorySettings, on_drop: Callable[[int], None]) -> "History | None":
     if settings.path is None:
         return None
+    import sqlite3  # noqa: PLC0415 - only a process with a history file needs SQLite
+
+    from kcproxy.observe.denial_history import History  # noqa: PLC0415 - the same
+
     try:
         return History(settings.path, settings.max_denials, on_drop=on_drop)
     except OSError as error:

@@ -5,7 +5,7 @@ policies are read.
 
 | argument | endpoint (26.2 and later) |
 | --- | --- |
-| `permissions` | `GET permission/scope?fields=*`, which has the names of resources and scopes in `resourcesData` and `scopesData` |
+| `permissions` | `GET policy?permission=true&fields=*`, which has the names of resources and scopes in `resourcesData` and `scopesData`. `permission/scope` has them since 26.7 |
 | `policies` | `GET policy?permission=false` |
 | `associated` | by id of a permission or aggregated policy: `GET policy/{id}/associatedPolicies` |
 | `resources`, `scopes` | by id of a permission: `GET policy/{id}/resources`, `…/scopes`; only if `fields=*` was not asked for |

@@ -220,7 +220,7 @@ class Process:
             self._watched.follow(settings)
         self.observer.settings_reloaded(successful=True)
         self.observer.log.info("reloaded", needs_restart=needs_restart(self._started, settings))
-        self._start(dismantle(old, patience_seconds=settings.drain_seconds))
+        self._start(dismantle(old, patience_seconds=None))  # ``drain_seconds`` limits the end of the process only
 
     def _read_again(self) -> tuple[Settings, DescriptorPlan, InboundTls | None, Runtime]:
         """Read and create everything that a reload needs, before anything is changed."""

@@ -65,8 +65,8 @@ def runtime_of(settings: Settings, observer: Observer, catalog: Catalog | None =
     return runtime
 
 
-async def dismantle(runtime: Runtime, *, patience_seconds: float) -> None:
-    """Close a runtime when its requests have finished, at the latest after ``patience_seconds``."""
+async def dismantle(runtime: Runtime, *, patience_seconds: float | None) -> None:
+    """Close a runtime when its requests have finished, at the latest after ``patience_seconds``. None: however long they take."""
     try:
         async with asyncio.timeout(patience_seconds):
             await runtime.unused()

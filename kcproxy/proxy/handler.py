@@ -16,7 +16,6 @@ from kcproxy.http1.headers import RequestFields, read_response
 from kcproxy.http1.request_parser import RequestHead
 from kcproxy.model import Target, TargetKind
 from kcproxy.observe.events import Observer, RequestRecord
-from kcproxy.proxy.admission import certificate_withdrawn
 from kcproxy.proxy.decisions import REFUSED, Treatment, refuse_other_protocols
 from kcproxy.proxy.exchange import CLIENT_CLOSED_REQUEST
 from kcproxy.proxy.fast_path import FastPath
@@ -26,10 +25,11 @@ from kcproxy.proxy.served_exchange import Pipeline, ServedExchange
 from kcproxy.proxy.unverified_callers import UnverifiedCallers
 from kcproxy.server.client_waits import ClientWaits
 from kcproxy.server.concurrency_limit import ConcurrencyLimit
-from kcproxy.server.connection import InboundConnection, InboundRequest
+from kcproxy.server.connection import InboundConnection
 from kcproxy.server.error_responses import ErrorResponse, error_response_of
 from kcproxy.server.events import Direction
 from kcproxy.server.held_bytes import HeldBytes
+from kcproxy.server.inbound_request import InboundRequest
 from kcproxy.server.request_body import BodyTooSlow, ClientDisconnected, ClientTooSlow, RequestBody
 from kcproxy.server.response_writer import ResponseWriter
 from kcproxy.server.upload_limit import UploadLimit
@@ -215,10 +215,8 @@ class RequestHandler:
         """Send the request to Keycloak, and respond."""
         if exchange.connection.transport is None and exchange.begun is None:
             raise ClientDisconnected
-        if exchange.connection.withdrawn and exchange.account is not None and exchange.begun is None:
-            raise certificate_withdrawn()
         response = await send(exchange)
-        if exchange.cached_token is not None:
+        if exchange.cached_token is not None and not exchange.connection.withdrawn:
             response = await exchange.runtime.token_retry.retried(exchange, response, lambda: send(exchange))
         if self.draining or exchange.connection.last:
             writer.keep_alive = False
@@ -323,7 +321,11 @@ async def send(exchange: ServedExchange) -> UpstreamResponse:
     request = (exchange.target.method, exchange.raw_target, fields, body.to_send() if body is not None else None)
     began = runtime.clock()
     try:
-        response = await (runtime.upstream.exchange(*request) if begun is None else runtime.upstream.finish(begun, *request))
+        upstream, check = runtime.upstream, exchange.check_certificate
+        sent = (
+            upstream.exchange(*request, before_sending=check) if begun is None else upstream.finish(begun, *request, before_sending=check)
+        )
+        response = await sent
     except (UpstreamError, ClientDisconnected, RequestRefused) as error:
         failure = body.failure if body is not None else None
         if failure is not None and failure is not error:

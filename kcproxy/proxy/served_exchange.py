@@ -6,6 +6,7 @@ from typing import Protocol
 
 from kcproxy.http1.headers import RequestFields
 from kcproxy.model import Target
+from kcproxy.proxy.admission import certificate_withdrawn
 from kcproxy.proxy.decisions import INSPECT, PASS, Treatment, treatment_of_error
 from kcproxy.proxy.exchange import Exchange
 from kcproxy.proxy.runtime import Runtime
@@ -53,6 +54,11 @@ class ServedExchange(Exchange):
         if self.begun is not None:
             self.begun.release()
         self.pipeline.ended(self, keep_alive=False)
+
+    def check_certificate(self) -> None:
+        """Raises RequestRefused if the request would get an injected token, and the client's certificate was withdrawn."""
+        if self.connection.withdrawn and self.account is not None:
+            raise certificate_withdrawn()
 
     def treatment(self, status: int) -> Treatment:
         """What a response with this status code needs before it is written."""

@@ -4,21 +4,25 @@
              │                        └── body unread ──▶ lingering ── its end ──▶ idle
              └── too slow, too large, unreadable ──▶ refused, closed
 
-Each connection has one ``deadline``, which the server checks at intervals, so that a request needs no timer.
+Each connection has one ``deadline``, which the server checks at intervals, so that a request needs no timer. Bytes are parsed in small parts, whose
+time ``FairTurns`` shares between all connections. Only the fast path does not wait for a turn.
 """
 
 import asyncio
 import math
 import ssl
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Protocol, cast
 from weakref import WeakSet
 
+from kcproxy.errors import RequestRefused
 from kcproxy.http1.request_parser import END, ParserState, RequestHead, RequestParser, SyntaxProblem
 from kcproxy.server.error_responses import ErrorResponse
-from kcproxy.server.held_bytes import HeldBytes
+from kcproxy.server.fair_turns import FairTurns
+from kcproxy.server.held_bytes import SMALL_BYTES, HeldBytes
+from kcproxy.server.inbound_request import InboundRequest, InFlight
+from kcproxy.server.refusals import NO_ROOM, PROBLEMS, SLOW_HEAD
 from kcproxy.server.request_body import BodyStream, BodyUnframed, ClientDisconnected
 from kcproxy.server.send_queue import reset
 from kcproxy.settings import LimitSettings
@@ -27,23 +31,7 @@ LINGER_SECONDS = 10.0
 """How long the rest of a body is read after an early response. To close at once could reset the connection before the client reads the response."""
 _MAX_QUEUED_REQUESTS = 32
 MAX_UNREAD_BYTES = 16 << 20
-"""Of large unfinished heads, and of requests behind others that are not read yet, on all connections together."""
-
-
-@dataclass(frozen=True, slots=True)
-class InboundRequest:
-    """A request whose head has been read. ``body`` fills as it arrives. None without a body."""
-
-    head: RequestHead
-    body: BodyStream | None
-
-
-class InFlight(Protocol):
-    """A request that is being handled."""
-
-    def client_disconnected(self) -> None:
-        """The connection is closed. Called at most once, and not after ``InboundConnection.finished``."""
-        ...
+"""Of large unfinished heads, and of bytes that are not parsed yet, on all connections together."""
 
 
 class Handler(Protocol):
@@ -87,6 +75,7 @@ class Connections:
         self.limits = limits
         self.open: set[InboundConnection] = set()
         self.unread = HeldBytes(MAX_UNREAD_BYTES)
+        self.turns = FairTurns()
         self._trusted: WeakSet[ssl.SSLContext] | None = None  # None: all
 
     def trusts(self, context: ssl.SSLContext | None) -> bool:
@@ -126,6 +115,8 @@ class InboundConnection(asyncio.Protocol):
         "peer",
         "tls_context",
         "transport",
+        "used_seconds",
+        "waits_for_turn",
         "withdrawn",
         "writing_paused",
     )
@@ -151,6 +142,8 @@ class InboundConnection(asyncio.Protocol):
         self.last = False  # no further request of this connection is served
         self.withdrawn = False  # its client certificate may no longer be trusted
         self.transport: asyncio.Transport | None = None
+        self.used_seconds = 0.0
+        self.waits_for_turn = False
         self.writing_paused = False
 
     # called by the handler
@@ -201,14 +194,14 @@ class InboundConnection(asyncio.Protocol):
 
     @property
     def idle(self) -> bool:
-        """Whether there is no request in progress or in the queue."""
-        return self._current is None and not self._queue
+        """Whether there is no request in progress, in the queue, or still to be parsed."""
+        return self._current is None and not self._queue and not self.waits_for_turn
 
     def withdraw(self) -> None:
         """Close an idle connection at once, any other after the response in progress. Requests that have not been sent get no injected token."""
         self.withdrawn = self.last = True
         self.header_block = None
-        if self.idle:
+        if self._current is None and not self._queue:
             self.abort()
 
     @property
@@ -227,7 +220,7 @@ class InboundConnection(asyncio.Protocol):
     def expire(self) -> None:
         """The deadline has passed."""
         if self._wait is _Wait.HEAD:
-            self._refuse(_SLOW_HEAD)
+            self._refuse(SLOW_HEAD)
         elif self._wait is _Wait.CLOSE:
             self._reset()
         else:
@@ -244,6 +237,26 @@ class InboundConnection(asyncio.Protocol):
         """The body has been read: continue to read."""
         self._body_paused = False
         self._choose_reading()
+        self._read_rest()
+
+    # called by the shared turns
+
+    @property
+    def unread_bytes(self) -> int:
+        """How much has arrived and is not parsed yet."""
+        return len(self._parser.unread)
+
+    def read_part(self) -> bool:
+        """Parse a part of what has arrived, and begin the next request. Returns whether another part can be parsed now."""
+        if self.transport is None or self.transport.is_closing():
+            self._drop_unread()
+            return False
+        if self._body_paused or len(self._queue) > _MAX_QUEUED_REQUESTS:
+            self._pause_queue(paused=True)
+            return False
+        self._parse()
+        self._advance()
+        return bool(self._parser.unread) and not self._body_paused and len(self._queue) <= _MAX_QUEUED_REQUESTS
 
     # called by the event loop
 
@@ -262,8 +275,13 @@ class InboundConnection(asyncio.Protocol):
         """Bytes of requests. A request with the known header block need not be parsed."""
         if self.header_block is not None and self._current is None and self._begins_known(data):
             return
-        self._parse(data)
-        self._advance()
+        parser = self._parser
+        parser.unread = parser.unread + data if parser.unread else data
+        if not self.waits_for_turn:
+            self._shared.turns.read(self)
+        if self.waits_for_turn and len(parser.unread) > SMALL_BYTES:
+            self._check_room()
+            self._pause_queue(paused=True)
 
     def eof_received(self) -> None:
         """The client sends no more. The transport closes itself."""
@@ -274,8 +292,7 @@ class InboundConnection(asyncio.Protocol):
         self.last = True
         self._shared.open.discard(self)
         self._queue.clear()
-        self._parser.give_up()
-        self._count_held()
+        self._drop_unread()
         self.resume_writing()
         if self._body is not None:
             self._body.fail(ClientDisconnected())
@@ -299,18 +316,39 @@ class InboundConnection(asyncio.Protocol):
 
     # inside
 
-    def _parse(self, data: bytes) -> None:
-        """Queue the requests in these bytes, or in those that are left; read no more from the socket while the queue is full."""
-        for event in self._parser.feed(data):
+    def _parse(self) -> None:
+        """Queue the next requests in what has arrived; read no more from the socket while there is a rest, or the queue is full."""
+        for event in self._parser.feed():
             self._read(event)
-        if not self._count_held():
-            self._parser.give_up()
-            self._count_held()
-            self._queue.append(_NO_ROOM)
-        is_full = bool(self._parser.unread) or len(self._queue) > _MAX_QUEUED_REQUESTS
-        if is_full != self._queue_paused:
-            self._queue_paused = is_full
+        self._check_room()
+        self._pause_queue(paused=bool(self._parser.unread) or len(self._queue) > _MAX_QUEUED_REQUESTS)
+
+    def _read_rest(self) -> None:
+        """Continue to parse, if that stopped because a body or the queue was full."""
+        if self._queue_paused and not self.waits_for_turn and not self._body_paused and len(self._queue) <= _MAX_QUEUED_REQUESTS:
+            self._shared.turns.read(self)
+
+    def _pause_queue(self, *, paused: bool) -> None:
+        if paused != self._queue_paused:
+            self._queue_paused = paused
             self._choose_reading()
+
+    def _drop_unread(self) -> None:
+        self._parser.give_up()
+        self._count_held()
+
+    def _check_room(self) -> None:
+        """Refuse the request that is being read if there is no room for what is not parsed of it."""
+        if self._count_held():
+            return
+        self._drop_unread()
+        body, self._body = self._body, None
+        if self._wait is _Wait.REST_OF_BODY:
+            self.close()
+        elif body is not None:
+            body.fail(RequestRefused(NO_ROOM.message, status=NO_ROOM.status, reason=NO_ROOM.kind))
+        else:
+            self._queue.append(NO_ROOM)
 
     def _count_held(self) -> bool:
         """Whether there is room for what the parser keeps."""
@@ -346,11 +384,11 @@ class InboundConnection(asyncio.Protocol):
         elif body is not None:
             body.fail(BodyUnframed())
         else:
-            self._queue.append(_PROBLEMS[problem])
+            self._queue.append(PROBLEMS[problem])
 
     def _begins_known(self, data: bytes) -> bool:
         """Whether the handler takes these bytes as a request with the known header block."""
-        if self._queue or self.writing_paused or self.last or self._parser.state is not _IDLE:
+        if self._queue or self.waits_for_turn or self.writing_paused or self.last or self._parser.state is not _IDLE:
             return False
         self._current = current = self._shared.handler.begin_known(self, data)
         if current is None:
@@ -365,8 +403,6 @@ class InboundConnection(asyncio.Protocol):
             return
         if self._queue:
             request = self._queue.popleft()
-            if self._queue_paused and len(self._queue) <= _MAX_QUEUED_REQUESTS:
-                self._parse(b"")
             if isinstance(request, ErrorResponse):
                 self._refuse(request)
                 return
@@ -374,6 +410,7 @@ class InboundConnection(asyncio.Protocol):
             self.deadline = math.inf
             self._current_body = request.body
             self._current = self._shared.handler.begin(self, request)
+            self._read_rest()
         elif self._parser.state is ParserState.HEAD and self._wait is not _Wait.HEAD:
             self._expect(_Wait.HEAD, self._shared.limits.head_timeout_seconds)
 
@@ -411,16 +448,3 @@ class InboundConnection(asyncio.Protocol):
             transport.pause_reading()
         else:
             transport.resume_reading()
-
-
-_SLOW_HEAD = ErrorResponse.of(408, "slow-request", "The head of the request took too long to arrive.")
-_NO_ROOM = ErrorResponse.of(503, "busy", "The proxy holds as many large unfinished requests as it can.", retry_after_seconds=1)
-_PROBLEMS = {
-    SyntaxProblem.MALFORMED: ErrorResponse.of(
-        400, "bad-request", "The request is not valid HTTP/1.1, or its framing can be read in two ways."
-    ),
-    SyntaxProblem.HEAD_TOO_LARGE: ErrorResponse.of(
-        431, "header-too-large", "The head of the request is larger than the proxy's settings allow (limits.max_header_bytes)."
-    ),
-    SyntaxProblem.VERSION: ErrorResponse.of(505, "version", "The request is not HTTP/1.1 or HTTP/1.0."),
-}

@@ -4,7 +4,7 @@
 nothing, and adds nothing but framing.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from kcproxy.http1.fields import RawHeaders
@@ -41,12 +41,15 @@ class Upstream(Protocol):
         raw_target: str,
         headers: RawHeaders,
         body: bytes | AsyncIterator[bytes] | None,
+        *,
+        before_sending: Callable[[], None] | None = None,
     ) -> UpstreamResponse:
         """Send one request. Returns its response as soon as the head has arrived.
 
         ``raw_target`` is path and query as they go on the wire. ``headers`` are complete, with Host and framing (Content-Length or
-        Transfer-Encoding); an iterator is sent chunked if there is no Content-Length. Raises UpstreamUnreachable (nothing was executed),
-        UpstreamTimeout, UpstreamBroken, UpstreamBusy.
+        Transfer-Encoding); an iterator is sent chunked if there is no Content-Length. ``before_sending`` is called when nothing has to be waited
+        for any more; if it raises, nothing is sent. Raises UpstreamUnreachable (nothing was executed), UpstreamTimeout, UpstreamBroken,
+        UpstreamBusy.
         """
         ...
 

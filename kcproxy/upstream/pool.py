@@ -14,7 +14,7 @@ import select
 import ssl
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import cast
@@ -85,6 +85,8 @@ class PoolUpstream:
         raw_target: str,
         headers: RawHeaders,
         body: bytes | AsyncIterator[bytes] | None,
+        *,
+        before_sending: Callable[[], None] | None = None,
     ) -> PooledResponse:
         """See Upstream. Raises RequestRefused if the request cannot be framed in exactly one way."""
         request = serialized(method, raw_target, headers, body)
@@ -92,11 +94,11 @@ class PoolUpstream:
         connection = self._take_idle(probe=not safe) or await self._wait_for_connection()
         reused = connection.exchanges > 0
         try:
-            return await _attempt(connection, request)
+            return await _attempt(connection, request, before_sending)
         except ConnectionStale:
             if not (reused and safe and request.stream is None):
                 raise
-        response = await _attempt(await self._fresh_connection(), request)
+        response = await _attempt(await self._fresh_connection(), request, before_sending)
         response.retried = True
         return response
 
@@ -108,7 +110,14 @@ class PoolUpstream:
         return connection
 
     async def finish(
-        self, begun: PooledResponse, method: str, raw_target: str, headers: RawHeaders, body: bytes | AsyncIterator[bytes] | None
+        self,
+        begun: PooledResponse,
+        method: str,
+        raw_target: str,
+        headers: RawHeaders,
+        body: bytes | AsyncIterator[bytes] | None,
+        *,
+        before_sending: Callable[[], None] | None = None,
     ) -> PooledResponse:
         """Wait for a response to a request that ``begin`` has sent. Sends it again by the same rule as ``exchange``."""
         try:
@@ -121,7 +130,7 @@ class PoolUpstream:
             raise
         else:
             return begun
-        response = await _attempt(await self._fresh_connection(), serialized(method, raw_target, headers, body))
+        response = await _attempt(await self._fresh_connection(), serialized(method, raw_target, headers, body), before_sending)
         response.retried = True
         return response
 
@@ -265,8 +274,14 @@ class PoolUpstream:
         return UpstreamUnreachable(f"no new connection to {self._settings.origin}: the proxy is stopping", sent=False)
 
 
-async def _attempt(connection: Connection, request: UpstreamRequest) -> PooledResponse:
+async def _attempt(connection: Connection, request: UpstreamRequest, before_sending: Callable[[], None] | None) -> PooledResponse:
     """Send the request on this connection. Returns the response as soon as its head has arrived."""
+    if before_sending is not None:
+        try:
+            before_sending()
+        except BaseException:
+            connection.abort()
+            raise
     response = connection.start(request.method, request.data)
     sending: asyncio.Task[None] | None = None
     if request.stream is not None:

@@ -108,6 +108,22 @@ async def test_on_loopback_no_other_name_reaches_the_page(opened: Open, host: st
     assert (await (await opened()).get("/", headers={"Host": host})).status == status
 
 
+@pytest.mark.parametrize("path", ["/metrics", "/login", "/assets/page.css"])
+async def test_on_loopback_no_other_name_reaches_anything_but_the_probes(opened: Open, path: str) -> None:
+    client = await opened()
+    for host, status in (("localhost:9180", 200), ("rebound.example", 403), ("attacker", 403), ("", 403), ("10.0.0.7:9180", 403)):
+        assert (await client.get(path, headers={"Host": host})).status == status, host
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_probes_may_use_any_name(opened: Open, path: str) -> None:
+    assert (await (await opened()).get(path, headers={"Host": "node.example"})).status == 200
+
+
+async def test_off_loopback_metrics_are_scraped_by_the_address_of_the_pod(opened: Open) -> None:
+    assert (await (await opened(EVERYWHERE)).get("/metrics", headers={"Host": "10.0.0.7:9180"})).status == 200
+
+
 @pytest.mark.parametrize("fields", [b"", b"Host:\r\n", b"Host: @localhost\r\n"])
 async def test_on_loopback_a_request_that_names_no_host_does_not_reach_it_and_nobody_is_asked_for_a_name(
     opened: Open, fields: bytes, monkeypatch: pytest.MonkeyPatch

@@ -12,6 +12,7 @@ from bench.hostile_sockets import ATTACKS, ROOT, Felt, Result, table
 def test_a_real_caller_is_served_during_each_attack(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hostile_sockets, "WIDTH", 16)
     monkeypatch.setattr(hostile_sockets, "HALF_HEADS", 200)
+    monkeypatch.setattr(hostile_sockets, "FLOODS", 50)
     result = ATTACKS[number](ROOT, tmp_path / "attack", 2.0)
     assert result.felt.errors == 0
     assert len(result.felt.seconds) > 3

@@ -15,7 +15,7 @@ import pytest
 from devkit.realserver import MissingToolError, RealServerError, fetch_distribution, missing_tools
 from devkit.realserver.__main__ import main
 from devkit.realserver.distribution import require_java, version_numbers
-from devkit.realserver.home import clone, prepared_home
+from devkit.realserver.home import clone, is_first_use, prepared_home
 from devkit.realserver.ports import held_port
 from devkit.realserver.server import server_environment
 
@@ -85,6 +85,11 @@ def test_a_home_shares_the_jars_and_copies_the_rest(tmp_path: Path) -> None:
     (tmp_path / "home/data/h2/db").write_text("new")
     (tmp_path / "home/lib/quarkus/build.dat").write_text("new")
     assert (source / "data/h2/db").read_text() == (source / "lib/quarkus/build.dat").read_text() == "old"
+
+
+def test_only_the_first_use_of_a_home_is_the_first(tmp_path: Path) -> None:
+    first, other = tmp_path / "prepared-1", tmp_path / "prepared-2"
+    assert [is_first_use(first), is_first_use(first), is_first_use(other)] == [True, False, True]
 
 
 def test_homes_are_prepared_for_each_version_and_set_of_options() -> None:

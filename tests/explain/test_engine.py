@@ -1,7 +1,7 @@
 """A 403 of a known operation is judged by few fields, and neither by the names in its path nor by the time."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
@@ -14,7 +14,7 @@ from kcproxy.explain.hints import hints
 from kcproxy.explain.inputs import Inputs
 from kcproxy.explain.keycloak_responses import READ_HEADERS
 from kcproxy.explain.remedies import fixes
-from kcproxy.model import Answer, Explanation, RequestFacts
+from kcproxy.model import AccountEntry, Answer, Caller, CallerKind, Explanation, Facts, RequestFacts, Withheld
 
 
 class Recording(Mapping[str, str]):
@@ -73,7 +73,7 @@ def test_no_rule_for_them_reads_another_header_field(case: Case, looked_up: bool
     of_response: set[str] = set()
     request = replace(inputs.request, headers=Recording(inputs.request.headers, of_request))
     response = replace(inputs.answer, headers=Recording(inputs.answer.headers, of_response))
-    judged = context(replace(inputs, request=request, answer=response))
+    judged = context(inputs._replace(request=request, answer=response))
     verdict = decide(judged)
     assert verdict is not None
     fixes(judged, verdict, None)
@@ -87,7 +87,7 @@ def test_no_rule_for_them_reads_another_header_field(case: Case, looked_up: bool
 def test_they_are_judged_in_the_same_way_at_any_time_and_for_any_name(case: Case, looked_up: bool) -> None:
     inputs = _inputs(_explained(case, looked_up), case)
     judgements = [
-        diagnose(replace(each, now_epoch_seconds=now)) for each in (inputs, general_inputs(inputs)) for now in (NOW + 60, NOW + 1e7)
+        diagnose(each._replace(now_epoch_seconds=now)) for each in (inputs, general_inputs(inputs)) for now in (NOW + 60, NOW + 1e7)
     ]
 
     assert judgements[0] is not None
@@ -106,3 +106,41 @@ def test_a_401_is_judged_by_the_time() -> None:
         assert not diagnosis.general
 
     assert len(texts) == 2
+
+
+def test_general_inputs_keep_all_that_is_not_of_one_request_alone() -> None:
+    request = RequestFacts(
+        target=TABLE.target("GET", "/admin/realms/demo/users/jane"),
+        base_path="/auth",
+        query={"search": ("jane",)},
+        headers={"user-agent": "curl"},
+        body={"name": "jane"},
+        form={"client_id": "app"},
+        assertion_audiences=("http://localhost:8080/realms/demo",),
+        called_at="proxy:8081",
+        public_url="http://localhost:8080",
+        withheld=Withheld.BROWSER,
+        account=AccountEntry(position="accounts[0]", realm="*", token_realm="demo"),
+        token_in_query=True,
+    )
+    inputs = Inputs(
+        request=request,
+        caller=Caller(kind=CallerKind.USER),
+        answer=Answer(status=403, headers={"date": "today"}),
+        catalog=TABLE,
+        now_epoch_seconds=NOW,
+        facts=Facts(keycloak="26.4.7"),
+        keycloak_version="26.4.7",
+        require_audience=True,
+        console_base_url="http://localhost:8080",
+        docs_url="http://localhost/docs",
+        for_operator=True,
+    )
+
+    general = general_inputs(inputs)
+
+    of_request = {field.name for field in fields(RequestFacts)} - {"target", "query", "headers"}
+    assert all(getattr(request, name) and getattr(general.request, name) == getattr(request, name) for name in of_request)
+    assert all(value for value in inputs)
+    assert general._replace(request=request, answer=inputs.answer) == inputs
+    assert not general.request.target.parameters

@@ -27,7 +27,7 @@ def _static() -> Iterator[tuple[str, str]]:
         texts = (spec.reason, spec.effect, spec.check, spec.meaning)
         remedies = (text for remedy in spec.remedies for text in (remedy.summary, *remedy.steps, remedy.warning or ""))
         yield from ((spec.cause.value, text) for text in (*texts, *remedies))
-    yield from (("hint", text) for _, _, text in _BY_OPERATION)
+    yield from (("hint", text) for texts in _BY_OPERATION.values() for text in texts)
     yield from causes.documents().items()
 
 

@@ -44,7 +44,7 @@ def _shown(inputs: Inputs) -> dict[str, Any]:
 def _shown_without_owner(inputs: Inputs) -> dict[str, Any]:
     assert inputs.facts is not None
     return _shown(
-        replace(inputs, facts=replace(inputs.facts, target_role_is_client=None, target_is_built_in=None, roles_are_built_in=None))
+        inputs._replace(facts=replace(inputs.facts, target_role_is_client=None, target_is_built_in=None, roles_are_built_in=None))
     )
 
 
@@ -85,7 +85,7 @@ def test_which_client_owns_a_role_is_shown_only_to_those_who_see_client_roles() 
     found = _inputs("PUT", _ROLE, granted=("manage-realm",), target_role_is_client=True, target_is_built_in=True)
 
     assert "built-in" not in str(_shown(found))
-    seen = replace(found, facts=replace(found.facts or Facts(), granted=("manage-realm", "manage-clients")))
+    seen = found._replace(facts=replace(found.facts or Facts(), granted=("manage-realm", "manage-clients")))
     assert _explained(seen).verdict.cause is Cause.PROTECTED_OBJECT
 
 
@@ -105,8 +105,8 @@ def test_roles_that_the_scope_of_the_client_holds_back_do_not_show_anything() ->
 
 def test_before_grants_are_live_the_token_decides_what_its_caller_sees() -> None:
     found = _inputs("DELETE", _ROLE, granted=("view-clients", "view-realm"), target_role_is_client=True, target_is_built_in=False)
-    old = replace(found, catalog=catalogs.load("26.4.7"), keycloak_version="26.4.7")
-    without, with_role = replace(old, caller=held("view-users")), replace(old, caller=held("view-clients"))
+    old = found._replace(catalog=catalogs.load("26.4.7"), keycloak_version="26.4.7")
+    without, with_role = old._replace(caller=held("view-users")), old._replace(caller=held("view-clients"))
 
     assert _shown(without) == _shown_without_owner(without)
     assert _shown(with_role) != _shown_without_owner(with_role)

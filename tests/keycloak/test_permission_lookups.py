@@ -17,7 +17,7 @@ TABLE = catalogs.load("26.7.5")
 PERMISSION = {"id": "p", "name": "Readers", "resourceType": "Users", "resourcesData": [{"name": "other"}], "scopesData": [{"name": "view"}]}
 DOCUMENTS: dict[str, Any] = {
     _DEMO: {"realm": "demo", "enabled": True, "adminPermissionsEnabled": True, "adminPermissionsClient": {"id": _UUID}},
-    f"{_SERVER}/permission/scope?fields=*&{_PAGE}": [PERMISSION],
+    f"{_SERVER}/policy?permission=true&fields=*&{_PAGE}": [PERMISSION],
     f"{_SERVER}/policy?permission=false&{_PAGE}": [{"id": "own", "name": "Own", "type": "user", "config": {"users": f'["{SUBJECT}"]'}}],
     f"{_SERVER}/policy/p/associatedPolicies": [{"id": "own"}],
     f"{_DEMO}/users/{USER_ID}": {"id": USER_ID, "username": "bob"},
@@ -88,7 +88,7 @@ async def test_nothing_is_asked_while_the_realm_has_permissions_off() -> None:
 
 async def test_a_realm_with_many_permissions_costs_a_bounded_number_of_look_ups() -> None:
     made = stage()
-    made.documents[f"{_SERVER}/permission/scope?fields=*&{_PAGE}"] = [{**PERMISSION, "id": f"p{number}"} for number in range(400)]
+    made.documents[f"{_SERVER}/policy?permission=true&fields=*&{_PAGE}"] = [{**PERMISSION, "id": f"p{number}"} for number in range(400)]
 
     found = (await looked_up(made)).permissions
 

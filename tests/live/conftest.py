@@ -1,4 +1,4 @@
-"""Real Keycloak servers for live tests: one server a version, features and options for the whole run, shared by all xdist workers.
+"""Real Keycloak servers for live tests: one server for each version, features and options. Each xdist worker has its own servers.
 
 A server that already runs is used where `KCPROXY_TEST_KEYCLOAK_26_7_4=http://localhost:18080` (admin/admin) names it; it is taken
 for calls without features and options only. Without Java or Maven live tests are skipped, visibly; with `KCPROXY_REQUIRE_KEYCLOAK=1` they fail.
@@ -32,9 +32,8 @@ class Keycloak:
 def real_keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """A function `real_keycloak("26.7.4", features=("scripts",))` → Keycloak; called again it gives the same server."""
     servers: dict[tuple[str, ...], RealServer] = {}
-    # Workers of one xdist run have siblings as base folders; a run without xdist has its own base folder.
+    # Not shared between workers: some tests read lists of all realms, or put realms with fixed names on a server.
     base = tmp_path_factory.getbasetemp()
-    meeting = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
 
     def start(version: str, *, features: tuple[str, ...] = (), options: tuple[str, ...] = ()) -> Keycloak:
         given = os.environ.get(f"KCPROXY_TEST_KEYCLOAK_{version.replace('.', '_')}")
@@ -45,7 +44,7 @@ def real_keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
         _require_tools()
         key = (version, *sorted(features), "|", *options)
         if key not in servers:
-            servers[key] = RealServer.shared(version, meeting=meeting, features=features, options=options)
+            servers[key] = RealServer.shared(version, meeting=base, features=features, options=options)
         server = servers[key]
         return Keycloak(
             version=version,

@@ -60,6 +60,6 @@ def check(situation: Situation, outcome: Outcome) -> None:
     assert (plain.status, seeing.status) == (situation.status, situation.status)
     assert situation.truth.value in plain.causes
     assert plain.cause == situation.truth or plain.confidence != "certain"
-    assert (seeing.cause, seeing.confidence or "") == (situation.truth.value, situation.sure)
+    assert (seeing.cause, seeing.confidence or "") == (situation.truth.value, situation.sure), seeing.explanation
     if outcome.cured is not None:
         assert outcome.cured.status < 300, outcome.cured.body

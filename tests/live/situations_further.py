@@ -294,7 +294,6 @@ async def _permitted(lab: Lab, scopes: list[str]) -> tuple[str, Client, str, str
     "I-other",
     "permission to manage one user, and another is changed",
     Cause.FINE_GRAINED_PERMISSION_MISSING,
-    sure="likely",
     versions=(NEW, MIDDLE),
 )
 async def _(lab: Lab) -> Attempt:

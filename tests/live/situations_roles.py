@@ -233,7 +233,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("C78", "fine-grained permissions, and none for this call", Cause.FINE_GRAINED_PERMISSION_MISSING, sure="likely", versions=(NEW,))
+@situation("C78", "fine-grained permissions, and none for this call", Cause.FINE_GRAINED_PERMISSION_MISSING, versions=(NEW,))
 async def _(lab: Lab) -> Attempt:
     realm = await lab.make_realm(adminPermissionsEnabled=True)
     await let_inspector_look(lab, realm)

@@ -155,4 +155,4 @@ async def test_a_host_that_only_the_caller_names_is_no_address_to_fetch_tokens_f
             reply = await lab.send(proxy, attempt)
     assert (reply.status, reply.cause, reply.confidence) == (401, "issuer-mismatch", "certain")
     assert "evil" not in str(reply.body) + str(reply.headers)
-    assert "the address by which the program calls" in str(reply.explanation["fixes"])
+    assert "the address at which the program calls" in str(reply.explanation["fixes"])

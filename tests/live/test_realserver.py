@@ -1,4 +1,4 @@
-"""The server tool against real distributions (two boots each when nothing is prepared yet)."""
+"""The server tool against real distributions (two boots each when a version is used for the second time)."""
 
 import os
 import signal

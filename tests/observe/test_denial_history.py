@@ -12,7 +12,8 @@ import pytest
 
 from kcproxy.observe import denial_history as history
 from kcproxy.observe.denial_document import stored as document_of
-from kcproxy.observe.denial_history import History, Stored, read
+from kcproxy.observe.denial_history import History, read
+from kcproxy.observe.denial_records import Stored
 from kcproxy.observe.denial_store import DenialStore
 from tests.observe.samples import caller, explanation, record
 

@@ -103,6 +103,11 @@ async def connected(running: Served, context: ssl.SSLContext) -> AsyncIterator[C
             await writer.wait_closed()
 
 
+def renewed(request: Message) -> bytes:
+    """As ``react``, with another token."""
+    return react(request).replace(b"injected", b"replaced")
+
+
 async def refused(running: Served, context: ssl.SSLContext) -> bool:
     """Whether a new connection is refused; with TLS 1.3 a client hears so after its handshake."""
     try:
@@ -168,6 +173,53 @@ async def test_a_request_in_progress_is_answered_and_then_its_connection_ends(up
         go_on.set()
         answer = await asyncio.wait_for(read_response(old.reader), 10)
         assert (answer.status, answer.value("connection")) == (200, b"close")
+        assert await old.ended()
+    assert authorizations(upstream) == [INJECTED] * 2
+
+
+async def test_a_request_that_takes_longer_than_a_drain_is_answered_too(upstream: RecordingUpstream, pki: Pki) -> None:
+    """``drain_seconds`` (3 here) limits the end of the process, not a reload: it ended such requests with 502."""
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def held(_: Message) -> bytes:
+        arrived.set()
+        await go_on.wait()
+        return OK
+
+    async with serving(upstream, pki) as running, connected(running, pki.client(pki.leaving.sign("leaving-client"))) as old:
+        assert outcome(await old.ask()) == (200, None)
+        upstream.react = lambda request: react(request) if request.target.endswith(b"/token") else held(request)
+        old.writer.write(REQUEST)
+        await asyncio.wait_for(arrived.wait(), 10)
+        pki.mounted.swap(pki.files(pki.staying))
+        await running.logged("reloaded")
+        await asyncio.sleep(4)
+        go_on.set()
+        answer = await asyncio.wait_for(read_response(old.reader), 10)
+        assert (answer.status, answer.value("connection")) == (200, b"close")
+        assert await old.ended()
+    assert authorizations(upstream) == [INJECTED] * 2
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refused_request_is_not_sent_again_with_a_token(upstream: RecordingUpstream, pki: Pki, status: int) -> None:
+    """A refusal makes the proxy try a newer token once, but not for a client whose certificate was withdrawn meanwhile."""
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def held(_: Message) -> bytes:
+        arrived.set()
+        await go_on.wait()
+        return b"HTTP/1.1 %d Refused\r\nContent-Length: 0\r\n\r\n" % status
+
+    async with serving(upstream, pki) as running, connected(running, pki.client(pki.leaving.sign("leaving-client"))) as old:
+        assert outcome(await old.ask()) == (200, None)
+        upstream.react = lambda request: renewed(request) if request.target.endswith(b"/token") else held(request)
+        old.writer.write(REQUEST)
+        await asyncio.wait_for(arrived.wait(), 10)
+        pki.mounted.swap(pki.files(pki.staying))
+        await running.logged("reloaded")
+        go_on.set()
+        assert (await asyncio.wait_for(read_response(old.reader), 10)).status == status
         assert await old.ended()
     assert authorizations(upstream) == [INJECTED] * 2
 

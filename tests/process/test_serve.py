@@ -252,6 +252,28 @@ async def test_reloads_under_load_lose_no_request(upstream: RecordingUpstream, t
         assert tally.good == len(upstream.requests) > 100
 
 
+async def test_a_reload_ends_no_request_however_long_it_takes(upstream: RecordingUpstream, tmp_path: Path) -> None:
+    """Longer than ``drain_seconds``, which limits only the end of the process."""
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def held(_: Message) -> bytes:
+        arrived.set()
+        await go_on.wait()
+        return OK
+
+    upstream.react = held
+    async with served(upstream, tmp_path) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        with contextlib.closing(writer):
+            writer.write(b"POST /admin/realms HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}")
+            await asyncio.wait_for(arrived.wait(), 5)
+            running.process.send_signal(signal.SIGHUP)
+            await running.logged("reloaded")
+            await asyncio.sleep(4)
+            go_on.set()
+            assert (await asyncio.wait_for(read_response(reader), 5)).status == 200
+
+
 async def test_a_changed_file_is_taken_and_a_bad_one_refused(upstream: RecordingUpstream, tmp_path: Path) -> None:
     async with served(upstream, tmp_path) as running:
         running.config.write_text(running.config.read_text() + "[limits]\nmax_concurrent_requests = 100\n")

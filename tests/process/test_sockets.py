@@ -190,3 +190,50 @@ async def test_too_few_descriptors_for_anything_are_exit_code_2(upstream: Record
     process = await start(config, log, *limited(200, 200))
     assert await asyncio.wait_for(process.wait(), START_SECONDS) == 2
     assert "limits.max_connections: this process may have 200 file descriptors" in log.read_text()
+
+
+@asynccontextmanager
+async def floods(port: int, count: int, begun: bytes, repeated: bytes) -> AsyncIterator[None]:
+    """So many connections that send as fast as the proxy reads, and connect again when it closes them."""
+
+    async def flood() -> None:
+        while True:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                try:
+                    writer.write(begun)
+                    while not writer.is_closing():
+                        writer.write(repeated)
+                        await writer.drain()
+                finally:
+                    writer.transport.abort()
+            await asyncio.sleep(0.2)
+
+    tasks = [asyncio.create_task(flood()) for _ in range(count)]
+    await asyncio.sleep(1)
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+CHUNKED = b"POST /admin/realms HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+GET = b"GET /admin/realms HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begun", "repeated"),
+    [
+        (CHUNKED, b"2\r\nab\r\n" * 30_000),
+        (CHUNKED + b"0\r\n", b"a:\r\n" * 30_000),
+        (b"", GET + b"a:\r\n" * 30_000 + b"\r\n"),
+        (b"", (GET + b"a:\r\n" * 1_000 + b"\r\n") * 50),
+    ],
+    ids=["chunks of two bytes", "trailers", "heads of far too many fields", "heads of many fields"],
+)
+async def test_floods_of_many_lines_hold_up_no_other_request(
+    upstream: RecordingUpstream, tmp_path: Path, loop_of_the_process: str, begun: bytes, repeated: bytes
+) -> None:
+    async with served(upstream, tmp_path) as running, floods(running.port, 100, begun, repeated):
+        for _ in range(5):
+            await asked(running)

@@ -15,7 +15,7 @@ def loaded() -> frozenset[str]:
     return frozenset(found.stdout.split())
 
 
-@pytest.mark.parametrize("library", ["cryptography", "jinja2", "jwt", "opentelemetry", "rich", "structlog"])
+@pytest.mark.parametrize("library", ["cryptography", "jinja2", "jwt", "opentelemetry", "rich", "sqlite3", "structlog"])
 def test_a_start_does_not_load_what_the_default_settings_do_not_use(library: str, loaded: frozenset[str]) -> None:
     assert library not in loaded
 

@@ -281,3 +281,30 @@ async def test_two_hundred_refused_requests_at_once_on_a_cold_cache_fetch_one_to
     await asyncio.sleep(0.05)  # a grant takes longer
     await injecting.get(USERS)
     assert fetches(upstream) == 2, "whoever asks again after his refusal is no part of the burst"
+
+
+async def test_a_request_that_waits_for_a_connection_gets_no_token_once_its_certificate_is_withdrawn(upstream: RecordingUpstream) -> None:
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def held(_: Message) -> bytes:
+        arrived.set()
+        await go_on.wait()
+        return OK
+
+    responding(upstream, lambda _: OK)
+    issue = upstream.react
+    upstream.react = lambda request: issue(request) if request.target == TOKEN_PATH else held(request)
+    async with running_proxy(upstream.port, accounts=(ACCOUNT,), max_connections=1) as proxy:
+        first = asyncio.create_task(proxy.get("/admin/realms/demo/users", "Authorization: Bearer own"))
+        await asyncio.wait_for(arrived.wait(), 5)
+        second = asyncio.create_task(proxy.get("/admin/realms/demo/groups"))
+        async with asyncio.timeout(5):
+            while not proxy.runtime.upstream.waiting_requests:  # noqa: ASYNC110 - there is no event for it
+                await asyncio.sleep(0.01)
+        for connection in proxy.server.connections:
+            connection.withdraw()
+        go_on.set()
+        assert (await first).status == 200
+        refused = await second
+    assert (refused.status, refused.value("kcproxy-error")) == (401, b"certificate-withdrawn")
+    assert b"/admin/realms/demo/groups" not in [request.target for request in upstream.requests]

@@ -15,9 +15,10 @@ import uvloop
 
 from devkit.certificates import Authority
 from devkit.servers import OK, Events, read_response
-from kcproxy.server.connection import InboundConnection, InboundRequest
+from kcproxy.server.connection import InboundConnection
 from kcproxy.server.error_responses import ErrorResponse
 from kcproxy.server.events import ListenerName
+from kcproxy.server.inbound_request import InboundRequest
 from kcproxy.server.inbound_tls import InboundTls, read_tls
 from kcproxy.server.listener import Capacity, Handshakes, Listener
 from kcproxy.server.server import Server

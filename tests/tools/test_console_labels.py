@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from devkit.realserver.distribution import STORE
 from kcproxy.catalog import versions
 from tools.console_labels.__main__ import DATA
-from tools.console_labels.read import KEYS, MESSAGES, document, read, texts_of
+from tools.console_labels.read import MESSAGES, document, read, texts_of
 
 PROGRAM = "theme/keycloak.v2/admin/resources/assets/client-1.js"
 STORED = json.loads(DATA.read_text(encoding="utf-8"))
@@ -52,13 +51,3 @@ def test_what_all_versions_share_is_stored_once() -> None:
 
 def test_every_measured_version_has_labels() -> None:
     assert set(STORED["versions"]) == {version for version in versions() if version.count(".") == 2}
-
-
-@pytest.mark.parametrize("version", STORED["versions"])
-def test_the_stored_labels_are_those_of_the_distribution(version: str) -> None:
-    found = STORE / f"dist-{version}"
-    if not found.is_dir():
-        pytest.skip(f"the distribution of {version} is not here: python -m devkit.realserver fetch {version}")
-    stored = STORED["versions"][version]
-    texts = {**STORED["texts"], **stored["texts"]}
-    assert {**stored, "texts": {key: texts[key] for key in KEYS if key in texts}} == read(found)

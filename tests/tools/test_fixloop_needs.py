@@ -34,14 +34,14 @@ def test_no_two_calls_have_the_same_key(version: str) -> None:
     assert len(keys) == len(set(keys))
 
 
-def test_what_hangs_on_the_target_is_told_by_the_plain_line() -> None:
+def test_a_need_that_depends_on_the_target_shows_the_plain_line() -> None:
     case = by_name("26.7.4")["GET /admin/realms/{realm}/roles-by-id/{role-id} when the role belongs to a client"]
     assert case.need.hidden
     assert frozenset({"view-clients"}) in case.need.any_of
     assert frozenset({"view-realm"}) in case.need.shown.any_of
 
 
-def test_what_the_body_shows_is_told_as_it_is() -> None:
+def test_a_need_that_depends_on_the_body_shows_itself() -> None:
     case = by_name("26.7.4")[
         "POST /admin/realms/{realm}/users/{user-id}/role-mappings/clients/{client-id} with manage-events of realm-management"
     ]

@@ -21,10 +21,10 @@ def result(of: Case, kind: Kind, **more: object) -> Result:
     return Result(key=of.key, name=of.name, kind=kind, **more)  # type: ignore[arg-type]
 
 
-CURED, FAILED, GUARDED, ABSENT = case("/a", "x"), case("/b", "x"), case("/a", "y", variant="for an administrator"), case("/c", "x")
-CASES = [CURED, FAILED, GUARDED, ABSENT]
+FIXED, FAILED, GUARDED, ABSENT = case("/a", "x"), case("/b", "x"), case("/a", "y", variant="for an administrator"), case("/c", "x")
+CASES = [FIXED, FAILED, GUARDED, ABSENT]
 RESULTS = {
-    CURED.key: result(CURED, Kind.CURED, explained=True, roles=("x",), commands=("kcadm.sh x",), without={"x": "refused"}, in_shell=True),
+    FIXED.key: result(FIXED, Kind.FIXED, explained=True, roles=("x",), commands=("kcadm.sh x",), without={"x": "refused"}, in_shell=True),
     FAILED.key: result(FAILED, Kind.FAILED, reason="after the first fix: refused"),
     GUARDED.key: result(GUARDED, Kind.BY_TARGET, explained=True, reason="escalation-guard"),
 }
@@ -36,7 +36,7 @@ def run() -> dict[str, object]:
 
 def test_a_run_is_kept_by_counts_and_by_the_names_of_its_exceptions() -> None:
     kept_run = run()
-    assert kept_run["operations"] == {"all": 3, "explained": 1, "cured": 1, "failed": 1, "not run": 1}
+    assert kept_run["operations"] == {"all": 3, "explained": 1, "fixed": 1, "failed": 1, "not run": 1}
     assert kept_run["variants"] == {"all": 1, "explained": 1, "by-target": 1}
     assert (kept_run["commands"], kept_run["in_shell"], kept_run["least"]) == (1, 1, 1)
     exceptions = kept_run["exceptions"]
@@ -46,8 +46,7 @@ def test_a_run_is_kept_by_counts_and_by_the_names_of_its_exceptions() -> None:
 
 def test_the_page_names_what_failed_and_counts_it_against_the_share() -> None:
     text = page([run()], {"26.7.4": digest_of(CASES)})
-    assert "of 3 operations that a role of the realm opens" in text
-    assert "1 are cured: 33.33 %" in text
+    assert "1 of 3 operations that a role of the realm allows are fixed: 33.33 %" in text
     assert "### Failed" in text
     assert "- `GET /b`: after the first fix: refused" in text
     assert "- `GET /a` for an administrator: escalation-guard" in text
@@ -71,4 +70,4 @@ def test_a_run_that_goes_on_keeps_what_was_done_and_tries_again_what_failed(tmp_
     again = Journal(path=journal.path)
     again.load()
     assert again.done == {key: one for key, one in RESULTS.items() if one.kind is not Kind.FAILED}
-    assert json.loads(journal.path.read_text().splitlines()[0])["kind"] == "cured"
+    assert json.loads(journal.path.read_text().splitlines()[0])["kind"] == "fixed"

@@ -1,4 +1,4 @@
-"""The proxy of a lane: settings that the program takes, a process that starts, reads them anew and ends."""
+"""The proxy of a worker: settings that the program takes, a process that starts, reads them anew and ends."""
 
 import asyncio
 import tomllib
@@ -14,7 +14,7 @@ def written(folder: Path, upstream: str) -> tuple[Path, tuple[int, int]]:
 
 
 def test_each_realm_has_the_account_and_the_first_one_serves_the_whole_server(tmp_path: Path) -> None:
-    config, ports = written(tmp_path / "lane", "http://localhost:1")
+    config, ports = written(tmp_path / "worker", "http://localhost:1")
     settings = tomllib.loads(config.read_text())
     assert settings["listen"] == f"127.0.0.1:{ports[0]}"
     assert [account["realms"] for account in settings["accounts"]] == [["read-1", "master"], ["own-1"]]

@@ -1,8 +1,8 @@
-"""The closed loop on real servers, for every operation of the catalog.
+"""Tries the printed fix of every operation of the catalog on real servers.
 
-`python -m tools.fixloop [VERSION…] [--only PATTERN] [--resume] [--write]`; without versions: 26.7.4, 26.4.7 and 24.0.5, one after the other.
-Each call: a service account without roles is refused through a kcproxy that injects its token, and the refusal is explained; the commands of
-the first fix are carried out word for word; the same call through the same proxy at once gets the full response; with any role less it does not.
+`python -m tools.fixloop [VERSION…] [--only PATTERN] [--resume] [--write]`. Without versions: 26.7.5, 26.4.7 and 24.0.5, one after the other.
+For each call, a service account without roles is refused through a kcproxy that injects its token, and the refusal is explained. The commands of
+the first fix are run unchanged. The same call through the same proxy must then get the full response, and must not get it with any role removed.
 """
 
 import argparse
@@ -21,20 +21,20 @@ from tools.fixloop.kept import ROOT, keep, revision
 from tools.fixloop.needs import Case, cases_of
 from tools.fixloop.page import write
 from tools.fixloop.results import Journal, Kind
-from tools.fixloop.run import Site, loop
+from tools.fixloop.run import LoopSetup, loop
 from tools.measure.behind import Features
 from tools.measure.run import say
 from tools.measure.stage import Version
 
-VERSIONS = ("26.7.4", "26.4.7", "24.0.5")
-LANES = 4
+VERSIONS = ("26.7.5", "26.4.7", "24.0.5")
+WORKERS = 4
 SAMPLE = 25
-"""How many calls' commands are carried out by kcadm.sh in a shell as well."""
+"""For how many calls kcadm.sh runs the commands in a shell as well."""
 
 
 @contextmanager
 def server(version: str, features: tuple[str, ...], url: str | None) -> Iterator[str]:
-    """The address of a server: a given one, otherwise a new one for the time."""
+    """The address of a server: the given one, or one that is started for the run."""
     if url:
         yield url
         return
@@ -49,7 +49,7 @@ def sampled(cases: Sequence[Case], count: int = SAMPLE) -> frozenset[str]:
 
 
 def close_loop(given: argparse.Namespace, text: str) -> Journal:
-    """Run the loop for one version, first on what every server has, then on what features have to be switched on for."""
+    """Run the loop for one version: first the operations of the default features, then those of features that must be enabled."""
     version, folder = Version(text=text), STORE / f"fix-loop-{text}"
     journal = Journal(path=folder / "journal.jsonl")
     if not given.resume:
@@ -62,14 +62,14 @@ def close_loop(given: argparse.Namespace, text: str) -> Journal:
         features = Features(text).to_switch_on() if behind else ()
         if waiting:
             with server(text, features, given.feature_url if behind else given.url) as base_url:
-                site = Site(
+                setup = LoopSetup(
                     version=version,
                     base_url=base_url,
                     distribution=fetch_distribution(text),
                     folder=folder,
                     features=frozenset(features),
                 )
-                asyncio.run(loop(site, waiting, journal, lanes=given.lanes, in_shell=in_shell))
+                asyncio.run(loop(setup, waiting, journal, workers=given.workers, in_shell=in_shell))
     for old in folder.glob("loop-*"):
         shutil.rmtree(old)
     return journal
@@ -82,11 +82,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("versions", nargs="*", default=VERSIONS, metavar="VERSION")
     parser.add_argument("--only", default="", help="only calls whose key (method, path, body, handler, #variant) this expression finds")
-    parser.add_argument("--resume", action="store_true", help="keep what the journal holds, do the rest and what failed")
-    parser.add_argument("--lanes", type=int, default=LANES, help="how many calls at once, each through a kcproxy of its own")
-    parser.add_argument("--write", action="store_true", help="keep the results, and renew docs/fix-loop.md")
+    parser.add_argument("--resume", action="store_true", help="keep the results of an interrupted run, and run the rest and what failed")
+    parser.add_argument("--workers", type=int, default=WORKERS, help="how many calls at a time, each through its own kcproxy")
+    parser.add_argument("--write", action="store_true", help="keep the results, and write docs/fix-loop.md")
     parser.add_argument("--url", help="use this running server (admin/admin) instead of a new one")
-    parser.add_argument("--feature-url", help="the same with the features switched on")
+    parser.add_argument("--feature-url", help="the same, with the features enabled")
     given = parser.parse_args(arguments)
     # A plain SIGTERM would end Python without leaving the `with` blocks: servers and proxies would be left behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.write:
             keep(version, cases_of(version), journal.done, of_revision=running)
             write(ROOT)
-    say(f"{failed} calls of the loop failed" if failed else "the loop is closed")
+    say(f"{failed} calls failed" if failed else "every call has the expected result")
     return 1 if failed else 0
 
 

@@ -1,4 +1,4 @@
-"""The service account of one lane in one realm. It is created again for each operation, so that no role or token remains."""
+"""The service account of one worker in one realm. It is created again for each operation, so that no role or token remains."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ SECRET = "loop-secret"
 
 @dataclass(slots=True, kw_only=True)
 class Account:
-    """A confidential client with a service account. `realm.still` is held while it is made or removed: it shows in lists."""
+    """A confidential client with a service account. `realm.still` is held while it is created or deleted, because lists show it."""
 
     realm: Realm
     client_id: str
     user_id: str = ""
     brought: str = ""
-    """The token that it brings itself, where the proxy has none to inject."""
+    """A token that the account fetched, for calls into which the proxy injects none."""
 
     async def renew(self) -> None:
-        """A new client without any role of realm-management in the place of the one before."""
+        """Replace the client with a new one that has no role of realm-management."""
         async with self.realm.still:
             await self._remove()
             client = {"clientId": self.client_id, "secret": SECRET, "publicClient": False, "standardFlowEnabled": False}
@@ -33,7 +33,7 @@ class Account:
             await self.realm.admin("PUT", f"/users/{self.user_id}", address)
 
     async def remove(self) -> None:
-        """Take the client away, and its account and grants with it."""
+        """Delete the client, with its account and grants."""
         async with self.realm.still:
             await self._remove()
 
@@ -46,7 +46,7 @@ class Account:
         return frozenset(role["name"] for role in (await self.realm.admin("GET", self._mapping())).body)
 
     async def hold(self, roles: Iterable[str]) -> None:
-        """Let it hold exactly these roles of realm-management."""
+        """Grant exactly these roles of realm-management, and remove any other."""
         wanted, held = frozenset(roles), await self.held()
         for method, names in (("DELETE", held - wanted), ("POST", wanted - held)):
             if names:

@@ -19,7 +19,7 @@ EXCEPTIONS = (Kind.FAILED, Kind.UNDETERMINED, Kind.OTHER, Kind.CLOSED, Kind.BY_T
 
 
 def digest_of(cases: Iterable[Case]) -> str:
-    """What tells two tables apart, as far as the loop depends on them: every call with the roles that the table has for it."""
+    """A digest of what the loop depends on: every call with the roles that the table has for it."""
     lines = sorted(f"{case.key} {_sets(case.need.any_of)} {_sets(case.need.admits)} {case.need.refusal}" for case in cases)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
@@ -29,7 +29,7 @@ def _sets(sets: Iterable[Iterable[str]]) -> list[list[str]]:
 
 
 def revision() -> str:
-    """The commit that runs, with a + where program or table differ from it; "unknown" outside of a repository."""
+    """The commit that runs, with a `+` if program or table differ from it. "unknown" outside a repository."""
     try:
         head = _git("rev-parse", "--short=10", "HEAD").strip()
         return head + ("+" if _git("status", "--porcelain", "--", "kcproxy", "tools", ":!tools/fixloop/results").strip() else "")

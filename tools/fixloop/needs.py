@@ -18,7 +18,7 @@ class Need:
     """One line of the table, or one of its variants.
 
     `any_of` are the minimal sets that get the full answer, `admits` those that are let in, `refusal` the status of a refusal. A `hidden`
-    need depends on what only Keycloak knows (whether the user in the path is an administrator): then `told` is what the request shows.
+    need depends on what only Keycloak knows (whether the user in the path is an administrator): then `visible` is what the request shows.
     `useful` are the minimal sets whose answer is full or lacks only named fields.
     """
 
@@ -28,13 +28,13 @@ class Need:
     refusal: int = 403
     undetermined: str = ""
     hidden: bool = False
-    told: "Need | None" = None
+    visible: "Need | None" = None
     in_words: str = ""
 
     @property
     def shown(self) -> "Need":
-        """What an explanation can know of it."""
-        return self.told or self
+        """What an explanation can know without look-ups."""
+        return self.visible or self
 
     @property
     def open_to_all(self) -> bool:
@@ -61,12 +61,12 @@ class Case:
 
     @property
     def key(self) -> str:
-        """What names it in the journal."""
+        """Its key in the journal."""
         return self.task.key
 
     @property
     def name(self) -> str:
-        """What names it for readers: method, path, and the variant's words."""
+        """Its name for readers: method, path, and the words of the variant."""
         operation = self.task.operation
         words = [operation.method, operation.path, *([f"({operation.body})"] if operation.body else [])]
         return " ".join([*words, *([self.task.spec.says] if self.task.spec.says else [])])
@@ -109,7 +109,7 @@ def need_of(row: Mapping[str, Any], task: Task) -> Need | None:
     for variant in row.get("variants", ()):
         if _is_variant(variant, task):
             hidden = "target" in variant["when"]
-            return _need(variant, row, told=plain if hidden else None, hidden=hidden)
+            return _need(variant, row, visible=plain if hidden else None, hidden=hidden)
     return None
 
 
@@ -118,7 +118,7 @@ def _is_variant(variant: Mapping[str, Any], task: Task) -> bool:
     return variant["id"] == task.spec.variant or any(role in names for role in admin_roles_named(task.spec))
 
 
-def _need(source: Mapping[str, Any], row: Mapping[str, Any], *, told: Need | None = None, hidden: bool = False) -> Need:
+def _need(source: Mapping[str, Any], row: Mapping[str, Any], *, visible: Need | None = None, hidden: bool = False) -> Need:
     return Need(
         any_of=frozenset(map(frozenset, source.get("anyOf", ()))),
         admits=frozenset(map(frozenset, source.get("admits", ()))),
@@ -126,6 +126,6 @@ def _need(source: Mapping[str, Any], row: Mapping[str, Any], *, told: Need | Non
         refusal=source.get("refusal", 403),
         undetermined=row.get("undetermined", ""),
         hidden=hidden,
-        told=told,
+        visible=visible,
         in_words=source.get("says", "") or row.get("notes", ""),
     )

@@ -5,18 +5,18 @@ import json
 import sys
 from typing import Any
 
-from tools.fixloop.lane import Lane
+from tools.fixloop.worker import Worker
 
 
 class NoFix(Exception):
-    """`kcproxy explain` gave none; the message has what it said."""
+    """`kcproxy explain` printed no fix. The message has its output."""
 
 
-async def fix_offline(method: str, lane: Lane) -> dict[str, Any]:
-    """The first fix that `kcproxy explain` prints for the lane's last call, made by its account."""
-    (account,) = lane.accounts.values()
-    token = await account.token(lane.proxy)
-    words = ["explain", method, lane.asked, "--keycloak", account.realm.version.text, "--json", "--token-file", "-"]
+async def fix_offline(method: str, worker: Worker) -> dict[str, Any]:
+    """The first fix that `kcproxy explain` prints for the worker's last call, made by its account."""
+    (account,) = worker.accounts.values()
+    token = await account.token(worker.proxy)
+    words = ["explain", method, worker.asked, "--keycloak", account.realm.version.text, "--json", "--token-file", "-"]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "kcproxy", *words),
         stdin=asyncio.subprocess.PIPE,

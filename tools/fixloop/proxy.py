@@ -1,4 +1,4 @@
-"""A kcproxy process for each lane of the loop: `kcproxy serve` with an account whose token it injects."""
+"""A kcproxy process for each worker of the loop: `kcproxy serve` with an account whose token it injects."""
 
 import asyncio
 import json
@@ -22,14 +22,14 @@ class ProxyFailed(Exception):
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on at the moment."""
+    """A free port of loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def settings_text(*, upstream: str, version: str, ports: tuple[int, int], realms: Sequence[str], client_id: str, secret_file: Path) -> str:
-    """The configuration file: in each realm the client of that realm; what is about the whole server goes by the first realm's."""
+    """The configuration file: in each realm the client of that realm. Operations of the whole server use the account of the first realm."""
     served = [f"{json.dumps(realm)}" for realm in realms]
     accounts = [f'realms = [{served[0]}, "master"]', *(f"realms = [{realm}]" for realm in served[1:])]
     account = f"client_id = {json.dumps(client_id)}\nclient_secret_file = {json.dumps(str(secret_file))}"
@@ -41,7 +41,7 @@ def settings_text(*, upstream: str, version: str, ports: tuple[int, int], realms
 def prepared(
     folder: Path, *, upstream: str, version: str, realms: Sequence[str], client_id: str, secret: str
 ) -> tuple[Path, tuple[int, int]]:
-    """The configuration, written down with the secret's own file beside it, and the ports that it names: for callers and for operators."""
+    """Write the configuration and the file of its secret. Returns the configuration's path, and its data port and admin port."""
     folder.mkdir(parents=True, exist_ok=True)
     secret_file, config, ports = folder / "secret", folder / "kcproxy.toml", (free_port(), free_port())
     secret_file.touch(mode=0o600)
@@ -54,7 +54,7 @@ def prepared(
 
 @dataclass(slots=True, kw_only=True)
 class Proxy:
-    """A running proxy: its addresses, and its log, which says when settings were read again."""
+    """A running proxy: its addresses, and its log, which says when the settings have been reloaded."""
 
     process: asyncio.subprocess.Process
     url: str
@@ -62,7 +62,7 @@ class Proxy:
     log: Path
 
     async def reload(self) -> None:
-        """Have the settings read again. No token outlives that: versions before 26.7 would go on taking one whose account was deleted."""
+        """Reload the settings, which drops all tokens. Keycloak before 26.7 accepts a token after its account was deleted."""
         already = self.log.stat().st_size
         self.process.send_signal(signal.SIGHUP)
         if not await _logged(self.process, self.log, "reloaded", already):
@@ -71,7 +71,7 @@ class Proxy:
 
 @asynccontextmanager
 async def proxy(config: Path, ports: tuple[int, int]) -> AsyncIterator[Proxy]:
-    """A running proxy; it is ended by SIGTERM, as an operator would."""
+    """A running proxy. It is stopped with SIGTERM."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KCPROXY_")}
     log = config.with_name("kcproxy.log")
     with log.open("wb") as sink:
@@ -87,9 +87,9 @@ async def proxy(config: Path, ports: tuple[int, int]) -> AsyncIterator[Proxy]:
 
 
 async def _logged(process: asyncio.subprocess.Process, log: Path, event: str, already: int = 0) -> bool:
-    """Wait until the log has an event behind what it had already; False if the process ends, refuses or takes too long.
+    """Wait for an event after the first `already` bytes of the log. False if the process ends, refuses the settings or takes too long.
 
-    By the log and not by the port: on a busy machine someone else may have taken that in the meantime.
+    The port is no evidence: another process may have taken it in the meantime.
     """
     until = time.monotonic() + READY_SECONDS
     while time.monotonic() < until and process.returncode is None:

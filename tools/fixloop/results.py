@@ -11,8 +11,8 @@ from typing import Any
 class Kind(StrEnum):
     """How a call ended."""
 
-    CURED = "cured"
-    """Refused, explained, opened by the first fix, and not a role of it too many."""
+    FIXED = "fixed"
+    """Refused, explained and allowed by the first fix, and each role of the fix is needed."""
     COMPLETED = "completed"
     """Never refused, but reduced without roles; the named roles gave the full response."""
     OPEN = "open"
@@ -50,7 +50,7 @@ class Result:
 
 @dataclass(slots=True, kw_only=True)
 class Journal:
-    """Results, one JSON line each. What failed is tried again by a run that goes on."""
+    """Results, one JSON line each. A run that resumes repeats what failed."""
 
     path: Path
     done: dict[str, Result] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Journal:
                 self.done[result.key] = result
 
     def add(self, result: Result) -> None:
-        """Note a result."""
+        """Append a result."""
         self.done[result.key] = result
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a") as file:

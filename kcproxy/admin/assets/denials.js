@@ -33,7 +33,8 @@
   function fill(item, group) {
     item.dataset.group = group.group;
     item.dataset.at = group.lastAt;
-    item.dataset.text = [...SEARCHED.map((name) => group[name]), ...group.missing].filter(Boolean).join(" ").toLowerCase();
+    const searched = [...SEARCHED.map((name) => group[name]), ...group.missing].filter(Boolean).join(" ");
+    item.dataset.text = searched.replace(UNSEEN, number).toLowerCase();
     for (const name of ["status", "why", "confidence", "summary", "what", "who", "count"]) set(item, name, group[name]);
     set(item, "times", group.count === 1 ? "time" : "times");
     set(item, "realm", group.realm ?? "");
@@ -48,7 +49,7 @@
   }
 
   function matches(item) {
-    const words = q.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = q.value.split(/\s+/).filter(Boolean).map((word) => word.replace(UNSEEN, number).toLowerCase());
     const cause = item.querySelector('[data-field="why"]').textContent;
     return words.every((word) => item.dataset.text.includes(word)) && (!why.value || cause === why.value) && !(open.checked && item.classList.contains("resolved"));
   }

@@ -73,8 +73,7 @@ def _capital(reason: str) -> str:
 
 def grants(context: Context, verdict: Verdict, console_base: str | None, container: str, roles: RoleSet) -> tuple[Fix, ...]:
     """Grants of roles of a client that is not the owner of admin roles. They count in the next token, because these endpoints read the token."""
-    there = replace(
-        context,
+    there = context._replace(
         container=container,
         container_realm=context.caller.realm,
         requirement=None,

@@ -171,7 +171,7 @@ ORIGIN_NOT_ALLOWED = CauseSpec(
 def https_required(context: Context) -> Finding | None:
     """The realm's sslRequired: the same words from the token endpoint and from the admin API."""
     words = (context.answer.error or "", context.answer.description or "", context.answer.text[:200])
-    if not any("https required" in word.lower() for word in words):
+    if "https required" not in "\n".join(words).lower():
         return None
     forwarded = context.request.headers.get("x-forwarded-proto")
     required = context.facts.ssl_required

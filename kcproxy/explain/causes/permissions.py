@@ -23,8 +23,8 @@ def fine_grained_permission_missing(context: Context) -> Finding | None:
     Whether a realm uses them is public nowhere. Without a look-up this stays a question for callers who have no more than ``query-`` roles,
     as is usual with permissions.
     """
-    need = permission_need(context)
-    if need is None or not _could_be(context):
+    need = permission_need(context) if _could_be(context) else None
+    if need is None:
         return None
     if context.facts.permissions is not None:
         return _decided(context, Cause.FINE_GRAINED_PERMISSION_MISSING)
@@ -32,27 +32,29 @@ def fine_grained_permission_missing(context: Context) -> Finding | None:
     only_queries = all(role.startswith("query-") for role in roles)
     if enabled is False or not (enabled or _lets_see_only(context)):
         return None
-    who, container = context.words["who"], context.words["container"]
+    who, container, words = context.words["who"], context.words["container"], need_in_words(need)
     return found(
         Cause.FINE_GRAINED_PERMISSION_MISSING,
         LIKELY if enabled and only_queries and roles else POSSIBLE,
         "looked up: fine-grained admin permissions are on in the realm" if enabled else "",
         f"{who} has only {list_of(sorted(roles))} of {container}, as is usual with such permissions" if only_queries and roles else "",
-        f"by the table of permissions, the call requires {need_in_words(need)}",
+        f"by the table of permissions, the call requires {words}",
         reason=None if enabled else _IF_IN_USE,
-        need=need_in_words(need),
+        need=words,
     )
 
 
 def fine_grained_permission_denied(context: Context) -> Finding | None:
     """A permission takes the scope away from the caller, also where another one grants it."""
+    if not _could_be(context):
+        return None
+    if context.facts.permissions is None and (context.facts.admin_permissions_enabled is False or not _lets_see_only(context)):
+        return None
     need = permission_need(context)
-    if need is None or not _could_be(context):
+    if need is None:
         return None
     if context.facts.permissions is not None:
         return _decided(context, Cause.FINE_GRAINED_PERMISSION_DENIED)
-    if not _lets_see_only(context) or context.facts.admin_permissions_enabled is False:
-        return None
     return found(Cause.FINE_GRAINED_PERMISSION_DENIED, POSSIBLE, need=need_in_words(need))
 
 

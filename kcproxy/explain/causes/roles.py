@@ -145,8 +145,9 @@ def role_of_other_client(context: Context) -> Finding | None:
     """A realm role, or a role of another client, that only has the same name as the required one."""
     if context.token_suffices or context.granted_suffices or not context.missing:
         return None
-    looked_up = same_named(context)
-    elsewhere = looked_up or named_by_token(context)  # a role from a group is in the token, but not among the account's own grants
+    wanted = _names_that_would_do(context)
+    looked_up = same_named(context, wanted)
+    elsewhere = looked_up or named_by_token(context, wanted)  # a role from a group is in the token, but not among the account's own grants
     if not elsewhere:
         return None
     only_in_token = not looked_up and context.facts.granted_elsewhere is not None
@@ -165,9 +166,11 @@ def role_of_other_client(context: Context) -> Finding | None:
 _ONLY_IN_TOKEN = "{Who} is missing {roles_phrase}: {elsewhere} in its token only {have} the name of an admin role"  # noqa: S105 - a sentence
 
 
-def same_named(context: Context) -> tuple[str, ...]:
+def same_named(context: Context, wanted: frozenset[str]) -> tuple[str, ...]:
     """Roles of other owners among the looked-up grants that have the name of a missing role."""
-    wanted, granted = _names_that_would_do(context), context.facts.granted_elsewhere or ()
+    granted = context.facts.granted_elsewhere
+    if not granted:
+        return ()
     # For a token of master, the admin client of another realm is not this mistake.
     named = [role for role in granted if role.name in wanted and not (context.from_master and (role.client or "").endswith("-realm"))]
     return tuple(_words_of(role) for role in named[:4])
@@ -179,9 +182,8 @@ def _words_of(role: RoleElsewhere) -> str:
     return f"role {shown(role.name)} of client {shown(role.client)}"
 
 
-def named_by_token(context: Context) -> tuple[str, ...]:
+def named_by_token(context: Context, wanted: frozenset[str]) -> tuple[str, ...]:
     """Roles of other owners in the token that have the name of a missing role."""
-    wanted = _names_that_would_do(context)
     realm_roles = [RoleElsewhere(name=role) for role in context.caller.realm_roles if role in wanted]
     client_roles = [
         RoleElsewhere(name=role, client=client)
@@ -190,7 +192,7 @@ def named_by_token(context: Context) -> tuple[str, ...]:
         for role in roles
         if role in wanted
     ]
-    return tuple(map(_words_of, [*realm_roles, *client_roles][:4]))
+    return tuple(map(_words_of, [*realm_roles, *client_roles][:4])) if realm_roles or client_roles else ()
 
 
 def _names_that_would_do(context: Context) -> frozenset[str]:

@@ -10,7 +10,7 @@ from kcproxy.explain.fixes.forms import Forms, grant_forms, scope_forms
 from kcproxy.explain.fixes.gives import FULL, additions_for_everything, gives_after
 from kcproxy.explain.fixes.grantee import Grantee
 from kcproxy.explain.targets import hidden, need_of
-from kcproxy.explain.text import list_of, sentence, shown
+from kcproxy.explain.text import list_of, sentence, sentences, shown
 from kcproxy.explain.visible_facts import CLIENT_ROLE
 from kcproxy.model import CallerKind, Cause, Fix, RoleSet, Verdict
 
@@ -19,7 +19,7 @@ def grantee(context: Context) -> Grantee | None:
     """The account that the token is of. A lightweight token names no user; its sub, if there is one, is the account's id."""
     caller, facts = context.caller, context.facts
     realm = caller.realm or context.container_realm
-    if realm is None or caller.kind in {CallerKind.ANONYMOUS, CallerKind.UNREADABLE}:
+    if realm is None or context.token_is_unread:
         return None
     stale = facts.service_account_id is not None and is_own_service_account(caller)
     username = facts.account_name or caller.username
@@ -106,7 +106,7 @@ def _fix(
     return Fix(
         summary=sentence(summary + new_token_clause(context)),
         roles=roles,
-        console=tuple(map(sentence, console)),
+        console=sentences(console),
         console_url=console_url,
         kcadm=forms.kcadm,
         curl=forms.curl,
@@ -186,7 +186,7 @@ def permit(context: Context, _verdict: Verdict, _console_base: str | None) -> tu
     words = context.words
     steps = console_permission(words["realm"], words["who"], version=context.version)
     summary = f"Add a permission for {words['who']} on the one resource that the call is about"
-    return (Fix(summary=sentence(summary), console=tuple(map(sentence, steps))),)
+    return (Fix(summary=sentence(summary), console=sentences(steps)),)
 
 
 def new_token_clause(context: Context) -> str:

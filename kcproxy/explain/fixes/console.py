@@ -89,4 +89,4 @@ def console_scope_url(base: str | None, to: Grantee) -> str | None:
 def _link(base: str | None, to: Grantee, *location: str) -> str | None:
     origin = url.link(base)
     # The console's own addresses are in the fragment, so that the rest is a path of its own.
-    return None if origin is None else url.link(f"{origin}{_CONSOLE}", to.realm, *location)
+    return None if origin is None else url.below(f"{origin}{_CONSOLE}", to.realm, *location)

@@ -1,8 +1,7 @@
 """The forms in which a fix is printed for programs: each one whole, or not at all."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from kcproxy.explain.fixes.ansible import ansible_grant, ansible_scope
 from kcproxy.explain.fixes.commands import curl_grant, curl_scope, kcadm_grant, kcadm_scope
@@ -15,8 +14,7 @@ LEFT_OUT = "Commands are left out that cannot be written: a name is too long for
 Lines = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forms:
+class Forms(NamedTuple):
     """Commands for kcadm.sh and curl, resources of Terraform, a playbook of Ansible. ``left_out``: why one of them is not there."""
 
     kcadm: Lines = ()
@@ -65,14 +63,9 @@ Text = Callable[[], str | None]
 
 def _forms(kcadm: Callable[[], Lines], curl: Callable[[], Lines], terraform: Text, ansible: Text) -> Forms:
     lines, requests, resources, playbook = _whole(kcadm), _whole(curl), _whole(terraform), _whole(ansible)
-    reasons = (lines[1], requests[1], resources[1], playbook[1])
-    return Forms(
-        kcadm=lines[0] or (),
-        curl=requests[0] or (),
-        terraform=resources[0],
-        ansible=playbook[0],
-        left_out=tuple(dict.fromkeys(reason for reason in reasons if reason)),
-    )
+    reasons = [each[1] for each in (lines, requests, resources, playbook) if each[1]]
+    left_out = tuple(dict.fromkeys(reasons)) if reasons else ()
+    return Forms(kcadm=lines[0] or (), curl=requests[0] or (), terraform=resources[0], ansible=playbook[0], left_out=left_out)
 
 
 def _whole(make: Callable[[], T]) -> tuple[T | None, str | None]:

@@ -9,9 +9,9 @@ from kcproxy.explain.fixes.unwritable import Unwritable, has_lone_surrogate
 from kcproxy.visible import is_visible
 
 _PLAIN = re.compile(r"[A-Za-z0-9 ._-]*\Z")
-_PLAIN_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
-"""A name that its label gives back: no other such name has the same one."""
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_PLAIN_NAMES = re.compile(r"[a-z0-9]+(?:[-\0][a-z0-9]+)*\Z")
+"""Names, joined by U+0000, that their label gives back: no other such names have the same one."""
+_NOT_IN_LABELS = re.compile(r"[^a-z0-9]")
 _MAX_LABEL_CHARACTERS = 100
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
 """All that HCL has but ``\\uNNNN`` and ``\\UNNNNNNNN``; JSON's ``\\b``, ``\\f`` and surrogate pairs are none."""
@@ -35,19 +35,26 @@ def label(*parts: str) -> str:
     A hyphen becomes an underscore, and two underscores stand between names. If anything else had to be replaced, or the result would be too
     long, a digest of the names follows.
     """
-    label = "__".join(re.sub(r"[^a-z0-9]", "_", part.lower()) for part in parts)
-    if not all(_PLAIN_NAME.match(part) for part in parts) or len(label) > _MAX_LABEL_CHARACTERS:
-        digest = sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+    joined = "\0".join(parts)
+    if _PLAIN_NAMES.match(joined) and joined.count("\0") == len(parts) - 1:
+        label, is_exact = joined.replace("\0", "__").replace("-", "_"), True
+    else:
+        label, is_exact = "__".join([_NOT_IN_LABELS.sub("_", part.lower()) for part in parts]), False
+    if not is_exact or len(label) > _MAX_LABEL_CHARACTERS:
+        digest = sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()
         label = f"{label[:_MAX_LABEL_CHARACTERS]}_{digest[:8]}"
     return label if label[:1].isalpha() or label[:1] == "_" else f"_{label}"
 
 
 def filled(template: str, *, labels: Mapping[str, str] | None = None, **strings: str) -> str:
     """A constant ``template`` with ``%(name)s`` in it: each of ``strings`` becomes a literal, each of ``labels`` is an identifier that ``label`` made."""
-    written = {name: string(value) for name, value in strings.items()}
-    if not all(map(_IDENTIFIER.match, (labels or {}).values())):
-        raise TypeError("a label that is no identifier: make it with label()")
-    return template % (written | dict(labels or {}))
+    written = dict(labels) if labels else {}
+    for value in written.values():
+        if not (value.isascii() and value.isidentifier()):
+            raise TypeError("a label that is no identifier: make it with label()")
+    for name, value in strings.items():
+        written[name] = string(value)
+    return template % written
 
 
 def _character(character: str) -> str:

@@ -6,8 +6,8 @@ command unquoted. No line holds a character that cannot be seen: such a one coul
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from kcproxy.explain.fixes import url
 from kcproxy.explain.fixes.unwritable import Unwritable, has_lone_surrogate
@@ -27,8 +27,7 @@ _NEWLINE = 'NL="$(printf \'\\012.\')"; NL="${NL%.}"; '
 """Defines ``$NL``. A substitution drops the line feeds at its end, so that they are not written inside of one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A value, quoted. ``source``: one or more whole words. ``inside``: as it may stand between double quotes, where it may.
 
     ``newline``: the line has to define ``$NL`` first.
@@ -84,7 +83,7 @@ def segment_option(name: str, value: str) -> Part:
 
 
 def _tied(name: str, value: str, part: Part) -> Part:
-    return Part(f"{name}{'=' if value.startswith('-') else ' '}{part.source}", newline=part.newline)
+    return Part(f"{name}{'=' if value.startswith('-') else ' '}{part.source}", None, part.newline)
 
 
 def realm_option(realm: str) -> Part:
@@ -94,12 +93,14 @@ def realm_option(realm: str) -> Part:
 
 def repeated_option(name: str, values: Iterable[str]) -> Part:
     """The same option once for each value. Unwritable where one begins with ``-``: kcadm.sh of 24.0.5 takes no ``--rolename=``."""
-    parts = []
+    sources, newline = [], False
     for value in values:
         if value.startswith("-"):
             raise Unwritable(f"no value of {name} can begin with a hyphen")
-        parts.append(option(name, value))
-    return Part(" ".join(part.source for part in parts), newline=any(part.newline for part in parts))
+        part = word(value)
+        sources.append(f"{name} {part.source}")
+        newline = newline or part.newline
+    return Part(" ".join(sources), None, newline)
 
 
 @lru_cache(_MAX_CACHED)
@@ -111,39 +112,39 @@ def segment(value: str) -> Part:
 
 def output_of(template: str, **parts: Part) -> Part:
     """What a command prints, as one word or a part of one."""
-    source = f"$({_filled(template, parts)})"
-    return Part(f'"{source}"', inside=source, newline=_needs_newline(parts))
+    filled, newline = _filled(template, parts)
+    source = f"$({filled})"
+    return Part(f'"{source}"', source, newline)
 
 
 def path(template: str, **parts: Part) -> Part:
     """A word of constant text and of parts that may stand between double quotes: segments, and outputs of commands."""
-    _check(parts)
-    inside = {name: part.inside for name, part in parts.items()}
-    if None in inside.values():
-        raise TypeError("a part of a path is a segment or the output of a command")
+    inside, newline = {}, False
+    for name, part in parts.items():
+        if not isinstance(part, Part) or part.inside is None:
+            raise TypeError(f"{name} is no part of a path: that is a segment or the output of a command")
+        inside[name] = part.inside
+        newline = newline or part.newline
     text = template.format_map(inside)
-    return Part(text if _PLAIN_INSIDE.match(text) else f'"{text}"', newline=_needs_newline(parts))
+    return Part(text if _PLAIN_INSIDE.match(text) else f'"{text}"', newline=newline)
 
 
 def line(template: str, **parts: Part) -> str:
-    """A whole command line. Unwritable where it is longer than a terminal takes."""
-    filled = _filled(template, parts)
-    text = _NEWLINE + filled if _needs_newline(parts) else filled
+    """A whole command line. Unwritable if it is longer than a terminal takes."""
+    text, newline = _filled(template, parts)
+    if newline:
+        text = _NEWLINE + text
     if (len(text) if text.isascii() else len(text.encode())) > MAX_LINE_BYTES:
         raise Unwritable(f"a line of {len(text)} characters cannot be pasted everywhere")
     return text
 
 
-def _filled(template: str, parts: dict[str, Part]) -> str:
-    _check(parts)
-    return template.format_map({name: part.source for name, part in parts.items()})
-
-
-def _check(parts: dict[str, Part]) -> None:
+def _filled(template: str, parts: dict[str, Part]) -> tuple[str, bool]:
+    """The text, and whether one of its parts needs ``$NL``."""
+    sources, newline = {}, False
     for name, part in parts.items():
         if not isinstance(part, Part):
             raise TypeError(f"{name} is no part of a command line: quote it")
-
-
-def _needs_newline(parts: dict[str, Part]) -> bool:
-    return any(part.newline for part in parts.values())
+        sources[name] = part.source
+        newline = newline or part.newline
+    return template.format_map(sources), newline

@@ -31,11 +31,12 @@ def terraform_grant(
     """A grant as resources; ``with_scope``: and the scope mappings. None if nothing names the account."""
     if not to.is_named:
         return None
-    account = (to.client_id or "",) if to.is_service_account else ("user", to.username or to.user_id or "")
+    own = to.is_service_account
+    account = (to.client_id or "",) if own else ("user", to.username or to.user_id or "")
     blocks = _Blocks(to=to, container=container, roles=roles, account=(*account, "and-scope") if with_scope else account)
-    grant = blocks.service_account() if to.is_service_account else blocks.user()
-    client = [blocks.client()] if with_scope or to.is_service_account else []
-    roles_read = blocks.role_data() if with_scope or not to.is_service_account else []
+    grant = blocks.service_account() if own else blocks.user()
+    client = [blocks.client()] if with_scope or own else []
+    roles_read = blocks.role_data() if with_scope or not own else []
     return "\n\n".join(
         [_head(version), *blocks.realm_and_owner(), *client, *roles_read, *grant, *(blocks.mappings() if with_scope else [])]
     )
@@ -104,7 +105,7 @@ def _in_url(value: str) -> str:
 
 
 def _head(version: tuple[int, ...]) -> str:
-    return _HEAD % {"version": ">= 5.0, < 5.8" if version < _OLD_KEYCLOAK else ">= 5.9, < 6.0"}
+    return _HEAD_FOR_OLD if version < _OLD_KEYCLOAK else _HEAD_FOR_NEW
 
 
 _HEAD = """\
@@ -117,6 +118,7 @@ _HEAD = """\
 #     }
 #   }
 # }"""
+_HEAD_FOR_OLD, _HEAD_FOR_NEW = _HEAD % {"version": ">= 5.0, < 5.8"}, _HEAD % {"version": ">= 5.9, < 6.0"}
 _BESIDE_EXHAUSTIVE = """\
 # If this account also has a keycloak_user_roles with exhaustive = true (its default), add the role there: that resource removes every other grant.
 """

@@ -28,9 +28,12 @@ def segment(value: str) -> str:
 
 def link(base: str | None, *segments: str) -> str | None:
     """``base`` and segments after it, as a link for people; None without a base, with one that is no web address, or where a value cannot be written."""
-    if base is None or not _WEB_ADDRESS.match(base):
-        return None
+    return None if base is None or not _WEB_ADDRESS.match(base) else below(base.rstrip("/"), *segments)
+
+
+def below(base: str, *segments: str) -> str | None:
+    """The same below what is known to be the beginning of a link."""
     try:
-        return "/".join((base.rstrip("/"), *map(segment, segments)))
+        return "/".join((base, *map(segment, segments)))
     except Unwritable:
         return None

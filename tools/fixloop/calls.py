@@ -1,11 +1,11 @@
-"""One call, repeated through the proxy, each time on an equal state, and compared with that of realm-admin."""
+"""One call through the proxy, repeated on equal state and compared with the response that realm-admin gets."""
 
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tools.fixloop.lane import Lane
 from tools.fixloop.needs import Case
+from tools.fixloop.worker import Worker
 from tools.measure.http import Answer
 from tools.measure.judge import Diagnosis, Outcome, Seen, canonical, judge
 from tools.measure.spec import PARAMETER, Place
@@ -16,20 +16,20 @@ BELIEVED_AT_ONCE = frozenset({401, 403})
 
 
 @dataclass(slots=True, kw_only=True)
-class Asking:
-    """The call of one case on one lane."""
+class Calls:
+    """Makes the call of one case on one worker."""
 
     case: Case
-    lane: Lane
+    worker: Worker
     _bench: Workbench = field(init=False)
     _base: Seen = field(init=False)
 
     def __post_init__(self) -> None:
         """Fixtures are made by the measurement's own workbench."""
-        self._bench = Workbench(operation=self.case.task.operation, spec=self.case.task.spec, stage=self.lane.stage)
+        self._bench = Workbench(operation=self.case.task.operation, spec=self.case.task.spec, stage=self.worker.stage)
 
     async def prepare(self) -> None:
-        """Ask what realm-admin gets."""
+        """Get the response of realm-admin, for comparison."""
         self._base = await baseline(self._bench)
 
     async def again(self) -> Diagnosis:
@@ -38,19 +38,19 @@ class Asking:
 
     async def holding(self, roles: Iterable[str]) -> Diagnosis:
         """The call by the account with exactly these roles and a new token."""
-        return await self._judged(self.lane.holding(roles))
+        return await self._judged(self.worker.holding(roles))
 
     @property
     def answer(self) -> Answer:
-        """What came back last."""
-        if self.lane.last is None:
+        """The last response."""
+        if self.worker.last is None:
             raise RuntimeError("nothing was asked yet")
-        return self.lane.last
+        return self.worker.last
 
     async def _call(self, stand: Stand, request: Request) -> Answer:
         if PARAMETER.search(self.case.task.operation.path):
-            return await self.lane.injected(stand, request)
-        return await self.lane.brought(stand, request)
+            return await self.worker.injected(stand, request)
+        return await self.worker.brought(stand, request)
 
     async def _judged(self, send: Sender) -> Diagnosis:
         """A refusal and a full response are believed at once; anything odd is tried again, as the measurement does."""
@@ -63,8 +63,8 @@ class Asking:
 
     async def _between_equal_readings(self, send: Sender) -> Diagnosis:
         """What all readings share must be the same before and after: nobody's account was made or taken away meanwhile."""
-        await self.lane.account(self.lane.stage.read.realm)
-        async with self.lane.stage.read.realm.still:
+        await self.worker.account(self.worker.stage.read.realm)
+        async with self.worker.stage.read.realm.still:
             for _ in range(READINGS):
                 before, got = self._base, await self._bench.attempt_by(send)
                 if got.status in BELIEVED_AT_ONCE:

@@ -30,30 +30,31 @@ def sets_in(header: str) -> frozenset[RoleSet]:
 
 def complaints(answer: Answer, operation: Operation, need: Need, causes: Sequence[str]) -> list[str]:
     """What is wrong with the explanation of a refusal, in words; nothing if it is right."""
-    headers, told = answer.headers, explanation_of(answer)
-    if not told:
+    headers, explanation = answer.headers, explanation_of(answer)
+    if not explanation:
         return [f"the {answer.status} has no explanation"]
-    required = told.get("required", {})
-    missing = frozenset(told.get("missing", ()))
-    sentence = str(told.get("summary", ""))
+    required = explanation.get("required", {})
+    missing = frozenset(explanation.get("missing", ()))
+    sentence = str(explanation.get("summary", ""))
     checks = {
-        f"cause {told.get('cause')}": told.get("cause") in causes and headers.get("kcproxy-cause") == told.get("cause"),
-        f"operation {told.get('operation')}": _names(told.get("operation", {}), operation),
+        f"cause {explanation.get('cause')}": explanation.get("cause") in causes
+        and headers.get("kcproxy-cause") == explanation.get("cause"),
+        f"operation {explanation.get('operation')}": _names(explanation.get("operation", {}), operation),
         f"anyOf {required.get('anyOf')}": _sets(required.get("anyOf")) == need.any_of,
         f"admits {required.get('admits')}": _sets(required.get("admits")) == need.admits,
         f"missing {sorted(missing)}": missing in (need.any_of | need.useful or need.admits) or need.closed,
         f"Kcproxy-Required-Role {headers.get('kcproxy-required-role')}": need.closed or _least(headers, required, missing),
         f"Kcproxy-Accepted-Roles {headers.get('kcproxy-accepted-roles')}": _accepted(headers) == need.any_of,
-        f"Kcproxy-Denial-Id {headers.get('kcproxy-denial-id')}": headers.get("kcproxy-denial-id") == told.get("id"),
+        f"Kcproxy-Denial-Id {headers.get('kcproxy-denial-id')}": headers.get("kcproxy-denial-id") == explanation.get("id"),
         f"WWW-Authenticate {headers.get('www-authenticate')}": "insufficient_scope" in headers.get("www-authenticate", ""),
         "no sentence where clients print one": bool(sentence) and any(answer.body.get(field) == sentence for field in SENTENCE_FIELDS),
-        "no fix": bool(told.get("fixes")),
+        "no fix": bool(explanation.get("fixes")),
     }
     return [words for words, right in checks.items() if not right]
 
 
-def _names(told: Mapping[str, Any], operation: Operation) -> bool:
-    return told.get("method") == operation.method and told.get("path") == operation.path
+def _names(explanation: Mapping[str, Any], operation: Operation) -> bool:
+    return explanation.get("method") == operation.method and explanation.get("path") == operation.path
 
 
 def _sets(value: Any) -> frozenset[RoleSet]:

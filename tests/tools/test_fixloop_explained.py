@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from tools.fixloop.explained import complaints, explanation_of, first_fix, sets_in
 from tools.fixloop.needs import Need
-from tools.fixloop.told import complaints, explanation_of, first_fix, sets_in
 from tools.measure.http import Answer
 from tools.measure.spec import Operation
 

@@ -5,10 +5,10 @@ from typing import Any, cast
 
 import pytest
 
-from tools.fixloop.asking import judged
-from tools.fixloop.cure import Wrong, carry_out
+from tools.fixloop.apply_fix import Wrong, apply_fix
+from tools.fixloop.calls import judged
 from tools.fixloop.kcadm import CommandFailed, Done, Kcadm
-from tools.fixloop.lane import Lane
+from tools.fixloop.worker import Worker
 from tools.measure.judge import Outcome, Seen
 
 FIX = {"summary": "Grant it", "roles": ["view-users"], "kcadm": ["kcadm.sh add-roles --rolename view-users"]}
@@ -44,8 +44,8 @@ class Ledger:
 
 
 async def carried_out(ledger: Ledger, fix: dict[str, Any] = FIX, *, own: tuple[str, ...] = (), in_shell: bool = False, **more: Any) -> None:
-    lane = cast(Lane, SimpleNamespace(accounts={"read-1": ledger}, own_names=own))
-    await carry_out(cast(Kcadm, ledger), lane, fix, held=more.get("held", frozenset()), in_shell=in_shell)
+    worker = cast(Worker, SimpleNamespace(accounts={"read-1": ledger}, own_names=own))
+    await apply_fix(cast(Kcadm, ledger), worker, fix, held=more.get("held", frozenset()), in_shell=in_shell)
 
 
 async def test_the_account_holds_what_the_fix_names_and_nothing_of_before() -> None:
@@ -98,7 +98,7 @@ async def test_a_token_of_ones_own_is_fetched_anew_where_the_fix_says_so() -> No
         (Seen(status=200, body=[1, 2]), Seen(status=200, body=[1]), Outcome.REDUCED),
         (Seen(status=200, body=[1]), Seen(status=200, body=[1]), Outcome.FULL),
     ],
-    ids=["refused", "refused as realm-admin is", "past the check", "thinner", "full"],
+    ids=["refused", "refused as realm-admin is", "past the check", "reduced", "full"],
 )
 def test_a_403_is_a_refusal_whatever_realm_admin_gets(base: Seen, got: Seen, outcome: Outcome) -> None:
     assert judged(base, got).outcome is outcome

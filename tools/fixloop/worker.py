@@ -1,4 +1,4 @@
-"""A lane of the loop: one kcproxy process, one client in each realm, one call after the other."""
+"""One worker of the loop: a kcproxy process and a client in each realm. It makes one call at a time."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,12 +13,15 @@ from tools.measure.stage import Realm, Scope, new_realm
 from tools.measure.workbench import Request, Sender, Stage, Stand
 
 OWN_REALMS = 3
-"""Names of realms that a lane may destroy; one is in use, the others are for the moments around it."""
+"""How many realm names a worker has for realms that a call may delete. One is in use at a time."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Lane:
-    """`process` is kcproxy, `proxy` reaches it, `page` its admin port, `stage` the server itself; `own_names` are realms that kcproxy has an account for, made when needed."""
+class Worker:
+    """`process` is the kcproxy process, `proxy` a client of its data port, `page` of its admin port, and `stage` has the server's realms.
+
+    `own_names` are realms that are created when a call needs one. kcproxy has an account for each.
+    """
 
     stage: Stage
     process: Proxy
@@ -33,12 +36,12 @@ class Lane:
     _next_own: Iterator[str] = field(default_factory=lambda: iter(()))
 
     def __post_init__(self) -> None:
-        """The stage's realms for destruction become the lane's."""
+        """Realms that may be deleted are the worker's own."""
         self._next_own = itertools.cycle(self.own_names)
         self.stage = Stage(read=self.stage.read, objects=self.stage.objects, alone=self.stage.alone, realm_maker=self._own)
 
     async def _own(self) -> Stand:
-        """A new realm under the next of the lane's names."""
+        """A new realm under the next of the worker's names."""
         name, pattern = next(self._next_own), self.stage.read.realm
         await pattern.server.ask("DELETE", f"/admin/realms/{name}")
         self.accounts.pop(name, None)
@@ -48,7 +51,7 @@ class Lane:
         return Stand(realm=realm, callers=Callers(realm=realm), shared=Scope(realm=realm, suffix=pattern.names.next()))
 
     async def account(self, realm: Realm) -> Account:
-        """The lane's account in a realm; a new one, if this operation has none there yet."""
+        """The worker's account in a realm; a new one, if this operation has none there yet."""
         if realm.name not in self.accounts:
             account = Account(realm=realm, client_id=self.client_id)
             await account.renew()
@@ -56,13 +59,13 @@ class Lane:
         return self.accounts[realm.name]
 
     async def denial(self) -> Mapping[str, Any]:
-        """The last answer's explanation as the admin port has it; empty if there is none."""
+        """The explanation of the last response, from the admin port. Empty if there is none."""
         name = self.last.headers.get("kcproxy-denial-id", "") if self.last else ""
         found = (await self.page.call("GET", f"/api/denials/{name}")).body if name else None
         return dict(found["explanation"]) if isinstance(found, dict) and "explanation" in found else {}
 
     async def clear(self) -> None:
-        """Take the accounts of this operation away, and let the proxy forget their tokens."""
+        """Delete the accounts of this call, and make the proxy drop their tokens."""
         for name, account in list(self.accounts.items()):
             del self.accounts[name]
             if name not in self.own_names:
@@ -75,13 +78,13 @@ class Lane:
         return await self._through(request)
 
     async def brought(self, stand: Stand, request: Request) -> Answer:
-        """A call with a token of the account's own, the same one as long as `renewed` is not called: for what is not about one realm."""
+        """A call with a token that the account fetched, for operations of no single realm. The token is kept until a fix asks for a new one."""
         account = await self.account(stand.realm)
         account.brought = account.brought or await account.token(self.proxy)
         return await self._through(request, account.brought)
 
     def holding(self, roles: Iterable[str]) -> Sender:
-        """Calls with a new token of the account, which holds exactly these roles: on older versions an old one would still name others."""
+        """Calls with a new token of the account, which holds exactly these roles. Older versions read roles from the token."""
         wanted = frozenset(roles)
 
         async def send(stand: Stand, request: Request) -> Answer:

@@ -1,27 +1,28 @@
-"""A fix carried out to the letter, and what it has to leave behind."""
+"""Runs the printed commands of a fix unchanged, and checks which roles the account holds afterwards."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from tools.fixloop.kcadm import CommandFailed, Done, Kcadm
-from tools.fixloop.lane import Lane
+from tools.fixloop.worker import Worker
 from tools.measure.sets import RoleSet
 
 
 class Wrong(Exception):
-    """The loop does not close; the message says where."""
+    """A step of the loop gave an unexpected result. The message says which."""
 
 
-async def carry_out(kcadm: Kcadm, lane: Lane, fix: Mapping[str, Any], *, held: RoleSet, in_shell: bool) -> None:
-    """The fix's commands, word for word; then the account has to hold what it held and what the fix names, and nothing else.
+async def apply_fix(kcadm: Kcadm, worker: Worker, fix: Mapping[str, Any], *, held: RoleSet, in_shell: bool) -> None:
+    """Run the fix's commands unchanged. Afterwards the account must hold its earlier roles and those of the fix, and no other.
 
-    With `in_shell` kcadm.sh does it first, in a shell: it has to say and to leave behind the same as its main class does.
+    With `in_shell`, kcadm.sh runs them in a shell first. Output and result must equal those of its main class.
+    Raises Wrong, or CommandFailed if a command ends with an exit code other than 0.
     """
     commands, roles = tuple(fix["kcadm"]), frozenset(fix["roles"])
-    (account,) = lane.accounts.values()
+    (account,) = worker.accounts.values()
     if "new token" in str(fix.get("summary")):
         account.brought = ""
-    if account.realm.name in lane.own_names:
+    if account.realm.name in worker.own_names:
         await kcadm.log_in()  # older versions read the administrator's rights on a new realm from the token
     outcomes: list[list[Done]] = []
     for run in (kcadm.run_in_shell, kcadm.run) if in_shell else (kcadm.run,):
