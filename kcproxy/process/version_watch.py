@@ -5,9 +5,8 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from kcproxy.catalog import catalog_for
 from kcproxy.errors import KcproxyError
-from kcproxy.keycloak.version_detection import detect
+from kcproxy.keycloak.version_detection import detect, settled
 from kcproxy.proxy.runtime import Runtime
 
 log = logging.getLogger("kcproxy.proxy")
@@ -17,27 +16,19 @@ RECHECK_SECONDS = 300.0
 
 
 async def settle_version(runtime: Runtime) -> bool:
-    """Detect the version of the server and set the runtime's catalog. Returns False if that is not possible. A version in the settings has priority.
-
-    A different catalog needs two detections with the same result: during an upgrade, some documents come from the old server and some from
-    the new one, and together they can look like a third version.
-    """
+    """Detect the version of the server and set the runtime's catalog. Returns False if that is not possible. A version in the settings has priority."""
     settings = runtime.settings
     if settings.explain.keycloak_version is not None:
         return True
     realm = next((account.token_realm for account in settings.accounts), "master")
     look = partial(detect, runtime.side, host=runtime.forwarding.upstream_host.decode(), base_path=runtime.base_path, realm=realm)
     try:
-        found = await look()
-        if not found:
-            return False
-        catalog = catalog_for(found[-1])
-        if catalog.version != runtime.catalog.version and await look() != found:
-            return False
+        found = await settled(look, current=runtime.catalog.version)
     except KcproxyError:
         return False
-    runtime.catalog = catalog
-    runtime.version = found[0] if len(found) == 1 else None
+    if found is None:
+        return False
+    runtime.catalog, runtime.version = found.catalog, found.version
     return True
 
 
