@@ -57,6 +57,7 @@ class ExplainingAdapter(BaseAdapter):
     ) -> requests.Response:
         """Send a request, and explain its response if it is a refusal."""
         response = self._inner.send(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
+        response.connection = self  # by which ``auth`` repeats the request
         if response.status_code < 400 or getattr(request, _OWN, False) or not isinstance(response.raw, HTTPResponse):
             return response
         attempt: Attempt | None = getattr(request, _ATTEMPT, None)
@@ -79,7 +80,7 @@ class ExplainingAdapter(BaseAdapter):
             return response
         beginning, failure = _beginning(raw, self._explainer.max_body_bytes)
         if failure is not None or len(beginning) > self._explainer.max_body_bytes:
-            response.raw = _with_body(raw, _Rest(beginning, failure, raw))
+            response.raw = _with_body(raw, _Rest(beginning, failure, raw), method)
             return response
         explained = self._explainer.explain(
             Refusal(
@@ -94,7 +95,7 @@ class ExplainingAdapter(BaseAdapter):
                 injected=injected,
             )
         )
-        return _answered(response, raw, beginning, explained)
+        return _answered(response, raw, beginning, method, explained)
 
 
 class ServiceAccountAuth(AuthBase):
@@ -240,7 +241,7 @@ class _Rest(io.RawIOBase):
         super().close()
 
 
-def _with_body(raw: HTTPResponse, body: Any, headers: Mapping[str, str] | None = None) -> HTTPResponse:
+def _with_body(raw: HTTPResponse, body: Any, method: str, headers: Mapping[str, str] | None = None) -> HTTPResponse:
     return HTTPResponse(
         body=body,
         headers=raw.headers if headers is None else headers,
@@ -249,6 +250,7 @@ def _with_body(raw: HTTPResponse, body: Any, headers: Mapping[str, str] | None =
         reason=raw.reason,
         preload_content=False,
         decode_content=False,
+        request_method=method,
         request_url=raw.url,
         retries=raw.retries,
     )
@@ -274,14 +276,16 @@ def _body_of(request: requests.PreparedRequest) -> bytes | None:
     return body.encode("utf-8") if isinstance(body, str) else body if isinstance(body, bytes) else None
 
 
-def _answered(response: requests.Response, raw: HTTPResponse, body: bytes, explained: Explained | None) -> requests.Response:
+def _answered(
+    response: requests.Response, raw: HTTPResponse, body: bytes, method: str, explained: Explained | None
+) -> requests.Response:
     if explained is None:
-        response.raw = _with_body(raw, io.BytesIO(body))
+        response.raw = _with_body(raw, io.BytesIO(body), method)
         return response
     headers = HTTPHeaderDict()
     for name, value in explained.fields:
         headers.add(name.decode("latin-1"), value.decode("latin-1"))
-    response.raw = _with_body(raw, io.BytesIO(explained.body), headers)
+    response.raw = _with_body(raw, io.BytesIO(explained.body), method, headers)
     response.headers = CaseInsensitiveDict(headers)
     response.encoding = get_encoding_from_headers(response.headers)
     setattr(response, _EXPLANATION, explained.explanation)
