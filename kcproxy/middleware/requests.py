@@ -30,7 +30,7 @@ from kcproxy.middleware.tokens import Attempt, Call, Lock, Step, TokenSource, ex
 if TYPE_CHECKING:
     from kcproxy.keycloak.token_endpoint import TokenRequest
 
-_ATTEMPT, _OWN, _EXPLANATION = "kcproxy_attempt", "kcproxy_own", "kcproxy"
+_ATTEMPT, _OWN, _EXPLANATION, _CONNECTION = "kcproxy_attempt", "kcproxy_own", "kcproxy", "connection"
 """Attributes of requests and responses."""
 _TOKEN_TIMEOUT_SECONDS = 60.0
 
@@ -57,7 +57,7 @@ class ExplainingAdapter(BaseAdapter):
     ) -> requests.Response:
         """Send a request, and explain its response if it is a refusal."""
         response = self._inner.send(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
-        response.connection = self  # by which ``auth`` repeats the request
+        setattr(response, _CONNECTION, self)  # by which ``auth`` repeats the request; requests declares it as an HTTPAdapter
         if response.status_code < 400 or getattr(request, _OWN, False) or not isinstance(response.raw, HTTPResponse):
             return response
         attempt: Attempt | None = getattr(request, _ATTEMPT, None)
@@ -276,9 +276,7 @@ def _body_of(request: requests.PreparedRequest) -> bytes | None:
     return body.encode("utf-8") if isinstance(body, str) else body if isinstance(body, bytes) else None
 
 
-def _answered(
-    response: requests.Response, raw: HTTPResponse, body: bytes, method: str, explained: Explained | None
-) -> requests.Response:
+def _answered(response: requests.Response, raw: HTTPResponse, body: bytes, method: str, explained: Explained | None) -> requests.Response:
     if explained is None:
         response.raw = _with_body(raw, io.BytesIO(body), method)
         return response

@@ -46,8 +46,11 @@ async def stage(real_keycloak: Start, tmp_path_factory: pytest.TempPathFactory) 
             budget_seconds=20.0,
             max_lookups_per_second=1000.0,
         )
-        common = {"base_url": lab.keycloak.base_url, "keycloak_version": VERSION}
-        explainers = {"plain": RefusalExplainer(**common), "seeing": RefusalExplainer(**common, inspector=inspector)}
+        url = lab.keycloak.base_url
+        explainers = {
+            "plain": RefusalExplainer(base_url=url, keycloak_version=VERSION),
+            "seeing": RefusalExplainer(base_url=url, keycloak_version=VERSION, inspector=inspector),
+        }
         async with lab.proxy() as plain, lab.proxy(lab.inspector) as seeing:
             yield Stage(lab=lab, plain=plain, seeing=seeing, explainers=explainers)
         for explainer in explainers.values():

@@ -5,7 +5,7 @@ import json
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import aiohttp
@@ -36,7 +36,7 @@ class Keycloak:
         self.fetches = 0
         self.calls: list[str] = []
         self.admits: Callable[[str], bool] = lambda _: True
-        self.lifetime_seconds = 300
+        self.lifetime_seconds: float = 300
         self.gives_tokens = True
         server.react(self._react)
 
@@ -111,7 +111,7 @@ def of_loop(opened: Callable[[], Awaitable[tuple[Callable[[str], Awaitable[int]]
         loop.close()
 
 
-def of_async_httpx(url: str, explainer: RefusalExplainer) -> Any:
+def of_async_httpx(url: str, explainer: RefusalExplainer) -> AbstractContextManager[Get]:
     async def opened() -> Any:
         auth = ServiceAccountAuth(ACCOUNT, base_url=url)
         client = httpx.AsyncClient(transport=AsyncExplainingTransport(explainer=explainer), auth=auth, timeout=30)
@@ -124,7 +124,7 @@ def of_async_httpx(url: str, explainer: RefusalExplainer) -> Any:
     return of_loop(opened)
 
 
-def of_aiohttp(url: str, explainer: RefusalExplainer, *, reverse: bool = False) -> Any:
+def of_aiohttp(url: str, explainer: RefusalExplainer, *, reverse: bool = False) -> AbstractContextManager[Get]:
     async def opened() -> Any:
         both = (ExplainingMiddleware(explainer=explainer), ServiceAccountMiddleware(ACCOUNT, base_url=url))
         client = aiohttp.ClientSession(middlewares=both[::-1] if reverse else both)
@@ -139,12 +139,16 @@ def of_aiohttp(url: str, explainer: RefusalExplainer, *, reverse: bool = False) 
     return of_loop(opened)
 
 
-KINDS = {
+def of_aiohttp_reversed(url: str, explainer: RefusalExplainer) -> AbstractContextManager[Get]:
+    return of_aiohttp(url, explainer, reverse=True)
+
+
+KINDS: dict[str, Callable[[str, RefusalExplainer], AbstractContextManager[Get]]] = {
     "httpx": of_httpx,
     "httpx-async": of_async_httpx,
     "requests": of_requests,
     "aiohttp": of_aiohttp,
-    "aiohttp, in the other order": lambda url, explainer: of_aiohttp(url, explainer, reverse=True),
+    "aiohttp, in the other order": of_aiohttp_reversed,
 }
 every_kind = pytest.mark.parametrize("kind", list(KINDS))
 
@@ -207,7 +211,7 @@ def test_no_token_is_an_error_with_keycloaks_words_and_without_the_secret(
 
 @every_kind
 def test_an_expired_token_is_not_used(kind: str, keycloak: Keycloak, explainer: RefusalExplainer) -> None:
-    keycloak.lifetime_seconds = 0.05  # type: ignore[assignment] - shorter than Keycloak allows
+    keycloak.lifetime_seconds = 0.05
     with KINDS[kind](keycloak.url, explainer) as get:
         get(keycloak.url + USERS)
         threading.Event().wait(0.06)
