@@ -10,7 +10,8 @@ A response without an explanation is the very object of the inner adapter. The t
 import io
 import threading
 from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING, Any, Unpack
+from http.client import HTTPMessage
+from typing import TYPE_CHECKING, Any, Unpack, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -241,6 +242,21 @@ class _Rest(io.RawIOBase):
         super().close()
 
 
+class _Original:
+    """What a session reads of ``http.client``'s response: the fields, for its cookies. Its connection has been given back."""
+
+    def __init__(self, headers: HTTPHeaderDict) -> None:
+        self.msg = HTTPMessage()
+        for name, value in headers.iteritems():
+            self.msg.add_header(name, value)
+
+    def isclosed(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
 def _with_body(raw: HTTPResponse, body: Any, method: str, headers: Mapping[str, str] | None = None) -> HTTPResponse:
     return HTTPResponse(
         body=body,
@@ -250,6 +266,7 @@ def _with_body(raw: HTTPResponse, body: Any, method: str, headers: Mapping[str, 
         reason=raw.reason,
         preload_content=False,
         decode_content=False,
+        original_response=cast("Any", _Original(raw.headers)),
         request_method=method,
         request_url=raw.url,
         retries=raw.retries,

@@ -58,7 +58,7 @@ def test_a_refused_login_has_the_sentence(keycloak: Simulator, account: ServiceA
         KeycloakOpenID(server_url=keycloak.url + "/", realm_name=account.realm, client_id=account.client_id, client_secret_key="x")
     )
 
-    with pytest.raises(KeycloakError, match="client secret"):
+    with pytest.raises(KeycloakError, match="The secret of client backend is wrong"):
         login.token(grant_type="client_credentials")
 
 
