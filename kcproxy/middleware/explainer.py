@@ -49,6 +49,10 @@ class RefusalExplainer:
         self._counters = self._new_counters()
         if options.get("preload", True):
             self._loaded()
+            if options.get("inspector") is not None:
+                from kcproxy.middleware import lookups  # noqa: PLC0415 - only programs with an inspector need asyncio
+
+                lookups.load()
 
     def concerns(self, status: int, method: str, origin: str, raw_target: bytes) -> bool:
         """Whether a response may be explained, so that its body is to be read. Cheap for responses of other servers."""

@@ -37,12 +37,17 @@ _SHARE_OF_BUDGET = 0.95  # the rest is for handing the result over
 _CLOSE_SECONDS = 5.0
 
 
+def load() -> None:
+    """Load what look-ups need and takes longer than their budget: the library that verifies signatures."""
+    jwks.load()
+
+
 class BackgroundLookups:
     """The look-ups of one process. After a fork the child needs its own (``is_over``)."""
 
     def __init__(self, base_url: str, inspector: Inspector, *, detects: bool) -> None:
         """Starts the thread. ``detects``: whether to find out the version of the server. Raises SettingsError if a certificate cannot be read."""
-        jwks.load()  # now, because it takes longer than the budget of a look-up
+        load()
         self._settings = _upstream_settings(base_url, inspector.ca_file)
         self._inspector = inspector
         self._detects = detects

@@ -61,3 +61,18 @@ def test_an_import_costs_at_most_60_ms_and_15_mb_over_the_library(module: str) -
 
     assert min(seconds for seconds, _ in costs) <= LIMIT_SECONDS
     assert min(kilobytes for _, kilobytes in costs) <= LIMIT_KILOBYTES
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"), [("", "True False"), (", inspector=inspector", "True True"), (", preload=False", "False False")]
+)
+def test_what_a_client_needs_is_loaded_when_it_is_made(options: str, expected: str) -> None:
+    """The table, and with an inspector the library that verifies signatures; the first refusal does not wait for them."""
+    script = (
+        "import sys; from kcproxy.middleware import Inspector, RefusalExplainer;"
+        " inspector = Inspector(client_id='i', client_secret='s');"
+        f" RefusalExplainer(base_url='http://localhost:8080'{options});"
+        " print('kcproxy.catalog' in sys.modules, 'jwt' in sys.modules)"
+    )
+
+    assert output(script).strip() == expected
