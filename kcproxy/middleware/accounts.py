@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kcproxy.settings import AccountSettings, InspectorSettings, Secret
 
+DEFAULT_BUDGET_SECONDS = 0.3
 _MASTER = "master"
 
 
@@ -48,7 +49,7 @@ class Inspector(ServiceAccount):
 
     realm: str = _MASTER
     realms: tuple[str, ...] = ("*",)
-    budget_seconds: float = 0.3
+    budget_seconds: float = DEFAULT_BUDGET_SECONDS
     cache_seconds: float = 10.0
     max_lookups_per_second: float = 20.0
     ca_file: str | Path | None = None

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Unpack
 
+from kcproxy.middleware.accounts import DEFAULT_BUDGET_SECONDS
 from kcproxy.middleware.address import address_of, path_has_keycloak
 from kcproxy.middleware.options import Options
 from kcproxy.middleware.refusal import Explained, Refusal
@@ -33,10 +34,11 @@ class RefusalExplainer:
     """Explains refusals. A failure inside never breaks a response: the original is returned, and the failure is logged."""
 
     def __init__(self, **options: Unpack[Options]) -> None:
-        """Raises ValueError if an inspector is given without ``base_url``, because its secret must reach no other server."""
+        """Raises ValueError if look-ups are asked for without ``base_url``, because an inspector's secret must reach no other server."""
         base_url = options.get("base_url")
-        if options.get("inspector") is not None and base_url is None:
-            raise ValueError("An inspector needs base_url: its credentials are sent to this address only.")
+        self._looks_up = options.get("inspector") is not None or options.get("public_documents", False)
+        if self._looks_up and base_url is None:
+            raise ValueError("An inspector needs base_url, and so does public_documents: look-ups are sent to this address only.")
         self._options = options
         self._origin: str | None = None
         self._base_path: str | None = None
@@ -49,7 +51,7 @@ class RefusalExplainer:
         self._counters = self._new_counters()
         if options.get("preload", True):
             self._loaded()
-            if options.get("inspector") is not None:
+            if self._looks_up:
                 from kcproxy.middleware import lookups  # noqa: PLC0415 - only programs with an inspector need asyncio
 
                 lookups.load()
@@ -101,7 +103,7 @@ class RefusalExplainer:
 
     def _start_lookups(self, case: "Case") -> "Future[LookedUp] | None":
         inspector, base_url = self._options.get("inspector"), self._options.get("base_url")
-        if inspector is None or base_url is None:
+        if not self._looks_up or base_url is None:
             return None
         from kcproxy.middleware.lookups import BackgroundLookups  # noqa: PLC0415 - only programs with an inspector need asyncio
 
@@ -113,7 +115,7 @@ class RefusalExplainer:
     @property
     def _budget_seconds(self) -> float:
         inspector = self._options.get("inspector")
-        return 0.0 if inspector is None else inspector.budget_seconds
+        return DEFAULT_BUDGET_SECONDS if inspector is None else inspector.budget_seconds
 
     @staticmethod
     def _result(future: "Future[LookedUp] | None", wait_seconds: float) -> "LookedUp | None":

@@ -22,7 +22,7 @@ from kcproxy.keycloak.inspector import Inspector as LookingUp
 from kcproxy.keycloak.lookup_client import LookupClient
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.keycloak.version_detection import Settled, detect, settled
-from kcproxy.middleware.accounts import Inspector
+from kcproxy.middleware.accounts import DEFAULT_BUDGET_SECONDS, Inspector
 from kcproxy.middleware.address import address_of
 from kcproxy.middleware.engine import Case, LookedUp
 from kcproxy.observe.events import Observer
@@ -35,6 +35,7 @@ _RETRY_SECONDS, _RECHECK_SECONDS = 15.0, 300.0
 """As the proxy: until the version is known, and after that, because servers are upgraded."""
 _SHARE_OF_BUDGET = 0.95  # the rest is for handing the result over
 _CLOSE_SECONDS = 5.0
+_MASTER = "master"
 
 
 def load() -> None:
@@ -45,27 +46,20 @@ def load() -> None:
 class BackgroundLookups:
     """The look-ups of one process. After a fork the child needs its own (``is_over``)."""
 
-    def __init__(self, base_url: str, inspector: Inspector, *, detects: bool) -> None:
-        """Starts the thread. ``detects``: whether to find out the version of the server. Raises SettingsError if a certificate cannot be read."""
+    def __init__(self, base_url: str, inspector: Inspector | None, *, detects: bool) -> None:
+        """Starts the thread. Without an inspector, public documents are read. ``detects``: whether to find out the version of the server. Raises SettingsError if a certificate cannot be read."""
         load()
-        self._settings = _upstream_settings(base_url, inspector.ca_file)
-        self._inspector = inspector
+        self._settings = _upstream_settings(base_url, None if inspector is None else inspector.ca_file)
+        self._realm = _MASTER if inspector is None else inspector.realm
+        self._budget_seconds = DEFAULT_BUDGET_SECONDS if inspector is None else inspector.budget_seconds
         self._detects = detects
         self._process = os.getpid()
         self._upstream: PoolUpstream = side_upstream(self._settings)
         observer = Observer()
-        own = inspector.inspector_settings()
         self._tokens = TokenSource(self._settings, self._upstream, observer)
-        client = LookupClient(
-            self._settings,
-            self._upstream,
-            observer,
-            account=own.account,
-            tokens=self._tokens,
-            cache_seconds=own.cache_seconds,
-            max_per_second=own.max_lookups_per_second,
+        self._looking_up = LookingUp(
+            _client(self._settings, self._upstream, self._tokens, observer, inspector), budget_seconds=self._budget_seconds
         )
-        self._looking_up = LookingUp(client, budget_seconds=own.budget_seconds)
         self._found: Settled | None = None
         self._detection: asyncio.Task[None] | None = None
         self._detect_at = 0.0
@@ -101,7 +95,7 @@ class BackgroundLookups:
         detection = self._start_detection()
         facts = self._looking_up.facts(case.request, case.caller, case.answer, case.authorization)
         try:
-            async with asyncio.timeout(self._inspector.budget_seconds * _SHARE_OF_BUDGET):
+            async with asyncio.timeout(self._budget_seconds * _SHARE_OF_BUDGET):
                 found = await facts
                 if detection is not None and self._found is None:
                     await asyncio.shield(detection)
@@ -116,7 +110,7 @@ class BackgroundLookups:
         return self._detection
 
     async def _detect(self) -> None:
-        settings, realm = self._settings, self._inspector.realm
+        settings, realm = self._settings, self._realm
         host = settings.origin.partition("://")[2]
         look = partial(detect, self._upstream, host=host, base_path=settings.base_path, realm=realm)
         current = self._found.catalog.version if self._found is not None else default_version()
@@ -137,6 +131,23 @@ class BackgroundLookups:
         await self._looking_up.close()
         await self._tokens.close()
         await self._upstream.close()
+
+
+def _client(
+    settings: UpstreamSettings, upstream: PoolUpstream, tokens: TokenSource, observer: Observer, inspector: Inspector | None
+) -> LookupClient:
+    if inspector is None:
+        return LookupClient(settings, upstream, observer)
+    own = inspector.inspector_settings()
+    return LookupClient(
+        settings,
+        upstream,
+        observer,
+        account=own.account,
+        tokens=tokens,
+        cache_seconds=own.cache_seconds,
+        max_per_second=own.max_lookups_per_second,
+    )
 
 
 def _upstream_settings(base_url: str, ca_file: str | Path | None) -> UpstreamSettings:

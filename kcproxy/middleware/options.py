@@ -16,7 +16,8 @@ class Options(TypedDict, total=False):
 
     ``base_url``: Keycloak's address with its base path. Responses of other servers are left alone. Without it, every response to a path with
     ``/admin/`` or ``/realms/`` is looked at. ``keycloak_version``: such as ``26.7.4``; default: detected if there is an inspector, otherwise the newest
-    measured one. ``inspector``: an account for look-ups; requires ``base_url``. ``on_denial``: called with each explanation. ``metrics``: a registry of
+    measured one. ``inspector``: an account for look-ups; requires ``base_url``. ``public_documents``: read the realm's public documents after a refusal, as
+    the proxy does without an inspector; requires ``base_url``. ``on_denial``: called with each explanation. ``metrics``: a registry of
     prometheus_client that gets the counters. ``detail``: what bodies and header fields show. ``console_url``, ``docs_url``: for links.
     ``require_audience``: whether Keycloak checks the audience. ``max_body_bytes``: larger refusals are not explained. ``preload``: load the table now,
     not with the first refusal.
@@ -25,6 +26,7 @@ class Options(TypedDict, total=False):
     base_url: str | None
     keycloak_version: str | None
     inspector: Inspector | None
+    public_documents: bool
     on_denial: "Callable[[Explanation], object] | None"
     metrics: "CollectorRegistry | None"
     detail: Literal["full", "role", "reference"]

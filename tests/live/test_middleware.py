@@ -48,7 +48,7 @@ async def stage(real_keycloak: Start, tmp_path_factory: pytest.TempPathFactory) 
         )
         url = lab.keycloak.base_url
         explainers = {
-            "plain": RefusalExplainer(base_url=url, keycloak_version=VERSION),
+            "plain": RefusalExplainer(base_url=url, keycloak_version=VERSION, public_documents=True),
             "seeing": RefusalExplainer(base_url=url, keycloak_version=VERSION, inspector=inspector),
         }
         async with lab.proxy() as plain, lab.proxy(lab.inspector) as seeing:
@@ -105,7 +105,11 @@ async def of_clients(explainer: RefusalExplainer, call: Call, account: tuple[Ser
     return found
 
 
-@pytest.mark.parametrize("situation", situations.of(SITUATIONS_OF), ids=lambda entry: f"{entry.id}: {entry.says}")
+COMPARED = [situation for situation in situations.of(SITUATIONS_OF) if situation.id != "K-signed-proxy"]
+"""All but the one about the address of the proxy itself, which a program without a proxy cannot have."""
+
+
+@pytest.mark.parametrize("situation", COMPARED, ids=lambda entry: f"{entry.id}: {entry.says}")
 async def test_each_client_gets_the_explanation_of_the_proxy(stage: Stage, situation: Situation) -> None:
     attempt = await situation.build(stage.lab)
     for name, proxy in (("plain", stage.plain), ("seeing", stage.seeing)):

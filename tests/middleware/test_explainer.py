@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from devkit.explain.stage import claims_of, jwt_of
 from devkit.servers import Message
-from kcproxy.middleware import Inspector, RefusalExplainer, explanation_of
+from kcproxy.middleware import Inspector, Options, RefusalExplainer, explanation_of
 from kcproxy.middleware.httpx import AsyncExplainingTransport, ExplainingTransport
 from kcproxy.model import Cause, Confidence, Explanation
 from kcproxy.testing import Simulator
@@ -112,8 +112,20 @@ def test_nothing_is_asked_without_an_inspector(server: Server, explainers: Expla
 
 
 def test_an_inspector_needs_an_address() -> None:
-    with pytest.raises(ValueError, match="An inspector needs base_url"):
-        RefusalExplainer(inspector=Inspector(client_id="inspector", client_secret="s"))
+    for options in (Options(inspector=Inspector(client_id="inspector", client_secret="s")), Options(public_documents=True)):
+        with pytest.raises(ValueError, match="An inspector needs base_url"):
+            RefusalExplainer(**options)
+
+
+def test_public_documents_are_read_if_they_are_asked_for(keycloak: Simulator, explainers: Explainers) -> None:
+    """A token that is signed by nobody: only the realm's published keys show it."""
+    forged = jwt_of(claims_of(exp=9_999_999_999, realm="master", base=keycloak.url))
+    url = f"{keycloak.url}/admin/realms/master/users"
+    alone = get(url, explainers(base_url=keycloak.url), forged)
+    reading = get(url, explainers(base_url=keycloak.url, public_documents=True), forged)
+
+    assert (alone.status_code, alone.headers["kcproxy-cause"]) == (401, "token-rejected")
+    assert reading.headers["kcproxy-cause"] == "signing-key-unknown"
 
 
 @pytest.mark.parametrize("address", ["login.example.com", "ftp://a.test", "https://", "https://u:p@a.test", "https://a.test?b=1"])
