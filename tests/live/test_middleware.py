@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
 VERSION, SITUATIONS_OF = "26.7.5", "26.7.4"
 """The situations are those of 26.7.4; 26.7.5 has the same table."""
+ATTEMPTS = 3
+"""Without an inspector the budget of look-ups is 0.3 s on both sides; a late document is in the cache of the next attempt."""
 FIELDS = ("kcproxy-cause", "kcproxy-required-role", "kcproxy-accepted-roles", "kcproxy-token-roles", "kcproxy-notice", "www-authenticate")
 _TIME = re.compile(r"\b\d+ (?=s\b|seconds?\b|min\b|minutes?\b)")
 
@@ -113,9 +115,13 @@ COMPARED = [situation for situation in situations.of(SITUATIONS_OF) if situation
 async def test_each_client_gets_the_explanation_of_the_proxy(stage: Stage, situation: Situation) -> None:
     attempt = await situation.build(stage.lab)
     for name, proxy in (("plain", stage.plain), ("seeing", stage.seeing)):
-        expected = of_proxy(await through(stage, proxy, attempt))
-        found = await of_clients(stage.explainers[name], call_of(stage.lab, attempt))
-        assert {kind: got for kind, got in found.items() if got != expected} == {}, (name, expected)
+        for _ in range(ATTEMPTS):
+            expected = of_proxy(await through(stage, proxy, attempt))
+            found = await of_clients(stage.explainers[name], call_of(stage.lab, attempt))
+            different = {kind: got for kind, got in found.items() if got != expected}
+            if not different:
+                break
+        assert different == {}, (name, expected)
 
 
 @pytest.mark.parametrize(("path", "roles"), [("/users", ()), ("/clients", ("view-users",)), ("/events", ("view-realm",))])
