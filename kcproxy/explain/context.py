@@ -269,6 +269,11 @@ def is_fresh(caller: Caller, now_epoch_seconds: float) -> bool:
     return caller.injected and issued is not None and now_epoch_seconds - issued < _FRESH_SECONDS
 
 
+def is_of_proxy(context: Context) -> bool:
+    """Whether the settings of a proxy chose the token."""
+    return context.caller.injected and not context.request.in_process
+
+
 def is_lightweight(caller: Caller) -> bool:
     """Whether the token does not show the roles of its account: by its ID, or if that does not say, because it shows neither name nor roles."""
     if caller.has_roles_claims:

@@ -7,9 +7,9 @@ from functools import partial
 
 from kcproxy.catalog import catalog_for
 from kcproxy.catalog.fingerprint import newest_recorded
-from kcproxy.catalog.versions import key
+from kcproxy.catalog.versions import key, line_of
 from kcproxy.errors import KcproxyError
-from kcproxy.keycloak.version_detection import detect, version_by_server_info
+from kcproxy.keycloak.version_detection import detect, settled, version_by_server_info
 from kcproxy.proxy.runtime import Runtime
 
 log = logging.getLogger("kcproxy.proxy")
@@ -20,32 +20,24 @@ _MAX_ACCOUNTS_ASKED = 3
 
 
 async def settle_version(runtime: Runtime) -> bool:
-    """Detect the version of the server and set the runtime's catalog. Returns False if that is not possible. A version in the settings has priority.
-
-    A different catalog needs two detections with the same result: during an upgrade, some documents come from the old server and some from
-    the new one, and together they can look like a third version.
-    """
+    """Detect the version of the server and set the runtime's catalog. Returns False if that is not possible. A version in the settings has priority."""
     settings = runtime.settings
     if settings.explain.keycloak_version is not None:
         return True
     realm = next((account.token_realm for account in settings.accounts), "master")
     look = partial(detect, runtime.side, host=runtime.forwarding.upstream_host.decode(), base_path=runtime.base_path, realm=realm)
     try:
-        found = await look()
-        if not found:
-            return False
-        catalog = catalog_for(found[-1])
-        if line_of(catalog.version) != line_of(runtime.catalog.version) and await look() != found:
-            return False
+        found = await settled(look, current=runtime.catalog.version)
     except KcproxyError:
         _forget_patch(runtime)  # a server that is down may come back with another patch
         return False
+    if found is None:
+        return False
     exact = await _exact_version(runtime) or runtime.noted_version
-    if exact is not None and not _agrees(exact, found):
+    if exact is not None and not _agrees(exact, found.versions):
         exact = runtime.noted_version = None
-    lines = {line_of(version) for version in found}
-    runtime.catalog = catalog if exact is None else catalog_for(exact)
-    runtime.version = exact or (lines.pop() if len(lines) == 1 else None)
+    runtime.catalog = found.catalog if exact is None else catalog_for(exact)
+    runtime.version = exact or found.line
     return True
 
 
@@ -59,11 +51,6 @@ def _agrees(exact: str, found: tuple[str, ...]) -> bool:
 def _forget_patch(runtime: Runtime) -> None:
     runtime.noted_version = None
     runtime.version = None if runtime.version is None else line_of(runtime.version)
-
-
-def line_of(version: str) -> str:
-    """``26.7`` for ``26.7.5``. Public documents show only that."""
-    return ".".join(map(str, key(version)[:2]))
 
 
 async def _exact_version(runtime: Runtime) -> str | None:

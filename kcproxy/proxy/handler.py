@@ -11,12 +11,13 @@ import asyncio
 import logging
 
 from kcproxy.catalog.targets import judge
+from kcproxy.denial.decisions import REFUSED
 from kcproxy.errors import KcproxyError, RequestRefused, UpstreamError
 from kcproxy.http1.headers import RequestFields, read_response
 from kcproxy.http1.request_parser import RequestHead
 from kcproxy.model import Target, TargetKind
 from kcproxy.observe.events import Observer, RequestRecord
-from kcproxy.proxy.decisions import REFUSED, Treatment, refuse_other_protocols
+from kcproxy.proxy.decisions import Treatment, refuse_other_protocols
 from kcproxy.proxy.exchange import CLIENT_CLOSED_REQUEST
 from kcproxy.proxy.fast_path import FastPath
 from kcproxy.proxy.passing_server_info import with_version_noted

@@ -9,9 +9,9 @@ import pytest
 
 from devkit.servers import ACCOUNT, FORBIDDEN, OK, Message, RecordingUpstream, Running, running_proxy
 from kcproxy.http1.headers import RequestFields
+from kcproxy.keycloak.retry_budget import RetryBudget
 from kcproxy.model import Target, TargetKind
 from kcproxy.proxy.credentials import Accounts
-from kcproxy.proxy.retry_budget import RetryBudget
 from kcproxy.settings import AccountSettings
 
 pytestmark = pytest.mark.usefixtures("way")

@@ -194,7 +194,7 @@ def new_token_clause(context: Context) -> str:
     if context.grants_live:
         return ""
     if context.caller.injected:
-        return "; the proxy then fetches a new token by itself"
+        return "; kcproxy then fetches a new token by itself"
     return "; then fetch a new token, because Keycloak " + context.words["version"] + " reads roles from the token"
 
 
