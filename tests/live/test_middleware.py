@@ -20,7 +20,7 @@ from tests.live.conftest import Start
 from tests.live.situations import Situation
 from tests.middleware.clients import CLIENTS, Call, Got
 
-pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(900)]
 
 VERSION, SITUATIONS_OF = "26.7.5", "26.7.4"
 """The situations are those of 26.7.4; 26.7.5 has the same table."""
@@ -117,7 +117,16 @@ COMPARED = [situation for situation in situations.of(SITUATIONS_OF) if situation
 """All but the one about the address of the proxy itself, which a program without a proxy cannot have."""
 
 
-@pytest.mark.parametrize("situation", COMPARED, ids=lambda entry: f"{entry.id}: {entry.says}")
+SAMPLED = frozenset(situation.id for situation in COMPARED[::12])
+"""The situations of every run. The others take half an hour; they are run by name."""
+
+
+def _marked(situation: Situation) -> Any:
+    mark = pytest.mark.live if situation.id in SAMPLED else pytest.mark.live_long
+    return pytest.param(situation, marks=mark, id=f"{situation.id}: {situation.says}")
+
+
+@pytest.mark.parametrize("situation", tuple(map(_marked, COMPARED)))
 async def test_each_client_gets_the_explanation_of_the_proxy(stage: Stage, situation: Situation) -> None:
     attempt = await situation.build(stage.lab)
     for name, proxy in (("plain", stage.plain), ("seeing", stage.seeing)):
@@ -126,6 +135,7 @@ async def test_each_client_gets_the_explanation_of_the_proxy(stage: Stage, situa
         assert {kind: got for kind, got in found.items() if got != expected} == {}, (name, expected)
 
 
+@pytest.mark.live
 @pytest.mark.parametrize(("path", "roles"), [("/users", ()), ("/clients", ("view-users",)), ("/events", ("view-realm",))])
 async def test_an_added_token_gets_the_explanation_of_the_proxy(stage: Stage, path: str, roles: tuple[str, ...]) -> None:
     lab = stage.lab
