@@ -144,6 +144,7 @@ def general_request(request: RequestFacts, catalog: Catalog) -> RequestFacts:
         withheld=request.withheld,
         account=request.account,
         token_in_query=request.token_in_query,
+        in_process=request.in_process,
     )
 
 
