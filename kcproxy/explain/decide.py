@@ -155,10 +155,17 @@ def _token_endpoint(early: list[Finding], context: Context) -> list[Finding]:
 def _refused(context: Context) -> list[Finding]:
     if not is_known(context.requirement):
         return [realms.token_of_other_realm(context) or paths.method_unknown(context) or guards.unknown_operation(context)]
-    findings = _apply(REFUSED, context) + open_refusals.left_open(context)
+    findings = _without_guard_beside_defect(_apply(REFUSED, context)) + open_refusals.left_open(context)
     if any(finding.confidence is not POSSIBLE for finding in findings):
         findings = [finding for finding in findings if finding.cause is not Cause.UNEXPLAINED]
     return findings or [open_refusals.unexplained(context)]
+
+
+def _without_guard_beside_defect(findings: list[Finding]) -> list[Finding]:
+    """A defect is found only for callers who have what the guard requires, so that the guard itself is no explanation."""
+    if not any(finding.cause is Cause.KNOWN_DEFECT for finding in findings):
+        return findings
+    return [finding for finding in findings if finding.cause is not Cause.ESCALATION_GUARD]
 
 
 def is_known(requirement: Requirement | None) -> bool:

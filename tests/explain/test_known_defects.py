@@ -90,6 +90,16 @@ def test_assigning_a_role_named_admin_is_refused_by_a_defect(version: str, expec
     assert (Cause.KNOWN_DEFECT.value in causes(explanation)) is expected
 
 
+@pytest.mark.parametrize("facts", [None, Facts(granted=("manage-users", "view-users"), full_scope=True, roles_are_built_in=True)])
+def test_a_master_administrator_who_has_the_role_meets_the_defect_and_not_the_guard(facts: Facts | None) -> None:
+    caller = caller_of(realm="master", roles={"demo-realm": ["manage-users", "view-users"]})
+    path = f"{_REALM}/users/{USER_ID}/role-mappings/clients/{USER_ID}"
+    explanation = _asked("POST", path, "26.4.7", caller=caller, facts=facts, sent=[{"name": "view-users"}])
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.KNOWN_DEFECT, Confidence.LIKELY)
+    assert Cause.ESCALATION_GUARD.value not in causes(explanation)
+
+
 _OTHER_REALM = {"master-realm": ["manage-users"], "shop-realm": ["manage-clients", "view-realm"]}
 
 
