@@ -16,6 +16,8 @@ _STUB = """#!{dash}
 printf '%s\\n' "$OUTPUT"
 """
 Call = tuple[str, ...]
+_EXPECTED_FILES = frozenset({"my-service-secret"})
+"""Of the commands that create a client of your own (``kcproxy.explain.fixes.own_client``): its secret is shown on no screen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +30,8 @@ class Ran:
 
     @property
     def is_harmless(self) -> bool:
-        """Whether nothing happened except calls of the expected programs."""
-        return not self.said and not self.left and not any(call[0] == "touch" for call in self.calls)
+        """Whether nothing happened except calls of the expected programs, and the file for a secret that one fix writes."""
+        return not self.said and {*self.left} <= _EXPECTED_FILES and not any(call[0] == "touch" for call in self.calls)
 
 
 @dataclass(frozen=True, kw_only=True)

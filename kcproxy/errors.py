@@ -8,6 +8,7 @@
     │   ├── UpstreamTimeout        a phase took too long (504)
     │   ├── UpstreamBroken         truncated, or not HTTP
     │   └── UpstreamBusy           the proxy's own limit is reached (503, Retry-After)
+    ├── UnsupportedLibraryError  developers: a client library has no place for the middleware
     ├── TokenFetchError          operator of the proxy: Keycloak issues no token for the configured account (502)
     └── RequestRefused           caller: the proxy itself refuses the request (4xx)
 
@@ -40,6 +41,12 @@ class CatalogError(KcproxyError):
     """A data file of the catalog does not follow its schema."""
 
     kind = "catalog"
+
+
+class UnsupportedLibraryError(KcproxyError):
+    """A client library, or this version of it, has no place for the middleware."""
+
+    kind = "library"
 
 
 class UpstreamError(KcproxyError):

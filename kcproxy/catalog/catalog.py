@@ -108,13 +108,17 @@ class Catalog:
     ) -> Requirement | None:
         """The roles that the target needs: of the variant that query and body show, and of ``{realm}-realm`` for a caller of master.
 
-        ``asked`` is the server's version, if it is known and has no table. None if the operation is not in the table.
+        ``asked`` is the server's version, or its line (``26.7``) if no more is known. If this is the table of another version, nobody measured
+        it on that one: its basis is ``documented``. None if the operation is not in the table.
         """
         entry = self.entry(target)
         if entry is None:
             return None
         requirement = entry.pick(query=query, body=body, master=master, parameters=target.parameters)
-        return requirement if asked in {None, self.version} else replace(requirement, asked_keycloak=asked)
+        if asked in {None, self.version}:
+            return requirement
+        basis = Basis.DOCUMENTED if requirement.basis is Basis.MEASURED else requirement.basis
+        return replace(requirement, asked_keycloak=asked, basis=basis)
 
     def entry(self, target: Target) -> Entry | None:
         """The entry for a target."""

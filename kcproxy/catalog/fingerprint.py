@@ -67,6 +67,11 @@ def _facts() -> _Facts:
     return _Facts(versions=versions, documents=content["documents"], facts=tuple(facts))
 
 
+def newest_recorded() -> str:
+    """The newest version whose public documents were recorded."""
+    return _facts().versions[-1]
+
+
 def public_paths(realm: str) -> Mapping[str, str]:
     """The requests without a token: names and paths below the server's base URL. `realm` has to be percent-encoded."""
     return {name: entry["path"].format(realm=realm) for name, entry in _facts().documents.items()}

@@ -13,6 +13,11 @@ def key(version: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
+def line_of(version: str) -> str:
+    """``26.7`` for ``26.7.5``. Public documents show only that."""
+    return ".".join(map(str, key(version)[:2]))
+
+
 def ordered(versions: Iterable[str]) -> tuple[str, ...]:
     """Oldest first."""
     return tuple(sorted(versions, key=key))

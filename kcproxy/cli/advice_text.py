@@ -17,11 +17,12 @@ def advice_lines(explanation: Mapping[str, Any]) -> Iterator[str]:
     """Every fix whole, then the other possible causes with their checks, then the hints."""
     for fix in explanation["fixes"]:
         yield from fix_lines(fix)
-    yield from listed(
-        "Other possible causes",
-        [f"{other['confidence']}: {other['summary']} Check: {other['check']}" for other in explanation["alternatives"]],
-    )
+    yield from listed("Other possible causes", [_other(other) for other in explanation["alternatives"]])
     yield from listed("Hints", explanation["hints"])
+
+
+def _other(other: Mapping[str, Any]) -> str:
+    return f"{other['confidence']}: {other['summary']} Check: {other['check']}"
 
 
 def fix_lines(fix: Mapping[str, Any]) -> Iterator[str]:

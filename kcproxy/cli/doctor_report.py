@@ -8,6 +8,7 @@ from enum import StrEnum
 from kcproxy.catalog import Catalog
 from kcproxy.explain.api import explain
 from kcproxy.explain.context import context, grants_are_live, owner_of_roles, version_key
+from kcproxy.explain.fixes.own_client import is_built_in
 from kcproxy.explain.inputs import Inputs
 from kcproxy.explain.offline import Asked
 from kcproxy.explain.permission_view import permission_outcome
@@ -174,6 +175,12 @@ def _explained(inputs: Inputs, facts: Facts) -> Explanation | None:
     return explain("doctor", inputs)
 
 
+def _without_service_account(client: str, realm: str) -> str:
+    if is_built_in(client, realm):
+        return f"Client {client} is one of Keycloak's own and stays as it is. Use a client of your own with a service account."
+    return f"Client {client} has no service account: switch on Service accounts roles in its Capability config."
+
+
 def _obstacles(patient: Patient, facts: Facts, *, live: bool) -> Iterator[str]:
     client, realm = patient.client_id, patient.realm
     if not facts.client_known:
@@ -186,7 +193,7 @@ def _obstacles(patient: Patient, facts: Facts, *, live: bool) -> Iterator[str]:
     if facts.client_public:
         yield f"Client {client} is public. Only a confidential client (Client authentication on) has a service account."
     if not facts.service_accounts_enabled:
-        yield f"Client {client} has no service account: switch on Service accounts roles in its Capability config."
+        yield _without_service_account(client, realm)
     if not live and facts.role_mapper_attached is False:
         yield f"No mapper writes client roles into the tokens of {client}: the client scope roles is missing, and this version reads roles from the token."
     unwritten = (

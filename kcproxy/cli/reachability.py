@@ -11,6 +11,7 @@ from kcproxy.catalog import Catalog, versions
 from kcproxy.catalog.versions import key
 from kcproxy.errors import KcproxyError, TokenFetchError, UpstreamError
 from kcproxy.explain.claims import read_caller
+from kcproxy.explain.fixes.own_client import is_built_in, own_client
 from kcproxy.keycloak.representations import segment
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.keycloak.version_detection import detect
@@ -152,13 +153,21 @@ async def _grant(tokens: TokenSource, account: AccountSettings) -> Finding:
         token = await tokens.token(account)
     except (TokenFetchError, OSError, ValueError) as error:
         says = str(error) if isinstance(error, KcproxyError) else f"its secret cannot be read ({type(error).__name__})"
-        remedy = f"compare client id, secret and service account (is it on?) with the client in realm {account.token_realm}"
+        remedy = _no_token_remedy(account)
         return Finding(what=what, ok=False, says=says, remedy=remedy)
     caller = read_caller(f"Bearer {token}")
     owners = (client for client in caller.client_roles if client == "realm-management" or client.endswith("-realm"))
     named = [f"{', '.join(caller.client_roles[client])} of {client}" for client in sorted(owners)]
     roles = f"it contains {'; '.join(named)}" if named else "it contains no admin role; kcproxy roles METHOD PATH shows the least one"
     return Finding(what=what, ok=True, says=f"gets a token from realm {account.token_realm}; {roles}")
+
+
+def _no_token_remedy(account: AccountSettings) -> str:
+    realm = account.token_realm
+    if is_built_in(account.client_id, realm):
+        create = "; ".join(own_client(realm, account.client_id).kcadm)
+        return f"use a client of your own in realm {realm} instead of the built-in {account.client_id}: {create}"
+    return f"compare client id, secret and service account (is it on?) with the client in realm {realm}"
 
 
 def version(settings: Settings, fitting: Sequence[str]) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from kcproxy.catalog import Catalog
 from kcproxy.explain.inputs import Inputs
 from kcproxy.explain.text import shown
+from kcproxy.explain.visible_facts import CLIENT_ROLE, visible_facts
 from kcproxy.model import Answer, Caller, CallerKind, Facts, RequestFacts, Requirement, RoleSet, TargetKind
 
 MASTER = "master"
@@ -46,6 +47,8 @@ class Context(NamedTuple):
     now_epoch_seconds: float
     version: tuple[int, ...]
     version_known: bool
+    """Whether the version is known with its patch; ``line_known``: at least its line, such as 26.7."""
+    line_known: bool
     require_audience: bool | None
     container: str
     container_realm: str | None
@@ -88,13 +91,16 @@ class Context(NamedTuple):
 
 def context(inputs: Inputs) -> Context:
     """Decide once what several rules need: version, owner of the roles, roles in the token, missing roles."""
-    request, catalog, facts = inputs.request, inputs.catalog, inputs.facts or _NO_FACTS
+    request, catalog, facts = inputs.request, inputs.catalog, facts_for(inputs)
     caller = recognised(inputs.caller, facts)
     asked = facts.keycloak or inputs.keycloak_version
-    version = version_key(asked or catalog.version)
+    version, version_known = _version(asked, catalog)
     container, container_realm = owner_of_roles(caller, request.target.realm)
     from_master, operation = caller.realm == MASTER, request.target.operation
-    requirement = catalog.requirement(request.target, query=request.query, body=request.body, master=from_master, asked=asked)
+    body = None if _only_has_the_names(request, facts) else request.body
+    requirement = catalog.requirement(request.target, query=request.query, body=body, master=from_master, asked=asked)
+    if facts.target_role_is_client and requirement is not None and requirement.variant is None:
+        requirement = _for_client_role(catalog, request, requirement, master=from_master)
     held = catalog.closure(caller.client_roles.get(container, ()))
     granted = None if facts.granted is None else catalog.closure(facts.granted)
     need = requirement.admits if requirement else ()
@@ -111,7 +117,8 @@ def context(inputs: Inputs) -> Context:
         requirement=requirement,
         now_epoch_seconds=inputs.now_epoch_seconds,
         version=version,
-        version_known=asked is not None,
+        version_known=version_known,
+        line_known=asked is not None,
         require_audience=inputs.require_audience,
         container=container,
         container_realm=container_realm,
@@ -123,12 +130,58 @@ def context(inputs: Inputs) -> Context:
         granted_suffices=None if granted is None else suffices(granted),
         scope_suffices=_scope_suffices(catalog, facts, need, granted),
         fresh_token_suffices=None if facts.fresh_token_roles is None else suffices(catalog.closure(facts.fresh_token_roles)),
-        words=_words(request, caller, container, container_realm, asked or catalog.version),
+        words=_words(request, caller, container, container_realm, _named(asked, catalog.version)),
         from_master=from_master,
         token_is_unread=not is_readable(caller),
         template=operation.path if operation else "",
         for_operator=inputs.for_operator,
     )
+
+
+def facts_for(inputs: Inputs) -> Facts:
+    """The facts that the explanation may use: all for the operator; for the caller those that Keycloak shows them as well."""
+    facts = inputs.facts or _NO_FACTS
+    if inputs.for_operator or (facts.target_role_is_client is None and facts.roles_are_built_in is None):
+        return facts
+    caller, catalog, target = recognised(inputs.caller, facts), inputs.catalog, inputs.request.target
+    version, _ = _version(facts.keycloak or inputs.keycloak_version, catalog)
+    container, _ = owner_of_roles(caller, target.realm)
+    roles = catalog.closure(caller.client_roles.get(container, ()))
+    if grants_are_live(version, inputs.caller, inputs.answer, facts):
+        roles = _granted_in_scope(catalog, facts)
+    master = caller.realm == MASTER
+    plain = catalog.requirement(target, master=master)
+    passes = plain is not None and catalog.satisfies(roles, plain.admits) and target.realm != MASTER
+    return visible_facts(facts, catalog, roles, master=master, passes_plainly=passes)
+
+
+def _granted_in_scope(catalog: Catalog, facts: Facts) -> frozenset[str]:
+    granted = catalog.closure(facts.granted or ())
+    return granted if facts.full_scope or facts.in_scope is None else granted & catalog.closure(facts.in_scope)
+
+
+def _version(asked: str | None, catalog: Catalog) -> tuple[tuple[int, ...], bool]:
+    """The version, and whether its patch is known. If only its line is, the version of the table stands for it."""
+    stated = version_key(asked or catalog.version)
+    only_line = asked is not None and is_line_of(asked, catalog.version)
+    return (version_key(catalog.version) if only_line else stated), asked is not None and len(stated) >= _PARTS
+
+
+def _only_has_the_names(request: RequestFacts, facts: Facts) -> bool:
+    """Whether the roles in the body have the names of admin roles and belong to another client, looked up: they are ordinary roles then.
+
+    In master they may be the admin roles of another realm.
+    """
+    return facts.roles_are_built_in is False and isinstance(request.body, list) and request.target.realm != MASTER
+
+
+def _for_client_role(catalog: Catalog, request: RequestFacts, plain: Requirement, *, master: bool) -> Requirement:
+    entry = catalog.entry(request.target)
+    variant = next((each for each in entry.variants if each.id == CLIENT_ROLE), None) if entry else None
+    if variant is None:
+        return plain
+    found = (variant.master if master else None) or variant.requirement
+    return replace(found, asked_keycloak=plain.asked_keycloak, basis=plain.basis)
 
 
 def _scope_suffices(catalog: Catalog, facts: Facts, need: tuple[RoleSet, ...], granted: frozenset[str] | None) -> bool | None:
@@ -172,6 +225,22 @@ def version_key(version: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
+_PARTS = 3
+"""Of a version that names its patch."""
+
+
+def is_line_of(asked: str, table: str) -> bool:
+    """Whether ``asked`` names only the line of the table's version: ``26.7`` for ``26.7.5``."""
+    stated = version_key(asked)
+    return len(stated) < _PARTS and version_key(table)[: len(stated)] == stated
+
+
+def _named(asked: str | None, table: str) -> str:
+    if asked is None:
+        return table
+    return f"{asked} (table of {table})" if is_line_of(asked, table) else asked
+
+
 def owner_of_roles(caller: Caller, target_realm: str | None) -> tuple[str, str | None]:
     """The client whose roles are checked, and its realm (MgmtPermissions, AdminAuth).
 
@@ -198,6 +267,11 @@ def is_fresh(caller: Caller, now_epoch_seconds: float) -> bool:
     """Whether the proxy fetched this token a moment ago, so that it cannot be older than a grant. A 403 depends on the clock only through this."""
     issued = caller.issued_at_epoch_seconds
     return caller.injected and issued is not None and now_epoch_seconds - issued < _FRESH_SECONDS
+
+
+def is_of_proxy(context: Context) -> bool:
+    """Whether the settings of a proxy chose the token."""
+    return context.caller.injected and not context.request.in_process
 
 
 def is_lightweight(caller: Caller) -> bool:

@@ -7,10 +7,12 @@ from kcproxy.explain.causes import (
     SPECS,
     addresses,
     client_registration,
+    defects,
     guards,
     issuers,
     neighbours,
     not_keycloak,
+    open_refusals,
     paths,
     permissions,
     realms,
@@ -21,10 +23,10 @@ from kcproxy.explain.causes import (
     tokens,
 )
 from kcproxy.explain.context import Context
-from kcproxy.explain.finding import CERTAIN, LIKELY, RANK, Finding, Rule
+from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, RANK, Finding, Rule
 from kcproxy.explain.keycloak_responses import keycloak_says
 from kcproxy.explain.text import sentence
-from kcproxy.model import Basis, Requirement, RoleSet, TargetKind, Verdict
+from kcproxy.model import Basis, Cause, Requirement, RoleSet, TargetKind, Verdict
 
 MAX_ALTERNATIVES = 6
 
@@ -35,7 +37,12 @@ REFUSED: tuple[Rule, ...] = (
     not_keycloak.console_only,
     realms.token_of_other_realm,
     realms.server_wide_operation,
-    guards.mapping_defect,
+    open_refusals.open_refusal,
+    guards.protected_role,
+    defects.reserved_name_defect,
+    defects.admin_name_defect,
+    defects.mapping_defect,
+    defects.realm_mapping_defect,
     realms.master_realm_role_missing,
     realms.master_realm_role_out_of_scope,
     realms.master_realm_role_not_in_token,
@@ -79,7 +86,7 @@ UNAUTHENTICATED: tuple[Rule, ...] = (
     tokens.realm_name_unsupported,
     issuers.proof_mismatch,
     issuers.proof_missing,
-    guards.broker_login_defect,
+    defects.broker_login_defect,
     issuers.audience_missing,
     revoked_tokens.token_revoked,
     revoked_tokens.token_rejected,
@@ -142,13 +149,23 @@ def _doubted(finding: Finding) -> Finding:
 
 def _token_endpoint(early: list[Finding], context: Context) -> list[Finding]:
     findings = early + _apply(TOKEN_ENDPOINT, context) + token_endpoint.left_open_at_token_endpoint(context)
-    return findings or ([guards.unexplained(context)] if context.answer.status in {401, 403} else [])
+    return findings or ([open_refusals.unexplained(context)] if context.answer.status in {401, 403} else [])
 
 
 def _refused(context: Context) -> list[Finding]:
     if not is_known(context.requirement):
         return [realms.token_of_other_realm(context) or paths.method_unknown(context) or guards.unknown_operation(context)]
-    return _apply(REFUSED, context) or [guards.unexplained(context)]
+    findings = _without_guard_beside_defect(_apply(REFUSED, context)) + open_refusals.left_open(context)
+    if any(finding.confidence is not POSSIBLE for finding in findings):
+        findings = [finding for finding in findings if finding.cause is not Cause.UNEXPLAINED]
+    return findings or [open_refusals.unexplained(context)]
+
+
+def _without_guard_beside_defect(findings: list[Finding]) -> list[Finding]:
+    """A defect is found only for callers who have what the guard requires, so that the guard itself is no explanation."""
+    if not any(finding.cause is Cause.KNOWN_DEFECT for finding in findings):
+        return findings
+    return [finding for finding in findings if finding.cause is not Cause.ESCALATION_GUARD]
 
 
 def is_known(requirement: Requirement | None) -> bool:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kcproxy.catalog import Catalog
-from kcproxy.explain.context import MASTER, context
+from kcproxy.explain.context import MASTER, context, facts_for
 from kcproxy.explain.decide import decide, is_known
 from kcproxy.explain.hints import Hints, hints
 from kcproxy.explain.inputs import Inputs
 from kcproxy.explain.keycloak_responses import READ_HEADERS
 from kcproxy.explain.remedies import fixes
+from kcproxy.explain.target_names import is_named_specially
 from kcproxy.model import NOTHING, Answer, Caller, Explanation, Fix, RequestFacts, Requirement, Target, TargetKind, Verdict
 
 DOCUMENTATION = "docs/causes"
@@ -86,8 +87,8 @@ def _requirement(requirement: Requirement | None, verdict: Verdict) -> Requireme
 
 
 def with_operators_view(explanation: Explanation, inputs: Inputs) -> Explanation:
-    """The explanation, with that for the operator if look-ups found permissions, whose names and objects are hidden from the caller."""
-    if inputs.facts is None or inputs.facts.permissions is None:
+    """The explanation, with that for the operator if look-ups found what is hidden from the caller: permissions, owners of roles."""
+    if inputs.facts is None or (inputs.facts.permissions is None and facts_for(inputs) is inputs.facts):
         return explanation
     diagnosis = diagnose(inputs._replace(for_operator=True))
     return replace(explanation, operator=None if diagnosis is None else diagnosis.explanation(explanation.id, inputs))
@@ -98,7 +99,7 @@ def is_general(inputs: Inputs) -> bool:
     request = inputs.request
     if inputs.facts is not None and inputs.facts.permissions is not None:
         return False  # permissions are about the objects in the path
-    if inputs.answer.status != 403 or request.target.kind is not TargetKind.ADMIN:
+    if inputs.answer.status != 403 or request.target.kind is not TargetKind.ADMIN or is_named_specially(request.target):
         return False
     master = inputs.caller.realm == MASTER
     return is_known(inputs.catalog.requirement(request.target, query=request.query, body=request.body, master=master))
@@ -143,6 +144,7 @@ def general_request(request: RequestFacts, catalog: Catalog) -> RequestFacts:
         withheld=request.withheld,
         account=request.account,
         token_in_query=request.token_in_query,
+        in_process=request.in_process,
     )
 
 

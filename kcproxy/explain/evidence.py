@@ -78,12 +78,15 @@ def known_roles(context: Context) -> frozenset[str]:
 
 def admin_roles_in(context: Context) -> tuple[str, ...]:
     """Names of admin roles among the roles in the request body (a list of role representations)."""
-    body: object = context.request.body
-    items = body if isinstance(body, list) else []
-    if not items:
-        return ()
-    names = {item.get("name") for item in items if isinstance(item, dict)}
-    return tuple(sorted(name for name in names if isinstance(name, str) and name in {*context.catalog.roles, "admin"}))
+    body = context.request.body
+    names = names_in(body) if isinstance(body, list) else frozenset()
+    return tuple(sorted(names & {*context.catalog.roles, "admin"})) if names else ()
+
+
+def names_in(body: object) -> frozenset[str]:
+    """The names in a representation, or in a list of them."""
+    items = body if isinstance(body, list) else [body]
+    return frozenset(item["name"] for item in items if isinstance(item, dict) and isinstance(item.get("name"), str))
 
 
 def user_may_not_exist(context: Context) -> tuple[str, ...]:

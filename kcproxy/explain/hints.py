@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from kcproxy.explain.causes import SPECS, guards
 from kcproxy.explain.causes.addresses import id_hint
-from kcproxy.explain.context import Context
+from kcproxy.explain.context import Context, is_line_of
+from kcproxy.explain.targets import hidden, is_guard, need_of
 from kcproxy.explain.text import either, list_of, sentences, shown
 from kcproxy.model import RoleSet, Verdict
 
@@ -62,9 +63,9 @@ def _target_hints(context: Context, verdict: Verdict) -> list[str]:
         return []
     enough = context.catalog.closure((*context.held, *(context.facts.granted or ()), *verdict.missing))
     hints = []
-    for variant in guards.hidden(context):
-        need = (variant.master if context.from_master else None) or variant.requirement
-        if need.any_of and not guards.is_guard(variant) and not context.catalog.satisfies(enough, need.any_of):
+    for variant in hidden(context):
+        need = need_of(variant, context)
+        if need.any_of and not is_guard(variant) and not context.catalog.satisfies(enough, need.any_of):
             hints.append(
                 f"{variant.says[:1].upper()}{variant.says[1:]}, the call requires {either(need.any_of)} of {context.words['container']}."
             )
@@ -112,7 +113,10 @@ def _version_hint(context: Context) -> list[str]:
     requirement = context.requirement
     if requirement is None or requirement.asked_keycloak is None:
         return []
-    return [f"Keycloak {shown(requirement.asked_keycloak, 60)} has no table of its own; the table of {requirement.keycloak} was used."]
+    asked = shown(requirement.asked_keycloak, 60)
+    if is_line_of(requirement.asked_keycloak, requirement.keycloak):
+        return [f"Of the version of Keycloak only {asked} is known, not its patch; the table of {requirement.keycloak} was used."]
+    return [f"Keycloak {asked} has no table of its own; the table of {requirement.keycloak} was used."]
 
 
 def _organizations_hint(context: Context) -> list[str]:

@@ -2,33 +2,41 @@
 
 from kcproxy.catalog import Catalog
 from kcproxy.catalog.permissions import permission_entry
+from kcproxy.explain.available_notice import available_notice, lists_assignable_roles, may_leave_out
 from kcproxy.explain.context import MASTER, grants_are_live, owner_of_roles, version_key
+from kcproxy.explain.server_info_notice import SERVER_INFO, lacks_fields, server_info_notice, version_of
 from kcproxy.explain.text import list_of
 from kcproxy.model import Answer, Caller, Facts, Operation, RequestFacts, Requirement
 
-_SERVERINFO = "/admin/serverinfo"
-_SYSTEM_DATA_SINCE = (26, 4)
-_FOR_MASTER_ONLY = "response may be reduced: only administrators of realm master get all of systemInfo, memoryInfo and cpuInfo"
 
+def notice(request: RequestFacts, caller: Caller, catalog: Catalog, server: str | None = None) -> str | None:
+    """Why the response may be reduced, in printable ASCII for a header; None if nothing suggests that. ``server``: its version, if known.
 
-def notice(request: RequestFacts, caller: Caller, catalog: Catalog) -> str | None:
-    """Why the response may be reduced, in printable ASCII for a header; None if nothing suggests that.
-
-    The claims must show roles that are let in and do not get the full response. A token that shows no roles proves nothing.
+    The claims must show roles that are let in and do not get the full response. A token that shows no roles proves nothing, except for
+    server info, of which most callers get less.
     """
+    operation = request.target.operation
+    if operation is None:
+        return None
+    if operation.path == SERVER_INFO:
+        return server_info_notice(caller, catalog, version_of(catalog, server))
+    if lists_assignable_roles(operation):
+        defect = available_notice(caller, version_of(catalog, server))
+        if defect is not None:
+            return defect
+    return _by_roles(request, operation, caller, catalog) if caller.has_roles_claims else None
+
+
+def _by_roles(request: RequestFacts, operation: Operation, caller: Caller, catalog: Catalog) -> str | None:
     target = request.target
-    if target.operation is None or not caller.has_roles_claims:
-        return None
     requirement = catalog.requirement(target, query=request.query, master=caller.realm == MASTER)
-    if requirement is None or (requirement.any_of == requirement.admits and not is_thinned_by_permissions(target.operation, catalog)):
+    if requirement is None or (requirement.any_of == requirement.admits and not is_thinned_by_permissions(operation, catalog)):
         return None
-    if target.operation.path == _SERVERINFO and caller.realm != MASTER and version_key(catalog.version) >= _SYSTEM_DATA_SINCE:
-        return _FOR_MASTER_ONLY
     container, _ = owner_of_roles(caller, target.realm)
     held = frozenset(caller.client_roles.get(container, ()))
     if catalog.satisfies(held, requirement.any_of):
         return None
-    listed = LISTED if is_thinned_by_permissions(target.operation, catalog) and caller.realm == target.realm else None
+    listed = LISTED if is_thinned_by_permissions(operation, catalog) and caller.realm == target.realm else None
     if not catalog.satisfies(held, requirement.admits):
         return f"response may be reduced: {listed}" if listed else None
     return _ascii(_sentence(requirement, container, held, catalog) + (f"; {listed}" if listed else ""))
@@ -46,6 +54,13 @@ def is_thinned_by_permissions(operation: Operation, catalog: Catalog) -> bool:
         return False
     levels = entry.need.levels
     return bool(entry.need.reduced) or levels.any_of != levels.admits
+
+
+def is_thinned_otherwise(operation: Operation, catalog: Catalog) -> bool:
+    """Whether a response may lack something for another reason than the roles of the table."""
+    if operation.path == SERVER_INFO:
+        return lacks_fields(version_key(catalog.version))
+    return lists_assignable_roles(operation) and may_leave_out(catalog)
 
 
 def is_by_token(caller: Caller, catalog: Catalog) -> bool:

@@ -10,8 +10,8 @@ from kcproxy.explain.claims import realm_roles_of, roles_of_client
 from kcproxy.explain.context import is_own_service_account, owner_of_roles
 from kcproxy.keycloak.caller_lookups import MASTER, CallerLookups, realm_path
 from kcproxy.keycloak.permission_lookups import look_up_permissions
-from kcproxy.keycloak.representations import maps_client_roles, role_names, roles_elsewhere, segment, text
-from kcproxy.model import Caller, CallerKind
+from kcproxy.keycloak.representations import flag, maps_client_roles, role_names, roles_elsewhere, segment, text
+from kcproxy.model import Caller, CallerKind, RequestFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +158,58 @@ async def _look_up_permissions(lookups: CallerLookups, scope: _Scope) -> None:
 
 
 async def _look_up_target(lookups: CallerLookups) -> None:
+    """What the request does not show about its target: the owner of a role, and whether a client is a built-in one."""
+    realm = lookups.request.target.realm
+    if realm is None or not lookups.covers(realm):
+        return
+    await asyncio.gather(_look_up_client_in_path(lookups, realm), _look_up_role_in_path(lookups, realm), _look_up_owner(lookups, realm))
+
+
+async def _look_up_client_in_path(lookups: CallerLookups, realm: str) -> None:
     """Whether the client in the path is a built-in one: looked up only for a caller who may see every client themselves."""
     target, facts = lookups.request.target, lookups.facts
-    uuid, realm = target.parameters.get("client-uuid"), target.realm
-    if uuid is None or realm is None or not {"view-clients", "manage-clients"} & set(facts.granted or ()):
+    uuid = target.parameters.get("client-uuid")
+    if uuid is None or not {"view-clients", "manage-clients"} & set(facts.granted or ()):
         return
     built_in = await lookups.client_uuid(realm, "realm-management")
     if built_in is not None:
         facts.target_is_built_in = built_in == uuid
     if facts.admin_permissions_enabled and target.operation is not None and guards.AUTHORIZATION in target.operation.path:
         facts.target_is_permissions = await lookups.client_uuid(realm, "admin-permissions") == uuid
+
+
+async def _look_up_role_in_path(lookups: CallerLookups, realm: str) -> None:
+    """Whether the role with the ID in the path belongs to a client, and whether that is the one that owns the admin roles."""
+    role_id, facts = lookups.request.target.parameters.get("role-id"), lookups.facts
+    if role_id is None:
+        return
+    found = (await lookups.get(f"{realm_path(realm)}/roles-by-id/{segment(role_id)}", "role")).object
+    of_client = flag(found, "clientRole")
+    if of_client is None:
+        return
+    facts.target_role_is_client = of_client
+    built_in = await lookups.client_uuid(realm, _owner_in(realm)) if of_client else None
+    facts.target_is_built_in = of_client and built_in is not None and built_in == text(found, "containerId")
+
+
+async def _look_up_owner(lookups: CallerLookups, realm: str) -> None:
+    """Whether the roles in the body belong to the client that owns the admin roles of the realm. Their names alone do not say it."""
+    owners = owners_of_roles(lookups.request)
+    if not owners:
+        return
+    built_in = await lookups.client_uuid(realm, _owner_in(realm))
+    if built_in is not None:
+        lookups.facts.roles_are_built_in = owners == {built_in}
+
+
+def owners_of_roles(request: RequestFacts) -> frozenset[str]:
+    """The IDs of the clients that own the roles in the body: the client in the path, otherwise the container that each role names."""
+    client = request.target.parameters.get("client-id")
+    if client is not None:
+        return frozenset({client}) if isinstance(request.body, list) else frozenset()
+    roles = [role for role in request.body if isinstance(role, dict)] if isinstance(request.body, list) else []
+    return frozenset(role["containerId"] for role in roles if role.get("clientRole") and isinstance(role.get("containerId"), str))
+
+
+def _owner_in(realm: str) -> str:
+    return f"{MASTER}-realm" if realm == MASTER else "realm-management"

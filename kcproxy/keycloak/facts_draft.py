@@ -48,6 +48,8 @@ class FactsDraft:
     ssl_required: str | None = None
     target_is_built_in: bool | None = None
     target_is_permissions: bool | None = None
+    target_role_is_client: bool | None = None
+    roles_are_built_in: bool | None = None
     issuer: str | None = None
     own_issuer: str | None = None
     key_ids: tuple[str, ...] | None = None

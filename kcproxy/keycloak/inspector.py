@@ -1,6 +1,7 @@
 """The inspector: look-ups for what a token cannot show, with an optional read-only account, and from public documents without one.
 
-Only the caller's own account, client and realm are looked up. After a 401 the account is used only for a token that the realm itself signed, so
+Only the caller's own account, client and realm are looked up, and what the request is about: the owner of a role, the permissions that decide.
+What that shows is for operators; ``explain`` shows a caller only what Keycloak would show them. After a 401 the account is used only for a token that the realm itself signed, so
 that a forged one learns nothing.
 """
 

@@ -1,9 +1,12 @@
-"""Client-credentials grants (RFC 6749, section 4.4) at the token endpoints of realms."""
+"""Client-credentials grants (RFC 6749, section 4.4) at the token endpoints of realms.
+
+``TokenGrants`` says which requests to send and reads the responses; ``TokenEndpoint`` sends them.
+"""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote, urlencode
 
 from kcproxy.errors import TokenFetchError, UpstreamError
@@ -28,58 +31,95 @@ class TokenResponse:
     lifetime_seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRequest:
+    """A request to send. ``path``: below the origin. ``body``: a form, or None for a GET."""
+
+    method: str
+    path: str
+    body: bytes | None = field(default=None, repr=False)
+    authorization: str | None = field(default=None, repr=False)
+
+
+Reply: TypeAlias = tuple[int, bytes | None]
+"""Status code and body."""
+Steps: TypeAlias = Generator[TokenRequest, Reply, TokenResponse]
+"""Yields requests, gets replies, returns the token. Raises TokenFetchError."""
+
+
+class TokenGrants:
+    """The steps of token requests. The only state are the issuers that signed assertions name as their audience."""
+
+    def __init__(self, *, origin: str, base_path: str, now: Callable[[], float]) -> None:
+        """``now`` gives seconds since the epoch, for assertions."""
+        self._origin = origin
+        self._base_path = base_path
+        self._now = now
+        self._issuers: dict[str, str] = {}
+
+    def grant(self, account: AccountSettings) -> Steps:
+        """One token. Raises TokenFetchError with Keycloak's own words."""
+        status, document = yield from self._request_token(account)
+        if status == 401 and account.secret is not None and account.secret.path is not None:
+            # The file may have been replaced after it was read and before Keycloak compared the secret.
+            status, document = yield from self._request_token(account)
+        if status != 200:
+            self._issuers.pop(account.token_realm, None)
+        return _granted(account, status, document)
+
+    def _request_token(self, account: AccountSettings) -> Generator[TokenRequest, Reply, tuple[int, dict[str, Any] | None]]:
+        audience = (yield from self._issuer(account.token_realm)) if account.auth in SIGNED else ""
+        proof = prove(account, audience=audience, now_epoch_seconds=self._now())
+        path = f"{self._realm_path(account.token_realm)}/protocol/openid-connect/token"
+        status, body = yield TokenRequest(method="POST", path=path, body=_form(account, proof), authorization=proof.authorization)
+        return status, json_object(body)
+
+    def _issuer(self, realm: str) -> Generator[TokenRequest, Reply, str]:
+        """Keycloak's own name for the realm, which differs from its address if a hostname is configured."""
+        if realm not in self._issuers:
+            status, body = yield TokenRequest(method="GET", path=f"{self._realm_path(realm)}/.well-known/openid-configuration")
+            issuer = (json_object(body) or {}).get("issuer") if status == 200 else None
+            if not isinstance(issuer, str):
+                return f"{self._origin}{self._realm_path(realm)}"
+            self._issuers[realm] = issuer
+        return self._issuers[realm]
+
+    def _realm_path(self, realm: str) -> str:
+        return f"{self._base_path}/realms/{quote(realm, safe='')}"
+
+
 class TokenEndpoint:
-    """Requests tokens. The only state are the issuers that signed assertions name as their audience."""
+    """Requests tokens."""
 
     def __init__(self, settings: UpstreamSettings, upstream: Upstream, *, now: Callable[[], float]) -> None:
         """``now`` gives seconds since the epoch, for assertions."""
         self._settings = settings
         self._upstream = upstream
-        self._now = now
-        self._issuers: dict[str, str] = {}
+        self._grants = TokenGrants(origin=settings.origin, base_path=settings.base_path, now=now)
 
     async def grant(self, account: AccountSettings) -> TokenResponse:
         """One token. Raises TokenFetchError with Keycloak's own words, or with the reason why it could not be asked."""
+        steps = self._grants.grant(account)
         try:
-            status, document = await self._request_token(account)
-            if status == 401 and account.secret is not None and account.secret.path is not None:
-                # The file may have been replaced after it was read and before Keycloak compared the secret.
-                status, document = await self._request_token(account)
+            request = next(steps)
+            while True:
+                request = steps.send(await self._exchange(request))
+        except StopIteration as end:
+            granted: TokenResponse = end.value
+            return granted
         except UpstreamError as error:
             raise TokenFetchError(f"No token for the account {account.client_id}: {error}", error=error.kind) from error
-        if status != 200:
-            self._issuers.pop(account.token_realm, None)
-        return _granted(account, status, document)
 
-    async def _request_token(self, account: AccountSettings) -> tuple[int, dict[str, Any] | None]:
-        audience = await self._issuer(account.token_realm) if account.auth in SIGNED else ""
-        proof = prove(account, audience=audience, now_epoch_seconds=self._now())
-        path = f"{self._realm_path(account.token_realm)}/protocol/openid-connect/token"
-        return await self._exchange("POST", path, _form(account, proof), proof.authorization)
-
-    async def _issuer(self, realm: str) -> str:
-        """Keycloak's own name for the realm, which differs from its address if a hostname is configured."""
-        if realm not in self._issuers:
-            status, document = await self._exchange("GET", f"{self._realm_path(realm)}/.well-known/openid-configuration", None, None)
-            issuer = (document or {}).get("issuer") if status == 200 else None
-            if not isinstance(issuer, str):
-                return f"{self._settings.origin}{self._realm_path(realm)}"
-            self._issuers[realm] = issuer
-        return self._issuers[realm]
-
-    def _realm_path(self, realm: str) -> str:
-        return f"{self._settings.base_path}/realms/{quote(realm, safe='')}"
-
-    async def _exchange(self, method: str, path: str, body: bytes | None, authorization: str | None) -> tuple[int, dict[str, Any] | None]:
+    async def _exchange(self, request: TokenRequest) -> Reply:
         origin = self._settings.origin
         headers = [(b"Host", origin.partition("://")[2].encode()), (b"Accept", b"application/json")]
-        if authorization:
-            headers.append((b"Authorization", authorization.encode()))
-        if body is not None:
-            headers += [(b"Content-Type", b"application/x-www-form-urlencoded"), (b"Content-Length", b"%d" % len(body))]
-        response = await self._upstream.exchange(method, path, headers, body)
+        if request.authorization:
+            headers.append((b"Authorization", request.authorization.encode()))
+        if request.body is not None:
+            headers += [(b"Content-Type", b"application/x-www-form-urlencoded"), (b"Content-Length", b"%d" % len(request.body))]
+        response = await self._upstream.exchange(request.method, request.path, headers, request.body)
         try:
-            return response.status, json_object(await response.read(_MAX_RESPONSE_BYTES))
+            return response.status, await response.read(_MAX_RESPONSE_BYTES)
         finally:
             response.release()
 

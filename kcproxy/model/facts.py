@@ -20,7 +20,7 @@ class Facts:
     """Results of look-ups with the inspector, and of public documents. None means not looked up, which is not the same as empty.
 
     Roles are effective ones (composites and groups resolved) of the client that owns the admin roles. Everything is about the client,
-    account and realm of the caller, and nothing about others.
+    account and realm of the caller, except what is said to be for operators: ``explain`` shows that to a caller only if Keycloak does, too.
     """
 
     keycloak: str | None = None
@@ -65,6 +65,8 @@ class Facts:
     target_is_permissions: bool | None = (
         None  # that client is admin-permissions, which holds the fine-grained permissions of the realm; for the same callers
     )
+    target_role_is_client: bool | None = None  # the role with the ID in the path belongs to a client; for operators
+    roles_are_built_in: bool | None = None  # the roles in the body belong to the client that owns the realm's admin roles; for operators
     issuer: str | None = None  # as Keycloak publishes it for requests with the address of this one (Host, X-Forwarded-*)
     own_issuer: str | None = None  # as it publishes it for the proxy itself
     key_ids: tuple[str, ...] | None = None

@@ -94,6 +94,7 @@ class RequestFacts:
     public_url: str | None = None  # scheme://host[:port] by which the proxy reaches Keycloak
     withheld: Withheld | None = None  # why the proxy added no token, if it has accounts and the request had no token
     account: AccountEntry | None = None  # whose token the proxy added, or would have added if it was not withheld
+    in_process: bool = False  # sent by the program that reads the explanation: there is no proxy, and so no settings of one
     token_in_query: bool = False  # access_token= in the query, which Keycloak does not read
 
 

@@ -45,7 +45,7 @@ class Requirement:
     named (``lacks``: from the set, joined by ``+``, to those fields). ``admits``: minimal sets that are let in at all, perhaps to an empty
     response. In each, the set with the least power comes first. ``((),)``: any token is enough. ``()``: not even realm-admin is enough.
     ``least``: the first of ``useful``, or None. ``full``: the first of ``any_of`` if ``least`` does not get everything, otherwise None.
-    ``keycloak``: the version of this table. ``asked_keycloak``: the version of the server, if it has no table of its own.
+    ``keycloak``: the version of this table. ``asked_keycloak``: the version of the server, or its line, if this is not its own table.
     """
 
     any_of: tuple[RoleSet, ...]

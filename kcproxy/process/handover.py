@@ -18,7 +18,7 @@ from kcproxy.settings import AccountSettings, Settings
 def hand_over(before: Runtime, runtime: Runtime) -> None:
     """Transfer state to a new runtime. Both belong to one process and its event loop."""
     if keeps_version(before.settings, runtime.settings):
-        runtime.catalog, runtime.version = before.catalog, before.version
+        runtime.catalog, runtime.version, runtime.noted_version = before.catalog, before.version, before.noted_version
     runtime.tokens.take_over(before.tokens, unchanged_accounts(before.settings, runtime.settings))
     if runtime.admission.jwt_verifier is not None and before.admission.jwt_verifier is not None:
         runtime.admission.jwt_verifier.take_over(before.admission.jwt_verifier)

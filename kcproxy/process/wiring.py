@@ -42,6 +42,7 @@ def runtime_of(settings: Settings, observer: Observer, catalog: Catalog | None =
         caller=explainer.caller,
         base_path=settings.upstream.base_path,
         public_url=settings.upstream.origin,
+        version=lambda: runtime.version,
     )
     runtime = Runtime(
         settings,

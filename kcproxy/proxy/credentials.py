@@ -7,6 +7,7 @@ requests of web pages (a browser names the origin of the page).
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
+from kcproxy.denial.evidence import brings_credentials_in_query
 from kcproxy.http1.headers import RequestFields
 from kcproxy.http1.methods import API_METHODS
 from kcproxy.model import AccountEntry, Target, TargetKind, Withheld
@@ -74,11 +75,6 @@ class Accounts:
             # Bounded: at most the number of accounts times the number of operations.
             allowed = self._limits[key] = any(fnmatchcase(operation, pattern) for pattern in account.operations)
         return allowed
-
-
-def brings_credentials_in_query(query: str) -> bool:
-    """Whether the query has a token (RFC 6750, section 2.3), which is a credential too."""
-    return "access_token=" in query
 
 
 def _is_from_page(picked: dict[bytes, bytes]) -> bool:

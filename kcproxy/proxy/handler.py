@@ -11,14 +11,16 @@ import asyncio
 import logging
 
 from kcproxy.catalog.targets import judge
+from kcproxy.denial.decisions import REFUSED
 from kcproxy.errors import KcproxyError, RequestRefused, UpstreamError
 from kcproxy.http1.headers import RequestFields, read_response
 from kcproxy.http1.request_parser import RequestHead
 from kcproxy.model import Target, TargetKind
 from kcproxy.observe.events import Observer, RequestRecord
-from kcproxy.proxy.decisions import REFUSED, Treatment, refuse_other_protocols
+from kcproxy.proxy.decisions import Treatment, refuse_other_protocols
 from kcproxy.proxy.exchange import CLIENT_CLOSED_REQUEST
 from kcproxy.proxy.fast_path import FastPath
+from kcproxy.proxy.passing_server_info import with_version_noted
 from kcproxy.proxy.runtime import Runtime
 from kcproxy.proxy.served_exchange import Pipeline, ServedExchange
 from kcproxy.proxy.unverified_callers import UnverifiedCallers
@@ -242,7 +244,7 @@ class RequestHandler:
                     return
             if treatment is Treatment.INSPECT and runtime.reduced_responses is not None:
                 runtime.reduced_responses.inspect(exchange, fields)
-            await writer.forward(response, fields)
+            await writer.forward(with_version_noted(runtime, exchange.target, response), fields)
         finally:
             exchange.upstream_seconds += max(runtime.clock() - began - exchange.explaining_seconds, 0.0)
 

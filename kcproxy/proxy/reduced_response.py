@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from kcproxy.catalog import Catalog
-from kcproxy.explain.notice import is_by_token, is_thinned_by_permissions, notice
+from kcproxy.explain.notice import is_by_token, is_thinned_by_permissions, is_thinned_otherwise, notice
 from kcproxy.http1.headers import ResponseFields
 from kcproxy.http1.methods import READ_METHODS
 from kcproxy.model import Caller, Target
@@ -28,10 +28,20 @@ ReadCaller = Callable[..., Caller]
 class ReducedResponses:
     """Inspects successful exchanges. Bodies are not read."""
 
-    def __init__(self, observer: Observer, *, catalog: Callable[[], Catalog], caller: ReadCaller, base_path: str, public_url: str) -> None:
-        """``caller`` reads claims and caches them: ``caller(authorization, injected=…)``."""
+    def __init__(
+        self,
+        observer: Observer,
+        *,
+        catalog: Callable[[], Catalog],
+        caller: ReadCaller,
+        base_path: str,
+        public_url: str,
+        version: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """``caller`` reads claims and caches them: ``caller(authorization, injected=…)``. ``version``: the server's, if it is known."""
         self._observer = observer
         self._catalog = catalog
+        self._version = version
         self._caller = caller
         self._keys_of: Catalog | None = None
         self._keys: frozenset[str] = frozenset()
@@ -51,7 +61,7 @@ class ReducedResponses:
         operation = exchange.target.operation
         if exchange.cached_token is None or status >= 300 or operation is None or exchange.target.method not in READ_METHODS:
             return False
-        if operation.key not in self._reducible():
+        if operation.key not in _reducible_by_roles(self._catalog()):
             return False
         caller = self._caller(authorization(exchange), injected=True)
         return is_by_token(caller, self._catalog()) and self._notice(exchange, caller) is not None
@@ -87,11 +97,17 @@ class ReducedResponses:
             self._observer.response_reduced(exchange.target, text)
 
     def _notice(self, exchange: Exchange, caller: Caller) -> str | None:
-        return notice(request_facts(exchange, base_path=self._base_path, public_url=self._public_url), caller, self._catalog())
+        request = request_facts(exchange, base_path=self._base_path, public_url=self._public_url)
+        return notice(request, caller, self._catalog(), self._version())
+
+
+def _reducible(catalog: Catalog) -> frozenset[str]:
+    otherwise = {entry.operation.key for entry in catalog.operations if is_thinned_otherwise(entry.operation, catalog)}
+    return _reducible_by_roles(catalog) | otherwise
 
 
 @lru_cache(maxsize=4)
-def _reducible(catalog: Catalog) -> frozenset[str]:
+def _reducible_by_roles(catalog: Catalog) -> frozenset[str]:
     """Keys of operations that some roles, or fine-grained permissions, open without the full response."""
     by_roles = frozenset(
         entry.operation.key

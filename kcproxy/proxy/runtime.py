@@ -40,6 +40,7 @@ class Runtime:
         self.settings = settings
         self.catalog = catalog
         self.version = settings.explain.keycloak_version
+        self.noted_version: str | None = None  # as a server-info response showed it that passed through
         self.upstream = upstream
         self.side = side
         self.tokens = tokens

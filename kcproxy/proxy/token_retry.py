@@ -9,12 +9,12 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
+from kcproxy.denial.decisions import REFUSED
+from kcproxy.keycloak.retry_budget import REDUCED_REFILL_PER_SECOND, RetryBudget
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.observe.events import Observer
-from kcproxy.proxy.decisions import REFUSED
 from kcproxy.proxy.exchange import Exchange
 from kcproxy.proxy.reduced_response import ReducedResponses
-from kcproxy.proxy.retry_budget import REDUCED_REFILL_PER_SECOND, RetryBudget
 from kcproxy.upstream.interface import UpstreamResponse
 
 log = logging.getLogger("kcproxy.proxy")

@@ -40,14 +40,16 @@ async def _prepare(url: str) -> None:
                 assert created.status == 201
 
 
-def settings_of(folder: Path, url: str, *, secret: str = SECRET, realm: str = "shop", operations: str = "[]") -> dict[str, str]:
+def settings_of(
+    folder: Path, url: str, *, secret: str = SECRET, realm: str = "shop", client_id: str = "shop-backend", operations: str = "[]"
+) -> dict[str, str]:
     file = folder / "secret"
     file.write_text(secret, encoding="utf-8")
     file.chmod(0o600)
     return {
         "KCPROXY_UPSTREAM": url,
         "KCPROXY_ACCOUNT__REALM": realm,
-        "KCPROXY_ACCOUNT__CLIENT_ID": "shop-backend",
+        "KCPROXY_ACCOUNT__CLIENT_ID": client_id,
         "KCPROXY_ACCOUNT__CLIENT_SECRET_FILE": str(file),
         "KCPROXY_ACCOUNT__OPERATIONS": operations,
     }
@@ -78,6 +80,7 @@ async def test_findings_for_people_stand_on_standard_output(keycloak: str, tmp_p
     ("changed", "what", "said"),
     [
         ({"secret": "wrong"}, "account shop-backend", "compare client id, secret and service account"),
+        ({"client_id": "admin-cli"}, "account admin-cli", "se a client of your own in realm shop"),
         ({"realm": "shoop"}, "realm shoop", "but has no such realm; create it, or fix the realm"),
         ({"operations": "GET /admin/realms/{name}/users"}, "account shop-backend", "matches no operation of Keycloak"),
     ],

@@ -91,7 +91,7 @@ def test_versions_that_read_the_token_need_a_new_one() -> None:
 def test_an_injected_token_is_replaced_by_the_proxy_itself() -> None:
     explanation = refused("GET", USER, catalog=OLD_TABLE, caller=_injected())
 
-    assert "the proxy then fetches a new token by itself" in explanation.fixes[0].summary
+    assert "kcproxy then fetches a new token by itself" in explanation.fixes[0].summary
 
 
 def _injected() -> Caller:

@@ -45,7 +45,7 @@ class Printed:
 
 
 def printed() -> list[Printed]:
-    """Every different fix with commands of the reported refusals.
+    """Every different fix with commands that grant roles, of the reported refusals.
 
     Commands about fine-grained permissions need the permissions of their case in the realm. test_permissions_explained runs those.
     """
@@ -54,7 +54,7 @@ def printed() -> list[Printed]:
         for facts in (None, case.facts):
             explanation = ask(case.method, case.path, **{**case.ask, "facts": facts})
             for fix in explanation.fixes if explanation else ():
-                if fix.kcadm and explanation is not None and explanation.verdict.cause not in _ABOUT_PERMISSIONS:
+                if fix.kcadm and fix.roles and explanation is not None and explanation.verdict.cause not in _ABOUT_PERMISSIONS:
                     caller, verdict = explanation.caller, explanation.verdict
                     known = explanation.looked_up or Facts()
                     ids = (caller.subject, known.account_id, known.service_account_id)
@@ -68,6 +68,15 @@ def printed() -> list[Printed]:
                         account_ids=tuple(filter(None, ids)),
                     )
                     found.setdefault((*fix.kcadm, verdict.cause), one)
+    return list(found.values())
+
+
+def printed_clients() -> list[Fix]:
+    """Every different fix with commands that create a client."""
+    found: dict[tuple[str, ...], Fix] = {}
+    for case in CASES:
+        explanation = ask(case.method, case.path, **case.ask)
+        found |= {fix.kcadm: fix for fix in (explanation.fixes if explanation else ()) if fix.kcadm and "create clients" in fix.kcadm[0]}
     return list(found.values())
 
 

@@ -7,6 +7,7 @@ from tests.live import (
     situations_neighbours,
     situations_requests,
     situations_roles,
+    situations_targets,
     situations_token_endpoint,
     situations_tokens,
 )
@@ -23,6 +24,7 @@ PARTS = (
     situations_token_endpoint,
     situations_requests,
     situations_neighbours,
+    situations_targets,
 )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from devkit.shells import SHELLS, program
 from tests.live.conftest import Keycloak, Start
-from tests.live.printed import Admin, Printed, Stage, one_for_each_cause, printed
+from tests.live.printed import Admin, Printed, Stage, one_for_each_cause, printed, printed_clients
 
 VERSIONS = ["26.7.5", "24.0.5"]
 pytestmark = [
@@ -95,6 +95,21 @@ def test_curl_commands_of_every_fix(stage: Stage, fixes: list[Printed], shell: s
         stage.reset(one)
         ran = run(shell, stage.real("\n".join(one.fix.curl), one), tmp_path, environment(stage, tmp_path))
         assert (ran.returncode, ran.stderr, stage.left(one)) == (0, "", stage.expected(one)), (one, ran)
+
+
+@pytest.mark.parametrize(("stage", "shell"), KCADM, indirect=["stage"])
+@pytest.mark.parametrize("form", ["kcadm", "curl"])
+def test_commands_for_a_client_of_your_own_create_it_and_store_its_secret(stage: Stage, shell: str, form: str, tmp_path: Path) -> None:
+    log_in(stage.admin.keycloak, tmp_path)
+    for fix in printed_clients():
+        for old in stage.admin("GET", "/demo/clients?clientId=my-service"):
+            stage.admin("DELETE", f"/demo/clients/{old['id']}")
+        ran = run(shell, "\n".join(getattr(fix, form)), tmp_path, environment(stage, tmp_path))
+        assert ran.returncode == 0, ran
+        client = stage.admin.client("demo", "my-service")
+        assert (client["publicClient"], client["serviceAccountsEnabled"], client["standardFlowEnabled"]) == (False, True, False)
+        secret = tmp_path / "my-service-secret"
+        assert (secret.read_text(encoding="utf-8").strip(), secret.stat().st_mode & 0o077) == (client["secret"], 0)
 
 
 @NEWEST

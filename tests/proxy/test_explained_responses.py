@@ -11,8 +11,8 @@ import pytest
 
 from devkit.servers import Events, Message, RecordingUpstream, Running, running_proxy
 from kcproxy.catalog import default_version, load
+from kcproxy.denial.evidence import decoded
 from kcproxy.model import Answer, Cause, Detail, Explanation, RequestFacts
-from kcproxy.proxy.evidence import decoded
 from kcproxy.proxy.explainer import LiveExplainer
 from kcproxy.settings import ExplainSettings
 from tests.hostile_text import ALL_AT_ONCE, unseen

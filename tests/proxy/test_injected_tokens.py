@@ -9,9 +9,9 @@ import pytest
 
 from devkit.servers import ACCOUNT, FORBIDDEN, OK, Message, RecordingUpstream, Running, running_proxy
 from kcproxy.http1.headers import RequestFields
+from kcproxy.keycloak.retry_budget import RetryBudget
 from kcproxy.model import Target, TargetKind
 from kcproxy.proxy.credentials import Accounts
-from kcproxy.proxy.retry_budget import RetryBudget
 from kcproxy.settings import AccountSettings
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -274,7 +274,16 @@ async def test_two_hundred_refused_requests_at_once_on_a_cold_cache_fetch_one_to
 ) -> None:
     granting = upstream.react
     refusal = b'HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n{"error":"HTTP 403 Forbidden"}'
-    upstream.react = lambda request: granting(request) if request.target == TOKEN_PATH else refusal
+
+    async def react(request: Message) -> object:
+        if request.target != TOKEN_PATH:
+            return refusal
+        # No request is refused before the last one has arrived, however busy the machine is.
+        while injecting.events.started < 200:  # noqa: ASYNC110 - requests that begin are counted, nothing waits for them
+            await asyncio.sleep(0.005)
+        return granting(request)
+
+    upstream.react = react
     responses = await asyncio.gather(*(injecting.get(USERS) for _ in range(200)))
     assert {answer.status for answer in responses} == {403}
     assert fetches(upstream) == 1

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tools.dashboards import generate
-from tools.docs import causes, cli, configuration, log, metrics, permissions, roles, settings
+from tools.docs import causes, cli, configuration, log, metrics, openapi, permissions, roles, settings
 from tools.fixloop import page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +22,7 @@ GENERATORS: Sequence[Callable[[], Mapping[str, str]]] = (
     log.documents,
     cli.documents,
     roles.documents,
+    openapi.documents,
     permissions.documents,
     causes.documents,
     page.documents,

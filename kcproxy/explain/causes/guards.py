@@ -2,20 +2,21 @@
 
 from typing import Any
 
-from kcproxy.catalog import Variant
 from kcproxy.explain.causes.spec import NOT_ALLOWED, CauseSpec, Remedy
-from kcproxy.explain.causes.token_endpoint import token_refused
-from kcproxy.explain.context import REALM_MANAGEMENT, Context, roles_to_add
+from kcproxy.explain.context import MASTER, REALM_MANAGEMENT, Context, roles_to_add
 from kcproxy.explain.evidence import admin_roles_in, grant_evidence, known_roles, token_evidence, user_may_not_exist
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.keycloak_responses import keycloak_says
+from kcproxy.explain.known_defects import RESERVED_NAMES
+from kcproxy.explain.target_names import realm_role_in
+from kcproxy.explain.targets import GUARD_VARIANTS, hidden, is_guard, need_of
 from kcproxy.explain.text import either, list_of, shown
-from kcproxy.model import Cause, RoleSet
+from kcproxy.model import Cause, Confidence, RoleSet
 
-_GUARD_VARIANTS = ("admin-role-", "administrator")
 _PROTECTED_VARIANT = "protected-client"
 _PROTECTED_SINCE = (26, 7)
-_MAPPING_DEFECT = ((26, 4), (26, 4, 8))
+_MAY_BE_PROTECTED_SINCE = (26, 6, 5)
+"""Some version after 26.6.4 has it as well (keycloak/keycloak pull request 49956); which one is not documented."""
 
 
 def escalation_guard(context: Context) -> Finding | None:
@@ -23,30 +24,41 @@ def escalation_guard(context: Context) -> Finding | None:
 
     A role in the body is visible in the request. Only Keycloak knows whether a user is an administrator.
     """
-    by_body = (context.requirement.variant or "").startswith(_GUARD_VARIANTS) if context.requirement else False
+    by_body = (context.requirement.variant or "").startswith(GUARD_VARIANTS) if context.requirement else False
     by_target = any(map(is_guard, hidden(context)))
     if not (by_body or by_target or context.request.body):
         return None
-    if mapping_defect(context) is not None:
-        return None  # a defect of that version; the guard itself does not apply
     roles = admin_roles_in(context)
-    contained = composites_in(context.request.body)
-    if contained and contained & {*context.catalog.roles} and _suffices(context) and context.scope_suffices is not False:
+    contained, table = composites_in(context.request.body), context.catalog.version
+    if contained and contained & {*context.catalog.roles} and suffices(context) and context.scope_suffices is not False:
         return _contains_power(tuple(sorted(contained)))
     if not (by_body or by_target) or (context.scope_suffices is False and not by_body):
         return None
-    if not _passes_plainly(context) or (by_body and _suffices(context)):
+    if not passes_plainly(context) or (by_body and suffices(context)):
         return None
     return found(
         Cause.ESCALATION_GUARD,
-        CERTAIN if by_body and context.facts.granted is not None else LIKELY,
+        CERTAIN if by_body and context.facts.granted is not None and context.facts.roles_are_built_in else LIKELY,
         f"the body names the admin role {list_of(roles)}" if roles else "the known roles allow this call for an ordinary user",
         "" if by_body else user_may_not_exist,
-        f"in the table of Keycloak {context.catalog.version}, {_variant_says(context)} requires more" if by_body else "",
+        "" if not by_body or _owner_is_open(context) else f"in the table of Keycloak {table}, {_variant_says(context)} requires more",
         token_evidence,
         grant_evidence,
-        missing=context.missing if by_body else (),
+        missing=context.missing if by_body and not _owner_is_open(context) else (),
+        remedy=_OWNER_OPEN if by_body and _owner_is_open(context) else None,
+        names=list_of(roles),
     )
+
+
+_OWNER_OPEN = (
+    "Read which client in master owns {names}: the client with the ID in the path; let an administrator who has these roles of that"
+    " client do this once, and do not give the calling account more for it"
+)
+
+
+def _owner_is_open(context: Context) -> bool:
+    """In master, roles with these names belong to the clients of all realms, and only the ID in the path says to which."""
+    return context.request.target.realm == MASTER and not context.facts.roles_are_built_in
 
 
 def composites_in(body: Any) -> frozenset[str]:
@@ -89,10 +101,10 @@ ESCALATION_GUARD = CauseSpec(
 def target_needs_other_role(context: Context) -> Finding | None:
     """The known roles allow this call for most targets, but not for a kind that the request does not show: a client's role by its ID."""
     plain, known = context.requirement, known_roles(context)
-    if plain is None or plain.variant is not None or not _suffices(context) or context.scope_suffices is False:
+    if plain is None or plain.variant is not None or not suffices(context) or context.scope_suffices is False:
         return None
     for variant in hidden(context):
-        need = (variant.master if context.from_master else None) or variant.requirement
+        need = need_of(variant, context)
         if not need.admits or is_guard(variant) or context.catalog.satisfies(known, need.admits):
             continue
         evidence = (
@@ -132,7 +144,7 @@ def need_of_permissions_client(context: Context) -> RoleSet | None:
 def permissions_client(context: Context) -> Finding | None:
     """The client that holds the fine-grained permissions of a realm is special: roles for the realm decide who may read or change it."""
     need, known = need_of_permissions_client(context), context.facts.target_is_permissions
-    if need is None or context.catalog.satisfies(known_roles(context), (need,)) or not (known or _suffices(context)):
+    if need is None or context.catalog.satisfies(known_roles(context), (need,)) or not (known or suffices(context)):
         return None
     certain = known and context.facts.granted is not None
     return found(
@@ -146,17 +158,6 @@ def permissions_client(context: Context) -> Finding | None:
     )
 
 
-def is_guard(variant: Variant) -> bool:
-    """Whether the variant is about granting or assuming privileges: kcproxy never recommends more of them for that."""
-    return variant.id.startswith(_GUARD_VARIANTS)
-
-
-def hidden(context: Context) -> tuple[Variant, ...]:
-    """The variants of the operation that only the server or a look-up can tell apart."""
-    entry = context.catalog.entry(context.request.target)
-    return entry.hidden if entry else ()
-
-
 def _hidden_variants(context: Context) -> tuple[str, ...]:
     return tuple([variant.id for variant in hidden(context)])
 
@@ -166,11 +167,12 @@ def _variant_says(context: Context) -> str:
     return f"the call {says}" if says else "the call"
 
 
-def _suffices(context: Context) -> bool:
+def suffices(context: Context) -> bool:
+    """Whether the known roles are enough: the granted ones if they were looked up, otherwise those in the token."""
     return context.token_suffices if context.granted_suffices is None else context.granted_suffices
 
 
-def _passes_plainly(context: Context, held: frozenset[str] | None = None) -> bool:
+def passes_plainly(context: Context, held: frozenset[str] | None = None) -> bool:
     """Whether the call would pass without its special part, with the given roles, otherwise with the best known ones."""
     plain = context.catalog.requirement(context.request.target, master=context.from_master)
     known = context.facts.granted if context.facts.granted is not None else context.held
@@ -178,11 +180,40 @@ def _passes_plainly(context: Context, held: frozenset[str] | None = None) -> boo
     return plain is not None and context.catalog.satisfies(frozenset(roles), plain.admits)
 
 
+def protected_role(context: Context) -> Finding | None:
+    """Since 26.7 nobody can change the realm roles of master that open the whole server, nor the roles of the built-in admin clients.
+
+    That holds regardless of the roles of the caller: a grant would not help.
+    """
+    if context.version < _MAY_BE_PROTECTED_SINCE or context.method == "GET":
+        return None
+    name, looked_up = realm_role_in(context.request.target), context.facts.target_is_built_in and _ROLE_BY_ID in context.template
+    if not looked_up and not (name in RESERVED_NAMES and context.request.target.realm == MASTER):
+        return None
+    return found(
+        Cause.PROTECTED_OBJECT,
+        _how_protected(context),
+        "looked up: the role with this ID belongs to a built-in client" if looked_up else f"the path names the role {name} of realm master",
+        token_evidence,
+        grant_evidence,
+        reason=None if looked_up else "Keycloak {version} does not let any administrator change the role " + str(name) + " of realm master",
+    )
+
+
+def _how_protected(context: Context) -> Confidence:
+    if context.version < _PROTECTED_SINCE:
+        return POSSIBLE
+    return CERTAIN if context.facts.granted is not None and context.line_known else LIKELY
+
+
+_ROLE_BY_ID = "/roles-by-id/{role-id}"
+
+
 def protected_object(context: Context) -> Finding | None:
     """Since 26.7 nobody can change the built-in admin clients."""
     if context.version < _PROTECTED_SINCE or _PROTECTED_VARIANT not in _hidden_variants(context):
         return None
-    if not _passes_plainly(context) or context.scope_suffices is False or context.facts.target_is_built_in is False:
+    if not passes_plainly(context) or context.scope_suffices is False or context.facts.target_is_built_in is False:
         return None
     known = context.facts.target_is_built_in
     return found(
@@ -196,54 +227,16 @@ def protected_object(context: Context) -> Finding | None:
 
 PROTECTED_OBJECT = CauseSpec(
     cause=Cause.PROTECTED_OBJECT,
-    meaning="Since 26.7 the built-in client `realm-management` and its roles cannot be changed, not even by `realm-admin`. The refusal looks like a missing role, but it is not.",
+    meaning="Since 26.7 the built-in client `realm-management` and its roles cannot be changed, not even by `realm-admin`. The same holds for the roles `admin` and `create-realm` of realm `master`. The refusal looks like a missing role, but it is not.",
     reason="Built-in objects such as the client realm-management cannot be changed by any administrator",
     effect=NOT_ALLOWED,
-    check="Is the ID in the path that of a client that Keycloak created itself (realm-management, or {realm}-realm in master)?",
-    rules=(protected_object,),
+    check="Is the ID in the path that of a client that Keycloak created itself (realm-management, or {realm}-realm in master), or of one of its roles?",
+    rules=(protected_object, protected_role),
     remedies=(
         Remedy(
             summary="Leave the built-in object as it is; use a client or role of your own instead, or fine-grained permissions",
         ),
     ),
-)
-
-
-def mapping_defect(context: Context) -> Finding | None:
-    """26.4.0 to 26.4.7 do not let a master administrator map admin roles that the administrator has."""
-    first, repaired = _MAPPING_DEFECT
-    if not first <= context.version < repaired or "/role-mappings/clients" not in context.template:
-        return None
-    roles = admin_roles_in(context)
-    if not context.from_master or not roles or not context.held.issuperset(roles) or not _passes_plainly(context, context.held):
-        return None
-    return found(
-        Cause.KNOWN_DEFECT,
-        LIKELY,
-        f"the token of {context.words['who']} contains {list_of(roles)} of {context.words['container']}, which the body assigns",
-        f"this is Keycloak {context.words['version']}",
-        defect="it does not let administrators of realm master assign admin roles, even those that they have",
-        repaired="26.4.8, 26.5.1",
-    )
-
-
-def broker_login_defect(context: Context) -> Finding | None:
-    """26.0 responds with 401 to the console's list of realms after a login through an identity provider."""
-    path = context.request.target.raw_path
-    if context.version[:2] != (26, 0) or not path.endswith("/ui-ext/realms/names"):
-        return None
-    defect = "it refuses the list of realms after a login through an identity provider"
-    return found(Cause.KNOWN_DEFECT, LIKELY, f"this is Keycloak {context.words['version']}", defect=defect, repaired="26.0.6")
-
-
-KNOWN_DEFECT = CauseSpec(
-    cause=Cause.KNOWN_DEFECT,
-    meaning="The refusal is a defect of this Keycloak version, fixed in a later one. The caller has everything that the call requires.",
-    reason="Keycloak {version} has a defect ({defect})",
-    effect=NOT_ALLOWED,
-    check="Repeat the call on a version with the correction: {repaired}.",
-    rules=(mapping_defect, broker_login_defect),
-    remedies=(Remedy(summary="Upgrade Keycloak; no role can work around this defect"),),
 )
 
 
@@ -288,33 +281,4 @@ OPERATION_UNKNOWN = CauseSpec(
 )
 
 
-def unexplained(context: Context) -> Finding:
-    """All known facts suggest that the call is allowed, and it was refused: say so instead of guessing."""
-    evidence = (token_evidence, grant_evidence, _borrowed_table, user_may_not_exist) if context.requirement else ()
-    certain = context.granted_suffices and context.scope_suffices
-    return found(Cause.UNEXPLAINED, POSSIBLE if not certain else LIKELY, *evidence)
-
-
-def _borrowed_table(context: Context) -> tuple[str, ...]:
-    """Required roles differ between versions, so the table of another version can be wrong for this one."""
-    requirement = context.requirement
-    if requirement is None or requirement.asked_keycloak is None:
-        return ()
-    asked = shown(requirement.asked_keycloak, 60)
-    return (f"the table is that of Keycloak {requirement.keycloak}, because {asked} has none of its own: it may require another role",)
-
-
-UNEXPLAINED = CauseSpec(
-    cause=Cause.UNEXPLAINED,
-    meaning="Everything that can be looked up says that the call should pass. The role may have been granted a moment ago, an extension may check something of its own, or the reason is something that kcproxy does not know yet.",
-    reason="All known facts suggest that {who} may call {operation}{where}",
-    effect=", but Keycloak refused it.",
-    check="The server log at debug level for org.keycloak.services names the check that failed.",
-    rules=(unexplained, token_refused),
-    remedies=(
-        Remedy(summary="Repeat the call once; if it is refused again, read the server log at debug level for org.keycloak.services"),
-    ),
-    states_confidence=False,
-)
-
-SPECS = (*(ESCALATION_GUARD, PROTECTED_OBJECT, KNOWN_DEFECT, OPERATION_IMPOSSIBLE, OPERATION_UNKNOWN, UNEXPLAINED),)
+SPECS = (*(ESCALATION_GUARD, PROTECTED_OBJECT, OPERATION_IMPOSSIBLE, OPERATION_UNKNOWN),)

@@ -158,7 +158,7 @@ def proof_missing(context: Context) -> Finding | None:
         return None
     sent = "the request has no field DPoP" if not context.request.headers.get("dpop") else "the scheme is Bearer, not DPoP"
     of_its_kind = caller.token_kind == "DPoP"  # noqa: S105 - a kind of token, no secret
-    settled = of_its_kind and context.facts.signature_valid and context.version_known
+    settled = of_its_kind and context.facts.signature_valid and context.line_known
     evidence = ("the token has the claim cnf", "its typ is DPoP, and its signature is that of the realm" if settled else "", sent)
     return found(Cause.PROOF_MISSING, CERTAIN if settled else LIKELY, *evidence)
 

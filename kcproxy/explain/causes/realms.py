@@ -1,7 +1,7 @@
 """Causes about realms: which realm the token belongs to, and which one the call is about. Checked before any role (MgmtPermissions)."""
 
 from kcproxy.explain.causes.spec import NEW_TOKEN, NOT_ALLOWED, NOT_WITH_THIS_TOKEN, NOTHING_MORE, CauseSpec, Remedy
-from kcproxy.explain.context import MASTER, Context
+from kcproxy.explain.context import MASTER, Context, is_of_proxy
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.text import list_of, sentence, shown
 from kcproxy.model import Cause, Fix, RoleSet, Verdict
@@ -18,13 +18,13 @@ def token_of_other_realm(context: Context) -> Finding | None:
         f"the iss of the token is {shown(context.caller.issuer or '')}",
         f"the path names realm {shown(target)}",
         *_added_by_the_proxy(context),
-        reason=_OF_THE_PROXY if context.caller.injected else None,
+        reason=_OF_THE_PROXY if is_of_proxy(context) else None,
     )
 
 
 def _added_by_the_proxy(context: Context) -> tuple[str, ...]:
     """Who chose this token: the request had none."""
-    if not context.caller.injected:
+    if not is_of_proxy(context):
         return ()
     return (f"the request had no token, and kcproxy added that of {context.words['entry']} of its settings",)
 
@@ -37,7 +37,7 @@ _OF_THE_PROXY = (
 
 def correct_account(context: Context, _verdict: Verdict, _console_base: str | None) -> tuple[Fix, ...]:
     """For a token that the proxy added itself: what its settings should say."""
-    if not context.caller.injected:
+    if not is_of_proxy(context):
         return ()
     realm = shown(context.request.target.realm or MASTER)
     own = shown(context.caller.realm or "")
@@ -108,7 +108,7 @@ def server_wide_operation(context: Context) -> Finding | None:
         f"the iss of the token is {shown(context.caller.issuer or '')}",
         "the path names no realm: the call is about the whole server",
         *_added_by_the_proxy(context),
-        reason=_OF_THE_PROXY_FOR_THE_SERVER if context.caller.injected else None,
+        reason=_OF_THE_PROXY_FOR_THE_SERVER if is_of_proxy(context) else None,
     )
 
 
@@ -153,6 +153,9 @@ def master_realm_role_missing(context: Context) -> Finding | None:
     confidence = LIKELY if granted is None else CERTAIN
     if named:
         evidence = f"the token of {who} contains {phrase}"
+        if granted is None:  # nothing shows that it was revoked
+            reason = "{Who} may no longer have {roles_phrase}, which the token contains"
+            return found(Cause.ROLE_REVOKED, POSSIBLE, missing=wanted, reason=reason, roles_phrase=phrase)
         return found(Cause.ROLE_REVOKED, confidence, evidence, looked_up, missing=wanted, roles_phrase=phrase)
     evidence = "" if context.roles_are_hidden else f"the token of {who} does not contain {phrase}"
     return found(Cause.ROLE_MISSING, confidence, evidence, looked_up, missing=wanted, roles_phrase=phrase)

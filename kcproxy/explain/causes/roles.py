@@ -114,8 +114,12 @@ def role_revoked(context: Context) -> Finding | None:
     """The token contains a sufficient role, and Keycloak checks the current grants."""
     if not context.grants_live or not context.token_suffices or context.granted_suffices:
         return None
-    confidence = LIKELY if context.granted_suffices is None else CERTAIN
-    return found(Cause.ROLE_REVOKED, confidence, token_evidence, grant_evidence, missing=_needed_from_nothing(context))
+    if context.granted_suffices is None:  # nothing shows that it was revoked
+        return found(Cause.ROLE_REVOKED, POSSIBLE, missing=_needed_from_nothing(context), reason=_MAY_BE_REVOKED)
+    return found(Cause.ROLE_REVOKED, CERTAIN, token_evidence, grant_evidence, missing=_needed_from_nothing(context))
+
+
+_MAY_BE_REVOKED = "{Who} may no longer have {roles_phrase}: the token contains it, but Keycloak {version} checks the current grants"
 
 
 def _needed_from_nothing(context: Context) -> RoleSet:

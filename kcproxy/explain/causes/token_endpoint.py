@@ -18,6 +18,7 @@ from kcproxy.explain.causes.token_endpoint_responses import (
 )
 from kcproxy.explain.context import Context
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
+from kcproxy.explain.fixes.own_client import is_built_in, use_own_client
 from kcproxy.explain.keycloak_responses import keycloak_says
 from kcproxy.explain.text import shown
 from kcproxy.model import Cause, Confidence, TargetKind
@@ -128,9 +129,16 @@ def _finding(context: Context, settled: tuple[Cause, Confidence, str], wording: 
         evidence,
         reason=wording.reason if wording else None,
         effect=None if cause in {Cause.REALM_UNKNOWN, Cause.REALM_DISABLED} else NO_TOKEN,
-        remedy=wording.remedy if wording else None,
+        remedy=wording.remedy if wording and not (cause in _NEEDS_OWN_CLIENT and _is_built_in(context)) else None,
         words=_words(context),
     )
+
+
+_NEEDS_OWN_CLIENT = frozenset({Cause.SERVICE_ACCOUNT_OFF, Cause.CLIENT_CREDENTIALS_WRONG, Cause.GRANT_NOT_ALLOWED})
+
+
+def _is_built_in(context: Context) -> bool:
+    return is_built_in(context.request.form.get("client_id") or context.caller.client_id, context.request.target.realm)
 
 
 def _words(context: Context) -> dict[str, str]:
@@ -204,6 +212,7 @@ CLIENT_CREDENTIALS_WRONG = CauseSpec(
         ),
     ),
     states_confidence=False,
+    fixer=use_own_client,
 )
 
 SERVICE_ACCOUNT_OFF = CauseSpec(
@@ -211,7 +220,7 @@ SERVICE_ACCOUNT_OFF = CauseSpec(
     meaning="`client_credentials` requires a service account. A client has one only if it is confidential (*Client authentication* on) and *Service accounts roles* is ticked.",
     reason="The service account of client {client} is not switched on",
     effect=NO_TOKEN,
-    check="Open Clients, {client}, Settings. Is Client authentication on, and Service accounts roles ticked?",
+    check="Open Clients, {client}, Settings. Is Client authentication on, and Service accounts roles ticked? Keycloak's built-in clients have neither and need neither.",
     rules=(token_refused,),
     remedies=(
         Remedy(
@@ -224,6 +233,7 @@ SERVICE_ACCOUNT_OFF = CauseSpec(
             ),
         ),
     ),
+    fixer=use_own_client,
 )
 
 GRANT_NOT_ALLOWED = CauseSpec(
@@ -238,6 +248,7 @@ GRANT_NOT_ALLOWED = CauseSpec(
             summary="Use grant_type=client_credentials for programs without a user; tick another flow in the Capability config of the client only if users log in with it"
         ),
     ),
+    fixer=use_own_client,
 )
 
 USER_CREDENTIALS_WRONG = CauseSpec(

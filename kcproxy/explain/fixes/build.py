@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from kcproxy.explain.context import MASTER, Context, is_own_service_account
+from kcproxy.explain.context import MASTER, Context, is_own_service_account, roles_to_add
+from kcproxy.explain.evidence import known_roles
 from kcproxy.explain.fixes.console import console_grant, console_permission, console_scope, console_scope_url, console_url
 from kcproxy.explain.fixes.forms import Forms, grant_forms, scope_forms
 from kcproxy.explain.fixes.gives import FULL, additions_for_everything, gives_after
 from kcproxy.explain.fixes.grantee import Grantee
+from kcproxy.explain.targets import hidden, need_of
 from kcproxy.explain.text import list_of, sentence, sentences, shown
+from kcproxy.explain.visible_facts import CLIENT_ROLE
 from kcproxy.model import CallerKind, Cause, Fix, RoleSet, Verdict
 
 
@@ -42,9 +45,23 @@ def grant(context: Context, verdict: Verdict, console_base: str | None) -> tuple
     everything = additions_for_everything(context, roles)
     first = _grant_of(context, verdict, to, roles, console_base)
     if not everything:
-        return (first,)
+        return (first, *_for_other_targets(context, verdict, to, console_base))
     more = _grant_of(context, verdict, to, everything, console_base)
     return (replace(first, gives=gives_after(context, roles)), replace(more, gives=FULL))
+
+
+def _for_other_targets(context: Context, verdict: Verdict, to: Grantee, console_base: str | None) -> tuple[Fix, ...]:
+    """If the required role depends on what the ID in the path belongs to, and nobody looked it up: a fix for each other case."""
+    if context.requirement is None or context.requirement.variant is not None or context.answer.status < 400:
+        return ()
+    fixes = []
+    for variant in hidden(context):
+        additions = roles_to_add(context.catalog, need_of(variant, context), known_roles(context))
+        if variant.id == CLIENT_ROLE and additions and additions != verdict.missing:
+            fix = _grant_of(context, verdict, to, additions, console_base)
+            condition = variant.says.removeprefix("when ")
+            fixes.append(replace(fix, summary=f"If {condition}: {fix.summary[:1].lower()}{fix.summary[1:]}"))
+    return tuple(fixes)
 
 
 def _grant_of(context: Context, verdict: Verdict, to: Grantee, roles: RoleSet, console_base: str | None) -> Fix:
@@ -177,7 +194,7 @@ def new_token_clause(context: Context) -> str:
     if context.grants_live:
         return ""
     if context.caller.injected:
-        return "; the proxy then fetches a new token by itself"
+        return "; kcproxy then fetches a new token by itself"
     return "; then fetch a new token, because Keycloak " + context.words["version"] + " reads roles from the token"
 
 

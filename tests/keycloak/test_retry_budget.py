@@ -2,7 +2,7 @@
 
 import pytest
 
-from kcproxy.proxy.retry_budget import REDUCED_REFILL_PER_SECOND, RetryBudget
+from kcproxy.keycloak.retry_budget import REDUCED_REFILL_PER_SECOND, RetryBudget
 
 OPERATION = ("robot", "GET /admin/realms/{realm}/users")
 

@@ -14,6 +14,7 @@ from kcproxy.catalog import Catalog
 from kcproxy.explain.context import is_fresh
 from kcproxy.explain.engine import READ_REQUEST_HEADERS, Diagnosis, telling_query
 from kcproxy.explain.keycloak_responses import READ_HEADERS
+from kcproxy.explain.target_names import is_named_specially
 from kcproxy.model import Answer, Caller, Facts, RequestFacts
 
 MAX_BYTES = 8 * 1024 * 1024
@@ -72,7 +73,7 @@ def key_of(
 ) -> Key | None:
     """What decides about a 403, except facts and catalog; the token first. None if the diagnosis must not be reused."""
     target = request.target
-    if answer.status != 403 or target.operation is None or request.body is not None or request.form:
+    if answer.status != 403 or target.operation is None or request.body is not None or request.form or is_named_specially(target):
         return None
     words = _words(answer)
     if words is None:
@@ -90,6 +91,7 @@ def key_of(
         request.public_url,
         request.withheld,
         request.account,
+        request.in_process,
         request.token_in_query,
         *telling_query(request, catalog).items(),
         *[sent.get(name) for name in READ_REQUEST_HEADERS],

@@ -10,6 +10,7 @@ from devkit.explain.cases import CASES, Case
 from devkit.explain.stage import BARE_403, BASE, CLIENT_UUID, NOW, TABLE, USER_ID, caller_of, claims_of, jwt_of, table
 from devkit.servers import Events
 from kcproxy.catalog import Catalog, default_version, load
+from kcproxy.denial.explanation_cache import ENTRY_BYTES, ExplanationCache, key_of
 from kcproxy.explain import render
 from kcproxy.explain.api import explain
 from kcproxy.explain.engine import Diagnosis, diagnose
@@ -18,7 +19,6 @@ from kcproxy.model import Answer, Caller, Detail, Explanation, Facts, RequestFac
 from kcproxy.observe import denial_document as documents
 from kcproxy.observe.events import RequestRecord
 from kcproxy.proxy.explainer import LiveExplainer
-from kcproxy.proxy.explanation_cache import ENTRY_BYTES, ExplanationCache, key_of
 from kcproxy.settings import ExplainSettings
 
 PATH = f"/admin/realms/demo/clients/{CLIENT_UUID}"

@@ -1,0 +1,86 @@
+// A transport that prints, after a 403 of Keycloak's Admin REST API, the required role and the command that grants it.
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"regexp"
+	"sort"
+	"strings"
+)
+
+type operation struct {
+	Method, Path string
+	Least        []string
+}
+
+type explainingTransport struct{ operations []operation }
+
+var parameter = regexp.MustCompile(`\{[^}]+\}`)
+
+func newExplainingTransport(file string) (*explainingTransport, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var table struct{ Operations []operation }
+	if err := json.Unmarshal(text, &table); err != nil {
+		return nil, err
+	}
+	sort.SliceStable(table.Operations, func(one, other int) bool { // /users/count before /users/{user-id}
+		return strings.Count(table.Operations[one].Path, "{") < strings.Count(table.Operations[other].Path, "{")
+	})
+	return &explainingTransport{table.Operations}, nil
+}
+
+func (transport *explainingTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil || response.StatusCode != http.StatusForbidden {
+		return response, err
+	}
+	for _, each := range transport.operations {
+		pattern := parameter.ReplaceAllString(each.Path, "[^/]+") + "$"
+		if matched, _ := regexp.MatchString(pattern, request.URL.EscapedPath()); matched && each.Method == request.Method {
+			explain(request, each.Least)
+			break
+		}
+	}
+	return response, nil
+}
+
+func explain(request *http.Request, roles []string) {
+	var claims struct {
+		Iss      string `json:"iss"`
+		Username string `json:"preferred_username"`
+	}
+	if parts := strings.Split(request.Header.Get("Authorization"), "."); len(parts) == 3 {
+		payload, _ := base64.RawURLEncoding.DecodeString(parts[1])
+		_ = json.Unmarshal(payload, &claims)
+	}
+	if len(roles) > 0 && claims.Username != "" {
+		realm := claims.Iss[strings.LastIndex(claims.Iss, "/")+1:]
+		fmt.Fprintf(os.Stderr, "%s may need %s of realm-management. To grant it:\n", claims.Username, strings.Join(roles, " and "))
+		fmt.Fprintf(os.Stderr, "kcadm.sh add-roles -r %s --uusername %s --cclientid realm-management --rolename %s\n", realm, claims.Username, strings.Join(roles, " --rolename "))
+	}
+}
+
+// The example: GET the address in the first argument with the token in TOKEN.
+func main() {
+	transport, err := newExplainingTransport(os.Getenv("ROLES_JSON"))
+	if err != nil {
+		panic(err)
+	}
+	request, err := http.NewRequest(http.MethodGet, os.Args[1], nil)
+	if err != nil {
+		panic(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+os.Getenv("TOKEN"))
+	response, err := (&http.Client{Transport: transport}).Do(request)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(response.StatusCode)
+}

@@ -1,0 +1,54 @@
+"""The code of docs/middleware.md and docs/testing.md runs, on the simulator, and prints what it promises."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kcproxy.testing import Simulator, simulator
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def blocks(page: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def keycloak() -> Iterator[Simulator]:
+    with simulator() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def names(keycloak: Simulator) -> dict[str, str]:
+    account = keycloak.service_account("shop", "shop-backend")
+    inspector = keycloak.service_account("shop", "inspector", roles=("view-clients", "view-realm", "view-users"))
+    return {
+        "KEYCLOAK": keycloak.url,
+        "TOKEN": keycloak.token(account),
+        "SECRET": account.client_secret or "",
+        "INSPECTOR_SECRET": inspector.client_secret or "",
+    }
+
+
+@pytest.mark.parametrize("number", range(len(blocks("middleware.md"))))
+def test_the_code_of_the_page_prints_the_sentence(number: int, names: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    block = blocks("middleware.md")[number]
+    exec(compile(block, f"docs/middleware.md, block {number}", "exec"), dict(names))
+
+    printed = capsys.readouterr().out
+    assert "service-account-shop-backend is missing the role view-users" in printed or printed == "certain\n"
+
+
+def test_every_client_has_five_lines_to_start() -> None:
+    sections = re.findall(r"^## (.+)$", (DOCS / "middleware.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert sections[:4] == ["httpx", "requests", "aiohttp", "python-keycloak"]
+    assert len(blocks("middleware.md")) == 6
+
+
+@pytest.mark.parametrize("number", range(len(blocks("testing.md"))))
+def test_the_code_of_the_page_about_tests_runs(number: int) -> None:
+    exec(compile(blocks("testing.md")[number], f"docs/testing.md, block {number}", "exec"), {})

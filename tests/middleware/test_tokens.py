@@ -1,0 +1,238 @@
+"""The token of a service account: one fetch for many, renewed in time, replaced once, never sent elsewhere."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import aiohttp
+import httpx
+import pytest
+import requests
+
+from devkit.servers import Message
+from kcproxy.errors import TokenFetchError
+from kcproxy.middleware import RefusalExplainer, ServiceAccount
+from kcproxy.middleware.aiohttp import ExplainingMiddleware, ServiceAccountMiddleware
+from kcproxy.middleware.httpx import AsyncExplainingTransport, ExplainingTransport, ServiceAccountAuth
+from kcproxy.middleware.requests import ExplainingAdapter
+from kcproxy.middleware.requests import ServiceAccountAuth as RequestsAuth
+from tests.middleware.server import Server, response
+
+ACCOUNT = ServiceAccount(realm="demo", client_id="robot", client_secret="s3cret")
+USERS = "/admin/realms/demo/users"
+JSON = "Content-Type: application/json"
+REFUSAL = response(403, b'{"error":"HTTP 403 Forbidden"}', JSON)
+
+
+class Keycloak:
+    """Numbers its tokens, and lets in the ones that ``admits`` names."""
+
+    def __init__(self, server: Server) -> None:
+        self.url = server.url
+        self.fetches = 0
+        self.calls: list[str] = []
+        self.admits: Callable[[str], bool] = lambda _: True
+        self.lifetime_seconds: float = 300
+        self.gives_tokens = True
+        server.react(self._react)
+
+    def _react(self, request: Message) -> bytes:
+        if b"openid-connect/token" in request.target:
+            self.fetches += 1
+            if not self.gives_tokens:
+                return response(401, b'{"error":"invalid_client","error_description":"Invalid client or Invalid client credentials"}', JSON)
+            return response(200, json.dumps({"access_token": f"t{self.fetches}", "expires_in": self.lifetime_seconds}).encode(), JSON)
+        token = (request.value("authorization") or b"").decode().removeprefix("Bearer ")
+        self.calls.append(token)
+        return response(200, b"[]", JSON) if self.admits(token) else REFUSAL
+
+
+@pytest.fixture
+def keycloak(server: Server) -> Keycloak:
+    return Keycloak(server)
+
+
+@pytest.fixture
+def denials() -> list[Any]:
+    return []
+
+
+@pytest.fixture
+def explainer(keycloak: Keycloak, denials: list[Any]) -> RefusalExplainer:
+    return RefusalExplainer(base_url=keycloak.url, on_denial=denials.append)
+
+
+Get = Callable[[str], int]
+
+
+@contextmanager
+def of_httpx(url: str, explainer: RefusalExplainer) -> Iterator[Get]:
+    auth = ServiceAccountAuth(ACCOUNT, base_url=url)
+    with httpx.Client(transport=ExplainingTransport(explainer=explainer), auth=auth, timeout=30) as client:
+        yield lambda target: client.get(target).status_code
+
+
+@contextmanager
+def of_requests(url: str, explainer: RefusalExplainer) -> Iterator[Get]:
+    with requests.Session() as session:
+        session.mount("http://", ExplainingAdapter(explainer=explainer))
+        session.auth = RequestsAuth(ACCOUNT, base_url=url, session=session)
+        yield lambda target: session.get(target, timeout=30).status_code
+
+
+@contextmanager
+def of_loop(opened: Callable[[], Awaitable[tuple[Callable[[str], Awaitable[int]], Callable[[], Awaitable[None]]]]]) -> Iterator[Get]:
+    """A synchronous view of an asynchronous client, on a loop in a thread."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    async def start() -> tuple[Callable[[str], Awaitable[int]], Callable[[], Awaitable[None]]]:
+        return await opened()
+
+    get, close = asyncio.run_coroutine_threadsafe(start(), loop).result(30)
+
+    async def one(target: str) -> int:
+        return await get(target)
+
+    async def end() -> None:
+        await close()
+
+    try:
+        yield lambda target: asyncio.run_coroutine_threadsafe(one(target), loop).result(30)
+    finally:
+        asyncio.run_coroutine_threadsafe(end(), loop).result(30)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(30)
+        loop.close()
+
+
+def of_async_httpx(url: str, explainer: RefusalExplainer) -> AbstractContextManager[Get]:
+    async def opened() -> Any:
+        auth = ServiceAccountAuth(ACCOUNT, base_url=url)
+        client = httpx.AsyncClient(transport=AsyncExplainingTransport(explainer=explainer), auth=auth, timeout=30)
+
+        async def get(target: str) -> int:
+            return (await client.get(target)).status_code
+
+        return get, client.aclose
+
+    return of_loop(opened)
+
+
+def of_aiohttp(url: str, explainer: RefusalExplainer, *, reverse: bool = False) -> AbstractContextManager[Get]:
+    async def opened() -> Any:
+        both = (ExplainingMiddleware(explainer=explainer), ServiceAccountMiddleware(ACCOUNT, base_url=url))
+        client = aiohttp.ClientSession(middlewares=both[::-1] if reverse else both)
+
+        async def get(target: str) -> int:
+            async with client.get(target) as got:
+                await got.read()
+                return got.status
+
+        return get, client.close
+
+    return of_loop(opened)
+
+
+def of_aiohttp_reversed(url: str, explainer: RefusalExplainer) -> AbstractContextManager[Get]:
+    return of_aiohttp(url, explainer, reverse=True)
+
+
+KINDS: dict[str, Callable[[str, RefusalExplainer], AbstractContextManager[Get]]] = {
+    "httpx": of_httpx,
+    "httpx-async": of_async_httpx,
+    "requests": of_requests,
+    "aiohttp": of_aiohttp,
+    "aiohttp, in the other order": of_aiohttp_reversed,
+}
+every_kind = pytest.mark.parametrize("kind", list(KINDS))
+
+
+@every_kind
+def test_one_fetch_serves_many_requests_at_once(kind: str, keycloak: Keycloak, explainer: RefusalExplainer) -> None:
+    with KINDS[kind](keycloak.url, explainer) as get, ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(get, [keycloak.url + USERS] * 24))
+
+    assert (set(found), keycloak.fetches, set(keycloak.calls)) == ({200}, 1, {"t1"})
+
+
+@every_kind
+def test_a_refused_token_is_replaced_once_and_only_the_last_refusal_is_explained(
+    kind: str, keycloak: Keycloak, explainer: RefusalExplainer, denials: list[Any]
+) -> None:
+    with KINDS[kind](keycloak.url, explainer) as get:
+        assert get(keycloak.url + USERS) == 200
+        keycloak.admits = lambda token: token == "t2"
+        assert get(keycloak.url + USERS) == 200
+        keycloak.admits = lambda _: False
+        assert get(keycloak.url + USERS) == 403
+
+    assert (keycloak.calls, len(denials)) == (["t1", "t1", "t2", "t2", "t3"], 1)
+
+
+@every_kind
+def test_a_standing_refusal_does_not_double_the_load(kind: str, keycloak: Keycloak, explainer: RefusalExplainer) -> None:
+    keycloak.admits = lambda _: False
+    with KINDS[kind](keycloak.url, explainer) as get:
+        assert {get(keycloak.url + USERS) for _ in range(20)} == {403}
+
+    assert 20 <= len(keycloak.calls) <= 30
+    assert keycloak.fetches <= 10
+
+
+@every_kind
+def test_a_token_that_cannot_be_replaced_leaves_the_refusal_explained(
+    kind: str, keycloak: Keycloak, explainer: RefusalExplainer, denials: list[Any]
+) -> None:
+    with KINDS[kind](keycloak.url, explainer) as get:
+        assert get(keycloak.url + USERS) == 200
+        keycloak.admits, keycloak.gives_tokens = (lambda _: False), False
+        assert get(keycloak.url + USERS) == 403
+
+    assert len(denials) == 1
+
+
+@every_kind
+def test_no_token_is_an_error_with_keycloaks_words_and_without_the_secret(
+    kind: str, keycloak: Keycloak, explainer: RefusalExplainer
+) -> None:
+    keycloak.gives_tokens = False
+    with KINDS[kind](keycloak.url, explainer) as get, pytest.raises(TokenFetchError, match="invalid_client") as caught:
+        get(keycloak.url + USERS)
+
+    assert "s3cret" not in str(caught.value)
+    assert keycloak.calls == []
+
+
+@every_kind
+def test_an_expired_token_is_not_used(kind: str, keycloak: Keycloak, explainer: RefusalExplainer) -> None:
+    keycloak.lifetime_seconds = 0.05
+    with KINDS[kind](keycloak.url, explainer) as get:
+        get(keycloak.url + USERS)
+        threading.Event().wait(0.06)
+        get(keycloak.url + USERS)
+
+    assert keycloak.calls == ["t1", "t2"]
+
+
+@every_kind
+def test_no_token_goes_to_another_server(kind: str, keycloak: Keycloak, explainer: RefusalExplainer) -> None:
+    with KINDS[kind]("https://login.example.com", explainer) as get:
+        get(keycloak.url + USERS)
+
+    assert (keycloak.calls, keycloak.fetches) == ([""], 0)
+
+
+@pytest.mark.parametrize("given", [{}, {"client_secret": "a", "client_secret_file": "b"}])
+def test_an_account_needs_exactly_one_credential(given: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="exactly one of client_secret"):
+        ServiceAccount(realm="demo", client_id="robot", **given)  # type: ignore[arg-type]
+
+
+def test_an_account_shows_no_secret() -> None:
+    assert "s3cret" not in repr(ACCOUNT)
