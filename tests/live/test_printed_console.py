@@ -88,7 +88,8 @@ async def test_the_printed_steps_grant_what_the_fix_says(stage: Stage, page: Pag
 async def _left(stage: Stage, one: Printed) -> tuple[set[str], set[str]]:
     """What is left once the console has sent its last request: the click does not wait for the response."""
     until = time.monotonic() + SETTLE_SECONDS
-    while (left := await asyncio.to_thread(stage.left, one)) != stage.expected(one) and time.monotonic() < until:
+    # The console tells nobody when its request has ended.
+    while (left := await asyncio.to_thread(stage.left, one)) != stage.expected(one) and time.monotonic() < until:  # noqa: ASYNC110
         await asyncio.sleep(0.2)
     return left
 
