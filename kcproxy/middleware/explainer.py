@@ -52,9 +52,9 @@ class RefusalExplainer:
         if options.get("preload", True):
             self._loaded()
             if self._looks_up:
-                from kcproxy.middleware import lookups  # noqa: PLC0415 - only programs with an inspector need asyncio
+                from kcproxy.middleware.lookups import load  # noqa: PLC0415 - only programs with an inspector need asyncio
 
-                lookups.load()
+                load()
 
     def concerns(self, status: int, method: str, origin: str, raw_target: bytes) -> bool:
         """Whether a response may be explained, so that its body is to be read. Cheap for responses of other servers."""

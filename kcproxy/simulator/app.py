@@ -14,12 +14,12 @@ from urllib.parse import quote
 from aiohttp import web
 
 from kcproxy.catalog import Catalog
-from kcproxy.simulator import tokens
 from kcproxy.simulator.admin_api import AdminApi, AdminRequest
 from kcproxy.simulator.call import NotPlayed, Refusal, Reply
 from kcproxy.simulator.dialect import Dialect
 from kcproxy.simulator.public import certs, console_messages, discovery, realm_page, userinfo_refused
 from kcproxy.simulator.state import MASTER
+from kcproxy.simulator.tokens import TokenRequest, answer
 from kcproxy.simulator.world import World
 
 _MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -97,15 +97,15 @@ class _Server:
             case "GET", "protocol/openid-connect/userinfo" if "Authorization" not in request.headers:
                 return userinfo_refused(self.world.dialect, realm)
             case "POST", "protocol/openid-connect/token":
-                return tokens.answer(self.world, realm, await self._token_request(request, f"{base_url}/realms/{quote(realm.name)}"))
+                return answer(self.world, realm, await self._token_request(request, f"{base_url}/realms/{quote(realm.name)}"))
             case _, "protocol/openid-connect/token":
                 raise Refusal(405, "HTTP 405 Method Not Allowed")
             case _:
                 raise NotPlayed(f"{request.method} {request.path}")
 
-    async def _token_request(self, request: web.Request, issuer: str) -> tokens.TokenRequest:
+    async def _token_request(self, request: web.Request, issuer: str) -> TokenRequest:
         form = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
-        return tokens.TokenRequest(
+        return TokenRequest(
             form=form,
             authorization=request.headers.get("Authorization"),
             issuer=issuer,
