@@ -1,9 +1,11 @@
 """The reported refusals, with a hostile text in each field of token, look-ups, request and response in turn."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import fields, replace
 
 from devkit.explain.case import Case
 from devkit.explain.cases import CASES
@@ -93,7 +95,7 @@ def _places(value: Any, name: str) -> Iterator[tuple[str, Change]]:
     """All texts in a value, each with a function that changes only this one."""
     if type(value) is str:
         yield name, partial(_itself, value)
-    elif is_dataclass(value) and not isinstance(value, type):
+    elif isinstance(value, Struct):
         for field in (field.name for field in fields(value) if field.name not in _TEXT_OF_ITS_OWN):
             for where, change in _places(_filled(value, field), f"{name}.{field}"):
                 yield where, partial(_in_field, value, field, change)

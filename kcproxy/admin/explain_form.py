@@ -3,10 +3,10 @@
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
+from msgspec import Struct
 
 from kcproxy.admin import explain_text as offline
 from kcproxy.admin import templates as render
@@ -32,8 +32,7 @@ class QuestionUnusable(Exception):
     """The form or the JSON body is incomplete or invalid. The message says what to give."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Question(Struct, frozen=True, kw_only=True):
     """A method, a path or URL with its query, the value of the caller's ``Authorization``, and the status code if it is given."""
 
     method: str

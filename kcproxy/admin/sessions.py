@@ -4,14 +4,14 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 SESSION_SECONDS = 12 * 3600
 MAX_SESSIONS = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Session:
+class _Session(Struct, frozen=True, kw_only=True):
     expires_at: float
     key_digest: bytes
 

@@ -3,17 +3,17 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from msgspec import Struct
 
 _METHODS = "GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS"
 _PLAIN = re.compile(rf"\s*({_METHODS})\s+(\S+)", re.IGNORECASE)
 _ACCESS_LOG = re.compile(rf'"({_METHODS}) (\S+) HTTP/[0-9.]+"')
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Struct, frozen=True, kw_only=True):
     """One call: method, path and query as sent, and the line (from 1) of its first occurrence."""
 
     method: str
@@ -27,8 +27,7 @@ class Call:
         return parse_qs(self.query, keep_blank_values=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallList:
+class CallList(Struct, frozen=True, kw_only=True):
     """The distinct calls of a text, and the numbers of lines without a call."""
 
     calls: tuple[Call, ...]

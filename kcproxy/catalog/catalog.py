@@ -1,8 +1,10 @@
 """The catalog of one Keycloak version: finds the operation of a request, and the roles that it needs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kcproxy.catalog.entry import Entry
 from kcproxy.catalog.match import Matcher
@@ -17,8 +19,7 @@ HIDDEN_OPERATION = "an escape that hides another operation"
 _API_ROOTS = frozenset({"realms", "serverinfo", "api"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Power:
+class Power(Struct, frozen=True, kw_only=True):
     """A measured power of a role beyond its name: what it yields (for example ``becomes-admin``), and the warning that says how."""
 
     power: str

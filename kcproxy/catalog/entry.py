@@ -1,8 +1,10 @@
 """One entry of the catalog: an operation, the roles that it needs, and variants with other roles."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
+
+from msgspec import Struct
 
 from kcproxy.model import NOTHING, Operation, Requirement
 
@@ -10,8 +12,7 @@ CONDITION_KEYS = frozenset({"query", "queryPresent", "bodyPresent", "bodyHasAny"
 """The closed vocabulary of a variant's ``when``; ``docs/catalog-format.md`` defines each."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
+class Variant(Struct, frozen=True, kw_only=True):
     """A requirement that replaces the plain one if the condition ``when`` holds."""
 
     id: str
@@ -30,20 +31,18 @@ class Variant:
         return holds(self.when, query, body, parameters)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True, dict=True):
     """An operation with its requirement for callers of the realm, its requirement for callers of master if that differs, and its variants."""
 
     operation: Operation
     requirement: Requirement
     master: Requirement | None = None
     variants: tuple[Variant, ...] = ()
-    hidden: tuple[Variant, ...] = field(init=False, repr=False, compare=False)
-    """The variants that only the server or a look-up can tell apart. Made once, because several rules ask for them."""
 
-    def __post_init__(self) -> None:
-        """Make ``hidden``."""
-        object.__setattr__(self, "hidden", tuple(variant for variant in self.variants if not variant.visible))
+    @cached_property
+    def hidden(self) -> tuple[Variant, ...]:
+        """The variants that only the server or a look-up can tell apart. Made once, because several rules ask for them."""
+        return tuple(variant for variant in self.variants if not variant.visible)
 
     def pick(self, *, query: Mapping[str, Sequence[str]], body: Any, master: bool, parameters: Mapping[str, str] = NOTHING) -> Requirement:
         """The requirement of the most specific variant that the request shows, otherwise the plain one."""

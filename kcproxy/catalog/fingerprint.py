@@ -7,10 +7,11 @@ Intermediaries and themes can change headers and the console's messages, so thes
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any
+
+from msgspec import Struct, field
 
 from kcproxy.model import NOTHING
 
@@ -18,8 +19,7 @@ DISCOVERY = "openid-configuration"
 """The name of the discovery document among the public documents."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublicDocument:
+class PublicDocument(Struct, frozen=True, kw_only=True):
     """A server's response to a request without a token. Header names in lower case; `body` is the parsed JSON object, if it was one."""
 
     status: int
@@ -27,8 +27,7 @@ class PublicDocument:
     body: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Fact:
+class _Fact(Struct, frozen=True, kw_only=True):
     document: str
     member: str | None
     header: str | None
@@ -42,8 +41,7 @@ class _Fact:
         return there is not None if self.value is None else isinstance(there, list) and self.value in there
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Facts:
+class _Facts(Struct, frozen=True, kw_only=True):
     versions: tuple[str, ...]  # oldest first
     documents: Mapping[str, Mapping[str, Any]]
     facts: tuple[_Fact, ...]

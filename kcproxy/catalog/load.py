@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
+
+from msgspec.structs import replace
 
 from kcproxy.catalog.catalog import Catalog
 from kcproxy.catalog.entry import CONDITION_KEYS, Entry, Variant

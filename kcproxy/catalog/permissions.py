@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, NamedTuple, TypeAlias
+
+from msgspec import Struct, field
 
 from kcproxy.catalog.entry import holds
 from kcproxy.catalog.versions import ordered
@@ -48,8 +49,7 @@ TermSet: TypeAlias = tuple[Term, ...]
 """Terms that are all needed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectPlace:
+class ObjectPlace(Struct, frozen=True, kw_only=True):
     """An object of a requirement. One of the fields is set; `path`, `query` and `body` name a parameter or a member."""
 
     type: str
@@ -63,8 +63,7 @@ class ObjectPlace:
     related: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Levels:
+class Levels(Struct, frozen=True, kw_only=True):
     """Alternatives by their response: full, more than an empty list, allowed at all."""
 
     any_of: tuple[TermSet, ...] = ()
@@ -72,8 +71,7 @@ class Levels:
     admits: tuple[TermSet, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class PermissionNeed:
+class PermissionNeed(Struct, frozen=True, kw_only=True, dict=True):
     """The permissions that allow an operation, for one form of the call.
 
     `with_query_role`: the requirement for callers with a query role, if it differs: objects that they may not see are hidden from them.
@@ -96,8 +94,7 @@ class PermissionNeed:
         return tuple(terms for terms in sets if any(term.type for term in terms))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PermissionVariant:
+class PermissionVariant(Struct, frozen=True, kw_only=True):
     """A requirement that applies under a condition; `when` is as in the role tables."""
 
     id: str
@@ -106,8 +103,7 @@ class PermissionVariant:
     need: PermissionNeed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PermissionEntry:
+class PermissionEntry(Struct, frozen=True, kw_only=True):
     """One operation of a table."""
 
     method: str
@@ -125,8 +121,7 @@ class PermissionEntry:
         return self.need
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PermissionTable:
+class PermissionTable(Struct, frozen=True, kw_only=True):
     """The measured table of one version: the schema of types and scopes, and all operations."""
 
     version: str

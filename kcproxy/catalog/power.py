@@ -6,6 +6,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from msgspec import Struct
+
 from kcproxy.errors import CatalogError
 
 SCHEMA = 2
@@ -38,8 +40,7 @@ _EASE = {ease: len(Ease) - place for place, ease in enumerate(Ease)}
 RoleKey = tuple[int, int, int, int, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class Way(Struct, frozen=True, kw_only=True):
     """A way that worked with real calls. ``says`` completes "can …", ``needs`` completes "if …" (empty: nothing)."""
 
     id: str

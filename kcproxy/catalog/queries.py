@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from kcproxy.catalog.catalog import Catalog
 from kcproxy.catalog.entry import Entry
@@ -11,8 +12,7 @@ from kcproxy.model import RoleSet, Target, TargetKind
 _PARAMETER = re.compile(r"\{[^{}]*\}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
+class Reach(Struct, frozen=True, kw_only=True):
     """What roles allow: with a ``full`` response, with a ``reduced`` one, and only ``together`` with other roles."""
 
     full: tuple[Entry, ...]
@@ -20,8 +20,7 @@ class Reach:
     together: tuple[tuple[Entry, RoleSet], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """One operation in two versions. ``old`` is None if it was added, ``new`` if it was removed."""
 
     old: Entry | None
@@ -36,8 +35,7 @@ class Change:
         return entry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Differences:
+class Differences(Struct, frozen=True, kw_only=True):
     """What changed from one version to another."""
 
     added: tuple[Change, ...]

@@ -8,8 +8,9 @@ if it contains bytes beyond ASCII, it is ambiguous: it is sent, but never with a
 """
 
 import re
-from dataclasses import replace
 from typing import TypeAlias
+
+from msgspec.structs import replace
 
 from kcproxy.catalog.catalog import Catalog
 from kcproxy.errors import RequestRefused

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from kcproxy.catalog import Catalog
 from kcproxy.explain.api import explain
@@ -33,8 +34,7 @@ class Verdict(StrEnum):
     NOT_ASKED = "not-asked"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patient:
+class Patient(Struct, frozen=True, kw_only=True):
     """The client, its realm, and the call (without one, any call of its realm)."""
 
     realm: str
@@ -59,8 +59,7 @@ class Patient:
         return RequestFacts(target=call.target, base_path=call.base_path, query=call.query, body=call.body, public_url=call.public_url)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Examination:
+class Examination(Struct, frozen=True, kw_only=True):
     """``counting``: roles that are granted and in scope, with composites resolved. ``obstacles``: sentences. ``opened``: number of allowed operations."""
 
     container: str

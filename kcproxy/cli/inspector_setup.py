@@ -1,6 +1,6 @@
 """The commands that create an inspector: a confidential client whose service account can read what the look-ups need, and nothing more."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from kcproxy.explain.fixes.commands import kcadm_client_id
 from kcproxy.explain.fixes.shell import line, option, path, realm_option, repeated_option, word
@@ -11,8 +11,7 @@ SECRET_FILE = "kcproxy-inspector-secret"  # noqa: S105 - a file's name
 LEAST_ROLES = ("view-clients", "view-realm", "view-users")
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
+class Setup(Struct, frozen=True):
     """Commands to paste, the settings that belong to them, and a warning."""
 
     commands: tuple[str, ...]

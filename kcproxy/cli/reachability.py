@@ -3,9 +3,11 @@
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from kcproxy.catalog import Catalog, versions
 from kcproxy.catalog.versions import key
@@ -25,8 +27,7 @@ _MAX_SECONDS = 20.0
 _ANY = "*"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """The result of one check. ``remedy`` is empty if it passed."""
 
     what: str

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from kcproxy.catalog import Catalog, Entry
 from kcproxy.catalog.calls import Call, CallList
@@ -58,8 +59,7 @@ def _powers(catalog: Catalog, roles: RoleSet) -> list[dict[str, str]]:
     return [{"role": role, "power": power.power, "says": power.says} for role in roles for power in catalog.powers(role)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
+class Demand(Struct, frozen=True, kw_only=True):
     """One call of a list and what it needs. ``requirement`` is None if the table does not have it."""
 
     call: Call
@@ -68,8 +68,7 @@ class Demand:
     elsewhere: bool  # not a call of the Admin REST API
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """What a list of calls needs together."""
 
     demands: tuple[Demand, ...]

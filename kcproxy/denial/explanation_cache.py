@@ -6,9 +6,9 @@ evicts entries, and each of their refusals costs as much as a first one.
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 
 from cachetools import LRUCache
+from msgspec import Struct
 
 from kcproxy.catalog import Catalog
 from kcproxy.explain.context import is_fresh
@@ -24,8 +24,7 @@ MAX_WORDS_CHARACTERS = 2000
 Key = tuple[Hashable, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     diagnosis: Diagnosis
     facts: Facts | None
     size: int

@@ -8,10 +8,11 @@ import json
 import re
 from binascii import a2b_base64
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
+
+from msgspec.structs import replace
 
 from kcproxy.model import NOTHING, Caller, CallerKind
 

@@ -4,9 +4,12 @@ A 403 of a known operation is judged without the names in its path: the result i
 for one hint about the form of IDs. So the same diagnosis can be used for later requests of the same kind.
 """
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec.structs import replace
 
 from kcproxy.catalog import Catalog
 from kcproxy.explain.context import MASTER, context, facts_for
@@ -91,7 +94,7 @@ def with_operators_view(explanation: Explanation, inputs: Inputs) -> Explanation
     if inputs.facts is None or (inputs.facts.permissions is None and facts_for(inputs) is inputs.facts):
         return explanation
     diagnosis = diagnose(inputs._replace(for_operator=True))
-    return replace(explanation, operator=None if diagnosis is None else diagnosis.explanation(explanation.id, inputs))
+    return dataclasses.replace(explanation, operator=None if diagnosis is None else diagnosis.explanation(explanation.id, inputs))
 
 
 def is_general(inputs: Inputs) -> bool:

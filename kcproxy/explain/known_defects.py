@@ -1,12 +1,11 @@
 """Refusals that are defects of some Keycloak versions, as data: which versions, since when they are repaired, and the source."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 VersionKey = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Versions:
+class Versions(Struct, frozen=True, kw_only=True):
     """Versions from ``first`` up to, but not including, ``end``. ``doubt``: why it is not certain that they have the defect."""
 
     first: VersionKey
@@ -17,8 +16,7 @@ class Versions:
         return self.first <= version < self.end
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Defect:
+class Defect(Struct, frozen=True, kw_only=True):
     """One defect. ``versions``: those that have it, also those of which that is uncertain. ``repaired``: the first versions without it.
 
     ``says`` continues "Keycloak has a defect". ``source``: the report that says so. ``way_out``: what works on the defective version as

@@ -78,4 +78,6 @@ def _sentence(requirement: Requirement, container: str, held: frozenset[str], ca
 
 
 def _ascii(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text[:300]
     return "".join(character if " " <= character <= "~" else "?" for character in text)[:300]

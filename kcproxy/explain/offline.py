@@ -1,9 +1,10 @@
 """What can be said about a call offline: from the table, the claims of the token and the clock."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from msgspec import Struct
 
 from kcproxy.catalog import Catalog
 from kcproxy.explain.api import explain
@@ -26,8 +27,7 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"  # the operation is not in the table
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Struct, frozen=True, kw_only=True):
     """The call: target, query, and the address of Keycloak if a whole URL was given."""
 
     target: Target
@@ -37,8 +37,7 @@ class Asked:
     body: Any = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfflineResult:
+class OfflineResult(Struct, frozen=True, kw_only=True):
     """The outcome and the status code that it was judged by, with the explanation if the call is denied or gets a reduced response."""
 
     outcome: Outcome

@@ -5,7 +5,9 @@ concern others. For them an object that they cannot see is decided as an unknown
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kcproxy.catalog.permissions import Levels, PermissionNeed, Term, TermSet, permission_entry
 from kcproxy.explain.context import REALM_MANAGEMENT, Context
@@ -32,8 +34,7 @@ _BY_ROLE: Mapping[str, tuple[str, ...]] = {
 _LIST_ROLES = {USERS: "query-users", CLIENTS: "query-clients", "Organizations": "query-organizations"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(Struct, frozen=True, kw_only=True):
     """``decision`` has the alternative that lacks least. ``certain``: nothing in it rests on what was not measured or on what is hidden.
 
     ``differs``: the terms for which Keycloak's own evaluation says otherwise. ``whole``: whether the objects may be shown as they are;

@@ -4,7 +4,7 @@ The inspector sees more than the caller. What it finds about roles and clients t
 (log, page, ``doctor``); the response has it only if a call of the caller themselves would show it.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from kcproxy.catalog import Catalog
 from kcproxy.model import Facts

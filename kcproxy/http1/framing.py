@@ -5,8 +5,9 @@ message ends.
 """
 
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from msgspec import Struct
 
 from kcproxy.errors import RequestRefused
 from kcproxy.http1.fields import RawHeaders
@@ -35,8 +36,7 @@ class FramingError(Exception):
     """A response's head that does not say in exactly one way where the body ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseFraming:
+class ResponseFraming(Struct, frozen=True):
     """Where a response ends, and whether its connection can carry another exchange. ``length`` in bytes, only for ``LENGTH``."""
 
     end: BodyEnd
@@ -44,8 +44,7 @@ class ResponseFraming:
     keep_alive: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RequestFraming:
+class RequestFraming(Struct, frozen=True):
     """How the body of a request is framed by its own headers: ``length`` in bytes or None, ``chunked``."""
 
     length: int | None

@@ -11,10 +11,10 @@ The work is limited: each byte is read a fixed number of times, in pieces of any
 """
 
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
 
 import httptools
+from msgspec import Struct
 
 from kcproxy.errors import RequestRefused
 from kcproxy.http1.fields import RawHeaders
@@ -53,8 +53,7 @@ class SyntaxProblem(Enum):
     VERSION = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(Struct, frozen=True):
     """The head of a request. ``target`` is as sent, with bytes beyond ASCII as surrogate escapes. ``keep_alive`` is the client's wish.
 
     ``has_body``: whether body bytes or chunks follow. ``wire``: the bytes of the whole request if it came in one piece and is not chunked,

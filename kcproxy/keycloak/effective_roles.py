@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from kcproxy.explain.causes import guards
 from kcproxy.explain.claims import realm_roles_of, roles_of_client
@@ -14,8 +15,7 @@ from kcproxy.keycloak.representations import flag, maps_client_roles, role_names
 from kcproxy.model import Caller, CallerKind, RequestFacts
 
 
-@dataclass(frozen=True, slots=True)
-class _Scope:
+class _Scope(Struct, frozen=True):
     """Where roles are looked up: the caller's realm, the client that owns the admin roles by name and by id, and the caller's own client."""
 
     realm: str

@@ -11,10 +11,10 @@ A caller that stops waiting does not cancel the request; its response is cached.
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from cachetools import TTLCache
+from msgspec import Struct
 
 from kcproxy.errors import TokenFetchError, UpstreamError
 from kcproxy.http1.json_body import json_value
@@ -34,8 +34,7 @@ Fields: TypeAlias = tuple[tuple[str, str], ...]
 _Key: TypeAlias = tuple[str, Fields, bytes | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lookup:
+class Lookup(Struct, frozen=True, kw_only=True):
     """The status code of a response (0: there is none) and its parsed JSON."""
 
     status: int = 0

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from kcproxy.catalog import Catalog, catalog_for
 from kcproxy.catalog.fingerprint import DISCOVERY, PublicDocument, public_paths, versions_that_fit
@@ -23,8 +24,7 @@ async def detect(upstream: Upstream, *, host: str, base_path: str, realm: str) -
     return versions_that_fit(discovery.body, responses) if discovery.status == 200 else ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Settled(Struct, frozen=True, kw_only=True):
     """The table to use for a server. ``versions``: those whose public documents equal the server's."""
 
     catalog: Catalog

@@ -4,6 +4,8 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from kcproxy.catalog import Catalog, catalog_for
 from kcproxy.catalog.targets import judge
 from kcproxy.denial.decisions import may_be_explained
@@ -33,8 +35,7 @@ class Case:
     authorization: str | None = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LookedUp:
+class LookedUp(Struct, frozen=True, kw_only=True):
     """What look-ups found in time. ``catalog`` and ``version``: of the server, if they were detected."""
 
     facts: Facts | None = None

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -30,8 +32,7 @@ class Refusal:
     injected: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
+class Explained(Struct, frozen=True, kw_only=True):
     """The response as the proxy would have sent it. The status code is unchanged; ``body`` has no content coding."""
 
     fields: "tuple[tuple[bytes, bytes], ...]"

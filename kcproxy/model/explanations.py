@@ -1,8 +1,10 @@
 """The conclusions: verdict, fixes, explanation."""
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from kcproxy.model.causes import Cause
 from kcproxy.model.facts import Facts
@@ -11,8 +13,7 @@ from kcproxy.model.requirements import Requirement
 from kcproxy.model.vocabulary import Confidence, RoleSet, nothing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alternative:
+class Alternative(Struct, frozen=True, kw_only=True):
     """Another cause that the evidence allows. ``summary``: its reason alone; ``check``: how to tell it from the other causes."""
 
     cause: Cause
@@ -21,8 +22,7 @@ class Alternative:
     check: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """The decision: one cause, its confidence and evidence, what is missing, and the alternatives.
 
     ``missing``: the roles to grant. ``container``: the client that owns them (``realm-management`` or ``{realm}-realm``);
@@ -41,8 +41,7 @@ class Verdict:
     facts: Mapping[str, Any] = field(default_factory=nothing)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fix:
+class Fix(Struct, frozen=True, kw_only=True):
     """One way to resolve a refusal, least power first. Commands can be pasted: real names, quoted for a POSIX shell.
 
     ``gives`` is set if several fixes differ in the response that the call gets afterwards: ``full``, or ``all but`` and the fields that are missing.
@@ -60,7 +59,7 @@ class Fix:
     gives: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Everything that is known about one refusal. How much of it the caller gets is decided when it is rendered (``Detail``)."""
 
@@ -79,5 +78,5 @@ class Explanation:
     """Results of look-ups, for the admin page."""
     operator: "Explanation | None" = None
     """The same refusal as log and page may show it, if look-ups found what is hidden from the caller."""
-    kept: dict[str, Any] | None = field(default=None, repr=False, compare=False)
+    kept: dict[str, Any] | None = dataclasses.field(default=None, repr=False, compare=False)
     """If several explanations differ only in ID, request and hints about it: a cache for texts that they have in common."""

@@ -1,22 +1,21 @@
 """Results of look-ups."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from kcproxy.model.vocabulary import nothing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoleElsewhere:
+class RoleElsewhere(Struct, frozen=True, kw_only=True):
     """A role of a client that does not own the admin roles, or, without a client, of the realm."""
 
     name: str
     client: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """Results of look-ups with the inspector, and of public documents. None means not looked up, which is not the same as empty.
 
     Roles are effective ones (composites and groups resolved) of the client that owns the admin roles. Everything is about the client,

@@ -1,9 +1,10 @@
 """Caller, request and response."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
 
 from kcproxy.model.requirements import Target
 from kcproxy.model.vocabulary import NOTHING, nothing
@@ -19,8 +20,7 @@ class Withheld(StrEnum):
     NO_ACCOUNT = "no-account"  # there are accounts, but none for this realm
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountEntry:
+class AccountEntry(Struct, frozen=True, kw_only=True):
     """The entry of the proxy's settings that serves a realm: ``position`` as settings name it (``accounts[0]``), ``realm`` as written there.
 
     ``realm`` is ``*`` if the entry serves every realm that no other entry names. ``token_realm``: the realm that contains its client.
@@ -41,8 +41,7 @@ class CallerKind(StrEnum):
     ANONYMOUS = "anonymous"  # no token at all
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Caller(Struct, frozen=True, kw_only=True):
     """The caller, read from the claims of its token without verification (Keycloak has just verified or refused it).
 
     ``realm``: the realm of the issuer. Roles are those in the token, which proves little since Keycloak 26.7, which checks the current
@@ -77,8 +76,7 @@ class Caller:
     token_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestFacts:
+class RequestFacts(Struct, frozen=True, kw_only=True):
     """The parts of a request that matter for its refusal. Field names are lower-case; the body is parsed only if it is small JSON."""
 
     target: Target
@@ -98,8 +96,7 @@ class RequestFacts:
     token_in_query: bool = False  # access_token= in the query, which Keycloak does not read
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Struct, frozen=True, kw_only=True):
     """The response: status code, the fields that show who sent it, and the small body of an error (never of a success)."""
 
     status: int

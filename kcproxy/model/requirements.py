@@ -1,8 +1,10 @@
 """What a request is for, and which roles it requires."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
+
+from msgspec import Struct, field
 
 from kcproxy.model.vocabulary import Basis, RoleSet, nothing
 
@@ -16,8 +18,7 @@ class TargetKind(StrEnum):
     OTHER = "other"  # the rest of Keycloak: login pages, discovery, account, resources
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class Operation(Struct, frozen=True, kw_only=True, dict=True):
     """One operation of the Admin REST API: a method on a path template, with the parameter names of Keycloak's annotations.
 
     ``body`` distinguishes two operations on one path by what they consume ("json", "form", "multipart", …).
@@ -29,16 +30,14 @@ class Operation:
     body: str | None = None
     handler: str = ""
     features: tuple[str, ...] = ()
-    key: str = field(init=False, repr=False, compare=False)
-    """A short name for metrics and logs: ``GET /admin/realms/{realm}/users``. Made once, because every request uses it."""
 
-    def __post_init__(self) -> None:
-        """Make ``key``."""
-        object.__setattr__(self, "key", f"{self.method} {self.path}" + (f" ({self.body})" if self.body else ""))
+    @cached_property
+    def key(self) -> str:
+        """A short name for metrics and logs: ``GET /admin/realms/{realm}/users``. Made once, because every request uses it."""
+        return f"{self.method} {self.path}" + (f" ({self.body})" if self.body else "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requirement:
+class Requirement(Struct, frozen=True, kw_only=True):
     """Which roles an operation requires, on one Keycloak version.
 
     ``any_of``: minimal sets that get the full response. ``useful``: minimal sets whose response is full or lacks only fields that can be
@@ -67,8 +66,7 @@ class Requirement:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(Struct, frozen=True, kw_only=True):
     """What a request is for, read from its method and raw path; ``parameters`` are decoded, by template name.
 
     ``ambiguous`` names the form that can be read as two different operations (dot segment, empty segment, ``;``, backslash, an escape that

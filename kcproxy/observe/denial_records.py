@@ -1,13 +1,12 @@
 """Values of the history of denials. They are apart from its file, so that a process without one does not load SQLite."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 ROW_BYTES = 300
 """Approximate size of a row without its document."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
+class Stored(Struct, frozen=True, kw_only=True):
     """A stored denial: ``at`` in seconds since the epoch, ``document`` as JSON."""
 
     id: str
@@ -22,8 +21,7 @@ class Stored:
         return len(self.document) + ROW_BYTES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class Kind(Struct, frozen=True, kw_only=True):
     """What is stored of a group in addition to its denials. Times in seconds since the epoch."""
 
     fingerprint: str
@@ -32,8 +30,7 @@ class Kind:
     resolved_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolution:
+class Resolution(Struct, frozen=True, kw_only=True):
     """The end of a group: the operation succeeded."""
 
     group: str

@@ -6,9 +6,10 @@ or an error text.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+
+from msgspec import Struct
 
 LATENCY_BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """0.25 is a bound because Keycloak's own guides set their service level there; 30 covers slow realm creations."""
@@ -36,8 +37,7 @@ class Merge(StrEnum):
     """The value of the process with the admin port; workers do not have one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spec:
+class Spec(Struct, frozen=True, kw_only=True):
     """One metric. ``name`` is its full name in queries (of histograms without ``_bucket``); ``buckets`` are upper bounds."""
 
     name: str

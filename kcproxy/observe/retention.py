@@ -4,14 +4,13 @@ A 403 means that Keycloak verified the caller's token. Any client can cause the 
 and bytes, and cannot displace verified denials.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 _UNVERIFIED_SHARE = 4
 """Unverified denials get one part in this many."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class Bounds(Struct, frozen=True, kw_only=True):
     """How much of one class is stored."""
 
     max_denials: int

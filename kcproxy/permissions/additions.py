@@ -1,9 +1,11 @@
 """Finds the smallest addition that allows a refused request. Each proposal is decided again before it is made."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kcproxy.permissions.decide import Decision, Outcome, decide
 from kcproxy.permissions.model import ClientCondition, Object, Permission, Policy, UserCondition
@@ -23,8 +25,7 @@ class AdditionKind(StrEnum):
     CHANGE_DENIAL = "change-denial"  # a permission removes the scope, and no addition can help
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addition:
+class Addition(Struct, frozen=True, kw_only=True):
     """One change. `permission` is the permission to change; None for a new one.
 
     `opens_more`: whether it allows the caller more than requested. `for_others`: whether it also affects other callers, whom the

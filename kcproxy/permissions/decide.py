@@ -12,9 +12,11 @@ The order of evaluation follows `FGAPPolicyEvaluator`, `UserResourceTypePolicyEv
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import product
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kcproxy.permissions.model import GROUPS, USERS, Object, Permission, Strategy
 from kcproxy.permissions.policies import Effect, Judgement, Situation, judge
@@ -33,8 +35,7 @@ class Outcome(StrEnum):
     OPEN = "open"  # a fact is not known
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Considered:
+class Considered(Struct, frozen=True, kw_only=True):
     """A permission that matters for the decision, and the result of its policies for the caller."""
 
     permission: Permission
@@ -44,8 +45,7 @@ class Considered:
     why: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """The decision for one scope, with the permissions that decide it."""
 
     asked: Object

@@ -1,9 +1,10 @@
 """What look-ups found about the permissions of a realm for one refused request: the material that a decision is made from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from kcproxy.catalog.permissions import ObjectPlace, PermissionEntry, PermissionNeed, load_permissions, permission_versions
 from kcproxy.model import Operation
@@ -13,8 +14,7 @@ Asked: TypeAlias = tuple[str, str, str]
 """Resource type, ID of the object or "" for all objects, scope: one question to ``policy/evaluate``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PermissionFacts:
+class PermissionFacts(Struct, frozen=True, kw_only=True):
     """``objects``: those that the request names, by the place where it names them; without an entry if they could not be resolved.
 
     ``labels``: names of objects by ID, for operators. ``absent``: IDs in the request that no object has. ``server``: what

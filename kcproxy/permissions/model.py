@@ -5,11 +5,12 @@ organization. `None` always means *not known*, never *nothing*.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeAlias
+
+from msgspec import Struct, field
 
 USERS, GROUPS, CLIENTS, ROLES, ORGANIZATIONS = "Users", "Groups", "Clients", "Roles", "Organizations"
 """The names of the resource types."""
@@ -30,54 +31,47 @@ class Strategy(StrEnum):
     CONSENSUS = "CONSENSUS"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Required:
+class Required(Struct, frozen=True, kw_only=True):
     """A role or client scope in a policy. A `required` one has to be present; of the others, one is enough."""
 
     id: str
     required: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupMember:
+class GroupMember(Struct, frozen=True, kw_only=True):
     """A group in a policy; with `extend_children` members of the groups below it count, too."""
 
     id: str
     extend_children: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserCondition:
+class UserCondition(Struct, frozen=True, kw_only=True):
     """Holds for these accounts, by id."""
 
     users: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoleCondition:
+class RoleCondition(Struct, frozen=True, kw_only=True):
     """Holds for callers with these roles. With `fetch_roles`, the account's roles count instead of the token's."""
 
     roles: tuple[Required, ...]
     fetch_roles: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupCondition:
+class GroupCondition(Struct, frozen=True, kw_only=True):
     """Holds for members of these groups, as in the claim, or otherwise as the account has them."""
 
     groups: tuple[GroupMember, ...]
     claim: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientCondition:
+class ClientCondition(Struct, frozen=True, kw_only=True):
     """Holds for tokens issued to these clients, by internal id."""
 
     clients: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClientScopeCondition:
+class ClientScopeCondition(Struct, frozen=True, kw_only=True):
     """Holds for tokens with these client scopes."""
 
     scopes: tuple[Required, ...]
@@ -87,8 +81,7 @@ Span: TypeAlias = tuple[int, int]
 """First and last allowed value of a part of the time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeCondition:
+class TimeCondition(Struct, frozen=True, kw_only=True):
     """Holds at these times, in the server's own time zone; the spans include both ends."""
 
     not_before: datetime | None = None
@@ -100,8 +93,7 @@ class TimeCondition:
     minute: Span | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegexCondition:
+class RegexCondition(Struct, frozen=True, kw_only=True):
     """Holds if a claim of the token (with `context`, an attribute of the request's context) matches the whole pattern."""
 
     claim: str
@@ -109,16 +101,14 @@ class RegexCondition:
     context: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AggregatedCondition:
+class AggregatedCondition(Struct, frozen=True, kw_only=True):
     """Holds if other policies, by id, hold according to the strategy."""
 
     policies: tuple[str, ...]
     strategy: Strategy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenCondition:
+class OpenCondition(Struct, frozen=True, kw_only=True):
     """Cannot be decided here: a script, a type of an extension, or something that could not be read. `why` is for people."""
 
     type: str
@@ -138,8 +128,7 @@ Condition: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Struct, frozen=True, kw_only=True):
     """A condition with a name. Its logic can invert the result."""
 
     id: str
@@ -148,8 +137,7 @@ class Policy:
     logic: Logic = Logic.POSITIVE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permission:
+class Permission(Struct, frozen=True, kw_only=True):
     """Scopes of a resource type, on some objects or (with no objects named) on all, for callers on whom its policies agree."""
 
     id: str
@@ -167,16 +155,14 @@ class Permission:
         return not self.objects
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
+class Names(Struct, frozen=True, kw_only=True):
     """Facts about objects that policies name by id."""
 
     group_paths: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     client_scope_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PermissionSet:
+class PermissionSet(Struct, frozen=True, kw_only=True):
     """All permissions of a realm with the policies that they use. `complete` is False if some could not be read."""
 
     permissions: tuple[Permission, ...] = ()
@@ -185,8 +171,7 @@ class PermissionSet:
     complete: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(Struct, frozen=True, kw_only=True):
     """The caller as policies see them. Roles are ids, including composites.
 
     `held`: the account's roles. `in_scope`: those in the scope of the token's client (all of them with full scope). `in_token`: those
@@ -208,8 +193,7 @@ class Identity:
     authorization_services: bool | None = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Object:
+class Object(Struct, frozen=True, kw_only=True):
     """The requested object, or without an id all objects of the type.
 
     `groups` (of a user): each group that they are a direct member of, with the groups above it, nearest first, by id.
@@ -220,8 +204,7 @@ class Object:
     groups: tuple[tuple[str, ...], ...] | None = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(Struct, frozen=True, kw_only=True):
     """Differences between versions. Defaults are those of 26.7."""
 
     aliases: Mapping[str, str] = field(

@@ -1,8 +1,10 @@
 """The decision for a complete operation: which of its alternatives the caller's permissions satisfy, and what the nearest one lacks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kcproxy.catalog.permissions import Levels, PermissionNeed, Term, TermSet
 from kcproxy.permissions.additions import Addition, additions
@@ -21,8 +23,7 @@ class Level(StrEnum):
     FULL = "any_of"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TermDecision:
+class TermDecision(Struct, frozen=True, kw_only=True):
     """One term of an alternative. A role has no decision; `outcome` is MISSING if it is not held and OPEN if that is not known.
 
     `by_server`: the evaluator left it open, and the outcome is what `policy/evaluate` says.
@@ -34,8 +35,7 @@ class TermDecision:
     by_server: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperationDecision:
+class OperationDecision(Struct, frozen=True, kw_only=True):
     """Whether permissions allow the call. `alternative`: the satisfied one, or the one that lacks least."""
 
     outcome: Outcome

@@ -6,10 +6,11 @@ in `Rules`. A condition first permits or denies, then the policy's logic can inv
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
 
 from kcproxy.permissions.model import (
     AggregatedCondition,
@@ -48,8 +49,7 @@ class Effect(StrEnum):
     OPEN = "OPEN"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Judgement(Struct, frozen=True, kw_only=True):
     """An effect, and for an open one the missing facts."""
 
     effect: Effect
@@ -59,8 +59,7 @@ class Judgement:
 PERMIT, DENY = Judgement(effect=Effect.PERMIT), Judgement(effect=Effect.DENY)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class Situation(Struct, frozen=True, kw_only=True):
     """All that policies are judged by. `now` is the server's local time without a zone; None if it is not known."""
 
     identity: Identity

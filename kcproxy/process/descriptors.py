@@ -6,7 +6,8 @@ A process without free descriptors cannot accept connections, so connections alo
 """
 
 import resource
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from kcproxy.errors import SettingsError
 from kcproxy.settings import Settings
@@ -18,8 +19,7 @@ _SIDE_CONNECTIONS = 8
 _UNLIMITED = 1 << 30
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DescriptorPlan:
+class DescriptorPlan(Struct, frozen=True, kw_only=True):
     """``limit``: descriptors of the process. ``max_connections``: client connections that fit, at most ``asked``."""
 
     limit: int

@@ -9,9 +9,10 @@ Requests with credentials of their own pass, because they get no injected token.
 """
 
 import os
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from kcproxy.errors import RequestRefused
 from kcproxy.http1.headers import RequestFields
@@ -29,8 +30,7 @@ KEY_FIELD = b"kcproxy-key"
 _BEARER = b"bearer "
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(Struct, frozen=True):
     """What a caller has to show before a token is injected. All None: nothing."""
 
     keys: ApiKeys | None = None

@@ -1,14 +1,13 @@
 """Rewrites request fields and Location, as one generation of settings says. Pure."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from kcproxy.http1.fields import RawHeaders
 from kcproxy.http1.headers import RequestFields, addressed, read_request, unforwarded
 from kcproxy.settings import ForwardedFields, UpstreamSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Forwarding:
+class Forwarding(Struct, frozen=True):
     """``upstream_origin`` and ``upstream_host`` are values of fields; the rest are settings."""
 
     upstream_origin: bytes

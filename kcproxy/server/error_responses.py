@@ -1,8 +1,9 @@
 """The proxy's own error responses: JSON with the members that Keycloak's clients print, and a header field for the kind of error."""
 
 import json
-from dataclasses import dataclass
 from http import HTTPStatus
+
+from msgspec import Struct
 
 from kcproxy.errors import KcproxyError, RequestRefused, TokenFetchError
 from kcproxy.http1.response_head import response_head
@@ -11,8 +12,7 @@ from kcproxy.visible import visible
 KIND_HEADER = "Kcproxy-Error"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorResponse:
+class ErrorResponse(Struct, frozen=True, kw_only=True):
     """An error response. ``kind`` is a word of a closed set; ``message`` is a sentence without secrets."""
 
     status: int

@@ -1,14 +1,14 @@
 """A request as the connection hands it to the handler, and what the handler gives back."""
 
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from kcproxy.http1.request_parser import RequestHead
 from kcproxy.server.request_body import BodyStream
 
 
-@dataclass(frozen=True, slots=True)
-class InboundRequest:
+class InboundRequest(Struct, frozen=True):
     """A request whose head has been read. ``body`` fills as it arrives. None without a body."""
 
     head: RequestHead

@@ -3,8 +3,10 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kcproxy.catalog import Catalog, Entry
 from kcproxy.catalog.match import Matcher
@@ -22,8 +24,7 @@ _PARAMETER = re.compile(r"\{[^}]*\}")
 _UNKNOWN = Requirement(any_of=(), admits=(), least=None, basis=Basis.UNKNOWN, keycloak="")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdminRequest:
+class AdminRequest(Struct, frozen=True, kw_only=True):
     """One request below ``/admin``. ``base_url`` is the server's address as the caller wrote it, including the base path."""
 
     method: str

@@ -1,16 +1,16 @@
 """Input and output of a handler of the Admin REST API."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from urllib.parse import quote
+
+from msgspec import Struct, field
 
 from kcproxy.simulator.state import Client, Group, Realm, Role, User
 from kcproxy.simulator.world import World
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class Reply(Struct, frozen=True, kw_only=True):
     """A response. Without ``json`` it has no body. ``at`` is the path of the created object below ``/admin/realms/``, for ``Location``."""
 
     status: int
@@ -35,8 +35,7 @@ class NotPlayed(Exception):
     """A function of Keycloak that the simulator does not implement. The text names it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(Struct, frozen=True, kw_only=True):
     """One allowed request. ``values`` are the path's parameters after the realm; ``roles`` are the caller's, including composites."""
 
     world: World

@@ -1,11 +1,11 @@
 """The caller of the Admin REST API and their roles, as in Keycloak's AdminRoot."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
 import jwt
+from msgspec import Struct
 
 from kcproxy.simulator.call import Refusal
 from kcproxy.simulator.state import LIGHTWEIGHT_CLIENTS, MASTER, REALM_MANAGEMENT, Client, Realm, User
@@ -13,8 +13,7 @@ from kcproxy.simulator.tokens import visible_client_roles, visible_realm_roles
 from kcproxy.simulator.world import World
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Principal:
+class Principal(Struct, frozen=True, kw_only=True):
     """A caller with a valid token: the issuing realm, the user, the client, the claims."""
 
     realm: Realm

@@ -1,14 +1,14 @@
 """Differences between Keycloak versions that the simulator implements, measured on 24.0.5 and 26.7.4."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 _SEE_LOG = "For more on this error consult the server log at the debug level."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
+class Dialect(Struct, frozen=True, kw_only=True):
     """The behavior of one version. ``live_grants``: roles are read at the call; otherwise the token's claims decide."""
 
     version: str

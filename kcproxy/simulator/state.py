@@ -4,6 +4,8 @@ import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from kcproxy.simulator.keys import RealmKeys
 
 MASTER = "master"
@@ -96,8 +98,7 @@ class Client:
     fields: dict[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class Session(Struct, frozen=True, kw_only=True):
     """A user's login; service accounts have none."""
 
     id: str

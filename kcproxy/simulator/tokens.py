@@ -7,9 +7,10 @@ import base64
 import binascii
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
+
+from msgspec import Struct
 
 from kcproxy.simulator.call import Reply
 from kcproxy.simulator.state import LIGHTWEIGHT_CLIENTS, MASTER, Client, Realm, Role, Session, User, effective_roles, in_scope, new_id
@@ -31,8 +32,7 @@ class TokenRefused(Exception):
         self.description = description
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenRequest:
+class TokenRequest(Struct, frozen=True, kw_only=True):
     """One request: the form, the Authorization header, the client's address and the called address."""
 
     form: Mapping[str, str]

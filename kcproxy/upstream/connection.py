@@ -12,8 +12,9 @@ Each connection has one ``deadline``, which the pool checks at intervals, so tha
 import asyncio
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, cast
+
+from msgspec import Struct
 
 from kcproxy.errors import UpstreamBroken, UpstreamTimeout
 from kcproxy.http1.framing import FramingError
@@ -26,8 +27,7 @@ class ConnectionStale(UpstreamBroken):
     """The server closed the connection without a byte of a response. It may have timed out on the server's side."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConnectionLimits:
+class ConnectionLimits(Struct, frozen=True, kw_only=True):
     """Time limits of one connection. ``name`` names the server in messages ("http://keycloak:8080")."""
 
     name: str

@@ -3,11 +3,11 @@
 import asyncio
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from msgspec.structs import replace
 
 from kcproxy.observe.observer import LiveObserver
 from tests.admin.stage import Open, deny, observer, opened, problems

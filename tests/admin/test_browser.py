@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from dataclasses import replace
 from importlib.resources import files
 from itertools import product
 from typing import Literal
 
 import pytest
 from aiohttp.test_utils import TestServer
+from msgspec.structs import replace
 from playwright.async_api import Browser, async_playwright
 
 from kcproxy.admin import app as admin

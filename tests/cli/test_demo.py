@@ -1,7 +1,6 @@
 """`kcproxy demo`: the scenario against the simulator, what it shows, what it refuses to touch, and when it fails."""
 
 import asyncio
-import dataclasses
 import json
 import os
 import re
@@ -14,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from msgspec.structs import replace as changed
 
 from kcproxy import catalog
 from kcproxy.cli.scenario.admin import Admin
@@ -151,7 +151,7 @@ async def test_an_extra_or_missing_base_path_is_reported(base_path: str, called:
 
 async def test_a_missing_admin_realm_is_reported(keycloak: SimulatedKeycloak) -> None:
     with pytest.raises(ScenarioError, match=r"cannot log in at .*: 404 Realm does not exist"):
-        await perform(dataclasses.replace(request(keycloak.url), admin_realm="mastr"), Collected())
+        await perform(changed(request(keycloak.url), admin_realm="mastr"), Collected())
 
 
 async def test_a_server_that_does_not_respond_is_reported(unused_tcp_port: int) -> None:

@@ -1,9 +1,9 @@
 """An address that only the request names (Host, X-Forwarded-Host, Origin, a proof) is compared and never recommended."""
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from devkit.explain.cases import CASES, Case
 from devkit.explain.stage import BASE, caller_of, causes, claims_of, jwt_of, refused

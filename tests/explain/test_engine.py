@@ -1,9 +1,9 @@
 """A 403 of a known operation is judged by few fields, and neither by the names in its path nor by the time."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
 
 import pytest
+from msgspec.structs import fields, replace
 
 from devkit.explain.cases import CASES, Case
 from devkit.explain.stage import NOW, TABLE, refused

@@ -1,6 +1,6 @@
 """Fixes: exactly the missing roles, for exactly the account that calls, safely quoted for a shell."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from devkit.explain.cases import held, master
 from devkit.explain.stage import CLIENT_UUID, OLD_TABLE, TABLE, USER_ID, caller_of, jwt_of, refused

@@ -2,10 +2,10 @@
 
 import json
 import shlex
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from devkit.explain.stage import USER_ID, caller_of, causes, refused, table
 from kcproxy import catalog as catalogs

@@ -1,9 +1,9 @@
 """What a look-up shows about roles of others is for operators; a caller is shown it only if Keycloak shows it to them as well."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from devkit.explain.cases import held
 from devkit.explain.stage import BARE_403, CLIENT_UUID, NOW, USER_ID, caller_of

@@ -1,8 +1,9 @@
 """The draft of facts: the same fields as the facts, and None if nothing was found out."""
 
-from dataclasses import fields
+import dataclasses
 
 import pytest
+from msgspec.structs import fields
 
 from kcproxy.keycloak.facts_draft import FactsDraft
 from kcproxy.model import Facts
@@ -10,7 +11,7 @@ from kcproxy.model import Facts
 
 def test_every_field_of_the_draft_is_one_of_the_facts_with_the_same_type() -> None:
     types = {each.name: each.type for each in fields(Facts)}
-    assert {each.name: each.type for each in fields(FactsDraft)}.items() <= types.items()
+    assert {each.name: each.type for each in dataclasses.fields(FactsDraft)}.items() <= types.items()
 
 
 def test_a_draft_without_findings_gives_no_facts() -> None:

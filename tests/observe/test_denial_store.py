@@ -1,12 +1,13 @@
 """The store of recent denials: grouping, bounds against a hostile caller, followers, and what survives a restart."""
 
 import asyncio
+import dataclasses
 import json
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from kcproxy.model import Answer, Caller, CallerKind, Cause
 from kcproxy.observe.denial_history import History, read
@@ -101,7 +102,7 @@ def test_another_caller_operation_realm_cause_or_role_is_another_group(change: d
 def test_a_401_and_a_403_are_two_distinguishable_groups() -> None:
     """They have separate room, so that one name for both would show one of them twice and the other never."""
     found_in = store()
-    both = (replace(explanation(f"d-{status}"), answer=Answer(status=status)) for status in (401, 403))
+    both = (dataclasses.replace(explanation(f"d-{status}"), answer=Answer(status=status)) for status in (401, 403))
     names = {found_in.add(one, record(status=one.answer.status)) for one in both}
     assert len(names) == 2
     assert sorted(found_in.group(name).summary()["status"] for name in names) == [401, 403]  # type: ignore[union-attr]

@@ -1,9 +1,9 @@
 """Each type of policy, for callers who are known, half known and unknown."""
 
-from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from msgspec.structs import replace
 
 from kcproxy.permissions import Effect, Identity, Judgement, Names, PermissionSet, Policy, Rules, Situation, judge
 from kcproxy.permissions.model import (
@@ -51,7 +51,7 @@ def judged(
 
 
 def caller(**facts: object) -> Identity:
-    return replace(CALLER, **facts)  # type: ignore[arg-type]
+    return replace(CALLER, **facts)
 
 
 USERS = UserCondition(users=frozenset({"caller", "eve"}))

@@ -6,10 +6,11 @@ import shlex
 import tempfile
 from argparse import ArgumentParser
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, Protocol
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from kcproxy.cli.scenario.admin import Admin
 from kcproxy.cli.scenario.steps import CommandRun, ScenarioError
@@ -34,8 +35,7 @@ def words_of(line: str) -> list[str]:
     return words
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
+class Login(Struct, frozen=True, kw_only=True):
     """The administrator of a real server."""
 
     server_url: str

@@ -1,8 +1,9 @@
 """The scenario: attempt 1 in three ways, the fix from the explanation, attempt 2."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from kcproxy.cli.scenario.exchange import Bearer, Exchange, Server
 from kcproxy.cli.scenario.kcadm import Kcadm
@@ -14,8 +15,7 @@ OWNER = "realm-management"
 _NAMED = (SERVICE_ACCOUNT, ROLE, OWNER)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Play:
+class Play(Struct, frozen=True, kw_only=True):
     """Both servers, the prepared realm, and kcadm for the fix. ``live_grants``: the server reads roles at the time of the call (26.x)."""
 
     keycloak: Server

@@ -1,13 +1,13 @@
 """The request for a demo."""
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from kcproxy.settings import Secret
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """The options of the command line. Without ``upstream``, the simulator is used."""
 
     upstream: str | None

@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from kcproxy.cli.scenario.admin import Admin
 from kcproxy.cli.scenario.steps import Audience, Check, ScenarioError, Step
@@ -17,8 +18,7 @@ _REALM_PATH = f"/admin/realms/{REALM}"
 _MARK = {"kcproxy.demo": "made by kcproxy demo"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class Stage(Struct, frozen=True, kw_only=True):
     """Values that the attempts need."""
 
     user_id: str

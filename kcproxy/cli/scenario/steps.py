@@ -1,8 +1,9 @@
 """The steps of the scenario as values: request, response, and checks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from kcproxy.cli.scenario.exchange import Exchange
 from kcproxy.errors import KcproxyError
@@ -14,16 +15,14 @@ class ScenarioError(KcproxyError):
     kind = "scenario"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(Struct, frozen=True, kw_only=True):
     """One expectation of the scenario."""
 
     ok: bool
     says: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandRun:
+class CommandRun(Struct, frozen=True, kw_only=True):
     """A command line that was run, its program, and its output."""
 
     line: str
@@ -32,8 +31,7 @@ class CommandRun:
     output: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """One finished step. ``explanation`` is the object from the response, if there is one."""
 
     title: str

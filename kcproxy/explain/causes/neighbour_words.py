@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
+
+from msgspec.structs import replace
 
 from kcproxy.explain.context import Context
 from kcproxy.explain.finding import Evidence, Finding, found

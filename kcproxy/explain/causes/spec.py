@@ -1,7 +1,8 @@
 """What a cause consists of: one frozen value with everything that the program decides and says about it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from kcproxy.explain.context import Context
 from kcproxy.explain.finding import OpenRule, Rule
@@ -18,8 +19,7 @@ NO_TOKEN = ", so realm {realm} issues no token."  # noqa: S105 - a sentence, not
 NOTHING_MORE = "."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remedy:
+class Remedy(Struct, frozen=True, kw_only=True):
     """A fix in words: one sentence, and the steps in the order in which they are done."""
 
     summary: str
@@ -27,8 +27,7 @@ class Remedy:
     warning: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CauseSpec:
+class CauseSpec(Struct, frozen=True, kw_only=True):
     """One cause. ``reason`` and ``effect`` together are its sentence; as an alternative it is printed with the reason alone.
 
     Placeholders in ``reason``, ``effect``, ``check`` and remedies: who (Who at the beginning of a sentence), client, realm, where, caller_realm, container,

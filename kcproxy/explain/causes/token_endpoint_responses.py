@@ -4,14 +4,14 @@ A reason or remedy is here if that of the cause would not be right for this resp
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from kcproxy.explain.finding import CERTAIN, LIKELY
 from kcproxy.model import Cause, Confidence
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
+class Wording(Struct, frozen=True):
     """A reason for this response instead of that of the cause, and a remedy; None: that of the cause is right."""
 
     reason: str

@@ -1,7 +1,8 @@
 """Fixes with commands: grants of roles, roles that a client's scope lets through, and fine-grained permissions in words."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from kcproxy.explain.context import MASTER, Context, is_own_service_account, roles_to_add
 from kcproxy.explain.evidence import known_roles

@@ -4,15 +4,15 @@ The data is generated (``python -m tools.console_labels``) from the message file
 """
 
 import json
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+
+from msgspec import Struct
 
 from kcproxy.catalog.versions import nearest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Labels:
+class Labels(Struct, frozen=True, kw_only=True):
     """Texts by their keys in ``messages_en.properties``, the addresses of tabs, and how the dialog *Assign role* begins."""
 
     texts: dict[str, str]

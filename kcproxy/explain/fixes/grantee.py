@@ -1,12 +1,11 @@
 """The account that receives a role, and how commands name it."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 SERVICE_ACCOUNT_PREFIX = "service-account-"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grantee:
+class Grantee(Struct, frozen=True, kw_only=True):
     """The account's realm and name, its id if the token or a look-up gives it, and its client."""
 
     realm: str

@@ -6,8 +6,10 @@ command twice changes nothing: Keycloak refuses the second one.
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from kcproxy.explain.context import Context
 from kcproxy.explain.fixes import build
@@ -26,8 +28,7 @@ _CURL = "curl -sSf -H \"Authorization: Bearer $ADMIN_TOKEN\" -H 'Content-Type: a
 _RESOURCE_SERVER = "clients/{client}/authz/resource-server/"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Step:
+class _Step(Struct, frozen=True, kw_only=True):
     """One request to the client admin-permissions, and the same in the console. ``below``: the path below the resource server."""
 
     method: str

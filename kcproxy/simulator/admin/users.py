@@ -1,9 +1,10 @@
 """UsersResource and UserResource: users and their objects, without roles."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
+
+from msgspec.structs import replace
 
 from kcproxy.simulator import represent
 from kcproxy.simulator.call import NO_CONTENT, Call, Play, Refusal, Reply, listed

@@ -1,12 +1,12 @@
 """Ansible: what a YAML parser reads in the playbooks, compared with the options of the modules of community.general."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from kcproxy.explain.fixes.ansible import NAME_IN_URL, ansible_grant, ansible_scope
 from kcproxy.explain.fixes.forms import grant_forms

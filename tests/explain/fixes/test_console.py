@@ -1,8 +1,7 @@
 """The steps in the Admin console: in the words of each version, and a link to the page that they name."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from kcproxy.explain.fixes.console import console_grant, console_permission, console_scope, console_scope_url, console_url
 from kcproxy.explain.fixes.console_labels import labels

@@ -1,13 +1,13 @@
 """Terraform: what HashiCorp's own parser reads, compared with what the provider keycloak/keycloak documents, and two fixes in one module."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pygohcl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from kcproxy.explain.fixes import hcl
 from kcproxy.explain.fixes.forms import Forms, grant_forms, scope_forms

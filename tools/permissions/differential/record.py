@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
+
+from msgspec.structs import asdict
 
 from tools.permissions.differential.ask import Answered, Read
 from tools.permissions.differential.generate import CALLERS
