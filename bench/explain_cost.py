@@ -18,7 +18,7 @@ from kcproxy.explain import render
 from kcproxy.explain.api import explain
 from kcproxy.explain.claims import read_caller
 from kcproxy.explain.inputs import Inputs
-from kcproxy.explain.notice import notice
+from kcproxy.explain.notices.notice import notice
 from kcproxy.model import Answer, RequestFacts
 
 SERIES, ROUNDS = 200, 20

@@ -14,7 +14,7 @@ from kcproxy.catalog import Catalog
 from kcproxy.explain.context import is_fresh
 from kcproxy.explain.engine import READ_REQUEST_HEADERS, Diagnosis, telling_query
 from kcproxy.explain.keycloak_responses import READ_HEADERS
-from kcproxy.explain.target_names import is_named_specially
+from kcproxy.explain.targets import is_named_specially
 from kcproxy.model import Answer, Caller, Facts, RequestFacts
 
 MAX_BYTES = 8 * 1024 * 1024

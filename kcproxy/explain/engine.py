@@ -18,7 +18,7 @@ from kcproxy.explain.hints import Hints, hints
 from kcproxy.explain.inputs import Inputs
 from kcproxy.explain.keycloak_responses import READ_HEADERS
 from kcproxy.explain.remedies import fixes
-from kcproxy.explain.target_names import is_named_specially
+from kcproxy.explain.targets import is_named_specially
 from kcproxy.model import NOTHING, Answer, Caller, Explanation, Fix, RequestFacts, Requirement, Target, TargetKind, Verdict
 
 DOCUMENTATION = "docs/causes"

@@ -1,9 +1,10 @@
-"""Variants of an operation that the request does not show: only the server, or a look-up, can tell which one applies."""
+"""What a request is about, beyond its operation: names of Keycloak's own roles in its path, and variants that only the server or a look-up can tell."""
 
 from kcproxy.catalog import Variant
 from kcproxy.explain.context import Context
+from kcproxy.explain.known_defects import RESERVED_NAMES
 from kcproxy.explain.visible_facts import CLIENT_ROLE
-from kcproxy.model import Requirement
+from kcproxy.model import Requirement, Target
 
 GUARD_VARIANTS = ("admin-role-", "administrator")
 
@@ -25,3 +26,20 @@ def hidden(context: Context) -> tuple[Variant, ...]:
 def need_of(variant: Variant, context: Context) -> Requirement:
     """What the variant requires of this caller."""
     return (variant.master if context.from_master else None) or variant.requirement
+
+
+REALM_ROLE = "/admin/realms/{realm}/roles/{role-name}"
+"""Only here does a name in the path decide about a refusal. Every other name in a path plays no part."""
+
+
+def realm_role_in(target: Target) -> str | None:
+    """The name of the realm role that the path is about."""
+    operation = target.operation
+    if operation is None or not operation.path.startswith(REALM_ROLE):
+        return None
+    return target.parameters.get("role-name")
+
+
+def is_named_specially(target: Target) -> bool:
+    """Whether the diagnosis may depend on a name in the path."""
+    return realm_role_in(target) in RESERVED_NAMES

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from kcproxy.catalog import Catalog
-from kcproxy.explain.notice import is_by_token, is_thinned_by_permissions, is_thinned_otherwise, notice
+from kcproxy.explain.notices.notice import is_by_token, is_thinned_by_permissions, is_thinned_otherwise, notice
 from kcproxy.http1.headers import ResponseFields
 from kcproxy.http1.methods import READ_METHODS
 from kcproxy.model import Caller, Target

@@ -11,7 +11,7 @@ from devkit.explain.stage import USER_ID, caller_of, causes, refused, table
 from kcproxy import catalog as catalogs
 from kcproxy.catalog.permissions import ObjectPlace
 from kcproxy.explain import render
-from kcproxy.explain.notice import notice
+from kcproxy.explain.notices.notice import notice
 from kcproxy.model import Cause, Confidence, Explanation, Facts, RequestFacts
 from kcproxy.permissions import Identity, Object, Permission, PermissionSet, Policy
 from kcproxy.permissions.facts import PermissionFacts

@@ -15,7 +15,7 @@ from kcproxy.explain.known_defects import (
     Defect,
     Versions,
 )
-from kcproxy.explain.target_names import realm_role_in
+from kcproxy.explain.targets import realm_role_in
 from kcproxy.explain.text import list_of, shown
 from kcproxy.model import Cause
 

@@ -8,8 +8,7 @@ from kcproxy.explain.evidence import admin_roles_in, grant_evidence, known_roles
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.keycloak_responses import keycloak_says
 from kcproxy.explain.known_defects import RESERVED_NAMES
-from kcproxy.explain.target_names import realm_role_in
-from kcproxy.explain.targets import GUARD_VARIANTS, hidden, is_guard, need_of
+from kcproxy.explain.targets import GUARD_VARIANTS, hidden, is_guard, need_of, realm_role_in
 from kcproxy.explain.text import either, list_of, shown
 from kcproxy.model import Cause, Confidence, RoleSet
 

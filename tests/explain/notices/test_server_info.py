@@ -5,7 +5,7 @@ import pytest
 from devkit.explain.stage import caller_of, jwt_of, lightweight
 from kcproxy import catalog as catalogs
 from kcproxy.explain.claims import read_caller
-from kcproxy.explain.notice import notice
+from kcproxy.explain.notices.notice import notice
 from kcproxy.model import Caller, RequestFacts
 
 _ALL = sorted(catalogs.load("26.7.5").roles)

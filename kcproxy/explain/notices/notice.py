@@ -2,9 +2,9 @@
 
 from kcproxy.catalog import Catalog
 from kcproxy.catalog.permissions import permission_entry
-from kcproxy.explain.available_notice import available_notice, lists_assignable_roles, may_leave_out
 from kcproxy.explain.context import MASTER, grants_are_live, owner_of_roles, version_key
-from kcproxy.explain.server_info_notice import SERVER_INFO, lacks_fields, server_info_notice, version_of
+from kcproxy.explain.notices.assignable_roles import available_notice, lists_assignable_roles, may_leave_out
+from kcproxy.explain.notices.server_info import SERVER_INFO, lacks_fields, server_info_notice, version_of
 from kcproxy.explain.text import list_of
 from kcproxy.model import Answer, Caller, Facts, Operation, RequestFacts, Requirement
 

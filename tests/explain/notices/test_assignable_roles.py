@@ -5,7 +5,7 @@ import pytest
 from devkit.explain.stage import CLIENT_UUID, USER_ID, caller_of, jwt_of, lightweight
 from kcproxy import catalog as catalogs
 from kcproxy.explain.claims import read_caller
-from kcproxy.explain.notice import notice
+from kcproxy.explain.notices.notice import notice
 from kcproxy.model import Caller, RequestFacts
 
 _TABLE = catalogs.load("26.4.7")
