@@ -13,25 +13,22 @@ import math
 import ssl
 from collections import deque
 from enum import Enum, auto
-from typing import Any, Protocol, cast
-from weakref import WeakSet
+from typing import Any, Protocol, TypeAlias, cast
 
 from kcproxy.errors import RequestRefused
 from kcproxy.http1.request_parser import END, ParserState, RequestHead, RequestParser, SyntaxProblem
 from kcproxy.server.error_responses import ErrorResponse
-from kcproxy.server.fair_turns import FairTurns
-from kcproxy.server.held_bytes import SMALL_BYTES, HeldBytes
+from kcproxy.server.held_bytes import SMALL_BYTES
 from kcproxy.server.inbound_request import InboundRequest, InFlight
 from kcproxy.server.refusals import NO_ROOM, PROBLEMS, SLOW_HEAD
 from kcproxy.server.request_body import BodyStream, BodyUnframed, ClientDisconnected
 from kcproxy.server.send_queue import reset
-from kcproxy.settings import LimitSettings
+from kcproxy.server.shared_state import SharedState
+from kcproxy.server.writing import WritingProtocol
 
 LINGER_SECONDS = 10.0
 """How long the rest of a body is read after an early response. To close at once could reset the connection before the client reads the response."""
 _MAX_QUEUED_REQUESTS = 32
-MAX_UNREAD_BYTES = 16 << 20
-"""Of large unfinished heads, and of bytes that are not parsed yet, on all connections together."""
 
 
 class Handler(Protocol):
@@ -67,33 +64,7 @@ class _Wait(Enum):
 _IDLE, _HANDLER, _NEXT_REQUEST = ParserState.IDLE, _Wait.HANDLER, _Wait.NEXT_REQUEST
 
 
-class Connections:
-    """State that the connections of one listener share. ``open`` are the connections themselves."""
-
-    def __init__(self, handler: Handler, limits: LimitSettings) -> None:
-        self.handler = handler
-        self.limits = limits
-        self.open: set[InboundConnection] = set()
-        self.unread = HeldBytes(MAX_UNREAD_BYTES)
-        self.turns = FairTurns()
-        self._trusted: WeakSet[ssl.SSLContext] | None = None  # None: all
-
-    def trusts(self, context: ssl.SSLContext | None) -> bool:
-        """Whether client certificates that this TLS context accepted are still trusted."""
-        return self._trusted is None or (context is not None and context in self._trusted)
-
-    def trust(self, context: ssl.SSLContext, *, only: bool) -> None:
-        """A new TLS context is in use. With ``only``, connections that others accepted are withdrawn (``InboundConnection.withdraw``)."""
-        if only:
-            self._trusted = WeakSet()
-        if self._trusted is not None:
-            self._trusted.add(context)
-        for connection in tuple(self.open):
-            if not self.trusts(connection.tls_context):
-                connection.withdraw()
-
-
-class InboundConnection(asyncio.Protocol):
+class InboundConnection(WritingProtocol):
     """See the module. ``header_block`` belongs to the handler, which stores there what it knows about the requests of this connection."""
 
     __slots__ = (
@@ -101,7 +72,6 @@ class InboundConnection(asyncio.Protocol):
         "_body_paused",
         "_current",
         "_current_body",
-        "_drain_waiter",
         "_held_bytes",
         "_loop",
         "_parser",
@@ -114,15 +84,14 @@ class InboundConnection(asyncio.Protocol):
         "last",
         "peer",
         "tls_context",
-        "transport",
         "used_seconds",
         "waits_for_turn",
         "withdrawn",
-        "writing_paused",
     )
 
-    def __init__(self, shared: Connections) -> None:
+    def __init__(self, shared: "Connections") -> None:
         """Not connected yet. To be called on the running loop."""
+        super().__init__()
         self._shared = shared
         self._loop = asyncio.get_running_loop()
         self._parser = RequestParser(shared.limits.max_header_bytes)
@@ -130,7 +99,6 @@ class InboundConnection(asyncio.Protocol):
         self._current: InFlight | None = None
         self._current_body: BodyStream | None = None
         self._body: BodyStream | None = None  # of the request that the parser reads
-        self._drain_waiter: asyncio.Future[None] | None = None
         self._held_bytes = 0
         self._body_paused = False
         self._queue_paused = False
@@ -141,35 +109,10 @@ class InboundConnection(asyncio.Protocol):
         self.tls_context: ssl.SSLContext | None = None
         self.last = False  # no further request of this connection is served
         self.withdrawn = False  # its client certificate may no longer be trusted
-        self.transport: asyncio.Transport | None = None
         self.used_seconds = 0.0
         self.waits_for_turn = False
-        self.writing_paused = False
 
     # called by the handler
-
-    def write(self, data: bytes) -> None:
-        """Send. Raises ClientDisconnected if the connection is closed."""
-        if self.transport is None or self.transport.is_closing():
-            raise ClientDisconnected
-        self.transport.write(data)
-
-    def write_parts(self, parts: tuple[bytes, ...]) -> None:
-        """Send several pieces. Raises ClientDisconnected if the connection is closed."""
-        if self.transport is None or self.transport.is_closing():
-            raise ClientDisconnected
-        self.transport.writelines(parts)
-
-    async def drained(self) -> None:
-        """Wait until the client has read enough of what was written. Raises ClientDisconnected if it disconnects."""
-        if self.transport is None:
-            raise ClientDisconnected
-        if self.writing_paused:
-            self._drain_waiter = self._loop.create_future()
-            try:
-                await self._drain_waiter
-            finally:
-                self._drain_waiter = None
 
     def abort(self) -> None:
         """Close the connection at once, so that the client notices."""
@@ -299,20 +242,6 @@ class InboundConnection(asyncio.Protocol):
         current, self._current = self._current, None
         if current is not None:
             current.client_disconnected()
-
-    def pause_writing(self) -> None:
-        """The client reads more slowly than the proxy writes."""
-        self.writing_paused = True
-
-    def resume_writing(self) -> None:
-        """The client has caught up, or disconnected."""
-        self.writing_paused = False
-        waiter = self._drain_waiter
-        if waiter is not None and not waiter.done():
-            if self.transport is None:
-                waiter.set_exception(ClientDisconnected())
-            else:
-                waiter.set_result(None)
 
     # inside
 
@@ -448,3 +377,6 @@ class InboundConnection(asyncio.Protocol):
             transport.pause_reading()
         else:
             transport.resume_reading()
+
+
+Connections: TypeAlias = SharedState[Handler, InboundConnection]

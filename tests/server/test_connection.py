@@ -10,11 +10,12 @@ import pytest
 
 from kcproxy.errors import RequestRefused
 from kcproxy.http1.request_parser import Event, RequestParser
-from kcproxy.server.connection import LINGER_SECONDS, MAX_UNREAD_BYTES, Connections, InboundConnection
+from kcproxy.server.connection import LINGER_SECONDS, Connections, InboundConnection
 from kcproxy.server.error_responses import ErrorResponse
 from kcproxy.server.fair_turns import FairTurns
 from kcproxy.server.inbound_request import InboundRequest
 from kcproxy.server.request_body import HIGH_WATER_BYTES, BodyUnframed, ClientDisconnected
+from kcproxy.server.shared_state import MAX_UNREAD_BYTES
 from kcproxy.settings import LimitSettings
 
 LIMITS = LimitSettings()
