@@ -5,7 +5,7 @@ VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 
-.PHONY: audit help setup demo test test-fast test-lowest coverage lint docs bench targets fix-loop clean
+.PHONY: audit help setup demo test test-fast test-long test-lowest coverage lint docs bench targets fix-loop clean
 help: ## list the targets
 	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -34,10 +34,13 @@ FAST := -m 'not live and not live_long'
 
 test: setup ## run all tests, including those on a real Keycloak if Java and Maven are installed
 	$(BIN)/python -m pytest -q -n 3 $(FAST) --durations=5
-	$(BIN)/python -m pytest -q -m live -n 2 --dist loadfile --durations=10
+	$(BIN)/python -m pytest -q -m 'live and not live_long' -n 2 --dist loadfile --durations=10
 
 test-fast: setup ## run all tests that need no Keycloak
 	$(BIN)/python -m pytest -q -n 3 $(FAST) --durations=5
+
+test-long: setup ## run the tests on a real Keycloak that take longest, which `test` leaves out
+	$(BIN)/python -m pytest -q -m live_long -n 2 --dist loadfile --durations=10
 
 # A second environment, because the first one has the newest versions.
 test-lowest: $(LOWEST)/.ready ## run the same tests with the lowest supported version of each dependency
