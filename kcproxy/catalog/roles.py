@@ -85,7 +85,7 @@ class RoleAlgebra:
 
     def ranked(self, sets: Sequence[RoleSet]) -> tuple[RoleSet, ...]:
         """The sets by their power, the least first."""
-        return tuple(sorted(sets, key=self.power))
+        return tuple(sorted(sets, key=self.power)) if len(sets) > 1 else tuple(sets)
 
     def power(self, roles: RoleSet) -> SetKey:
         """The sort key of sets: the most powerful role first, then the next, then the number of allowed operations."""

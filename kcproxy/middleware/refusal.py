@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -32,7 +30,8 @@ class Refusal:
     injected: bool = False
 
 
-class Explained(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
     """The response as the proxy would have sent it. The status code is unchanged; ``body`` has no content coding."""
 
     fields: "tuple[tuple[bytes, bytes], ...]"

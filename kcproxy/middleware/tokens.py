@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from msgspec import Struct
-
 from kcproxy.middleware.accounts import ServiceAccount
 from kcproxy.middleware.address import address_of
 
@@ -75,7 +73,8 @@ class Attempt:
         return again
 
 
-class Call(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
     """A request. ``path``: without its query. ``replayable``: its body can be sent again."""
 
     method: str

@@ -11,6 +11,7 @@ from devkit.explain.stage import USER_ID, caller_of, causes, refused, table
 from kcproxy import catalog as catalogs
 from kcproxy.catalog.permissions import ObjectPlace
 from kcproxy.explain import render
+from kcproxy.explain.fixes.commands import CURL_HEAD
 from kcproxy.explain.notices.notice import notice
 from kcproxy.model import Cause, Confidence, Explanation, Facts, RequestFacts
 from kcproxy.permissions import Identity, Object, Permission, PermissionSet, Policy
@@ -155,7 +156,9 @@ def test_the_first_fix_makes_a_permission_for_this_object_alone() -> None:
     policy, made = (json.loads(shlex.split(line)[-1]) for line in fix.kcadm)
     assert policy == {"name": policy["name"], "users": ["alice"], "logic": "POSITIVE"}
     assert (made["resources"], made["scopes"], made["policies"]) == ([USER_ID], ["view"], [policy["name"]])
-    assert len(fix.curl) == 2
+    assert (fix.curl[0], fix.curl[-1]) == ("(", ")")
+    assert [line.split()[0] for line in fix.curl[len(CURL_HEAD) : -1]] == ["keycloak", "keycloak"]
+    assert not [line for line in fix.curl if "ADMIN_TOKEN" in line and line not in CURL_HEAD]  # it is on no command line
     assert len(fix.console) == 6
 
 

@@ -83,7 +83,7 @@ CURL_HEAD: Lines = (
 
 All lines form one subshell: the first failure ends it with one message, also if the lines are pasted at a prompt.
 """
-_CURL_TAIL: Lines = (")",)
+CURL_TAIL: Lines = (")",)
 _ID = "jq -r '(.[0].id // error(\"Keycloak has nothing with this name\"))|@uri'"
 _FIND = 'keycloak -G "$KEYCLOAK_URL"/admin/realms/{realm}/{things} --data-urlencode {query}'
 _READ = 'ROLE=$(keycloak "$KEYCLOAK_URL"/admin/realms/{realm}/'
@@ -108,7 +108,7 @@ def curl_scope(to: Grantee, container: str | None, roles: RoleSet) -> Lines:
 
 def _whole(to: Grantee, container: str | None, ids: Lines, roles: RoleSet, mappings: Lines) -> Lines:
     owner = () if container is None else (_curl_owner(to, container),)
-    return (*CURL_HEAD, *owner, *ids, *(text for role in roles for text in (_curl_role(to, container, role), *mappings)), *_CURL_TAIL)
+    return (*CURL_HEAD, *owner, *ids, *(text for role in roles for text in (_curl_role(to, container, role), *mappings)), *CURL_TAIL)
 
 
 def _curl_role(to: Grantee, container: str | None, role: str) -> str:

@@ -5,7 +5,7 @@ Built-in clients serve the login pages, the consoles and the admin roles of thei
 """
 
 from kcproxy.explain.context import MASTER, Context
-from kcproxy.explain.fixes.commands import CURL_HEAD, kcadm_client_id
+from kcproxy.explain.fixes.commands import CURL_HEAD, CURL_TAIL, kcadm_client_id
 from kcproxy.explain.fixes.shell import line, path, realm_option, segment, word
 from kcproxy.explain.fixes.unwritable import Unwritable
 from kcproxy.explain.text import sentence, shown
@@ -88,5 +88,5 @@ def _curl(realm: str) -> tuple[str, ...]:
             "CLIENT=$(keycloak " + _CLIENTS + "'?clientId=my-service'); CLIENT=$(printf %s \"$CLIENT\" | jq -r '.[0].id|@uri')", realm=here
         ),
         line("(umask 077; keycloak " + _CLIENTS + '/"$CLIENT"/client-secret | jq -r .value > my-service-secret)', realm=here),
-        ")",
+        *CURL_TAIL,
     )

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from kcproxy.explain.context import Context
 from kcproxy.explain.fixes import build
+from kcproxy.explain.fixes.commands import CURL_HEAD, CURL_TAIL
 from kcproxy.explain.fixes.grantee import Grantee
 from kcproxy.explain.fixes.shell import Part, line, path, realm_option, segment, word
 from kcproxy.explain.fixes.unwritable import Unwritable
@@ -24,7 +25,7 @@ from kcproxy.permissions.additions import Addition, AdditionKind
 from kcproxy.permissions.operation import operation_additions
 from kcproxy.permissions.policies import acts_as_client
 
-_CURL = "curl -sSf -H \"Authorization: Bearer $ADMIN_TOKEN\" -H 'Content-Type: application/json'"
+_CURL = "keycloak -H 'Content-Type: application/json'"
 _RESOURCE_SERVER = "clients/{client}/authz/resource-server/"
 
 
@@ -74,7 +75,7 @@ def _fix(context: Context, verdict: Verdict, view: View, to: Grantee, choice: Se
         roles=roles,
         console=(*map(sentence, console), *(text for fix in also for text in fix.console)),
         kcadm=(*_written(view, to.realm, steps, _kcadm), *(text for fix in also for text in fix.kcadm)),
-        curl=(*_written(view, to.realm, steps, _curl), *(text for fix in also for text in fix.curl)),
+        curl=(*_script(_written(view, to.realm, steps, _curl)), *(text for fix in also for text in fix.curl)),
         warning=_warning(choice),
     )
 
@@ -85,6 +86,10 @@ def _written(view: View, realm: str, steps: Sequence[_Step], write: Callable[[Vi
         return tuple(write(view, realm, step) for step in steps)
     except Unwritable:
         return ()
+
+
+def _script(requests: Sequence[str]) -> tuple[str, ...]:
+    return (*CURL_HEAD, *requests, *CURL_TAIL) if requests else ()
 
 
 def _steps(view: View, to: Grantee, choice: Sequence[Addition]) -> list[_Step]:
