@@ -43,6 +43,15 @@ Environ = Mapping[str, str]
             {"KCPROXY_ADMIN_LISTEN": "0.0.0.0:8180"},
             "KCPROXY_ADMIN_LISTEN: listen and admin_listen are both on port 8180; give them different ports",
         ),
+        (
+            {"KCPROXY_METRICS_LISTEN": "0.0.0.0:9180"},
+            "KCPROXY_METRICS_LISTEN: admin_listen and metrics_listen are both on port 9180; give them different ports",
+        ),
+        ({"KCPROXY_METRICS_LISTEN": "127.0.0.1:8180"}, "listen and metrics_listen are both on port 8180"),
+        (
+            {"KCPROXY_METRICS_LISTEN": "0.0.0.0:8080", "KCPROXY_UPSTREAM": "http://localhost:8080"},
+            "upstream.url is the proxy's own address",
+        ),
         ({"KCPROXY_LISTEN": "unix:/no/such/folder/x.sock"}, "listen: there is no directory /no/such/folder"),
         ({"KCPROXY_HISTORY__PATH": "/no/such/folder/denials"}, "history.path: there is no directory /no/such/folder"),
         ({"KCPROXY_LOG_FORMAT": "json"}, "KCPROXY_LOG_FORMAT: no setting has this variable; did you mean KCPROXY_LOG__FORMAT?"),
