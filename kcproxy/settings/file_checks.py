@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 from kcproxy.settings.file_reading import content_of
-from kcproxy.settings.file_safety import FOR_OTHERS, dangers, mode_of
+from kcproxy.settings.file_safety import FOR_OTHERS, dangers, in_volume, mode_of
 from kcproxy.settings.merge import Resolved
 from kcproxy.settings.sources import Findings
 
@@ -43,7 +43,8 @@ def check_file(resolved: Resolved, key: str, findings: Findings, *, pem: str = "
             location, f"{key}: the key in {shown(path)} is encrypted", "give a key without a pass phrase, in a file of mode 600"
         )
     if secret and mode & stat.S_IROTH:
-        findings.note(location, f"{key}: everybody on this machine can read {shown(path)}", "chmod 600; in Kubernetes defaultMode: 0440")
+        remedy = in_volume(path, is_projected_token=key.endswith("assertion_file")) or "chmod 600"
+        findings.note(location, f"{key}: everybody on this machine can read {shown(path)}", remedy)
     note_dangers(location, key, path, findings)
 
 
