@@ -42,7 +42,7 @@ def _is_any(host: str | None) -> bool:
 
 
 def _check_upstream(resolved: Resolved, findings: Findings) -> None:
-    if not resolved.has("upstream.url"):
+    if not resolved.has("upstream.url") and not resolved.file_is_unread:
         remedy = (
             'give the address of Keycloak: --upstream URL, KCPROXY_UPSTREAM=URL, or url = "http://localhost:8080" in [upstream] of the file'
         )
@@ -122,8 +122,9 @@ def _check_injection(resolved: Resolved, findings: Findings) -> None:
         return
     what = f"listen {listen} can be reached from other machines, and every client that reaches it would use the token of an account"
     remedy = (
-        "listen on 127.0.0.1 or unix:PATH (enough for a sidecar), or require a client certificate (inbound.tls_client_ca_file), "
-        "or remove the accounts, so that callers send their own tokens"
+        "listen on 127.0.0.1 or unix:PATH (enough for a sidecar); or let callers authenticate with keys (inbound.api_keys_file), with tokens"
+        " (inbound.jwt_issuers and inbound.jwt_audience) or with client certificates (inbound.tls_client_ca_file); or remove the accounts, so that"
+        " callers send their own tokens"
     )
     findings.problem(resolved.location("listen"), what, remedy)
 
