@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kcproxy.catalog import Catalog
+from kcproxy.cli import completions
 from kcproxy.cli.advice_text import advice_lines
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.inspector_setup import setup_commands
@@ -43,7 +44,7 @@ _RESPONSES = {
 
 @click.command(name="doctor", epilog=EXAMPLES + epilog(), context_settings=CONTEXT)
 @click.argument("method", type=click.Choice(METHODS, case_sensitive=False), required=False, metavar="[METHOD]")
-@click.argument("path", required=False)
+@click.argument("path", required=False, shell_complete=completions.paths)
 @click.option("--realm", required=True, help="Realm of the client.")
 @click.option("--client", "client_id", metavar="CLIENT_ID", help="Client to examine.")
 @click.option(

@@ -174,7 +174,7 @@ class _FileReader:
             yield from ((f"{_LIST}[{index}].{key}", entry) for key, entry in item.items())
 
     def _unknown_list(self, name: str, tables: Sequence[Mapping[str, Any]]) -> None:
-        """``[[account]]`` and the like: reported once, not for each of its keys. Secrets in it are reported each."""
+        """``[[account]]``, for example: reported once, not for each of its keys. Secrets in it are reported each."""
         near = closest(name, (section for section in SECTION_DOCS if section))
         remedy = (
             f"did you mean {near}, as {'[[accounts]]' if near == _LIST else f'[{near}]'}?" if near else f"known tables are {_TABLE_NAMES}"

@@ -273,7 +273,12 @@ def running_cluster(*, status: int = 200, tls: Pair | None = None) -> Iterator[C
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = json.dumps(cluster.document(self.path)).encode()
+            failure = {
+                "kind": "Status",
+                "status": "Failure",
+                "code": status,
+            }  # as an API server refuses; Keycloak does not look at the code
+            body = json.dumps(cluster.document(self.path) if status == 200 else failure).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
