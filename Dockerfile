@@ -14,6 +14,7 @@ RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements.build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY kcproxy ./kcproxy
+COPY docs/man ./docs/man
 RUN /opt/build/bin/pip wheel --no-cache-dir --disable-pip-version-check --no-deps --no-index --no-build-isolation --wheel-dir /wheel . \
  && /opt/kcproxy/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-index /wheel/kcproxy-*.whl \
  && /opt/kcproxy/bin/pip check --disable-pip-version-check \

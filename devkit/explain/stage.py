@@ -212,6 +212,8 @@ def ask(
     public_url: str = BASE,
     withheld: Withheld | None = None,
     assertion_audiences: tuple[str, ...] = (),
+    assertion_issuer: str | None = None,
+    assertion_subject: str | None = None,
     called_at: str | None = None,
     **settings: Any,
 ) -> Explanation | None:
@@ -230,6 +232,8 @@ def ask(
                 base_path=base_path,
                 withheld=withheld,
                 assertion_audiences=assertion_audiences,
+                assertion_issuer=assertion_issuer,
+                assertion_subject=assertion_subject,
                 called_at=called_at,
             ),
             caller=caller or caller_of(),

@@ -9,9 +9,9 @@ from prometheus_client.exposition import choose_encoder
 
 from kcproxy.admin import pages as admin_page
 from kcproxy.admin import templates
-from kcproxy.admin.auth import Access, Handler, security_headers
+from kcproxy.admin.auth import Access, Handler, check_host, security_headers
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.settings import Settings
+from kcproxy.settings import AddressSettings, Settings
 
 Readiness = Callable[[], Sequence[str]]
 """Why the proxy cannot accept requests now; empty if it can."""
@@ -28,12 +28,29 @@ def build(settings: Settings, observer: LiveObserver, readiness: Readiness) -> w
     metrics = observer.metrics
     metrics.gauge("kcproxy_ready").set_function(lambda: not readiness())
     metrics.gauge("kcproxy_page_subscribers").set_function(lambda: len(observer.denials.live))
-    app.router.add_get("/healthz", _healthz)
-    app.router.add_get("/readyz", _readyz(readiness))
-    app.router.add_get("/metrics", _metrics(metrics.registry))
+    _add_probes(app, observer, readiness)
     admin_page.add_routes(app, observer)
     access.add_routes(app.router)
     return app
+
+
+def build_probes(address: AddressSettings, observer: LiveObserver, readiness: Readiness) -> web.Application:
+    """Build the application for ``settings.metrics_listen``: health and metrics, which name no caller and no request, and nothing else."""
+
+    @web.middleware
+    async def own_names_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+        check_host(request, is_local=address.is_local)
+        return await handler(request)
+
+    app = web.Application(middlewares=[security_headers, own_names_only])
+    _add_probes(app, observer, readiness)
+    return app
+
+
+def _add_probes(app: web.Application, observer: LiveObserver, readiness: Readiness) -> None:
+    app.router.add_get("/healthz", _healthz)
+    app.router.add_get("/readyz", _readyz(readiness))
+    app.router.add_get("/metrics", _metrics(observer.metrics.registry))
 
 
 @web.middleware

@@ -35,6 +35,13 @@ FAILURE_DELAY_SECONDS = 0.5
 MAX_WAITING_FAILURES = 20
 MAX_WAITING_FAILURES_OF_ONE = 5
 
+_NO_KEY = """\
+The page requires a login here, because admin_listen is not loopback, and no key is configured.
+- Set admin_key_file to a file with a key, and log in with it.
+- In a pod: leave admin_listen at its default (127.0.0.1:9180), and set metrics_listen to 0.0.0.0:9181 for probes and metrics. Then
+  kubectl port-forward POD 9180 shows the page at http://localhost:9180.
+"""
+
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self';"
@@ -85,12 +92,11 @@ class Access:
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Pass the request on, or refuse it with the reason."""
-        if self._local and request.path not in _PROBES and not names_loopback(_host(request)):
-            raise web.HTTPForbidden(text="On loopback, this port is available only as localhost, 127.0.0.1 and [::1].\n")
+        check_host(request, is_local=self._local)
         if request.path in OPEN_PATHS or request.path.startswith("/assets/"):
             return await handler(request)
         if self._key is None and not self._local:
-            raise web.HTTPForbidden(text="This port is not loopback, so the page requires a login: set admin_key.\n")
+            raise web.HTTPForbidden(text=_NO_KEY)
         if request.method == "POST" and _is_cross_site(request):
             raise web.HTTPForbidden(text="Forms of other sites are not accepted.\n")
         if self._key is None:
@@ -168,6 +174,12 @@ class Access:
 
     def _session_holds(self, cookie: str) -> bool:
         return bool(cookie) and self._sessions.holds(cookie, self._revealed())
+
+
+def check_host(request: web.Request, *, is_local: bool) -> None:
+    """Refuse names other than the machine's own on loopback, except for probes. Raises HTTPForbidden."""
+    if is_local and request.path not in _PROBES and not names_loopback(_host(request)):
+        raise web.HTTPForbidden(text="On loopback, this port is available only as localhost, 127.0.0.1 and [::1].\n")
 
 
 def _bytes(text: str) -> bytes:

@@ -92,9 +92,10 @@ class AdminConnection(asyncio.Protocol):
 class AdminConnections:
     """All connections of the port."""
 
-    def __init__(self, observer: SocketObserver, *, receive_seconds: float) -> None:
+    def __init__(self, observer: SocketObserver, *, receive_seconds: float, name: ListenerName = ListenerName.ADMIN) -> None:
         """Create it on a running event loop. A request has to be complete within ``receive_seconds``."""
         self._observer = observer
+        self._name = name
         self._receive_seconds = receive_seconds
         self._loop = asyncio.get_running_loop()
         self.clock = self._loop.time
@@ -161,7 +162,7 @@ class AdminConnections:
         since, paused_since = connection.receiving_since, connection.paused_since
         is_late = since is not None and now - since > self._receive_seconds and not connection.has_request
         if is_late or (paused_since is not None and now - paused_since > RESPONSE_SECONDS):
-            self._observer.connection_refused(ListenerName.ADMIN, ConnectionRefusal.SLOW)
+            self._observer.connection_refused(self._name, ConnectionRefusal.SLOW)
             connection.abort()
 
 

@@ -70,6 +70,11 @@ def newest_recorded() -> str:
     return _facts().versions[-1]
 
 
+def members_of_every_version(name: str) -> tuple[str, ...]:
+    """Members that the public document has in every version that has any of them. Without them it is not used."""
+    return tuple(_facts().documents[name].get("members", ()))
+
+
 def public_paths(realm: str) -> Mapping[str, str]:
     """The requests without a token: names and paths below the server's base URL. `realm` has to be percent-encoded."""
     return {name: entry["path"].format(realm=realm) for name, entry in _facts().documents.items()}
@@ -89,8 +94,12 @@ def versions_that_fit(discovery: Mapping[str, Any], responses: Mapping[str, Publ
 
 
 def _is_keycloaks(known: _Facts, name: str, answer: PublicDocument) -> bool:
-    """Whether any Keycloak responds there with this status code. Others come from a gateway or a failure."""
-    return name in known.documents and answer.status in known.documents[name]["statuses"]
+    """Whether any Keycloak responds there with this status code. Others come from a gateway or a failure.
+
+    A console whose theme lacks languages that every version has says nothing of the version.
+    """
+    entry = known.documents.get(name)
+    return entry is not None and answer.status in entry["statuses"] and answer.body.keys() >= set(entry.get("members", ()))
 
 
 def _agreeing(known: _Facts, responses: Mapping[str, PublicDocument]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from kcproxy.cli import completions
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.options import json_option
 from kcproxy.cli.scenario.request import Request
@@ -33,7 +34,9 @@ _SIMULATED_PASSWORD = "admin"  # noqa: S105 - the simulator's own, in this proce
     metavar="PATH",
     help="kcadm.sh of a Keycloak distribution. Default: that in KEYCLOAK_HOME, if set.",
 )
-@click.option("--keycloak", "version", metavar="VERSION", help="Keycloak version that the simulator imitates.")
+@click.option(
+    "--keycloak", "version", metavar="VERSION", shell_complete=completions.versions, help="Keycloak version that the simulator imitates."
+)
 @click.option("--replace", is_flag=True, help="Delete the realm of an earlier demo with --keep.")
 @click.option("--keep", is_flag=True, help="Do not delete the realm on the real server.")
 @json_option

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kcproxy.catalog import Catalog
+from kcproxy.cli import completions
 from kcproxy.cli.advice_text import advice_lines
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.inspector_setup import setup_commands
@@ -43,7 +44,7 @@ _RESPONSES = {
 
 @click.command(name="doctor", epilog=EXAMPLES + epilog(), context_settings=CONTEXT)
 @click.argument("method", type=click.Choice(METHODS, case_sensitive=False), required=False, metavar="[METHOD]")
-@click.argument("path", required=False)
+@click.argument("path", required=False, shell_complete=completions.paths)
 @click.option("--realm", required=True, help="Realm of the client.")
 @click.option("--client", "client_id", metavar="CLIENT_ID", help="Client to examine.")
 @click.option(
@@ -97,6 +98,8 @@ def command(
         sys.exit(Exit.DENIED)
     if found.verdict.value == "unknown":
         sys.exit(Exit.UNKNOWN)
+    if not found.facts.client_known:
+        sys.exit(Exit.FAILED)
 
 
 def _print_setup(realm: str, *, as_json: bool) -> None:
@@ -144,6 +147,9 @@ def _document(catalog: Catalog, found: "Examination") -> dict[str, Any]:
 def _text(catalog: Catalog, found: "Examination", client_id: str) -> Iterator[str]:
     if found.verdict.value in _RESPONSES:
         yield bold(paint(_RESPONSES[found.verdict.value], _COLOURS.get(found.verdict.value, "yellow")))
+    if not found.facts.client_known or found.facts.service_accounts_enabled is False:
+        yield from found.obstacles  # there is no service account to describe
+        return
     roles = ", ".join(found.counting) or "no role"
     yield f"The service account of {client_id} has {roles} of {found.container}."
     yield f"That allows {found.opened} of {len(catalog.operations)} operations of Keycloak {catalog.version}."

@@ -10,6 +10,7 @@ import click
 
 from kcproxy.catalog import Catalog
 from kcproxy.catalog.documents import entry_document
+from kcproxy.cli import completions
 from kcproxy.cli.advice_text import advice_lines, listed
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.inputs import json_of, text_of
@@ -37,7 +38,7 @@ Examples:
 
 @click.command(name="explain", epilog=EXAMPLES + epilog(), context_settings=CONTEXT)
 @click.argument("method", type=click.Choice(METHODS, case_sensitive=False), metavar="METHOD")
-@click.argument("path")
+@click.argument("path", shell_complete=completions.paths)
 @click.option(
     "--token-file",
     type=click.Path(path_type=Path, allow_dash=True),

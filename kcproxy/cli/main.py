@@ -13,6 +13,7 @@ import click
 
 import kcproxy
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
+from kcproxy.cli.help_format import HelpContext
 from kcproxy.cli.terminal import talk
 from kcproxy.errors import KcproxyError, SettingsError
 from kcproxy.visible import is_visible, visible
@@ -26,6 +27,8 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 class Program(click.Group):
     """A group that finds its commands by module, and maps errors of the program to exit codes."""
+
+    context_class = HelpContext
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Like click's. A full disk (``kcproxy roles > FILE``) is an error message, not a traceback."""
@@ -53,7 +56,14 @@ class Program(click.Group):
         command = importlib.import_module(f"kcproxy.cli.{cmd_name}").command
         if not isinstance(command, click.Command):
             raise TypeError(f"kcproxy.cli.{cmd_name}.command is not a command")
+        command.context_class = HelpContext
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Like click's, but the first sentence of each command is complete."""
+        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(limit=1000)) for name, command in commands if command is not None])
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """Like click's, with a suggestion for a misspelled name."""

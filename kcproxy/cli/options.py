@@ -9,6 +9,7 @@ import click
 
 from kcproxy import catalog
 from kcproxy.catalog import Catalog
+from kcproxy.cli import completions
 from kcproxy.cli.terminal import talk
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,7 +31,13 @@ config_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
 version_option = click.option(
-    "--keycloak", "version", metavar="VERSION", callback=_version, help="Keycloak version. Default: the newest with a measured table."
+    "--keycloak",
+    "version",
+    metavar="VERSION",
+    callback=_version,
+    shell_complete=completions.versions,
+    is_eager=True,
+    help="Keycloak version. Default: the newest with a measured table.",
 )
 
 

@@ -11,7 +11,7 @@ from kcproxy.catalog import Catalog, Entry
 from kcproxy.catalog import versions as catalog_versions
 from kcproxy.catalog.calls import read_calls
 from kcproxy.catalog.queries import differences, operations_at, operations_below, reach
-from kcproxy.cli import roles_documents, roles_text
+from kcproxy.cli import completions, roles_documents, roles_text
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.inputs import text_of
 from kcproxy.cli.options import json_option, table, version_option
@@ -31,8 +31,15 @@ Examples:
 
 
 @click.command(name="roles", epilog=EXAMPLES + epilog(), context_settings=CONTEXT)
-@click.argument("words", nargs=-1, metavar="[METHOD] [PATH]")
-@click.option("--role", "roles", multiple=True, metavar="ROLE", help="What this role allows. Repeat it for several roles together.")
+@click.argument("words", nargs=-1, metavar="[METHOD] [PATH]", shell_complete=completions.words)
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    metavar="ROLE",
+    shell_complete=completions.roles,
+    help="What this role allows. Repeat it for several roles together.",
+)
 @click.option("--calls", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE|-", help="The least roles for a list of calls.")
 @click.option("--diff", nargs=2, metavar="V1 V2", help="What changed between two Keycloak versions.")
 @version_option

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from kcproxy.cli import completions
 from kcproxy.cli.exit_codes import CONTEXT, epilog
 from kcproxy.cli.options import config_option
 from kcproxy.cli.terminal import talk
@@ -26,9 +27,14 @@ FLAGS = {setting.flag.lstrip("-").replace("-", "_"): setting for setting in SETT
 """Each flag's setting, by the name of its parameter."""
 
 
+_COMPLETIONS = {"explain.keycloak_version": completions.versions}
+
+
 def _option(setting: Setting) -> Callable[[F], F]:
     default = "" if setting.default is None else f"  [default: {setting.default}]"
-    return click.option(str(setting.flag), metavar=setting.kind.metavar, help=setting.doc + default)
+    return click.option(
+        str(setting.flag), metavar=setting.kind.metavar, help=setting.doc + default, shell_complete=_COMPLETIONS.get(setting.key)
+    )
 
 
 def _options(function: F) -> F:

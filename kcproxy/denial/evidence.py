@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-from kcproxy.explain.claims import audiences_of, read_claims
+from kcproxy.explain.claims import assertion_facts
 from kcproxy.http1.fields import RawHeaders
 from kcproxy.http1.json_body import json_object, json_value
 from kcproxy.model import AccountEntry, Answer, RequestFacts, Target, TargetKind, Withheld
@@ -70,7 +70,7 @@ def request_facts(
         headers=headers,
         body=None if is_token else _json_of(sent.body, headers),
         form=_form_of(sent) if is_token else {},
-        assertion_audiences=_assertion_audiences(sent.body) if is_token else (),
+        **(_assertion_facts(sent.body) if is_token else {}),
         called_at=sent.called_at,
         public_url=public_url,
         withheld=withheld,
@@ -134,13 +134,11 @@ def _form_of(sent: SentRequest) -> Mapping[str, str]:
     return {"client_id": client, **form} if client else form
 
 
-def _assertion_audiences(content: bytes | None) -> tuple[str, ...]:
-    """The audiences of a signed assertion (RFC 7523, section 3). Nothing else of it is kept."""
+def _assertion_facts(content: bytes | None) -> dict[str, Any]:
+    """Issuer, subject and audiences of a signed assertion (RFC 7523, section 3). Nothing else of it is kept."""
     if not content or b"client_assertion=" not in content:
-        return ()
-    sent = _parameters(content.decode("utf-8", "replace")).get("client_assertion", ("",))[0]
-    read = read_claims(sent)
-    return audiences_of(read[1]) if read is not None else ()
+        return {}
+    return assertion_facts(_parameters(content.decode("utf-8", "replace")).get("client_assertion", ("",))[0])
 
 
 def _basic_client(authorization: bytes | None) -> str | None:

@@ -105,6 +105,15 @@ def audiences_of(claims: Mapping[str, Any]) -> tuple[str, ...]:
     return _names(claims.get("aud"))
 
 
+def assertion_facts(assertion: str) -> dict[str, Any]:
+    """Issuer, subject and audiences of a client assertion as fields of ``RequestFacts``, unverified; empty if it is not a JWT."""
+    read = read_claims(assertion)
+    if read is None:
+        return {}
+    issuer, subject = (value if isinstance(value := read[1].get(name), str) else None for name in ("iss", "sub"))
+    return {"assertion_audiences": audiences_of(read[1]), "assertion_issuer": issuer, "assertion_subject": subject}
+
+
 def _without_scheme(scheme: str, token: str, injected: bool) -> Caller:
     if scheme.lower().startswith("bearer:"):
         return Caller(kind=CallerKind.UNREADABLE, scheme="Bearer", problem=_COLON, injected=injected)

@@ -142,6 +142,8 @@ def general_request(request: RequestFacts, catalog: Catalog) -> RequestFacts:
         body=request.body,
         form=request.form,
         assertion_audiences=request.assertion_audiences,
+        assertion_issuer=request.assertion_issuer,
+        assertion_subject=request.assertion_subject,
         called_at=request.called_at,
         public_url=request.public_url,
         withheld=request.withheld,

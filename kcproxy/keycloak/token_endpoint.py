@@ -59,20 +59,21 @@ class TokenGrants:
 
     def grant(self, account: AccountSettings) -> Steps:
         """One token. Raises TokenFetchError with Keycloak's own words."""
-        status, document = yield from self._request_token(account)
+        status, document, assertion = yield from self._request_token(account)
         if status == 401 and account.secret is not None and account.secret.path is not None:
             # The file may have been replaced after it was read and before Keycloak compared the secret.
-            status, document = yield from self._request_token(account)
+            status, document, assertion = yield from self._request_token(account)
         if status != 200:
             self._issuers.pop(account.token_realm, None)
-        return _granted(account, status, document)
+        return _granted(account, status, document, assertion)
 
-    def _request_token(self, account: AccountSettings) -> Generator[TokenRequest, Reply, tuple[int, dict[str, Any] | None]]:
+    def _request_token(self, account: AccountSettings) -> Generator[TokenRequest, Reply, tuple[int, dict[str, Any] | None, str | None]]:
+        """Status code, document, and the assertion that was sent, if any."""
         audience = (yield from self._issuer(account.token_realm)) if account.auth in SIGNED else ""
         proof = prove(account, audience=audience, now_epoch_seconds=self._now())
         path = f"{self._realm_path(account.token_realm)}/protocol/openid-connect/token"
         status, body = yield TokenRequest(method="POST", path=path, body=_form(account, proof), authorization=proof.authorization)
-        return status, json_object(body)
+        return status, json_object(body), proof.form.get("client_assertion")
 
     def _issuer(self, realm: str) -> Generator[TokenRequest, Reply, str]:
         """Keycloak's own name for the realm, which differs from its address if a hostname is configured."""
@@ -131,7 +132,7 @@ def _form(account: AccountSettings, proof: Proof) -> bytes:
     return urlencode(fields).encode()
 
 
-def _granted(account: AccountSettings, status: int, document: dict[str, Any] | None) -> TokenResponse:
+def _granted(account: AccountSettings, status: int, document: dict[str, Any] | None, assertion: str | None) -> TokenResponse:
     token = (document or {}).get("access_token")
     if status == 200 and isinstance(token, str) and _TOKEN.fullmatch(token):
         lifetime = (document or {}).get("expires_in")
@@ -139,7 +140,14 @@ def _granted(account: AccountSettings, status: int, document: dict[str, Any] | N
         return TokenResponse(token=token, lifetime_seconds=float(lifetime) if usable and lifetime else _DEFAULT_LIFETIME_SECONDS)
     error, description = _words(document, "error"), _words(document, "error_description")
     said = " ".join(filter(None, (error, f"({description})" if description else None)))
-    why = why_no_token(realm=account.token_realm, client_id=account.client_id, status=status, error=error, description=description)
+    why = why_no_token(
+        realm=account.token_realm,
+        client_id=account.client_id,
+        status=status,
+        error=error,
+        description=description,
+        assertion=assertion,
+    )
     plain = f"Keycloak gives the account {account.client_id} of realm {account.token_realm} no token: " + (
         f"{status} {said}." if said else f"{status}, {_FOREIGN}"
     )

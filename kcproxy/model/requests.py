@@ -88,6 +88,8 @@ class RequestFacts(Struct, frozen=True, kw_only=True):
     body: Any = None
     form: Mapping[str, str] = field(default_factory=nothing)  # of a token request: grant_type, client_id, username … never a secret
     assertion_audiences: tuple[str, ...] = ()  # aud of the client_assertion of a token request, not verified
+    assertion_issuer: str | None = None  # iss of that assertion, and its sub, not verified
+    assertion_subject: str | None = None
     called_at: str | None = None  # host[:port] by which the client called the proxy: Host before the proxy replaced it
     public_url: str | None = None  # scheme://host[:port] by which the proxy reaches Keycloak
     withheld: Withheld | None = None  # why the proxy added no token, if it has accounts and the request had no token

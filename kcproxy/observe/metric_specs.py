@@ -205,7 +205,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
             " Refused connections: `limit` (no free slot), `displaced` (closed in favor of another), `handshake` (TLS failed or timed out), `slow` (no request in time)."
             " Failed accepts: `descriptors`, `memory`, `other`."
         ),
-        "listener": "Closed: `listen`, `admin_listen`: the setting of the listener.",
+        "listener": "Closed: `listen`, `admin_listen`, `metrics_listen`: the setting of the listener.",
         "what": "Kind of look-up, such as `grants`, `scope`, `version`, `issuer-keys`; capped at 32.",
         "label": "Closed: names of labels, such as `realm`, `client`, `operation`.",
         "version": "One value for each process: the version of kcproxy.",

@@ -1,4 +1,4 @@
-"""OpenTelemetry spans of requests: an extra (``pip install kcproxy[tracing]``), enabled if OpenTelemetry's variables name an endpoint.
+"""OpenTelemetry spans of requests: an extra (``tracing``), enabled if OpenTelemetry's variables name an endpoint.
 
 A span is created after its request, from times that are measured anyway, so it does not delay the request. Its parent is the span in the
 client's ``traceparent`` (W3C Trace Context); that field is forwarded to Keycloak unchanged.
@@ -113,7 +113,9 @@ def spans_from_environment(environ: Mapping[str, str], *, scheme: str = "http") 
     if not any(environ.get(name) for name in ENDPOINTS) or environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return None
     if importlib.util.find_spec("opentelemetry") is None:
-        raise SettingsError([f"environment {' or '.join(ENDPOINTS)}: spans need the extra; pip install 'kcproxy[tracing]', or unset it"])
+        raise SettingsError(
+            [f"environment {' or '.join(ENDPOINTS)}: spans need the extra; pip install '.[tracing]' in a checkout of kcproxy, or unset it"]
+        )
     return _exporting(scheme)
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from kcproxy.admin.connections import MAX_CONNECTIONS
+from kcproxy.admin.listener import admin_sockets
 from kcproxy.catalog import Catalog, catalog_for
 from kcproxy.errors import SettingsError
 from kcproxy.observe.observer import LiveObserver
@@ -118,8 +119,8 @@ class Process:
 
     @property
     def _admin_connections(self) -> int:
-        """Connections of the admin port, if this process has one."""
-        return MAX_CONNECTIONS if self._end is None else 0
+        """Connections of the admin port and of that for probes, if this process has them."""
+        return MAX_CONNECTIONS * (1 if self.settings.metrics_listen is None else 2) if self._end is None else 0
 
     def _bind(self) -> tuple[socket.socket, StatusChannel]:
         if self._end is not None:
@@ -128,7 +129,7 @@ class Process:
             )
         main = listening_socket(self.settings.listen, name="listen")
         try:
-            return main, AdminPort(listening_socket(self.settings.admin_listen, name="admin_listen"))
+            return main, AdminPort(admin_sockets(self.settings))
         except SettingsError:
             main.close()
             raise
@@ -179,6 +180,7 @@ class Process:
         return {
             "listen": str(settings.listen),
             "admin_listen": str(settings.admin_listen),
+            **({} if settings.metrics_listen is None else {"metrics_listen": str(settings.metrics_listen)}),
             "upstream": settings.upstream.url,
             "keycloak": catalog.version,
             "accounts": ", ".join(account.client_id for account in settings.accounts) or "none",

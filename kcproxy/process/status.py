@@ -7,8 +7,7 @@ from typing import Protocol
 
 from prometheus_client import generate_latest
 
-from kcproxy.admin import app as admin
-from kcproxy.admin.listener import AdminListener
+from kcproxy.admin.listener import AdminListener, AdminSockets, admin_listeners
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.process.ipc import IpcLink, Kind, RelayingStore
 from kcproxy.settings import Settings
@@ -31,28 +30,28 @@ class StatusChannel(Protocol):
 
 
 class AdminPort:
-    """The process's own admin port."""
+    """The process's own admin port, and that for probes."""
 
-    def __init__(self, bound: socket.socket) -> None:
-        """``bound``: a listening socket."""
+    def __init__(self, bound: AdminSockets) -> None:
+        """``bound``: listening sockets."""
         self._bound = bound
         self._problems: tuple[str, ...] = ("starting",)
-        self._listener: AdminListener | None = None
+        self._listeners: list[AdminListener] = []
 
     async def open(self, settings: Settings, observer: LiveObserver) -> None:
-        """Start the admin application."""
-        app = admin.build(settings, observer, lambda: self._problems)
-        self._listener = AdminListener(self._bound, app, settings, observer)
-        await self._listener.open()
+        """Start the admin applications."""
+        self._listeners = admin_listeners(self._bound, settings, observer, lambda: self._problems)
+        for listener in self._listeners:
+            await listener.open()
 
     def report(self, problems: Sequence[str]) -> None:
         """Set the result of ``/readyz``."""
         self._problems = tuple(problems)
 
     async def close(self) -> None:
-        """Stop the admin application."""
-        if self._listener is not None:
-            await self._listener.close()
+        """Stop the admin applications."""
+        for listener in self._listeners:
+            await listener.close()
 
 
 class SupervisorLink:

@@ -21,8 +21,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import generate_latest
 
-from kcproxy.admin import app as admin
-from kcproxy.admin.listener import AdminListener
+from kcproxy.admin.listener import AdminSockets, admin_listeners, admin_sockets
 from kcproxy.catalog import Catalog
 from kcproxy.errors import SettingsError
 from kcproxy.observe.metrics_merge import CONTENT_TYPE, merged
@@ -104,7 +103,7 @@ class Supervisor:
 
     async def live(self) -> int:
         """Run until the last worker has ended. Returns 0 if all of them were stopped."""
-        side = listening_socket(self._settings.admin_listen, name="admin_listen")
+        side = admin_sockets(self._settings)
         observer = live_observer(self._settings, self._catalog)
         try:
             return await self._supervise(observer, side)
@@ -112,11 +111,10 @@ class Supervisor:
             self._signal(signal.SIGTERM)
             observer.close()
 
-    async def _supervise(self, observer: LiveObserver, side: socket.socket) -> int:
-        app = admin.build(self._settings, observer, self._readiness)
-        app.middlewares.insert(0, self._metrics_of_all(observer))
-        listener = AdminListener(side, app, self._settings, observer)
-        await listener.open()
+    async def _supervise(self, observer: LiveObserver, side: AdminSockets) -> int:
+        listeners = admin_listeners(side, self._settings, observer, self._readiness, self._metrics_of_all(observer))
+        for listener in listeners:
+            await listener.open()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
@@ -127,7 +125,8 @@ class Supervisor:
         try:
             await asyncio.gather(*(self._watch(worker, observer) for worker in self._workers))
         finally:
-            await listener.close()
+            for listener in listeners:
+                await listener.close()
         if self._settings.listen.unix_path is not None:
             self._settings.listen.unix_path.unlink(missing_ok=True)
         return max(worker.exit_code or 0 for worker in self._workers)

@@ -24,6 +24,7 @@ class ListenerName(StrEnum):
 
     DATA = "listen"
     ADMIN = "admin_listen"
+    METRICS = "metrics_listen"
 
 
 class ConnectionRefusal(StrEnum):

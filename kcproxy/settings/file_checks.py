@@ -1,11 +1,12 @@
 """Checks the files that settings name: they exist, are readable and not empty, and only the operator can change them (or read secret ones)."""
 
 import json
+import re
 import stat
 from pathlib import Path
 
 from kcproxy.settings.file_reading import content_of
-from kcproxy.settings.file_safety import FOR_OTHERS, dangers, mode_of
+from kcproxy.settings.file_safety import FOR_OTHERS, dangers, in_volume, mode_of
 from kcproxy.settings.merge import Resolved
 from kcproxy.settings.sources import Findings
 
@@ -13,8 +14,23 @@ _HEAD_BYTES = 65536
 
 
 def shown(path: Path) -> str:
-    """A path as a message may show it. A relative one is not shown: it could be a secret in the wrong setting."""
-    return str(path) if path.is_absolute() else f"a relative path ({len(str(path))} characters, below {Path.cwd()})"
+    """A path as a message may show it. A relative one that could be a secret in the wrong setting is not shown."""
+    if path.is_absolute():
+        return str(path)
+    if _is_surely_a_path(path):
+        return f"{path} (below {Path.cwd()})"
+    return f"a relative path (below {Path.cwd()}; not shown, because its {len(str(path))} characters could be the secret itself)"
+
+
+_PLAIN_NAME = re.compile(r"[a-z._-]{1,24}")
+_SUFFIXES = frozenset({".pem", ".crt", ".cer", ".key", ".jwk", ".json", ".toml", ".txt", ".secret", ".sqlite", ".sock"})
+
+
+def _is_surely_a_path(path: Path) -> bool:
+    """Its directory exists, or every part of it is a plain word, or it ends like a file. Generated secrets are none of these."""
+    if len(path.parts) > 1:
+        return path.parent.is_dir() or all(_PLAIN_NAME.fullmatch(part) for part in path.parts)
+    return path.suffix in _SUFFIXES
 
 
 def check_file(resolved: Resolved, key: str, findings: Findings, *, pem: str = "", jwk: bool = False, secret: bool = False) -> None:
@@ -43,7 +59,8 @@ def check_file(resolved: Resolved, key: str, findings: Findings, *, pem: str = "
             location, f"{key}: the key in {shown(path)} is encrypted", "give a key without a pass phrase, in a file of mode 600"
         )
     if secret and mode & stat.S_IROTH:
-        findings.note(location, f"{key}: everybody on this machine can read {shown(path)}", "chmod 600; in Kubernetes defaultMode: 0440")
+        remedy = in_volume(path, is_projected_token=key.endswith("assertion_file")) or "chmod 600"
+        findings.note(location, f"{key}: everybody on this machine can read {shown(path)}", remedy)
     note_dangers(location, key, path, findings)
 
 

@@ -71,7 +71,21 @@ def dangers(path: Path, shown: str, *, user: int | None = None) -> Iterator[Dang
             yield Danger(what=f"{what} {_name(status.st_uid)}, who can change it", remedy="chown it to root or to the proxy's own user")
         if stat.S_ISREG(mode) and mode & (stat.S_IWGRP | stat.S_IWOTH):
             who = "everybody on this machine" if mode & stat.S_IWOTH else "its group"
-            yield Danger(what=f"{who} can write to {shown} (mode {mode_of(status)})", remedy="chmod go-w; in Kubernetes defaultMode: 0440")
+            yield Danger(what=f"{who} can write to {shown} (mode {mode_of(status)})", remedy=in_volume(path) or "chmod go-w")
+
+
+def in_volume(path: Path, *, is_projected_token: bool = False) -> str | None:
+    """How to restrict a file of a Kubernetes volume to this process: in the pod, where ``chmod`` has no effect. None for any other file.
+
+    The kubelet writes volumes of Secrets, ConfigMaps and projected tokens behind a link ``..data`` (AtomicWriter), as root. It sets the mode
+    of a projected token itself, from the pod's ``fsGroup`` (KEP-2451). ``defaultMode`` without ``fsGroup`` locks this process out.
+    """
+    if not (path.parent / "..data").is_symlink():
+        return None
+    group = f"fsGroup: {os.getegid()} in the pod's securityContext"
+    if is_projected_token:
+        return f"set {group}; the kubelet then lets only that group read the token"
+    return f"set defaultMode: 0440 for the volume and {group}; both, because without fsGroup this process could not read the file"
 
 
 def _of_directory(directory: Path, status: os.stat_result, shown: str, trusted: set[int]) -> Iterator[Danger]:

@@ -25,11 +25,12 @@ _ACCOUNT = re.compile(r"accounts\[(\d+)\]\.")
 class Resolved:
     """The raw values by key, and the values read from them. ``broken``: keys whose raw value could not be read.
 
-    ``file`` is the configuration file, if there is one.
+    ``file`` is the configuration file, if there is one. ``file_is_unread``: it could not be read, so what it sets is unknown.
     """
 
     given: Flat
     file: Path | None = None
+    file_is_unread: bool = False
     values: dict[str, Any] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
 
@@ -59,11 +60,12 @@ def setting_key(key: str) -> str:
 def resolve(file: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any], findings: Findings) -> Resolved:
     """Read and merge all three layers. ``file`` None: the file that KCPROXY_CONFIG names, if any. ``flags`` by key; None means not given."""
     path = config_file(file, environ)
-    given = read_file(path, findings) if path else {}
+    read = read_file(path, findings) if path else {}
+    given = read or {}
     given |= _numbered(read_environment(environ, findings), given, findings)
     given |= read_flags(flags)
     given = _displaced(given)
-    resolved = Resolved(given=given, file=path)
+    resolved = Resolved(given=given, file=path, file_is_unread=read is None)
     for key, item in given.items():
         _read(key, item, resolved, findings)
     return resolved
@@ -133,13 +135,26 @@ def _remedy(row: Setting, layer: Layer) -> str:
         case Layer.ENVIRONMENT:
             return f"for example {row.variable}={example}"
         case _:
-            return f"for example {row.name} = {toml_value(example if row.default in {None, ()} else row.default)}"
+            return f"for example {row.name} = {toml_value(sample(row, example))}"
 
 
 def _example(row: Setting) -> str:
     if row.default is None or row.default == ():
         return row.kind.example
     return str(row.default).lower() if isinstance(row.default, bool) else str(row.default)
+
+
+def sample(row: Setting, example: str) -> Any:
+    """The default, or ``example`` as a value of the setting's TOML type: true, a list, or a string."""
+    if row.default not in {None, ()}:
+        return row.default
+    match row.kind.schema.get("type"):
+        case "boolean":
+            return example == "true"
+        case "array":
+            return (example,)
+        case _:
+            return example
 
 
 def toml_value(value: object) -> str:

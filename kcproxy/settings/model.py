@@ -122,9 +122,16 @@ class Settings:
     admin_listen: AddressSettings = setting(
         AddressSettings(host="127.0.0.1", port=9180),
         address(unix_allowed=False),
-        "Address for health checks, metrics and the page of recent denials. In a pod use 0.0.0.0, so that the kubelet's probes reach it.",
+        "Address for health checks, metrics and the page of recent denials. Off loopback, the page requires admin_key_file.",
         change=Change.RESTART,
         flag="--admin-listen",
+    )
+    metrics_listen: AddressSettings | None = setting(
+        None,
+        address(unix_allowed=False, example="0.0.0.0:9181"),
+        "A further address with health checks and metrics only. In a pod use 0.0.0.0:9181: probes and Prometheus reach it,"
+        " and the page stays on loopback, where kubectl port-forward reaches it. Default: none.",
+        change=Change.RESTART,
     )
     admin_key: Secret | None = composed(
         Setting(

@@ -3,11 +3,11 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from kcproxy.settings.declaration import PREFIX, variable_of
 from kcproxy.settings.file_reading import text_of
@@ -108,8 +108,8 @@ def _unknown_variable(name: str, known: Mapping[str, str], findings: Findings) -
     findings.problem(name, "no setting has this variable", remedy)
 
 
-def read_file(path: Path, findings: Findings) -> Flat:
-    """All settings of the file. An unknown, unreadable or malformed setting becomes a problem with its line."""
+def read_file(path: Path, findings: Findings) -> Flat | None:
+    """All settings of the file. An unknown or malformed setting becomes a problem with its line. None if the file cannot be read at all."""
     try:
         document = text_of(path)
         tables = tomllib.loads(document)
@@ -125,7 +125,7 @@ def read_file(path: Path, findings: Findings) -> Flat:
         findings.problem(str(path), f"not valid TOML: {error}", "fix that line; strings need double quotes")
     else:
         return _FileReader(path, line_numbers(document), findings).flat(tables)
-    return {}
+    return None
 
 
 class _FileReader:
@@ -140,6 +140,7 @@ class _FileReader:
             known = _setting_key(key)
             if known not in BY_KEY:
                 self._unknown(key, known)
+                self._secrets_below(key, raw)
             else:
                 if BY_KEY[known].literal_only_in_environment:
                     self._literal(key, known)
@@ -158,18 +159,56 @@ class _FileReader:
                 yield from ((f"{name}.{key}", item) for key, item in value.items())
             elif name in SECTION_DOCS:
                 self._wrong_shape(name, f"[{name}]")
+                self._secrets_below(name, value)
+            elif _is_list_of_tables(value):
+                self._unknown_list(name, value)
             else:
                 yield name, value
 
     def _accounts(self, value: Any) -> Iterator[tuple[str, Any]]:
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             self._wrong_shape(_LIST, "[[accounts]], once for each account")
+            self._secrets_below(_LIST, value)
             return
         for index, item in enumerate(value):
             yield from ((f"{_LIST}[{index}].{key}", entry) for key, entry in item.items())
 
+    def _unknown_list(self, name: str, tables: Sequence[Mapping[str, Any]]) -> None:
+        """``[[account]]``, for example: reported once, not for each of its keys. Secrets in it are reported each."""
+        near = closest(name, (section for section in SECTION_DOCS if section))
+        remedy = (
+            f"did you mean {near}, as {'[[accounts]]' if near == _LIST else f'[{near}]'}?" if near else f"known tables are {_TABLE_NAMES}"
+        )
+        self._findings.problem(self._location(f"{name}[0]"), f"there is no setting {name}", remedy)
+        for index, table in enumerate(tables):
+            self._secrets_below(f"{name}[{index}]", table)
+
+    def _secrets_below(self, key: str, raw: Any) -> None:
+        """Report everything that is named like a secret, also where no setting has that name: it was stored here."""
+        if isinstance(raw, dict):
+            for name, value in raw.items():
+                self._secrets_below(f"{key}.{name}", value)
+        elif isinstance(raw, list):
+            for index, value in enumerate(raw):
+                self._secrets_below(f"{key}[{index}]", value)
+        elif (
+            isinstance(raw, str)
+            and raw.strip()
+            and _SECRET_NAME.search(name := key.rpartition(".")[2])
+            and not name.lower().endswith("file")
+        ):
+            remedy = (
+                "put it into a file of its own (mode 600), name that file with client_secret_file or admin_key_file, and change the secret"
+            )
+            self._findings.problem(
+                self._location(key), f"{key} looks like a secret, which does not belong into a configuration file", remedy
+            )
+
     def _location(self, key: str) -> str:
-        line = self._lines.get(key) or self._lines.get(key.rpartition(".")[0])
+        line, near = self._lines.get(key), key
+        while line is None and "." in near:  # of the table that contains it
+            near = near.rpartition(".")[0]
+            line = self._lines.get(near)
         if key == "upstream.url" and key not in self._lines:
             line = self._lines.get("upstream", line)
         return f"{self._path}:{line}" if line else str(self._path)
@@ -188,6 +227,14 @@ class _FileReader:
             f"put it into a file of its own (mode 600), set {name}_file to that file, and change the secret, because it was stored here"
         )
         self._findings.problem(self._location(key), f"{key} holds a secret, which does not belong into a configuration file", remedy)
+
+
+_SECRET_NAME = re.compile(r"(?i)secret|password|passphrase|token$|^(?:admin|private|api)_?key$")
+_TABLE_NAMES = ", ".join(f"[[{name}]]" if name == _LIST else f"[{name}]" for name in SECTION_DOCS if name)
+
+
+def _is_list_of_tables(value: Any) -> TypeGuard[list[dict[str, Any]]]:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
 
 
 def _setting_key(key: str) -> str:

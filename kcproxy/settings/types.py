@@ -198,7 +198,7 @@ def url(*, path_allowed: bool = True, example: str = "http://localhost:8080") ->
     return Kind(words=words, read=read, schema={"type": "string", "format": "uri", "pattern": "^https?://"}, example=example, metavar="URL")
 
 
-def address(*, unix_allowed: bool = True) -> Kind:
+def address(*, unix_allowed: bool = True, example: str = "127.0.0.1:8180") -> Kind:
     """Address of a listener: HOST:PORT, [IPv6]:PORT, or, if allowed, unix:PATH. A port without a host is refused."""
     words = "HOST:PORT" + (" or unix:PATH" if unix_allowed else "")
     metavar = "HOST:PORT" + ("|unix:PATH" if unix_allowed else "")
@@ -213,7 +213,7 @@ def address(*, unix_allowed: bool = True) -> Kind:
             raise _refused(raw, words)
         return AddressSettings(host=match["six"] or match["host"], port=int(match["port"]))
 
-    return Kind(words=words, read=read, schema={"type": "string"}, example="127.0.0.1:8180", metavar=metavar)
+    return Kind(words=words, read=read, schema={"type": "string"}, example=example, metavar=metavar)
 
 
 def host_name() -> Kind:

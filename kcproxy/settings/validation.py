@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
+from itertools import combinations
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ _PAIRS = (
     ("upstream.client_certificate_file", "upstream.client_key_file"),
     ("inbound.tls_certificate_file", "inbound.tls_key_file"),
 )
+_LISTENERS = ("listen", "admin_listen", "metrics_listen")
 _PROTECTIONS = ("inbound.api_keys_file", "inbound.jwt_issuers", "inbound.tls_client_ca_file")
 
 
@@ -40,7 +42,7 @@ def _is_any(host: str | None) -> bool:
 
 
 def _check_upstream(resolved: Resolved, findings: Findings) -> None:
-    if not resolved.has("upstream.url"):
+    if not resolved.has("upstream.url") and not resolved.file_is_unread:
         remedy = (
             'give the address of Keycloak: --upstream URL, KCPROXY_UPSTREAM=URL, or url = "http://localhost:8080" in [upstream] of the file'
         )
@@ -64,9 +66,15 @@ def _check_upstream(resolved: Resolved, findings: Findings) -> None:
 def _check_loop(resolved: Resolved, findings: Findings) -> None:
     parts = urlsplit(resolved.values["upstream.url"])
     port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-    for key in ("listen", "admin_listen"):
+    for key in _LISTENERS:
         own = resolved.value(key)
-        if key not in resolved.broken and own.port == port and is_loopback(parts.hostname or "") and (own.is_local or _is_any(own.host)):
+        if (
+            key not in resolved.broken
+            and own is not None
+            and own.port == port
+            and is_loopback(parts.hostname or "")
+            and (own.is_local or _is_any(own.host))
+        ):
             location = resolved.location("upstream.url")
             findings.problem(
                 location,
@@ -76,18 +84,29 @@ def _check_loop(resolved: Resolved, findings: Findings) -> None:
 
 
 def _check_addresses(resolved: Resolved, findings: Findings) -> None:
-    if {"listen", "admin_listen"} & resolved.broken:
+    if set(_LISTENERS) & resolved.broken:
         return
     listen, admin = resolved.value("listen"), resolved.value("admin_listen")
-    if listen.unix_path is None and listen.port == admin.port != 0 and _overlap(listen, admin):
-        location = resolved.location("admin_listen") if resolved.has("admin_listen") else resolved.location("listen")
-        findings.problem(location, f"listen and admin_listen are both on port {listen.port}", "give them different ports")
+    for one, other in combinations(_LISTENERS, 2):
+        _check_ports(resolved, one, other, findings)
     check_socket(resolved, "listen", listen.unix_path, findings)
     if not admin.is_local and not (resolved.has("admin_key") or resolved.has("admin_key_file")):
-        remedy = "set admin_key_file to protect the page of denials with a key; health and metrics need none"
+        remedy = (
+            "set admin_key_file, so that the page of denials opens with a key; or, in a pod, leave admin_listen on loopback and set"
+            " metrics_listen for probes and scrapes, which need no key"
+        )
         findings.note(
             resolved.location("admin_listen"), f"admin_listen {admin} can be reached from other machines, and there is no key", remedy
         )
+
+
+def _check_ports(resolved: Resolved, one: str, other: str, findings: Findings) -> None:
+    first, second = resolved.value(one), resolved.value(other)
+    if first is None or second is None or first.unix_path is not None or not first.port == second.port != 0:
+        return
+    if _overlap(first, second):
+        location = resolved.location(other) if resolved.has(other) else resolved.location(one)
+        findings.problem(location, f"{one} and {other} are both on port {first.port}", "give them different ports")
 
 
 def _overlap(one: AddressSettings, other: AddressSettings) -> bool:
@@ -103,8 +122,9 @@ def _check_injection(resolved: Resolved, findings: Findings) -> None:
         return
     what = f"listen {listen} can be reached from other machines, and every client that reaches it would use the token of an account"
     remedy = (
-        "listen on 127.0.0.1 or unix:PATH (enough for a sidecar), or require a client certificate (inbound.tls_client_ca_file), "
-        "or remove the accounts, so that callers send their own tokens"
+        "listen on 127.0.0.1 or unix:PATH (enough for a sidecar); or let callers authenticate with keys (inbound.api_keys_file), with tokens"
+        " (inbound.jwt_issuers and inbound.jwt_audience) or with client certificates (inbound.tls_client_ca_file); or remove the accounts, so that"
+        " callers send their own tokens"
     )
     findings.problem(resolved.location("listen"), what, remedy)
 

@@ -5,6 +5,7 @@ The documents also contain the members that show a version without a login, as r
 
 from typing import Any
 
+from kcproxy.catalog.fingerprint import members_of_every_version
 from kcproxy.simulator.call import Reply
 from kcproxy.simulator.dialect import Dialect
 from kcproxy.simulator.state import Realm
@@ -71,6 +72,6 @@ def userinfo_refused(dialect: Dialect, realm: Realm) -> Reply:
 
 def console_messages(dialect: Dialect) -> Reply:
     """The texts of the Admin console that show a version."""
-    added = {"locale_ro": ("Română", (26, 5)), "locale_vi": ("Tiếng Việt", (26, 7))}
+    added = {"locale_ro": ("Română", (26, 5)), "locale_id": ("Bahasa Indonesia", (26, 6)), "locale_vi": ("Tiếng Việt", (26, 7))}
     known = {name: text for name, (text, since) in added.items() if dialect.numbers >= since}
-    return Reply(status=200, json={"locale_en": "English", **known})
+    return Reply(status=200, json={**dict.fromkeys(members_of_every_version("console-messages"), "-"), **known})

@@ -32,7 +32,7 @@ async def test_off_loopback_without_a_key_only_health_and_metrics_are_open(opene
         assert (await client.get(path)).status == 200
     for path in GUARDED:
         answer = await client.get(path)
-        assert (answer.status, "set admin_key" in await answer.text()) == (403, True)
+        assert (answer.status, "Set admin_key_file to a file" in await answer.text()) == (403, True)
 
 
 async def test_with_a_key_the_page_sends_to_the_login_and_the_api_says_401(opened: Open) -> None:

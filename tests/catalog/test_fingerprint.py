@@ -69,8 +69,7 @@ def test_the_discovery_document_alone_leaves_several_versions_open(version: str,
     [
         ("oauth-authorization-server", "24.0.5", ("24.0.5", "25.0.6")),
         ("certs", "26.3.5", ("26.2.5", "26.3.5")),
-        ("userinfo", "26.6.4", ("26.5.6", "26.6.4")),
-        ("console-messages", "26.5.6", ("26.4.7", "26.5.6")),
+        ("console-messages", "26.5.6", ("26.4.7", "26.5.6", "26.6.4", "26.7.5")),
     ],
 )
 def test_each_further_answer_tells_something_apart(missing: str, version: str, expected: tuple[str, ...]) -> None:
@@ -78,8 +77,8 @@ def test_each_further_answer_tells_something_apart(missing: str, version: str, e
 
 
 def test_an_answer_that_no_keycloak_gives_is_left_aside() -> None:
-    given = responses("26.6.4") | {"userinfo": PublicDocument(status=403, body={"message": "blocked"})}
-    assert fitting(given) == ("26.5.6", "26.6.4")
+    given = responses("26.3.5") | {"certs": PublicDocument(status=403, body={"message": "blocked"})}
+    assert fitting(given) == ("26.2.5", "26.3.5")
 
 
 def test_contradicting_headers_leave_the_word_to_the_discovery_document() -> None:
@@ -115,4 +114,11 @@ def test_what_an_administrator_can_switch_does_not_change_the_version(addition: 
 
 def test_the_paths_to_ask_are_those_of_the_realm() -> None:
     assert public_paths("my%20realm")["certs"] == "/realms/my%20realm/protocol/openid-connect/certs"
-    assert set(public_paths("a")) == set(responses("26.7.5"))
+    assert set(public_paths("a")) == set(responses("26.7.5")) - {"userinfo"}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_no_request_is_one_that_keycloak_logs_as_an_error(version: str) -> None:
+    """userinfo without a token is: a warning USER_INFO_REQUEST_ERROR at every start of the proxy, and every five minutes."""
+    recorded = responses(version)
+    assert {recorded[name].status for name in public_paths("a")} <= {200, 404}

@@ -1,6 +1,7 @@
 """``kcproxy doctor``: the inspector's view of one client, and the commands that make an inspector."""
 
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -141,3 +142,34 @@ def test_where_the_token_decides_a_mapper_that_writes_less_than_is_granted_is_an
     assert found is not None
     assert (found.verdict, found.counting) == (Verdict.NO, ())
     assert any("would not contain view-users" in line for line in found.obstacles)
+
+
+@pytest.mark.parametrize(
+    ("facts", "words", "outcome"),
+    [
+        ({"client_known": False}, (), ("Realm shop has no client nosuch. Client ids are case-sensitive", Exit.FAILED)),
+        ({"client_known": False}, ("GET", "/admin/realms/shop/users"), ("No.", Exit.DENIED)),
+        ({**HEALTHY, "service_accounts_enabled": False}, (), ("Client nosuch has no service account", Exit.OK)),
+    ],
+)
+def test_a_service_account_that_does_not_exist_is_not_described(
+    facts: dict[str, Any], words: tuple[str, ...], outcome: tuple[str, Exit], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def look(settings: Settings, patient: Patient) -> Facts | None:
+        return Facts(**facts)
+
+    monkeypatch.setattr(examination, "look", look)
+    config = tmp_path / "kcproxy.toml"
+    secret = tmp_path / "secret"
+    secret.write_text("s", encoding="utf-8")
+    secret.chmod(0o600)
+    config.write_text(f'[inspector]\nrealm = "shop"\nclient_id = "look"\nclient_secret_file = "{secret}"\n', encoding="utf-8")
+    result = run("doctor", "--config", str(config), "--upstream", "http://localhost:1", "--realm", "shop", "--client", "nosuch", *words)
+
+    first, code = outcome
+    assert result.stdout.startswith(first)
+    assert "The service account of" not in result.stdout
+    assert "operations of Keycloak" not in result.stdout
+    if not facts["client_known"]:
+        assert "has no client nosuch" in result.stdout
+    assert result.exit_code == code

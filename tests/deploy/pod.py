@@ -200,9 +200,9 @@ async def pod(
     documents = list(yaml.safe_load_all(render(KUBERNETES / shape)))
     spec = next(d for d in documents if d["kind"] == "Deployment")["spec"]["template"]["spec"]
     text = next(d for d in documents if d["kind"] == "ConfigMap")["data"]["kcproxy.toml"]
-    ports = {8180: free_port(), 9180: free_port()}
+    ports = {8180: free_port(), 9180: free_port(), 9181: free_port()}
     text = text.replace('realms = ["demo"]', f'realms = ["{realm}"]').replace('client_id = "demo-backend"', f'client_id = "{client_id}"')
-    text = text.replace("http://keycloak.keycloak.svc:8080", keycloak)
+    text = f'admin_listen = "127.0.0.1:9180" # the default\n{text.replace("http://keycloak.keycloak.svc:8080", keycloak)}'
     made = Pod(
         folder=folder,
         realm=realm,
@@ -221,9 +221,9 @@ async def pod(
 
 
 def placed(text: str, ports: Mapping[int, int], folder: Path) -> str:
-    """Ports and mount paths of the manifest turned into this machine's, on loopback."""
+    """Ports and mount paths of the manifest turned into this machine's. Addresses stay."""
     for inside, here in ports.items():
-        text = re.sub(rf"(127\.0\.0\.1|0\.0\.0\.0):{inside}\b", f"127.0.0.1:{here}", text)
+        text = re.sub(rf"(127\.0\.0\.1|0\.0\.0\.0):{inside}\b", rf"\1:{here}", text)
     return re.sub(r"(?<![\w.])/(etc/kcproxy|var/run/secrets/kcproxy)", rf"{folder}/\1", text)
 
 

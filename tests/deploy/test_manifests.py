@@ -166,11 +166,11 @@ def test_the_container_may_do_nothing_that_it_need_not(shape: str) -> None:
 
 @needs_kustomize
 @pytest.mark.parametrize("shape", SHAPES)
-def test_probes_ask_for_kcproxys_own_health_on_the_admin_port(shape: str) -> None:
+def test_probes_ask_for_kcproxys_own_health_on_the_port_for_metrics(shape: str) -> None:
     (container,) = containers(shape)
-    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "kcproxy-admin"}
-    assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "kcproxy-admin"}
-    assert {"name": "kcproxy-admin", "containerPort": 9180} in container["ports"]
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "kcproxy-metrics"}
+    assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "kcproxy-metrics"}
+    assert {"name": "kcproxy-metrics", "containerPort": 9181} in container["ports"]
 
 
 @needs_kustomize

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -150,6 +151,19 @@ async def test_keycloaks_outage_takes_no_application_out_of_rotation(tmp_path: P
         await running.called(5)
         assert await running.probe("readinessProbe")
         assert {result for _, result in running.notes} == {"502"}
+        await running.end()
+
+
+async def test_port_forward_shows_the_page_without_a_key_and_the_pods_address_does_not(tmp_path: Path) -> None:
+    async with serving(FIRST) as keycloak, pod(NATIVE, tmp_path, keycloak=keycloak.url, realm="demo", secret=FIRST) as running:
+        await running.start()
+        page, metrics = running.ports[9180], running.ports[9181]
+        async with aiohttp.ClientSession() as http:  # kubectl port-forward connects to loopback inside the pod
+            async with http.get(f"http://localhost:{page}/") as answer:
+                assert (answer.status, "Recent denials" in await answer.text()) == (200, True)
+            for path, status in (("/", 404), ("/api/denials", 404), ("/metrics", 200)):
+                async with http.get(f"http://127.0.0.1:{metrics}{path}", headers={"Host": f"10.1.2.3:{metrics}"}) as answer:
+                    assert answer.status == status, path
         await running.end()
 
 

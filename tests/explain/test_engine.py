@@ -117,6 +117,8 @@ def test_general_inputs_keep_all_that_is_not_of_one_request_alone() -> None:
         body={"name": "jane"},
         form={"client_id": "app"},
         assertion_audiences=("http://localhost:8080/realms/demo",),
+        assertion_issuer="https://cluster.example",
+        assertion_subject="system:serviceaccount:demo:backend",
         called_at="proxy:8081",
         public_url="http://localhost:8080",
         withheld=Withheld.BROWSER,

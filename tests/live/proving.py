@@ -1,6 +1,7 @@
 """Ways for a client to prove itself to a real Keycloak, each with its rotation: a successor at Keycloak, on disk, and the old one retired."""
 
 import json
+import ssl
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from devkit.certificates import Authority
+from devkit.certificates import Authority, Pair
 from tests.live.test_proxy_grants import ROBOT, Realm
 
 SECRETS = ("the-first-secret-with-&-and-%-in-it", "the-second-secret-with-&-and-%-in-it")
@@ -251,12 +252,12 @@ class Cluster:
         self.url = url
         self.keys = (Key("cluster-1"), Key("cluster-2"))
 
-    def token(self, key: Key, *, audience: str, lives_seconds: int) -> str:
+    def token(self, key: Key, *, audience: str, lives_seconds: int, subject: str = SUBJECT) -> str:
         """A projected service account token, with the claims that the API server writes."""
         now = int(time.time())
         pod = {"namespace": "demo", "serviceaccount": {"name": "demo-backend"}, "pod": {"name": "demo-backend-0"}}
         times = {"iat": now, "nbf": now, "exp": now + lives_seconds}
-        claims = {"iss": self.url, "sub": SUBJECT, "aud": [audience], "jti": str(uuid4()), "kubernetes.io": pod, **times}
+        claims = {"iss": self.url, "sub": subject, "aud": [audience], "jti": str(uuid4()), "kubernetes.io": pod, **times}
         return jwt.encode(claims, key.private, algorithm="RS256", headers={"kid": key.kid})
 
     def document(self, path: str) -> dict[str, Any]:
@@ -267,13 +268,18 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """The issuer on a port of loopback."""
+def running_cluster(*, status: int = 200, tls: Pair | None = None) -> Iterator[Cluster]:
+    """The issuer on a port of loopback. ``status``: of its answers, as an API server refuses callers without a ClusterRole."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = json.dumps(cluster.document(self.path)).encode()
-            self.send_response(200)
+            failure = {
+                "kind": "Status",
+                "status": "Failure",
+                "code": status,
+            }  # as an API server refuses; Keycloak does not look at the code
+            body = json.dumps(cluster.document(self.path) if status == 200 else failure).encode()
+            self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -283,7 +289,11 @@ def running_cluster() -> Iterator[Cluster]:
             """Nothing: a test's output is for its own results."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        cluster = Cluster(f"http://localhost:{server.server_port}")
+        if tls is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls.certificate, tls.key)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        cluster = Cluster(f"{'http' if tls is None else 'https'}://localhost:{server.server_port}")
         thread = Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -10,6 +10,7 @@ import pytest
 from kcproxy.catalog.fingerprint import DISCOVERY, PublicDocument, public_paths, versions_that_fit
 from tests.cli.running import process
 from tests.live.conftest import Keycloak
+from tests.live.test_proxy_grants import Realm
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
 
@@ -25,6 +26,34 @@ def test_the_check_of_the_settings_tells_one_version(keycloak: Keycloak) -> None
     result = process("check", "--json", environ={"KCPROXY_UPSTREAM": keycloak.base_url})
     (version,) = [finding for finding in json.loads(result.stdout)["findings"] if finding["what"] == "version"]
     assert version["versions"] == [keycloak.version]
+
+
+@pytest.mark.parametrize("keycloak", ["26.7.5", "24.0.5"], indirect=True)
+async def test_detecting_the_version_leaves_no_error_among_keycloaks_events(keycloak: Keycloak) -> None:
+    async with aiohttp.ClientSession() as http:
+        realm = Realm(keycloak, http)
+        await realm.create()
+        try:
+            await realm.admin("PUT", f"/admin/realms/{realm.name}", {"eventsEnabled": True, "enabledEventTypes": ERRORS})
+            await public_answers(keycloak.base_url, realm.name)
+            assert await realm.admin("GET", f"/admin/realms/{realm.name}/events") == []
+            async with http.get(f"{keycloak.base_url}/realms/{realm.name}/protocol/openid-connect/userinfo") as answer:
+                assert answer.status == 401
+            (event,) = await realm.admin("GET", f"/admin/realms/{realm.name}/events")  # so an error would be among them
+            assert event["type"] == "USER_INFO_REQUEST_ERROR"
+        finally:
+            await realm.delete()
+
+
+ERRORS = [
+    "USER_INFO_REQUEST_ERROR",
+    "CLIENT_LOGIN_ERROR",
+    "LOGIN_ERROR",
+    "INTROSPECT_TOKEN_ERROR",
+    "CLIENT_INFO_ERROR",
+    "CODE_TO_TOKEN_ERROR",
+]
+"""Not all of them are stored by default."""
 
 
 async def public_answers(base_url: str, realm: str) -> Mapping[str, PublicDocument]:

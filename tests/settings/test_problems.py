@@ -43,6 +43,15 @@ Environ = Mapping[str, str]
             {"KCPROXY_ADMIN_LISTEN": "0.0.0.0:8180"},
             "KCPROXY_ADMIN_LISTEN: listen and admin_listen are both on port 8180; give them different ports",
         ),
+        (
+            {"KCPROXY_METRICS_LISTEN": "0.0.0.0:9180"},
+            "KCPROXY_METRICS_LISTEN: admin_listen and metrics_listen are both on port 9180; give them different ports",
+        ),
+        ({"KCPROXY_METRICS_LISTEN": "127.0.0.1:8180"}, "listen and metrics_listen are both on port 8180"),
+        (
+            {"KCPROXY_METRICS_LISTEN": "0.0.0.0:8080", "KCPROXY_UPSTREAM": "http://localhost:8080"},
+            "upstream.url is the proxy's own address",
+        ),
         ({"KCPROXY_LISTEN": "unix:/no/such/folder/x.sock"}, "listen: there is no directory /no/such/folder"),
         ({"KCPROXY_HISTORY__PATH": "/no/such/folder/denials"}, "history.path: there is no directory /no/such/folder"),
         ({"KCPROXY_LOG_FORMAT": "json"}, "KCPROXY_LOG_FORMAT: no setting has this variable; did you mean KCPROXY_LOG__FORMAT?"),
@@ -91,6 +100,14 @@ def test_a_bad_value_is_reported_with_its_variable_and_a_remedy(environ: Environ
         ("client_id = 'a'", "there is no setting client_id; did you mean accounts.client_id?"),
         ("zzz = 1", "kcproxy.toml:1: there is no setting zzz; known settings are listen, admin_listen"),
         ("[[account]]\nrealm = 'a'", "there is no setting account; did you mean accounts"),
+        ("\n[[account]]\nrealm = 'a'", "kcproxy.toml:2: there is no setting account; did you mean accounts, as [[accounts]]?"),
+        ("[[zzz]]\na = 1", "kcproxy.toml:1: there is no setting zzz; known tables are [upstream], [[accounts]], [inspector]"),
+        ("[[limit]]\na = 1", "kcproxy.toml:1: there is no setting limit; did you mean limits, as [limits]?"),
+        (
+            "[explain]\nrequire_audience = 'perhaps'",
+            'explain.require_audience: "perhaps" is not true or false; for example require_audience = true',
+        ),
+        ("[metrics]\nrealms = 3", 'metrics.realms: 3 is not a list of realm names; for example realms = ["shop"]'),
         ("[accounts]\nrealm = 'a'", "kcproxy.toml:1: accounts is a table; write [[accounts]], once for each account"),
         ("log = 'json'", "kcproxy.toml:1: log is a table; write [log]"),
         ("workers = 'two'", 'kcproxy.toml:1: workers: "two" is not a whole number from 1 to 64; for example workers = 1'),
@@ -108,6 +125,81 @@ def test_a_bad_value_is_reported_with_its_variable_and_a_remedy(environ: Environ
 def test_a_bad_line_of_the_file_is_reported_with_its_number(tmp_path: Path, text: str, said: str) -> None:
     found = problems(config(tmp_path, text), {} if "upstream" in text else UPSTREAM)
     assert any(said in problem for problem in found), found
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[[account]]\nrealm = 'a'\nclient_secret = '{0}'", "kcproxy.toml:3: account[0].client_secret looks like a secret"),
+        ("[account]\nclient_secret = '{0}'", "kcproxy.toml:2: account.client_secret looks like a secret"),
+        ("[accounts]\nclient_secret = '{0}'", "kcproxy.toml:2: accounts.client_secret looks like a secret"),
+        ("[[acounts]]\n[[acounts]]\nclientSecret = '{0}'", "kcproxy.toml:3: acounts[1].clientSecret looks like a secret"),
+        ("client_secret = '{0}'", "kcproxy.toml:1: client_secret looks like a secret"),
+        ("[upstream]\nurl = 'http://kc'\npassword = '{0}'", "kcproxy.toml:3: upstream.password looks like a secret"),
+        ("[x]\ny = {{ z = [{{ adminKey = '{0}' }}] }}", "kcproxy.toml:2: x.y.z[0].adminKey looks like a secret"),
+        ("[[accounts]]\nclient_secret = '{0}'", "kcproxy.toml:2: accounts[0].client_secret holds a secret"),
+    ],
+)
+def test_a_secret_in_the_file_is_reported_wherever_it_stands_and_never_shown(tmp_path: Path, text: str, place: str) -> None:
+    found = problems(config(tmp_path, text.format(SECRET)), {} if "upstream" in text else UPSTREAM)
+    (problem,) = (each for each in found if place in each)
+    assert "change the secret" in problem
+    assert SECRET not in "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "text", ["[[acounts]]\nclient_secret_file = 'x'", "[upstream]\nurl = 'http://kc'\ntoken_realm = 'master'", "[x]\nsecret = ''"]
+)
+def test_what_only_sounds_like_a_secret_is_not_called_one(tmp_path: Path, text: str) -> None:
+    assert "looks like a secret" not in "\n".join(problems(config(tmp_path, text), {} if "upstream" in text else UPSTREAM))
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe", b"x = ", b"x = " + b"[" * 5000])
+def test_a_file_that_cannot_be_read_is_the_only_problem(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "kcproxy.toml"
+    if content is not None:
+        file.write_bytes(content)
+    (problem,) = problems(file)
+    assert problem.startswith(f"{file}: ")
+
+
+@pytest.mark.parametrize(
+    ("relative", "is_shown"),
+    [
+        ("secrets/backend", True),  # the directory exists
+        ("secrets/4f9a", True),
+        ("run/kcproxy/client-secret", True),
+        ("ca.pem", True),
+        ("client.key", True),
+        (SECRET, False),
+        ("vN3hQ0o7sB5cR2wXk9yTz1uA8eLpJ6dG", False),
+        ("vN3hQ0o7/sB5cR2wX", False),
+        ("eyJh.eyJp.c2ln", False),
+    ],
+)
+def test_a_relative_path_is_shown_unless_it_could_be_the_secret_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relative: str, is_shown: bool
+) -> None:
+    (tmp_path / "secrets").mkdir()
+    monkeypatch.chdir(tmp_path)
+    (problem,) = problems(environ=UPSTREAM | ACCOUNT | {"KCPROXY_ACCOUNT__CLIENT_SECRET_FILE": relative})
+    assert (relative in problem) is is_shown
+    assert str(tmp_path) in problem
+    assert ("could be the secret itself" in problem) is not is_shown
+
+
+def test_an_open_address_with_accounts_names_every_way_to_protect_it(tmp_path: Path) -> None:
+    account = ACCOUNT | {"KCPROXY_ACCOUNT__CLIENT_SECRET_FILE": str(secret_file(tmp_path))}
+    (problem,) = problems(environ=UPSTREAM | account | {"KCPROXY_LISTEN": "0.0.0.0:8180"})
+    for way in (
+        "127.0.0.1",
+        "unix:PATH",
+        "inbound.api_keys_file",
+        "inbound.jwt_issuers",
+        "inbound.jwt_audience",
+        "inbound.tls_client_ca_file",
+    ):
+        assert way in problem
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,30 @@ def test_the_configuration_file_is_reported_too(tmp_path: Path) -> None:
     file = config(tmp_path, "")
     file.chmod(0o646)
     (note,) = read(file, UPSTREAM).notes
-    assert note == f"{file}: everybody on this machine can write to {file} (mode 0646); chmod go-w; in Kubernetes defaultMode: 0440"
+    assert note == f"{file}: everybody on this machine can write to {file} (mode 0646); chmod go-w"
+
+
+class TestVolumesOfKubernetes:
+    """Where ``chmod`` has no effect, and ``defaultMode: 0440`` alone locks the process out: the pod needs ``fsGroup``."""
+
+    @pytest.mark.parametrize(
+        ("name", "remedy"),
+        [
+            ("client_secret_file", f"set defaultMode: 0440 for the volume and fsGroup: {os.getegid()} in the pod's securityContext; both,"),
+            ("assertion_file", f"set fsGroup: {os.getegid()} in the pod's securityContext; the kubelet then lets only that group read"),
+        ],
+    )
+    def test_the_remedy_is_the_pods_and_never_chmod(self, tmp_path: Path, name: str, remedy: str) -> None:
+        volume = Mounted(tmp_path / "volume", {"credential": "a.b.c"})
+        (volume / "credential").resolve().chmod(0o644)  # as the kubelet creates both without fsGroup
+        (note,) = read(environ=UPSTREAM | ACCOUNT | {f"KCPROXY_ACCOUNT__{name.upper()}": str(volume / "credential")}).notes
+        assert remedy in note
+        assert "chmod" not in note
+
+    def test_a_file_elsewhere_is_changed_with_chmod_and_nothing_of_kubernetes_is_said(self, tmp_path: Path) -> None:
+        file = secret_file(tmp_path, mode=0o644)
+        (note,) = read(environ=UPSTREAM | ACCOUNT | {"KCPROXY_ACCOUNT__CLIENT_SECRET_FILE": str(file)}).notes
+        assert note.endswith("; chmod 600")
 
 
 class TestHistory:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tools.dashboards import generate
-from tools.docs import causes, cli, configuration, log, metrics, openapi, permissions, roles, settings
+from tools.docs import causes, cli, configuration, log, man, metrics, openapi, permissions, roles, settings
 from tools.fixloop import page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +21,7 @@ GENERATORS: Sequence[Callable[[], Mapping[str, str]]] = (
     metrics.documents,
     log.documents,
     cli.documents,
+    man.documents,
     roles.documents,
     openapi.documents,
     permissions.documents,

@@ -21,7 +21,8 @@ files, from standard input (`-`) or from the environment. `kcproxy COMMAND --hel
 Names come from tokens, from Keycloak and from the command line. Invisible characters in them are shown by their code point, as `⟨U+001B⟩`. In JSON they are
 escapes, and the value is exact. Printed commands contain no such character, but `"$(printf '\\033')"` instead.
 
-`kcproxy completion SHELL` prints a completion script for bash, zsh or fish.
+`kcproxy completion SHELL` prints a completion script for bash, zsh or fish: commands, options, files, roles, versions, and paths segment by segment.
+The manual page is [docs/man/kcproxy.1](man/kcproxy.1); an installation puts it where `man kcproxy` looks.
 
 ## Exit codes
 """

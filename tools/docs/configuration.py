@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kcproxy.settings.declaration import Setting
-from kcproxy.settings.merge import toml_value
+from kcproxy.settings.merge import sample, toml_value
 from kcproxy.settings.schema import SECTION_DOCS, SETTINGS
 
 FILE = "config/kcproxy.toml"
@@ -77,10 +77,8 @@ def _type_words(row: Setting) -> str:
 def _sample(row: Setting) -> Any:
     if row.key in _SAMPLES:
         return _SAMPLES[row.key]
-    if row.default not in {None, ()}:
-        return row.default
     example = row.kind.example or _PATHS.get(row.key, f"/etc/kcproxy/{row.name.removesuffix('_file')}")
-    return (example,) if row.default == () or row.key.endswith("realms") else example
+    return sample(row, example)
 
 
 def json_schema() -> dict[str, Any]:

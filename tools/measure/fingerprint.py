@@ -9,7 +9,7 @@ import json
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,17 @@ _OTHER = "other-releases"
 DISCOVERY = _PROJECT / "kcproxy" / "catalog" / "data" / "discovery.json"
 
 _DISCOVERY = "openid-configuration"
+_CONSOLE = "console-messages"
 DOCUMENTS = {
     _DISCOVERY: "/realms/{realm}/.well-known/openid-configuration",
     "oauth-authorization-server": "/realms/{realm}/.well-known/oauth-authorization-server",
     "certs": "/realms/{realm}/protocol/openid-connect/certs",
-    "userinfo": "/realms/{realm}/protocol/openid-connect/userinfo",
-    "console-messages": "/admin/{realm}/console/messages.json",
+    _CONSOLE: "/admin/{realm}/console/messages.json",
 }
-"""Name → path, best first: facts of an earlier document are preferred (the last depends on the theme of the console). All of them are answered to callers without a token."""
+"""Name → path, best first: facts of an earlier document are preferred (the last depends on the theme of the console). All of them are answered to callers without a token.
+
+Nothing that Keycloak logs as an error belongs here: userinfo without a token writes a warning USER_INFO_REQUEST_ERROR at every look-up.
+"""
 
 # Not x-robots-tag: it came with a patch release and is a setting of the realm.
 _HEADERS = ("cache-control", "content-type")
@@ -81,6 +84,8 @@ def _public_part(text: str) -> dict[str, Any]:
 def facts_of(responses: Answers) -> Iterator[Fact]:
     """Everything that can be said about a version's answers, as facts in the form of `discovery.json`."""
     for name, answer in responses.items():
+        if name not in DOCUMENTS:
+            continue  # recorded earlier, and no longer asked
         yield {"document": name, "status": str(answer["status"])}
         if name != _DISCOVERY:  # the look-up is given its body alone
             for header, value in answer["headers"].items():
@@ -160,7 +165,14 @@ def derive() -> dict[str, Any]:
     documents = {
         name: {"path": DOCUMENTS[name], "statuses": sorted({recorded[version][name]["status"] for version in versions})} for name in used
     }
+    if _CONSOLE in documents:
+        documents[_CONSOLE]["members"] = _shared(each[_CONSOLE]["body"] for each in every.values())
     return {"schema": 1, "keycloak": versions, "documents": documents, "facts": facts}
+
+
+def _shared(bodies: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Members of all versions that have any: a custom theme can replace the languages of the console, and then lacks them."""
+    return sorted(set.intersection(*(set(body) for body in bodies if body)))
 
 
 def document(content: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import re
 from urllib.parse import urlsplit
 
+from kcproxy.explain.causes.federated import is_federated, wording_of
 from kcproxy.explain.causes.spec import NO_TOKEN, CauseSpec, Remedy
 from kcproxy.explain.causes.token_endpoint_responses import (
     BY_DESCRIPTION,
@@ -50,6 +51,9 @@ def _by_request(context: Context, error: str, description: str) -> Finding | Non
     if description.startswith(_OTHER_AUDIENCE) and _is_for_the_proxy(context):
         evidence = "the aud of the assertion is at the address in the Host of the request, at which kcproxy is called"
         return _finding(context, (Cause.CLIENT_CREDENTIALS_WRONG, CERTAIN, evidence), PROXY_AUDIENCE)
+    if is_federated(context.request) and (wording := wording_of(description)) is not None:
+        confidence = LIKELY if description == UNDISTINGUISHED else CERTAIN
+        return _finding(context, (Cause.CLIENT_CREDENTIALS_WRONG, confidence, ""), wording)
     if description.startswith(_STUMBLED) and (context.caller.scheme or "").lower() != "basic":
         return _finding(context, (Cause.CLIENT_CREDENTIALS_WRONG, LIKELY, ""), NO_PROOF)
     return None
@@ -146,6 +150,9 @@ def _words(context: Context) -> dict[str, str]:
     return {
         "feature": "authorization services of the client that the request names as audience",
         "grant_type": shown(form.get("grant_type", "of the request"), 60),
+        "assertion_issuer": shown(context.request.assertion_issuer or "unknown", 200),
+        "assertion_subject": shown(context.request.assertion_subject or "unknown", 200),
+        "assertion_audience": shown(", ".join(context.request.assertion_audiences) or "nobody", 200),
         "audience": shown(form.get("audience", "of the request"), 80),
         "description": shown(_said(context)[1] or "nothing").rstrip("."),
         "detail": "authorization policies decide which permissions a token gets",
@@ -164,6 +171,8 @@ def left_open_at_token_endpoint(context: Context) -> list[Finding]:
         return []
     if facts.client_known is not None or facts.client_enabled is not None:
         return []
+    if is_federated(context.request):
+        return [found(Cause.CLIENT_DISABLED, POSSIBLE, reason="The client with the subject of the token may be disabled", effect=NO_TOKEN)]
     return [
         found(Cause.CLIENT_DISABLED, POSSIBLE, reason="Client {client} may be disabled or deleted", effect=NO_TOKEN),
         found(Cause.CLIENT_CREDENTIALS_WRONG, POSSIBLE, reason=_NO_CERTIFICATE, effect=NO_TOKEN),
