@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+FIXED = "fixed"
+"""The change of a group whose operation has succeeded; every other change is the cause that began."""
 ROW_BYTES = 300
 """Approximate size of a row without its document."""
 
@@ -15,6 +17,7 @@ class Stored:
     group: str
     verified: bool
     document: bytes
+    why: str = ""  # the cause, so that a change of it is noticed without reading the document
 
     @property
     def size(self) -> int:
@@ -30,6 +33,8 @@ class Kind:
     first_at: float
     count: int
     resolved_at: float | None = None
+    changes: tuple[tuple[float, str], ...] = ()  # when and to what: a cause, or ``FIXED``
+    hours: tuple[tuple[int, int], ...] = ()  # the hour since the epoch, and its denials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

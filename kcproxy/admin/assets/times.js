@@ -8,6 +8,7 @@
     return seconds < 2 ? "just now" : `${Math.floor(seconds / size)} ${unit} ago`;
   }
   function refresh() {
+    if (document.documentElement.hasAttribute("data-paused")) return;
     for (const element of document.querySelectorAll("time[datetime]")) {
       const text = ago(element.dateTime);
       if (element.textContent !== text) element.textContent = text;
