@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from kcproxy.admin import pages as admin_page
-from kcproxy.admin import templates
+from kcproxy.admin import templates, tokens
 from kcproxy.admin.auth import Access, Handler, security_headers
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.settings import Settings
@@ -32,6 +32,7 @@ def build(settings: Settings, observer: LiveObserver, readiness: Readiness) -> w
     app.router.add_get("/readyz", _readyz(readiness))
     app.router.add_get("/metrics", _metrics(metrics.registry))
     admin_page.add_routes(app, observer)
+    tokens.add_routes(app, metrics.registry)
     access.add_routes(app.router)
     return app
 

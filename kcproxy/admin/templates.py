@@ -97,6 +97,11 @@ def roles_page(catalog: Catalog, q: str, *, signed_in: bool) -> str:
     )  # fmt: skip
 
 
+def tokens_page(accounts: Sequence[Document], *, signed_in: bool) -> str:
+    """The accounts and the times of their tokens."""
+    return _page("tokens.html", "tokens", accounts=accounts, signed_in=signed_in)
+
+
 def message_page(title: str, text: str, *, signed_in: bool) -> str:
     """A short message, for example for an unknown denial."""
     return _page("message.html", title=title, text=text, signed_in=signed_in)

@@ -23,6 +23,7 @@ from prometheus_client import generate_latest
 
 from kcproxy.admin import app as admin
 from kcproxy.admin.listener import AdminListener
+from kcproxy.admin.tokens import METRICS_TEXT
 from kcproxy.catalog import Catalog
 from kcproxy.errors import SettingsError
 from kcproxy.observe.metrics_merge import CONTENT_TYPE, merged
@@ -114,6 +115,7 @@ class Supervisor:
 
     async def _supervise(self, observer: LiveObserver, side: socket.socket) -> int:
         app = admin.build(self._settings, observer, self._readiness)
+        app[METRICS_TEXT] = lambda: self._metrics_text(observer)
         app.middlewares.insert(0, self._metrics_of_all(observer))
         listener = AdminListener(side, app, self._settings, observer)
         await listener.open()
@@ -174,12 +176,15 @@ class Supervisor:
         async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
             if request.path != "/metrics":
                 return await handler(request)
-            own = generate_latest(observer.metrics.registry).decode()
-            pages = await asyncio.gather(*(self._page(worker) for worker in self._workers))
-            text = merged(own, [page for page in pages if page is not None])
+            text = await self._metrics_text(observer)
             return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
         return middleware
+
+    async def _metrics_text(self, observer: LiveObserver) -> str:
+        own = generate_latest(observer.metrics.registry).decode()
+        pages = await asyncio.gather(*(self._page(worker) for worker in self._workers))
+        return merged(own, [page for page in pages if page is not None])
 
     async def _page(self, worker: Worker) -> str | None:
         """A worker's metrics, or its previous ones if it does not answer in time: a sum that drops would look like a restart."""

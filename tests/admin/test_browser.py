@@ -300,7 +300,7 @@ async def test_it_works_by_keyboard_alone(address: str, observer: LiveObserver, 
     await page.wait_for_url("**/denials/d-1")
 
 
-@pytest.mark.parametrize("path", ["/", "/?q=nothing", "/denials/d-1", "/denials/unknown", "/explain", "/roles", "/login"])
+@pytest.mark.parametrize("path", ["/", "/?q=nothing", "/denials/d-1", "/denials/unknown", "/explain", "/roles", "/tokens", "/login"])
 async def test_axe_finds_nothing_under_live_traffic_and_nothing_scrolls_sideways(
     address: str, observer: LiveObserver, browser: Browser, path: str
 ) -> None:
@@ -308,6 +308,8 @@ async def test_axe_finds_nothing_under_live_traffic_and_nothing_scrolls_sideways
         deny(observer, f"d-{confidence}", caller=caller(confidence.value), confidence=confidence)
     deny(observer)
     observer.request_finished(record(caller=caller()))
+    observer.token_fetched("reporting", "ok", 0.01, 300.0)
+    observer.token_fetched("rotated", "invalid_client", 0.01, None)
     for width, dark in product((360, 1280), (False, True)):
         scheme: Literal["dark", "light"] = "dark" if dark else "light"
         page = await browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
