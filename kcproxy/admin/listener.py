@@ -1,13 +1,14 @@
 """Serves the admin port, and that for probes: each an application behind its own listener, with small limits."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from kcproxy.admin.app import Readiness, build, build_probes
 from kcproxy.admin.connections import KEEPALIVE_SECONDS, MAX_CONNECTIONS, AdminConnections
+from kcproxy.admin.tokens import METRICS_TEXT
 from kcproxy.errors import SettingsError
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.server.events import ListenerName
@@ -38,12 +39,22 @@ def admin_sockets(settings: Settings) -> AdminSockets:
 
 
 def admin_listeners(
-    bound: AdminSockets, settings: Settings, observer: LiveObserver, readiness: Readiness, *middlewares: Middleware
+    bound: AdminSockets,
+    settings: Settings,
+    observer: LiveObserver,
+    readiness: Readiness,
+    *middlewares: Middleware,
+    metrics_text: Callable[[], Awaitable[str]] | None = None,
 ) -> list["AdminListener"]:
-    """A listener for each socket, not started. ``middlewares`` are added to the application of each."""
+    """A listener for each socket, not started. ``middlewares`` are added to the application of each.
+
+    ``metrics_text``: the metrics of all processes, if this is not the only one.
+    """
     apps = {ListenerName.ADMIN: build(settings, observer, readiness)}
     if settings.metrics_listen is not None:
         apps[ListenerName.METRICS] = build_probes(settings.metrics_listen, observer, readiness)
+    if metrics_text is not None:
+        apps[ListenerName.ADMIN][METRICS_TEXT] = metrics_text
     for app in apps.values():
         app.middlewares.extend(middlewares)  # innermost: access is checked first
     return [AdminListener(bound[name], app, settings, observer, name=name) for name, app in apps.items()]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -10,9 +11,11 @@ from yarl import URL
 
 from kcproxy.admin import explain_form as admin_explain
 from kcproxy.admin import templates as render
+from kcproxy.admin import views
 from kcproxy.admin.auth import HEADERS, SIGNED_IN, STILL_ALLOWED
 from kcproxy.admin.explain_form import OBSERVER, html
-from kcproxy.observe.denial_document import Document, encoded, iso
+from kcproxy.admin.listing import Query
+from kcproxy.observe.denial_document import Document, encoded
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.subscriptions import Subscriber
 
@@ -48,9 +51,8 @@ async def _list(request: web.Request) -> web.Response:
     q = query.get("q", "")
     if observer.denials.find(q.strip()) is not None:  # an id from a header or a log line: show this denial, not the newest of its group
         raise web.HTTPSeeOther(URL.build(path=f"/denials/{q.strip()}"))
-    return html(
-        render.denials_page(_listed(observer), q=q, why=query.get("why", ""), only_open="open" in query, signed_in=SIGNED_IN in request)
-    )
+    asked = Query.of(query)
+    return html(render.denials_page(_listed(observer), asked, now_epoch_seconds=time.time(), signed_in=SIGNED_IN in request))
 
 
 async def _one(request: web.Request) -> web.Response:
@@ -59,10 +61,7 @@ async def _one(request: web.Request) -> web.Response:
     if found is None:
         text = "This denial is not stored. Only recent denials are."
         return html(render.message_page("Denial not found", text, signed_in=SIGNED_IN in request), 404)
-    group = store.group(found["group"])
-    resolved_at = iso(group.resolved_at) if group is not None and group.resolved_at is not None else None
-    count = group.count if group is not None else 1
-    return html(render.denial_page(found, count=count, resolved_at=resolved_at, signed_in=SIGNED_IN in request))
+    return html(render.denial_page(found, views.course(found, store.group(found["group"])), signed_in=SIGNED_IN in request))
 
 
 async def _roles(request: web.Request) -> web.Response:

@@ -5,7 +5,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from kcproxy.admin import views
+from kcproxy.admin import listing, views
+from kcproxy.admin.listing import Query
 from kcproxy.catalog import Catalog
 from kcproxy.observe.denial_document import Document
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 ASSETS = {
     "page.css": "text/css",
     "icon.svg": "image/svg+xml",
-    **dict.fromkeys(("denials.js", "times.js", "copy.js", "roles.js"), "text/javascript"),
+    **dict.fromkeys(("denials.js", "rows.js", "preview.js", "times.js", "copy.js", "tabs.js", "roles.js"), "text/javascript"),
 }
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS")
 MAX_ITEMS = 200
@@ -30,7 +31,8 @@ def _environment() -> "Environment":
         loader=loader, autoescape=True, finalize=views.seen, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.tests["is_web_url"] = environment.filters["is_web_url"] = views.is_web_url
-    environment.filters.update(marked=views.marked, attribute=views.attribute, search_text=views.search_text)
+    environment.filters.update(marked=views.marked, attribute=views.attribute)
+    environment.filters.update(short=listing.short, bars=listing.bars, bars_path=listing.bars_path, bars_label=listing.bars_label)
     return environment
 
 
@@ -61,22 +63,20 @@ def login_page(*, problem: str | None) -> str:
     return _page("login.html", problem=problem, signed_in=False)
 
 
-def denials_page(groups: Sequence[Document], *, q: str, why: str, only_open: bool, signed_in: bool) -> str:
-    """The filtered list. ``signed_in``, here and below: there is a session that can be ended."""
-    found = views.matching(groups, q, why, only_open=only_open)[:MAX_ITEMS]
+def denials_page(groups: Sequence[Document], query: Query, *, now_epoch_seconds: float, signed_in: bool) -> str:
+    """The list that the address asks for. ``signed_in``, here and below: there is a session that can be ended."""
+    found = listing.chosen(groups, query, now_epoch_seconds)[:MAX_ITEMS]
     return _page(
         "denials.html", "denials",
-        groups=found, total=len(groups), causes=views.causes(groups), q=q, why=why, only_open=only_open, blank=views.BLANK,
-        signed_in=signed_in,
+        groups=found, total=len(groups), facets=listing.facets(groups), query=query, sorts=listing.SORTS, blank=views.BLANK,
+        now=now_epoch_seconds, signed_in=signed_in,
     )  # fmt: skip
 
 
-def denial_page(document: Document, *, count: int, resolved_at: str | None, signed_in: bool) -> str:
-    """One complete denial."""
+def denial_page(document: Document, course: Document, *, signed_in: bool) -> str:
+    """One complete denial, and the course of its kind (``views.course``)."""
     view, facts = views.sets_view(document), views.request_facts(document)
-    return _page(
-        "denial.html", "denials", document=document, view=view, facts=facts, count=count, resolved_at=resolved_at, signed_in=signed_in
-    )
+    return _page("denial.html", "denials", document=document, view=view, facts=facts, course=course, signed_in=signed_in)
 
 
 def explain_page(*, method: str, path: str, status: str, answer: Document | None, problem: str | None, signed_in: bool) -> str:
@@ -95,6 +95,11 @@ def roles_page(catalog: Catalog, q: str, *, signed_in: bool) -> str:
         "roles.html", "roles",
         rows=rows, total=len(catalog.operations), q=q, version=catalog.version, basis=catalog.basis.value, signed_in=signed_in,
     )  # fmt: skip
+
+
+def tokens_page(accounts: Sequence[Document], *, signed_in: bool) -> str:
+    """The accounts and the times of their tokens."""
+    return _page("tokens.html", "tokens", accounts=accounts, signed_in=signed_in)
 
 
 def message_page(title: str, text: str, *, signed_in: bool) -> str:

@@ -1,6 +1,6 @@
 """Turns documents into values for the templates. Pure: no request, no clock."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
 
@@ -8,13 +8,15 @@ from markupsafe import Markup, escape
 
 from kcproxy.catalog import Catalog, Entry
 from kcproxy.model import CallerKind
+from kcproxy.observe.denial_course import HOURS
 from kcproxy.observe.denial_document import Document
+from kcproxy.observe.denial_store import Group
 from kcproxy.visible import is_visible, visible
 
 MAX_ROWS = 40
 BLANK: Mapping[str, Any] = {
-    "group": "", "id": "", "count": 0, "firstAt": "", "lastAt": "", "resolvedAt": None, "who": "", "what": "", "why": "", "status": "",
-    "method": "", "path": "", "realm": None, "client": None, "confidence": "", "missing": [], "summary": "",
+    "group": "", "id": "", "count": 0, "firstAt": "", "lastAt": "1970-01-01T00:00:00Z", "resolvedAt": None, "who": "", "what": "", "why": "", "status": "",
+    "method": "", "path": "", "realm": None, "client": None, "confidence": "", "missing": [], "summary": "", "service": "", "state": "fails", "changes": [], "hours": [0] * HOURS,
 }  # fmt: skip
 """The item from which the script creates new ones."""
 
@@ -44,26 +46,6 @@ def attribute(text: str) -> Markup:
     return escape(text).replace("\r", Markup("&#13;"))
 
 
-def matching(groups: Iterable[Document], q: str, why: str, *, only_open: bool) -> list[Document]:
-    """Filter groups: by words that all occur in their search text, by cause, and by whether they are resolved."""
-    words = [visible(word).lower() for word in q.split()]
-    return [g for g in groups if all(w in search_text(g) for w in words) and why in {"", g["why"]} and not (only_open and g["resolvedAt"])]
-
-
-SEARCHED = ("id", "summary", "what", "who", "client", "why", "realm", "path", "confidence", "status")
-
-
-def search_text(group: Document) -> str:
-    """The text that a search covers, as it is shown: invisible characters are found by their code points. The script of the page computes the same."""
-    parts = [group.get(name) for name in SEARCHED]
-    return visible(" ".join(str(part) for part in [*parts, *group["missing"]] if part)).lower()
-
-
-def causes(groups: Iterable[Document]) -> list[str]:
-    """The causes that occur, sorted."""
-    return sorted({group["why"] for group in groups})
-
-
 def sets_view(document: Document) -> Document:
     """The four sets as the rows of one table: the needed roles first, then the other roles of the caller.
 
@@ -84,6 +66,30 @@ def sets_view(document: Document) -> Document:
         "rows": rows[:MAX_ROWS],
         "more": max(len(rows) - MAX_ROWS, 0),
         "unused": sorted(set(sets["inScope"] or []).difference(rows)),
+    }
+
+
+def course(document: Document, group: Group | None) -> Document:
+    """When a kind of denial began, changed and ended, and its newest denials. Without a group: that it occurred once."""
+    if group is None:
+        return {
+            "count": 1,
+            "first_at": document["at"],
+            "resolved_at": None,
+            "state": "",
+            "changes": [],
+            "occurrences": [],
+            "service": document["who"],
+        }
+    summary = group.summary()
+    return {
+        "count": group.count,
+        "first_at": summary["firstAt"],
+        "resolved_at": summary["resolvedAt"],
+        "state": summary["state"],
+        "changes": summary["changes"],
+        "service": summary["service"],
+        "occurrences": [{name: example[name] for name in ("id", "at", "path")} for example in group.newest()],
     }
 
 

@@ -3,31 +3,34 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 import click
 
-from kcproxy.admin.views import matching
+from kcproxy.admin.listing import UNRESOLVED, Query, chosen
 from kcproxy.cli.advice_text import advice_lines, listed
-from kcproxy.cli.denials_source import Document, HistoryFile, RunningProxy, Source
+from kcproxy.cli.denials_source import Document, Fleet, HistoryFile, RunningProxy, Source
+from kcproxy.cli.denials_table import SHORT_ID, Table, ago, clock
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.options import config_option, json_option
 from kcproxy.cli.terminal import bold, document, document_line, paint, result, talk, wrapped
-from kcproxy.settings import AddressSettings, Secret
+from kcproxy.observe.denial_course import State
+from kcproxy.settings import Secret
 from kcproxy.settings.load import admin_address
 
 SCHEMA = 1
-_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+DEFAULT_LIMIT = 20
 EXAMPLES = """\b
 Examples:
   kcproxy denials                          recent denials of the proxy on this machine
   kcproxy denials --search view-users --open
   kcproxy denials --follow                 also print new denials as they occur
   kcproxy denials 7f3a9c4e                 one denial, with evidence and fix
+  kcproxy denials --admin 10.0.0.1:9180 --admin 10.0.0.2:9180
   kcproxy denials --history /var/lib/kcproxy/denials.sqlite
 
 """
@@ -35,7 +38,13 @@ Examples:
 
 @click.command(name="denials", epilog=EXAMPLES + epilog(), context_settings=CONTEXT)
 @click.argument("denial_id", required=False, metavar="[ID]")
-@click.option("--admin", metavar="HOST:PORT", help="Admin port of the proxy. Default: as configured.")
+@click.option(
+    "--admin",
+    "admins",
+    metavar="HOST:PORT",
+    multiple=True,
+    help="Admin port of the proxy. Default: as configured. Several: the lists of several instances are merged.",
+)
 @click.option(
     "--key-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -51,61 +60,107 @@ Examples:
 )
 @click.option("--search", default="", metavar="WORDS", help="Only denials that contain all these words.")
 @click.option("--open", "only_open", is_flag=True, help="Only unresolved denials.")
+@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="At most so many kinds; 0: all. Default: 20, with --json all.")
+@click.option("--long", "is_long", is_flag=True, help="Print the sentence, too: several lines for each kind.")
 @click.option("--follow", is_flag=True, help="Also print new denials as they occur, until interrupted. With --json, one document per line.")
 @config_option
 @json_option
 def command(
     *,
     denial_id: str | None,
-    admin: str | None,
+    admins: tuple[str, ...],
     key_file: Path | None,
     history: Path | None,
     search: str,
     config: Path | None,
     only_open: bool,
+    limit: int | None,
+    is_long: bool,
     follow: bool,
     as_json: bool,
 ) -> None:
-    """List recent denials: who, what, why, the missing role, and the fix.
+    """List recent denials, one line for each kind: state, time, count, service, operation, missing role.
 
-    With the ID of a denial (from the header Kcproxy-Denial-Id, or from the log), show that denial with its evidence. History files can
-    be read after the proxy has ended.
+    With the ID of a denial (from the list, from the header Kcproxy-Denial-Id, or from the log), show that denial with its evidence and
+    the fix. History files can be read after the proxy has ended.
     """
     if follow and (history or denial_id):
         raise click.UsageError("--follow needs a running proxy: remove --history and ID")
-    proxy = None if history else RunningProxy(_address(admin, config), Secret(path=key_file) if key_file else None)
-    source: Source = proxy or HistoryFile(history or Path())
+    source: Source = HistoryFile(history) if history else _running(admins, config, Secret(path=key_file) if key_file else None)
     if denial_id is not None:
-        _show_one(source.denial(denial_id), denial_id, as_json=as_json)
+        _show_one(_found(source, denial_id), denial_id, as_json=as_json)
         return
-    groups = matching(source.groups(), search, "", only_open=only_open)
-    if follow and proxy is not None:
+    choice = Choice(Query(q=search, state=UNRESOLVED if only_open else ""), _limit(limit, as_json=as_json), is_long=is_long)
+    if follow and isinstance(source, RunningProxy | Fleet):
         with suppress(KeyboardInterrupt):
-            _follow(proxy, groups, lambda found: matching(found, search, "", only_open=only_open), as_json=as_json)
+            _follow(source, choice, as_json=as_json)
         return
+    groups = choice.of(source.groups())
     if as_json:
-        document({"schema": SCHEMA, "denials": groups})
+        document({"schema": SCHEMA, "denials": groups[: choice.limit]})
     elif groups:
-        _show(_lines(groups, time.time()))
+        _list(groups, choice)
     else:
         talk("No denials.")
 
 
-def _follow(
-    proxy: RunningProxy, groups: Sequence[Document], chosen: Callable[[Sequence[Document]], list[Document]], *, as_json: bool
-) -> None:
-    for group in chain(reversed(groups), proxy.follow()):
-        if not chosen([group]):
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which kinds are listed and how. ``limit``: None for all."""
+
+    query: Query
+    limit: int | None
+    is_long: bool
+
+    def of(self, groups: Sequence[Document]) -> list[Document]:
+        """Those that fit, the newest first."""
+        return chosen(groups, self.query, time.time())
+
+
+def _limit(given: int | None, *, as_json: bool) -> int | None:
+    if given is None:
+        return None if as_json else DEFAULT_LIMIT
+    return given or None
+
+
+def _list(groups: Sequence[Document], choice: Choice) -> None:
+    now, shown = time.time(), groups[: choice.limit]
+    if choice.is_long:
+        _show(_long_lines(shown, now))
+    else:
+        table = Table(shown, when=lambda group: ago(group["lastAt"], now))
+        _show([table.head(), *table.lines(shown)])
+    if len(shown) < len(groups):
+        talk(f"{len(shown)} of {len(groups)} kinds of denial; --limit 0 lists all, and --search narrows the list")
+
+
+def _follow(source: "RunningProxy | Fleet", choice: Choice, *, as_json: bool) -> None:
+    groups = choice.of(source.groups())[: choice.limit]
+    table = Table(groups, when=lambda group: clock(group["lastAt"]))
+    if not as_json and not choice.is_long:
+        result(table.head())
+    for group in chain(reversed(groups), source.follow()):
+        if not choice.of([group]):
             continue
         if as_json:
             document_line(group)
         else:
-            _show(_lines([group], time.time()))
+            _show(_long_lines([group], None) if choice.is_long else table.lines([group]))
         sys.stdout.flush()
 
 
-def _address(admin: str | None, config: Path | None) -> AddressSettings:
-    return admin_address(config, os.environ, {"admin_listen": admin})
+def _running(admins: Sequence[str], config: Path | None, key: Secret | None) -> "RunningProxy | Fleet":
+    proxies = [RunningProxy(admin_address(config, os.environ, {"admin_listen": admin}), key) for admin in admins or (None,)]
+    return proxies[0] if len(proxies) == 1 else Fleet(proxies)
+
+
+def _found(source: Source, denial_id: str) -> Document | None:
+    """One denial by its id, or by the beginning of an id that the list shows."""
+    found = source.denial(denial_id)
+    if found is not None or len(denial_id) < SHORT_ID:
+        return found
+    matching = {str(group["id"]) for group in source.groups() if str(group["id"]).startswith(denial_id)}
+    return source.denial(matching.pop()) if len(matching) == 1 else None
 
 
 def _show_one(found: Document | None, denial_id: str, *, as_json: bool) -> None:
@@ -118,17 +173,19 @@ def _show_one(found: Document | None, denial_id: str, *, as_json: bool) -> None:
         _show(_detail(found))
 
 
-def _show(lines: Iterator[str]) -> None:
+def _show(lines: Iterable[str]) -> None:
     for line in lines:
         result(line)
 
 
-def _lines(groups: Sequence[Document], now_epoch_seconds: float) -> Iterator[str]:
+def _long_lines(groups: Sequence[Document], now_epoch_seconds: float | None) -> Iterator[str]:
+    """Several lines for each kind; with the time of day if there is no time for "ago"."""
     for group in groups:
         p = _texts(group)
-        state = paint(" resolved", "green") if group["resolvedAt"] else ""
+        state = "" if group["state"] == State.FAILS else paint(f" {group['state']}", "green" if group["resolvedAt"] else "yellow")
         times = "once" if group["count"] == 1 else f"{group['count']} times"
-        yield f"{paint(p('status'), 'red')} {bold(p('why'))} ({p('confidence')}) {times}, last {ago(group['lastAt'], now_epoch_seconds)}{state}"
+        last = clock(group["lastAt"]) if now_epoch_seconds is None else f"{ago(group['lastAt'], now_epoch_seconds)} ago"
+        yield f"{paint(p('status'), 'red')} {bold(p('why'))} ({p('confidence')}) {times}, last {last}{state}"
         yield from wrapped(p("summary"), "    ")
         yield from wrapped(f"{p('who')} · {p('what')} · realm {p('realm')} · id {p('id')}", "    ")
 
@@ -156,10 +213,3 @@ def _sets(sets: Document) -> Iterator[str]:
 
 def _texts(found: Document) -> Callable[[str], str]:
     return lambda name: "-" if found[name] is None else str(found[name])
-
-
-def ago(iso: str, now_epoch_seconds: float) -> str:
-    """``5 min ago``."""
-    seconds = max(0, int(now_epoch_seconds - datetime.fromisoformat(iso).timestamp()))
-    size, unit = next((pair for pair in _UNITS if seconds >= pair[0]), (1, "s"))
-    return f"{seconds // size} {unit} ago"

@@ -2,27 +2,52 @@
 
 import http.client
 import json
+import queue
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
+from kcproxy.cli.terminal import talk
 from kcproxy.errors import KcproxyError
 from kcproxy.observe import denial_history as history
 from kcproxy.observe.denial_document import is_whole
+from kcproxy.observe.denial_merge import merged
 from kcproxy.observe.denial_store import DenialStore
 from kcproxy.settings import AddressSettings, Secret
 
 Document = dict[str, Any]
+Answer = TypeVar("Answer")
 
 _SECONDS = 5.0
 _FOLLOW_SECONDS = 30.0  # the proxy sends something every five seconds
 _MAX_BYTES = 64 * 1024 * 1024
 _MAX_DENIALS = 100_000
 _SHOWN = frozenset(
-    {"id", "count", "lastAt", "resolvedAt", "who", "what", "why", "status", "path", "realm", "confidence", "missing", "summary"}
+    {
+        "id",
+        "count",
+        "lastAt",
+        "resolvedAt",
+        "who",
+        "what",
+        "why",
+        "status",
+        "path",
+        "realm",
+        "confidence",
+        "missing",
+        "summary",
+        "group",
+        "state",
+        "service",
+        "changes",
+        "hours",
+        "firstAt",
+    }
 )
 """Members of a group that the list needs."""
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -73,7 +98,7 @@ class RunningProxy:
 
     def __init__(self, address: AddressSettings, key: Secret | None) -> None:
         """``key`` is sent if it is given."""
-        self._address = address
+        self.address = address
         self._key = key
 
     def groups(self) -> list[Document]:
@@ -111,13 +136,11 @@ class RunningProxy:
             connection.close()
 
     def _connection(self, seconds: float) -> http.client.HTTPConnection:
-        host = _ANY.get(self._address.host or "", self._address.host or "127.0.0.1")
-        return http.client.HTTPConnection(host, self._address.port, timeout=seconds)
+        host = _ANY.get(self.address.host or "", self.address.host or "127.0.0.1")
+        return http.client.HTTPConnection(host, self.address.port, timeout=seconds)
 
     def _silent(self, error: Exception) -> DenialsUnreadable:
-        return DenialsUnreadable(
-            f"no response from the admin port {self._address} ({type(error).__name__}); use --admin if it is elsewhere"
-        )
+        return DenialsUnreadable(f"no response from the admin port {self.address} ({type(error).__name__}); use --admin if it is elsewhere")
 
     def _get(self, path: str) -> Any:
         connection = self._connection(_SECONDS)
@@ -127,7 +150,7 @@ class RunningProxy:
             body = answer.read(_MAX_BYTES)
         except (OSError, http.client.HTTPException) as error:
             raise DenialsUnreadable(
-                f"no response from the admin port {self._address} ({type(error).__name__}); use --admin if it is elsewhere"
+                f"no response from the admin port {self.address} ({type(error).__name__}); use --admin if it is elsewhere"
             ) from error
         finally:
             connection.close()
@@ -149,8 +172,65 @@ class RunningProxy:
         if status not in {401, 403}:
             return self._stranger(f"status {status}")
         if self._key is None:
-            return DenialsUnreadable(f"the admin port {self._address} requires the admin key: use --key-file")
-        return DenialsUnreadable(f"the admin port {self._address} rejects this admin key: use --key-file with the file of its own key")
+            return DenialsUnreadable(f"the admin port {self.address} requires the admin key: use --key-file")
+        return DenialsUnreadable(f"the admin port {self.address} rejects this admin key: use --key-file with the file of its own key")
 
     def _stranger(self, what: str) -> DenialsUnreadable:
-        return DenialsUnreadable(f"{self._address} is not the admin port of a kcproxy ({what})")
+        return DenialsUnreadable(f"{self.address} is not the admin port of a kcproxy ({what})")
+
+
+class Fleet:
+    """The APIs of several admin ports, merged. One that cannot be read is reported, and the others are used."""
+
+    def __init__(self, proxies: Sequence[RunningProxy]) -> None:
+        """Names of instances are the addresses of their admin ports."""
+        self._proxies = {str(proxy.address): proxy for proxy in proxies}
+        self._latest: dict[str, dict[str, Document]] = {name: {} for name in self._proxies}
+
+    def groups(self) -> list[Document]:
+        """Return all groups, the newest first. Raise DenialsUnreadable if no port responds."""
+        for name, groups in self._asked(lambda proxy: proxy.groups()).items():
+            self._latest[name] = {group["group"]: group for group in groups}
+        return merged({name: list(groups.values()) for name, groups in self._latest.items()})
+
+    def denial(self, denial_id: str) -> Document | None:
+        """Return one complete denial from the first instance that has it."""
+        return next((found for found in self._asked(lambda proxy: proxy.denial(denial_id)).values() if found is not None), None)
+
+    def follow(self) -> Iterator[Document]:
+        """Yield merged groups as they change at any instance, until all have ended."""
+        arrived: queue.Queue[tuple[str, Document | None]] = queue.Queue()
+        for name, proxy in self._proxies.items():
+            threading.Thread(target=_pass_on, args=(name, proxy, arrived), daemon=True).start()
+        following = len(self._proxies)
+        while following:
+            name, group = arrived.get()
+            if group is None:
+                following -= 1
+                continue
+            self._latest[name][group["group"]] = group
+            yield merged({of: [groups[group["group"]]] for of, groups in self._latest.items() if group["group"] in groups})[0]
+
+    def _asked(self, question: Callable[[RunningProxy], Answer]) -> dict[str, Answer]:
+        answers: dict[str, Answer] = {}
+        problems = []
+        for name, proxy in self._proxies.items():
+            try:
+                answers[name] = question(proxy)
+            except DenialsUnreadable as problem:
+                problems.append(problem)
+        if not answers:
+            raise problems[0]
+        for silent in problems:
+            talk(f"kcproxy: {silent}; its denials are not included")
+        return answers
+
+
+def _pass_on(name: str, proxy: RunningProxy, arrived: "queue.Queue[tuple[str, Document | None]]") -> None:
+    try:
+        for group in proxy.follow():
+            arrived.put((name, group))
+    except DenialsUnreadable as problem:
+        talk(f"kcproxy: {problem}; its denials are no longer followed")
+    finally:
+        arrived.put((name, None))

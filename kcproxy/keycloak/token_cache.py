@@ -31,7 +31,7 @@ _MAX_ACCOUNTS = 4096
 _FAILURE_SECONDS = 1.0  # protects a token endpoint that fails, and notices soon that it works again
 _MARGIN_SECONDS = 10.0
 _MARGIN_SHARE = 0.2  # of the lifetime, for tokens with a short one
-_REFRESH_SHARE = 0.75
+REFRESH_SHARE = 0.75
 _JITTER_SHARE = 0.1
 
 
@@ -201,7 +201,7 @@ class TokenSource:
             token=granted.token,
             asked_at=began,
             arrived_at=self._clock(),
-            refresh_at=began + lifetime * (_REFRESH_SHARE - _JITTER_SHARE * self._jitter()),
+            refresh_at=began + lifetime * (REFRESH_SHARE - _JITTER_SHARE * self._jitter()),
             unusable_at=began + lifetime - min(_MARGIN_SECONDS, lifetime * _MARGIN_SHARE),
             proof=proof,
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 from kcproxy.explain import render
 from kcproxy.explain.json_template import Template, compact_ascii, mark, template_of
-from kcproxy.model import Caller, Explanation
+from kcproxy.model import Caller, Cause, Explanation
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.label_limits import operation_label
 from kcproxy.redaction import is_clean, redact_text
@@ -110,7 +110,10 @@ def four_sets(explanation: Explanation) -> Document:
 
 
 def fingerprint(explanation: Explanation) -> str:
-    """Hash of caller, operation and cause, 16 hexadecimal digits: equal for denials that are the same to an operator."""
+    """Hash of caller, operation and cause, 16 hexadecimal digits: equal for denials that are the same to an operator.
+
+    A role that was revoked and a role that is missing are one kind: the first is seen while an old token is valid, the second afterwards.
+    """
     if explanation.kept is None:
         return _fingerprint(explanation)
     if "fingerprint" not in explanation.kept:
@@ -121,7 +124,8 @@ def fingerprint(explanation: Explanation) -> str:
 
 def _fingerprint(explanation: Explanation) -> str:
     caller, target, verdict = explanation.caller, explanation.request.target, explanation.verdict
-    said = (verdict.cause.value, explanation.answer.status)
+    cause = Cause.ROLE_MISSING if verdict.cause is Cause.ROLE_REVOKED else verdict.cause
+    said = (cause.value, explanation.answer.status)
     parts = (caller.realm, caller.client_id, caller.username, operation_label(target), target.method, target.realm, *said)
     text = json.dumps([*parts, *verdict.missing])
     return hashlib.blake2b(text.encode("utf-8"), digest_size=8).hexdigest()

@@ -1,17 +1,20 @@
 """Recent denials in an SQLite file, written in batches by a separate thread; bounded like those in memory (``retention``)."""
 
 import errno
+import json
 import queue
 import sqlite3
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from kcproxy.observe.denial_course import HOURS, MAX_CHANGES
 from kcproxy.observe.denial_document import is_whole
-from kcproxy.observe.denial_records import ROW_BYTES, Kind, Resolution, Stored
+from kcproxy.observe.denial_records import FIXED, ROW_BYTES, Kind, Resolution, Stored
 from kcproxy.observe.private_files import is_same, make_private
 from kcproxy.observe.retention import bounds_of
 from kcproxy.settings.file_safety import BESIDE_SQLITE
@@ -29,6 +32,9 @@ CREATE TABLE IF NOT EXISTS denials (
   number INTEGER PRIMARY KEY, id TEXT NOT NULL, at REAL NOT NULL, fingerprint TEXT NOT NULL, verified INTEGER NOT NULL, document BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS kinds (fingerprint TEXT PRIMARY KEY, first_at REAL NOT NULL, count INTEGER NOT NULL, resolved_at REAL);
+CREATE TABLE IF NOT EXISTS changes (fingerprint TEXT NOT NULL, at REAL NOT NULL, what TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS hours (fingerprint TEXT NOT NULL, hour INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (fingerprint, hour));
+CREATE INDEX IF NOT EXISTS changes_fingerprint ON changes (fingerprint);
 CREATE INDEX IF NOT EXISTS denials_fingerprint ON denials (fingerprint);
 CREATE INDEX IF NOT EXISTS denials_verified ON denials (verified, number);
 PRAGMA user_version = 1;
@@ -160,13 +166,27 @@ def _stored(row: tuple[Any, ...]) -> Stored | None:
     typed = isinstance(denial_id, str) and isinstance(at, int | float) and isinstance(group, str) and isinstance(document, bytes)
     if not typed or not is_whole(document):
         return None
-    return Stored(id=denial_id, at=at, group=group, verified=bool(verified), document=document)
+    return Stored(id=denial_id, at=at, group=group, verified=bool(verified), document=document, why=json.loads(document)["why"])
 
 
 def kinds(connection: sqlite3.Connection) -> list[Kind]:
     """Every group of a history file."""
     rows = connection.execute("SELECT fingerprint, first_at, count, resolved_at FROM kinds").fetchall()
-    return [Kind(fingerprint=name, first_at=first_at, count=count, resolved_at=resolved_at) for name, first_at, count, resolved_at in rows]
+    changes, hours = (_by_kind(connection, query) for query in (_CHANGES, _HOURS))
+    return [
+        Kind(fingerprint=name, first_at=first, count=count, resolved_at=resolved, changes=tuple(changes[name]), hours=tuple(hours[name]))
+        for name, first, count, resolved in rows
+    ]
+
+
+def _by_kind(connection: sqlite3.Connection, query: str) -> defaultdict[str, list[Any]]:
+    """The rows of a table that has more than one for each kind; none if an older version wrote the file and it is read only."""
+    found: defaultdict[str, list[Any]] = defaultdict(list)
+    table = query.partition(" FROM ")[2].partition(" ")[0]
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
+        for name, *values in connection.execute(query):
+            found[name].append(tuple(values))
+    return found
 
 
 def check_format(connection: sqlite3.Connection, path: Path) -> None:
@@ -222,11 +242,40 @@ def _write(connection: sqlite3.Connection, batch: Sequence[Stored | Resolution],
         if isinstance(item, Stored):
             connection.execute(_INSERT, (item.id, item.at, item.group, item.verified, item.document))
             connection.execute(_COUNT, (item.group, item.at))
+            connection.execute(_COUNT_HOUR, (item.group, int(item.at // 3600)))
+            connection.execute(_CHANGE, {"name": item.group, "at": item.at, "what": item.why})
         else:
             connection.execute("UPDATE kinds SET resolved_at = ? WHERE fingerprint = ?", (item.at, item.group))
+            connection.execute(_CHANGE, {"name": item.group, "at": item.at, "what": FIXED})
     trimmer.trim(connection, [item for item in batch if isinstance(item, Stored)])
-    connection.execute("DELETE FROM kinds WHERE fingerprint NOT IN (SELECT fingerprint FROM denials)")
+    for table in ("kinds", "changes", "hours"):
+        connection.execute(f"DELETE FROM {table} WHERE fingerprint NOT IN (SELECT fingerprint FROM denials)")  # noqa: S608 - a constant
+    _forget_the_past(connection, batch)
 
+
+def _forget_the_past(connection: sqlite3.Connection, batch: Sequence[Stored | Resolution]) -> None:
+    """Keep the changes and hours that ``denial_course`` shows."""
+    for name in {item.group for item in batch}:
+        connection.execute(_OLD_CHANGES, (name, name, MAX_CHANGES))
+        connection.execute(_OLD_HOURS, (name, name, HOURS))
+
+
+_CHANGES = "SELECT fingerprint, at, what FROM changes ORDER BY rowid"
+_HOURS = "SELECT fingerprint, hour, count FROM hours ORDER BY hour"
+_COUNT_HOUR = (
+    "INSERT INTO hours (fingerprint, hour, count) VALUES (?, ?, 1) ON CONFLICT (fingerprint, hour) DO UPDATE SET count = count + 1"
+)
+_CHANGE = (
+    "INSERT INTO changes (fingerprint, at, what) SELECT :name, :at, :what"
+    " WHERE (SELECT what FROM changes WHERE fingerprint = :name ORDER BY rowid DESC LIMIT 1) IS NOT :what"
+)
+_OLD_CHANGES = (
+    "DELETE FROM changes WHERE fingerprint = ?"
+    " AND rowid <= (SELECT rowid FROM changes WHERE fingerprint = ? ORDER BY rowid DESC LIMIT 1 OFFSET ?)"
+)
+_OLD_HOURS = (
+    "DELETE FROM hours WHERE fingerprint = ? AND hour <= (SELECT hour FROM hours WHERE fingerprint = ? ORDER BY hour DESC LIMIT 1 OFFSET ?)"
+)
 
 _INSERT = "INSERT INTO denials (id, at, fingerprint, verified, document) VALUES (?, ?, ?, ?, ?)"
 _COUNT = (

@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+FIXED = "fixed"
+"""The change of a group whose operation has succeeded; every other change is the cause that began."""
 ROW_BYTES = 300
 """Approximate size of a row without its document."""
 
@@ -14,6 +16,7 @@ class Stored(Struct, frozen=True, kw_only=True):
     group: str
     verified: bool
     document: bytes
+    why: str = ""  # the cause, so that a change of it is noticed without reading the document
 
     @property
     def size(self) -> int:
@@ -28,6 +31,8 @@ class Kind(Struct, frozen=True, kw_only=True):
     first_at: float
     count: int
     resolved_at: float | None = None
+    changes: tuple[tuple[float, str], ...] = ()  # when and to what: a cause, or ``FIXED``
+    hours: tuple[tuple[int, int], ...] = ()  # the hour since the epoch, and its denials
 
 
 class Resolution(Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kcproxy.model import Explanation
 from kcproxy.observe import denial_document as documents
+from kcproxy.observe.denial_course import Course, State
 from kcproxy.observe.denial_document import Document, fingerprint, iso
 from kcproxy.observe.denial_records import Kind, Resolution, Stored
 from kcproxy.observe.events import RequestRecord
@@ -35,6 +36,7 @@ class Group:
     count: int = 0
     resolved_at: float | None = None
     examples: deque[Stored] = field(default_factory=deque)
+    course: Course = field(default_factory=Course)
 
     @property
     def latest(self) -> Document:
@@ -42,10 +44,15 @@ class Group:
         found: Document = json.loads(self.examples[-1].document)
         return found
 
+    def newest(self) -> list[Document]:
+        """The stored examples, the newest first."""
+        return [json.loads(stored.document) for stored in reversed(self.examples)]
+
     def summary(self) -> Document:
         """The contents of a line of the page."""
         newest = self.latest
         explanation = newest["explanation"]
+        client = explanation["caller"]["clientId"]
         return {
             "group": self.fingerprint,
             "id": newest["id"],
@@ -54,7 +61,11 @@ class Group:
             "lastAt": iso(self.last_at),
             "resolvedAt": None if self.resolved_at is None else iso(self.resolved_at),
             **{name: newest[name] for name in ("who", "what", "why", "status", "method", "path", "realm")},
-            "client": explanation["caller"]["clientId"],
+            "client": client,
+            "service": client if client and newest["who"] == f"service-account-{client}" else newest["who"],
+            "state": self.course.state.value,
+            "changes": self.course.documents(iso),
+            "hours": self.course.counts(self.last_at),
             "confidence": explanation["confidence"],
             "missing": explanation["missing"],
             "summary": explanation["summary"],
@@ -75,6 +86,7 @@ class _Groups:
         if group is None:
             group = self.groups[stored.group] = Group(fingerprint=stored.group, first_at=stored.at, last_at=stored.at)
         group.last_at, group.resolved_at = stored.at, None
+        group.course.failed(stored.at, stored.why)
         group.count += 1
         group.examples.append(stored)
         self.by_id[stored.id] = stored
@@ -128,6 +140,7 @@ class DenialStore:
             group=fingerprint(explanation),
             verified=is_verified(explanation.answer.status),
             document=documents.stored(explanation, record, now),
+            why=explanation.verdict.cause.value,
         )
         self._class_of(stored).add(stored)
         if self._history is not None:
@@ -140,6 +153,7 @@ class DenialStore:
         group = self.group(group_name)
         if group is not None and group.resolved_at is None:
             group.resolved_at = self._now()
+            group.course.fixed(group.resolved_at)
             if self._history is not None:
                 self._history.add(Resolution(group=group_name, at=group.resolved_at))
             self.live.changed(group_name)
@@ -178,3 +192,6 @@ class DenialStore:
             if group is not None:
                 group.first_at, group.count = min(kind.first_at, group.first_at), max(kind.count, group.count)
                 group.resolved_at = kind.resolved_at
+                group.course.restore(kind.changes, kind.hours)
+                if kind.resolved_at is not None and group.course.state is not State.FIXED:  # a history of an older version
+                    group.course.fixed(kind.resolved_at)

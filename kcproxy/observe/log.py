@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from kcproxy.model import Explanation
 from kcproxy.observe.events import RequestRecord
+from kcproxy.observe.log_console import denial_lines
 from kcproxy.observe.log_fields import Clock, denial_fields, request_fields, request_json, request_level
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.redaction import redact, redact_text
@@ -36,9 +37,19 @@ class Log:
     """The log of one process, without global state."""
 
     def __init__(
-        self, settings: LogSettings, *, sink: LogWriter | None = None, now: Callable[[], float] = time.time, batch: int = BATCH
+        self,
+        settings: LogSettings,
+        *,
+        sink: LogWriter | None = None,
+        now: Callable[[], float] = time.time,
+        batch: int = BATCH,
+        page_url: str | None = None,
     ) -> None:
-        """``now`` gives seconds since the epoch. ``batch``: number of requests that are formatted together; the sink's thread formats the rest."""
+        """``now`` gives seconds since the epoch. ``batch``: number of requests that are formatted together; the sink's thread formats the rest.
+
+        ``page_url``: where a terminal's lines say that the page is.
+        """
+        self._page_url = page_url
         self._batch = batch
         self.sink = sink or LogWriter()
         self._now = now
@@ -46,7 +57,7 @@ class Log:
         self._unwritten: deque[tuple[RequestRecord, float]] = deque()
         self._writing = threading.Lock()
         self.sink.on_collect = self._catch_up
-        self._json = settings.format is LogFormat.JSON
+        self._json = settings.format is LogFormat.JSON or (settings.format is LogFormat.AUTO and not self.sink.is_terminal)
         self._level = LEVELS[settings.level]
         self._infos = self._level <= LEVELS["info"]
         self._warnings = self._level <= LEVELS["warning"]
@@ -73,7 +84,10 @@ class Log:
 
     def denial(self, explanation: Explanation, record: RequestRecord) -> None:
         """Write the canonical line of a denial."""
-        if self._warnings:
+        if self._warnings and not self._json:
+            self._catch_up()  # keep the order of events
+            self.sink.write_all(denial_lines(explanation, self._clock.stamp(self._now()), self._page_url))
+        elif self._warnings:
             line = self._line({**denial_fields(explanation, record), "event": "denial", "level": "warning"})
             self.sink.write(redact_text(line))  # none of its fields has a secret name, so redacting the complete line is enough
 
@@ -157,6 +171,6 @@ def _failure(error: BaseException) -> dict[str, Any]:
     return {"error": type(error).__name__, "error_message": str(error)[:MAX_MESSAGE_CHARACTERS], "frames": where}
 
 
-def configure(settings: LogSettings, *, sink: LogWriter | None = None) -> Log:
+def configure(settings: LogSettings, *, sink: LogWriter | None = None, page_url: str | None = None) -> Log:
     """The log of one process."""
-    return Log(settings, sink=sink)
+    return Log(settings, sink=sink, page_url=page_url)

@@ -1,24 +1,32 @@
 """Writes log lines from a separate thread, so that a slow reader never blocks the event loop."""
 
+import contextlib
 import os
 import select
+import stat
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 MAX_PENDING_BYTES = 8 * 1024 * 1024
 FLUSH_SECONDS = 0.2
 EARLY_FLUSH_BYTES = 256 * 1024
+COMPLAINT_SECONDS = 60.0
 _LINE_BREAK = ord("\n")
 
 
 class LogWriter:
     """A bounded buffer before a file descriptor. Lines that do not fit are dropped and counted."""
 
-    def __init__(self, descriptor: int = 1, *, max_pending_bytes: int = MAX_PENDING_BYTES, shared: bool = False) -> None:
+    def __init__(
+        self, descriptor: int = 1, *, max_pending_bytes: int = MAX_PENDING_BYTES, shared: bool = False, complaints: int = 2
+    ) -> None:
         """The thread starts with the first line, so that a forked worker has its own.
 
         ``shared``: other processes write to the descriptor too, so a write is at most as long as a pipe accepts atomically.
+        ``complaints``: the descriptor on which it says that lines are lost.
         """
+        self._complaints = complaints
         self.shared = shared
         self.dropped = 0
         self.on_drop: Callable[[], None] | None = None
@@ -34,6 +42,12 @@ class LogWriter:
         self._closed = False
         self._hurried = False
         self._torn = False
+        self._failed_at: float | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether people read the lines."""
+        return os.isatty(self._descriptor)
 
     def write(self, line: str) -> None:
         """Add one line, without a line break."""
@@ -114,12 +128,38 @@ class LogWriter:
         try:
             while done < len(data):
                 done += self._written(view[done : self._end_of_portion(data, done)])
-        except OSError:
-            # The reader is gone, or the disk is full: only the counter can show it.
-            for _ in range(data.count(b"\n", max(done, int(ends_another)))):
+        except OSError as error:
+            lost = data.count(b"\n", max(done, int(ends_another)))
+            for _ in range(lost):
                 self._drop()
+            self._complain(error)
         if done:
-            self._torn = data[done - 1] != _LINE_BREAK
+            self._torn = data[done - 1] != _LINE_BREAK and not self._untorn(data[:done])
+
+    def _untorn(self, written: bytes) -> bool:
+        """Remove the beginning of a line that a full disk has cut off, if the log is a file that only this process writes. Return whether it could."""
+        begun = len(written) - 1 - written.rfind(b"\n")
+        try:
+            if self.shared or not stat.S_ISREG(os.fstat(self._descriptor).st_mode):
+                return False
+            size = os.fstat(self._descriptor).st_size
+            if os.lseek(self._descriptor, 0, os.SEEK_CUR) != size:  # another program has written to it since
+                return False
+            os.ftruncate(self._descriptor, size - begun)
+            os.lseek(self._descriptor, 0, os.SEEK_END)
+        except OSError:
+            return False
+        return True
+
+    def _complain(self, error: OSError) -> None:
+        """Say on standard error that lines are lost: at once, then at most once a minute."""
+        now = time.monotonic()
+        if self._failed_at is not None and now < self._failed_at + COMPLAINT_SECONDS:
+            return
+        self._failed_at = now
+        text = f"kcproxy: the log cannot be written ({error.strerror}); {self.dropped} lines were dropped so far\n"
+        with contextlib.suppress(OSError):  # standard error may be the same full disk
+            os.write(self._complaints, text.encode())
 
     def _end_of_portion(self, data: bytes, begin: int) -> int:
         """End of the next write: everything, or as many complete lines as a pipe accepts atomically."""

@@ -9,6 +9,7 @@ from kcproxy.errors import SettingsError
 from kcproxy.observe.denial_store import DenialStore
 from kcproxy.observe.label_limits import ADMIN_ROLES
 from kcproxy.observe.log import Log, configure
+from kcproxy.observe.log_console import page_url
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.tracing import spans_from_environment
@@ -32,7 +33,7 @@ def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = Non
     history = _history(settings.history, dropped.inc)
     store = DenialStore(settings.history.max_denials, history=history)
     spans = spans_from_environment(os.environ, scheme="http" if settings.inbound.tls_certificate_file is None else "https")
-    log = log or configure(settings.log)
+    log = log or configure(settings.log, page_url=page_url(settings.admin_listen))
     if history is not None and history.tightened:
         log.warning("history_tightened", files=[str(file) for file in history.tightened], what="others could read them before")
     return LiveObserver(metrics, log, store, catalog=catalog, spans=spans)

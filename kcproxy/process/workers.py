@@ -112,7 +112,14 @@ class Supervisor:
             observer.close()
 
     async def _supervise(self, observer: LiveObserver, side: AdminSockets) -> int:
-        listeners = admin_listeners(side, self._settings, observer, self._readiness, self._metrics_of_all(observer))
+        listeners = admin_listeners(
+            side,
+            self._settings,
+            observer,
+            self._readiness,
+            self._metrics_of_all(observer),
+            metrics_text=lambda: self._metrics_text(observer),
+        )
         for listener in listeners:
             await listener.open()
         loop = asyncio.get_running_loop()
@@ -173,12 +180,15 @@ class Supervisor:
         async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
             if request.path != "/metrics":
                 return await handler(request)
-            own = generate_latest(observer.metrics.registry).decode()
-            pages = await asyncio.gather(*(self._page(worker) for worker in self._workers))
-            text = merged(own, [page for page in pages if page is not None])
+            text = await self._metrics_text(observer)
             return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
         return middleware
+
+    async def _metrics_text(self, observer: LiveObserver) -> str:
+        own = generate_latest(observer.metrics.registry).decode()
+        pages = await asyncio.gather(*(self._page(worker) for worker in self._workers))
+        return merged(own, [page for page in pages if page is not None])
 
     async def _page(self, worker: Worker) -> str | None:
         """A worker's metrics, or its previous ones if it does not answer in time: a sum that drops would look like a restart."""

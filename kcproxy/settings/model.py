@@ -59,7 +59,11 @@ class LogSettings:
     """The log: one canonical line for each request and one for each denial."""
 
     format: LogFormat = setting(
-        LogFormat.JSON, choice(LogFormat), "One JSON object a line, or human-readable lines.", change=Change.RESTART, flag="--log-format"
+        LogFormat.AUTO,
+        choice(LogFormat),
+        "One JSON object a line, or lines for people. auto: lines for people on a terminal, otherwise JSON.",
+        change=Change.RESTART,
+        flag="--log-format",
     )
     level: str = setting(
         "info", choice(("debug", "info", "warning", "error")), "Minimum log level.", change=Change.RESTART, flag="--log-level"

@@ -52,6 +52,7 @@ class Secret:
 class LogFormat(StrEnum):
     """Format of a log line."""
 
+    AUTO = "auto"
     JSON = "json"
     CONSOLE = "console"
 

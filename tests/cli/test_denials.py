@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import sqlite3
 import subprocess
@@ -18,7 +19,7 @@ from aiohttp import web
 from click.testing import CliRunner, Result
 
 from kcproxy.admin import app as admin
-from kcproxy.cli.denials import ago
+from kcproxy.cli.denials_table import ago, clock
 from kcproxy.cli.main import main
 from kcproxy.observe.denial_history import History
 from kcproxy.observe.denial_store import DenialStore
@@ -99,11 +100,64 @@ class Served:
         self._thread.join(10)
 
 
-def test_kinds_are_listed_with_their_number_and_the_sentence(history: Path) -> None:
+def test_kinds_are_listed_with_their_number_and_the_sentence(history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     shown = run("--history", str(history))
     assert shown.exit_code == 0
-    assert "403 role-missing (certain) 2 times" in shown.output
-    assert "billing may not" in shown.output
+    head, *lines = shown.output.splitlines()
+    assert head.split() == ["STATE", "LAST", "COUNT", "SERVICE", "OPERATION", "MISSING", "REALM", "ID"]
+    assert [line.split()[0] for line in lines] == ["fails", "fails"]
+    assert [line.split()[3] for line in lines] == ["1", "2"]
+    long = run("--history", str(history), "--long").output
+    assert "403 role-missing (certain) 2 times" in long
+    assert "billing may not" in long
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_each_kind_is_one_line_that_fits_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    path = tmp_path / "h.sqlite"
+    store = DenialStore(history=History(path))
+    for number in range(25):
+        store.add(
+            explanation(f"d-{number:02}-and-more-of-an-id", caller=caller(f"a-service-with-a-long-name-{number}")), record(status=403)
+        )
+    store.close()
+    monkeypatch.setenv("COLUMNS", str(columns))
+    shown = run("--history", str(path))
+    lines = shown.stdout.splitlines()
+    assert len(lines) == 1 + 20
+    assert max(map(len, lines)) <= columns
+    assert all("view-users" in line and "GET /users" in line for line in lines[1:])
+    assert "20 of 25 kinds of denial; --limit 0 lists all" in shown.stderr
+    assert len(run("--history", str(path), "--limit", "0").stdout.splitlines()) == 1 + 25
+    assert len(json.loads(run("--history", str(path), "--json").stdout)["denials"]) == 25
+    assert len(json.loads(run("--history", str(path), "--json", "--limit", "3").stdout)["denials"]) == 3
+    listed = lines[1].split()[-1]
+    assert json.loads(run(listed[:8], "--history", str(path), "--json").stdout)["denial"]["id"].startswith(listed)
+
+
+def test_several_admin_ports_are_one_list_by_the_kind_of_denial() -> None:
+    observers = [LiveObserver(Metrics(), Log(LogSettings(level="critical"), sink=LogWriter()), DenialStore()) for _ in range(2)]
+    upstream = UpstreamSettings(scheme="http", host="localhost", port=8080)
+    apps = [
+        admin.build(Settings(upstream=upstream, admin_listen=AddressSettings(host="127.0.0.1", port=0)), observer, list)
+        for observer in observers
+    ]
+    for observer in observers:
+        fill(observer.denials)
+    observers[1].denials.add(explanation("d-9", caller=caller("only there")), record(status=403))
+    with Served(apps[0]) as first, Served(apps[1]) as second:
+        both = ("--admin", first.address, "--admin", second.address)
+        groups = {group["service"]: group for group in json.loads(run(*both, "--json").stdout)["denials"]}
+        assert {name: (group["count"], len(group["instances"])) for name, group in groups.items()} == {
+            "403-forbidden-fix-client": (4, 2), "billing": (2, 2), "only there": (1, 1),
+        }  # fmt: skip
+        assert "INSTANCE" in run(*both).stdout
+        assert json.loads(run("d-9", *both, "--json").stdout)["denial"]["id"] == "d-9"
+        third = run(*both, "--admin", "127.0.0.1:9")
+        assert (third.exit_code, "127.0.0.1:9" in third.stderr, "billing" in third.stdout) == (0, True, True)
+    for observer in observers:
+        observer.close()
 
 
 def test_words_narrow_the_list(history: Path) -> None:
@@ -130,7 +184,7 @@ def test_a_missing_denial_of_a_history_is_reported(history: Path) -> None:
 
 def test_a_running_proxy_is_asked_with_the_key_of_a_file(address: str, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("s")
-    assert "2 times" in run("--admin", address, "--key-file", str(tmp_path / "key")).output
+    assert "2 times" in run("--admin", address, "--key-file", str(tmp_path / "key"), "--long").output
     assert json.loads(run("d-3", "--admin", address, "--key-file", str(tmp_path / "key"), "--json").stdout)["denial"]["id"] == "d-3"
 
 
@@ -211,14 +265,14 @@ def test_a_wrong_key_is_reported(address: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("columns", [40, 72])
 def test_sentences_fit_into_a_narrow_terminal_and_commands_stay_whole(history: Path, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    listed = run("--history", str(history)).output.splitlines()
+    listed = run("--history", str(history), "--long").output.splitlines()
     assert all(line.startswith(("403 ", "    ")) for line in listed)
     assert max(len(line) for line in listed if not line.startswith("403 ")) <= columns
     one = run("d-1", "--history", str(history)).output.splitlines()
     commands = [line for line in one if line.startswith(("  kcadm.sh", "  http://"))]  # a link is copied like a command
     assert commands
     assert max(len(line) for line in one[1:] if line not in commands) <= columns
-    assert " ".join(run("--history", str(history)).output.split()).count("it lacks the role view-users") == 1
+    assert " ".join(run("--history", str(history), "--long").output.split()).count("it lacks the role view-users") == 1
 
 
 @pytest.mark.parametrize("arguments", [("--history", __file__), ("d-1",)])
@@ -246,12 +300,14 @@ def test_names_from_outside_cannot_move_the_cursor(tmp_path: Path) -> None:
         explanation("d-1", target=target(realm=hostile, raw_path=f"/{hostile}"), summary=hostile, evidence=(hostile,)), record(status=403)
     )
     store.close()
-    for arguments in ((), ("d-1",)):
+    for arguments in ((), ("--long",), ("d-1",)):
         assert "\x1b" not in run(*arguments, "--history", str(path)).output
 
 
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(0, "0 s ago"), (59, "59 s ago"), (60, "1 min ago"), (7300, "2 h ago"), (90_000, "1 d ago"), (-5, "0 s ago")]
-)
+@pytest.mark.parametrize(("seconds", "said"), [(0, "0 s"), (59, "59 s"), (60, "1 min"), (7300, "2 h"), (90_000, "1 d"), (-5, "0 s")])
 def test_times_are_relative_with_one_unit(seconds: int, said: str) -> None:
     assert ago("1970-01-02T00:00:00Z", 86400 + seconds) == said
+
+
+def test_a_list_that_is_followed_has_times_of_day() -> None:
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", clock("2026-11-23T17:48:33Z"))

@@ -4,12 +4,14 @@ import asyncio
 import dataclasses
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from kcproxy.model import Answer, Caller, CallerKind, Cause
+from kcproxy.observe.denial_course import HOURS, MAX_CHANGES
 from kcproxy.observe.denial_history import History, read
 from kcproxy.observe.denial_store import MAX_EXAMPLES, DenialStore
 from kcproxy.observe.subscriptions import MAX_AT_ONCE, MAX_CHANGED, MAX_SUBSCRIBERS, Subscriptions
@@ -260,3 +262,48 @@ def test_a_file_of_another_format_is_refused_in_words(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(sqlite3.DatabaseError, match="move the file away"):
         History(path)
+
+
+def test_a_role_that_was_revoked_and_is_missing_is_one_kind_with_its_history() -> None:
+    times = iter(float(3600 * hour) for hour in range(100))
+    found_in = store(now=lambda: next(times))
+    revoked = add(found_in, "d-1", cause=Cause.ROLE_REVOKED)
+    assert add(found_in, "d-2") == revoked
+    found_in.resolved(revoked)
+    assert next(found_in.groups()).summary()["state"] == "fixed"
+    add(found_in, "d-3")
+    (group,) = found_in.groups()
+    summary = group.summary()
+    assert (summary["state"], summary["count"], summary["hours"][-4:]) == ("regressed", 3, [1, 1, 0, 1])
+    assert [(change["to"], change["at"][11:16]) for change in summary["changes"]] == [
+        ("role-revoked", "00:00"), ("role-missing", "01:00"), ("fixed", "02:00"), ("role-missing", "03:00"),
+    ]  # fmt: skip
+
+
+def test_the_history_of_a_kind_and_its_hours_survive_a_restart(tmp_path: Path) -> None:
+    times = iter(float(3600 * hour) for hour in range(1000))
+    first = store(history=History(tmp_path / "h.sqlite"), now=lambda: next(times))
+    for number in range(40):  # more than there is room for examples, and more hours than are shown
+        name = add(first, f"d-{number}", cause=(Cause.ROLE_MISSING, Cause.ROLE_REVOKED)[number % 2])
+    first.resolved(name)
+    add(first, "d-again")
+    before = next(first.groups()).summary()
+    first.close()
+    history = History(tmp_path / "h.sqlite")
+    assert next(store(history=history).groups()).summary() == before
+    history.close()
+    with closing(sqlite3.connect(tmp_path / "h.sqlite")) as connection:
+        counts = [connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("changes", "hours")]
+    assert counts == [MAX_CHANGES, HOURS]
+
+
+def test_a_history_of_an_older_version_without_courses_is_read(tmp_path: Path) -> None:
+    first = store(history=History(tmp_path / "h.sqlite"))
+    first.resolved(add(first, "d-1"))
+    first.close()
+    with closing(sqlite3.connect(tmp_path / "h.sqlite")) as connection, connection:
+        connection.executescript("DROP TABLE changes; DROP TABLE hours")
+    history = History(tmp_path / "h.sqlite")
+    summary = next(store(history=history).groups()).summary()
+    history.close()
+    assert (summary["state"], sum(summary["hours"])) == ("fixed", 1)

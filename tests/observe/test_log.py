@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 import os
+import pty
 import re
 import select
 import time
@@ -15,7 +16,9 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from kcproxy.model import Confidence
 from kcproxy.observe.log import Log
 from kcproxy.observe.log_fields import DENIAL_FIELDS, REQUEST_FIELDS
 from kcproxy.observe.log_writer import LogWriter
@@ -106,6 +109,67 @@ def test_the_console_shows_the_same_for_people() -> None:
     assert "request" in written[0]
     assert "status=200" in written[0]
     assert "view-users" in written[1]
+
+
+def test_a_terminal_gets_the_sentence_the_command_and_the_page() -> None:
+    sink = Captured()
+    log = Log(LogSettings(format=LogFormat.CONSOLE), sink=sink, now=lambda: 1_700_000_000.25, batch=1, page_url="http://127.0.0.1:9180")
+    log.denial(explanation(confidence=Confidence.LIKELY), record(status=403))
+    sentence, command, page = sink.lines
+    assert sentence == f"22:13:20  403 {explanation().summary} (likely)"
+    assert command.split(maxsplit=1) == ["fix", explanation().fixes[0].kcadm[0]]
+    assert page.split() == ["page", "http://127.0.0.1:9180/denials/d-1"]
+
+
+def test_a_command_that_redaction_would_change_is_not_printed_on_a_terminal() -> None:
+    log, written = log_of(LogFormat.CONSOLE)
+    log.denial(explanation(fixes=(replace(explanation().fixes[0], kcadm=(f"kcadm.sh {JWT}",)),)), record(status=403))
+    assert [line.split()[0] for line in written[1:]] == ["fix", "id"]
+    assert "kcadm.sh" not in "".join(written)
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_without_a_chosen_format_a_terminal_gets_lines_for_people(is_terminal: bool) -> None:
+    reading, writing = pty.openpty() if is_terminal else os.pipe()
+    log = Log(LogSettings(), sink=LogWriter(writing))
+    log.denial(explanation(), record(status=403))
+    log.close()
+    text = os.read(reading, 65536).decode()
+    os.close(reading)
+    os.close(writing)
+    assert text.startswith("{") != is_terminal
+
+
+def test_a_full_disk_leaves_no_part_of_a_line_and_standard_error_says_so(tmp_path: Path) -> None:
+    path, (reading, writing) = tmp_path / "log", os.pipe()
+    with path.open("wb") as file:
+        limited = Limited(file.fileno(), room=70, complaints=writing)
+        for number in range(10):
+            limited.write(f"line {number} with some text")
+        limited.close()
+        limited.room = 1_000_000
+        limited.write("after")
+        limited.close()
+    assert path.read_text().splitlines() == ["line 0 with some text", "line 1 with some text", "line 2 with some text", "after"]
+    assert limited.dropped == 7
+    assert os.read(reading, 1000).decode() == "kcproxy: the log cannot be written (No space left on device); 7 lines were dropped so far\n"
+    os.close(reading)
+    os.close(writing)
+
+
+class Limited(LogWriter):
+    """A sink on a disk with little room, which takes the part of a write that fits."""
+
+    def __init__(self, descriptor: int, *, room: int, complaints: int) -> None:
+        super().__init__(descriptor, complaints=complaints)
+        self.room = room
+
+    def _written(self, data: memoryview) -> int:
+        if not self.room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        taken = super()._written(data[: self.room])
+        self.room -= taken
+        return taken
 
 
 def test_a_path_cannot_move_the_cursor_of_a_terminal_nor_start_a_line_of_its_own() -> None:
@@ -303,7 +367,7 @@ def test_lines_that_cannot_be_written_are_counted_each() -> None:
     assert sink.dropped == len(counted) == 1000
 
 
-def test_what_follows_a_line_that_was_cut_off_begins_a_line_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_was_cut_off_is_removed_from_a_file_and_the_next_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "log"
     descriptor = os.open(path, os.O_CREAT | os.O_WRONLY)
     room = [12]
@@ -326,8 +390,35 @@ def test_what_follows_a_line_that_was_cut_off_begins_a_line_of_its_own(tmp_path:
     sink.write("fifth")
     sink.close()
     os.close(descriptor)
-    assert path.read_text(encoding="utf-8").split("\n") == ["first", "second", "fifth", ""]
-    assert sink.dropped == 3
+    assert path.read_text(encoding="utf-8").split("\n") == ["first", "fifth", ""]
+    assert sink.dropped == 3  # "second" is one of them: its line break was not written
+
+
+def test_what_follows_a_line_that_was_cut_off_begins_a_line_of_its_own_in_a_file_that_others_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, room, really = tmp_path / "log", [12], os.write
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+
+    def nearly_full(to: int, data: bytes) -> int:
+        if not room[0]:
+            path.write_bytes(path.read_bytes() + b"of another\n")
+            raise OSError(errno.ENOSPC, "no space left on device")
+        written = really(to, data[: room[0]])
+        room[0] -= written
+        return written
+
+    monkeypatch.setattr("kcproxy.observe.log_writer.os.write", nearly_full)
+    sink = LogWriter(descriptor, complaints=-1)
+    sink.write_all(["first", "second", "third"])
+    sink.close()
+    room[0] = 100
+    sink.write("fifth")
+    sink.close()
+    os.close(descriptor)
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("first\nsecondof another\n")
+    assert text.endswith("\nfifth\n")
 
 
 def test_a_non_blocking_descriptor_loses_nothing_while_it_is_read() -> None:

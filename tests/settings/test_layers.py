@@ -42,7 +42,7 @@ def test_switches_in_variables_have_several_spellings(written: str, *, meant: bo
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:
-    assert read(environ=UPSTREAM | {"KCPROXY_WORKERS": "", "KCPROXY_LOG__FORMAT": " "}).log.format is LogFormat.JSON
+    assert read(environ=UPSTREAM | {"KCPROXY_WORKERS": "", "KCPROXY_LOG__FORMAT": " "}).log.format is LogFormat.AUTO
 
 
 @pytest.mark.parametrize(

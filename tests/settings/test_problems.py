@@ -31,7 +31,7 @@ Environ = Mapping[str, str]
         ({"KCPROXY_DRAIN_SECONDS": "nan"}, '"nan" is not a number from 0 to 600'),
         ({"KCPROXY_DRAIN_SECONDS": "soon"}, '"soon" is not a number from 0 to 600'),
         ({"KCPROXY_UPSTREAM__PRESERVE_HOST": "maybe"}, '"maybe" is not true or false'),
-        ({"KCPROXY_LOG__FORMAT": "xml"}, '"xml" is not one of json, console'),
+        ({"KCPROXY_LOG__FORMAT": "xml"}, '"xml" is not one of auto, json, console'),
         ({"KCPROXY_EXPLAIN__DETAIL": "all"}, '"all" is not one of full, role, reference'),
         ({"KCPROXY_EXPLAIN__KEYCLOAK_VERSION": "latest"}, '"latest" is not a Keycloak version such as 26.7.4'),
         ({"KCPROXY_METRICS__REALMS": "[shop"}, "is not a list of realm names: it starts like JSON but is not valid JSON"),

@@ -34,14 +34,14 @@ from kcproxy.settings import AddressSettings, LogSettings, Settings, UpstreamSet
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 KEYCLOAK = "http://localhost:8080"
 REALM = "403-forbidden-fix"
-SIZES = {"wide": {"width": 1180, "height": 860}, "phone": {"width": 390, "height": 844}}
+SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 375, "height": 812}}
 
 
-def token(client_id: str, roles: tuple[str, ...] = (), **claims: Any) -> str:
+def token(client_id: str, roles: tuple[str, ...] = (), *, realm: str = REALM, **claims: Any) -> str:
     """A token of a client's service account, as far as its claims matter; signed with nothing of value."""
     now = int(time.time())
     body: Mapping[str, Any] = {
-        "iss": f"{KEYCLOAK}/realms/{REALM}",
+        "iss": f"{KEYCLOAK}/realms/{realm}",
         "iat": now - 60,
         "exp": now + 240,
         "typ": "Bearer",
@@ -88,6 +88,49 @@ def denials(catalog: Catalog) -> Iterator[tuple[Explanation, RequestRecord]]:
         )
 
 
+SERVICES = ("billing", "crm-sync", "hr-import", "reporting", "shop-gateway", "audit-export")
+REALMS = ("shop", "crm", "production-eu")
+BEGUN = (
+    ("GET", "users"), ("GET", "clients"), ("POST", "users"), ("GET", "events"), ("DELETE", "groups/5d5b7b1a-0d7c-4f7e-a6a2-8f1f5a0b7c11"),
+    ("GET", "identity-provider/instances"), ("PUT", "roles/editor"), ("POST", "client-scopes"), ("GET", "sessions/42"), ("GET", "admin-events"),
+)  # fmt: skip
+
+
+def fill(observer: LiveObserver, catalog: Catalog, clock: list[float]) -> None:
+    """A day of several services: kinds that fail, were fixed, and came back. ``clock`` has the time at which they happen."""
+    now = time.time()
+    for number in range(24):
+        service, realm = SERVICES[number % len(SERVICES)], REALMS[number % len(REALMS)]
+        method, path = BEGUN[number % len(BEGUN)]
+        target = catalog.target(method, f"/admin/realms/{realm}/{path}")
+        for hour in range(number % 7 + 1):
+            clock[0] = now - 3600 * ((number * 5 + hour * 3) % 20) - 61 * number
+            explanation = _explained(catalog, f"kp-{number:02}{hour:02}c3a9", (method, target.raw_path), token(service, realm=realm))
+            record = RequestRecord(target=target, status=403, duration_seconds=0.0061, upstream_seconds=0.0057, caller=explanation.caller)
+            observer.denied(explanation, record)
+        if number % 6 in {1, 4}:
+            observer.request_finished(RequestRecord(target=target, status=200, duration_seconds=0.01, caller=explanation.caller))
+        if number % 6 == 4:
+            clock[0] = now - 240
+            observer.denied(explanation, record)
+    clock[0] = now
+
+
+def _explained(catalog: Catalog, denial_id: str, request: tuple[str, str], bearer: str) -> Explanation:
+    target = catalog.target(*request)
+    inputs = Inputs(
+        request=RequestFacts(target=target, public_url=KEYCLOAK),
+        caller=read_caller(f"Bearer {bearer}"),
+        answer=Answer(status=403, json={"error": "HTTP 403 Forbidden"}),
+        catalog=catalog,
+        now_epoch_seconds=time.time(),
+    )
+    found = explain(denial_id, inputs)
+    if found is None:
+        raise RuntimeError(f"nothing to explain: {request}")
+    return found
+
+
 async def serve(observer: LiveObserver) -> tuple[web.AppRunner, str]:
     """The admin port on a free port of loopback."""
     upstream = UpstreamSettings(scheme="http", host="localhost", port=8080)
@@ -105,13 +148,19 @@ async def take(page: Page, address: str, name: str, path: str) -> None:
     if path.startswith("/?") or path == "/":
         await page.locator("#live.on").wait_for()
     await asyncio.sleep(0.5)
-    await page.screenshot(path=IMAGES / f"page-{name}.png", full_page=not path.startswith("/roles"))
+    await page.screenshot(path=IMAGES / f"page-{name}.png", full_page=path.startswith("/denials/"))
 
 
 async def main() -> None:
     """All pictures."""
     catalog = catalogs.load(catalogs.default_version())
-    observer = LiveObserver(Metrics(), Log(LogSettings(level="critical"), sink=LogWriter()), DenialStore(), catalog=catalog)
+    clock = [0.0]
+    store = DenialStore(now=lambda: clock[0])
+    observer = LiveObserver(Metrics(), Log(LogSettings(level="critical"), sink=LogWriter()), store, catalog=catalog)
+    fill(observer, catalog, clock)
+    observer.token_fetched("reporting", "ok", 0.02, 300.0)
+    observer.token_fetched("provisioner", "ok", 0.02, 60.0)
+    observer.token_fetched("rotated-secret", "invalid_client", 0.02, None)
     for explanation, record in denials(catalog):
         observer.denied(explanation, record)
     fixed = catalog.target("POST", f"/admin/realms/{REALM}/clients")
@@ -128,6 +177,9 @@ async def main() -> None:
             ("light", "wide", "denial", "/denials/kp-7f3a9c4"),
             ("dark", "phone", "denial-phone", "/denials/kp-7f3a9c4"),
             ("light", "phone", "denials-phone", "/"),
+            ("dark", "phone", "denials-phone-dark", "/"),
+            ("light", "wide", "tokens", "/tokens"),
+            ("dark", "phone", "tokens-phone", "/tokens"),
             ("light", "wide", "roles", "/roles?q=users+role-mappings"),
         ):
             page = await browser.new_page(viewport=SIZES[size], color_scheme=scheme, device_scale_factor=1)  # type: ignore[arg-type]

@@ -12,9 +12,10 @@ _INTRODUCTION = f"""\
 {GENERATED}
 
 The log has one line on standard output for each request, and another one for each explained refusal: JSON (`log.format = "json"`) or
-human-readable (`"console"`). `log.level` is the minimum level. Lines below it are not even formatted: `log.level = "warning"` leaves denials and
+lines for people (`"console"`). The default (`"auto"`) is lines for people on a terminal, with the sentence, the command and the page of each refusal, and
+JSON everywhere else. `log.level` is the minimum level. Lines below it are not even formatted: `log.level = "warning"` leaves denials and
 errors. A separate thread writes the lines with a delay of at most 0.2 seconds. If nothing reads standard output, lines beyond 8 MiB are dropped. If it
-cannot be written (the disk is full), all lines are dropped. Dropped lines are counted (`kcproxy_log_dropped_total`); requests continue.
+cannot be written (the disk is full), all lines are dropped, none is written in part, and standard error says so. Dropped lines are counted (`kcproxy_log_dropped_total`); requests continue.
 
 In every line, including those of libraries, `[redacted]` replaces fields with secret names, and values that look like tokens, passwords or authorization
 fields. The query of a request is never written. Paths, client ids and user names come from callers: treat them as untrusted data. JSON escapes

@@ -1,100 +1,101 @@
-// The list updates live, and the filter works while you type. All text is set as text, never as markup.
+// The list: filters and sorts while you type, and follows the proxy. Rows change where they stand; what would move them waits for a button ("3 new").
 "use strict";
 (() => {
-  const list = document.getElementById("denials");
-  const template = document.getElementById("item");
-  const live = document.getElementById("live");
-  const news = document.getElementById("news");
-  const shown = document.getElementById("shown");
-  const empty = document.getElementById("empty");
-  const form = document.getElementById("filter");
-  const { q, why, open } = form.elements;
-  const MAX_ITEMS = 500;
+  const rows = window.kcproxyRows;
+  const preview = window.kcproxyPreview;
+  const [list, table, live, news, shown, empty, fresh, pause, keys, form] = ["denials", "table", "live", "news", "shown", "empty", "fresh", "pause", "keys", "filter"].map((id) => document.getElementById(id));
+  const MAX_KNOWN = 500;
   const LISTED = 200; // the proxy lists at most as many; if it lists fewer, there are no others
   const STREAMS = 4; // a browser has six connections to a server, for all its windows
   const ASK_MILLISECONDS = 3000;
-  const UNSEEN = /(?! )[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}\u2800]/gu; // as kcproxy/visible.py
-  const SEARCHED = ["id", "summary", "what", "who", "client", "why", "realm", "path", "confidence", "status"];
+  const REDRAW_MILLISECONDS = 60000;
   const NONE = "No denials yet. When Keycloak responds with 401 or 403 through this proxy, the denial appears here.";
+  const FIELDS = ["q", "state", "service", "realm", "role", "why", "since", "sort", "order"];
+  const known = new Map(); // all groups that the proxy has reported, by name
   let announced = 0;
   let said = 0;
+  let paused = false;
 
-  function number(character) {
-    return `\u27e8U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}\u27e9`;
+  function query() {
+    return Object.fromEntries(FIELDS.map((name) => [name, form.elements[name].value]));
   }
 
-  function set(item, field, value) {
-    const element = item.querySelector(`[data-field="${field}"]`);
-    const text = String(value).replace(UNSEEN, number);
-    if (element.textContent !== text) element.textContent = text;
-    return element;
+  function found() {
+    const asked = query();
+    return rows.order([...known.values()].reverse().filter((group) => rows.matches(group, asked)), asked); // of one second, the newest first
   }
 
-  function fill(item, group) {
-    item.dataset.group = group.group;
-    item.dataset.at = group.lastAt;
-    const searched = [...SEARCHED.map((name) => group[name]), ...group.missing].filter(Boolean).join(" ");
-    item.dataset.text = searched.replace(UNSEEN, number).toLowerCase();
-    for (const name of ["status", "why", "confidence", "summary", "what", "who", "count"]) set(item, name, group[name]);
-    set(item, "times", group.count === 1 ? "time" : "times");
-    set(item, "realm", group.realm ?? "");
-    set(item, "missing", group.missing.join(" + "));
-    for (const name of ["firstAt", "lastAt"]) item.querySelector(`[data-field="${name}"]`).dateTime = group[name];
-    item.querySelector('[data-field="link"]').href = `/denials/${encodeURIComponent(group.id)}`;
-    item.querySelector('[data-part="realm"]').hidden = !group.realm;
-    item.querySelector('[data-part="missing"]').hidden = group.missing.length === 0;
-    item.querySelector('[data-part="since"]').hidden = group.count === 1;
-    item.querySelector('[data-field="resolved"]').hidden = !group.resolvedAt;
-    item.classList.toggle("resolved", Boolean(group.resolvedAt));
+  function rowOf(name) {
+    return [...list.children].find((row) => row.dataset.group === name);
   }
 
-  function matches(item) {
-    const words = q.value.split(/\s+/).filter(Boolean).map((word) => word.replace(UNSEEN, number).toLowerCase());
-    const cause = item.querySelector('[data-field="why"]').textContent;
-    return words.every((word) => item.dataset.text.includes(word)) && (!why.value || cause === why.value) && !(open.checked && item.classList.contains("resolved"));
+  function keep(group) {
+    known.delete(group.group);
+    known.set(group.group, group);
+    if (known.size > MAX_KNOWN) known.delete(known.keys().next().value);
   }
 
-  function filter() {
-    let visible = 0;
-    for (const item of list.children) {
-      item.hidden = !matches(item);
-      visible += !item.hidden;
+  // Puts all rows where they belong. Happens on request, or if no row is there that could move.
+  function arrange() {
+    const focused = document.activeElement.closest?.("tr.kind")?.dataset.group;
+    const present = new Map([...list.children].map((row) => [row.dataset.group, row]));
+    const arranged = found().map((group) => {
+      const row = present.get(group.group) ?? rows.create(group);
+      rows.fill(row, group);
+      return row;
+    });
+    list.replaceChildren(...arranged);
+    table.hidden = arranged.length === 0;
+    empty.hidden = arranged.length > 0;
+    empty.textContent = known.size ? "No denial matches this filter." : NONE;
+    if (focused) rowOf(focused)?.querySelector("a").focus({ preventScroll: true });
+    offer();
+    count();
+    preview.refresh();
+    window.kcproxyTimes();
+    return arranged.length;
+  }
+
+  // Says what a new arrangement would change.
+  function count() {
+    const present = new Set([...list.children].map((row) => row.dataset.group));
+    const unseen = found().filter((group) => !present.has(group.group)).length;
+    const gone = [...present].filter((name) => !known.has(name)).length;
+    if (unseen && !present.size && !paused) return arrange();
+    shown.textContent = `${present.size} of ${Math.max(known.size, present.size)} kinds of denial`;
+    fresh.hidden = !unseen && !gone;
+    fresh.textContent = [unseen && `${unseen} new`, gone && `${gone} gone`].filter(Boolean).join(", ");
+    return unseen;
+  }
+
+  function offer() {
+    for (const [name, counts] of Object.entries(rows.facets(known.values()))) {
+      const select = form.elements[name];
+      if (name === "state" || document.activeElement === select) continue;
+      const value = select.value;
+      if (value && !counts.has(value)) counts.set(value, 0);
+      const options = [...counts].sort().map(([text, number]) => new Option(`${text} (${number})`, text, false, text === value));
+      select.replaceChildren(select.options[0], ...options);
+      select.value = value;
     }
-    shown.textContent = `${visible} of ${list.children.length} denial groups`;
-    empty.hidden = visible > 0;
-    empty.textContent = list.children.length ? "No denial matches this filter." : NONE;
-    return visible;
   }
 
-  function offer(cause) {
-    if (![...why.options].some((option) => option.value === cause)) why.append(new Option(cause, cause));
-  }
-
-  function take(group) {
-    let item = [...list.children].find((one) => one.dataset.group === group.group);
-    const isNew = !item;
-    const moves = isNew || item.dataset.at < group.lastAt;
-    if (isNew) item = template.content.firstElementChild.cloneNode(true);
-    fill(item, group);
-    offer(group.why);
-    // An item with the focus is not moved: that would take the focus away.
-    if (moves && !item.contains(document.activeElement)) {
-      const older = [...list.children].find((one) => one !== item && one.dataset.at <= group.lastAt);
-      list.insertBefore(item, older ?? null);
+  function update() {
+    if (paused) return;
+    for (const row of list.children) {
+      const group = known.get(row.dataset.group);
+      if (group) rows.fill(row, group);
     }
-    while (list.children.length > MAX_ITEMS) list.lastElementChild.remove();
-    return isNew;
+    preview.refresh();
+    offer();
+    count();
+    window.kcproxyTimes();
   }
 
   function announce(group) {
-    if (Date.now() - announced < 5000) return;
+    if (paused || Date.now() - announced < 5000) return;
     announced = Date.now();
-    news.textContent = `New denial: ${group.summary}`;
-  }
-
-  function refresh() {
-    filter();
-    window.kcproxyTimes();
+    news.textContent = `New denial: ${rows.visible(group.summary)}`;
   }
 
   function state(text, on) {
@@ -104,47 +105,89 @@
   }
 
   function address() {
-    const query = new URLSearchParams();
-    if (q.value) query.set("q", q.value);
-    if (why.value) query.set("why", why.value);
-    if (open.checked) query.set("open", "1");
-    history.replaceState(null, "", query.size ? `/?${query}` : "/");
+    const asked = Object.entries(query()).filter(([name, value]) => value && (name !== "sort" || value !== "last"));
+    const address = new URLSearchParams(asked);
+    if (!keys.checked) address.set("keys", "off");
+    if (paused) address.set("paused", "1");
+    history.replaceState(null, "", address.size ? `/?${address}` : "/");
   }
 
-  form.querySelector("button").hidden = true;
+  function sort(column) {
+    const { sort: before, order } = query();
+    const falls = ["count", "last"].includes(column);
+    const next = column !== before ? falls : (order || (falls ? "down" : "up")) !== "down";
+    form.elements.sort.value = column;
+    form.elements.order.value = next === falls ? "" : next ? "down" : "up";
+    for (const head of table.querySelectorAll("[data-sort]")) head.removeAttribute("aria-sort");
+    table.querySelector(`[data-sort="${column}"]`).setAttribute("aria-sort", next ? "descending" : "ascending");
+    arrange();
+    address();
+  }
+
+  function stop(value) {
+    paused = value;
+    pause.setAttribute("aria-pressed", String(value));
+    pause.textContent = value ? "Resume" : "Pause";
+    document.documentElement.toggleAttribute("data-paused", value);
+    update();
+    address();
+  }
+
+  const given = new URLSearchParams(location.search);
+  document.getElementById("apply").hidden = true;
+  pause.hidden = document.getElementById("keys-label").hidden = false;
+  keys.checked = given.get("keys") !== "off";
+  preview.follow((name) => known.get(name));
+  if (given.has("paused")) stop(true);
+  keys.addEventListener("change", address);
+  pause.addEventListener("click", () => stop(!paused));
+  fresh.addEventListener("click", () => {
+    arrange();
+    news.textContent = shown.textContent;
+  });
+  table.querySelector("thead").addEventListener("click", (event) => {
+    const head = event.target.closest("[data-sort]");
+    if (!head || !known.size || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    sort(head.dataset.sort);
+  });
   form.addEventListener("submit", (event) => {
-    if (filter()) event.preventDefault(); // otherwise the proxy is asked: it also knows the ids of older denials
+    if (known.size && arrange()) event.preventDefault(); // otherwise the proxy is asked: it also knows the ids of older denials
   });
   form.addEventListener("input", () => {
-    filter();
+    if (!known.size) return;
+    arrange();
     address();
     clearTimeout(said);
     said = setTimeout(() => { news.textContent = shown.textContent; }, 800);
   });
+  setInterval(() => {
+    if (!paused) for (const row of list.children) if (known.has(row.dataset.group)) rows.draw(row, known.get(row.dataset.group));
+  }, REDRAW_MILLISECONDS);
 
   // --- following ---
   let events = null;
   let leaveSeat = null;
   let timer = 0;
   let busy = false;
-  let fresh = new Set(); // groups that arrived live since the last request of the list, whose content is older
+  let arrived = new Set(); // groups that arrived live since the last request of the list, whose content is older
 
   // Everything that the proxy has, including events without a connection, and groups that the filter left out.
   async function ask(text) {
-    const live = (fresh = new Set());
+    const live = (arrived = new Set());
     let answer;
     try {
       answer = await fetch("/api/denials", { signal: AbortSignal.timeout(10000) });
       if (answer.status === 401) return ended();
       if (!answer.ok) throw new Error(String(answer.status));
       const { denials } = await answer.json();
-      const known = new Set(denials.map((group) => group.group));
-      denials.reverse().filter((group) => !live.has(group.group)).forEach(take);
-      if (known.size < LISTED) for (const item of [...list.children]) if (!known.has(item.dataset.group) && !live.has(item.dataset.group)) item.remove();
+      const listed = new Set(denials.map((group) => group.group));
+      denials.reverse().filter((group) => !live.has(group.group)).forEach(keep);
+      if (listed.size < LISTED) for (const name of [...known.keys()]) if (!listed.has(name) && !live.has(name)) known.delete(name);
     } catch {
       return state("connection lost, trying again", false);
     }
-    refresh();
+    update();
     state(text, true);
   }
 
@@ -186,9 +229,12 @@
     events.addEventListener("error", lost);
     events.addEventListener("denials", (event) => {
       const groups = JSON.parse(event.data);
-      for (const group of groups) fresh.add(group.group);
-      const unknown = groups.filter(take);
-      refresh();
+      const unknown = groups.filter((group) => !known.has(group.group));
+      for (const group of groups) {
+        arrived.add(group.group);
+        keep(group);
+      }
+      update();
       if (unknown.length) announce(unknown.at(-1));
     });
   }
