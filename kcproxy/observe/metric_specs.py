@@ -155,6 +155,9 @@ SPECS: tuple[Spec, ...] = (
         "kcproxy_history_dropped_total",
         "Denials that were not written to the history file, because it was too slow or could not be written.",
     ),
+    _counter(
+        "kcproxy_use_dropped_total", "Calls that the record of use does not contain, because it was full, too slow or could not be written."
+    ),
     _counter("kcproxy_log_dropped_total", "Log lines that were dropped, because standard output was not read or could not be written."),
     _counter("kcproxy_label_overflow_total", 'Values shown as "other", because the cap of their label was reached.', "label"),
     Spec(

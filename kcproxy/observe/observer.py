@@ -3,6 +3,7 @@
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from kcproxy.catalog import Catalog
 from kcproxy.model import Caller, Explanation, RoleSet, Target
@@ -13,6 +14,14 @@ from kcproxy.observe.log import Log
 from kcproxy.observe.metrics import DenialKey, Metrics
 from kcproxy.observe.tracing import Spans
 from kcproxy.server.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, Slowness
+from kcproxy.usage.model import Outcome, outcome_of
+from kcproxy.usage.tally import UseTally
+
+if TYPE_CHECKING:
+    from kcproxy.observe.use_history import UseHistory
+
+FULL = Outcome.FULL
+"""The lookup of an enum's member takes ten times as long as that of a name."""
 
 MAX_UNRESOLVED = 1000
 MAX_KINDS_UNRESOLVED = 20
@@ -33,16 +42,21 @@ class LiveObserver(Observer):
         *,
         catalog: Catalog | None = None,
         spans: Spans | None = None,
+        uses: UseTally | None = None,
+        use_history: "UseHistory | None" = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``catalog``: the roles that requests need, for the counters of least privilege and the page. ``spans``: for a tracing system.
 
+        ``uses`` counts the calls of each caller, and ``use_history`` writes them to a file. Without it nothing is counted.
         ``clock`` limits how often a lasting failure is logged.
         """
         self.metrics = metrics
         self.log = log
         self.denials = denials
         self.catalog = catalog
+        self._uses = uses or UseTally(recording=False)
+        self._use_history = use_history
         self._spans = spans
         self._unresolved: OrderedDict[UnresolvedKey, dict[str, DenialKey]] = OrderedDict()
         self._clock = clock
@@ -52,6 +66,9 @@ class LiveObserver(Observer):
         self._awaited: Counter[tuple[str, str | None]] = Counter()
         metrics.gauge("kcproxy_denials_stored").set_function(lambda: len(self.denials))
         log.sink.on_drop = metrics.counter("kcproxy_log_dropped_total").inc
+
+    def use_tally(self) -> UseTally:
+        return self._uses
 
     def request_started(self) -> None:
         self.metrics.request_started()
@@ -66,6 +83,15 @@ class LiveObserver(Observer):
                 self._resolve(record)
             if record.injected_account is not None:
                 self.metrics.role_used(record.injected_account, self._least(record.target))
+        if record.used_by is not None:
+            self._count_use(record)
+
+    def _count_use(self, record: RequestRecord) -> None:
+        known, target = record.used_by, record.target
+        if self._uses.recording and known is not None and target.operation is not None:
+            status, reduced = record.status, record.reduced
+            outcome = FULL if status < 400 and not reduced else outcome_of(status, reduced=reduced)
+            self._uses.count(known, target.realm, target.operation.key, record.variant, outcome)
 
     def denied(self, explanation: Explanation, record: RequestRecord) -> None:
         key = self.metrics.denied(explanation)
@@ -152,8 +178,10 @@ class LiveObserver(Observer):
         self.metrics.catalog(catalog.version)
 
     def close(self) -> None:
-        """Flush log, history and spans."""
+        """Flush log, history, record of use and spans."""
         self.denials.close()
+        if self._use_history is not None:
+            self._use_history.close()
         if self._spans is not None:
             self._spans.close()
         self.log.close()

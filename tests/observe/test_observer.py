@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from kcproxy import catalog
-from kcproxy.model import Caller, Facts
+from kcproxy.model import Caller, CallerKind, Facts
 from kcproxy.observe.denial_store import DenialStore
 from kcproxy.observe.events import Observer, RequestRecord
 from kcproxy.observe.log import Log
@@ -14,6 +14,8 @@ from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.server.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, Slowness
 from kcproxy.settings import LogSettings
+from kcproxy.usage.model import UseCaller
+from kcproxy.usage.tally import UseTally
 from tests.catalog.conftest import DOCUMENT
 from tests.observe.samples import REALM, caller, explanation, record, target
 from tests.observe.test_log import Captured
@@ -209,3 +211,15 @@ def test_accepts_that_fail_are_all_counted_and_logged_once_a_minute() -> None:
         ("accept_failed", 61),
         ("accept_recovered", 100),
     ]
+
+
+@pytest.mark.parametrize(("recording", "counts"), [(True, [("full", 2), ("refused", 1)]), (False, [])])
+def test_calls_of_verified_callers_are_counted_if_there_is_a_record(recording: bool, counts: list[tuple[str, int]]) -> None:
+    tally = UseTally(recording=recording)
+    known = tally.know(UseCaller(client="sync", token_realm="shop", kind=CallerKind.SERVICE_ACCOUNT))
+    live = LiveObserver(Metrics(), Log(LogSettings(), sink=Captured()), DenialStore(), uses=tally)
+    for status in (200, 204, 403):
+        live.request_finished(record(status=status, used_by=known))
+    live.request_finished(record(status=200))
+    live.close()
+    assert [(key[4].value, number) for key, number in tally.take().counts.items()] == counts
