@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -39,6 +39,8 @@ class Call:
     client: str | None = None
     token_realm: str | None = None
     reduced: bool | None = None
+    injected: bool = False  # kcproxy added the token of an account
+    at: str | None = None  # ISO 8601, as the line has it
 
     @property
     def parameters(self) -> dict[str, list[str]]:
@@ -76,15 +78,19 @@ def read_calls(text: str) -> CallList:
     """
     calls: dict[tuple[object, ...], Call] = {}
     unreadable = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip() or line.lstrip().startswith("#") or _is_about_something_else(line):
-            continue
-        call = next(_readings(line, number), None)
+    for number, call in each_call(text):
         if call is None:
             unreadable.append(number)
             continue
         calls.setdefault((call.method, call.path, call.query, call.caller, call.outcome, call.reduced), call)
     return CallList(calls=tuple(calls.values()), unreadable=tuple(unreadable))
+
+
+def each_call(text: str) -> Iterator[tuple[int, Call | None]]:
+    """The call of each line, repeated ones too, with the line's number. None for a line that has none."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip() and not line.lstrip().startswith("#") and not _is_about_something_else(line):
+            yield number, next(_readings(line, number), None)
 
 
 def _readings(line: str, number: int) -> Iterator[Call]:
@@ -106,33 +112,19 @@ def _of_document(document: dict[str, Any], number: int) -> Iterator[Call]:
     method, path = document.get("method"), document.get("path")
     if not isinstance(method, str) or not isinstance(path, str) or not _splits(path):
         return
-    client, realm = _text(document, "client") or _text(document, "account"), _text(document, "token_realm")
-    reduced = document.get("reduced")
-    known = reduced if isinstance(reduced, bool) else None
-    yield _call(method, path, number, status=_status(document.get("status")), client=client, token_realm=realm, reduced=known)
-
-
-def _call(
-    method: str,
-    sent: str,
-    line: int,
-    *,
-    status: int | None = None,
-    client: str | None = None,
-    token_realm: str | None = None,
-    reduced: bool | None = None,
-) -> Call:
-    target = urlsplit(sent)
-    return Call(
-        method=method.upper(),
-        path=target.path,
-        query=target.query,
-        line=line,
-        status=status,
-        client=client,
-        token_realm=token_realm,
-        reduced=reduced,
+    account, realm, reduced = _text(document, "account"), _text(document, "token_realm"), document.get("reduced")
+    yield replace(
+        _call(method, path, number, status=_status(document.get("status")), client=_text(document, "client") or account),
+        token_realm=realm,
+        reduced=reduced if isinstance(reduced, bool) else None,
+        injected=account is not None,
+        at=_text(document, "time"),
     )
+
+
+def _call(method: str, sent: str, line: int, *, status: int | None = None, client: str | None = None) -> Call:
+    target = urlsplit(sent)
+    return Call(method=method.upper(), path=target.path, query=target.query, line=line, status=status, client=client)
 
 
 def _text(document: dict[str, Any], name: str) -> str | None:
