@@ -61,8 +61,8 @@ def _caller(catalog: Catalog, window: Window, audit: Audit, changes: Changes) ->
         "notUsed": [_use(use) for use in audit.not_used],
         "once": [_name(use) for use in audit.rare],
         "longAgo": [_name(use) for use in audit.long_ago(window.now_epoch_seconds)],
-        "change": [_step(step) for step in changes.steps],
-        "undo": [_step(step) for step in changes.undo],
+        "change": [step_document(step) for step in changes.steps],
+        "undo": [step_document(step) for step in changes.undo],
         "notes": list(changes.notes),
     }
 
@@ -85,7 +85,8 @@ def _need(catalog: Catalog, need: Need) -> dict[str, Any]:
     return _use(need.use) | {"least": None if need.problem else roles, "problem": need.problem}
 
 
-def _step(step: Step) -> dict[str, Any]:
+def step_document(step: Step) -> dict[str, Any]:
+    """A step in all its forms."""
     forms = step.forms
     return {
         "action": step.action,

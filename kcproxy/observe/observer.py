@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from kcproxy.catalog import Catalog
+from kcproxy.explain.context import owner_of_roles
 from kcproxy.model import Caller, Explanation, RoleSet, Target
 from kcproxy.observe.denial_store import DenialStore
 from kcproxy.observe.events import Observer, RequestRecord
@@ -15,7 +16,7 @@ from kcproxy.observe.metrics import DenialKey, Metrics
 from kcproxy.observe.tracing import Spans
 from kcproxy.server.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, Slowness
 from kcproxy.usage.model import Outcome, outcome_of
-from kcproxy.usage.tally import UseTally
+from kcproxy.usage.tally import KnownCaller, UseTally
 
 if TYPE_CHECKING:
     from kcproxy.observe.use_history import UseHistory
@@ -82,16 +83,20 @@ class LiveObserver(Observer):
             if self._unresolved:
                 self._resolve(record)
             if record.injected_account is not None:
-                self.metrics.role_used(record.injected_account, self._least(record.target))
+                account = record.injected_account if record.used_by is None else record.used_by.label
+                self.metrics.role_used(account, self._admitting(record))
         if record.used_by is not None:
-            self._count_use(record)
+            self._count_use(record.used_by, record)
 
-    def _count_use(self, record: RequestRecord) -> None:
-        known, target = record.used_by, record.target
-        if self._uses.recording and known is not None and target.operation is not None:
-            status, reduced = record.status, record.reduced
-            outcome = FULL if status < 400 and not reduced else outcome_of(status, reduced=reduced)
+    def _count_use(self, known: KnownCaller, record: RequestRecord) -> None:
+        target, status = record.target, record.status
+        if target.operation is None:
+            return
+        outcome = FULL if status < 400 and not record.reduced else outcome_of(status, reduced=record.reduced)
+        if self._uses.recording:
             self._uses.count(known, target.realm, target.operation.key, record.variant, outcome)
+        if self.metrics.shows_clients:
+            self.metrics.operation_used(known, target.operation.key, outcome)
 
     def denied(self, explanation: Explanation, record: RequestRecord) -> None:
         key = self.metrics.denied(explanation)
@@ -186,9 +191,17 @@ class LiveObserver(Observer):
             self._spans.close()
         self.log.close()
 
-    def _least(self, target: Target) -> RoleSet:
-        entry = None if self.catalog is None else self.catalog.entry(target)
-        return () if entry is None else entry.requirement.least or ()
+    def _admitting(self, record: RequestRecord) -> RoleSet:
+        """The least roles for a success. A reduced one is credited to the roles that were let in, not to those of the useful response."""
+        entry = None if self.catalog is None else self.catalog.entry(record.target)
+        if entry is None or self.catalog is None:
+            return ()
+        if record.reduced and record.caller is not None:
+            owner, _ = owner_of_roles(record.caller, record.target.realm)
+            held = self.catalog.closure(record.caller.client_roles.get(owner, ()))
+            admitting = [roles for roles in entry.requirement.admits if held.issuperset(roles)]
+            return self.catalog.least(admitting) or ()
+        return entry.requirement.least or ()
 
     def _add_unresolved(self, key: UnresolvedKey, fingerprint: str, kind: DenialKey) -> None:
         if key not in self._unresolved:

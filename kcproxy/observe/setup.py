@@ -26,7 +26,7 @@ def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = Non
     metrics = Metrics(
         settings.metrics,
         roles=ADMIN_ROLES.union(catalog.roles),
-        accounts=tuple(account.client_id for account in (*settings.accounts, *inspectors)),
+        accounts=tuple(account.label for account in (*settings.accounts, *inspectors)),
         realms=[realm for account in settings.accounts for realm in (*account.realms, account.token_realm)],
         catalog_version=catalog.version,
     )

@@ -109,7 +109,7 @@ class UseHistory:
                     self._ending.wait(SECONDS_BEHIND)
 
     def _write(self, connection: sqlite3.Connection, batch: Batch) -> None:
-        dropped, self._tally.dropped = self._tally.dropped, 0
+        dropped = batch.dropped
         try:
             with connection:
                 dropped += self._writer.write(batch, self._now())
@@ -127,12 +127,16 @@ class _Writer:
         self._keep_days, self._max_rows = keep_days, max_rows
         self._rows = -1  # of the table; counted again when the day changes and when the bound may be reached
         self._day = -1
+        self._is_full = False  # for the rest of the batch
+        self._ids: dict[UseCaller, int] = {}  # of callers of the batch
 
     def write(self, batch: Batch, now_epoch_seconds: float) -> int:
         """Add a batch. Returns how many calls had no room."""
         day = int(now_epoch_seconds // DAY_SECONDS)
         if day != self._day:
             self._begin(day)
+        self._is_full = False
+        self._ids.clear()  # another process may have deleted a caller
         dropped = 0
         for (caller, realm, operation, variant), counts in _by_place(batch).items():
             dropped += self._add((self._id(caller), realm, operation, variant, day), counts, now_epoch_seconds)
@@ -152,20 +156,25 @@ class _Writer:
         self._day, self._rows = day, self._count()
 
     def _id(self, caller: UseCaller) -> int:
+        known = self._ids.get(caller)
+        if known is not None:
+            return known
         named = (caller.client, caller.token_realm, caller.kind.value, caller.injected)
         found = self._connection.execute(_CALLER_ID, named).fetchone()
         if found is None:
             self._connection.execute(_CALLER, named)
             found = self._connection.execute(_CALLER_ID, named).fetchone()
-        number: int = found[0]
+        number = self._ids[caller] = int(found[0])
         return number
 
     def _add(self, place: tuple[int, str, str, str, int], counts: dict[Outcome, int], now: float) -> int:
         numbers = [counts.get(outcome, 0) for outcome in Outcome]
         if self._connection.execute(_ADD, (*numbers, now, *place)).rowcount:
             return 0
-        if self._rows >= self._max_rows and not self._make_room():
-            return sum(numbers)
+        if self._rows >= self._max_rows:
+            self._is_full = self._is_full or not self._make_room()
+            if self._is_full:
+                return sum(numbers)
         self._connection.execute(_INSERT, (*place, *numbers, now, now))
         self._rows += 1
         return 0

@@ -37,13 +37,7 @@ def changes_of(catalog: Catalog, audit: Audit) -> Changes:
     """The changes for one audit; only notes for users."""
     if audit.caller.kind is CallerKind.USER:
         return Changes(notes=(OF_USERS,) if audit.add or audit.remove else ())
-    to = Grantee(
-        realm=audit.owner.realm,
-        username=SERVICE_ACCOUNT_PREFIX + audit.caller.client.lower(),
-        client_id=audit.caller.client,
-    )
-    container = None if audit.owner.client == REALM_ROLES else audit.owner.client
-    version = version_key(catalog.version)
+    to, container, version = _to(audit), _container(audit), version_key(catalog.version)
 
     def steps(add: RoleSet, remove: RoleSet) -> tuple[Step, ...]:
         found = []
@@ -58,6 +52,23 @@ def changes_of(catalog: Catalog, audit: Audit) -> Changes:
         undo=steps(audit.remove, audit.add) if audit.held is not None else (),
         notes=_notes(audit),
     )
+
+
+def grant_step(catalog: Catalog, audit: Audit, roles: RoleSet) -> Step | None:
+    """The grant of further roles to the caller of an audit; None for users."""
+    if audit.caller.kind is CallerKind.USER:
+        return None
+    forms = grant_forms(_to(audit), _container(audit), roles, version=version_key(catalog.version))
+    return Step(action="add", roles=roles, forms=forms)
+
+
+def _to(audit: Audit) -> Grantee:
+    username = SERVICE_ACCOUNT_PREFIX + audit.caller.client.lower()
+    return Grantee(realm=audit.owner.realm, username=username, client_id=audit.caller.client)
+
+
+def _container(audit: Audit) -> str | None:
+    return None if audit.owner.client == REALM_ROLES else audit.owner.client
 
 
 def _notes(audit: Audit) -> tuple[str, ...]:

@@ -18,11 +18,12 @@ MAX_ROLES = 400
 class KnownCaller:
     """A caller as the tally refers to it: equal only to itself, so that it is hashed in no time."""
 
-    __slots__ = ("caller", "realms")
+    __slots__ = ("caller", "label", "realms")
 
     def __init__(self, caller: UseCaller) -> None:
-        """``realms``: those from which this caller has got a success."""
+        """``realms``: those from which this caller has got a success. ``label``: the caller in metrics."""
         self.caller = caller
+        self.label = f"{caller.token_realm}/{caller.client}"
         self.realms: set[str | None] = {caller.token_realm, None}
 
 
@@ -35,10 +36,12 @@ class Batch:
 
     counts: dict[TallyKey, int] = field(default_factory=dict)
     roles: dict[UseCaller, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    dropped: int = 0
+    """Calls that were not counted, because a bound was reached."""
 
     def __bool__(self) -> bool:
         """Whether there is something to write."""
-        return bool(self.counts or self.roles)
+        return bool(self.counts or self.roles or self.dropped)
 
 
 class UseTally:
@@ -50,8 +53,6 @@ class UseTally:
         self._lock = threading.Lock()
         self._batch = Batch()
         self._known: dict[UseCaller, KnownCaller] = {}
-        self.dropped = 0
-        """Calls that were not counted, because a bound was reached."""
         self.wake = threading.Event()
         """Set when there is something to take."""
 
@@ -110,5 +111,5 @@ class UseTally:
             if shown in counts or len(counts) < MAX_KEYS:
                 counts[shown] = counts.get(shown, 0) + 1
             else:
-                self.dropped += 1
+                self._batch.dropped += 1
         self.wake.set()

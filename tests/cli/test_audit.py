@@ -2,6 +2,7 @@
 
 import json
 import time
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from kcproxy.cli.exit_codes import Exit
 from kcproxy.model import CallerKind
 from kcproxy.observe.use_history import DAY_SECONDS, UseHistory
+from kcproxy.settings.load import load
 from kcproxy.usage.model import Outcome, UseCaller
 from kcproxy.usage.tally import UseTally
 from tests.cli.running import run, run_json
@@ -171,3 +173,22 @@ def test_the_record_of_the_settings_is_the_default(tmp_path: Path) -> None:
     recorded(tmp_path / "denials-use.sqlite")
     result = run("audit", "--json", environ={"KCPROXY_HISTORY__PATH": str(tmp_path / "denials.sqlite")})
     assert [caller["client"] for caller in json.loads(result.stdout)["callers"]] == ["sync"]
+
+
+def test_what_was_used_is_printed_as_a_limit_that_the_settings_take(tmp_path: Path) -> None:
+    path = recorded(tmp_path / "use")
+    result = run("audit", "--history", str(path), "--as-operations", "--keycloak", VERSION)
+    assert result.exit_code == Exit.OK
+    assert tomllib.loads(result.stdout) == {"operations": [USERS]}
+    assert result.stdout.startswith("# sync (realm shop, service-account): what it called successfully in 30 days")
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret", encoding="utf-8")
+    secret.chmod(0o600)
+    config = tmp_path / "kcproxy.toml"
+    account = f'upstream = "http://localhost:8080"\n[[accounts]]\nrealm = "shop"\nclient_id = "sync"\nclient_secret_file = "{secret}"\n'
+    config.write_text(account + result.stdout, encoding="utf-8")
+    assert load(config, {}, {}).accounts[0].operations == (USERS,)
+
+
+def test_a_limit_is_not_json() -> None:
+    assert run("audit", "--as-operations", "--json").exit_code == Exit.USAGE
