@@ -196,6 +196,11 @@ class AccountSettings:
         change=Change.RELOAD,
     )
 
+    @property
+    def label(self) -> str:
+        """The account in metrics: realm of the client, slash, client id. Two realms can have clients of one name."""
+        return f"{self.token_realm}/{self.client_id}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InspectorSettings:

@@ -1,0 +1,106 @@
+"""``kcproxy audit``: the least roles for what each caller really called."""
+
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+
+from kcproxy.catalog import Catalog
+from kcproxy.cli.audit_document import audit_document
+from kcproxy.cli.audit_operations import operations_lines
+from kcproxy.cli.audit_options import is_chosen, since_option, sources_options
+from kcproxy.cli.audit_source import evidence
+from kcproxy.cli.audit_text import audit_text
+from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
+from kcproxy.cli.options import config_option, json_option, table, version_option
+from kcproxy.cli.terminal import document, result, talk
+from kcproxy.usage.audit import Audit, audits
+from kcproxy.usage.changes import changes_of
+
+FINDINGS = ("unused", "escalation")
+EXAMPLES = """\b
+Examples:
+  kcproxy audit                                     every caller in the record of this proxy, 30 days
+  kcproxy audit --client shop-sync --since 90d
+  kcproxy audit --history /var/lib/kcproxy/denials-use.sqlite --json
+  kcproxy audit --log kcproxy.log --client shop-sync --held realm-admin
+  kcproxy audit --client shop-sync --as-operations  a limit for the account or the key of this caller
+  kcproxy audit --fail-on unused,escalation         for CI: exit code 5 if a role is unused or leads to realm-admin
+
+"""
+
+
+def _fail_on(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
+    wanted = tuple(word.strip() for word in (value or "").split(",") if word.strip())
+    for word in wanted:
+        if word not in FINDINGS:
+            raise click.BadParameter(f"{word!r} is not a finding; there are {', '.join(FINDINGS)}")
+    return wanted
+
+
+@click.command(name="audit", epilog=EXAMPLES + epilog(), context_settings=CONTEXT)
+@click.option("--client", metavar="ID", help="Only this client.")
+@click.option("--realm", metavar="REALM", help="Only callers whose token is of this realm.")
+@since_option
+@sources_options
+@click.option(
+    "--fail-on", callback=_fail_on, metavar="FINDINGS", help="Exit code 5 if there is one: unused, escalation, or both with a comma."
+)
+@click.option("--as-operations", is_flag=True, help="Print the setting operations, for [[accounts]] and keys, with what each caller used.")
+@version_option
+@config_option
+@json_option
+def command(
+    *,
+    client: str | None,
+    realm: str | None,
+    since_seconds: float,
+    histories: tuple[Path, ...],
+    logs: tuple[Path, ...],
+    held: tuple[str, ...],
+    fail_on: tuple[str, ...],
+    as_operations: bool,
+    version: str | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Show for each caller which roles it holds, which it used, and the least set for all its calls together.
+
+    The least set gives the same responses as before: a reduced response stays reduced. Refused and failed calls do not count. The
+    commands lead to that set and back. A job that did not run in the window is not part of it, so the window is always named.
+    """
+    if as_operations and as_json:
+        raise click.UsageError("--as-operations prints TOML: remove --json, which has the operations of each caller in its member used")
+    if held and client is None:
+        raise click.UsageError("--held is about one caller: name it with --client")
+    catalog = table(version)
+    found = evidence(catalog, histories=histories, logs=logs, config=config, since_seconds=since_seconds, now=time.time())
+    chosen = [audit for audit in audits(catalog, found.record, held=held or None) if is_chosen(audit, client, realm)]
+    for note in found.notes:
+        talk(note)
+    if as_operations:
+        _show(operations_lines(catalog, found.window, chosen))
+    elif as_json:
+        document(audit_document(catalog, found, [(audit, changes_of(catalog, audit)) for audit in chosen]))
+    else:
+        result(f"Window: {found.window.says}. Keycloak {catalog.version}.")
+        for audit in chosen:
+            _show(audit_text(catalog, found.window, audit, changes_of(catalog, audit)))
+    if not chosen and not as_json:
+        talk("No calls of a verified caller in this window.")
+    _exit(catalog, chosen, fail_on)
+
+
+def _show(lines: Iterable[str]) -> None:
+    for line in lines:
+        result(line)
+
+
+def _exit(catalog: Catalog, chosen: Sequence[Audit], fail_on: tuple[str, ...]) -> None:
+    findings = {"unused": any(a.unused or a.excessive for a in chosen), "escalation": any(a.escalations for a in chosen)}
+    failed = [name for name in fail_on if findings[name]]
+    if failed:
+        talk(f"kcproxy: audit found: {', '.join(failed)} (Keycloak {catalog.version})")
+        sys.exit(Exit.FOUND)
