@@ -45,6 +45,7 @@ def _fail_on(_: click.Context, __: click.Parameter, value: str | None) -> tuple[
 @click.option("--realm", metavar="REALM", help="Only callers whose token is of this realm.")
 @since_option
 @sources_options
+@click.option("--user", "username", metavar="NAME", help="With --client: print the commands for this user, if users call with this client.")
 @click.option(
     "--fail-on", callback=_fail_on, metavar="FINDINGS", help="Exit code 5 if there is one: unused, escalation, or both with a comma."
 )
@@ -60,6 +61,7 @@ def command(
     histories: tuple[Path, ...],
     logs: tuple[Path, ...],
     held: tuple[str, ...],
+    username: str | None,
     fail_on: tuple[str, ...],
     as_operations: bool,
     version: str | None,
@@ -75,6 +77,8 @@ def command(
         raise click.UsageError("--as-operations prints TOML: remove --json, which has the operations of each caller in its member used")
     if held and client is None:
         raise click.UsageError("--held is about one caller: name it with --client")
+    if username is not None and client is None:
+        raise click.UsageError("--user is about the users of one client: name it with --client")
     catalog = table(version)
     found = evidence(catalog, histories=histories, logs=logs, config=config, since_seconds=since_seconds, now=time.time())
     chosen = [audit for audit in audits(catalog, found.record, held=held or None) if is_chosen(audit, client, realm)]
@@ -83,11 +87,11 @@ def command(
     if as_operations:
         _show(operations_lines(catalog, found.window, chosen))
     elif as_json:
-        document(audit_document(catalog, found, [(audit, changes_of(catalog, audit)) for audit in chosen]))
+        document(audit_document(catalog, found, [(audit, changes_of(catalog, audit, username=username)) for audit in chosen]))
     else:
         result(f"Window: {found.window.says}. Keycloak {catalog.version}.")
         for audit in chosen:
-            _show(audit_text(catalog, found.window, audit, changes_of(catalog, audit)))
+            _show(audit_text(catalog, found.window, audit, changes_of(catalog, audit, username=username)))
     if not chosen and not as_json:
         talk("No calls of a verified caller in this window.")
     _exit(catalog, chosen, fail_on)

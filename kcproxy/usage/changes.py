@@ -9,7 +9,7 @@ from kcproxy.explain.fixes.grantee import SERVICE_ACCOUNT_PREFIX, Grantee
 from kcproxy.model import CallerKind, RoleSet
 from kcproxy.usage.audit import REALM_ROLES, Audit
 
-OF_USERS = "the caller is a user, or several: the record has no user names, so change the roles of each"
+OF_USERS = "the caller is a user, or several: the record has no user names, so change the roles of each (--user NAME prints the commands)"
 NOT_HELD = "nothing is known of the held roles: only the roles to add are printed"
 GROUPS = "if one of these roles comes from a group or from a composite role, remove it there"
 NOT_VERIFIED_KIND = "the kind of account is not known: the commands are for the service account of the client"
@@ -33,11 +33,11 @@ class Changes:
     notes: tuple[str, ...] = ()
 
 
-def changes_of(catalog: Catalog, audit: Audit) -> Changes:
-    """The changes for one audit; only notes for users."""
-    if audit.caller.kind is CallerKind.USER:
+def changes_of(catalog: Catalog, audit: Audit, *, username: str | None = None) -> Changes:
+    """The changes for one audit. For users only notes, unless ``username`` says whose roles to change."""
+    if audit.caller.kind is CallerKind.USER and username is None:
         return Changes(notes=(OF_USERS,) if audit.add or audit.remove else ())
-    to, container, version = _to(audit), _container(audit), version_key(catalog.version)
+    to, container, version = _to(audit, username), _container(audit), version_key(catalog.version)
 
     def steps(add: RoleSet, remove: RoleSet) -> tuple[Step, ...]:
         found = []
@@ -58,12 +58,13 @@ def grant_step(catalog: Catalog, audit: Audit, roles: RoleSet) -> Step | None:
     """The grant of further roles to the caller of an audit; None for users."""
     if audit.caller.kind is CallerKind.USER:
         return None
-    forms = grant_forms(_to(audit), _container(audit), roles, version=version_key(catalog.version))
+    forms = grant_forms(_to(audit, None), _container(audit), roles, version=version_key(catalog.version))
     return Step(action="add", roles=roles, forms=forms)
 
 
-def _to(audit: Audit) -> Grantee:
-    username = SERVICE_ACCOUNT_PREFIX + audit.caller.client.lower()
+def _to(audit: Audit, username: str | None) -> Grantee:
+    if audit.caller.kind is not CallerKind.USER:
+        username = SERVICE_ACCOUNT_PREFIX + audit.caller.client.lower()
     return Grantee(realm=audit.owner.realm, username=username, client_id=audit.caller.client)
 
 
@@ -77,6 +78,6 @@ def _notes(audit: Audit) -> tuple[str, ...]:
         notes.append(NOT_HELD)
     if audit.remove:
         notes.append(GROUPS)
-    if audit.caller.kind is not CallerKind.SERVICE_ACCOUNT and (audit.add or audit.remove):
+    if audit.caller.kind not in {CallerKind.SERVICE_ACCOUNT, CallerKind.USER} and (audit.add or audit.remove):
         notes.append(NOT_VERIFIED_KIND)
     return tuple(notes)

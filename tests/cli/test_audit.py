@@ -152,6 +152,7 @@ def test_lines_without_a_time_say_that_the_window_is_not_known(tmp_path: Path) -
         (("--since", "soon"), "use for example 12h, 30d or 8w"),
         (("--fail-on", "everything"), "there are unused, escalation"),
         (("--held", "view-users", "--log", "-"), "name it with --client"),
+        (("--user", "ann", "--log", "-"), "name it with --client"),
         ((), "give --history FILE or --log FILE"),
     ],
 )
@@ -192,3 +193,15 @@ def test_what_was_used_is_printed_as_a_limit_that_the_settings_take(tmp_path: Pa
 
 def test_a_limit_is_not_json() -> None:
     assert run("audit", "--as-operations", "--json").exit_code == Exit.USAGE
+
+
+def test_commands_for_a_user_need_their_name(tmp_path: Path) -> None:
+    path = recorded(tmp_path / "use", callers=(CONSOLE,))
+    (unnamed,) = audit(path)["callers"]
+    (named,) = audit(path, "--client", "console", "--user", "ann")["callers"]
+    assert (unnamed["change"], "--user NAME" in unnamed["notes"][0]) == ([], True)
+    assert [step["kcadm"][0].partition(" -r ")[2] for step in named["change"]] == [
+        "shop --uusername ann --cclientid realm-management --rolename view-users",
+        "shop --uusername ann --cclientid realm-management --rolename realm-admin",
+    ]
+    assert [step["roles"] for step in named["undo"]] == [["realm-admin"], ["view-users"]]
