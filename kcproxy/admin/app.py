@@ -7,8 +7,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from kcproxy.admin import least_privilege, templates
 from kcproxy.admin import pages as admin_page
-from kcproxy.admin import templates
 from kcproxy.admin.auth import Access, Handler, security_headers
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.settings import Settings
@@ -32,6 +32,7 @@ def build(settings: Settings, observer: LiveObserver, readiness: Readiness) -> w
     app.router.add_get("/readyz", _readyz(readiness))
     app.router.add_get("/metrics", _metrics(metrics.registry))
     admin_page.add_routes(app, observer)
+    least_privilege.add_routes(app, settings.use_path)
     access.add_routes(app.router)
     return app
 

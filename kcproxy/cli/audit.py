@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from kcproxy.catalog import Catalog
-from kcproxy.cli.audit_document import audit_document
 from kcproxy.cli.audit_operations import operations_lines
 from kcproxy.cli.audit_options import is_chosen, since_option, sources_options
 from kcproxy.cli.audit_source import evidence
@@ -18,6 +17,7 @@ from kcproxy.cli.options import config_option, json_option, table, version_optio
 from kcproxy.cli.terminal import document, result, talk
 from kcproxy.usage.audit import Audit, audits
 from kcproxy.usage.changes import changes_of
+from kcproxy.usage.document import audit_document
 
 FINDINGS = ("unused", "escalation")
 EXAMPLES = """\b
@@ -87,7 +87,8 @@ def command(
     if as_operations:
         _show(operations_lines(catalog, found.window, chosen))
     elif as_json:
-        document(audit_document(catalog, found, [(audit, changes_of(catalog, audit, username=username)) for audit in chosen]))
+        changed = [(audit, changes_of(catalog, audit, username=username)) for audit in chosen]
+        document(audit_document(catalog, found.window, changed, notes=found.notes))
     else:
         result(f"Window: {found.window.says}. Keycloak {catalog.version}.")
         for audit in chosen:

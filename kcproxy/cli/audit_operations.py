@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator, Sequence
 
 from kcproxy.catalog import Catalog
-from kcproxy.cli.audit_source import Window
 from kcproxy.cli.audit_text import caller_text
 from kcproxy.usage.audit import Audit
 from kcproxy.usage.model import UseCaller
 from kcproxy.usage.needs import entries_by_key
+from kcproxy.usage.window import Window
 
 
 def operations_of(catalog: Catalog, audits: Sequence[Audit]) -> dict[UseCaller, tuple[str, ...]]:

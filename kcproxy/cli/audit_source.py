@@ -1,6 +1,5 @@
-"""What ``kcproxy audit`` reads: records of use, or log files; and the window of days that they cover."""
+"""What ``kcproxy audit`` reads: records of use, or log files, for the window of days that is asked for."""
 
-import math
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -12,35 +11,19 @@ import click
 from kcproxy.catalog import Catalog
 from kcproxy.cli.inputs import text_of
 from kcproxy.errors import KcproxyError
-from kcproxy.observe.use_history import DAY_SECONDS
 from kcproxy.observe.use_reader import read_record
 from kcproxy.settings import use_path_beside
 from kcproxy.settings.load import use_file
 from kcproxy.usage.combine import combined
 from kcproxy.usage.from_log import record_of_log
 from kcproxy.usage.model import UseRecord
+from kcproxy.usage.window import Window, window_of
 
 
 class RecordUnreadable(KcproxyError):
     """For the operator: there is no record of use, or the file is something else."""
 
     kind = "use"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """The days that were asked for, and how many of them the sources have. ``days`` is None if lines without a time were read."""
-
-    since_epoch_seconds: float
-    now_epoch_seconds: float
-    days: int
-    seen: int | None
-
-    @property
-    def says(self) -> str:
-        """``30 days, of which the proxy saw 29``."""
-        asked = f"{self.days} day{'s' if self.days != 1 else ''}"
-        return f"{asked}; the lines have no time" if self.seen is None else f"{asked}, of which the proxy saw {self.seen}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +48,7 @@ def evidence(
         notes += [f"{path}: {len(reading.unreadable)} lines contain no call"] if reading.unreadable else []
         notes += [f"{path}: {len(reading.unknown)} lines are admin calls that the table does not have"] if reading.unknown else []
     record = combined(records)
-    days = max(1, math.ceil(since_seconds / DAY_SECONDS))
-    seen = len(record.days) if record.days or not logs else None
-    window = Window(since_epoch_seconds=since, now_epoch_seconds=now, days=days, seen=None if seen is None else min(seen, days))
+    window = window_of(record, since_seconds=since_seconds, now_epoch_seconds=now, is_dated=not logs)
     return Evidence(record=record, window=window, notes=tuple(notes))
 
 

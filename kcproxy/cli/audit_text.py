@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 from kcproxy.catalog import Catalog
-from kcproxy.cli.audit_document import iso
-from kcproxy.cli.audit_source import Window
 from kcproxy.cli.roles_text import roles_text
 from kcproxy.cli.terminal import bold, columns, paint, wrapped
 from kcproxy.usage.audit import LONG_AGO_DAYS, Audit
 from kcproxy.usage.changes import Changes, Step
+from kcproxy.usage.document import iso
 from kcproxy.usage.model import Outcome, Use, UseCaller
 from kcproxy.usage.needs import Need
+from kcproxy.usage.window import Window
 
 _TITLES = {"add": "Add", "remove": "Remove"}
 

@@ -10,9 +10,8 @@ import click
 
 from kcproxy import catalog as catalogs
 from kcproxy.catalog import Catalog
-from kcproxy.cli.audit_document import iso, step_document
 from kcproxy.cli.audit_options import is_chosen, since_option, sources_options
-from kcproxy.cli.audit_source import Window, evidence
+from kcproxy.cli.audit_source import evidence
 from kcproxy.cli.audit_text import caller_text
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.options import config_option, json_option, table
@@ -23,7 +22,9 @@ from kcproxy.explain.context import LIVE_GRANTS_SINCE, version_key
 from kcproxy.model import Basis
 from kcproxy.usage.audit import audits
 from kcproxy.usage.changes import Step, grant_step
+from kcproxy.usage.document import iso, step_document
 from kcproxy.usage.forecast import WORSE, Change, Forecast, forecast
+from kcproxy.usage.window import Window
 
 SCHEMA = 1
 DOCUMENTED = "The table of Keycloak {version} is documented, not measured: treat the forecast as a reading of the release notes"

@@ -1,6 +1,6 @@
-"""Adds up several records of use: those of several proxies, or of several log files."""
+"""Adds up several records of use (those of several proxies, or of several log files), and takes the part of one that concerns some callers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from kcproxy.usage.model import NamedRoles, Outcome, Use, UseCaller, UseRecord
@@ -19,6 +19,15 @@ def combined(records: Iterable[UseRecord]) -> UseRecord:
             uses[key] = use if known is None else _sum(known, use)
         _merge(roles, record.roles)
     return UseRecord(uses=tuple(uses.values()), roles=roles, days=frozenset(days))
+
+
+def restricted(record: UseRecord, callers: Collection[UseCaller]) -> UseRecord:
+    """The part of a record that concerns these callers. The days stay."""
+    return UseRecord(
+        uses=tuple(use for use in record.uses if use.caller in callers),
+        roles={caller: named for caller, named in record.roles.items() if caller in callers},
+        days=record.days,
+    )
 
 
 def _merge(into: dict[UseCaller, NamedRoles], roles: Mapping[UseCaller, NamedRoles]) -> None:

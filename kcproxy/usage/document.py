@@ -1,28 +1,30 @@
-"""The result of ``kcproxy audit`` as a JSON-ready document."""
+"""The result of an audit as a JSON-ready document: for ``kcproxy audit --json`` and the page *Least privilege*."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from kcproxy.catalog import Catalog
-from kcproxy.cli.audit_source import Evidence, Window
 from kcproxy.model import RoleSet
 from kcproxy.usage.audit import Audit, outcomes_of
 from kcproxy.usage.changes import Changes, Step
 from kcproxy.usage.model import Use
 from kcproxy.usage.needs import Need
+from kcproxy.usage.window import Window
 
 SCHEMA = 1
 
 
-def audit_document(catalog: Catalog, evidence: Evidence, found: Sequence[tuple[Audit, Changes]]) -> dict[str, Any]:
-    """``callers``: one member for each caller and owner of roles. Times are ISO 8601, UTC."""
+def audit_document(
+    catalog: Catalog, window: Window, found: Sequence[tuple[Audit, Changes]], *, notes: Sequence[str] = ()
+) -> dict[str, Any]:
+    """``callers``: one member for each caller and owner of roles. ``notes``: remarks about the sources. Times are ISO 8601, UTC."""
     return {
         "schema": SCHEMA,
         "keycloak": catalog.version,
-        "window": _window(evidence.window),
-        "notes": list(evidence.notes),
-        "callers": [_caller(catalog, evidence.window, audit, changes) for audit, changes in found],
+        "window": _window(window),
+        "notes": list(notes),
+        "callers": [caller_document(catalog, window, audit, changes) for audit, changes in found],
     }
 
 
@@ -41,7 +43,8 @@ def iso(at: float) -> str | None:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
 
 
-def _caller(catalog: Catalog, window: Window, audit: Audit, changes: Changes) -> dict[str, Any]:
+def caller_document(catalog: Catalog, window: Window, audit: Audit, changes: Changes) -> dict[str, Any]:
+    """One caller and the roles of one owner."""
     caller = audit.caller
     return {
         "client": caller.client,
