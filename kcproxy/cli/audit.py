@@ -4,9 +4,11 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from urllib.parse import SplitResult
 
 import click
 
+import kcproxy
 from kcproxy.catalog import Catalog
 from kcproxy.cli.audit_operations import operations_lines
 from kcproxy.cli.audit_options import is_chosen, since_option, sources_options
@@ -18,8 +20,10 @@ from kcproxy.cli.terminal import document, result, talk
 from kcproxy.usage.audit import Audit, audits
 from kcproxy.usage.changes import changes_of
 from kcproxy.usage.document import audit_document
+from kcproxy.usage.sarif import sarif_document
 
 FINDINGS = ("unused", "escalation")
+FORMATS = ("text", "json", "sarif")
 EXAMPLES = """\b
 Examples:
   kcproxy audit                                     every caller in the record of this proxy, 30 days
@@ -27,6 +31,8 @@ Examples:
   kcproxy audit --history /var/lib/kcproxy/denials-use.sqlite --json
   kcproxy audit --log kcproxy.log --client shop-sync --held realm-admin
   kcproxy audit --client shop-sync --as-operations  a limit for the account or the key of this caller
+  kcproxy audit --prometheus http://localhost:9090  several proxies, by what Prometheus knows
+  kcproxy audit --format sarif > audit.sarif
   kcproxy audit --fail-on unused,escalation         for CI: exit code 5 if a role is unused or leads to realm-admin
 
 """
@@ -50,6 +56,9 @@ def _fail_on(_: click.Context, __: click.Parameter, value: str | None) -> tuple[
     "--fail-on", callback=_fail_on, metavar="FINDINGS", help="Exit code 5 if there is one: unused, escalation, or both with a comma."
 )
 @click.option("--as-operations", is_flag=True, help="Print the setting operations, for [[accounts]] and keys, with what each caller used.")
+@click.option(
+    "--format", "output", type=click.Choice(FORMATS), help="text (the default), json (like --json), or sarif (SARIF 2.1.0, for CI)."
+)
 @version_option
 @config_option
 @json_option
@@ -60,10 +69,12 @@ def command(
     since_seconds: float,
     histories: tuple[Path, ...],
     logs: tuple[Path, ...],
+    prometheus: SplitResult | None,
     held: tuple[str, ...],
     username: str | None,
     fail_on: tuple[str, ...],
     as_operations: bool,
+    output: str | None,
     version: str | None,
     config: Path | None,
     as_json: bool,
@@ -73,29 +84,42 @@ def command(
     The least set gives the same responses as before: a reduced response stays reduced. Refused and failed calls do not count. The
     commands lead to that set and back. A job that did not run in the window is not part of it, so the window is always named.
     """
-    if as_operations and as_json:
-        raise click.UsageError("--as-operations prints TOML: remove --json, which has the operations of each caller in its member used")
-    if held and client is None:
-        raise click.UsageError("--held is about one caller: name it with --client")
-    if username is not None and client is None:
-        raise click.UsageError("--user is about the users of one client: name it with --client")
+    form = _form(output, as_json=as_json, as_operations=as_operations)
+    for option, value in (("--held", held), ("--user", username)):
+        if value and client is None:
+            raise click.UsageError(f"{option} is about one client: name it with --client")
     catalog = table(version)
-    found = evidence(catalog, histories=histories, logs=logs, config=config, since_seconds=since_seconds, now=time.time())
+    found = evidence(
+        catalog, histories=histories, logs=logs, prometheus=prometheus, config=config, since_seconds=since_seconds, now=time.time()
+    )
     chosen = [audit for audit in audits(catalog, found.record, held=held or None) if is_chosen(audit, client, realm)]
     for note in found.notes:
         talk(note)
     if as_operations:
         _show(operations_lines(catalog, found.window, chosen))
-    elif as_json:
+    elif form == "sarif":
+        document(sarif_document(catalog, found.window, chosen, program_version=kcproxy.__version__))
+    elif form == "json":
         changed = [(audit, changes_of(catalog, audit, username=username)) for audit in chosen]
         document(audit_document(catalog, found.window, changed, notes=found.notes))
     else:
         result(f"Window: {found.window.says}. Keycloak {catalog.version}.")
         for audit in chosen:
             _show(audit_text(catalog, found.window, audit, changes_of(catalog, audit, username=username)))
-    if not chosen and not as_json:
+    if not chosen and form == "text":
         talk("No calls of a verified caller in this window.")
     _exit(catalog, chosen, fail_on)
+
+
+def _form(output: str | None, *, as_json: bool, as_operations: bool) -> str:
+    """The form of the output. Raises UsageError if the options contradict each other."""
+    form = output or ("json" if as_json else "text")
+    if as_json and form != "json":
+        raise click.UsageError("--json and --format contradict each other: use one of them")
+    if as_operations and form != "text":
+        says = "--as-operations prints TOML: remove --json or --format; JSON has the operations of each caller in its member used"
+        raise click.UsageError(says)
+    return form
 
 
 def _show(lines: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from kcproxy.cli.prometheus_source import prometheus_url
 from kcproxy.usage.audit import Audit
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,14 +41,21 @@ _log_option = click.option(
     metavar="FILE|-",
     help="A log instead of a record: kcproxy's own, an access log, or lines METHOD /path.",
 )
+_prometheus_option = click.option(
+    "--prometheus",
+    "prometheus",
+    callback=prometheus_url,
+    metavar="URL",
+    help="A Prometheus server that scrapes the proxies, instead of a record. It knows less: the output says what.",
+)
 _held_option = click.option(
     "--held", multiple=True, metavar="ROLE", help="A role that the caller holds, instead of those that its token named. Repeatable."
 )
 
 
 def sources_options(function: F) -> F:
-    """The options for records, logs and held roles."""
-    return _history_option(_log_option(_held_option(function)))
+    """The options for records, logs, Prometheus and held roles."""
+    return _history_option(_log_option(_prometheus_option(_held_option(function))))
 
 
 def is_chosen(audit: Audit, client: str | None, realm: str | None) -> bool:

@@ -1,15 +1,17 @@
-"""What ``kcproxy audit`` reads: records of use, or log files, for the window of days that is asked for."""
+"""What ``kcproxy audit`` reads: records of use, log files or Prometheus, for the window of days that is asked for."""
 
 import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import SplitResult
 
 import click
 
 from kcproxy.catalog import Catalog
 from kcproxy.cli.inputs import text_of
+from kcproxy.cli.prometheus_source import read_prometheus
 from kcproxy.errors import KcproxyError
 from kcproxy.observe.use_reader import read_record
 from kcproxy.settings import use_path_beside
@@ -36,12 +38,23 @@ class Evidence:
 
 
 def evidence(
-    catalog: Catalog, *, histories: Sequence[Path], logs: Sequence[Path], config: Path | None, since_seconds: float, now: float
+    catalog: Catalog,
+    *,
+    histories: Sequence[Path],
+    logs: Sequence[Path],
+    prometheus: SplitResult | None,
+    config: Path | None,
+    since_seconds: float,
+    now: float,
 ) -> Evidence:
     """Everything that the sources have since then. Without sources: the record that the settings name. Raises RecordUnreadable."""
     since = now - since_seconds
-    records = [_record(path, since) for path in histories or ([] if logs else [_configured(config)])]
+    records = [_record(path, since) for path in histories or ([] if logs or prometheus else [_configured(config)])]
     notes: list[str] = []
+    if prometheus is not None:
+        metrics = read_prometheus(prometheus, since_seconds=since_seconds, now_epoch_seconds=now)
+        records.append(metrics.record)
+        notes += metrics.notes
     for path in logs:
         reading = record_of_log(catalog, text_of(path, "--log"), since_epoch_seconds=since)
         records.append(reading.record)
@@ -55,7 +68,9 @@ def evidence(
 def _configured(config: Path | None) -> Path:
     found = use_file(config, os.environ)
     if found is None:
-        raise click.UsageError("the settings name no record of use: set use.path or history.path, or give --history FILE or --log FILE")
+        raise click.UsageError(
+            "the settings name no record of use: set use.path or history.path, or give --history FILE, --log FILE or --prometheus URL"
+        )
     return found
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import SplitResult
 
 import click
 
@@ -59,6 +60,7 @@ def command(
     since_seconds: float,
     histories: tuple[Path, ...],
     logs: tuple[Path, ...],
+    prometheus: SplitResult | None,
     held: tuple[str, ...],
     config: Path | None,
     as_json: bool,
@@ -71,7 +73,9 @@ def command(
     if held and client is None:
         raise click.UsageError("--held is about one caller: name it with --client")
     old, new = table(_known(source, "--from")), table(_known(target, "--to"))
-    found = evidence(old, histories=histories, logs=logs, config=config, since_seconds=since_seconds, now=time.time())
+    found = evidence(
+        old, histories=histories, logs=logs, prometheus=prometheus, config=config, since_seconds=since_seconds, now=time.time()
+    )
     chosen = [audit for audit in audits(old, found.record, held=held or None) if is_chosen(audit, client, realm)]
     forecasts = [forecast(old, new, audit) for audit in chosen]
     notes = [*found.notes, *_notes(old, new, target, forecasts)]

@@ -11,7 +11,7 @@ from kcproxy.catalog import Catalog
 from kcproxy.catalog.queries import least_cover
 from kcproxy.model import RoleSet
 from kcproxy.usage.model import NamedRoles, Outcome, Use, UseCaller, UseRecord
-from kcproxy.usage.needs import MASTER, Need, need_of
+from kcproxy.usage.needs import MASTER, Alternatives, Need, need_of
 
 REALM_MANAGEMENT = "realm-management"
 REALM_ROLES = ""
@@ -41,8 +41,8 @@ class Audit:
     """One caller and the roles of one owner.
 
     ``held``: without the roles that another one contains; None if unknown. ``least``: for the same responses as before; ``full``: for full
-    responses; None if nothing is enough. ``unused``: held roles of which no call needs anything; ``excessive``: held roles that contain more
-    than is needed. ``add`` and ``remove`` lead from ``held`` to ``least``.
+    responses; None if nothing is enough. ``unused``: held roles without which every call works as before; ``excessive``: other held roles that
+    contain more than is needed. ``add`` and ``remove`` lead from ``held`` to ``least``.
     """
 
     caller: UseCaller
@@ -104,7 +104,7 @@ def _audit(catalog: Catalog, caller: UseCaller, owner: Owner, uses: Iterable[Use
     least = least_cover(catalog, [demand for need in needs for demand in need.as_answered])
     held = None if named is None else tops(catalog, named)
     kept = catalog.closure(least or ())
-    unused, excessive = _beyond(catalog, held or (), kept)
+    unused, excessive = _beyond(catalog, held or (), kept, [demand for need in needs for demand in need.as_answered])
     return Audit(
         caller=caller,
         owner=owner,
@@ -128,10 +128,16 @@ def tops(catalog: Catalog, roles: Iterable[str]) -> RoleSet:
     return tuple(sorted(held - inner))
 
 
-def _beyond(catalog: Catalog, held: RoleSet, kept: frozenset[str]) -> tuple[RoleSet, RoleSet]:
-    unused = tuple(role for role in held if not catalog.contains(role) & kept)
-    excessive = tuple(role for role in held if role not in unused and not catalog.contains(role) <= kept)
-    return unused, excessive
+def _beyond(catalog: Catalog, held: RoleSet, kept: frozenset[str], demands: Sequence[Alternatives]) -> tuple[RoleSet, RoleSet]:
+    """The roles without which every call works as before, and the others that contain more than is needed. The most powerful roles go first."""
+    met = [demand for demand in demands if catalog.satisfies(catalog.closure(held), demand)]
+    rest = set(held)
+    for role in sorted(held, key=lambda role: catalog.rank((role,)), reverse=True):
+        without = catalog.closure(frozenset(rest - {role}))
+        if not catalog.contains(role) & kept and all(catalog.satisfies(without, demand) for demand in met):
+            rest.remove(role)
+    excessive = tuple(role for role in held if role in rest and not catalog.contains(role) <= kept)
+    return tuple(role for role in held if role not in rest), excessive
 
 
 def _escalations(catalog: Catalog, held: RoleSet, kept: frozenset[str]) -> tuple[Escalation, ...]:

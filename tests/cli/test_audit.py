@@ -153,7 +153,11 @@ def test_lines_without_a_time_say_that_the_window_is_not_known(tmp_path: Path) -
         (("--fail-on", "everything"), "there are unused, escalation"),
         (("--held", "view-users", "--log", "-"), "name it with --client"),
         (("--user", "ann", "--log", "-"), "name it with --client"),
-        ((), "give --history FILE or --log FILE"),
+        (("--json", "--format", "sarif"), "contradict each other"),
+        (("--as-operations", "--format", "sarif"), "--as-operations prints TOML"),
+        (("--prometheus", "localhost:9090"), "it must be the address of a Prometheus server"),
+        (("--prometheus", "http://ann:secret@localhost:9090"), "without user name and query"),
+        ((), "give --history FILE, --log FILE or --prometheus URL"),
     ],
 )
 def test_contradictory_questions_end_with_2(words: tuple[str, ...], says: str) -> None:
@@ -205,3 +209,24 @@ def test_commands_for_a_user_need_their_name(tmp_path: Path) -> None:
         "shop --uusername ann --cclientid realm-management --rolename realm-admin",
     ]
     assert [step["roles"] for step in named["undo"]] == [["realm-admin"], ["view-users"]]
+
+
+def test_findings_are_printed_as_sarif(tmp_path: Path) -> None:
+    words = ("--history", str(recorded(tmp_path / "use")), "--keycloak", VERSION)
+    result = run("audit", *words, "--format", "sarif", "--fail-on", "escalation")
+    assert result.exit_code == Exit.FOUND
+    found = json.loads(result.stdout)["runs"][0]["results"]
+    assert [(each["ruleId"], each["level"]) for each in found] == [("excessive-role", "warning"), ("escalation", "error")]
+
+
+def test_the_format_json_is_the_option_json(tmp_path: Path) -> None:
+    path = recorded(tmp_path / "use")
+    one, other = (
+        run("audit", "--history", str(path), "--keycloak", VERSION, *words).stdout for words in (("--json",), ("--format", "json"))
+    )
+    assert json.loads(one)["callers"] == json.loads(other)["callers"]
+
+
+def test_a_prometheus_that_does_not_answer_is_named() -> None:
+    result = run("audit", "--prometheus", "http://127.0.0.1:9")
+    assert (result.exit_code, "no response from http://127.0.0.1:9" in result.output) == (Exit.FAILED, True)

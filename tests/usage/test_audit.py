@@ -58,6 +58,19 @@ def test_a_role_of_which_nothing_is_used_is_unused() -> None:
     assert (found.add, found.remove) == ((), ("manage-clients",))
 
 
+@pytest.mark.parametrize(
+    ("held", "unused", "excessive"),
+    [
+        (("manage-users",), (), ("manage-users",)),  # it let the calls in, although less would do
+        (("manage-users", "view-users"), ("manage-users",), ()),
+        (("manage-users", "manage-realm"), ("manage-realm",), ("manage-users",)),
+    ],
+)
+def test_a_role_that_let_calls_in_is_not_unused(held: RoleSet, unused: RoleSet, excessive: RoleSet) -> None:
+    found = audited(use(READ), held=held)
+    assert (found.unused, found.excessive) == (unused, excessive)
+
+
 def test_a_reduced_response_stays_as_reduced_as_it_was() -> None:
     found = audited(use(READ, reduced=5), held=("query-users",))
     assert (found.least, found.full) == (("query-users",), ("view-users",))
