@@ -115,7 +115,8 @@ async def _list(request: web.Request) -> web.Response:
     return html(
         render.least_privilege_page(
             rows, window=reading.window.says, version=reading.catalog.version, q=q, days=days, choices=DAYS,
-            hidden=len(chosen) - min(len(chosen), MAX_CALLERS), signed_in=SIGNED_IN in request,
+            hidden=len(chosen) - min(len(chosen), MAX_CALLERS),
+            exceeded=(await asyncio.to_thread(request.app[OBSERVER].metrics.exceeded_limits))[:MAX_CALLERS], signed_in=SIGNED_IN in request,
         )
     )  # fmt: skip
 

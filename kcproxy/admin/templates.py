@@ -98,12 +98,22 @@ def roles_page(catalog: Catalog, q: str, *, signed_in: bool) -> str:
 
 
 def least_privilege_page(
-    rows: Sequence[Document], *, window: str, version: str, q: str, days: int, choices: Sequence[int], hidden: int, signed_in: bool
+    rows: Sequence[Document],
+    *,
+    window: str,
+    version: str,
+    q: str,
+    days: int,
+    choices: Sequence[int],
+    hidden: int,
+    exceeded: Sequence[tuple[str, str, int]],
+    signed_in: bool,
 ) -> str:
-    """Callers, what they hold and what they used. ``hidden``: the number of callers that did not fit."""
+    """Callers, what they hold and what they used. ``hidden``: the number of callers that did not fit. ``exceeded``: limits, operations, requests."""
     return _page(
         "least_privilege.html", "least-privilege",
-        rows=rows, window=window, version=version, q=q, days=days, choices=choices, hidden=hidden, signed_in=signed_in,
+        rows=rows, window=window, version=version, q=q, days=days, choices=choices, hidden=hidden, exceeded=exceeded,
+        signed_in=signed_in,
     )  # fmt: skip
 
 

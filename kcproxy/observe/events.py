@@ -34,6 +34,7 @@ class RequestRecord:
     caller: Caller | None = None  # if its claims were read; never logged as a whole
     used_by: KnownCaller | None = None  # if Keycloak accepted its token
     variant: str = ""  # IDs of the variants of the operation that the request showed
+    exceeded_limits: tuple[str, ...] = ()  # names of limits in mode observe that would have refused the request
     reduced: bool | None = None  # whether a success contained less than everything, as far as the token shows
 
 

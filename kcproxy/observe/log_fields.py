@@ -33,6 +33,7 @@ REQUEST_FIELDS: Mapping[str, str] = MappingProxyType(
         "token_realm": "Realm of that token. Present together with `client`.",
         "reduced": "Whether a success contained less than realm-admin would get, as far as the token shows. Omitted if that is not known, or if the operation has no reduced responses.",
         "admitted": "Name of the API key, or client of the verified token, that admitted the caller. Omitted if neither was required.",
+        "exceeded_limits": "Limits in mode `observe` that would have refused the request: `account REALM/CLIENT`, `key NAME`. Omitted if there are none.",
         "token_replaced": "`true` if an injected token was replaced and the request repeated, because it was refused, or older than a grant and the response reduced.",
         "retried": "`true` if the request was sent again, because the first attempt was not executed.",
         "error": "Kind of error if the proxy itself sent the response: the value of the field `Kcproxy-Error` ([transparency.md](transparency.md)); `internal` for a bug.",
@@ -110,10 +111,8 @@ def request_json(record: RequestRecord, stamp: str) -> str:
         line += _caller_json(record.used_by.caller, record.reduced)
     if record.admitted is not None:
         line += f',"admitted":{quoted(record.admitted)}'
-    if record.token_replaced:
-        line += ',"token_replaced":true'
-    if record.retried:
-        line += ',"retried":true'
+    if record.exceeded_limits or record.token_replaced or record.retried:
+        line += _rare_json(record)
     if record.error_kind is not None:
         line += f',"error":{quoted(record.error_kind)}'
     if record.trace_id is not None:
@@ -123,6 +122,11 @@ def request_json(record: RequestRecord, stamp: str) -> str:
     line += f',"peer":{quoted(record.peer)}}}' if record.peer is not None else "}"
     # Callers choose method and realm freely; they may contain a token.
     return redact_text(line) if "eyJ" in line else line
+
+
+def _rare_json(record: RequestRecord) -> str:
+    line = f',"exceeded_limits":{quoted(", ".join(record.exceeded_limits))}' if record.exceeded_limits else ""
+    return line + (',"token_replaced":true' if record.token_replaced else "") + (',"retried":true' if record.retried else "")
 
 
 def _caller_json(caller: UseCaller, reduced: bool | None) -> str:
@@ -153,6 +157,7 @@ def request_fields(record: RequestRecord) -> dict[str, Any]:
         "token_realm": None if caller is None else caller.token_realm,
         "reduced": record.reduced if caller is not None else None,
         "admitted": record.admitted,
+        "exceeded_limits": ", ".join(record.exceeded_limits) or None,
         "token_replaced": record.token_replaced or None,
         "retried": record.retried or None,
         "error": record.error_kind,

@@ -149,6 +149,12 @@ SPECS: tuple[Spec, ...] = (
         "operation",
         "use",
     ),
+    _counter(
+        "kcproxy_exceeded_limits_total",
+        "Requests that a limit in mode `observe` would have refused, by account (`account REALM/CLIENT`) or key (`key NAME`).",
+        "limit",
+        "operation",
+    ),
     _counter("kcproxy_lookups_total", "Look-ups for explanations, and fetches of issuers' keys.", "what", "outcome"),
     _histogram("kcproxy_lookup_duration_seconds", "Duration of a look-up.", "what"),
     _gauge("kcproxy_ready", Merge.SUPERVISOR, "1 while the proxy accepts requests; 0 while it starts, drains or cannot work."),
@@ -211,6 +217,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
             "Realm of the token, slash, client id; capped at `metrics.max_clients`, then `other`. Only callers whose token Keycloak accepted. There are at most"
             " 2000 series; other operations are counted as `other`."
         ),
+        "limit": "`account`, blank, realm of the token, slash, client id; or `key`, blank, name of the key: as in the settings, capped at 200, then `other`.",
         "use": "Closed: `full`, `reduced`, `refused`, `error`.",
         "outcome": (
             "Capped at 32. Token requests: `ok`, Keycloak's OAuth error, or the kind of error. Look-ups: `ok`, `cached`, `late`, `refused`, `limited`,"

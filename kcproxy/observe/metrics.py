@@ -128,6 +128,8 @@ class Metrics:
         self._used: set[tuple[str, str]] = set()
         self._caller = self._capped("caller", settings.max_clients, ())
         self._operation_uses: dict[tuple[KnownCaller, str, Outcome], FastCounter] = {}
+        self._limit = self._capped("limit", 200, ())
+        self._exceeded: set[tuple[str, str]] = set()
         self._reads: dict[tuple[str, bool], FastCounter] = {}
         self._prepare(tuple(accounts), catalog_version)
 
@@ -226,6 +228,24 @@ class Metrics:
             if len(self._operation_uses) < MAX_CACHED:
                 self._operation_uses[caller, operation, outcome] = tally
         tally.value += 1.0
+
+    def limit_exceeded(self, limit: str, target: Target) -> None:
+        """Count a request that a limit in mode ``observe`` would have refused. The limits are in the settings, so their names are few."""
+        operation = self._known_operation(target)
+        name = self._limit(limit, proven=True)
+        if (name, operation) not in self._exceeded:
+            if len(self._exceeded) >= MAX_CACHED:
+                operation = OTHER
+            self._exceeded.add((name, operation))
+        self.counter("kcproxy_exceeded_limits_total").labels(name, operation).inc()
+
+    def exceeded_limits(self) -> list[tuple[str, str, int]]:
+        """Limits, operations and numbers of requests, the most frequent first. Of several workers: of all of them."""
+        samples = (
+            sample for family in self.registry.collect() for sample in family.samples if sample.name == "kcproxy_exceeded_limits_total"
+        )
+        rows = [(sample.labels["limit"], sample.labels["operation"], int(sample.value)) for sample in samples]
+        return sorted(rows, key=lambda row: (-row[2], row))
 
     def token_cache_read(self, account: str, *, hit: bool) -> None:
         """Count a cache read."""

@@ -85,6 +85,8 @@ class LiveObserver(Observer):
             if record.injected_account is not None:
                 account = record.injected_account if record.used_by is None else record.used_by.label
                 self.metrics.role_used(account, self._admitting(record))
+        for limit in record.exceeded_limits:
+            self.metrics.limit_exceeded(limit, record.target)
         if record.used_by is not None:
             self._count_use(record.used_by, record)
 

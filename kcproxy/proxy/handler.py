@@ -139,6 +139,8 @@ class RequestHandler:
             record = exchange.record(runtime.clock())
             if self._identities is not None and exchange.target.operation is not None:
                 self._identities.describe(record, exchange, runtime.catalog)
+            if runtime.observed_limits.active:
+                record.exceeded_limits = runtime.observed_limits.exceeded(exchange)
             self._observer.request_finished(record)
             if exchange.explanation is not None:
                 self._observer.denied(exchange.explanation.operator or exchange.explanation, record)

@@ -89,6 +89,7 @@ def test_every_documented_field_of_a_request_can_occur() -> None:
         used_by=USED_BY,
         reduced=True,
         admitted="k",
+        exceeded_limits=("account shop/a", "key k"),
         token_replaced=True,
         retried=True,
         error_kind="connect",
