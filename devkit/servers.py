@@ -24,6 +24,7 @@ from kcproxy.server.server import Server
 from kcproxy.server.sockets import listening_socket
 from kcproxy.settings import AccountSettings, AddressSettings, LimitSettings, Secret, Settings, UpstreamSettings
 from kcproxy.upstream.pool import PoolUpstream, side_upstream
+from kcproxy.usage.tally import UseTally
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 FORBIDDEN = b'HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n{"error":"HTTP 403 Forbidden"}'
@@ -162,6 +163,10 @@ class Events(Observer):
     accept_failures: list[tuple[ListenerName, AcceptFailure]] = field(default_factory=list)
     recovered: list[ListenerName] = field(default_factory=list)
     started: int = 0
+    uses: UseTally | None = None
+
+    def use_tally(self) -> UseTally | None:
+        return self.uses
 
     def request_started(self) -> None:
         self.started += 1
@@ -288,12 +293,13 @@ async def running_proxy(
     explainer: Explainer | None = None,
     admission: Admission | None = None,
     fast_path: bool | None = None,
+    uses: UseTally | None = None,
     **upstream_options: Any,
 ) -> AsyncIterator[Running]:
     """``fast_path``: whether requests may take the fast path. None: as the test's parameter says (``conftest``)."""
     address = UpstreamSettings(scheme="http", host="localhost", port=upstream_port, **upstream_options)
     settings = Settings(upstream=address, accounts=accounts, limits=limits or LimitSettings())
-    events = Events()
+    events = Events(uses=uses)
     side = side_upstream(address)
     denial_enricher = (
         DenialEnricher(explainer, max_body_bytes=65536, base_path=address.base_path, public_url=address.origin, accounts=accounts)

@@ -7,8 +7,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from kcproxy.admin import least_privilege, templates, tokens
 from kcproxy.admin import pages as admin_page
-from kcproxy.admin import templates, tokens
 from kcproxy.admin.auth import Access, Handler, check_host, security_headers
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.settings import AddressSettings, Settings
@@ -31,6 +31,7 @@ def build(settings: Settings, observer: LiveObserver, readiness: Readiness) -> w
     _add_probes(app, observer, readiness)
     admin_page.add_routes(app, observer)
     tokens.add_routes(app, metrics.registry)
+    least_privilege.add_routes(app, settings.use_path)
     access.add_routes(app.router)
     return app
 

@@ -1,6 +1,6 @@
 """Renders the templates. Autoescaping is on for all of them. Values come from outside, are never markup, and contain only visible characters."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -100,6 +100,36 @@ def roles_page(catalog: Catalog, q: str, *, signed_in: bool) -> str:
 def tokens_page(accounts: Sequence[Document], *, signed_in: bool) -> str:
     """The accounts and the times of their tokens."""
     return _page("tokens.html", "tokens", accounts=accounts, signed_in=signed_in)
+
+
+def least_privilege_page(
+    rows: Sequence[Document],
+    *,
+    window: str,
+    version: str,
+    q: str,
+    days: int,
+    choices: Sequence[int],
+    hidden: int,
+    exceeded: Sequence[tuple[str, str, int]],
+    signed_in: bool,
+) -> str:
+    """Callers, what they hold and what they used. ``hidden``: the number of callers that did not fit. ``exceeded``: limits, operations, requests."""
+    return _page(
+        "least_privilege.html", "least-privilege",
+        rows=rows, window=window, version=version, q=q, days=days, choices=choices, hidden=hidden, exceeded=exceeded,
+        signed_in=signed_in,
+    )  # fmt: skip
+
+
+def least_privilege_caller_page(
+    parts: Sequence[Document], *, query: Mapping[str, str], window: str, version: str, days: int, user: str, signed_in: bool
+) -> str:
+    """One caller: for each owner of roles, the sets, the uses and the commands. ``query`` names the caller in an address."""
+    return _page(
+        "least_privilege_caller.html", "least-privilege",
+        parts=parts, query=query, window=window, version=version, days=days, user=user, signed_in=signed_in,
+    )  # fmt: skip
 
 
 def message_page(title: str, text: str, *, signed_in: bool) -> str:

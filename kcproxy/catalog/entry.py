@@ -44,6 +44,12 @@ class Entry(Struct, frozen=True, kw_only=True, dict=True):
         """The variants that only the server or a look-up can tell apart. Made once, because several rules ask for them."""
         return tuple(variant for variant in self.variants if not variant.visible)
 
+    def shown(self, *, query: Mapping[str, Sequence[str]], body: Any, parameters: Mapping[str, str] = NOTHING) -> tuple[Variant, ...]:
+        """All of the most specific variants that the request shows: one body can name several roles."""
+        fitting = [variant for variant in self.variants if variant.applies(query, body, parameters)]
+        most = max(map(_speciality, fitting), default=0)
+        return tuple(variant for variant in fitting if _speciality(variant) == most)
+
     def pick(self, *, query: Mapping[str, Sequence[str]], body: Any, master: bool, parameters: Mapping[str, str] = NOTHING) -> Requirement:
         """The requirement of the most specific variant that the request shows, otherwise the plain one."""
         if not self.variants:

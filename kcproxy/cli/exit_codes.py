@@ -15,6 +15,7 @@ class Exit(IntEnum):
     USAGE = 2
     DENIED = 3
     UNKNOWN = 4
+    FOUND = 5
 
     @property
     def says(self) -> str:
@@ -28,6 +29,7 @@ _SAYS = {
     Exit.USAGE: "invalid command line or settings; standard error lists every problem with its remedy",
     Exit.DENIED: "explain, doctor: Keycloak refuses this call",
     Exit.UNKNOWN: "an operation or a role that is not in the table of this Keycloak version",
+    Exit.FOUND: "audit: one of the findings that --fail-on names; upgrade: a call works less well",
 }
 
 

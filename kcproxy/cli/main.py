@@ -18,8 +18,8 @@ from kcproxy.cli.terminal import talk
 from kcproxy.errors import KcproxyError, SettingsError
 from kcproxy.visible import is_visible, visible
 
-COMMANDS = ("serve", "demo", "check", "explain", "roles", "doctor", "denials", "completion")
-"""Names of commands in the order of the help. Each is the value ``command`` in the module ``kcproxy.cli.NAME``."""
+COMMANDS = ("serve", "demo", "check", "explain", "roles", "audit", "upgrade", "doctor", "who-can", "denials", "completion")
+"""Names of commands in the order of the help. Each is the value ``command`` in the module of that name in ``kcproxy.cli``, with underscores."""
 
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
@@ -47,15 +47,16 @@ class Program(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names of the commands whose modules exist."""
-        return [name for name in COMMANDS if importlib.util.find_spec(f"kcproxy.cli.{name}")]
+        return [name for name in COMMANDS if importlib.util.find_spec(_module(name))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command with that name. With None, click reports an unknown command."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        command = importlib.import_module(f"kcproxy.cli.{cmd_name}").command
+        module = _module(cmd_name)
+        command = importlib.import_module(module).command
         if not isinstance(command, click.Command):
-            raise TypeError(f"kcproxy.cli.{cmd_name}.command is not a command")
+            raise TypeError(f"{module}.command is not a command")
         command.context_class = HelpContext
         return command
 
@@ -87,6 +88,10 @@ class Program(click.Group):
             talk(f"kcproxy: {error}")
             sys.exit(Exit.FAILED)
         return result
+
+
+def _module(name: str) -> str:
+    return f"kcproxy.cli.{name.replace('-', '_')}"
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from kcproxy.catalog import Catalog, Entry
 from kcproxy.catalog import versions as catalog_versions
 from kcproxy.catalog.calls import read_calls
 from kcproxy.catalog.queries import differences, operations_at, operations_below, reach
-from kcproxy.cli import completions, roles_documents, roles_text
+from kcproxy.cli import call_plan, completions, roles_documents, roles_text
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.inputs import text_of
 from kcproxy.cli.options import json_option, table, version_option
@@ -40,7 +40,12 @@ Examples:
     shell_complete=completions.roles,
     help="What this role allows. Repeat it for several roles together.",
 )
-@click.option("--calls", type=click.Path(path_type=Path, allow_dash=True), metavar="FILE|-", help="The least roles for a list of calls.")
+@click.option(
+    "--calls",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE|-",
+    help="The least roles for a list of calls, for each caller.",
+)
 @click.option("--diff", nargs=2, metavar="V1 V2", help="What changed between two Keycloak versions.")
 @version_option
 @json_option
@@ -51,6 +56,7 @@ def command(
 
     Without arguments, print the whole table. PATH is a template of the table or the path of a call. Without METHOD, or with * at
     its end, it selects all operations on and below it. FILE contains lines "GET /admin/…", an access log, or kcproxy's own log.
+    If lines have a status code, only calls that succeeded count. If they name a caller, each caller gets its own result.
     """
     if sum([calls is not None, diff is not None]) > 1 or (diff and (roles or words or version)) or (calls and (roles or words)):
         raise click.UsageError("use --calls or --diff alone, without METHOD, PATH or --role")
@@ -139,9 +145,9 @@ def _reach(catalog: Catalog, roles: tuple[str, ...], entries: tuple[Entry, ...],
 
 
 def _calls(catalog: Catalog, file: Path, *, as_json: bool) -> None:
-    found = roles_documents.plan(catalog, read_calls(text_of(file, "--calls")))
+    found = call_plan.plan(catalog, read_calls(text_of(file, "--calls")))
     if as_json:
-        _document(roles_documents.plan_document(catalog, found))
+        _document(call_plan.plan_document(catalog, found))
     else:
         for line in roles_text.plan_text(catalog, found):
             result(line)

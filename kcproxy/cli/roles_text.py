@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from kcproxy.catalog import Catalog, Entry, Variant, load
 from kcproxy.catalog.queries import Change, Differences, Reach
+from kcproxy.cli.call_plan import CallerPlan, Demand, Plan
 from kcproxy.cli.permissions import permissions_of
-from kcproxy.cli.roles_documents import Demand, Plan
 from kcproxy.cli.terminal import bold, columns, paint
 from kcproxy.explain.permission_needs import need_in_words
 from kcproxy.model import Requirement, RoleSet
@@ -151,17 +151,44 @@ def _part(title: str, rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
 
 
 def plan_text(catalog: Catalog, plan: Plan) -> Iterator[str]:
-    """What a list of calls needs together, then for each call."""
-    if plan.known:
-        yield bold("Least combination: ") + paint(roles_text(plan.least), "green")
-    if plan.least:
-        yield f"It allows {catalog.unlocked(plan.least)} of {len(catalog.operations)} operations."
-        yield from _powers(catalog, plan.least)
-    rows = [(d.call.method, d.call.path, least_text(d.requirement)) for d in plan.known if d.requirement is not None]
-    yield from _part("Least role of each call", rows)
+    """What the calls of each caller need together, then for each call. Calls that do not count come last."""
+    for caller in plan.callers:
+        yield from _caller_text(catalog, caller, named=len(plan.callers) > 1 or caller.client is not None)
+    if plan.known and not plan.used:
+        yield "No call counts: all were refused or failed."
+    yield from _part("Refused calls, which do not count", [_with_status(demand) for demand in plan.refused])
+    yield from _part("Failed calls, which do not count", [_with_status(demand) for demand in plan.failed])
     yield from _part("Not allowed by any role", _calls(plan.impossible))
     yield from _part("Unknown: not in the table, or not determined", _calls(plan.unknown))
     yield from _part("Not calls of the Admin REST API", _calls([d for d in plan.demands if d.elsewhere]))
+
+
+def _caller_text(catalog: Catalog, caller: CallerPlan, *, named: bool) -> Iterator[str]:
+    if named:
+        yield bold(caller.name)
+    yield bold("Least combination: ") + paint(roles_text(caller.least), "green")
+    if caller.full != caller.least:
+        yield f"Some responses are reduced, or lack fields. With full responses: {roles_text(caller.full)}"
+    if caller.least:
+        yield f"It allows {catalog.unlocked(caller.least)} of {len(catalog.operations)} operations."
+        yield from _powers(catalog, caller.least)
+    rows = [(d.call.method, d.call.path, _answered_text(catalog, d)) for d in caller.demands]
+    yield from _part("Least role of each call", rows)
+    if named:
+        yield ""
+
+
+def _answered_text(catalog: Catalog, demand: Demand) -> str:
+    need = demand.requirement
+    if need is None or not demand.as_answered:
+        return "not known" if need is None else least_text(need)
+    return roles_text(catalog.least(demand.as_answered)) + (" (reduced response)" if demand.call.reduced else "")
+
+
+def _with_status(demand: Demand) -> tuple[str, ...]:
+    call = demand.call
+    need = "" if demand.requirement is None else f"would need {least_text(demand.requirement)}"
+    return (call.method, call.path, str(call.status), need, call.client or "")
 
 
 def _calls(demands: Sequence[Demand]) -> list[tuple[str, ...]]:

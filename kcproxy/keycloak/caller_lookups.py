@@ -38,8 +38,7 @@ class CallerLookups:
 
     def covers(self, realm: str) -> bool:
         """Whether the inspector's account is configured for the realm."""
-        account = self.client.account
-        return account is not None and ("*" in account.realms or realm in account.realms)
+        return self.client.covers(realm)
 
     async def get(self, path: str, what: str) -> Lookup:
         """One resource as it is at this moment: an operator may just have granted a role."""

@@ -7,7 +7,8 @@ that a forged one learns nothing.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from kcproxy.explain.keycloak_responses import is_boilerplate
 from kcproxy.keycloak.caller_lookups import MASTER, CallerLookups
@@ -19,10 +20,12 @@ from kcproxy.model import Answer, Caller, CallerKind, Facts, RequestFacts, Targe
 from kcproxy.observe.events import Observer
 from kcproxy.settings import Settings
 from kcproxy.upstream.interface import Upstream
+from kcproxy.upstream.pool import side_upstream
 
 LEAST_ROLES = ("view-clients", "view-realm", "view-users")
 """What the inspector's account needs in each of its realms. Measured: with less, some look-ups show nothing."""
 
+COMMAND_LOOKUPS_PER_SECOND = 500.0
 _SHARE_OF_BUDGET = 0.9  # the rest is for building the response
 _INSPECTED = frozenset({TargetKind.ADMIN, TargetKind.ADMIN_UNKNOWN})
 _WITHOUT_CLAIMS = frozenset({CallerKind.ANONYMOUS, CallerKind.UNREADABLE})
@@ -82,3 +85,22 @@ def inspector_of(settings: Settings, upstream: Upstream, tokens: TokenSource, ob
         max_per_second=own.max_lookups_per_second,
     )
     return Inspector(lookups, budget_seconds=own.budget_seconds)
+
+
+@asynccontextmanager
+async def lookups_of(settings: Settings) -> AsyncIterator[LookupClient]:
+    """Look-ups for a command, for which no request waits: without the limit for those of a serving proxy. Raises TokenFetchError."""
+    upstream = side_upstream(settings.upstream)
+    tokens = TokenSource(settings.upstream, upstream, Observer())
+    account = None if settings.inspector is None else settings.inspector.account
+    lookups = LookupClient(
+        settings.upstream, upstream, Observer(), account=account, tokens=tokens, max_per_second=COMMAND_LOOKUPS_PER_SECOND
+    )
+    try:
+        if account is not None:
+            await tokens.token(account)  # its own error is more precise than an empty result
+        yield lookups
+    finally:
+        await lookups.close()
+        await tokens.close()
+        await upstream.close()

@@ -102,6 +102,10 @@ class LookupClient:
             lookup = self._start(key, what, public=public, cache=cache)
         return await asyncio.shield(lookup)
 
+    def covers(self, realm: str) -> bool:
+        """Whether the inspector's account is configured for the realm."""
+        return self.account is not None and ("*" in self.account.realms or realm in self.account.realms)
+
     def given_up(self, after_seconds: float) -> None:
         """Count that the caller has stopped waiting."""
         self._observer.looked_up("facts", "late", after_seconds)

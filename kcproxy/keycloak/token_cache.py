@@ -93,9 +93,9 @@ class TokenSource:
         now = self._clock()
         cached = self._usable(key, now)
         if cached is None:
-            self._observer.token_cache_read(account.client_id, hit=False)
+            self._observer.token_cache_read(account.label, hit=False)
             return await self._wait_for_fetch(key, account)
-        self._observer.token_cache_read(account.client_id, hit=True)
+        self._observer.token_cache_read(account.label, hit=True)
         if now >= cached.refresh_at and key not in self._fetches and key not in self._failed:
             self._start_fetch(key, account)
         return cached
@@ -107,7 +107,7 @@ class TokenSource:
 
     def count_use(self, account: AccountSettings) -> None:
         """Count the use of a token that ``fresh`` returned."""
-        self._observer.token_cache_read(account.client_id, hit=True)
+        self._observer.token_cache_read(account.label, hit=True)
 
     async def replace(self, account: AccountSettings, refused_token: str, *, since: float | None = None) -> str | None:
         """Another token than the refused one, requested no earlier than ``since`` (monotonic seconds; None: any other one).
@@ -193,7 +193,7 @@ class TokenSource:
             granted = await self._grants.grant(account)
         except TokenFetchError as error:
             self._failed[key] = error
-            self._observer.token_fetched(account.client_id, error.error or error.kind, self._clock() - began, None)
+            self._observer.token_fetched(account.label, error.error or error.kind, self._clock() - began, None)
             raise
         self._failed.pop(key, None)
         lifetime = granted.lifetime_seconds
@@ -206,9 +206,9 @@ class TokenSource:
             proof=proof,
         )
         self._cached[key] = cached
-        self._observer.token_fetched(account.client_id, "ok", self._clock() - began, lifetime)
+        self._observer.token_fetched(account.label, "ok", self._clock() - began, lifetime)
         if key in self._injected:
-            self._observer.token_roles(account.client_id, _admin_roles(granted.token))
+            self._observer.token_roles(account.label, _admin_roles(granted.token))
         return cached
 
     def _proof(self, account: AccountSettings) -> Mapping[Path, Stamp]:

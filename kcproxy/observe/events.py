@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from kcproxy.model import Caller, Explanation, Target
 from kcproxy.server.events import Direction, Slowness
+from kcproxy.usage.tally import KnownCaller, UseTally
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,6 +32,10 @@ class RequestRecord:
     denial_id: str | None = None
     peer: str | None = None
     caller: Caller | None = None  # if its claims were read; never logged as a whole
+    used_by: KnownCaller | None = None  # if Keycloak accepted its token
+    variant: str = ""  # IDs of the variants of the operation that the request showed
+    exceeded_limits: tuple[str, ...] = ()  # names of limits in mode observe that would have refused the request
+    reduced: bool | None = None  # whether a success contained less than everything, as far as the token shows
 
 
 class Observer:
@@ -38,6 +43,10 @@ class Observer:
 
     Methods are fast, never block and never raise. They run on the event loop.
     """
+
+    def use_tally(self) -> UseTally | None:
+        """Counts the calls of each caller. None if nobody wants to know who the callers are."""
+        return None
 
     def request_started(self) -> None:
         """A request's head has been read."""

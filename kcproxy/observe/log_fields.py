@@ -10,6 +10,7 @@ from kcproxy.model import Explanation
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.label_limits import operation_label
 from kcproxy.redaction import redact_path, redact_text
+from kcproxy.usage.model import UseCaller
 
 MAX_PATH_CHARACTERS = 1000
 
@@ -28,7 +29,11 @@ REQUEST_FIELDS: Mapping[str, str] = MappingProxyType(
         "received_bytes": "Request body bytes read, without chunked framing.",
         "sent_bytes": "Response body bytes sent, without chunked framing.",
         "account": "Client id of the service account whose token was injected. Omitted if the caller sent its own token.",
+        "client": "Client id of the caller, if Keycloak has accepted the token. Omitted for other callers, and outside the Admin REST API.",
+        "token_realm": "Realm of that token. Present together with `client`.",
+        "reduced": "Whether a success contained less than realm-admin would get, as far as the token shows. Omitted if that is not known, or if the operation has no reduced responses.",
         "admitted": "Name of the API key, or client of the verified token, that admitted the caller. Omitted if neither was required.",
+        "exceeded_limits": "Limits in mode `observe` that would have refused the request: `account REALM/CLIENT`, `key NAME`. Omitted if there are none.",
         "token_replaced": "`true` if an injected token was replaced and the request repeated, because it was refused, or older than a grant and the response reduced.",
         "retried": "`true` if the request was sent again, because the first attempt was not executed.",
         "error": "Kind of error if the proxy itself sent the response: the value of the field `Kcproxy-Error` ([transparency.md](transparency.md)); `internal` for a bug.",
@@ -102,12 +107,12 @@ def request_json(record: RequestRecord, stamp: str) -> str:
     )
     if record.injected_account is not None:
         line += f',"account":{quoted(record.injected_account)}'
+    if record.used_by is not None:
+        line += _caller_json(record.used_by.caller, record.reduced)
     if record.admitted is not None:
         line += f',"admitted":{quoted(record.admitted)}'
-    if record.token_replaced:
-        line += ',"token_replaced":true'
-    if record.retried:
-        line += ',"retried":true'
+    if record.exceeded_limits or record.token_replaced or record.retried:
+        line += _rare_json(record)
     if record.error_kind is not None:
         line += f',"error":{quoted(record.error_kind)}'
     if record.trace_id is not None:
@@ -119,6 +124,16 @@ def request_json(record: RequestRecord, stamp: str) -> str:
     return redact_text(line) if "eyJ" in line else line
 
 
+def _rare_json(record: RequestRecord) -> str:
+    line = f',"exceeded_limits":{quoted(", ".join(record.exceeded_limits))}' if record.exceeded_limits else ""
+    return line + (',"token_replaced":true' if record.token_replaced else "") + (',"retried":true' if record.retried else "")
+
+
+def _caller_json(caller: UseCaller, reduced: bool | None) -> str:
+    line = f',"client":{quoted(caller.client)},"token_realm":{quoted(caller.token_realm)}'
+    return line if reduced is None else line + (',"reduced":true' if reduced else ',"reduced":false')
+
+
 def shown_path(raw_path: str) -> str:
     """A path for display: bounded in length and without secrets."""
     return redact_path(raw_path if len(raw_path) <= MAX_PATH_CHARACTERS else raw_path[:MAX_PATH_CHARACTERS] + "…")
@@ -126,7 +141,7 @@ def shown_path(raw_path: str) -> str:
 
 def request_fields(record: RequestRecord) -> dict[str, Any]:
     """The fields of a request's line as a mapping, for the console."""
-    target = record.target
+    target, caller = record.target, None if record.used_by is None else record.used_by.caller
     fields = {
         "method": target.method,
         "path": shown_path(target.raw_path),
@@ -138,7 +153,11 @@ def request_fields(record: RequestRecord) -> dict[str, Any]:
         "received_bytes": record.received_bytes,
         "sent_bytes": record.sent_bytes,
         "account": record.injected_account,
+        "client": None if caller is None else caller.client,
+        "token_realm": None if caller is None else caller.token_realm,
+        "reduced": record.reduced if caller is not None else None,
         "admitted": record.admitted,
+        "exceeded_limits": ", ".join(record.exceeded_limits) or None,
         "token_replaced": record.token_replaced or None,
         "retried": record.retried or None,
         "error": record.error_kind,

@@ -130,7 +130,10 @@ SPECS: tuple[Spec, ...] = (
         "role",
     ),
     _counter(
-        "kcproxy_role_uses_total", "Successful requests with the account's token, by the least role that they need.", "account", "role"
+        "kcproxy_role_uses_total",
+        "Successful requests with the account's token, by the least role that they need. A reduced response needs only the role that was let in.",
+        "account",
+        "role",
     ),
     _gauge(
         "kcproxy_role_first_use_timestamp_seconds",
@@ -138,6 +141,19 @@ SPECS: tuple[Spec, ...] = (
         "Time at which this process first saw a successful request for which the role is the least.",
         "account",
         "role",
+    ),
+    _counter(
+        "kcproxy_operation_uses_total",
+        "Calls of verified callers by caller, operation and outcome, if `metrics.clients` is set.",
+        "caller",
+        "operation",
+        "use",
+    ),
+    _counter(
+        "kcproxy_exceeded_limits_total",
+        "Requests that a limit in mode `observe` would have refused, by account (`account REALM/CLIENT`) or key (`key NAME`).",
+        "limit",
+        "operation",
     ),
     _counter("kcproxy_lookups_total", "Look-ups for explanations, and fetches of issuers' keys.", "what", "outcome"),
     _histogram("kcproxy_lookup_duration_seconds", "Duration of a look-up.", "what"),
@@ -154,6 +170,9 @@ SPECS: tuple[Spec, ...] = (
     _counter(
         "kcproxy_history_dropped_total",
         "Denials that were not written to the history file, because it was too slow or could not be written.",
+    ),
+    _counter(
+        "kcproxy_use_dropped_total", "Calls that the record of use does not contain, because it was full, too slow or could not be written."
     ),
     _counter("kcproxy_log_dropped_total", "Log lines that were dropped, because standard output was not read or could not be written."),
     _counter("kcproxy_label_overflow_total", 'Values shown as "other", because the cap of their label was reached.', "label"),
@@ -193,7 +212,13 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "role": "Closed: the admin roles in the catalog, joined by `+` if several are needed together; otherwise `none` or `other`.",
         "client": "Empty unless `metrics.clients` is set; then capped at `metrics.max_clients` in the same way as realms.",
         "confidence": "Closed: `certain`, `likely`, `possible`.",
-        "account": "Closed: client ids of the configured service accounts, including the inspector.",
+        "account": "Closed: the configured service accounts, including the inspector, as realm of the client, slash, client id.",
+        "caller": (
+            "Realm of the token, slash, client id; capped at `metrics.max_clients`, then `other`. Only callers whose token Keycloak accepted. There are at most"
+            " 2000 series; other operations are counted as `other`."
+        ),
+        "limit": "`account`, blank, realm of the token, slash, client id; or `key`, blank, name of the key: as in the settings, capped at 200, then `other`.",
+        "use": "Closed: `full`, `reduced`, `refused`, `error`.",
         "outcome": (
             "Capped at 32. Token requests: `ok`, Keycloak's OAuth error, or the kind of error. Look-ups: `ok`, `cached`, `late`, `refused`, `limited`,"
             " `failed`. Reloads: `ok`, `refused`."

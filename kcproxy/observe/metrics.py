@@ -21,6 +21,8 @@ from kcproxy.observe.label_limits import ADMIN_ROLES, OTHER, CappedNames, client
 from kcproxy.observe.metric_specs import SPECS, Kind, Spec
 from kcproxy.server.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, Slowness
 from kcproxy.settings import MetricSettings
+from kcproxy.usage.model import Outcome
+from kcproxy.usage.tally import KnownCaller
 
 Metric = Counter | Gauge | Histogram
 DenialKey = tuple[str, str, str, str, str]
@@ -47,6 +49,7 @@ HOT = (
     "kcproxy_sent_bytes_total",
     "kcproxy_token_cache_reads_total",
     "kcproxy_role_uses_total",
+    "kcproxy_operation_uses_total",
     "kcproxy_request_duration_seconds",
     "kcproxy_upstream_duration_seconds",
     "kcproxy_overhead_duration_seconds",
@@ -66,6 +69,7 @@ class _Hot:
         self.sent = tallies["kcproxy_sent_bytes_total"].labels()
         self.token_reads = tallies["kcproxy_token_cache_reads_total"]
         self.role_uses = tallies["kcproxy_role_uses_total"]
+        self.operation_uses = tallies["kcproxy_operation_uses_total"]
         self.duration = distributions["kcproxy_request_duration_seconds"]
         self.upstream = distributions["kcproxy_upstream_duration_seconds"]
         self.overhead = distributions["kcproxy_overhead_duration_seconds"].labels()
@@ -110,7 +114,7 @@ class Metrics:
         GCCollector(registry=self.registry)
         self._now = now
         self._roles = frozenset(roles)
-        self._clients_shown = settings.clients
+        self.shows_clients = settings.clients
         self._realm = self._capped("realm", settings.max_realms, {*settings.realms, *realms} - {"*"})
         self._client = self._capped("client", settings.max_clients, ())
         self._what = self._capped("what", 32, ())
@@ -122,6 +126,10 @@ class Metrics:
         self._granted: dict[str, set[str]] = {}
         self._uses: dict[tuple[str, RoleSet], tuple[FastCounter, ...]] = {}
         self._used: set[tuple[str, str]] = set()
+        self._caller = self._capped("caller", settings.max_clients, ())
+        self._operation_uses: dict[tuple[KnownCaller, str, Outcome], FastCounter] = {}
+        self._limit = self._capped("limit", 200, ())
+        self._exceeded: set[tuple[str, str]] = set()
         self._reads: dict[tuple[str, bool], FastCounter] = {}
         self._prepare(tuple(accounts), catalog_version)
 
@@ -208,6 +216,36 @@ class Metrics:
         """Count a successful request with the account's token that needs these roles."""
         for tally in self._uses.get((account, roles)) or self._new_uses(account, roles):
             tally.value += 1.0
+
+    def operation_used(self, caller: KnownCaller, operation: str, outcome: Outcome) -> None:
+        """Count a call of a verified caller."""
+        tally = self._operation_uses.get((caller, operation, outcome))
+        if tally is None:
+            if len(self._operation_uses) >= MAX_CACHED:
+                operation = OTHER
+            name = self._caller(caller.label, proven=True)
+            tally = self._hot.operation_uses.labels(name, operation, outcome.value)
+            if len(self._operation_uses) < MAX_CACHED:
+                self._operation_uses[caller, operation, outcome] = tally
+        tally.value += 1.0
+
+    def limit_exceeded(self, limit: str, target: Target) -> None:
+        """Count a request that a limit in mode ``observe`` would have refused. The limits are in the settings, so their names are few."""
+        operation = self._known_operation(target)
+        name = self._limit(limit, proven=True)
+        if (name, operation) not in self._exceeded:
+            if len(self._exceeded) >= MAX_CACHED:
+                operation = OTHER
+            self._exceeded.add((name, operation))
+        self.counter("kcproxy_exceeded_limits_total").labels(name, operation).inc()
+
+    def exceeded_limits(self) -> list[tuple[str, str, int]]:
+        """Limits, operations and numbers of requests, the most frequent first. Of several workers: of all of them."""
+        samples = (
+            sample for family in self.registry.collect() for sample in family.samples if sample.name == "kcproxy_exceeded_limits_total"
+        )
+        rows = [(sample.labels["limit"], sample.labels["operation"], int(sample.value)) for sample in samples]
+        return sorted(rows, key=lambda row: (-row[2], row))
 
     def token_cache_read(self, account: str, *, hit: bool) -> None:
         """Count a cache read."""
@@ -300,7 +338,7 @@ class Metrics:
             self._realm(target.realm, proven=is_proven),
             verdict.cause.value,
             role_label(verdict.missing, self._roles),
-            self._client(client_of(explanation), proven=is_proven) if self._clients_shown else "",
+            self._client(client_of(explanation), proven=is_proven) if self.shows_clients else "",
         )
         if key in self._denials or len(self._denials) < MAX_DENIAL_SERIES:
             return key

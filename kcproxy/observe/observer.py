@@ -3,8 +3,10 @@
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from kcproxy.catalog import Catalog
+from kcproxy.explain.context import owner_of_roles
 from kcproxy.model import Caller, Explanation, RoleSet, Target
 from kcproxy.observe.denial_store import DenialStore
 from kcproxy.observe.events import Observer, RequestRecord
@@ -13,6 +15,14 @@ from kcproxy.observe.log import Log
 from kcproxy.observe.metrics import DenialKey, Metrics
 from kcproxy.observe.tracing import Spans
 from kcproxy.server.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, Slowness
+from kcproxy.usage.model import Outcome, outcome_of
+from kcproxy.usage.tally import KnownCaller, UseTally
+
+if TYPE_CHECKING:
+    from kcproxy.observe.use_history import UseHistory
+
+FULL = Outcome.FULL
+"""The lookup of an enum's member takes ten times as long as that of a name."""
 
 MAX_UNRESOLVED = 1000
 MAX_KINDS_UNRESOLVED = 20
@@ -33,16 +43,21 @@ class LiveObserver(Observer):
         *,
         catalog: Catalog | None = None,
         spans: Spans | None = None,
+        uses: UseTally | None = None,
+        use_history: "UseHistory | None" = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``catalog``: the roles that requests need, for the counters of least privilege and the page. ``spans``: for a tracing system.
 
+        ``uses`` counts the calls of each caller, and ``use_history`` writes them to a file. Without it nothing is counted.
         ``clock`` limits how often a lasting failure is logged.
         """
         self.metrics = metrics
         self.log = log
         self.denials = denials
         self.catalog = catalog
+        self._uses = uses or UseTally(recording=False)
+        self._use_history = use_history
         self._spans = spans
         self._unresolved: OrderedDict[UnresolvedKey, dict[str, DenialKey]] = OrderedDict()
         self._clock = clock
@@ -52,6 +67,9 @@ class LiveObserver(Observer):
         self._awaited: Counter[tuple[str, str | None]] = Counter()
         metrics.gauge("kcproxy_denials_stored").set_function(lambda: len(self.denials))
         log.sink.on_drop = metrics.counter("kcproxy_log_dropped_total").inc
+
+    def use_tally(self) -> UseTally:
+        return self._uses
 
     def request_started(self) -> None:
         self.metrics.request_started()
@@ -65,7 +83,22 @@ class LiveObserver(Observer):
             if self._unresolved:
                 self._resolve(record)
             if record.injected_account is not None:
-                self.metrics.role_used(record.injected_account, self._least(record.target))
+                account = record.injected_account if record.used_by is None else record.used_by.label
+                self.metrics.role_used(account, self._admitting(record))
+        for limit in record.exceeded_limits:
+            self.metrics.limit_exceeded(limit, record.target)
+        if record.used_by is not None:
+            self._count_use(record.used_by, record)
+
+    def _count_use(self, known: KnownCaller, record: RequestRecord) -> None:
+        target, status = record.target, record.status
+        if target.operation is None:
+            return
+        outcome = FULL if status < 400 and not record.reduced else outcome_of(status, reduced=record.reduced)
+        if self._uses.recording:
+            self._uses.count(known, target.realm, target.operation.key, record.variant, outcome)
+        if self.metrics.shows_clients:
+            self.metrics.operation_used(known, target.operation.key, outcome)
 
     def denied(self, explanation: Explanation, record: RequestRecord) -> None:
         key = self.metrics.denied(explanation)
@@ -152,15 +185,25 @@ class LiveObserver(Observer):
         self.metrics.catalog(catalog.version)
 
     def close(self) -> None:
-        """Flush log, history and spans."""
+        """Flush log, history, record of use and spans."""
         self.denials.close()
+        if self._use_history is not None:
+            self._use_history.close()
         if self._spans is not None:
             self._spans.close()
         self.log.close()
 
-    def _least(self, target: Target) -> RoleSet:
-        entry = None if self.catalog is None else self.catalog.entry(target)
-        return () if entry is None else entry.requirement.least or ()
+    def _admitting(self, record: RequestRecord) -> RoleSet:
+        """The least roles for a success. A reduced one is credited to the roles that were let in, not to those of the useful response."""
+        entry = None if self.catalog is None else self.catalog.entry(record.target)
+        if entry is None or self.catalog is None:
+            return ()
+        if record.reduced and record.caller is not None:
+            owner, _ = owner_of_roles(record.caller, record.target.realm)
+            held = self.catalog.closure(record.caller.client_roles.get(owner, ()))
+            admitting = [roles for roles in entry.requirement.admits if held.issuperset(roles)]
+            return self.catalog.least(admitting) or ()
+        return entry.requirement.least or ()
 
     def _add_unresolved(self, key: UnresolvedKey, fingerprint: str, kind: DenialKey) -> None:
         if key not in self._unresolved:

@@ -1,4 +1,4 @@
-"""Creates the observer of a process from settings and catalog: metrics, log, store, history and spans."""
+"""Creates the observer of a process from settings and catalog: metrics, log, store, history, record of use and spans."""
 
 import os
 from collections.abc import Callable
@@ -14,9 +14,11 @@ from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.tracing import spans_from_environment
 from kcproxy.settings import HistorySettings, Settings
+from kcproxy.usage.tally import UseTally
 
 if TYPE_CHECKING:
     from kcproxy.observe.denial_history import History
+    from kcproxy.observe.use_history import UseHistory
 
 
 def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = None) -> LiveObserver:
@@ -25,7 +27,7 @@ def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = Non
     metrics = Metrics(
         settings.metrics,
         roles=ADMIN_ROLES.union(catalog.roles),
-        accounts=tuple(account.client_id for account in (*settings.accounts, *inspectors)),
+        accounts=tuple(account.label for account in (*settings.accounts, *inspectors)),
         realms=[realm for account in settings.accounts for realm in (*account.realms, account.token_realm)],
         catalog_version=catalog.version,
     )
@@ -34,9 +36,12 @@ def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = Non
     store = DenialStore(settings.history.max_denials, history=history)
     spans = spans_from_environment(os.environ, scheme="http" if settings.inbound.tls_certificate_file is None else "https")
     log = log or configure(settings.log, page_url=page_url(settings.admin_listen))
-    if history is not None and history.tightened:
-        log.warning("history_tightened", files=[str(file) for file in history.tightened], what="others could read them before")
-    return LiveObserver(metrics, log, store, catalog=catalog, spans=spans)
+    uses = UseTally(recording=settings.use_path is not None)
+    use_history = _use_history(settings, uses, metrics.counter("kcproxy_use_dropped_total").inc)
+    tightened = [file for each in (history, use_history) if each is not None for file in each.tightened]
+    if tightened:
+        log.warning("history_tightened", files=[str(file) for file in tightened], what="others could read them before")
+    return LiveObserver(metrics, log, store, catalog=catalog, spans=spans, uses=uses, use_history=use_history)
 
 
 def _history(settings: HistorySettings, on_drop: Callable[[int], None]) -> "History | None":
@@ -54,5 +59,21 @@ def _history(settings: HistorySettings, on_drop: Callable[[int], None]) -> "Hist
         raise _unusable(settings.path, str(error)) from error
 
 
-def _unusable(file: object, why: str) -> SettingsError:
-    return SettingsError([f"history.path = {str(file)!r}: {why}; use a file that can be written, or remove the setting"])
+def _use_history(settings: Settings, uses: UseTally, on_drop: Callable[[int], None]) -> "UseHistory | None":
+    if settings.use_path is None:
+        return None
+    import sqlite3  # noqa: PLC0415 - only a process with a record needs SQLite
+
+    from kcproxy.observe.use_history import UseHistory  # noqa: PLC0415 - the same
+
+    path, use = settings.use_path, settings.use
+    try:
+        return UseHistory(path, uses, keep_days=use.keep_days, max_rows=use.max_rows, on_drop=on_drop)
+    except OSError as error:
+        raise _unusable(error.filename or path, error.strerror or type(error).__name__, "use.path") from error
+    except sqlite3.Error as error:
+        raise _unusable(path, str(error), "use.path") from error
+
+
+def _unusable(file: object, why: str, key: str = "history.path") -> SettingsError:
+    return SettingsError([f"{key} = {str(file)!r}: {why}; use a file that can be written, or remove the setting"])

@@ -52,7 +52,8 @@ def run(settings: Settings, *, reload: Reload | None = None, watched: WatchedFil
 
 
 def _run_workers(settings: Settings, reload: Reload | None, watched: WatchedFiles | None) -> int:
-    alone = replace(settings, history=replace(settings.history, path=None))  # only the supervisor writes the history
+    # Only the supervisor writes the history. Each worker adds to the record of use.
+    alone = replace(settings, history=replace(settings.history, path=None), use=replace(settings.use, path=settings.use_path))
 
     def serve(end: socket.socket, inherited: socket.socket | None) -> int:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

@@ -114,9 +114,12 @@ _is_own = lru_cache(maxsize=64)(names_one_of)
 
 def _shown(head: RequestFields) -> bytes | None:
     key = head.picked.get(KEY_FIELD)
-    if key is not None:
-        return key[len(_BEARER) :].strip() if key[: len(_BEARER)].lower() == _BEARER else key
-    return None
+    return None if key is None else key_in(key)
+
+
+def key_in(value: bytes) -> bytes:
+    """The key or token in the value of the field, which may have the prefix ``Bearer``."""
+    return value[len(_BEARER) :].strip() if value[: len(_BEARER)].lower() == _BEARER else value
 
 
 def _known(keys: ApiKeys | None, shown: bytes, target: Target) -> str:

@@ -11,7 +11,7 @@ from kcproxy.denial.evidence import brings_credentials_in_query
 from kcproxy.http1.headers import RequestFields
 from kcproxy.http1.methods import API_METHODS
 from kcproxy.model import AccountEntry, Target, TargetKind, Withheld
-from kcproxy.settings import AccountSettings
+from kcproxy.settings import AccountSettings, LimitMode
 
 _API = frozenset({TargetKind.ADMIN, TargetKind.ADMIN_UNKNOWN})
 _SERVER_WIDE_REALM = "master"
@@ -25,6 +25,8 @@ class Accounts:
         self._by_realm: dict[str, AccountSettings] = {}
         self._entries: dict[str, AccountEntry] = {}
         self._limits: dict[tuple[tuple[str, ...], str], bool] = {}
+        self.are_observed = any(account.mode is LimitMode.OBSERVE for account in accounts)
+        """Whether the limit of one of them is only observed."""
         for index, account in enumerate(accounts):
             for realm in account.realms:
                 self._by_realm.setdefault(realm, account)
@@ -42,7 +44,7 @@ class Accounts:
             return None
         realm = target.realm or _SERVER_WIDE_REALM
         account = self._by_realm.get(realm) or self._by_realm.get("*")
-        return account if account is not None and self._within_limits(account, target) else None
+        return account if account is not None and self._serves(account, target) else None
 
     def entry(self, target: Target) -> AccountEntry | None:
         """The entry of the settings that serves the realm of a request."""
@@ -61,9 +63,13 @@ class Accounts:
             return Withheld.METHOD
         if _is_from_page(head.picked):
             return Withheld.BROWSER
-        return None if self._within_limits(account, target) else Withheld.OPERATIONS
+        return None if self._serves(account, target) else Withheld.OPERATIONS
 
-    def _within_limits(self, account: AccountSettings, target: Target) -> bool:
+    def _serves(self, account: AccountSettings, target: Target) -> bool:
+        return account.mode is LimitMode.OBSERVE or self.within_limits(account, target)
+
+    def within_limits(self, account: AccountSettings, target: Target) -> bool:
+        """Whether the account's ``operations`` have the operation of a request, or are no limit."""
         if not account.operations:
             return True
         if target.operation is None:

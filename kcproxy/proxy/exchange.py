@@ -45,6 +45,7 @@ class Exchange:
     begun: PooledResponse | None = None  # the response to a request that the fast path has sent
     explanation: Explanation | None = None
     caller: Caller | None = None
+    reduced: bool | None = None  # of a success; None if the operation has no reduced responses, or the token names no roles
     error_kind: str | None = None
     status = CLIENT_CLOSED_REQUEST
     replaced = False

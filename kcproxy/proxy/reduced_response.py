@@ -92,6 +92,7 @@ class ReducedResponses:
 
     def _announce(self, exchange: Exchange, caller: Caller, fields: ResponseFields) -> None:
         text = self._notice(exchange, caller)
+        exchange.reduced = text is not None if caller.has_roles_claims else None
         if text is not None:
             fields.lines.append(b"Kcproxy-Notice: %b\r\n" % text.encode("ascii"))
             self._observer.response_reduced(exchange.target, text)

@@ -11,6 +11,7 @@ from kcproxy.proxy.admission import Admission
 from kcproxy.proxy.credentials import Accounts
 from kcproxy.proxy.denial_response import DenialEnricher
 from kcproxy.proxy.forwarding import Forwarding
+from kcproxy.proxy.observed_limits import ObservedLimits
 from kcproxy.proxy.reduced_response import ReducedResponses
 from kcproxy.proxy.token_retry import TokenRetry
 from kcproxy.settings import Settings
@@ -50,6 +51,7 @@ class Runtime:
         self.reduced_responses = reduced_responses
         self.admission = admission or Admission()
         self.accounts = Accounts(settings.accounts)
+        self.observed_limits = ObservedLimits(self.accounts, self.admission)
         self.forwarding = Forwarding.of(settings.upstream)
         self.base_path = settings.upstream.base_path
         self.clock = clock

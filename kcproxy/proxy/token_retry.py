@@ -111,5 +111,5 @@ class TokenRetry:
 
 
 def _kind(exchange: Exchange) -> tuple[str, str]:
-    """The account's client and the operation, by which retries are counted."""
-    return exchange.account.client_id if exchange.account is not None else "", exchange.operation
+    """The account and the operation, by which retries are counted."""
+    return exchange.account.label if exchange.account is not None else "", exchange.operation

@@ -1,9 +1,9 @@
 """Typed settings from file, environment and flags. All problems are reported at once."""
 
 from kcproxy.settings.inbound_model import InboundSettings, LimitSettings
-from kcproxy.settings.model import ExplainSettings, HistorySettings, LogSettings, MetricSettings, Settings
+from kcproxy.settings.model import ExplainSettings, HistorySettings, LogSettings, MetricSettings, Settings, UseSettings, use_path_beside
 from kcproxy.settings.outbound_model import AccountSettings, InspectorSettings, UpstreamSettings
-from kcproxy.settings.values import AddressSettings, ClientAuthMethod, ForwardedFields, LogFormat, Secret
+from kcproxy.settings.values import AddressSettings, ClientAuthMethod, ForwardedFields, LimitMode, LogFormat, Secret
 
 __all__ = [
     "AccountSettings",
@@ -14,6 +14,7 @@ __all__ = [
     "HistorySettings",
     "InboundSettings",
     "InspectorSettings",
+    "LimitMode",
     "LimitSettings",
     "LogFormat",
     "LogSettings",
@@ -21,4 +22,6 @@ __all__ = [
     "Secret",
     "Settings",
     "UpstreamSettings",
+    "UseSettings",
+    "use_path_beside",
 ]

@@ -166,6 +166,7 @@ def account(resolved: Resolved, prefix: str) -> AccountSettings:
         algorithm=resolved.values.get(prefix + "algorithm"),
         scopes=resolved.value(prefix + "scopes"),
         operations=resolved.value(prefix + "operations"),
+        mode=resolved.value(prefix + "mode"),
     )
 
 

@@ -6,6 +6,7 @@
     realms = ["demo"]                                   # default: every realm
     methods = ["GET", "HEAD"]                           # default: every method
     operations = ["GET /admin/realms/{realm}/users*"]   # default: every operation that the account allows
+    mode = "observe"                                    # default: "enforce"; "observe" reports what operations would refuse
 
 A key is long and random, not a password (``openssl rand -hex 32``), so a plain hash of it cannot be reversed.
 """
@@ -23,10 +24,12 @@ from kcproxy.errors import SettingsError
 from kcproxy.model import Target
 from kcproxy.settings.file_reading import text_of
 from kcproxy.settings.sources import line_numbers
+from kcproxy.settings.values import LimitMode
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _LISTS = ("realms", "methods", "operations")
-_MEMBERS = frozenset({"name", "sha256", *_LISTS})
+_MEMBERS = frozenset({"name", "sha256", "mode", *_LISTS})
+_MODES = tuple(mode.value for mode in LimitMode)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _EXAMPLE = 'write [[keys]] with name = "…" and sha256 = "…" for each caller'
 SERVER_WIDE_REALM = "master"
@@ -40,13 +43,18 @@ class ApiKey:
     realms: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
     operations: tuple[str, ...] = ()
+    mode: LimitMode = LimitMode.ENFORCE
 
     def opens(self, target: Target) -> bool:
-        """True if the key is valid for a request."""
+        """True if the key is valid for a request. In mode ``observe``, ``operations`` limit nothing."""
         if self.realms and (target.realm or SERVER_WIDE_REALM) not in self.realms:
             return False
         if self.methods and target.method not in self.methods:
             return False
+        return self.mode is LimitMode.OBSERVE or self.within_operations(target)
+
+    def within_operations(self, target: Target) -> bool:
+        """True if ``operations`` has the operation of a request, or if there is no limit."""
         if not self.operations:
             return True
         if target.operation is None:
@@ -61,6 +69,8 @@ class ApiKeys:
     def __init__(self, keys: Mapping[bytes, ApiKey]) -> None:
         """``keys``: by SHA-256 of the key."""
         self._keys = dict(keys)
+        self.are_observed = any(key.mode is LimitMode.OBSERVE for key in keys.values())
+        """Whether the limit of one of them is only observed."""
 
     def find(self, key: bytes) -> ApiKey | None:
         """The key, if it is known. It is looked up by its hash, so the duration reveals nothing about a correct prefix."""
@@ -103,7 +113,8 @@ def _keys_of(file: Path, tables: Sequence[Any], lines: Mapping[str, int]) -> Api
 
 
 def _key(table: Mapping[str, Any]) -> ApiKey:
-    return ApiKey(name=table["name"], **{member: tuple(table.get(member, ())) for member in _LISTS})
+    mode = LimitMode(table.get("mode", LimitMode.ENFORCE.value))
+    return ApiKey(name=table["name"], mode=mode, **{member: tuple(table.get(member, ())) for member in _LISTS})
 
 
 def _problems(table: Any) -> Iterator[str]:
@@ -121,6 +132,8 @@ def _problems(table: Any) -> Iterator[str]:
         value = table.get(member, ["*"])
         if not isinstance(value, list) or not value or not all(isinstance(item, str) and item for item in value):
             yield f"{member} is empty or not a list of strings; remove it if there is no limit"
+    if table.get("mode", LimitMode.ENFORCE.value) not in _MODES:
+        yield f"mode is not one of {', '.join(_MODES)}; remove it to enforce the limits"
     methods = table.get("methods", [])
     if isinstance(methods, list) and any(isinstance(method, str) and method not in _METHODS for method in methods):
         yield f"methods contains a method to which no token is added; valid are {', '.join(sorted(_METHODS))}"

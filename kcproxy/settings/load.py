@@ -9,7 +9,7 @@ from kcproxy.errors import SettingsError
 from kcproxy.settings.accounts import account, inspector, secret
 from kcproxy.settings.declaration import plain_fields
 from kcproxy.settings.merge import Resolved, resolve
-from kcproxy.settings.model import Settings
+from kcproxy.settings.model import Settings, use_path_beside
 from kcproxy.settings.outbound_model import UpstreamSettings
 from kcproxy.settings.schema import SETTINGS, TABLES
 from kcproxy.settings.sources import Findings
@@ -41,6 +41,16 @@ def admin_address(file: Path | None, environ: Mapping[str, str], flags: Mapping[
     if not isinstance(address, AddressSettings):
         raise TypeError("admin_listen is not an address")
     return address
+
+
+def use_file(file: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """The file of the record of use alone; None if the settings name none. Raises SettingsError if it cannot be read from them."""
+    findings = Findings()
+    resolved = resolve(file, environ, {}, findings)
+    if {"use.path", "history.path"} & set(resolved.broken):
+        raise SettingsError(findings.problems)
+    own, history = resolved.value("use.path"), resolved.value("history.path")
+    return own if own is not None or history is None else use_path_beside(history)
 
 
 def _build(resolved: Resolved, notes: tuple[str, ...]) -> Settings:

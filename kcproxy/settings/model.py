@@ -109,6 +109,33 @@ class HistorySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UseSettings:
+    """The record of use: which verified caller called what, for ``kcproxy audit``."""
+
+    path: Path | None = file_setting(
+        "SQLite file that records which caller uses which operation, for kcproxy audit. Default: beside history.path, its name followed by -use; "
+        "without history.path there is no record.",
+        change=Change.RESTART,
+        content=Content.AT_START,
+        effect="nothing happens: the proxy adds to its own file; no other program may change it",
+    )
+    keep_days: int = setting(
+        90,
+        integer(1, 3650),
+        "How long the record goes back. Use more than the longest interval of a job.",
+        unit="days",
+        change=Change.RESTART,
+    )
+    max_rows: int = setting(
+        200_000,
+        integer(1000, 10_000_000),
+        "Maximum number of rows: one for each caller, realm, operation and day, about 200 bytes. Beyond it the oldest days are deleted.",
+        unit="rows",
+        change=Change.RESTART,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings, complete and checked.
 
@@ -187,6 +214,7 @@ class Settings:
     log: LogSettings = table("The log: one line for each request and one for each denial.", LogSettings, default_factory=LogSettings)
     metrics: MetricSettings = table("Bounds on metric labels.", MetricSettings, default_factory=MetricSettings)
     history: HistorySettings = table("The recent denials that the page shows.", HistorySettings, default_factory=HistorySettings)
+    use: UseSettings = table("The record of use: which caller uses which operation.", UseSettings, default_factory=UseSettings)
     limits: LimitSettings = table("Bounds on requests and clients.", LimitSettings, default_factory=LimitSettings)
     inbound: InboundSettings = table(
         "Client authentication for a listener that injects tokens. If nothing is set, that listener must be loopback or a Unix socket.",
@@ -195,3 +223,15 @@ class Settings:
     )
     origins: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def use_path(self) -> Path | None:
+        """The file of the record of use; None if there is no record."""
+        if self.use.path is not None or self.history.path is None:
+            return self.use.path
+        return use_path_beside(self.history.path)
+
+
+def use_path_beside(history: Path) -> Path:
+    """The file of the record of use beside a history file: ``denials.sqlite`` has ``denials-use.sqlite``."""
+    return history.with_name(f"{history.stem}-use{history.suffix}")

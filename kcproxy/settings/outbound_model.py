@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kcproxy.settings.declaration import Change, Content, FileUse, Setting, composed, file_setting, included, setting
 from kcproxy.settings.types import boolean, choice, file_path, integer, listing, number, operation_pattern, secret_text, text, url
-from kcproxy.settings.values import ASYMMETRIC_ALGORITHMS, ClientAuthMethod, ForwardedFields, Secret
+from kcproxy.settings.values import ASYMMETRIC_ALGORITHMS, ClientAuthMethod, ForwardedFields, LimitMode, Secret
 
 REALM = text("the name of a realm", example="shop")
 _SYMMETRIC_ALGORITHMS = ("HS256", "HS384", "HS512")
@@ -195,6 +195,17 @@ class AccountSettings:
         "Operations to which this account's token is added, by method and path template. Default: every operation.",
         change=Change.RELOAD,
     )
+    mode: LimitMode = setting(
+        LimitMode.ENFORCE,
+        choice(LimitMode),
+        "What operations does: enforce, or observe. With observe the token is added to every operation, and requests beyond operations are reported.",
+        change=Change.RELOAD,
+    )
+
+    @property
+    def label(self) -> str:
+        """The account in metrics: realm of the client, slash, client id. Two realms can have clients of one name."""
+        return f"{self.token_realm}/{self.client_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

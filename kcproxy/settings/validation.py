@@ -172,7 +172,10 @@ def _check_named_files(resolved: Resolved, findings: Findings) -> None:
     _check_api_keys(resolved, findings)
     for certificate, key in _PAIRS:
         _check_pair(resolved, certificate, key, findings)
-    check_own_file(resolved, "history.path", findings, beside=BESIDE_SQLITE)
+    for key in ("history.path", "use.path"):
+        check_own_file(resolved, key, findings, beside=BESIDE_SQLITE)
+    if resolved.has("use.path") and resolved.values.get("use.path") == resolved.values.get("history.path"):
+        findings.problem(resolved.location("use.path"), "use.path and history.path are the same file", "give each a file of its own")
     if resolved.file is not None:
         note_dangers(str(resolved.file), "", resolved.file, findings)
     if resolved.has("admin_key") and resolved.has("admin_key_file"):

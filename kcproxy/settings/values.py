@@ -68,6 +68,13 @@ class ClientAuthMethod(StrEnum):
     FEDERATED_JWT = "federated_jwt"  # a projected Kubernetes token as client assertion
 
 
+class LimitMode(StrEnum):
+    """What a limit of operations does."""
+
+    ENFORCE = "enforce"
+    OBSERVE = "observe"  # it refuses nothing, and what it would refuse is reported
+
+
 class ForwardedFields(StrEnum):
     """What happens to the X-Forwarded-*, Forwarded and Via fields of a request. The proxy never adds any."""
 

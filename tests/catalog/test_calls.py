@@ -41,6 +41,62 @@ def test_parameters_are_decoded_with_their_blanks() -> None:
     assert call.parameters == {"search": ["j d"], "exact": [""]}
 
 
+BEGINNING = '10.0.0.1 - {} [01/Nov/2026:10:00:00 +0000] "GET /a HTTP/1.1"'
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "client", "realm", "reduced"),
+    [
+        ("GET /a", None, None, None, None),
+        (BEGINNING.format("-") + " 403 31", 403, None, None, None),
+        (BEGINNING.format("sync") + ' 200 31 "-" "curl"', 200, "sync", None, None),
+        (BEGINNING.format("sync") + " 4031", None, "sync", None, None),
+        (BEGINNING.format("sync"), None, "sync", None, None),
+        ('{"method": "GET", "path": "/a", "status": "409", "account": "sync"}', 409, "sync", None, None),
+        ('{"method": "GET", "path": "/a", "status": true, "account": 1}', None, None, None, None),
+        ('{"method": "GET", "path": "/a", "status": 7}', None, None, None, None),
+        (
+            '{"method": "GET", "path": "/a", "status": 200, "client": "sync", "account": "x", "token_realm": "shop", "reduced": true}',
+            200,
+            "sync",
+            "shop",
+            True,
+        ),
+        ('{"method": "GET", "path": "/a", "status": 200, "client": "sync", "reduced": false}', 200, "sync", None, False),
+    ],
+)
+def test_status_and_caller_are_read_if_the_line_has_them(
+    line: str, status: int | None, client: str | None, realm: str | None, reduced: bool | None
+) -> None:
+    (call,) = read_calls(line).calls
+    assert (call.status, call.client, call.token_realm, call.reduced) == (status, client, realm, reduced)
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (200, "used"),
+        (204, "used"),
+        (304, "used"),
+        (401, "refused"),
+        (403, "refused"),
+        (404, "failed"),
+        (409, "failed"),
+        (499, "failed"),
+        (502, "failed"),
+    ],
+)
+def test_only_calls_that_succeeded_count_as_used(status: int, outcome: str) -> None:
+    (call,) = read_calls(BEGINNING.format("-") + f" {status} 0").calls
+    assert call.outcome.value == outcome
+
+
+def test_calls_are_distinct_by_caller_and_outcome() -> None:
+    lines = [BEGINNING.format(user) + f" {status} 0" for user in ("a", "b") for status in (200, 204, 403)]
+    found = read_calls("\n".join(lines)).calls
+    assert [(call.client, call.status, call.line) for call in found] == [("a", 200, 1), ("a", 403, 3), ("b", 200, 4), ("b", 403, 6)]
+
+
 @given(text=st.text(max_size=300))
 def test_any_text_is_read_without_an_error(text: str) -> None:
     found = read_calls(text)

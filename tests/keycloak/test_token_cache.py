@@ -82,7 +82,7 @@ async def test_two_hundred_requests_at_once_cost_one_fetch(bench: Bench) -> None
     tokens = await asyncio.gather(*(bench.source.token(ACCOUNT) for _ in range(200)))
     assert set(tokens) == {"t1"}
     assert len(bench.endpoint.requests) == 1
-    assert bench.events.fetches == [("robot", "ok")]
+    assert bench.events.fetches == [("demo/robot", "ok")]
 
 
 async def test_a_waiter_that_leaves_ends_nobodys_fetch(bench: Bench) -> None:
@@ -97,7 +97,7 @@ async def test_a_waiter_that_leaves_ends_nobodys_fetch(bench: Bench) -> None:
 async def test_roles_are_reported_of_injected_accounts_not_of_the_inspectors(bench: Bench) -> None:
     for account in (ACCOUNT, replace(ACCOUNT, client_id="inspector")):
         await bench.source.token(account)
-    assert bench.events.told_roles == ["robot"]
+    assert bench.events.told_roles == ["demo/robot"]
 
 
 async def test_accounts_do_not_share_tokens(bench: Bench) -> None:
@@ -142,7 +142,7 @@ async def test_a_refresh_that_fails_leaves_the_old_token_in_use(bench: Bench) ->
     for _ in range(3):
         assert await bench.source.token(ACCOUNT) == "t1"
         await asyncio.sleep(0.02)
-    assert bench.events.fetches == [("robot", "ok"), ("robot", "unreadable")]
+    assert bench.events.fetches == [("demo/robot", "ok"), ("demo/robot", "unreadable")]
 
 
 async def test_a_failure_is_remembered_for_a_moment_and_then_tried_again(bench: Bench) -> None:
@@ -177,7 +177,7 @@ async def test_every_response_of_the_token_endpoint_ends_in_a_clear_error(bench:
     with pytest.raises(TokenFetchError) as caught:
         await bench.source.token(ACCOUNT)
     assert caught.value.error == error
-    assert bench.events.fetches == [("robot", error)]
+    assert bench.events.fetches == [("demo/robot", error)]
     assert re.search(r"Error\b", str(caught.value)) is None, "the name of an exception tells nobody anything"
     assert ("upstream.url" in str(caught.value)) == (error == "unreadable" or answer == NOT_HTTP), "only what may be another server's"
 
@@ -309,7 +309,7 @@ class TestTakingOver:
             bench.clock.now += 2
             with pytest.raises(TokenFetchError):
                 await source.token(account)
-        assert bench.events.fetches == [("robot", "ok"), *[("robot", "unauthorized_client")] * 3]
+        assert bench.events.fetches == [("demo/robot", "ok"), *[("demo/robot", "unauthorized_client")] * 3]
 
     async def test_a_token_that_is_refused_is_replaced_as_any(self, bench: Bench) -> None:
         old = await bench.source.token(ACCOUNT)

@@ -18,12 +18,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from kcproxy.model import Confidence
+from kcproxy.model import CallerKind, Confidence
 from kcproxy.observe.log import Log
 from kcproxy.observe.log_fields import DENIAL_FIELDS, REQUEST_FIELDS
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.redaction import redact_text, redact_value
 from kcproxy.settings import LogFormat, LogSettings
+from kcproxy.usage.model import UseCaller
+from kcproxy.usage.tally import KnownCaller
 from tests.hostile_text import ALL_AT_ONCE, unseen
 from tests.observe.samples import USERNAME, caller, explanation, record, target
 from tools.docs.log import FILE, documents
@@ -64,10 +66,38 @@ def test_a_request_is_one_line_of_json_with_the_documented_fields() -> None:
     assert set(line) <= set(REQUEST_FIELDS)
 
 
+USED_BY = KnownCaller(UseCaller(client='s"ync', token_realm="shop", kind=CallerKind.USER))
+
+
+@pytest.mark.parametrize("reduced", [None, True, False])
+@pytest.mark.parametrize("form", list(LogFormat))
+def test_a_verified_caller_is_named_and_it_is_said_what_is_known_of_the_response(form: LogFormat, reduced: bool | None) -> None:
+    log, written = log_of(form)
+    log.request(record(used_by=USED_BY, reduced=reduced))
+    log.request(record(reduced=reduced))
+    if form is LogFormat.JSON:
+        named, unnamed = map(json.loads, written)
+        assert (named["client"], named["token_realm"], named.get("reduced")) == ('s"ync', "shop", reduced)
+        assert not {"client", "token_realm", "reduced"} & set(unnamed)
+    else:
+        assert "token_realm=shop" in written[0]
+        assert "token_realm" not in written[1]
+
+
 def test_every_documented_field_of_a_request_can_occur() -> None:
     log, written = log_of()
     everything = record(
-        injected_account="a", admitted="k", token_replaced=True, retried=True, error_kind="connect", trace_id="t", denial_id="d", peer="p"
+        injected_account="a",
+        used_by=USED_BY,
+        reduced=True,
+        admitted="k",
+        exceeded_limits=("account shop/a", "key k"),
+        token_replaced=True,
+        retried=True,
+        error_kind="connect",
+        trace_id="t",
+        denial_id="d",
+        peer="p",
     )
     log.request(everything)
     assert set(json.loads(written[0])) == set(REQUEST_FIELDS)

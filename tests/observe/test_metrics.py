@@ -8,10 +8,12 @@ from prometheus_client import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics
 
 from kcproxy.errors import KcproxyError, SettingsError, UpstreamError
-from kcproxy.model import TargetKind
+from kcproxy.model import CallerKind, TargetKind
 from kcproxy.observe.metric_specs import LABELS, SPECS, Kind
 from kcproxy.observe.metrics import MAX_DENIAL_SERIES, Metrics
 from kcproxy.settings import MetricSettings
+from kcproxy.usage.model import Outcome, UseCaller
+from kcproxy.usage.tally import KnownCaller
 from tests.observe.samples import REALM, caller, explanation, record, target
 from tools.docs.metrics import FILE, documents
 
@@ -217,3 +219,19 @@ def test_promtool_finds_nothing_to_say_about_the_page() -> None:
     metrics.looked_up("grants", "ok", 0.01)
     run = subprocess.run(["promtool", "check", "metrics"], input=generate_latest(metrics.registry), capture_output=True, check=False)
     assert (run.returncode, run.stdout + run.stderr) == (0, b"")
+
+
+def test_callers_and_operations_of_uses_are_capped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kcproxy.observe.metrics.MAX_CACHED", 4)
+    metrics = Metrics(MetricSettings(clients=True, max_clients=2))
+    for number in range(6):
+        known = KnownCaller(UseCaller(client=f"c-{number}", token_realm="r", kind=CallerKind.USER))
+        for operation in ("a", "b"):
+            metrics.operation_used(known, operation, Outcome.FULL)
+    found = {
+        (s.labels["caller"], s.labels["operation"]): s.value
+        for f in metrics.registry.collect()
+        for s in f.samples
+        if s.name == "kcproxy_operation_uses_total"
+    }
+    assert found == {("r/c-0", "a"): 1, ("r/c-0", "b"): 1, ("r/c-1", "a"): 1, ("r/c-1", "b"): 1, ("other", "other"): 8}

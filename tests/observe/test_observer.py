@@ -6,14 +6,16 @@ from collections.abc import Iterator
 import pytest
 
 from kcproxy import catalog
-from kcproxy.model import Caller, Facts
+from kcproxy.model import Caller, CallerKind, Facts
 from kcproxy.observe.denial_store import DenialStore
 from kcproxy.observe.events import Observer, RequestRecord
 from kcproxy.observe.log import Log
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.server.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, Slowness
-from kcproxy.settings import LogSettings
+from kcproxy.settings import LogSettings, MetricSettings
+from kcproxy.usage.model import UseCaller
+from kcproxy.usage.tally import UseTally
 from tests.catalog.conftest import DOCUMENT
 from tests.observe.samples import REALM, caller, explanation, record, target
 from tests.observe.test_log import Captured
@@ -209,3 +211,47 @@ def test_accepts_that_fail_are_all_counted_and_logged_once_a_minute() -> None:
         ("accept_failed", 61),
         ("accept_recovered", 100),
     ]
+
+
+@pytest.mark.parametrize(("recording", "counts"), [(True, [("full", 2), ("refused", 1)]), (False, [])])
+def test_calls_of_verified_callers_are_counted_if_there_is_a_record(recording: bool, counts: list[tuple[str, int]]) -> None:
+    tally = UseTally(recording=recording)
+    known = tally.know(UseCaller(client="sync", token_realm="shop", kind=CallerKind.SERVICE_ACCOUNT))
+    live = LiveObserver(Metrics(), Log(LogSettings(), sink=Captured()), DenialStore(), uses=tally)
+    for status in (200, 204, 403):
+        live.request_finished(record(status=status, used_by=known))
+    live.request_finished(record(status=200))
+    live.close()
+    assert [(key[4].value, number) for key, number in tally.take().counts.items()] == counts
+
+
+def test_a_reduced_response_is_credited_to_the_role_that_was_let_in() -> None:
+    table = catalog.load("26.7.5")
+    live = LiveObserver(Metrics(), Log(LogSettings(), sink=Captured()), DenialStore(), catalog=table)
+    listed = table.target("GET", f"/admin/realms/{REALM}/users")
+    held = caller(roles={"realm-management": ("query-users", "query-groups")})
+    for reduced in (True, False):
+        live.request_finished(record(listed, injected_account="app", caller=held, reduced=reduced))
+    assert value(live, "kcproxy_role_uses_total", account="app", role="query-users") == 1
+    assert value(live, "kcproxy_role_uses_total", account="app", role="view-users") == 1
+    live.close()
+
+
+def test_accounts_of_one_name_in_two_realms_are_two() -> None:
+    tally = UseTally()
+    live = LiveObserver(Metrics(), Log(LogSettings(), sink=Captured()), DenialStore(), catalog=catalog.parse(DOCUMENT), uses=tally)
+    for realm in ("one", "two"):
+        known = tally.know(UseCaller(client="app", token_realm=realm, kind=CallerKind.SERVICE_ACCOUNT, injected=True))
+        live.request_finished(record(injected_account="app", used_by=known))
+    assert [value(live, "kcproxy_role_uses_total", account=f"{realm}/app", role="view-users") for realm in ("one", "two")] == [1, 1]
+    live.close()
+
+
+@pytest.mark.parametrize(("shown", "count"), [(True, 1), (False, None)])
+def test_calls_are_counted_by_caller_and_operation_if_clients_are_shown(shown: bool, count: int | None) -> None:
+    tally = UseTally(recording=False)
+    live = LiveObserver(Metrics(MetricSettings(clients=shown)), Log(LogSettings(), sink=Captured()), DenialStore(), uses=tally)
+    known = tally.know(UseCaller(client="sync", token_realm="shop", kind=CallerKind.SERVICE_ACCOUNT))
+    live.request_finished(record(used_by=known, status=403))
+    assert value(live, "kcproxy_operation_uses_total", caller="shop/sync", operation=OPERATION, use="refused") == count
+    live.close()

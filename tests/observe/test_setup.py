@@ -27,7 +27,7 @@ def table() -> catalog.Catalog:
 def test_configured_realms_and_accounts_have_their_labels(table: catalog.Catalog) -> None:
     observer = live_observer(settings(), table)
     samples = observer.metrics.registry.get_sample_value
-    assert samples("kcproxy_token_fetches_total", {"account": "app", "outcome": "ok"}) == 0
+    assert samples("kcproxy_token_fetches_total", {"account": ACCOUNT.label, "outcome": "ok"}) == 0
     assert observer.metrics.denied(explanation(target=target(realm="two"), status=401))[1] == "two"
     observer.close()
 
@@ -45,7 +45,7 @@ def test_denials_that_a_history_kept_are_counted_as_stored(table: catalog.Catalo
 def test_the_inspectors_account_has_its_labels_too(table: catalog.Catalog) -> None:
     inspector = InspectorSettings(account=AccountSettings(realms=("one",), token_realm="one", client_id="inspector"))
     observer = live_observer(settings(inspector=inspector), table)
-    assert observer.metrics.registry.get_sample_value("kcproxy_token_fetches_total", {"account": "inspector", "outcome": "ok"}) == 0
+    assert observer.metrics.registry.get_sample_value("kcproxy_token_fetches_total", {"account": "one/inspector", "outcome": "ok"}) == 0
     observer.close()
 
 

@@ -106,7 +106,7 @@ def test_without_an_endpoint_there_are_no_spans(environ: dict[str, str]) -> None
 
 def test_an_endpoint_without_the_extra_is_a_problem_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    with pytest.raises(SettingsError, match=r"kcproxy\[tracing\]"):
+    with pytest.raises(SettingsError, match=r"'\.\[tracing\]'"):
         spans_from_environment({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"})
 
 

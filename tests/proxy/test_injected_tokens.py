@@ -182,7 +182,7 @@ class TestARefusedToken:
         assert forwarded(upstream)[1:] == [(USERS.encode(), b"Bearer t1"), (USERS.encode(), b"Bearer t2")]
         record = (await injecting.settled(2))[1]
         assert (record.token_replaced, record.retried, record.injected_account) == (True, True, "robot")
-        assert injecting.events.replaced == ["robot"]
+        assert injecting.events.replaced == ["demo/robot"]
 
     async def test_is_repeated_with_its_chunked_body_too(self, injecting: Running, upstream: RecordingUpstream) -> None:
         await injecting.get(USERS)

@@ -1,11 +1,13 @@
 """What a caller's key opens, and which files of keys are refused, line by line."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kcproxy.errors import SettingsError
 from kcproxy.model import Operation, Target, TargetKind
+from kcproxy.settings import LimitMode
 from kcproxy.settings.api_keys import ApiKey, read_keys
 
 HASH = "a" * 64
@@ -39,9 +41,13 @@ USERS = "/admin/realms/{realm}/users"
         ({"operations": ("*",)}, target("GET", None), False),
         ({"realms": ("shop",), "operations": ("*",)}, target("GET", USERS), False),
         ({"methods": ("POST",), "operations": ("*",)}, target("GET", USERS), False),
+        ({"mode": LimitMode.OBSERVE, "operations": (f"GET {USERS}",)}, target("POST", USERS), True),
+        ({"mode": LimitMode.OBSERVE, "operations": (f"GET {USERS}",)}, target("GET", None), True),
+        ({"mode": LimitMode.OBSERVE, "realms": ("shop",)}, target("GET", USERS), False),
+        ({"mode": LimitMode.OBSERVE, "methods": ("POST",)}, target("GET", USERS), False),
     ],
 )
-def test_a_key_opens_what_lies_within_all_of_its_limits(limits: dict[str, tuple[str, ...]], asked: Target, opens: bool) -> None:
+def test_a_key_opens_what_lies_within_all_of_its_limits(limits: dict[str, Any], asked: Target, opens: bool) -> None:
     assert ApiKey(name="shop", **limits).opens(asked) is opens
 
 

@@ -117,6 +117,7 @@ def every_file(folder: Path) -> dict[str, Path]:
         "inbound.api_keys_file": keys,
         "inbound.tls_client_ca_file": authority.file,
         "history.path": folder / "history",
+        "use.path": folder / "use",
     }
     for key in FILES:
         if key.endswith("certificate_file"):
@@ -147,6 +148,7 @@ def test_every_setting_that_names_a_file_reports_it(tmp_path: Path, key: str) ->
     files = every_file(tmp_path)
     file = files[key]
     files["history.path"].touch()
+    files["use.path"].touch()
     text, environ = settings_with(tmp_path, key, files)
     for each in {*files.values()}:
         each.chmod(0o600)

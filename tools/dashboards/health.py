@@ -203,6 +203,7 @@ def _process() -> Row:
     lost = (
         ("kcproxy_log_dropped_total", "log lines"),
         ("kcproxy_history_dropped_total", "history"),
+        ("kcproxy_use_dropped_total", "record of use"),
         ("kcproxy_label_overflow_total", "label values"),
     )
     return Row(
@@ -261,7 +262,7 @@ def _process() -> Row:
             ),
             series(
                 "Dropped",
-                "Dropped to protect the process: log lines, denials of the history, label values beyond their cap.",
+                "Dropped to protect the process: log lines, denials of the history, calls of the record of use, label values beyond their cap.",
                 *(Query(expr=f"sum({rate(metric)})", legend=name) for metric, name in lost),
                 unit="eps",
                 width=16,

@@ -1,10 +1,11 @@
 """Dashboard *Least privilege*: which roles the service accounts have, and which of them requests needed."""
 
 from tools.dashboards.frame import PAGE, Row, dashboard, label_variable
-from tools.dashboards.panels import AMBER, GREEN, Json, Query, counted, of, rate, series, stat, table
+from tools.dashboards.panels import AMBER, GREEN, Json, Query, counted, increase, of, rate, series, stat, table
 
 ACCOUNT = 'account=~"$account"'
 GRANTED, USES, FIRST_USE = "kcproxy_role_granted", "kcproxy_role_uses_total", "kcproxy_role_first_use_timestamp_seconds"
+OPERATION_USES = "kcproxy_operation_uses_total"
 
 
 def _held() -> str:
@@ -27,7 +28,7 @@ def build() -> Json:
             "Roles that service accounts have but never needed. Covers only accounts whose tokens the proxy injects, tokens that contain their"
             " roles, and requests through the proxy. Choose a range that includes every rare job before you revoke a role."
         ),
-        rows=[_now(), _tables(), _time()],
+        rows=[_now(), _tables(), _time(), _callers()],
         variables=[account, PAGE],
         time_from="now-30d",
     )
@@ -96,6 +97,23 @@ def _time() -> Row:
                 "Number of admin roles of each account. A step up is a new grant.",
                 Query(expr=f"sum by (account) (max by (account, role) ({of(GRANTED, ACCOUNT)}))", legend="{{account}}"),
                 unit="short",
+            ),
+        ],
+    )
+
+
+def _callers() -> Row:
+    return Row(
+        title="What does every caller call?",
+        panels=[
+            table(
+                "Operations by caller",
+                "Calls of verified callers in the displayed range, with own or injected tokens. Empty unless metrics.clients is set; kcproxy audit has more.",
+                Query(expr=f"sum by (caller, operation, use) ({increase(OPERATION_USES)}) > 0", instant=True),
+                columns={"caller": "Caller", "operation": "Operation", "use": "Outcome", "Value": "Calls"},
+                sort_by="Calls",
+                decimals=0,
+                width=24,
             ),
         ],
     )

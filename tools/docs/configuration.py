@@ -27,6 +27,7 @@ _SAMPLES = {
 }
 _PATHS = {
     "history.path": "/var/lib/kcproxy/denials.sqlite",
+    "use.path": "/var/lib/kcproxy/denials-use.sqlite",
     "accounts.assertion_file": "/var/run/secrets/tokens/keycloak",
     "inspector.assertion_file": "/var/run/secrets/tokens/keycloak",
 }

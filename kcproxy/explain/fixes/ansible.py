@@ -20,8 +20,23 @@ def ansible_grant(to: Grantee, container: str | None, roles: RoleSet, *, with_sc
     """A grant as a playbook; ``with_scope``: and the scope mappings. None if nothing names the account."""
     if not to.is_named:
         return None
-    task = _ROLES % {"account": _account(to), **_common(to, container, "client_id"), "roles": _listed(roles, "- name: ")}
+    task = _ROLES % {
+        "name": "Grant",
+        "state": "",
+        "account": _account(to),
+        **_common(to, container, "client_id"),
+        "roles": _listed(roles, "- name: "),
+    }
     return _HEAD + task + (_scope(to, container, roles) if with_scope else "")
+
+
+def ansible_revoke(to: Grantee, container: str | None, roles: RoleSet) -> str | None:
+    """The removal of directly granted roles as a playbook. None if nothing names the account."""
+    if not to.is_named:
+        return None
+    state = "\n        state: absent"
+    names = _common(to, container, "client_id")
+    return _HEAD + _ROLES % {"name": "Remove", "state": state, "account": _account(to), **names, "roles": _listed(roles, "- name: ")}
 
 
 def ansible_scope(to: Grantee, container: str | None, roles: RoleSet) -> str | None:
@@ -71,12 +86,12 @@ _HEAD = """\
         quiet: true
 """
 _ROLES = """\
-    - name: Grant the roles
+    - name: %(name)s the roles
       community.general.keycloak_user_rolemapping:
         auth_keycloak_url: "{{ lookup('ansible.builtin.env', 'KEYCLOAK_URL') }}"
         token: "{{ lookup('ansible.builtin.env', 'ADMIN_TOKEN') }}"
         realm: %(realm)s
-        %(account)s%(owner)s
+        %(account)s%(owner)s%(state)s
         roles:
 %(roles)s
 """

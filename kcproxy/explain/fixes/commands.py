@@ -16,11 +16,20 @@ Lines = tuple[str, ...]
 
 def kcadm_grant(to: Grantee, container: str | None, roles: RoleSet) -> str:
     """Add roles of a client (or, without one, of the realm) to the account."""
-    realm, names, account = realm_option(to.realm), repeated_option("--rolename", roles), _kcadm_account(to)
+    return _kcadm_roles("add-roles", to, container, roles)
+
+
+def kcadm_revoke(to: Grantee, container: str | None, roles: RoleSet) -> str:
+    """Remove directly granted roles of a client (or, without one, of the realm) from the account."""
+    return _kcadm_roles("remove-roles", to, container, roles)
+
+
+def _kcadm_roles(command: str, to: Grantee, container: str | None, roles: RoleSet) -> str:
+    realm, names, account, what = realm_option(to.realm), repeated_option("--rolename", roles), _kcadm_account(to), word(command)
     if container is None:
-        return line("kcadm.sh add-roles {realm} {account} {names}", realm=realm, account=account, names=names)
+        return line("kcadm.sh {what} {realm} {account} {names}", what=what, realm=realm, account=account, names=names)
     owner = option("--cclientid", container)
-    return line("kcadm.sh add-roles {realm} {account} {owner} {names}", realm=realm, account=account, owner=owner, names=names)
+    return line("kcadm.sh {what} {realm} {account} {owner} {names}", what=what, realm=realm, account=account, owner=owner, names=names)
 
 
 def _kcadm_account(to: Grantee) -> Part:
@@ -90,6 +99,7 @@ _READ = 'ROLE=$(keycloak "$KEYCLOAK_URL"/admin/realms/{realm}/'
 _OF_CLIENT, _OF_REALM = 'clients/"$OWNER"/roles/{role})', "roles/{role})"
 _MAP = 'keycloak -H \'Content-Type: application/json\' -d "[$ROLE]" "$KEYCLOAK_URL"/admin/realms/{realm}/'
 _ACCOUNT, _CLIENT = 'users/"$ACCOUNT"/role-mappings/', 'clients/"$CLIENT"/scope-mappings/'
+_UNMAP = 'keycloak -X DELETE -H \'Content-Type: application/json\' -d "[$ROLE]" "$KEYCLOAK_URL"/admin/realms/{realm}/'
 _ROLE_OF_CLIENT, _ROLE_OF_REALM = 'clients/"$OWNER"', "realm"
 _CLIENTS, _USERS = segment("clients"), segment("users")
 
@@ -99,6 +109,11 @@ def curl_grant(to: Grantee, container: str | None, roles: RoleSet, *, with_scope
     ids = (_curl_account(to), *((_curl_client(to),) if with_scope else ()))
     mappings = (_to_account(to, container), *((_to_scope(to, container),) if with_scope else ()))
     return _whole(to, container, ids, roles, mappings)
+
+
+def curl_revoke(to: Grantee, container: str | None, roles: RoleSet) -> Lines:
+    """The requests behind kcadm's removal."""
+    return _whole(to, container, (_curl_account(to),), roles, (_from_account(to, container),))
 
 
 def curl_scope(to: Grantee, container: str | None, roles: RoleSet) -> Lines:
@@ -121,6 +136,12 @@ def _to_account(to: Grantee, container: str | None) -> str:
     if container is None:
         return line(_MAP + _ACCOUNT + _ROLE_OF_REALM, realm=segment(to.realm))
     return line(_MAP + _ACCOUNT + _ROLE_OF_CLIENT, realm=segment(to.realm))
+
+
+def _from_account(to: Grantee, container: str | None) -> str:
+    if container is None:
+        return line(_UNMAP + _ACCOUNT + _ROLE_OF_REALM, realm=segment(to.realm))
+    return line(_UNMAP + _ACCOUNT + _ROLE_OF_CLIENT, realm=segment(to.realm))
 
 
 def _to_scope(to: Grantee, container: str | None) -> str:

@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from kcproxy.explain.fixes.ansible import ansible_grant, ansible_scope
-from kcproxy.explain.fixes.commands import curl_grant, curl_scope, kcadm_grant, kcadm_scope
+from kcproxy.explain.fixes.ansible import ansible_grant, ansible_revoke, ansible_scope
+from kcproxy.explain.fixes.commands import curl_grant, curl_revoke, curl_scope, kcadm_grant, kcadm_revoke, kcadm_scope
 from kcproxy.explain.fixes.grantee import Grantee
 from kcproxy.explain.fixes.terraform import terraform_grant, terraform_scope
 from kcproxy.explain.fixes.unwritable import Unprintable, Unwritable
 from kcproxy.model import RoleSet
 
 LEFT_OUT = "Commands are left out that cannot be written: a name is too long for them, or has a character that they cannot hold"
+NO_TERRAFORM = "No Terraform is printed for a removal: remove the resources that grant these roles"
 Lines = tuple[str, ...]
 
 
@@ -45,6 +46,22 @@ def grant_forms(to: Grantee, container: str | None, roles: RoleSet, *, version: 
         lambda: terraform_grant(to, container, roles, version=version, with_scope=with_scope),
         lambda: ansible_grant(to, container, roles, with_scope=with_scope),
     )
+
+
+def revoke_forms(to: Grantee, container: str | None, roles: RoleSet) -> Forms:
+    """The removal of directly granted roles. A role that comes from a group or from a composite role has to be removed there."""
+    if not to.is_named:
+        return Forms()
+    return _forms(
+        lambda: (kcadm_revoke(to, container, roles),),
+        lambda: curl_revoke(to, container, roles),
+        _no_terraform,
+        lambda: ansible_revoke(to, container, roles),
+    )
+
+
+def _no_terraform() -> str | None:
+    raise Unprintable(NO_TERRAFORM)
 
 
 def scope_forms(to: Grantee, container: str | None, roles: RoleSet, *, version: tuple[int, ...]) -> Forms:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from kcproxy.simulator import represent
 from kcproxy.simulator.call import NO_CONTENT, Call, Play, Refusal, Reply, listed
-from kcproxy.simulator.state import Client, Role, closure
+from kcproxy.simulator.state import Client, Role, closure, effective_roles
 
 _Holder: TypeAlias = Callable[[Call], list[Role]]
 _Container: TypeAlias = Callable[[Call], tuple[Client | None, Iterable[Role]]]
@@ -49,8 +49,10 @@ def _plays_for(holder: _Holder, container: _Container) -> Mapping[str, Play]:
         return listed(represent.roles(role for role in held if role.client is client))
 
     def composite(call: Call) -> Reply:
-        held, (client, _) = holder(call), container(call)
-        return listed(represent.roles(role for role in closure(held) if role.client is client))
+        client, _ = container(call)
+        # Of users, the roles of their groups are effective too (UserAdapter#hasRole).
+        effective = effective_roles(call.user()) if holder is _of_user else closure(holder(call))
+        return listed(represent.roles(role for role in effective if role.client is client))
 
     def available(call: Call) -> Reply:
         held, (_, candidates) = holder(call), container(call)

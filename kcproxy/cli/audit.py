@@ -1,0 +1,135 @@
+"""``kcproxy audit``: the least roles for what each caller really called."""
+
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from urllib.parse import SplitResult
+
+import click
+
+import kcproxy
+from kcproxy.catalog import Catalog
+from kcproxy.cli.audit_operations import operations_lines
+from kcproxy.cli.audit_options import is_chosen, since_option, sources_options
+from kcproxy.cli.audit_source import evidence
+from kcproxy.cli.audit_text import audit_text
+from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
+from kcproxy.cli.options import config_option, json_option, table, version_option
+from kcproxy.cli.terminal import document, result, talk
+from kcproxy.usage.audit import Audit, audits
+from kcproxy.usage.changes import changes_of
+from kcproxy.usage.document import audit_document
+from kcproxy.usage.sarif import sarif_document
+
+FINDINGS = ("unused", "escalation")
+FORMATS = ("text", "json", "sarif")
+EXAMPLES = """\b
+Examples:
+  kcproxy audit                                     every caller in the record of this proxy, 30 days
+  kcproxy audit --client shop-sync --since 90d
+  kcproxy audit --history /var/lib/kcproxy/denials-use.sqlite --json
+  kcproxy audit --log kcproxy.log --client shop-sync --held realm-admin
+  kcproxy audit --client shop-sync --as-operations  a limit for the account or the key of this caller
+  kcproxy audit --prometheus http://localhost:9090  several proxies, by what Prometheus knows
+  kcproxy audit --format sarif > audit.sarif
+  kcproxy audit --fail-on unused,escalation         for CI: exit code 5 if a role is unused or leads to realm-admin
+
+"""
+
+
+def _fail_on(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
+    wanted = tuple(word.strip() for word in (value or "").split(",") if word.strip())
+    for word in wanted:
+        if word not in FINDINGS:
+            raise click.BadParameter(f"{word!r} is not a finding; there are {', '.join(FINDINGS)}")
+    return wanted
+
+
+@click.command(name="audit", epilog=EXAMPLES + epilog(), context_settings=CONTEXT)
+@click.option("--client", metavar="ID", help="Only this client.")
+@click.option("--realm", metavar="REALM", help="Only callers whose token is of this realm.")
+@since_option
+@sources_options
+@click.option("--user", "username", metavar="NAME", help="With --client: print the commands for this user, if users call with this client.")
+@click.option(
+    "--fail-on", callback=_fail_on, metavar="FINDINGS", help="Exit code 5 if there is one: unused, escalation, or both with a comma."
+)
+@click.option("--as-operations", is_flag=True, help="Print the setting operations, for [[accounts]] and keys, with what each caller used.")
+@click.option(
+    "--format", "output", type=click.Choice(FORMATS), help="text (the default), json (like --json), or sarif (SARIF 2.1.0, for CI)."
+)
+@version_option
+@config_option
+@json_option
+def command(
+    *,
+    client: str | None,
+    realm: str | None,
+    since_seconds: float,
+    histories: tuple[Path, ...],
+    logs: tuple[Path, ...],
+    prometheus: SplitResult | None,
+    held: tuple[str, ...],
+    username: str | None,
+    fail_on: tuple[str, ...],
+    as_operations: bool,
+    output: str | None,
+    version: str | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Show for each caller which roles it holds, which it used, and the least set for all its calls together.
+
+    The least set gives the same responses as before: a reduced response stays reduced. Refused and failed calls do not count. The
+    commands lead to that set and back. A job that did not run in the window is not part of it, so the window is always named.
+    """
+    form = _form(output, as_json=as_json, as_operations=as_operations)
+    for option, value in (("--held", held), ("--user", username)):
+        if value and client is None:
+            raise click.UsageError(f"{option} is about one client: name it with --client")
+    catalog = table(version)
+    found = evidence(
+        catalog, histories=histories, logs=logs, prometheus=prometheus, config=config, since_seconds=since_seconds, now=time.time()
+    )
+    chosen = [audit for audit in audits(catalog, found.record, held=held or None) if is_chosen(audit, client, realm)]
+    for note in found.notes:
+        talk(note)
+    if as_operations:
+        _show(operations_lines(catalog, found.window, chosen))
+    elif form == "sarif":
+        document(sarif_document(catalog, found.window, chosen, program_version=kcproxy.__version__))
+    elif form == "json":
+        changed = [(audit, changes_of(catalog, audit, username=username)) for audit in chosen]
+        document(audit_document(catalog, found.window, changed, notes=found.notes))
+    else:
+        result(f"Window: {found.window.says}. Keycloak {catalog.version}.")
+        for audit in chosen:
+            _show(audit_text(catalog, found.window, audit, changes_of(catalog, audit, username=username)))
+    if not chosen and form == "text":
+        talk("No calls of a verified caller in this window.")
+    _exit(catalog, chosen, fail_on)
+
+
+def _form(output: str | None, *, as_json: bool, as_operations: bool) -> str:
+    """The form of the output. Raises UsageError if the options contradict each other."""
+    form = output or ("json" if as_json else "text")
+    if as_json and form != "json":
+        raise click.UsageError("--json and --format contradict each other: use one of them")
+    if as_operations and form != "text":
+        says = "--as-operations prints TOML: remove --json or --format; JSON has the operations of each caller in its member used"
+        raise click.UsageError(says)
+    return form
+
+
+def _show(lines: Iterable[str]) -> None:
+    for line in lines:
+        result(line)
+
+
+def _exit(catalog: Catalog, chosen: Sequence[Audit], fail_on: tuple[str, ...]) -> None:
+    findings = {"unused": any(a.unused or a.excessive for a in chosen), "escalation": any(a.escalations for a in chosen)}
+    failed = [name for name in fail_on if findings[name]]
+    if failed:
+        talk(f"kcproxy: audit found: {', '.join(failed)} (Keycloak {catalog.version})")
+        sys.exit(Exit.FOUND)

@@ -1,0 +1,206 @@
+"""``kcproxy who-can``: which service accounts and users may make a call, or hold a role. Asks Keycloak with the inspector's account."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kcproxy.catalog import Catalog
+from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
+from kcproxy.cli.options import config_option, json_option, table, version_option
+from kcproxy.cli.roles_text import roles_text
+from kcproxy.cli.terminal import bold, columns, document, paint, result, talk
+from kcproxy.explain.offline import asked
+from kcproxy.keycloak.role_holders import Holder, Holders
+from kcproxy.model import Requirement
+from kcproxy.settings import Settings
+from kcproxy.settings.load import load
+from kcproxy.settings.types import METHODS
+
+SCHEMA = 1
+MASTER, REALM_MANAGEMENT = "master", "realm-management"
+USERS = "A user's roles count only as far as the client with which they log in lets them through."
+PERMISSIONS = "Fine-grained admin permissions are on in realm {realm}: they may allow others. For one client: kcproxy doctor"
+INCOMPLETE = "The inspector could not read everything in realm {realm}: there may be others"
+EXAMPLES = """\b
+Examples:
+  kcproxy who-can GET /admin/realms/shop/users
+  kcproxy who-can DELETE /admin/realms/shop --json
+  kcproxy who-can --realm shop --role manage-users
+
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked in a realm: the roles that have to do with it, and the requirement; for a role there is none."""
+
+    realm: str
+    roles: frozenset[str]
+    needs: Requirement | None
+    needs_in_master: Requirement | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The accounts of one realm, with the client that owns the roles."""
+
+    realm: str
+    owner: str
+    holders: Holders
+
+
+@click.command(name="who-can", epilog=EXAMPLES + epilog(), context_settings=CONTEXT)
+@click.argument("method", type=click.Choice(METHODS, case_sensitive=False), required=False, metavar="[METHOD]")
+@click.argument("path", required=False)
+@click.option("--realm", help="With --role: the realm whose administration the role is about.")
+@click.option("--role", metavar="ROLE", help="Instead of a call: who holds this role.")
+@config_option
+@click.option("--upstream", metavar="URL", help="Address of Keycloak, as for serve.")
+@version_option
+@json_option
+def command(
+    method: str | None,
+    path: str | None,
+    *,
+    realm: str | None,
+    role: str | None,
+    config: Path | None,
+    upstream: str | None,
+    version: str | None,
+    as_json: bool,
+) -> None:
+    """Show which service accounts and users may call METHOD PATH, or hold a role: directly, by composite roles or by groups.
+
+    Asks Keycloak with the read-only account in the section [inspector] of the settings, in the realm and, if the inspector serves it, in
+    master. Changes nothing.
+    """
+    settings = load(config, os.environ, {"upstream.url": upstream})
+    if settings.inspector is None:
+        raise click.UsageError(
+            "who-can needs an [inspector] in the settings; to create one: kcproxy doctor --create-inspector --realm REALM"
+        )
+    catalog = table(version or settings.explain.keycloak_version)
+    is_call = role is None
+    question = _about_call(catalog, method, path, realm) if is_call else _about_role(catalog, realm, role or "", given=(method, path))
+    found = asyncio.run(_look(settings, question))
+    if not found:
+        talk(f"kcproxy: the inspector cannot read realm {question.realm}: check that its settings name the realm, and its roles there")
+        sys.exit(Exit.FAILED)
+    if as_json:
+        document(_document(catalog, question, found))
+        return
+    for line in _text(catalog, question, found):
+        result(line)
+
+
+def _about_role(catalog: Catalog, realm: str | None, role: str, *, given: tuple[str | None, str | None]) -> Question:
+    if realm is None or given != (None, None):
+        raise click.UsageError("give --role together with --realm, and without METHOD and PATH")
+    if role not in catalog.roles:
+        talk(f"kcproxy: Keycloak {catalog.version} has no admin role {role}; there are {', '.join(catalog.roles)}")
+        sys.exit(Exit.UNKNOWN)
+    return Question(realm=realm, roles=frozenset({role}), needs=None, needs_in_master=None)
+
+
+def _about_call(catalog: Catalog, method: str | None, path: str | None, realm: str | None) -> Question:
+    if method is None or path is None or realm is not None:
+        raise click.UsageError("give METHOD and PATH of a call, or --role and --realm")
+    call = asked(catalog, method, path)
+    needs = catalog.requirement(call.target, query=call.query)
+    if call.target.realm is None or needs is None or needs.undetermined is not None:
+        talk(f"kcproxy: this is no call of a realm in the table of Keycloak {catalog.version}")
+        sys.exit(Exit.UNKNOWN)
+    in_master = catalog.requirement(call.target, query=call.query, master=True) or needs
+    roles = frozenset(role for each in (needs, in_master) for sets in (*each.any_of, *each.admits) for role in sets)
+    if () in needs.admits:
+        raise click.UsageError("any token is enough for this call")
+    return Question(realm=call.target.realm, roles=roles, needs=needs, needs_in_master=in_master)
+
+
+async def _look(settings: Settings, question: Question) -> list[Found]:
+    """What the inspector finds in the realm and in master."""
+    from kcproxy.keycloak.inspector import lookups_of  # noqa: PLC0415 - aiohttp is imported only if it is needed
+    from kcproxy.keycloak.role_holders import RoleHolders  # noqa: PLC0415 - the same
+
+    found = []
+    async with lookups_of(settings) as lookups:
+        for realm, owner in ((question.realm, REALM_MANAGEMENT), (MASTER, f"{question.realm}-realm")):
+            if (realm == MASTER) == (owner == REALM_MANAGEMENT) or not lookups.covers(realm):
+                continue
+            holders = await RoleHolders(lookups, realm, owner).of(question.roles)
+            if holders is not None:
+                found.append(Found(realm=realm, owner=owner, holders=holders))
+    return found
+
+
+def judged(catalog: Catalog, question: Question, found: Found, holder: Holder) -> str | None:
+    """``yes``, or ``reduced`` for a reduced response; None if this account may not."""
+    if not holder.enabled:
+        return None
+    needs = question.needs_in_master if found.realm == MASTER else question.needs
+    if needs is None:
+        return "yes"
+    held = catalog.closure(holder.roles)
+    if catalog.satisfies(held, needs.any_of):
+        return "yes"
+    return "reduced" if catalog.satisfies(held, needs.admits) else None
+
+
+def _able(catalog: Catalog, question: Question, found: Found) -> list[tuple[Holder, str]]:
+    answers = ((holder, judged(catalog, question, found, holder)) for holder in found.holders.holders)
+    return [(holder, answer) for holder, answer in answers if answer is not None]
+
+
+def _document(catalog: Catalog, question: Question, found: Sequence[Found]) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "keycloak": catalog.version,
+        "realm": question.realm,
+        "accounts": [
+            {
+                "realm": each.realm,
+                "kind": "user" if holder.client_id is None else "service-account",
+                "client": holder.client_id,
+                "username": holder.username,
+                "answer": answer,
+                "roles": list(holder.roles),
+                "owner": each.owner,
+                "by": list(holder.by),
+            }
+            for each in found
+            for holder, answer in _able(catalog, question, each)
+        ],
+        "complete": all(each.holders.complete for each in found),
+        "notes": list(_notes(found)),
+    }
+
+
+def _notes(found: Sequence[Found]) -> Iterator[str]:
+    for each in found:
+        if each.holders.permissions:
+            yield PERMISSIONS.format(realm=each.realm)
+        if not each.holders.complete:
+            yield INCOMPLETE.format(realm=each.realm)
+
+
+def _text(catalog: Catalog, question: Question, found: Sequence[Found]) -> Iterator[str]:
+    for each in found:
+        able = _able(catalog, question, each)
+        yield bold(f"Accounts of realm {each.realm}, by roles of {each.owner} ({len(able)})")
+        yield from columns([_row(holder, answer) for holder, answer in able], indent="  ")
+        if any(holder.client_id is None for holder, _ in able):
+            yield f"  {USERS}"
+    for note in _notes(found):
+        yield f"{paint('Note', 'yellow')}: {note}."
+
+
+def _row(holder: Holder, answer: str) -> tuple[str, ...]:
+    kind = "user" if holder.client_id is None else "service account"
+    reduced = "reduced response" if answer == "reduced" else ""
+    return (holder.client_id or holder.username, kind, roles_text(holder.roles), f"by {'; '.join(holder.by)}", reduced)
