@@ -16,7 +16,8 @@ import kcproxy
 from kcproxy.errors import SettingsError
 from kcproxy.model import Confidence, Explanation, RoleSet, Target
 from kcproxy.observe.events import RequestRecord
-from kcproxy.observe.fast_metrics import FastCounter, FastCounters, FastHistograms
+from kcproxy.observe.fast_metrics import FastCounter
+from kcproxy.observe.hot_metrics import HOT, HotMetrics, OperationMetrics
 from kcproxy.observe.label_limits import ADMIN_ROLES, OTHER, CappedNames, client_of, operation_label, proven, role_label
 from kcproxy.observe.metric_specs import SPECS, Kind, Spec
 from kcproxy.server.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, Slowness
@@ -41,50 +42,6 @@ FETCH_OUTCOMES = (
 )  # fmt: skip
 LOOKUP_OUTCOMES = ("ok", "cached", "late", "refused", "limited", "failed")
 _CODES = tuple(str(code) for code in range(600))
-_SPECS = {spec.name: spec for spec in SPECS}
-HOT = (
-    "kcproxy_requests_total",
-    "kcproxy_requests_in_flight",
-    "kcproxy_received_bytes_total",
-    "kcproxy_sent_bytes_total",
-    "kcproxy_token_cache_reads_total",
-    "kcproxy_role_uses_total",
-    "kcproxy_operation_uses_total",
-    "kcproxy_request_duration_seconds",
-    "kcproxy_upstream_duration_seconds",
-    "kcproxy_overhead_duration_seconds",
-)
-"""Metrics that every request touches, in ``fast_metrics``. The others are those of prometheus_client."""
-
-
-class _Hot:
-    """The metrics of ``HOT``."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        tallies = {name: FastCounters(_SPECS[name], registry) for name in HOT if _SPECS[name].kind is not Kind.HISTOGRAM}
-        distributions = {name: FastHistograms(_SPECS[name], registry) for name in HOT if _SPECS[name].kind is Kind.HISTOGRAM}
-        self.requests = tallies["kcproxy_requests_total"]
-        self.in_flight = tallies["kcproxy_requests_in_flight"].labels()
-        self.received = tallies["kcproxy_received_bytes_total"].labels()
-        self.sent = tallies["kcproxy_sent_bytes_total"].labels()
-        self.token_reads = tallies["kcproxy_token_cache_reads_total"]
-        self.role_uses = tallies["kcproxy_role_uses_total"]
-        self.operation_uses = tallies["kcproxy_operation_uses_total"]
-        self.duration = distributions["kcproxy_request_duration_seconds"]
-        self.upstream = distributions["kcproxy_upstream_duration_seconds"]
-        self.overhead = distributions["kcproxy_overhead_duration_seconds"].labels()
-
-
-class _Operation:
-    """The cached children of one operation."""
-
-    __slots__ = ("codes", "duration", "label", "upstream")
-
-    def __init__(self, label: str, hot: _Hot) -> None:
-        self.label = label
-        self.duration = hot.duration.labels(label)
-        self.upstream = hot.upstream.labels(label)
-        self.codes: dict[int, FastCounter] = {}
 
 
 class Metrics:
@@ -108,7 +65,7 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         settings = settings or MetricSettings()
         self.registry = CollectorRegistry()
-        self._hot = _Hot(self.registry)
+        self._hot = HotMetrics(self.registry)
         self._metrics = {spec.name: _build(spec, self.registry) for spec in SPECS if spec.name not in HOT}
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -121,7 +78,7 @@ class Metrics:
         self._kind = self._capped("kind", MAX_REASONS, ERROR_KINDS)
         self._account = self._capped("account", 100, accounts)
         self._outcome = self._capped("outcome", 32, (*FETCH_OUTCOMES, *LOOKUP_OUTCOMES))
-        self._operations: dict[str, _Operation] = {}
+        self._operations: dict[str, OperationMetrics] = {}
         self._denials: dict[DenialKey, tuple[Counter, Gauge]] = {}
         self._granted: dict[str, set[str]] = {}
         self._uses: dict[tuple[str, RoleSet], tuple[FastCounter, ...]] = {}
@@ -313,18 +270,18 @@ class Metrics:
         if record.error_kind is not None:
             self.counter("kcproxy_errors_total").labels(self._kind(record.error_kind, proven=True)).inc()
 
-    def _operation(self, target: Target) -> _Operation:
+    def _operation(self, target: Target) -> OperationMetrics:
         label = operation_label(target)
         if len(self._operations) >= MAX_OPERATIONS:
             label = OTHER
         if label not in self._operations:
-            self._operations[label] = _Operation(label, self._hot)
+            self._operations[label] = OperationMetrics(label, self._hot)
         return self._operations[label]
 
     def _known_operation(self, target: Target) -> str:
         return self._operation(target).label
 
-    def _code(self, operation: _Operation, status: int) -> FastCounter:
+    def _code(self, operation: OperationMetrics, status: int) -> FastCounter:
         code = _CODES[status] if 100 <= status < 600 else OTHER
         child = self._hot.requests.labels(operation.label, code)
         if code != OTHER:
