@@ -44,7 +44,7 @@ class LiveObserver(Observer):
         self.denials = denials
         self.catalog = catalog
         self._spans = spans
-        self._unresolved: OrderedDict[UnresolvedKey, dict[str, DenialKey]] = OrderedDict()
+        self._unresolved: OrderedDict[UnresolvedKey, set[tuple[str, DenialKey]]] = OrderedDict()
         self._clock = clock
         self._accept_failures: Counter[ListenerName] = Counter()
         self._accept_next_line: dict[ListenerName, float] = {}
@@ -165,9 +165,9 @@ class LiveObserver(Observer):
     def _add_unresolved(self, key: UnresolvedKey, fingerprint: str, kind: DenialKey) -> None:
         if key not in self._unresolved:
             self._awaited[key[:2]] += 1
-        kinds = self._unresolved.setdefault(key, {})
+        kinds = self._unresolved.setdefault(key, set())
         if len(kinds) < MAX_KINDS_UNRESOLVED:
-            kinds[fingerprint] = kind
+            kinds.add((fingerprint, kind))
         self._unresolved.move_to_end(key)
         if len(self._unresolved) > MAX_UNRESOLVED:
             self._forget(self._unresolved.popitem(last=False)[0])
@@ -176,7 +176,7 @@ class LiveObserver(Observer):
         key = _unresolved_key(record, record.caller)
         if key is None or key not in self._unresolved:
             return
-        for fingerprint, kind in self._unresolved.pop(key).items():
+        for fingerprint, kind in self._unresolved.pop(key):
             self.metrics.resolved(kind)
             self.denials.resolved(fingerprint)
         self._forget(key)

@@ -85,7 +85,7 @@ class MetricSettings:
         change=Change.RESTART,
     )
     clients: bool = setting(
-        False,
+        True,
         boolean(),
         "Whether metrics of denials name the client. The name comes from the caller's token, so its values are capped.",
         change=Change.RESTART,
