@@ -57,10 +57,12 @@ class LiveObserver(Observer):
         self.metrics.request_started()
 
     def request_finished(self, record: RequestRecord) -> None:
+        if self._spans is not None:
+            trace_id = self._spans.request(record)
+            if record.trace_id is None:  # the request brought none, so the span began a trace of its own
+                record.trace_id = trace_id
         self.metrics.request_finished(record)
         self.log.request(record)
-        if self._spans is not None:
-            self._spans.request(record)
         if record.status < 300 and record.target.operation is not None:
             if self._unresolved:
                 self._resolve(record)

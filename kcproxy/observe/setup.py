@@ -33,10 +33,12 @@ def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = Non
     dropped = metrics.counter("kcproxy_history_dropped_total")
     history = _history(settings.history, dropped.inc)
     store = DenialStore(settings.history.max_denials, history=history)
-    spans = spans_from_environment(os.environ, scheme="http" if settings.inbound.tls_certificate_file is None else "https")
+    spans = spans_from_environment(
+        os.environ, instance=settings.instance or "", scheme="http" if settings.inbound.tls_certificate_file is None else "https"
+    )
     for kind in known_kinds(store):
         metrics.remember(kind)
-    log = log or configure(settings.log, page_url=page_url(settings.admin_listen))
+    log = log or configure(settings.log, page_url=page_url(settings.admin_listen), instance=settings.instance or "")
     if history is not None and history.tightened:
         log.warning("history_tightened", files=[str(file) for file in history.tightened], what="others could read them before")
     return LiveObserver(metrics, log, store, catalog=catalog, spans=spans)
