@@ -24,8 +24,13 @@ COALESCE_SECONDS = 0.25
 HEARTBEAT_SECONDS = 5.0
 
 
-def add_routes(app: web.Application, observer: LiveObserver) -> None:
+INSTANCE = web.AppKey("instance", str)
+"""The name of this instance; "" if it has none."""
+
+
+def add_routes(app: web.Application, observer: LiveObserver, instance: str = "") -> None:
     """Add the routes of the page. The live streams end with the application."""
+    app[INSTANCE] = instance
     app[OBSERVER] = observer
     app.router.add_get("/", _list)
     app.router.add_get("/denials/{id}", _one)
@@ -52,7 +57,8 @@ async def _list(request: web.Request) -> web.Response:
     if observer.denials.find(q.strip()) is not None:  # an id from a header or a log line: show this denial, not the newest of its group
         raise web.HTTPSeeOther(URL.build(path=f"/denials/{q.strip()}"))
     asked = Query.of(query)
-    return html(render.denials_page(_listed(observer), asked, now_epoch_seconds=time.time(), signed_in=SIGNED_IN in request))
+    groups, instance = _listed(observer), request.app[INSTANCE]
+    return html(render.denials_page(groups, asked, now_epoch_seconds=time.time(), instance=instance, signed_in=SIGNED_IN in request))
 
 
 async def _one(request: web.Request) -> web.Response:
@@ -80,7 +86,7 @@ async def _asset(request: web.Request) -> web.Response:
 
 async def _api_list(request: web.Request) -> web.Response:
     observer = request.app[OBSERVER]
-    return _json({"denials": _listed(observer), "stored": len(observer.denials)})
+    return _json({"denials": _listed(observer), "stored": len(observer.denials), "instance": request.app[INSTANCE] or None})
 
 
 async def _api_one(request: web.Request) -> web.Response:

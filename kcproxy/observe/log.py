@@ -44,12 +44,17 @@ class Log:
         now: Callable[[], float] = time.time,
         batch: int = BATCH,
         page_url: str | None = None,
+        instance: str = "",
     ) -> None:
         """``now`` gives seconds since the epoch. ``batch``: number of requests that are formatted together; the sink's thread formats the rest.
 
         ``page_url``: where a terminal's lines say that the page is.
         """
         self._page_url = page_url
+        self._instance = {"instance": instance} if instance else {}
+        self._instance_json = f',"instance":{json.dumps(redact_text(instance))}}}' if instance else ""
+        self._every_success = settings.every_success
+        self._successes = 0
         self._batch = batch
         self.sink = sink or LogWriter()
         self._now = now
@@ -64,12 +69,19 @@ class Log:
 
     def request(self, record: RequestRecord) -> None:
         """Write the canonical line of a finished request."""
+        if self._every_success > 1 and 200 <= record.status < 300 and self._is_left_out():
+            return
         if self._infos or (self._warnings and record.error_kind is not None):
             if not self._unwritten:
                 self.sink.expect()
             self._unwritten.append((record, self._now()))
             if len(self._unwritten) >= self._batch:
                 self._catch_up()
+
+    def _is_left_out(self) -> bool:
+        """Count a success. The first of each group is written."""
+        self._successes += 1
+        return (self._successes - 1) % self._every_success != 0
 
     def _catch_up(self) -> None:
         """Format finished requests, many at once: that takes a third of the time of single ones in between other work."""
@@ -78,7 +90,7 @@ class Log:
             while self._unwritten:
                 record, now = self._unwritten.popleft()
                 stamp = self._clock.stamp(now)
-                lines.append(request_json(record, stamp) if self._json else self._request_line(record, stamp))
+                lines.append(self._named(request_json(record, stamp)) if self._json else self._request_line(record, stamp))
             if lines:
                 self.sink.write_all(lines)
 
@@ -130,10 +142,14 @@ class Log:
         self.sink.close()
 
     def _request_line(self, record: RequestRecord, stamp: str) -> str:
-        return self._for_console({"level": request_level(record), "event": "request", **request_fields(record)}, stamp)
+        return self._for_console({"level": request_level(record), "event": "request", **request_fields(record), **self._instance}, stamp)
+
+    def _named(self, line: str) -> str:
+        return line[:-1] + self._instance_json if self._instance_json else line
 
     def _line(self, event: Event) -> str:
         self._catch_up()  # keep the order of events
+        event = {**event, **self._instance}
         stamp = self._clock.stamp(self._now())
         if not self._json:
             return self._for_console(event, stamp)
@@ -171,6 +187,6 @@ def _failure(error: BaseException) -> dict[str, Any]:
     return {"error": type(error).__name__, "error_message": str(error)[:MAX_MESSAGE_CHARACTERS], "frames": where}
 
 
-def configure(settings: LogSettings, *, sink: LogWriter | None = None, page_url: str | None = None) -> Log:
+def configure(settings: LogSettings, *, sink: LogWriter | None = None, page_url: str | None = None, instance: str = "") -> Log:
     """The log of one process."""
-    return Log(settings, sink=sink, page_url=page_url)
+    return Log(settings, sink=sink, page_url=page_url, instance=instance)

@@ -37,9 +37,10 @@ REQUEST_FIELDS: Mapping[str, str] = MappingProxyType(
         "token_replaced": "`true` if an injected token was replaced and the request repeated, because it was refused, or older than a grant and the response reduced.",
         "retried": "`true` if the request was sent again, because the first attempt was not executed.",
         "error": "Kind of error if the proxy itself sent the response: the value of the field `Kcproxy-Error` ([transparency.md](transparency.md)); `internal` for a bug.",
-        "trace_id": "Trace id of the request's `traceparent` (W3C Trace Context). Omitted unless there is exactly one, and it is valid.",
+        "trace_id": "Trace id of the request's `traceparent` (W3C Trace Context), if there is exactly one, and it is valid; otherwise of its span, if spans are exported.",
         "denial_id": "Id of the explanation if the request was refused and explained.",
         "peer": "Address of the client. Omitted on a Unix socket.",
+        "instance": "The setting `instance`, in every line. Omitted if it is empty.",
     }
 )
 """The meaning of each field of a request's line."""
@@ -64,6 +65,7 @@ DENIAL_FIELDS: Mapping[str, str] = MappingProxyType(
         "missing": "The roles to grant.",
         "container": "The client that owns them.",
         "trace_id": "As in the request's line.",
+        "instance": "As in the request's line.",
     }
 )
 """The meaning of each field of a denial's line."""

@@ -79,7 +79,8 @@ SPECS: tuple[Spec, ...] = (
     ),
     _histogram(
         "kcproxy_overhead_duration_seconds",
-        "Part of it: time spent in the proxy, including the wait for a token or a look-up, without the upstream's time and the wait for the client's body.",
+        "Part of it: time spent in the proxy, including the wait for a token, without the upstream's time and the wait for the client's body."
+        " Without requests that were refused and explained, or answered by the proxy itself: those wait for look-ups and for connections that fail.",
         buckets=OVERHEAD_BUCKETS_SECONDS,
     ),
     _gauge("kcproxy_requests_in_flight", Merge.SUM, "Requests whose head has been read and whose response is not complete."),
@@ -99,10 +100,22 @@ SPECS: tuple[Spec, ...] = (
     _counter("kcproxy_upstream_errors_total", "Attempts for which Keycloak gave no usable response.", "kind"),
     _counter("kcproxy_denials_total", "Refused requests by operation, realm, cause and missing role.", *DENIAL_LABELS),
     _gauge(
-        "kcproxy_denial_first_timestamp_seconds", Merge.MINIMUM, "Time at which this process first saw this kind of denial.", *DENIAL_LABELS
+        "kcproxy_denial_first_timestamp_seconds",
+        Merge.MINIMUM,
+        "Time at which this kind of denial was first seen, by this process or according to its history.",
+        *DENIAL_LABELS,
     ),
     _gauge(
-        "kcproxy_denial_last_timestamp_seconds", Merge.MAXIMUM, "Time at which this process last saw this kind of denial.", *DENIAL_LABELS
+        "kcproxy_denial_last_timestamp_seconds",
+        Merge.MAXIMUM,
+        "Time at which this kind of denial was last seen, by this process or according to its history.",
+        *DENIAL_LABELS,
+    ),
+    _gauge(
+        "kcproxy_denial_resolved_timestamp_seconds",
+        Merge.MAXIMUM,
+        "Time at which this kind of denial last ended; 0 if it has not ended since the process started, unless the history knows.",
+        *DENIAL_LABELS,
     ),
     _counter(
         "kcproxy_denials_resolved_total",
@@ -210,7 +223,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
         ),
         "cause": "Closed: the vocabulary of `docs/causes/`.",
         "role": "Closed: the admin roles in the catalog, joined by `+` if several are needed together; otherwise `none` or `other`.",
-        "client": "Empty unless `metrics.clients` is set; then capped at `metrics.max_clients` in the same way as realms.",
+        "client": "Capped at `metrics.max_clients` in the same way as realms. Empty if `metrics.clients` is false.",
         "confidence": "Closed: `certain`, `likely`, `possible`.",
         "account": "Closed: the configured service accounts, including the inspector, as realm of the client, slash, client id.",
         "caller": (

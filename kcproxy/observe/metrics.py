@@ -18,6 +18,7 @@ from kcproxy.model import Confidence, Explanation, RoleSet, Target
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.fast_metrics import FastCounter
 from kcproxy.observe.hot_metrics import HOT, HotMetrics, OperationMetrics
+from kcproxy.observe.known_kinds import KnownKind
 from kcproxy.observe.label_limits import ADMIN_ROLES, OTHER, CappedNames, client_of, operation_label, proven, role_label
 from kcproxy.observe.metric_specs import SPECS, Kind, Spec
 from kcproxy.server.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, Slowness
@@ -80,6 +81,7 @@ class Metrics:
         self._outcome = self._capped("outcome", 32, (*FETCH_OUTCOMES, *LOOKUP_OUTCOMES))
         self._operations: dict[str, OperationMetrics] = {}
         self._denials: dict[DenialKey, tuple[Counter, Gauge]] = {}
+        self._remembered: dict[DenialKey, tuple[float, float, float]] = {}
         self._granted: dict[str, set[str]] = {}
         self._uses: dict[tuple[str, RoleSet], tuple[FastCounter, ...]] = {}
         self._used: set[tuple[str, str]] = set()
@@ -119,8 +121,8 @@ class Metrics:
         operation.duration.observe(duration, exemplar)
         if upstream:
             operation.upstream.observe(upstream, exemplar)
-        own = duration - upstream - record.waited_seconds
-        hot.overhead.observe(max(0.0, own), exemplar)
+        if record.denial_id is None and record.error_kind is None:  # otherwise it is the time of look-ups, or of a connection that failed
+            hot.overhead.observe(max(0.0, duration - upstream - record.waited_seconds), exemplar)
         if record.received_bytes:
             hot.received.value += record.received_bytes
         if record.sent_bytes:
@@ -142,6 +144,23 @@ class Metrics:
     def resolved(self, key: DenialKey) -> None:
         """Count the end of a kind of denial."""
         self.counter("kcproxy_denials_resolved_total").labels(*key).inc()
+        self.gauge("kcproxy_denial_resolved_timestamp_seconds").labels(*key).set(self._now())
+
+    def remember(self, known: KnownKind) -> None:
+        """Take over the times of a kind of denial from the history. Its counters start at 0, so the first new denial is an increase."""
+        key = self._bounded_key(known.operation, known.realm, known.cause, known.missing, known.client, is_proven=known.is_proven)
+        is_new = key not in self._denials
+        _, last = self._denials.get(key) or self._new_denial(key)
+        times = self._remembered.setdefault(key, (known.first_at, known.last_at, 0.0)) if is_new else self._remembered[key]
+        first_at, last_at, resolved_at = (
+            min(times[0], known.first_at),
+            max(times[1], known.last_at),
+            max(times[2], known.resolved_at or 0.0),
+        )
+        self._remembered[key] = first_at, last_at, resolved_at
+        self.gauge("kcproxy_denial_first_timestamp_seconds").labels(*key).set(first_at)
+        last.set(last_at)
+        self.gauge("kcproxy_denial_resolved_timestamp_seconds").labels(*key).set(resolved_at)
 
     def response_reduced(self, target: Target) -> None:
         """Count a reduced response."""
@@ -289,22 +308,35 @@ class Metrics:
         return child
 
     def _denial_key(self, explanation: Explanation) -> DenialKey:
-        target, verdict, is_proven = explanation.request.target, explanation.verdict, proven(explanation)
-        key = (
+        target, verdict = explanation.request.target, explanation.verdict
+        return self._bounded_key(
             self._known_operation(target),
-            self._realm(target.realm, proven=is_proven),
+            target.realm,
             verdict.cause.value,
-            role_label(verdict.missing, self._roles),
-            self._client(client_of(explanation), proven=is_proven) if self.shows_clients else "",
+            verdict.missing,
+            client_of(explanation),
+            is_proven=proven(explanation),
+        )
+
+    def _bounded_key(
+        self, operation: str, realm: str | None, cause: str, missing: Iterable[str], client: str | None, *, is_proven: bool
+    ) -> DenialKey:
+        key = (
+            operation,
+            self._realm(realm, proven=is_proven),
+            cause,
+            role_label(missing, self._roles),
+            self._client(client, proven=is_proven) if self.shows_clients else "",
         )
         if key in self._denials or len(self._denials) < MAX_DENIAL_SERIES:
             return key
         self.counter("kcproxy_label_overflow_total").labels("operation").inc()
-        return ("overflow", OTHER, verdict.cause.value, OTHER, "")
+        return ("overflow", OTHER, cause, OTHER, "")
 
     def _new_denial(self, key: DenialKey) -> tuple[Counter, Gauge]:
         self.gauge("kcproxy_denial_first_timestamp_seconds").labels(*key).set(self._now())
         self.counter("kcproxy_denials_resolved_total").labels(*key)
+        self.gauge("kcproxy_denial_resolved_timestamp_seconds").labels(*key)
         children = (
             self.counter("kcproxy_denials_total").labels(*key),
             self.gauge("kcproxy_denial_last_timestamp_seconds").labels(*key),

@@ -59,7 +59,7 @@ class LiveObserver(Observer):
         self._uses = uses or UseTally(recording=False)
         self._use_history = use_history
         self._spans = spans
-        self._unresolved: OrderedDict[UnresolvedKey, dict[str, DenialKey]] = OrderedDict()
+        self._unresolved: OrderedDict[UnresolvedKey, set[tuple[str, DenialKey]]] = OrderedDict()
         self._clock = clock
         self._accept_failures: Counter[ListenerName] = Counter()
         self._accept_next_line: dict[ListenerName, float] = {}
@@ -75,10 +75,12 @@ class LiveObserver(Observer):
         self.metrics.request_started()
 
     def request_finished(self, record: RequestRecord) -> None:
+        if self._spans is not None:
+            trace_id = self._spans.request(record)
+            if record.trace_id is None:  # the request brought none, so the span began a trace of its own
+                record.trace_id = trace_id
         self.metrics.request_finished(record)
         self.log.request(record)
-        if self._spans is not None:
-            self._spans.request(record)
         if record.status < 300 and record.target.operation is not None:
             if self._unresolved:
                 self._resolve(record)
@@ -208,9 +210,9 @@ class LiveObserver(Observer):
     def _add_unresolved(self, key: UnresolvedKey, fingerprint: str, kind: DenialKey) -> None:
         if key not in self._unresolved:
             self._awaited[key[:2]] += 1
-        kinds = self._unresolved.setdefault(key, {})
+        kinds = self._unresolved.setdefault(key, set())
         if len(kinds) < MAX_KINDS_UNRESOLVED:
-            kinds[fingerprint] = kind
+            kinds.add((fingerprint, kind))
         self._unresolved.move_to_end(key)
         if len(self._unresolved) > MAX_UNRESOLVED:
             self._forget(self._unresolved.popitem(last=False)[0])
@@ -219,7 +221,7 @@ class LiveObserver(Observer):
         key = _unresolved_key(record, record.caller)
         if key is None or key not in self._unresolved:
             return
-        for fingerprint, kind in self._unresolved.pop(key).items():
+        for fingerprint, kind in self._unresolved.pop(key):
             self.metrics.resolved(kind)
             self.denials.resolved(fingerprint)
         self._forget(key)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kcproxy.catalog import Catalog
 from kcproxy.errors import SettingsError
 from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.known_kinds import known_kinds
 from kcproxy.observe.label_limits import ADMIN_ROLES
 from kcproxy.observe.log import Log, configure
 from kcproxy.observe.log_console import page_url
@@ -34,8 +35,12 @@ def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = Non
     dropped = metrics.counter("kcproxy_history_dropped_total")
     history = _history(settings.history, dropped.inc)
     store = DenialStore(settings.history.max_denials, history=history)
-    spans = spans_from_environment(os.environ, scheme="http" if settings.inbound.tls_certificate_file is None else "https")
-    log = log or configure(settings.log, page_url=page_url(settings.admin_listen))
+    spans = spans_from_environment(
+        os.environ, instance=settings.instance or "", scheme="http" if settings.inbound.tls_certificate_file is None else "https"
+    )
+    for kind in known_kinds(store):
+        metrics.remember(kind)
+    log = log or configure(settings.log, page_url=page_url(settings.admin_listen), instance=settings.instance or "")
     uses = UseTally(recording=settings.use_path is not None)
     use_history = _use_history(settings, uses, metrics.counter("kcproxy_use_dropped_total").inc)
     tightened = [file for each in (history, use_history) if each is not None for file in each.tightened]

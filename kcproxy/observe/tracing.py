@@ -20,6 +20,7 @@ from kcproxy.redaction import redact_text
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
+    from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
 
 CLOSE_SECONDS = 3.0
@@ -39,8 +40,11 @@ class Spans:
         self._tracer = provider.get_tracer("kcproxy", kcproxy.__version__)
         self._now = now_nanoseconds
 
-    def request(self, record: RequestRecord) -> None:
-        """Create the span of a finished request, by OpenTelemetry's semantic conventions for HTTP servers, without the query."""
+    def request(self, record: RequestRecord) -> str | None:
+        """Create the span of a finished request, by OpenTelemetry's semantic conventions for HTTP servers, without the query.
+
+        Returns its trace id in hexadecimal digits; None if it is not sampled.
+        """
         from opentelemetry.trace import SpanKind, Status, StatusCode  # noqa: PLC0415 - only where the extra is installed
 
         ended = self._now()
@@ -54,6 +58,8 @@ class Spans:
         if record.status >= 500:
             span.set_status(Status(StatusCode.ERROR))
         span.end(end_time=ended)
+        context = span.get_span_context()
+        return f"{context.trace_id:032x}" if context.trace_flags.sampled else None
 
     def close(self) -> None:
         """Send pending spans, for at most some seconds: an unresponsive endpoint must not delay the end of the process."""
@@ -108,7 +114,7 @@ def _parent(record: RequestRecord) -> "Context | None":
     return set_span_in_context(NonRecordingSpan(context))
 
 
-def spans_from_environment(environ: Mapping[str, str], *, scheme: str = "http") -> Spans | None:
+def spans_from_environment(environ: Mapping[str, str], *, scheme: str = "http", instance: str = "") -> Spans | None:
     """Spans for the OTLP endpoint in OpenTelemetry's variables; None if there is none. Raises SettingsError if the extra is missing."""
     if not any(environ.get(name) for name in ENDPOINTS) or environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return None
@@ -116,16 +122,23 @@ def spans_from_environment(environ: Mapping[str, str], *, scheme: str = "http") 
         raise SettingsError(
             [f"environment {' or '.join(ENDPOINTS)}: spans need the extra; pip install '.[tracing]' in a checkout of kcproxy, or unset it"]
         )
-    return _exporting(scheme)
+    return _exporting(scheme, instance)
 
 
-def _exporting(scheme: str) -> Spans:
+def resource_of(instance: str) -> "Resource":
+    """The resource of all spans. What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say takes precedence."""
+    from opentelemetry.sdk.resources import OTELResourceDetector, Resource  # noqa: PLC0415 - see above
+
+    chosen = OTELResourceDetector().detect().attributes
+    own = {"service.name": "kcproxy", "service.version": kcproxy.__version__, "service.instance.id": instance}
+    return Resource.create({name: value for name, value in own.items() if value and name not in chosen})
+
+
+def _exporting(scheme: str, instance: str) -> Spans:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - see above
-    from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
-    resource = Resource.create({"service.name": "kcproxy", "service.version": kcproxy.__version__})
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    provider = TracerProvider(resource=resource_of(instance), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return Spans(provider, scheme=scheme)

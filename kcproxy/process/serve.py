@@ -37,6 +37,7 @@ from kcproxy.settings import Settings
 
 _LAST_REQUEST_SECONDS = 0.5
 """How long idle connections stay open after a drain begins. A request in this time is served with ``Connection: close``."""
+_SAME_EDIT_SECONDS = 10.0
 
 
 def run(settings: Settings, *, reload: Reload | None = None, watched: WatchedFiles | None = None) -> int:
@@ -97,6 +98,7 @@ class Process:
         self._reload = reload
         self._watched = watched
         self._stop = asyncio.Event()
+        self._refused: tuple[float, list[str]] = (0.0, [])  # when, in the loop's time, and why
         self._tasks: set[asyncio.Task[object]] = set()
 
     async def live(self) -> int:
@@ -197,21 +199,36 @@ class Process:
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         if self._reload is not None and self._watched is not None:
-            self._start(self._watched.watch(self.reload))
+            self._start(self._watched.watch(self._reload_changed))
 
     def _start(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def reload(self) -> None:
-        """Read the settings again and use them. If they cannot be used, log the problems and continue."""
+    def _reload_changed(self) -> None:
+        self.reload(is_change=True)
+
+    def _refuse_reload(self, problems: list[str], *, is_change: bool) -> None:
+        """Count and log a refused reload. A slow edit is seen as several changes: the same problems within seconds are the same refusal."""
+        now, (before, known) = asyncio.get_running_loop().time(), self._refused
+        self._refused = (now, problems)
+        if is_change and problems == known and now - before < _SAME_EDIT_SECONDS:
+            return
+        self.observer.settings_reloaded(successful=False)
+        self.observer.log.error("reload_refused", problems=problems)
+
+    def reload(self, *, is_change: bool = False) -> None:
+        """Read the settings again and use them. If they cannot be used, log the problems and continue.
+
+        ``is_change``: because a file has changed, not because of a signal.
+        """
         try:
             settings, descriptors, tls, runtime = self._read_again()
         except Exception as error:  # noqa: BLE001 - a bug must not stop the file watcher
-            self.observer.settings_reloaded(successful=False)
-            self.observer.log.error("reload_refused", problems=list(problems_of(error)))  # noqa: TRY400 - the problems are sufficient
+            self._refuse_reload(list(problems_of(error)), is_change=is_change)
             return
+        self._refused = (0.0, [])
         self.listener.use(tls)
         old = self.service.swap(runtime)
         self._descriptors = descriptors

@@ -68,6 +68,13 @@ class LogSettings:
     level: str = setting(
         "info", choice(("debug", "info", "warning", "error")), "Minimum log level.", change=Change.RESTART, flag="--log-level"
     )
+    every_success: int = setting(
+        1,
+        integer(1, 1_000_000),
+        "Write the line of one in so many requests with a 2xx response. Lines of all others are always written.",
+        unit="requests",
+        change=Change.RESTART,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +92,7 @@ class MetricSettings:
         change=Change.RESTART,
     )
     clients: bool = setting(
-        False,
+        True,
         boolean(),
         "Whether metrics of denials name the client. The name comes from the caller's token, so its values are capped.",
         change=Change.RESTART,
@@ -183,6 +190,12 @@ class Settings:
             literal_only_in_environment=True,
         ),
         default=None,
+    )
+    instance: str | None = setting(
+        None,
+        text("a name of at most 100 letters, digits and ._:@/-", pattern=r"[\w.:@/-]{1,100}", example="pod-1"),
+        "Name of this instance in log lines, the page, the API and traces, if there are several. Default: no name.",
+        change=Change.RESTART,
     )
     workers: int = setting(
         1,

@@ -4,13 +4,16 @@ import asyncio
 import json
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 from msgspec.structs import replace
 
+from kcproxy.admin import app as admin
 from kcproxy.observe.observer import LiveObserver
-from tests.admin.stage import Open, deny, observer, opened, problems
+from kcproxy.settings import Settings, UpstreamSettings
+from tests.admin.stage import LOOPBACK, Open, deny, observer, opened, problems
 from tests.hostile_text import ALL_AT_ONCE, unseen
 from tests.observe.samples import caller, fix, record, target
 
@@ -66,6 +69,14 @@ async def test_denials_are_listed_and_opened_as_json(opened: Open, observer: Liv
     assert one["explanation"]["required"]["least"] == ["view-users"]
     assert (await client.get("/api/denials/unknown")).status == 404
     assert (await client.get("/denials/unknown")).status == 404
+
+
+async def test_an_instance_with_a_name_says_it_on_the_page_and_in_the_api(aiohttp_client: Any, observer: LiveObserver) -> None:
+    upstream = UpstreamSettings(scheme="http", host="localhost", port=8080)
+    settings = Settings(upstream=upstream, admin_listen=LOOPBACK, instance="pod-1")
+    client = await aiohttp_client(admin.build(settings, observer, list))
+    assert (await (await client.get("/api/denials")).json())["instance"] == "pod-1"
+    assert "pod-1" in await (await client.get("/")).text()
 
 
 async def test_every_field_of_the_api_is_documented(opened: Open, observer: LiveObserver) -> None:

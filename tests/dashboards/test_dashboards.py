@@ -108,8 +108,9 @@ def test_every_selector_matches_job_and_instance(target: Target) -> None:
 def test_rates_are_over_grafanas_own_interval(target: Target) -> None:
     for function, window in re.findall(r"\b(\w+)\([^\[()]*\[([^\]]+)\]", target.expr):
         if window == "$__range":
-            assert function in {"increase", "last_over_time", "resets"}
-            assert target.kind in WHOLE_RANGE
+            assert function in {"increase", "last_over_time", "min_over_time", "resets"}
+            at_end = re.findall(r"\[\$__range\](?! @ end\(\))", target.expr) == []  # which series are shown at every point
+            assert target.kind in WHOLE_RANGE or at_end
         else:
             assert window == "$__rate_interval"
             assert function in {"rate", "last_over_time"}

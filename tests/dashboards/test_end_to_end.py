@@ -61,7 +61,7 @@ async def _empty(session: aiohttp.ClientSession, prometheus_url: str) -> list[Ta
 
 
 async def _query(session: aiohttp.ClientSession, prometheus_url: str, target: Target) -> list[Any]:
-    query = {"query": filled(target.expr, window_seconds=WINDOW_SECONDS)}
+    query = {"query": filled(target.expr.removesuffix(" > 0"), window_seconds=WINDOW_SECONDS)}
     async with session.post(f"{prometheus_url}/api/v1/query", data=query) as answer:
         found = await answer.json()
         assert found["status"] == "success", (target, found)

@@ -51,9 +51,9 @@ class Captured(LogWriter):
         """No thread: lines are written at once."""
 
 
-def log_of(form: LogFormat = LogFormat.JSON, level: str = "info") -> tuple[Log, list[str]]:
-    sink = Captured()
-    return Log(LogSettings(format=form, level=level), sink=sink, now=lambda: 1_700_000_000.25, batch=1), sink.lines
+def log_of(form: LogFormat = LogFormat.JSON, level: str = "info", *, instance: str = "", every_success: int = 1) -> tuple[Log, list[str]]:
+    sink, chosen = Captured(), LogSettings(format=form, level=level, every_success=every_success)
+    return Log(chosen, sink=sink, now=lambda: 1_700_000_000.25, batch=1, instance=instance), sink.lines
 
 
 def test_a_request_is_one_line_of_json_with_the_documented_fields() -> None:
@@ -84,8 +84,24 @@ def test_a_verified_caller_is_named_and_it_is_said_what_is_known_of_the_response
         assert "token_realm" not in written[1]
 
 
+def test_one_in_so_many_successes_is_written_and_everything_else() -> None:
+    log, written = log_of(every_success=3)
+    for status in (200, 204, 200, 201, 403, 404, 502):
+        log.request(record(status=status))
+    assert [json.loads(line)["status"] for line in written] == [200, 201, 403, 404, 502]
+
+
+@pytest.mark.parametrize("form", [LogFormat.JSON, LogFormat.CONSOLE])
+def test_every_line_names_the_instance_if_it_has_a_name(form: LogFormat) -> None:
+    log, written = log_of(form, instance="pod-1")
+    log.request(record())
+    log.warning("something")
+    assert all("pod-1" in line for line in written)
+    assert form is LogFormat.CONSOLE or all(json.loads(line)["instance"] == "pod-1" for line in written)
+
+
 def test_every_documented_field_of_a_request_can_occur() -> None:
-    log, written = log_of()
+    log, written = log_of(instance="pod-1")
     everything = record(
         injected_account="a",
         used_by=USED_BY,
@@ -104,7 +120,7 @@ def test_every_documented_field_of_a_request_can_occur() -> None:
 
 
 def test_a_denial_is_one_line_more_with_the_sentence_and_the_role() -> None:
-    log, written = log_of()
+    log, written = log_of(instance="pod-1")
     log.denial(explanation(), record(status=403, injected_account="app", trace_id="t"))
     (line,) = map(json.loads, written)
     assert (line["event"], line["cause"], line["missing"], line["username"]) == ("denial", "role-missing", ["view-users"], USERNAME)

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from typing import Any
 
 import pytest
 from prometheus_client import generate_latest
@@ -9,12 +10,12 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 
 from kcproxy.errors import KcproxyError, SettingsError, UpstreamError
 from kcproxy.model import CallerKind, TargetKind
-from kcproxy.observe.metric_specs import LABELS, SPECS, Kind
+from kcproxy.observe.metric_specs import DENIAL_LABELS, LABELS, SPECS, Kind
 from kcproxy.observe.metrics import MAX_DENIAL_SERIES, Metrics
 from kcproxy.settings import MetricSettings
 from kcproxy.usage.model import Outcome, UseCaller
 from kcproxy.usage.tally import KnownCaller
-from tests.observe.samples import REALM, caller, explanation, record, target
+from tests.observe.samples import CLIENT, REALM, caller, explanation, record, target
 from tools.docs.metrics import FILE, documents
 
 OPERATION = "GET /admin/realms/{realm}/users/{user-id}"
@@ -58,6 +59,13 @@ def test_requests_outside_the_catalog_are_labeled_by_kind_never_by_path(kind: Ta
     assert value(metrics, "kcproxy_requests_total", operation=label, code="200") == 1
 
 
+@pytest.mark.parametrize("changes", [{"denial_id": "d-1", "status": 403}, {"error_kind": "connect", "status": 502}])
+def test_look_ups_of_a_refusal_and_failed_connections_are_not_the_proxys_own_time(changes: dict[str, Any]) -> None:
+    metrics = Metrics()
+    metrics.request_finished(record(duration_seconds=2.0, upstream_seconds=0.5, **changes))
+    assert value(metrics, "kcproxy_overhead_duration_seconds_count") == 0
+
+
 def test_a_status_that_http_does_not_know_is_other() -> None:
     metrics = Metrics()
     metrics.request_finished(record(status=99999))
@@ -67,7 +75,7 @@ def test_a_status_that_http_does_not_know_is_other() -> None:
 def test_a_denial_is_counted_by_operation_realm_cause_and_missing_role() -> None:
     metrics = Metrics(now=lambda: 1000.0)
     metrics.denied(explanation())
-    labels = {"operation": OPERATION, "realm": REALM, "cause": "role-missing", "role": "view-users", "client": ""}
+    labels = {"operation": OPERATION, "realm": REALM, "cause": "role-missing", "role": "view-users", "client": CLIENT}
     assert value(metrics, "kcproxy_denials_total", **labels) == 1
     assert value(metrics, "kcproxy_denial_first_timestamp_seconds", **labels) == 1000
     assert value(metrics, "kcproxy_explanations_total", confidence="certain") == 1
@@ -80,9 +88,18 @@ def test_roles_that_are_needed_together_are_joined_and_made_up_ones_are_other() 
     assert metrics.denied(explanation(missing=()))[3] == "none"
 
 
-def test_clients_are_shown_only_if_the_settings_say_so() -> None:
-    assert Metrics().denied(explanation())[4] == ""
-    assert Metrics(MetricSettings(clients=True)).denied(explanation())[4] == "403-forbidden-fix-client"
+def test_clients_are_shown_unless_the_settings_say_otherwise() -> None:
+    assert Metrics().denied(explanation())[4] == CLIENT
+    assert Metrics(MetricSettings(clients=False)).denied(explanation())[4] == ""
+
+
+def test_the_end_of_a_kind_of_denial_has_a_time_and_zero_before() -> None:
+    metrics = Metrics(now=lambda: 1000.0)
+    key = metrics.denied(explanation())
+    labels = dict(zip(DENIAL_LABELS, key, strict=True))
+    assert value(metrics, "kcproxy_denial_resolved_timestamp_seconds", **labels) == 0
+    metrics.resolved(key)
+    assert value(metrics, "kcproxy_denial_resolved_timestamp_seconds", **labels) == 1000
 
 
 def test_realms_beyond_the_cap_are_other_and_configured_ones_never() -> None:

@@ -11,6 +11,7 @@ OF_9_2_AND_5 = {Merge.SUM: 16.0, Merge.MINIMUM: 2.0, Merge.MAXIMUM: 9.0, Merge.S
 NOT_AMOUNTS = {
     "kcproxy_denial_first_timestamp_seconds": Merge.MINIMUM,  # the earliest
     "kcproxy_denial_last_timestamp_seconds": Merge.MAXIMUM,  # the latest
+    "kcproxy_denial_resolved_timestamp_seconds": Merge.MAXIMUM,
     "kcproxy_token_fetched_timestamp_seconds": Merge.MAXIMUM,
     "kcproxy_token_failed_timestamp_seconds": Merge.MAXIMUM,
     "kcproxy_token_expiry_timestamp_seconds": Merge.MINIMUM,  # the token that expires first

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from kcproxy import catalog
-from kcproxy.model import Caller, CallerKind, Facts
+from kcproxy.model import Caller, CallerKind, Cause, Facts
 from kcproxy.observe.denial_store import DenialStore
 from kcproxy.observe.events import Observer, RequestRecord
 from kcproxy.observe.log import Log
@@ -17,11 +17,11 @@ from kcproxy.settings import LogSettings, MetricSettings
 from kcproxy.usage.model import UseCaller
 from kcproxy.usage.tally import UseTally
 from tests.catalog.conftest import DOCUMENT
-from tests.observe.samples import REALM, caller, explanation, record, target
+from tests.observe.samples import CLIENT, REALM, caller, explanation, record, target
 from tests.observe.test_log import Captured
 
 OPERATION = "GET /admin/realms/{realm}/users/{user-id}"
-DENIAL = {"operation": OPERATION, "realm": REALM, "cause": "role-missing", "role": "view-users", "client": ""}
+DENIAL = {"operation": OPERATION, "realm": REALM, "cause": "role-missing", "role": "view-users", "client": CLIENT}
 
 
 @pytest.fixture
@@ -160,11 +160,20 @@ def test_dropped_log_lines_are_a_metric(observer: LiveObserver) -> None:
     assert value(observer, "kcproxy_log_dropped_total") == 1
 
 
+def test_a_success_ends_the_revoked_and_the_missing_role_which_are_one_kind_on_the_page(observer: LiveObserver) -> None:
+    observer.denied(explanation(cause=Cause.ROLE_REVOKED), record(status=403))
+    observer.denied(explanation("d-2"), record(status=403))
+    observer.request_finished(record(caller=caller()))
+    for cause in ("role-revoked", "role-missing"):
+        assert value(observer, "kcproxy_denials_resolved_total", **{**DENIAL, "cause": cause}) == 1
+    assert [group.summary()["state"] for group in observer.denials.groups()] == ["fixed"]
+
+
 def test_an_anonymous_refusal_is_never_resolved(observer: LiveObserver) -> None:
     nobody = Caller(kind=caller().kind)
     observer.denied(explanation(caller=nobody), record(status=401))
     observer.request_finished(record(caller=caller()))
-    assert resolved(observer) == 0
+    assert value(observer, "kcproxy_denials_resolved_total", **{**DENIAL, "client": "none"}) == 0
 
 
 def test_a_denial_that_cannot_be_stored_is_counted_and_logged(observer: LiveObserver) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from kcproxy import catalog
 from kcproxy.errors import SettingsError
+from kcproxy.observe.metric_specs import DENIAL_LABELS
 from kcproxy.observe.setup import live_observer
 from kcproxy.settings import AccountSettings, HistorySettings, InspectorSettings, Settings, UpstreamSettings
 from tests.catalog.conftest import DOCUMENT
@@ -39,6 +40,26 @@ def test_denials_that_a_history_kept_are_counted_as_stored(table: catalog.Catalo
     first.close()
     again = live_observer(with_history, table)
     assert again.metrics.registry.get_sample_value("kcproxy_denials_stored") == 1
+    again.close()
+
+
+def test_after_a_restart_a_kind_of_denial_has_the_times_of_the_history(table: catalog.Catalog, tmp_path: Path) -> None:
+    with_history = settings(history=HistorySettings(path=tmp_path / "history.sqlite"))
+    first = live_observer(with_history, table)
+    labels = dict(zip(DENIAL_LABELS, first.metrics.denied(explanation()), strict=True))
+    first.denied(explanation(), record(status=403))
+    first.denials.resolved(next(first.denials.groups()).fingerprint)
+    seen = next(first.denials.groups())
+    first.close()
+    again = live_observer(with_history, table)
+    samples = again.metrics.registry.get_sample_value
+    assert samples("kcproxy_denials_total", labels) == 0
+    assert samples("kcproxy_denial_first_timestamp_seconds", labels) == pytest.approx(seen.first_at)
+    assert samples("kcproxy_denial_last_timestamp_seconds", labels) == pytest.approx(seen.last_at)
+    assert samples("kcproxy_denial_resolved_timestamp_seconds", labels) == pytest.approx(seen.resolved_at)
+    again.denied(explanation("d-2"), record(status=403))
+    assert samples("kcproxy_denials_total", labels) == 1
+    assert samples("kcproxy_denial_first_timestamp_seconds", labels) == pytest.approx(seen.first_at)
     again.close()
 
 

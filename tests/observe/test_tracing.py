@@ -15,12 +15,19 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+import kcproxy
 from devkit.ports import free_ports, refusing_port
 from kcproxy.errors import SettingsError
+from kcproxy.observe.denial_store import DenialStore
 from kcproxy.observe.events import RequestRecord
-from kcproxy.observe.tracing import Spans, spans_from_environment
+from kcproxy.observe.log import Log
+from kcproxy.observe.metrics import Metrics
+from kcproxy.observe.observer import LiveObserver
+from kcproxy.observe.tracing import Spans, resource_of, spans_from_environment
+from kcproxy.settings import LogSettings
 from tests.cli.running import clean_environ
 from tests.observe.samples import record, target
+from tests.observe.test_log import Captured
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 NOW = 1_700_000_000_000_000_000
@@ -48,6 +55,42 @@ def test_a_span_is_a_child_of_the_callers_with_the_measured_time() -> None:
     assert span.attributes["http.response.status_code"] == 403
     assert span.attributes["kcproxy.denial_id"] == "d-1"
     assert span.status.is_ok or span.status.is_unset
+
+
+def test_a_request_without_a_trace_has_the_trace_id_of_its_span_in_the_log() -> None:
+    provider, exporter, lines = TracerProvider(shutdown_on_exit=False), InMemorySpanExporter(), Captured()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    log = Log(LogSettings(), sink=lines, batch=1)
+    observer = LiveObserver(Metrics(), log, DenialStore(), spans=Spans(provider))
+    observer.request_finished(record())
+    observer.request_finished(record(trace_id=TRACE, parent_span_id=PARENT, trace_sampled=True))
+    observer.close()
+    own, _ = exporter.get_finished_spans()
+    assert own.context is not None
+    assert [json.loads(line)["trace_id"] for line in lines.lines] == [f"{own.context.trace_id:032x}", TRACE]
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, {"service.name": "kcproxy", "service.instance.id": "pod-1"}),
+        ({"OTEL_SERVICE_NAME": "gateway"}, {"service.name": "gateway", "service.instance.id": "pod-1"}),
+        (
+            {"OTEL_RESOURCE_ATTRIBUTES": "service.name=edge,service.instance.id=i-7,deployment.environment=prod"},
+            {"service.name": "edge", "service.instance.id": "i-7", "deployment.environment": "prod"},
+        ),
+    ],
+)
+def test_the_resource_is_what_opentelemetrys_variables_say(
+    environ: dict[str, str], expected: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    resource = resource_of("pod-1").attributes
+    assert {name: resource[name] for name in expected} == expected
+    assert resource["service.version"] == kcproxy.__version__
 
 
 def test_an_unsampled_trace_makes_no_span_and_a_request_without_one_begins_its_own() -> None:

@@ -9,8 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from kcproxy.errors import SettingsError
+from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.log import Log
+from kcproxy.observe.log_writer import LogWriter
+from kcproxy.observe.metrics import Metrics
+from kcproxy.observe.observer import LiveObserver
 from kcproxy.process.reload import WatchedFiles
-from kcproxy.settings import Settings, UpstreamSettings
+from kcproxy.process.serve import Process
+from kcproxy.settings import LogSettings, Settings, UpstreamSettings
 from kcproxy.settings.file_stamps import stamp
 from tests.deploy.mounted import Mounted
 
@@ -149,3 +156,26 @@ def test_a_stamp_is_that_of_the_target_of_a_link(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("a")
     assert stamp(tmp_path / "link") == stamp(tmp_path / "a") is not None
     assert stamp(tmp_path / "none") is None
+
+
+async def test_one_edit_that_is_seen_as_several_changes_is_refused_once() -> None:
+    problems = ["a = 1: no such setting"]
+
+    def again() -> Settings:
+        raise SettingsError(list(problems))
+
+    process = Process(SETTINGS, reload=again)
+    process.observer = LiveObserver(Metrics(), Log(LogSettings(level="critical"), sink=LogWriter()), DenialStore())
+
+    def refused() -> float | None:
+        return process.observer.metrics.registry.get_sample_value("kcproxy_config_reloads_total", {"outcome": "refused"})
+
+    for _ in range(2):
+        process.reload(is_change=True)
+    assert refused() == 1
+    problems.append("b = 1: no such setting")
+    process.reload(is_change=True)
+    assert refused() == 2
+    process.reload()  # a signal is always answered
+    assert refused() == 3
+    process.observer.close()

@@ -3,21 +3,24 @@
 from tools.dashboards.frame import DOCS, PAGE, Row, dashboard, label_variable
 from tools.dashboards.panels import (
     AMBER,
-    GOOD_WHEN_ZERO,
     GREEN,
+    RANGE,
     RED,
     Json,
     Panel,
     Query,
+    busiest,
     column,
     counted,
     counted_per_minute,
     increase,
     of,
+    positive,
     rate,
     series,
     stat,
     table,
+    timeline,
 )
 
 REALM = 'realm=~"$realm"'
@@ -26,6 +29,7 @@ DENIALS, RESOLVED = "kcproxy_denials_total", "kcproxy_denials_resolved_total"
 
 
 FIRST_SEEN, LAST_SEEN = "kcproxy_denial_first_timestamp_seconds", "kcproxy_denial_last_timestamp_seconds"
+RESOLVED_AT = "kcproxy_denial_resolved_timestamp_seconds"
 FIRST, LAST = of(FIRST_SEEN, REALM), of(LAST_SEEN, REALM)
 
 
@@ -51,38 +55,47 @@ def build() -> Json:
     )
 
 
+def _state() -> str:
+    """1 for each kind that fails, 0 for each that is fixed: which of its two times is the later one."""
+    last, resolved = f"max by ({KIND}) ({LAST})", f"max by ({KIND}) ({of(RESOLVED_AT, REALM)})"
+    return f"({last} > bool {resolved}) and {last} > time() - 86400"
+
+
+SOME_AND_MANY = ((None, GREEN), (1, AMBER), (100, RED))
+
+
 def _now() -> Row:
     responses = f"sum({rate('kcproxy_requests_total')})"
     resolved = f"sum({increase(RESOLVED, REALM)})"
     return Row(
         title="Are requests being refused?",
         panels=[
-            stat("Denials", "Refused requests in the displayed range.", f"{count()} or vector(0)", decimals=0, thresholds=GOOD_WHEN_ZERO),
+            stat("Denials", "Refused requests in the displayed range.", f"{count()} or vector(0)", decimals=0, thresholds=SOME_AND_MANY),
             stat(
-                "Denials per minute",
-                "Current refused requests per minute.",
+                "Current rate",
+                "Refused requests per minute, now. Red from twelve, as the alert KcproxyDenialSurge.",
                 f"{per_minute()} or vector(0)",
                 unit="reqpm",
-                thresholds=GOOD_WHEN_ZERO,
+                thresholds=((None, GREEN), (0.000001, AMBER), (12, RED)),
             ),
             stat(
-                "Share of all requests",
-                "Current denials as a share of all requests.",
-                f"sum({rate(DENIALS, REALM)}) / ({responses} > 0) or vector(0)",
+                "Share, all realms",
+                "Current denials as a share of all requests. Requests are not counted by realm, so this is of all realms.",
+                f"sum({rate(DENIALS)}) / ({responses} > 0) or vector(0)",
                 unit="percentunit",
                 thresholds=((None, GREEN), (0.001, AMBER), (0.05, RED)),
             ),
             stat(
                 "Kinds in the last hour",
                 "Combinations of operation, realm, cause and role that were refused in the last hour.",
-                f"count(max by ({KIND}) (time() - {LAST}) < 3600) or vector(0)",
-                thresholds=GOOD_WHEN_ZERO,
+                f"count(min by ({KIND}) (time() - {LAST}) < 3600) or vector(0)",
+                thresholds=SOME_AND_MANY,
             ),
             stat("Fixed", "Kinds of denial after which the same caller succeeded, in the displayed range.", resolved, decimals=0),
             stat(
                 "Newest kind",
-                "Time since a kind of denial was first seen.",
-                f"min(time() - {FIRST})",
+                "Time since the newest kind of denial was first seen. A restart is none: the earliest time in the displayed range counts.",
+                f"min(time() - min by ({KIND}) (min_over_time({FIRST}[{RANGE}])))",
                 unit="s",
             ),
         ],
@@ -95,10 +108,10 @@ def _who() -> Row:
         panels=[
             table(
                 "Kinds of denial",
-                "Each kind once, most frequent first. The operation links to the page of recent denials, the cause to its documentation.",
+                "Each kind once, most frequent first. The operation links to the page of the instance that saw it last, the cause to its documentation.",
                 Query(expr=f"({count(KIND)}) > 0", instant=True),
-                Query(expr=f"min by ({KIND}) ({FIRST}) * 1000", instant=True),
-                Query(expr=f"max by ({KIND}) ({LAST}) * 1000", instant=True),
+                Query(expr=f"min by ({KIND}) (min_over_time({FIRST}[{RANGE}])) * 1000", instant=True),
+                Query(expr=f"topk by ({KIND}) (1, {LAST}) * 1000", instant=True),
                 Query(expr=f"sum by ({KIND}) ({increase(RESOLVED, REALM)})", instant=True),
                 columns={
                     "operation": "Operation",
@@ -106,6 +119,7 @@ def _who() -> Row:
                     "cause": "Cause",
                     "role": "Missing role",
                     "client": "Client",
+                    "instance": "Instance",
                     "Value #A": "Denials",
                     "Value #B": "First seen",
                     "Value #C": "Last seen",
@@ -116,7 +130,10 @@ def _who() -> Row:
                 overrides=[
                     column(
                         "Operation",
-                        link=("Recent denials of this operation", "${page}/?q=${__data.fields.Operation:percentencode}"),
+                        link=(
+                            "Recent denials of this operation",
+                            "http://${__data.fields.Instance}/?q=${__data.fields.Operation:percentencode}",
+                        ),
                         width=420,
                     ),
                     column("Cause", link=("About this cause", "${docs}/causes/${__data.fields.Cause:percentencode}")),
@@ -133,21 +150,21 @@ def _time() -> Row:
         query = Query(expr=f"({per_minute(label)}) > 0", legend=f"{{{{{label}}}}}")
         return series(title, description, query, unit="reqpm", stacked=True)
 
-    top = Query(expr=f"topk(10, ({per_minute('operation')}) > 0)", legend="{{operation}}")
+    top = Query(expr=f"({busiest(10, DENIALS, 'operation', REALM)}) * 60 > 0", legend="{{operation}}")
     return Row(
         title="Since when?",
         panels=[
             by("role", "By missing role", "The role whose grant would end most denials."),
             by("cause", "By cause", "Roles, tokens, scopes: the kind of problem."),
             by("realm", "By realm", "Realms beyond the cap are combined as other."),
-            series("By operation", "The ten most frequently refused operations.", top, unit="reqpm", stacked=True),
-            series(
+            series("By operation", "The ten operations with the most denials in the displayed range.", top, unit="reqpm", stacked=True),
+            timeline(
                 "Did the fix work?",
-                "Denials, and callers that succeeded after a denial. After a grant, the first drops to zero and the second shows a step.",
-                Query(expr=per_minute(), legend="denied"),
-                Query(expr=f"sum({rate(RESOLVED, REALM)}) * 60", legend="resolved"),
-                unit="reqpm",
+                "Each kind of denial of the last day: it fails until the same caller succeeds with the same operation.",
+                Query(expr=_state(), legend="{{client}} {{operation}} {{realm}}: {{role}}"),
+                {1: ("fails", RED), 0: ("fixed", GREEN)},
                 width=24,
+                height=10,
             ),
         ],
     )
@@ -170,7 +187,7 @@ def _quality() -> Row:
             series(
                 "Look-ups",
                 "Look-ups of the inspector by outcome.",
-                Query(expr=f"sum by (what, outcome) ({lookups}) * 60", legend="{{what}} {{outcome}}"),
+                Query(expr=positive(f"sum by (what, outcome) ({lookups}) * 60"), legend="{{what}} {{outcome}}"),
                 unit="opm",
                 width=8,
             ),
@@ -186,8 +203,8 @@ def _quality() -> Row:
             ),
             series(
                 "Reduced responses",
-                "Successful responses that contain less than a full administrator would see, by operation.",
-                Query(expr=f"topk(10, sum by (operation) ({rate('kcproxy_reduced_answers_total')}) * 60)", legend="{{operation}}"),
+                "Successful responses that contain less than a full administrator would see, the ten most frequent operations.",
+                Query(expr=f"({busiest(10, 'kcproxy_reduced_answers_total', 'operation')}) * 60 > 0", legend="{{operation}}"),
                 unit="reqpm",
                 width=24,
             ),

@@ -6,12 +6,15 @@ from tools.dashboards.panels import (
     GOOD_WHEN_ONE,
     GOOD_WHEN_ZERO,
     GREEN,
+    RANGE,
     RED,
     Json,
     Panel,
     Query,
+    busiest,
     increase,
     of,
+    positive,
     quantile,
     rate,
     series,
@@ -85,8 +88,8 @@ def _traffic() -> Row:
             ),
             series(
                 "Requests by operation",
-                "The ten most frequent operations.",
-                Query(expr=f"topk(10, sum by (operation) ({rate('kcproxy_requests_total')}))", legend="{{operation}}"),
+                "The ten operations with the most requests in the displayed range.",
+                Query(expr=busiest(10, "kcproxy_requests_total", "operation"), legend="{{operation}}"),
                 unit="reqps",
                 stacked=True,
             ),
@@ -113,6 +116,8 @@ def _latency() -> Row:
         return series(title, description, *lines, unit="s", width=8)
 
     mean = f"sum by (operation) ({rate(UPSTREAM + '_sum')}) / (sum by (operation) ({rate(UPSTREAM + '_count')}) > 0)"
+    whole = (f"sum by (operation) (increase({of(UPSTREAM + part)}[{RANGE}] @ end()))" for part in ("_sum", "_count"))
+    slowest = f"topk(10, {next(whole)} / ({next(whole)} > 0))"
     return Row(
         title="Latency: total, Keycloak, proxy",
         panels=[
@@ -123,8 +128,8 @@ def _latency() -> Row:
             quantiles(OWN, "The proxy's own part", "The rest: matching, tokens, explanations, look-ups."),
             series(
                 "Slowest operations",
-                "Mean time of Keycloak for the ten slowest operations.",
-                Query(expr=f"topk(10, {mean})", legend="{{operation}}"),
+                "Mean time of Keycloak for the ten operations that are slowest over the displayed range.",
+                Query(expr=f"{mean} and on (operation) {slowest}", legend="{{operation}}"),
                 unit="s",
                 width=24,
             ),
@@ -139,14 +144,14 @@ def _errors() -> Row:
             series(
                 "Upstream errors",
                 "Attempts without a usable response from Keycloak, by kind.",
-                Query(expr=f"sum by (kind) ({rate('kcproxy_upstream_errors_total')})", legend="{{kind}}"),
+                Query(expr=positive(f"sum by (kind) ({rate('kcproxy_upstream_errors_total')})"), legend="{{kind}}"),
                 unit="eps",
                 width=8,
             ),
             series(
                 "Errors of the proxy itself",
                 "Requests to which the proxy sent an error itself, by kind.",
-                Query(expr=f"sum by (kind) ({rate('kcproxy_errors_total')})", legend="{{kind}}"),
+                Query(expr=positive(f"sum by (kind) ({rate('kcproxy_errors_total')})"), legend="{{kind}}"),
                 unit="eps",
                 width=8,
             ),
@@ -160,7 +165,10 @@ def _errors() -> Row:
             series(
                 "Slow clients",
                 "Bodies and responses that were aborted because the client was too slow.",
-                Query(expr=f"sum by (direction, reason) ({rate('kcproxy_slow_transfers_total')})", legend="{{direction}}: {{reason}}"),
+                Query(
+                    expr=positive(f"sum by (direction, reason) ({rate('kcproxy_slow_transfers_total')})"),
+                    legend="{{direction}}: {{reason}}",
+                ),
                 unit="eps",
                 width=8,
             ),
@@ -182,14 +190,19 @@ def _sockets() -> Row:
             series(
                 "Refused",
                 "Connections that were closed before their first request, by listener and reason.",
-                Query(expr=f"sum by (listener, reason) ({rate('kcproxy_connections_refused_total')})", legend="{{listener}}: {{reason}}"),
+                Query(
+                    expr=positive(f"sum by (listener, reason) ({rate('kcproxy_connections_refused_total')})"),
+                    legend="{{listener}}: {{reason}}",
+                ),
                 unit="eps",
                 width=8,
             ),
             series(
                 "Failed accepts",
                 "Failed attempts to accept a connection; twenty per second while the problem lasts.",
-                Query(expr=f"sum by (listener, reason) ({rate('kcproxy_accept_failures_total')})", legend="{{listener}}: {{reason}}"),
+                Query(
+                    expr=positive(f"sum by (listener, reason) ({rate('kcproxy_accept_failures_total')})"), legend="{{listener}}: {{reason}}"
+                ),
                 unit="eps",
                 width=8,
             ),
@@ -263,7 +276,7 @@ def _process() -> Row:
             series(
                 "Dropped",
                 "Dropped to protect the process: log lines, denials of the history, calls of the record of use, label values beyond their cap.",
-                *(Query(expr=f"sum({rate(metric)})", legend=name) for metric, name in lost),
+                *(Query(expr=positive(f"sum({rate(metric)})"), legend=name) for metric, name in lost),
                 unit="eps",
                 width=16,
                 height=4,

@@ -136,11 +136,50 @@ def _target(query: Query, name: str) -> Json:
     }
 
 
+NEUTRAL = "text"
+NOT_JUDGED = ((None, NEUTRAL),)
+
+
+def positive(expr: str) -> str:
+    """Only values above zero, so that what does not happen takes no line in the legend."""
+    return f"({expr}) > 0"
+
+
+def busiest(count: int, metric: str, by: str, more: str = "") -> str:
+    """The rates of the series with the most events in the displayed range: the same ones at every point, where topk alone chooses for each."""
+    chosen = f"topk({count}, sum by ({by}) (increase({of(metric, more)}[{RANGE}] @ end())))"
+    return f"sum by ({by}) ({rate(metric, more)}) and on ({by}) {chosen}"
+
+
+def timeline(title: str, description: str, query: Query, states: Mapping[int, tuple[str, str]], **more: Any) -> Panel:
+    """One bar for each series, whose color is its state. ``states``: text and color for each value."""
+    options = {str(value): {"text": text, "color": color, "index": place} for place, (value, (text, color)) in enumerate(states.items())}
+    return Panel(
+        title=title,
+        description=description,
+        kind="state-timeline",
+        queries=[query],
+        unit="short",
+        mappings=[{"type": "value", "options": options}],
+        custom={"lineWidth": 0, "fillOpacity": 80},
+        options={
+            "mergeValues": True,
+            "showValue": "auto",
+            "alignValue": "left",
+            "rowHeight": 0.85,
+            "legend": {"showLegend": True, "displayMode": "list", "placement": "bottom"},
+            "tooltip": {"mode": "single", "sort": "none"},
+        },
+        **more,
+    )
+
+
 def stat(title: str, description: str, expr: str, *, unit: str = "short", width: int = 4, **more: Any) -> Panel:
-    """One current number on the color of its threshold. It is an instant query: the last value of the range would outlive its process."""
+    """One current number on the color of its threshold; without thresholds it is neutral. It is an instant query: the last value of the range would outlive its process."""
+    more.setdefault("thresholds", NOT_JUDGED)
     options = {
         "reduceOptions": {"calcs": ["lastNotNull"], "values": False},
-        "colorMode": "background",
+        "colorMode": "none" if more["thresholds"] == NOT_JUDGED else "background",
         "graphMode": "none",
         "textMode": "value",
         "orientation": "auto",
@@ -160,7 +199,7 @@ def series(title: str, description: str, *queries: Query, unit: str, stacked: bo
     custom = {
         "lineWidth": 1,
         "fillOpacity": 60 if stacked else 8,
-        "showPoints": "never",
+        "showPoints": "auto",
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
     }
     options = {

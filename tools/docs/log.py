@@ -1,6 +1,7 @@
 """docs/log.md, from the declarations of the log fields."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from kcproxy.observe.log_fields import DENIAL_FIELDS, REQUEST_FIELDS
 from tools.docs.markdown import GENERATED, code, table
@@ -13,7 +14,7 @@ _INTRODUCTION = f"""\
 
 The log has one line on standard output for each request, and another one for each explained refusal: JSON (`log.format = "json"`) or
 lines for people (`"console"`). The default (`"auto"`) is lines for people on a terminal, with the sentence, the command and the page of each refusal, and
-JSON everywhere else. `log.level` is the minimum level. Lines below it are not even formatted: `log.level = "warning"` leaves denials and
+JSON everywhere else. `log.every_success` writes only one in so many lines of 2xx responses. `log.level` is the minimum level. Lines below it are not even formatted: `log.level = "warning"` leaves denials and
 errors. A separate thread writes the lines with a delay of at most 0.2 seconds. If nothing reads standard output, lines beyond 8 MiB are dropped. If it
 cannot be written (the disk is full), all lines are dropped, none is written in part, and standard error says so. Dropped lines are counted (`kcproxy_log_dropped_total`); requests continue.
 
@@ -38,9 +39,35 @@ Other lines (start, stop, settings, warnings) have `time`, `level`, `event` and 
 """
 
 
+_CONVENTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "time": "Timestamp of the record",
+        "level": "SeverityText",
+        "event": "EventName",
+        "summary": "Body",
+        "trace_id": "TraceId of the record",
+        "instance": "Resource: `service.instance.id`",
+        "method": "`http.request.method`",
+        "path": "`url.path`",
+        "status": "`http.response.status_code`",
+        "received_bytes": "`http.request.body.size`",
+        "sent_bytes": "`http.response.body.size`",
+        "error": "`error.type`",
+        "peer": "`client.address`",
+        "duration_ms": "`http.server.request.duration`, in milliseconds instead of seconds",
+        "upstream_ms": "`kcproxy.upstream_seconds` of the span, in milliseconds",
+        "operation, realm, account, denial_id": "`kcproxy.` and the name, as in the span",
+        "others": "`kcproxy.` and the name",
+    }
+)
+"""Names of OpenTelemetry's log data model and semantic conventions."""
+
+
 def documents() -> dict[str, str]:
     """The document by its path."""
-    lines = [_INTRODUCTION, *_fields(REQUEST_FIELDS), "", "## A denial", "", *_fields(DENIAL_FIELDS), "", _OTHERS]
+    conventions = table(("Field", "OpenTelemetry"), [(code(name), meaning) for name, meaning in _CONVENTIONS.items()])
+    mapped = ["", "## OpenTelemetry", "", "A collector that reads the lines maps them like this:", "", *conventions]
+    lines = [_INTRODUCTION, *_fields(REQUEST_FIELDS), "", "## A denial", "", *_fields(DENIAL_FIELDS), "", _OTHERS.rstrip(), *mapped]
     return {FILE: "\n".join(lines)}
 
 
