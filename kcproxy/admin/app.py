@@ -7,8 +7,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from kcproxy.admin import cause_pages, templates
 from kcproxy.admin import pages as admin_page
-from kcproxy.admin import templates
 from kcproxy.admin.auth import Access, Handler, check_host, security_headers
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.settings import AddressSettings, Settings
@@ -30,6 +30,7 @@ def build(settings: Settings, observer: LiveObserver, readiness: Readiness) -> w
     metrics.gauge("kcproxy_page_subscribers").set_function(lambda: len(observer.denials.live))
     _add_probes(app, observer, readiness)
     admin_page.add_routes(app, observer)
+    cause_pages.add_routes(app)
     access.add_routes(app.router)
     return app
 

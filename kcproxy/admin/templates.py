@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kcproxy.admin import views
 from kcproxy.catalog import Catalog
+from kcproxy.explain.cause_pages import CausePage
 from kcproxy.observe.denial_document import Document
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def _environment() -> "Environment":
         loader=loader, autoescape=True, finalize=views.seen, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.tests["is_web_url"] = environment.filters["is_web_url"] = views.is_web_url
-    environment.filters.update(marked=views.marked, attribute=views.attribute, search_text=views.search_text)
+    environment.filters.update(marked=views.marked, attribute=views.attribute, search_text=views.search_text, pieces=views.pieces)
     return environment
 
 
@@ -95,6 +96,16 @@ def roles_page(catalog: Catalog, q: str, *, signed_in: bool) -> str:
         "roles.html", "roles",
         rows=rows, total=len(catalog.operations), q=q, version=catalog.version, basis=catalog.basis.value, signed_in=signed_in,
     )  # fmt: skip
+
+
+def causes_page(pages: Sequence[CausePage], *, signed_in: bool) -> str:
+    """The list of all causes."""
+    return _page("causes.html", pages=pages, signed_in=signed_in)
+
+
+def cause_page(page: CausePage, *, signed_in: bool) -> str:
+    """What a cause means, how to see it, how to fix it."""
+    return _page("cause.html", page=page, signed_in=signed_in)
 
 
 def message_page(title: str, text: str, *, signed_in: bool) -> str:
