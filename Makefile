@@ -5,7 +5,7 @@ VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 
-.PHONY: audit help setup demo test test-fast test-long test-lowest coverage lint docs bench targets fix-loop clean
+.PHONY: audit help release setup demo test test-fast test-long test-lowest coverage lint docs bench targets fix-loop clean
 help: ## list the targets
 	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -80,6 +80,9 @@ fix-loop: setup ## run the printed fix of every refusal on Keycloak 26.7.5, 26.4
 
 audit: setup ## check licences, write a bill of materials (dist/kcproxy.cdx.json), and look up known vulnerabilities
 	$(BIN)/python -m tools.deploy.audit
+
+release: setup ## build wheel, sdist, bill of materials and checksums into dist/release, reproducibly (ARGS=--snapshot for any commit)
+	$(BIN)/python -m tools.deploy.release $(ARGS)
 
 clean: ## remove everything that was set up or downloaded
 	rm -rf $(VENV) $(LOWEST) .keycloak .work dist .coverage*

@@ -7,7 +7,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from kcproxy.admin import least_privilege, templates, tokens
+from kcproxy.admin import cause_pages, least_privilege, templates, tokens
 from kcproxy.admin import pages as admin_page
 from kcproxy.admin.auth import Access, Handler, check_host, security_headers
 from kcproxy.observe.observer import LiveObserver
@@ -32,6 +32,7 @@ def build(settings: Settings, observer: LiveObserver, readiness: Readiness) -> w
     admin_page.add_routes(app, observer, settings.instance or "")
     tokens.add_routes(app, metrics.registry)
     least_privilege.add_routes(app, settings.use_path)
+    cause_pages.add_routes(app)
     access.add_routes(app.router)
     return app
 

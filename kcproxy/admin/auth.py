@@ -24,6 +24,8 @@ from kcproxy.settings.values import AddressSettings, Secret
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/login"})
+_OPEN_FOLDERS = ("/assets/", "/docs")
+"""Parts of the program and its documentation. They say nothing of requests."""
 _PROBES = frozenset({"/healthz", "/readyz"})
 """Open under any Host: they say nothing of requests. A probe may use any name of the machine."""
 COOKIE = "kcproxy_session"
@@ -93,7 +95,7 @@ class Access:
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Pass the request on, or refuse it with the reason."""
         check_host(request, is_local=self._local)
-        if request.path in OPEN_PATHS or request.path.startswith("/assets/"):
+        if request.path in OPEN_PATHS or request.path.startswith(_OPEN_FOLDERS):
             return await handler(request)
         if self._key is None and not self._local:
             raise web.HTTPForbidden(text=_NO_KEY)

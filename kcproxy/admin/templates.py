@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kcproxy.admin import listing, views
 from kcproxy.admin.listing import Query
 from kcproxy.catalog import Catalog
+from kcproxy.explain.cause_pages import CausePage
 from kcproxy.observe.denial_document import Document
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def _environment() -> "Environment":
         loader=loader, autoescape=True, finalize=views.seen, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.tests["is_web_url"] = environment.filters["is_web_url"] = views.is_web_url
-    environment.filters.update(marked=views.marked, attribute=views.attribute)
+    environment.filters.update(marked=views.marked, attribute=views.attribute, pieces=views.pieces)
     environment.filters.update(short=listing.short, bars=listing.bars, bars_path=listing.bars_path, bars_label=listing.bars_label)
     return environment
 
@@ -130,6 +131,16 @@ def least_privilege_caller_page(
         "least_privilege_caller.html", "least-privilege",
         parts=parts, query=query, window=window, version=version, days=days, user=user, signed_in=signed_in,
     )  # fmt: skip
+
+
+def causes_page(pages: Sequence[CausePage], *, signed_in: bool) -> str:
+    """The list of all causes."""
+    return _page("causes.html", pages=pages, signed_in=signed_in)
+
+
+def cause_page(page: CausePage, *, signed_in: bool) -> str:
+    """What a cause means, how to see it, how to fix it."""
+    return _page("cause.html", page=page, signed_in=signed_in)
 
 
 def message_page(title: str, text: str, *, signed_in: bool) -> str:

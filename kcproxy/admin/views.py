@@ -1,5 +1,6 @@
 """Turns documents into values for the templates. Pure: no request, no clock."""
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
@@ -138,3 +139,16 @@ def role_row(entry: Entry) -> Document:
 def is_web_url(value: Any) -> bool:
     """Whether a value may be a link: never ``javascript:`` or similar."""
     return isinstance(value, str) and value.startswith(("https://", "http://"))
+
+
+_MARKS = re.compile(r"`([^`]+)`|\*([^*]+)\*")
+
+
+def pieces(text: str) -> Iterator[tuple[str, str]]:
+    """The parts of a text of a cause: ("code" | "em" | "", text)."""
+    end = 0
+    for found in _MARKS.finditer(text):
+        yield "", text[end : found.start()]
+        yield ("code", found[1]) if found[1] is not None else ("em", found[2])
+        end = found.end()
+    yield "", text[end:]

@@ -97,11 +97,12 @@ async def _run(request: Request) -> bool:
     # Imported here, because it imports the whole proxy.
     from kcproxy.cli.scenario.production import perform  # noqa: PLC0415
     from kcproxy.cli.scenario.watch import Collected, Terminal  # noqa: PLC0415
+    from kcproxy.process.signals import on_signal  # noqa: PLC0415
 
     task = asyncio.current_task()
     if task is not None:
         # On SIGTERM, the task is cancelled, so that it deletes the realm. SIGINT does that by itself.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        on_signal(asyncio.get_running_loop(), "SIGTERM", task.cancel)
     audience = Collected() if request.as_json else Terminal()
     await perform(request, audience)
     audience.closed()

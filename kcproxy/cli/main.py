@@ -18,7 +18,7 @@ from kcproxy.cli.terminal import talk
 from kcproxy.errors import KcproxyError, SettingsError
 from kcproxy.visible import is_visible, visible
 
-COMMANDS = ("serve", "demo", "check", "explain", "roles", "audit", "upgrade", "doctor", "who-can", "denials", "completion")
+COMMANDS = ("serve", "demo", "check", "explain", "roles", "audit", "upgrade", "doctor", "who-can", "denials", "fix", "wait", "completion")
 """Names of commands in the order of the help. Each is the value ``command`` in the module of that name in ``kcproxy.cli``, with underscores."""
 
 

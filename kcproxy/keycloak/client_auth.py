@@ -6,7 +6,7 @@ Each method turns an account into form fields and header fields of one token req
 import base64
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
@@ -33,6 +33,16 @@ class Proof:
 def prove(account: AccountSettings, *, audience: str, now_epoch_seconds: float) -> Proof:
     """The client authentication of one token request. Raises TokenFetchError if the secret's file or key cannot be used."""
     return _METHODS[account.auth](account, audience, now_epoch_seconds)
+
+
+def with_previous_secret(account: AccountSettings) -> AccountSettings | None:
+    """The account with the other secret of a rotation; None if there is none at the moment: its file may be missing or empty."""
+    previous = account.previous_secret
+    try:
+        usable = previous is not None and bool(previous.reveal())
+    except (OSError, UnicodeDecodeError):
+        return None
+    return replace(account, secret=previous, previous_secret=None) if usable else None
 
 
 def proof_files(account: AccountSettings, upstream: UpstreamSettings) -> tuple[Path, ...]:

@@ -12,11 +12,13 @@ from urllib.parse import quote, urlencode
 from kcproxy.errors import TokenFetchError, UpstreamError
 from kcproxy.explain.token_failure import why_no_token
 from kcproxy.http1.json_body import json_object
-from kcproxy.keycloak.client_auth import SIGNED, Proof, prove
+from kcproxy.keycloak.client_auth import SIGNED, Proof, prove, with_previous_secret
 from kcproxy.settings import AccountSettings, UpstreamSettings
 from kcproxy.upstream.interface import Upstream
 
 _MAX_RESPONSE_BYTES = 1 << 20
+_REFUSED = frozenset({400, 401})
+"""Status codes with which Keycloak refuses a secret, or an assertion that is signed with one."""
 _DEFAULT_LIFETIME_SECONDS = 60.0
 _MAX_WORDS_CHARACTERS = 300
 _FOREIGN = "which is not the response of a token endpoint; check that upstream.url is Keycloak's address and that no other server responds"
@@ -63,6 +65,11 @@ class TokenGrants:
         if status == 401 and account.secret is not None and account.secret.path is not None:
             # The file may have been replaced after it was read and before Keycloak compared the secret.
             status, document, assertion = yield from self._request_token(account)
+        if status in _REFUSED and (other := with_previous_secret(account)) is not None:
+            # During a rotation, Keycloak has one of two secrets, and nobody knows when it changes.
+            accepted, granted, _ = yield from self._request_token(other)
+            if accepted == 200:
+                return _granted(account, accepted, granted, None)
         if status != 200:
             self._issuers.pop(account.token_realm, None)
         return _granted(account, status, document, assertion)

@@ -3,11 +3,15 @@
 import errno
 import os
 import stat
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 from kcproxy.settings.file_safety import FOR_OTHERS
 
-_CLOSED_LINK = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # do not wait for the other end of a named pipe
+_CLOSED_LINK = reduce(
+    or_, (getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_NONBLOCK", "O_BINARY"))
+)  # do not wait for the other end of a named pipe
 
 Identity = tuple[int, int]
 """Device and inode of a file."""
@@ -49,7 +53,7 @@ def _tightened(descriptor: int, path: Path) -> tuple[Identity, bool]:
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
         raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-    wide = bool(found.st_mode & FOR_OTHERS) and found.st_uid == os.geteuid()
+    wide = os.name == "posix" and bool(found.st_mode & FOR_OTHERS) and found.st_uid == os.geteuid()
     if wide:
         os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & ~FOR_OTHERS)
     return (found.st_dev, found.st_ino), wide

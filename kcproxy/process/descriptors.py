@@ -5,12 +5,15 @@
 A process without free descriptors cannot accept connections, so connections alone must not use all of them.
 """
 
-import resource
-
 from msgspec import Struct
 
 from kcproxy.errors import SettingsError
 from kcproxy.settings import Settings
+
+try:
+    import resource
+except ImportError:  # Windows, which has no limit of this kind
+    resource = None  # type: ignore[assignment]
 
 RESERVE = 64
 """For files, log, history, DNS, the event loop, and connections that are being closed."""
@@ -57,6 +60,8 @@ def others_of(settings: Settings, *, admin_connections: int) -> int:
 def raise_limit(settings: Settings, *, admin_connections: int) -> DescriptorPlan:
     """Raise the soft limit of the process as far as necessary and possible. Returns the plan. Raises SettingsError as ``planned``."""
     others = others_of(settings, admin_connections=admin_connections)
+    if resource is None:
+        return planned(_UNLIMITED, _UNLIMITED, asked=settings.limits.max_connections, others=others)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     plan = planned(soft, hard, asked=settings.limits.max_connections, others=others)
     if plan.limit > _number(soft):
@@ -68,4 +73,4 @@ def raise_limit(settings: Settings, *, admin_connections: int) -> DescriptorPlan
 
 
 def _number(limit: int) -> int:
-    return _UNLIMITED if limit == resource.RLIM_INFINITY else limit
+    return _UNLIMITED if resource is not None and limit == resource.RLIM_INFINITY else limit

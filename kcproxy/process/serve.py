@@ -6,7 +6,6 @@ bind ─▶ listen ─▶ ready ─▶ SIGHUP or changed file: new runtime, the 
 
 import asyncio
 import os
-import signal
 import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -22,6 +21,7 @@ from kcproxy.process import garbage_collection
 from kcproxy.process.descriptors import DescriptorPlan, raise_limit
 from kcproxy.process.handover import hand_over, keeps_version
 from kcproxy.process.reload import Reload, WatchedFiles, needs_restart, problems_of
+from kcproxy.process.signals import on_signal
 from kcproxy.process.status import AdminPort, StatusChannel, SupervisorLink
 from kcproxy.process.version_watch import keep_version, settle_now
 from kcproxy.process.wiring import dismantle, runtime_of
@@ -195,9 +195,9 @@ class Process:
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop)
-        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        for name in ("SIGTERM", "SIGINT"):
+            on_signal(loop, name, self.stop)
+        on_signal(loop, "SIGHUP", self.reload)
         if self._reload is not None and self._watched is not None:
             self._start(self._watched.watch(self._reload_changed))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 from kcproxy.catalog import Catalog, catalog_for
 from kcproxy.keycloak import jwks
@@ -29,7 +30,7 @@ def runtime_of(settings: Settings, observer: Observer, catalog: Catalog | None =
     tokens = TokenSource(settings.upstream, side, observer, injected=settings.accounts)
     inspector = inspector_of(settings, side, tokens, observer)
     explainer = LiveExplainer(
-        settings.explain,
+        replace(settings.explain, docs_url=settings.docs_url),
         observer,
         catalog=lambda: runtime.catalog,
         version=lambda: runtime.version,

@@ -8,7 +8,7 @@
 Requests with credentials of their own pass, because they get no injected token.
 """
 
-import os
+import platform
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -81,7 +81,7 @@ def admission_of(settings: Settings, *, documents: DocumentClient | None = None,
     keys = read_keys(inbound.api_keys_file) if inbound.api_keys_file is not None else None
     jwt_verifier = _jwt_verifier(inbound, documents, on_fetch)
     guarded = not inbound.protected and settings.listen.unix_path is None and settings.listen.is_local
-    return Admission(keys, jwt_verifier, own_names(os.uname().nodename, inbound.allowed_hosts) if guarded else None)
+    return Admission(keys, jwt_verifier, own_names(platform.node(), inbound.allowed_hosts) if guarded else None)
 
 
 def _jwt_verifier(inbound: InboundSettings, documents: DocumentClient | None, on_fetch: OnFetch) -> "JwtVerifier | None":

@@ -2,11 +2,15 @@
 
 import array
 import asyncio
-import fcntl
 import socket
 import struct
-import termios
 from contextlib import suppress
+
+try:
+    import fcntl
+    import termios
+except ImportError:  # Windows
+    fcntl = termios = None  # type: ignore[assignment]
 
 _NO_LINGERING = struct.pack("ii", 1, 0)
 
@@ -24,12 +28,14 @@ def reset(transport: asyncio.WriteTransport) -> None:
     """Close at once, and drop the kernel's unsent bytes. Otherwise the kernel stores them for a client that does not read."""
     sock = transport.get_extra_info("socket")
     with suppress(OSError):  # closed already
-        if sock is not None and sock.family != socket.AF_UNIX:
+        if sock is not None and sock.family != getattr(socket, "AF_UNIX", None):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGERING)
     transport.abort()
 
 
 def _unsent_by_kernel(transport: asyncio.WriteTransport) -> int:
+    if fcntl is None:
+        return 0
     sock = transport.get_extra_info("socket")
     count = array.array("i", [0])
     try:

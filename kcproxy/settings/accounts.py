@@ -26,6 +26,7 @@ _IMPLIED_BY = {
     "assertion_file": _AUTH.FEDERATED_JWT,
 }
 _PROOFS = tuple(_IMPLIED_BY)
+_PREVIOUS = "client_secret_previous_file"
 ANY_REALM = "*"
 
 
@@ -41,6 +42,7 @@ def check_accounts(resolved: Resolved, findings: Findings) -> None:
         _check_complete(resolved, prefix, findings)
         _check_proof(resolved, prefix, findings)
         check_file(resolved, prefix + "client_secret_file", findings, secret=True)
+        _check_previous(resolved, prefix, findings)
         check_file(resolved, prefix + "private_key_file", findings, pem="PRIVATE KEY", jwk=True, secret=True)
         check_file(resolved, prefix + "assertion_file", findings, secret=True)
     _check_realms(resolved, findings)
@@ -55,7 +57,7 @@ def _check_clients(resolved: Resolved, findings: Findings) -> None:
         client = resolved.values.get(prefix + "client_id")
         if client is None or not realms_of(resolved, prefix):
             continue
-        proof = [resolved.values.get(prefix + name) for name in (*_PROOFS, "auth", "key_id", "algorithm", "scopes")]
+        proof = [resolved.values.get(prefix + name) for name in (*_PROOFS, _PREVIOUS, "auth", "key_id", "algorithm", "scopes")]
         other, others = seen.setdefault((token_realm(resolved, prefix), client), (prefix.rstrip("."), proof))
         if others != proof:
             what = f"{prefix.rstrip('.')} and {other} are the same client, but have different credentials or scopes"
@@ -92,6 +94,19 @@ def _check_complete(resolved: Resolved, prefix: str, findings: Findings) -> None
             reported |= {key, *others}
             names = " and ".join(k.removeprefix(prefix) for k in (key, *others))
             findings.problem(resolved.location(key), f"{name} has {names}", "keep one of them")
+
+
+def _check_previous(resolved: Resolved, prefix: str, findings: Findings) -> None:
+    """Report a second secret that cannot be used. It may be missing or empty between rotations."""
+    key = prefix + _PREVIOUS
+    if not resolved.has(key):
+        return
+    if not (resolved.has(prefix + "client_secret_file") or resolved.has(prefix + "client_secret")):
+        what = f"{prefix.rstrip('.')} has {_PREVIOUS} without client_secret_file"
+        findings.problem(resolved.location(key), what, "only a client secret has a previous one: give client_secret_file, or remove it")
+    path = resolved.values.get(key)
+    if path is not None and path.is_file() and path.stat().st_size:
+        check_file(resolved, key, findings, secret=True)
 
 
 def _auth(resolved: Resolved, prefix: str) -> ClientAuthMethod | None:
@@ -154,6 +169,7 @@ def account(resolved: Resolved, prefix: str) -> AccountSettings:
     method = _auth(resolved, prefix)
     if method is None:
         raise LookupError(f"{prefix} was not checked")
+    previous = resolved.values.get(prefix + _PREVIOUS)
     return AccountSettings(
         realms=realms,
         token_realm=token_realm(resolved, prefix),
@@ -162,6 +178,7 @@ def account(resolved: Resolved, prefix: str) -> AccountSettings:
         secret=secret(
             resolved, prefix + "client_secret", *(prefix + p for p in ("client_secret_file", "private_key_file", "assertion_file"))
         ),
+        previous_secret=None if previous is None else Secret(path=previous),
         key_id=resolved.values.get(prefix + "key_id"),
         algorithm=resolved.values.get(prefix + "algorithm"),
         scopes=resolved.value(prefix + "scopes"),

@@ -1,6 +1,7 @@
 """Checks the files that settings name: they exist, are readable and not empty, and only the operator can change them (or read secret ones)."""
 
 import json
+import os
 import re
 import stat
 from pathlib import Path
@@ -58,7 +59,7 @@ def check_file(resolved: Resolved, key: str, findings: Findings, *, pem: str = "
         findings.problem(
             location, f"{key}: the key in {shown(path)} is encrypted", "give a key without a pass phrase, in a file of mode 600"
         )
-    if secret and mode & stat.S_IROTH:
+    if secret and mode & stat.S_IROTH and os.name == "posix":
         remedy = in_volume(path, is_projected_token=key.endswith("assertion_file")) or "chmod 600"
         findings.note(location, f"{key}: everybody on this machine can read {shown(path)}", remedy)
     note_dangers(location, key, path, findings)

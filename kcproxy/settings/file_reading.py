@@ -3,15 +3,18 @@
 import errno
 import os
 import stat
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
+_FLAGS = reduce(or_, (getattr(os, name, 0) for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY")))  # Windows has only the last
 MAX_FILE_BYTES = 4 << 20
 """A bundle of all public authorities takes a quarter of a megabyte."""
 
 
 def content_of(file: Path) -> bytes:
     """What is in a file. OSError where it cannot be read, is no regular file, or is larger than ``MAX_FILE_BYTES``."""
-    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = os.open(file, os.O_RDONLY | _FLAGS)
     try:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):

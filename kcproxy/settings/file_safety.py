@@ -1,11 +1,15 @@
 """Finds who, other than the operator, can change a file: from the modes and owners of the file and of every directory and link on its path."""
 
 import os
-import pwd
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+try:
+    import pwd
+except ImportError:  # Windows, whose access control lists are not looked at
+    pwd = None  # type: ignore[assignment]
 
 _MAX_LINKS = 40  # the limit of Linux
 ROOT_USER = 0
@@ -57,6 +61,8 @@ def dangers(path: Path, shown: str, *, user: int | None = None) -> Iterator[Dang
     can write to is safe if it has the sticky bit: then only the owner of a file can replace it (Linux, inode(7)). The volumes of
     Kubernetes have it.
     """
+    if pwd is None:
+        return
     trusted = {ROOT_USER, os.geteuid() if user is None else user}
     seen: set[Path] = set()
     for entry, status in trail(path):

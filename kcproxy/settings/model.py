@@ -37,7 +37,8 @@ class ExplainSettings:
     docs_url: str | None = setting(
         None,
         url(example="https://wiki.example.com/kcproxy"),
-        "Base URL of the documentation of the causes, for links in explanations.",
+        "Base URL of the pages of the causes, for links in explanations. Default: the pages that the admin port serves, as"
+        " http://localhost:9180/docs/causes.",
         change=Change.RELOAD,
     )
     console_url: str | None = setting(
@@ -243,6 +244,15 @@ class Settings:
         if self.use.path is not None or self.history.path is None:
             return self.use.path
         return use_path_beside(self.history.path)
+
+    @property
+    def docs_url(self) -> str | None:
+        """Where links to pages of causes lead: as configured, or the admin port as this machine and kubectl port-forward name it.
+
+        None if the port is not known (0).
+        """
+        port = self.admin_listen.port
+        return self.explain.docs_url or (f"http://localhost:{port}/docs/causes" if port else None)
 
 
 def use_path_beside(history: Path) -> Path:

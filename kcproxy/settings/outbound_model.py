@@ -163,6 +163,17 @@ class AccountSettings:
         ),
         default=None,
     )
+    previous_secret: Secret | None = composed(
+        Setting(
+            key="client_secret_previous_file",
+            kind=file_path(),
+            doc="File that contains the other client secret during a rotation: it is tried if Keycloak refuses the one in client_secret_file. The file may be"
+            " missing or empty, so that the setting can stay.",
+            change=Change.RELOAD,
+            file=FileUse(content=Content.AT_EACH_USE, effect="the next token request that is refused with client_secret_file uses it"),
+        ),
+        default=None,
+    )
     auth: ClientAuthMethod = composed(
         Setting(
             key="auth",

@@ -61,6 +61,8 @@ def _account_value(settings: Settings, key: str) -> Any:
 
 
 def _of_account(account: AccountSettings, name: str) -> Any:
+    if name == "client_secret_previous_file":
+        return _secret(account.previous_secret, file=True)
     if name in _SECRET_FILES or name in _LITERALS:
         return _secret(account.secret, file=name.endswith("_file"))
     return account.realms[0] if name == "realm" else _plain(getattr(account, name))

@@ -66,7 +66,7 @@ def test_the_commands_create_namespace_and_secret_before_what_uses_them(heading:
     settings = next(document for document in documents if document["kind"] == "ConfigMap")["data"]["kcproxy.toml"]
     assert secret[6] == "kcproxy"
     entries = {word.removeprefix("--from-file=").partition("=")[0] for word in secret[7:]}
-    assert entries == set(re.findall(r'"/var/run/secrets/kcproxy/([\w.-]+)"', settings))
+    assert entries | {"client-secret-previous"} == set(re.findall(r'"/var/run/secrets/kcproxy/([\w.-]+)"', settings))
 
 
 @needs_kustomize

@@ -95,6 +95,28 @@ async def rotate(shape: str, running: Pod, keycloak: Keycloak) -> None:
         await running.called(5)
 
 
+async def test_a_rotation_with_both_secrets_costs_no_request_even_if_the_kubelet_is_slow(tmp_path: Path) -> None:
+    """Keycloak has one secret at a time, and the volume follows more than a token's lifetime later: the order of the page."""
+    async with serving(FIRST) as keycloak, pod(NATIVE, tmp_path, keycloak=keycloak.url, realm="demo", secret=FIRST) as running:
+        await running.start()
+        await running.called(10)
+        running.secret.swap({"client-secret": SECOND, "client-secret-previous": FIRST})
+        fetched = len(keycloak.proofs)
+        while len(keycloak.proofs) < fetched + 3:  # a new token by the old secret, because Keycloak does not have the new one yet
+            await running.called(5)
+        keycloak.taken = {SECOND}
+        while SECOND not in keycloak.proofs[-1:]:
+            await running.called(5)
+        running.secret.swap({"client-secret": SECOND})
+        fetched = len(keycloak.proofs)
+        while len(keycloak.proofs) < fetched + 2:
+            await running.called(5)
+        await running.end()
+        assert {result for _, result in running.notes} == {"200"}
+        assert FIRST not in running.sidecar.log.read_text(encoding="utf-8")
+        assert SECOND not in running.sidecar.log.read_text(encoding="utf-8")
+
+
 async def test_while_the_application_ends_the_classic_sidecar_still_serves_it(tmp_path: Path) -> None:
     async with (
         serving(FIRST) as keycloak,

@@ -222,6 +222,7 @@ def test_an_open_address_with_accounts_names_every_way_to_protect_it(tmp_path: P
             'client_secret_file = "{0}/secret"\nauth = "private_key_jwt"',
             "kcproxy.toml:5: accounts[0]: auth private_key_jwt needs private_key_file",
         ),
+        ('private_key_file = "{0}/key"\nclient_secret_previous_file = "{0}/secret"', "accounts[0] has client_secret_previous_file without"),
         ('client_secret_file = "{0}/secret"\nauth = "magic"', '"magic" is not one of client_secret_basic, client_secret_post'),
         ('auth = "tls_client_auth"', "auth tls_client_auth needs a certificate; set upstream.client_certificate_file"),
         ('client_secret_file = "{0}/secret"\noperations = ["users"]', '"users" is not METHOD /path'),
@@ -365,3 +366,20 @@ def test_a_key_of_another_certificate_is_reported_before_the_start(tmp_path: Pat
     assert read(environ=upstream | {"KCPROXY_UPSTREAM__CLIENT_KEY_FILE": str(one.key)}).upstream.client_key_file == one.key
     with pytest.raises(SettingsError, match=r"client_certificate_file and upstream\.client_key_file do not belong together"):
         read(environ=upstream | {"KCPROXY_UPSTREAM__CLIENT_KEY_FILE": str(other.key)})
+
+
+@pytest.mark.parametrize("content", [None, "", "the-old-one"])
+def test_a_previous_secret_may_be_missing_or_empty_between_rotations(tmp_path: Path, content: str | None) -> None:
+    previous = tmp_path / "previous"
+    if content is not None:
+        previous.write_text(content)
+        previous.chmod(0o600)
+    account = ACCOUNT | {
+        "KCPROXY_ACCOUNT__CLIENT_SECRET_FILE": str(secret_file(tmp_path)),
+        "KCPROXY_ACCOUNT__CLIENT_SECRET_PREVIOUS_FILE": str(previous),
+    }
+    settings = read(environ=UPSTREAM | account)
+    assert settings.notes == ()
+    secret = settings.accounts[0].previous_secret
+    assert secret is not None
+    assert secret.path == previous

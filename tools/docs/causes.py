@@ -1,50 +1,35 @@
 """docs/causes/: one page for each cause, and the list of all, from the specs of the causes and from reported cases."""
 
 import json
-from string import Formatter
 
 from devkit.explain.cases import CASES
 from devkit.explain.stage import refused
 from kcproxy.explain import render
-from kcproxy.explain.causes import SPECS
-from kcproxy.explain.causes.spec import CauseSpec
+from kcproxy.explain.cause_pages import CausePage, cause_page
 from kcproxy.model import Cause, Explanation
 
 FOLDER = "docs/causes"
-_WORDS = {
-    "where": " in realm *realm*",
-    "operation": "*method and path*",
-    "who": "*caller*",
-    "Who": "*caller*",
-    "roles_phrase": "the role *role* (client *client*)",
-    "Roles_phrase": "The role *role* (client *client*)",
-    "are": "is",
-    "were": "was",
-}
-_GRANTED = (
-    "Grant exactly the missing role to exactly the account that calls. The explanation has the steps for the Admin console and the commands for kcadm.sh, curl "
-    "and Terraform, with the real names. Below is the one of the example."
-)
+_BELOW = " Below is the one of the example."
 
 
 def documents() -> dict[str, str]:
     """Every file of the folder by its path."""
-    return {f"{FOLDER}/README.md": overview(), **{f"{FOLDER}/{cause.value}.md": page(SPECS[cause]) for cause in Cause}}
+    return {f"{FOLDER}/README.md": overview(), **{f"{FOLDER}/{cause.value}.md": page(cause_page(cause)) for cause in Cause}}
 
 
-def page(spec: CauseSpec) -> str:
+def page(content: CausePage) -> str:
     """One page, in Markdown."""
     parts = [
-        f"# {spec.cause.value}",
-        f"> {_plain(spec.reason + spec.effect)}",
+        f"# {content.cause.value}",
+        f"> {content.sentence}",
         "## What it means",
-        spec.meaning,
+        content.meaning,
         "## How to see it",
-        _plain(spec.check),
+        content.check,
         "## How to fix it",
-        _remedy(spec),
+        _remedy(content),
         "## An example",
-        _example(spec.cause),
+        _example(content.cause),
         "[All causes](README.md)",
     ]
     return "\n\n".join(parts) + "\n"
@@ -52,9 +37,7 @@ def page(spec: CauseSpec) -> str:
 
 def overview() -> str:
     """The list of all causes."""
-    rows = "\n".join(
-        f"| [{cause.value}]({cause.value}.md) | {_cell(_plain(SPECS[cause].reason + SPECS[cause].effect))} |" for cause in Cause
-    )
+    rows = "\n".join(f"| [{cause.value}]({cause.value}.md) | {_cell(cause_page(cause).sentence)} |" for cause in Cause)
     head = (
         "# Causes\n\nWhy Keycloak refused a request: the values of `explanation.cause`, of the field `Kcproxy-Cause` and of the metrics. `confidence` is `certain` "
         "only if facts prove the cause, `likely` if it is likelier than all others, and `possible` if it is not ruled out.\n\n"
@@ -62,31 +45,15 @@ def overview() -> str:
     return f"{head}| cause | in one sentence |\n| --- | --- |\n{rows}\n"
 
 
-def _plain(template: str) -> str:
-    text = []
-    for literal, name, _, _ in Formatter().parse(template):
-        text.append(literal)
-        if name:
-            text.append(_WORDS.get(name, f"*{name.replace('_', ' ')}*"))
-    plain = "".join(text)
-    return plain if plain.startswith("*") else plain[:1].upper() + plain[1:]
-
-
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _remedy(spec: CauseSpec) -> str:
-    if spec.cause is Cause.RESPONSE_REDUCED:
-        return "Grant the roles that the notice names if the reduced response is not enough."
-    if not spec.remedies and spec.cause is Cause.ISSUER_MISMATCH:
-        return "Fetch the token from the address at which it is used, or give Keycloak one fixed address with the option `hostname`."
-    if not spec.remedies:
-        return _GRANTED
+def _remedy(page: CausePage) -> str:
     lines = []
-    for remedy in spec.remedies:
-        lines.append(_plain(remedy.summary) + ".")
-        lines += [f"{number}. {_plain(step)}" for number, step in enumerate(remedy.steps, 1)]
+    for remedy in page.remedies:
+        lines.append(remedy.summary + (_BELOW if page.example_follows else ""))
+        lines += [f"{number}. {step}" for number, step in enumerate(remedy.steps, 1)]
         lines += [f"\n**Warning:** {remedy.warning}."] if remedy.warning else []
     return "\n".join(lines[:1]) + ("\n\n" + "\n".join(lines[1:]) if lines[1:] else "")
 
