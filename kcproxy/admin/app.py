@@ -31,7 +31,7 @@ def build(settings: Settings, observer: LiveObserver, readiness: Readiness) -> w
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz(readiness))
     app.router.add_get("/metrics", _metrics(metrics.registry))
-    admin_page.add_routes(app, observer, settings.instance or "")
+    admin_page.add_routes(app, observer, settings)
     tokens.add_routes(app, metrics.registry)
     access.add_routes(app.router)
     return app
