@@ -29,7 +29,7 @@ def build(settings: Settings, observer: LiveObserver, readiness: Readiness) -> w
     metrics.gauge("kcproxy_ready").set_function(lambda: not readiness())
     metrics.gauge("kcproxy_page_subscribers").set_function(lambda: len(observer.denials.live))
     _add_probes(app, observer, readiness)
-    admin_page.add_routes(app, observer, settings.instance or "")
+    admin_page.add_routes(app, observer, settings)
     tokens.add_routes(app, metrics.registry)
     least_privilege.add_routes(app, settings.use_path)
     cause_pages.add_routes(app)

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,23 +16,35 @@ from kcproxy.admin import templates as render
 from kcproxy.admin import views
 from kcproxy.admin.auth import HEADERS, SIGNED_IN, STILL_ALLOWED
 from kcproxy.admin.explain_form import OBSERVER, html
+from kcproxy.admin.fleet import FLEET, Fleet, is_for_one
 from kcproxy.admin.listing import Query
 from kcproxy.observe.denial_document import Document, encoded
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.subscriptions import Subscriber
+from kcproxy.settings import Settings
 
 MAX_LISTED = 200
 COALESCE_SECONDS = 0.25
 HEARTBEAT_SECONDS = 5.0
 
 
+Denials = tuple[LiveObserver, Fleet | None]
+_ID = re.compile(r"[\w-]{1,64}")
+PROCESS = web.AppKey("process", str)
+"""Another value after each start."""
 INSTANCE = web.AppKey("instance", str)
 """The name of this instance; "" if it has none."""
 
 
-def add_routes(app: web.Application, observer: LiveObserver, instance: str = "") -> None:
+def add_routes(app: web.Application, observer: LiveObserver, settings: Settings) -> None:
     """Add the routes of the page. The live streams end with the application."""
+    instance, peers, key = settings.instance or "", settings.fleet.peers, settings.admin_key
     app[INSTANCE] = instance
+    app[PROCESS] = secrets.token_hex(8)
+    app[FLEET] = None
+    if peers:
+        app[FLEET] = fleet = Fleet(peers, key, observer.denials.live, name=instance, process=app[PROCESS])
+        app.cleanup_ctx.append(fleet.run)
     app[OBSERVER] = observer
     app.router.add_get("/", _list)
     app.router.add_get("/denials/{id}", _one)
@@ -47,8 +61,10 @@ def add_routes(app: web.Application, observer: LiveObserver, instance: str = "")
     app.on_shutdown.append(end_streams)
 
 
-def _listed(observer: LiveObserver, limit: int = MAX_LISTED) -> list[Document]:
-    return [group.summary() for _, group in zip(range(limit), observer.denials.groups(), strict=False)]
+def _listed(request: web.Request) -> list[Document]:
+    observer, fleet = request.app[OBSERVER], request.app[FLEET]
+    own = [group.summary() for _, group in zip(range(MAX_LISTED), observer.denials.groups(), strict=False)]
+    return own if fleet is None or is_for_one(request.query) else fleet.merged(own)[:MAX_LISTED]
 
 
 async def _list(request: web.Request) -> web.Response:
@@ -57,17 +73,34 @@ async def _list(request: web.Request) -> web.Response:
     if observer.denials.find(q.strip()) is not None:  # an id from a header or a log line: show this denial, not the newest of its group
         raise web.HTTPSeeOther(URL.build(path=f"/denials/{q.strip()}"))
     asked = Query.of(query)
-    groups, instance = _listed(observer), request.app[INSTANCE]
-    return html(render.denials_page(groups, asked, now_epoch_seconds=time.time(), instance=instance, signed_in=SIGNED_IN in request))
+    groups, fleet = _listed(request), request.app[FLEET]
+    instance, silent = request.app[INSTANCE], () if fleet is None else fleet.silent
+    return html(
+        render.denials_page(groups, asked, now_epoch_seconds=time.time(), instance=instance, silent=silent, signed_in=SIGNED_IN in request)
+    )
 
 
 async def _one(request: web.Request) -> web.Response:
     store = request.app[OBSERVER].denials
-    found = store.find(request.match_info["id"])
+    found = await _found(request)
     if found is None:
         text = "This denial is not stored. Only recent denials are."
         return html(render.message_page("Denial not found", text, signed_in=SIGNED_IN in request), 404)
-    return html(render.denial_page(found, views.course(found, store.group(found["group"])), signed_in=SIGNED_IN in request))
+    group, fleet = store.group(found["group"]), request.app[FLEET]
+    summary = None if group is None else group.summary()
+    course = views.course(
+        found, fleet.one(summary, found["group"]) if fleet is not None else summary, [] if group is None else group.newest()
+    )
+    return html(render.denial_page(found, course, signed_in=SIGNED_IN in request))
+
+
+async def _found(request: web.Request) -> Document | None:
+    """A denial of this instance or of another one."""
+    denial_id, fleet = request.match_info["id"], request.app[FLEET]
+    found = request.app[OBSERVER].denials.find(denial_id)
+    if found is not None or fleet is None or is_for_one(request.query) or not _ID.fullmatch(denial_id):
+        return found
+    return await fleet.denial(denial_id)
 
 
 async def _roles(request: web.Request) -> web.Response:
@@ -85,12 +118,17 @@ async def _asset(request: web.Request) -> web.Response:
 
 
 async def _api_list(request: web.Request) -> web.Response:
-    observer = request.app[OBSERVER]
-    return _json({"denials": _listed(observer), "stored": len(observer.denials), "instance": request.app[INSTANCE] or None})
+    fleet, stored = request.app[FLEET], len(request.app[OBSERVER].denials)
+    about = {
+        "instance": request.app[INSTANCE] or None,
+        "process": request.app[PROCESS],
+        "silent": [] if fleet is None else list(fleet.silent),
+    }
+    return _json({"denials": _listed(request), "stored": stored, **about})
 
 
 async def _api_one(request: web.Request) -> web.Response:
-    found = request.app[OBSERVER].denials.find(request.match_info["id"])
+    found = await _found(request)
     if found is None:
         return _json({"error": "no such denial; only recent denials are stored"}, status=404)
     return _json(found)
@@ -109,7 +147,7 @@ async def _events(request: web.Request) -> web.StreamResponse:
             return web.Response(status=503, text="too many live connections\n", headers={"Retry-After": "30"})
         await response.prepare(request)
         with suppress(ConnectionResetError):  # the browser disconnected
-            await _stream(response, follower, observer, request.get(STILL_ALLOWED, _always))
+            await _stream(response, follower, (observer, request.app[FLEET]), request.get(STILL_ALLOWED, _always))
     return response
 
 
@@ -124,7 +162,7 @@ def _holds(still_allowed: Callable[[], bool]) -> bool:
         return False
 
 
-async def _stream(response: web.StreamResponse, follower: Subscriber, observer: LiveObserver, still_allowed: Callable[[], bool]) -> None:
+async def _stream(response: web.StreamResponse, follower: Subscriber, of: Denials, still_allowed: Callable[[], bool]) -> None:
     await response.write(b"retry: 2000\n\n")
     while not follower.closed:
         try:
@@ -133,10 +171,17 @@ async def _stream(response: web.StreamResponse, follower: Subscriber, observer: 
             changed = ()
         if not _holds(still_allowed):
             return
-        await response.write(_event(observer, changed))
+        await response.write(_event(of, changed))
         await asyncio.sleep(COALESCE_SECONDS)
 
 
-def _event(observer: LiveObserver, changed: Sequence[str]) -> bytes:
-    groups = [group.summary() for name in changed if (group := observer.denials.group(name)) is not None]
+def _changed(of: Denials, name: str) -> Document | None:
+    observer, fleet = of
+    group = observer.denials.group(name)
+    own = None if group is None else group.summary()
+    return own if fleet is None else fleet.one(own, name)
+
+
+def _event(of: Denials, changed: Sequence[str]) -> bytes:
+    groups = [group for name in changed if (group := _changed(of, name)) is not None]
     return b"event: denials\ndata: " + json.dumps(groups).encode() + b"\n\n" if groups else b": still here\n\n"

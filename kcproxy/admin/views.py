@@ -1,7 +1,7 @@
 """Turns documents into values for the templates. Pure: no request, no clock."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -11,7 +11,6 @@ from kcproxy.catalog import Catalog, Entry
 from kcproxy.model import CallerKind
 from kcproxy.observe.denial_course import HOURS
 from kcproxy.observe.denial_document import Document
-from kcproxy.observe.denial_store import Group
 from kcproxy.visible import is_visible, visible
 
 MAX_ROWS = 40
@@ -70,9 +69,9 @@ def sets_view(document: Document) -> Document:
     }
 
 
-def course(document: Document, group: Group | None) -> Document:
-    """When a kind of denial began, changed and ended, and its newest denials. Without a group: that it occurred once."""
-    if group is None:
+def course(document: Document, summary: Document | None, newest: Sequence[Document]) -> Document:
+    """When a kind of denial began, changed and ended, and its newest denials. Without a summary: that it occurred once."""
+    if summary is None:
         return {
             "count": 1,
             "first_at": document["at"],
@@ -82,15 +81,14 @@ def course(document: Document, group: Group | None) -> Document:
             "occurrences": [],
             "service": document["who"],
         }
-    summary = group.summary()
     return {
-        "count": group.count,
+        "count": summary["count"],
         "first_at": summary["firstAt"],
         "resolved_at": summary["resolvedAt"],
         "state": summary["state"],
         "changes": summary["changes"],
         "service": summary["service"],
-        "occurrences": [{name: example[name] for name in ("id", "at", "path")} for example in group.newest()],
+        "occurrences": [{name: example[name] for name in ("id", "at", "path")} for example in newest],
     }
 
 

@@ -7,6 +7,7 @@ bind ─▶ listen ─▶ ready ─▶ SIGHUP or changed file: new runtime, the 
 import asyncio
 import os
 import socket
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
@@ -98,7 +99,7 @@ class Process:
         self._reload = reload
         self._watched = watched
         self._stop = asyncio.Event()
-        self._refused: tuple[float, list[str]] = (0.0, [])  # when, in the loop's time, and why
+        self._refused: tuple[float, list[str]] = (0.0, [])  # when, in monotonic seconds, and why
         self._tasks: set[asyncio.Task[object]] = set()
 
     async def live(self) -> int:
@@ -211,7 +212,7 @@ class Process:
 
     def _refuse_reload(self, problems: list[str], *, is_change: bool) -> None:
         """Count and log a refused reload. A slow edit is seen as several changes: the same problems within seconds are the same refusal."""
-        now, (before, known) = asyncio.get_running_loop().time(), self._refused
+        now, (before, known) = time.monotonic(), self._refused
         self._refused = (now, problems)
         if is_change and problems == known and now - before < _SAME_EDIT_SECONDS:
             return

@@ -1,7 +1,16 @@
 """Typed settings from file, environment and flags. All problems are reported at once."""
 
 from kcproxy.settings.inbound_model import InboundSettings, LimitSettings
-from kcproxy.settings.model import ExplainSettings, HistorySettings, LogSettings, MetricSettings, Settings, UseSettings, use_path_beside
+from kcproxy.settings.model import (
+    ExplainSettings,
+    FleetSettings,
+    HistorySettings,
+    LogSettings,
+    MetricSettings,
+    Settings,
+    UseSettings,
+    use_path_beside,
+)
 from kcproxy.settings.outbound_model import AccountSettings, InspectorSettings, UpstreamSettings
 from kcproxy.settings.values import AddressSettings, ClientAuthMethod, ForwardedFields, LimitMode, LogFormat, Secret
 
@@ -10,6 +19,7 @@ __all__ = [
     "AddressSettings",
     "ClientAuthMethod",
     "ExplainSettings",
+    "FleetSettings",
     "ForwardedFields",
     "HistorySettings",
     "InboundSettings",

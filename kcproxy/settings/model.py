@@ -144,6 +144,19 @@ class UseSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FleetSettings:
+    """Other instances of the proxy, whose denials the page shows, too."""
+
+    peers: tuple[AddressSettings, ...] = setting(
+        (),
+        listing(address(unix_allowed=False), plural="addresses of admin ports"),
+        "Admin ports of other instances, asked every two seconds. A name with several addresses (a headless service) is all of them."
+        " They get this instance's admin key, over HTTP.",
+        change=Change.RESTART,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings, complete and checked.
 
@@ -229,6 +242,9 @@ class Settings:
     metrics: MetricSettings = table("Bounds on metric labels.", MetricSettings, default_factory=MetricSettings)
     history: HistorySettings = table("The recent denials that the page shows.", HistorySettings, default_factory=HistorySettings)
     use: UseSettings = table("The record of use: which caller uses which operation.", UseSettings, default_factory=UseSettings)
+    fleet: FleetSettings = table(
+        "Other instances of the proxy, whose denials the page and the API show, too.", FleetSettings, default_factory=FleetSettings
+    )
     limits: LimitSettings = table("Bounds on requests and clients.", LimitSettings, default_factory=LimitSettings)
     inbound: InboundSettings = table(
         "Client authentication for a listener that injects tokens. If nothing is set, that listener must be loopback or a Unix socket.",

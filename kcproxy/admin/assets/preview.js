@@ -30,7 +30,7 @@ window.kcproxyPreview = (() => {
     const { visible } = window.kcproxyRows;
     const times = group.count === 1 ? "once" : `${group.count} times since ${clock(group.firstAt)}`;
     preview.querySelector('[data-preview="summary"]').textContent = visible(group.summary);
-    preview.querySelector('[data-preview="course"]').textContent = visible([`${group.status} ${group.why} (${group.confidence})`, times, ...group.changes.map(change)].join(" · "));
+    preview.querySelector('[data-preview="course"]').textContent = visible([`${group.status} ${group.why} (${group.confidence})`, times, ...(group.instances ? [`instances: ${group.instances.join(", ")}`] : []), ...group.changes.map(change)].join(" · "));
   }
 
   function move(step) {
