@@ -22,15 +22,19 @@ from kcproxy.cli.scenario.exchange import Exchange
 from kcproxy.cli.scenario.steps import Check, CommandRun, Step
 from kcproxy.cli.scenario.watch import Collected, Terminal
 from kcproxy.cli.terminal import bold, columns, document, paint, result
+from kcproxy.model import CallerKind
 from kcproxy.observe.denial_history import History
 from kcproxy.observe.denial_store import DenialStore
 from kcproxy.observe.log import Log
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
+from kcproxy.observe.use_history import UseHistory
 from kcproxy.settings import AddressSettings, LogSettings, Settings, UpstreamSettings
 from kcproxy.settings.merge import toml_value
 from kcproxy.simulator import SimulatedKeycloak
+from kcproxy.usage.model import Outcome, UseCaller
+from kcproxy.usage.tally import UseTally
 from kcproxy.visible import visible
 from tests.cli.running import process, run
 from tests.cli.test_denials import Served
@@ -102,6 +106,15 @@ def test_explain_gives_a_hostile_name_exactly_as_json(token: str) -> None:
         ("doctor", "--realm", SHORT, "--create-inspector", "--json"),
         ("doctor", "--realm", "a\ud800", "--create-inspector"),
         ("doctor", "--realm", "shop", "--client", SHORT, "--upstream", SHORT),
+        ("audit", "--since", SHORT),
+        ("audit", "--fail-on", SHORT),
+        ("audit", "--history", SHORT),
+        ("audit", "--prometheus", SHORT),
+        ("audit", "--log", SHORT),
+        ("upgrade", "--from", SHORT, "--to", "26.7.5"),
+        ("upgrade", "--from", "26.7.4", "--to", "26.7.5", "--log", SHORT),
+        ("who-can", SHORT, "/admin"),
+        ("who-can", "--realm", SHORT, "--role", SHORT, "--upstream", SHORT),
         ("denials", SHORT, "--admin", "127.0.0.1:9"),
         ("denials", "--history", SHORT),
         ("denials", "--admin", SHORT),
@@ -136,6 +149,41 @@ def test_roles_for_calls_of_a_hostile_log(tmp_path: Path) -> None:
     )
     for more in ((), ("--json",)):
         clean(run("roles", "--calls", str(file), *more))
+
+
+def hostile_record(path: Path) -> Path:
+    """A record in which client, realms, operation and roles have hostile names."""
+    tally = UseTally()
+    use_history = UseHistory(path, tally, keep_days=90, max_rows=1000)
+    for kind in (CallerKind.SERVICE_ACCOUNT, CallerKind.USER):
+        known = tally.know(UseCaller(client=WILD[:200], token_realm=SHORT, kind=kind))
+        assert known is not None
+        for operation in ("GET /admin/realms/{realm}/users", f"GET /{SHORT}"):
+            tally.count(known, SHORT, operation, SHORT, Outcome.FULL)
+        tally.name_roles(known.caller, {"realm-management": (SHORT, "realm-admin")})
+    use_history.close()
+    return path
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("audit",),
+        ("audit", "--json"),
+        ("audit", "--format", "sarif"),
+        ("audit", "--as-operations"),
+        ("audit", "--client", WILD[:200], "--user", SHORT),
+        ("audit", "--client", WILD[:200], "--held", SHORT),
+        ("upgrade", "--from", "24.0.5", "--to", "26.7.5"),
+        ("upgrade", "--from", "24.0.5", "--to", "26.7.5", "--json"),
+    ],
+    ids=lambda words: " ".join(words)[:40].encode("unicode_escape").decode(),
+)
+def test_the_audit_of_a_hostile_record(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = clean(run(*words, "--history", str(hostile_record(tmp_path / "use"))))
+
+    assert done.exit_code in {Exit.OK, Exit.FOUND}, done.output
+    assert done.output
 
 
 def hostile_settings(folder: Path, url: str) -> Path:
@@ -220,6 +268,17 @@ async def test_doctor_of_a_hostile_client_in_a_hostile_realm(keycloak: str, tmp_
     assert done.exit_code == (Exit.OK if client == SERVED else Exit.DENIED), done.output
     if more and client == WILD_SERVED:
         assert json.loads(done.stdout)["explanation"]["caller"]["clientId"] == WILD_SERVED
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)], ids=str)
+async def test_who_can_in_a_hostile_realm(keycloak: str, tmp_path: Path, more: tuple[str, ...]) -> None:
+    config = str(hostile_settings(tmp_path, keycloak))
+    call = ("GET", f"/admin/realms/{quote(SERVED, safe='')}/users")
+    done = clean(await asyncio.to_thread(run, "who-can", "--config", config, *call, *more))
+
+    assert done.exit_code == Exit.OK, done.output
+    if more:
+        assert [account["client"] for account in json.loads(done.stdout)["accounts"]] == [SERVED]
 
 
 async def test_check_of_a_hostile_account(keycloak: str, tmp_path: Path) -> None:

@@ -131,6 +131,8 @@ url = "{upstream}"
 realm = "{realm}"
 client_id = "app"
 client_secret_file = "{folder}/app"
+operations = ["GET /admin/realms/{{realm}}/users"]
+mode = "observe"
 [[accounts]]
 realm = "nowhere"
 token_realm = "{realm}"
@@ -140,6 +142,8 @@ client_secret_file = "{folder}/broken"
 realm = "{realm}"
 client_id = "inspector"
 client_secret_file = "{folder}/inspector"
+[metrics]
+clients = true
 [history]
 path = "{folder}/history.sqlite"
 """

@@ -266,8 +266,8 @@ async def test_another_content_takes_effect_without_a_restart(key: str, upstream
         assert "Traceback" not in running.log.read_text()
 
 
-def test_only_the_proxys_own_file_is_read_at_start_and_documented() -> None:
+def test_only_the_proxys_own_files_are_read_at_start_and_documented() -> None:
     documented = (Path(__file__).resolve().parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
-    assert {key for key, use in FILES.items() if use.content is Content.AT_START} == {"history.path"}
+    assert {key for key, use in FILES.items() if use.content is Content.AT_START} == {"history.path", "use.path"}
     for key, use in FILES.items():
         assert f"| `{key}` | {use.content.value} |" in documented

@@ -6,6 +6,7 @@ from tools.dashboards.panels import AMBER, GREEN, Json, Query, counted, increase
 ACCOUNT = 'account=~"$account"'
 GRANTED, USES, FIRST_USE = "kcproxy_role_granted", "kcproxy_role_uses_total", "kcproxy_role_first_use_timestamp_seconds"
 OPERATION_USES = "kcproxy_operation_uses_total"
+EXCEEDED = "kcproxy_exceeded_limits_total"
 
 
 def _held() -> str:
@@ -112,6 +113,15 @@ def _callers() -> Row:
                 Query(expr=f"sum by (caller, operation, use) ({increase(OPERATION_USES)}) > 0", instant=True),
                 columns={"caller": "Caller", "operation": "Operation", "use": "Outcome", "Value": "Calls"},
                 sort_by="Calls",
+                decimals=0,
+                width=24,
+            ),
+            table(
+                "Beyond observed limits",
+                "Requests in the displayed range that a limit in mode observe would have refused. Empty: the limit can be enforced.",
+                Query(expr=f"sum by (limit, operation) ({increase(EXCEEDED)}) > 0", instant=True),
+                columns={"limit": "Limit", "operation": "Operation", "Value": "Requests"},
+                sort_by="Requests",
                 decimals=0,
                 width=24,
             ),
