@@ -186,6 +186,7 @@ async def test_port_forward_shows_the_page_without_a_key_and_the_pods_address_do
             for path, status in (("/", 404), ("/api/denials", 404), ("/metrics", 200)):
                 async with http.get(f"http://127.0.0.1:{metrics}{path}", headers={"Host": f"10.1.2.3:{metrics}"}) as answer:
                     assert answer.status == status, path
+        await running.called(1)  # before that, the application may not handle SIGTERM yet
         await running.end()
 
 
