@@ -44,6 +44,11 @@ class Entry(Struct, frozen=True, kw_only=True, dict=True):
         """The variants that only the server or a look-up can tell apart. Made once, because several rules ask for them."""
         return tuple(variant for variant in self.variants if not variant.visible)
 
+    @cached_property
+    def depends_on_path(self) -> bool:
+        """Whether names in the path select a variant."""
+        return any("parameterIs" in variant.when for variant in self.variants)
+
     def shown(self, *, query: Mapping[str, Sequence[str]], body: Any, parameters: Mapping[str, str] = NOTHING) -> tuple[Variant, ...]:
         """All of the most specific variants that the request shows: one body can name several roles."""
         fitting = [variant for variant in self.variants if variant.applies(query, body, parameters)]

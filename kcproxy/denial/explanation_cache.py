@@ -72,7 +72,7 @@ def key_of(
 ) -> Key | None:
     """What decides about a 403, except facts and catalog; the token first. None if the diagnosis must not be reused."""
     target = request.target
-    if answer.status != 403 or target.operation is None or request.body is not None or request.form or is_named_specially(target):
+    if answer.status != 403 or target.operation is None or request.body is not None or request.form or is_named_specially(target, catalog):
         return None
     words = _words(answer)
     if words is None:

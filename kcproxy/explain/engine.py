@@ -102,7 +102,7 @@ def is_general(inputs: Inputs) -> bool:
     request = inputs.request
     if inputs.facts is not None and inputs.facts.permissions is not None:
         return False  # permissions are about the objects in the path
-    if inputs.answer.status != 403 or request.target.kind is not TargetKind.ADMIN or is_named_specially(request.target):
+    if inputs.answer.status != 403 or request.target.kind is not TargetKind.ADMIN or is_named_specially(request.target, inputs.catalog):
         return False
     master = inputs.caller.realm == MASTER
     return is_known(inputs.catalog.requirement(request.target, query=request.query, body=request.body, master=master))

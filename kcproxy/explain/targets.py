@@ -1,6 +1,6 @@
 """What a request is about, beyond its operation: names of Keycloak's own roles in its path, and variants that only the server or a look-up can tell."""
 
-from kcproxy.catalog import Variant
+from kcproxy.catalog import Catalog, Variant
 from kcproxy.explain.context import Context
 from kcproxy.explain.known_defects import RESERVED_NAMES
 from kcproxy.explain.visible_facts import CLIENT_ROLE
@@ -29,7 +29,7 @@ def need_of(variant: Variant, context: Context) -> Requirement:
 
 
 REALM_ROLE = "/admin/realms/{realm}/roles/{role-name}"
-"""Only here does a name in the path decide about a refusal. Every other name in a path plays no part."""
+"""Here a name in the path decides about a refusal. The only others are those of variants with ``parameterIs``."""
 
 
 def realm_role_in(target: Target) -> str | None:
@@ -40,6 +40,7 @@ def realm_role_in(target: Target) -> str | None:
     return target.parameters.get("role-name")
 
 
-def is_named_specially(target: Target) -> bool:
+def is_named_specially(target: Target, catalog: Catalog) -> bool:
     """Whether the diagnosis may depend on a name in the path."""
-    return realm_role_in(target) in RESERVED_NAMES
+    entry = catalog.entry(target)
+    return (entry is not None and entry.depends_on_path) or realm_role_in(target) in RESERVED_NAMES

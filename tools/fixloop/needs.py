@@ -109,8 +109,15 @@ def need_of(row: Mapping[str, Any], task: Task) -> Need | None:
     for variant in row.get("variants", ()):
         if _is_variant(variant, task):
             hidden = "target" in variant["when"]
-            return _need(variant, row, visible=plain if hidden else None, hidden=hidden)
+            return _need(variant, row, visible=_visible(row, variant) if hidden else None, hidden=hidden)
     return None
+
+
+def _visible(row: Mapping[str, Any], hidden: Mapping[str, Any]) -> Need:
+    """What the request of a hidden variant shows: the variant with the same conditions except the target, otherwise the plain line."""
+    shown = {key: value for key, value in hidden["when"].items() if key != "target"}
+    same = (variant for variant in row["variants"] if shown and variant["when"] == shown)
+    return _need(next(same, row), row)
 
 
 def _is_variant(variant: Mapping[str, Any], task: Task) -> bool:
