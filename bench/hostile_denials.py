@@ -27,8 +27,8 @@ from kcproxy.catalog import Catalog
 from kcproxy.explain.api import explain
 from kcproxy.explain.inputs import Inputs
 from kcproxy.model import Answer, Caller, CallerKind, Explanation, RequestFacts
-from kcproxy.observe.denial_history import History
-from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.denials.history import History
+from kcproxy.observe.denials.store import DenialStore
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.log import Log
 from kcproxy.observe.log_writer import LogWriter

@@ -21,7 +21,7 @@ import jwt
 from kcproxy import catalog as catalogs
 from kcproxy.http1.headers import RequestFields
 from kcproxy.model import CallerKind
-from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.denials.store import DenialStore
 from kcproxy.observe.log import Log
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import Metrics

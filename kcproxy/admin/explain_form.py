@@ -18,7 +18,7 @@ from kcproxy.catalog.documents import entry_document
 from kcproxy.explain.claims import read_caller
 from kcproxy.explain.offline import Asked, OfflineResult, Outcome, asked, judge_offline
 from kcproxy.model import CallerKind
-from kcproxy.observe.denial_document import Document, document, encoded
+from kcproxy.observe.denials.document import Document, document, encoded
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.observer import LiveObserver
 

@@ -4,7 +4,7 @@ from kcproxy.admin.views import role_row
 from kcproxy.catalog import Catalog, Entry
 from kcproxy.explain.offline import Asked, OfflineResult, Outcome
 from kcproxy.model import Requirement, RoleSet, TargetKind
-from kcproxy.observe.denial_document import Document
+from kcproxy.observe.denials.document import Document
 
 
 def sentence(catalog: Catalog, call: Asked, diagnosis: OfflineResult) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from kcproxy.observe.denial_document import Document, is_whole
-from kcproxy.observe.denial_merge import merged
-from kcproxy.observe.subscriptions import Subscriptions
+from kcproxy.observe.denials.document import Document, is_whole
+from kcproxy.observe.denials.merge import merged
+from kcproxy.observe.denials.subscriptions import Subscriptions
 from kcproxy.settings.values import AddressSettings, Secret
 
 ASK_SECONDS = 2.0

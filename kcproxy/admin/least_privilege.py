@@ -25,7 +25,7 @@ from kcproxy.usage.model import UseCaller, UseRecord
 from kcproxy.usage.window import DAY_SECONDS, Window, window_of
 
 if TYPE_CHECKING:
-    from kcproxy.observe.denial_document import Document
+    from kcproxy.observe.denials.document import Document
 
 MAX_CALLERS = 100
 DAYS = (7, 30, 90)

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
-from kcproxy.observe.denial_course import HOURS, State
-from kcproxy.observe.denial_document import Document
+from kcproxy.observe.denials.course import HOURS, State
+from kcproxy.observe.denials.document import Document
 from kcproxy.visible import visible
 
 SORTS: Mapping[str, str] = MappingProxyType(

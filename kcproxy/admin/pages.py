@@ -18,9 +18,9 @@ from kcproxy.admin.auth import HEADERS, SIGNED_IN, STILL_ALLOWED
 from kcproxy.admin.explain_form import OBSERVER, html
 from kcproxy.admin.fleet import FLEET, Fleet, is_for_one
 from kcproxy.admin.listing import Query
-from kcproxy.observe.denial_document import Document, encoded
+from kcproxy.observe.denials.document import Document, encoded
+from kcproxy.observe.denials.subscriptions import Subscriber
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.observe.subscriptions import Subscriber
 from kcproxy.settings import Settings
 
 MAX_LISTED = 200

@@ -12,7 +12,7 @@ from kcproxy.admin import templates as render
 from kcproxy.admin.auth import SIGNED_IN
 from kcproxy.admin.explain_form import html
 from kcproxy.keycloak.token_cache import REFRESH_SHARE
-from kcproxy.observe.denial_document import Document, iso
+from kcproxy.observe.denials.document import Document, iso
 
 METRICS_TEXT: web.AppKey[Callable[[], Awaitable[str]]] = web.AppKey("metrics_text")
 """The metrics of all processes, as text."""

@@ -9,8 +9,8 @@ from markupsafe import Markup, escape
 
 from kcproxy.catalog import Catalog, Entry
 from kcproxy.model import CallerKind
-from kcproxy.observe.denial_course import HOURS
-from kcproxy.observe.denial_document import Document
+from kcproxy.observe.denials.course import HOURS
+from kcproxy.observe.denials.document import Document
 from kcproxy.visible import is_visible, visible
 
 MAX_ROWS = 40

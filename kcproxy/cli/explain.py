@@ -15,7 +15,7 @@ from kcproxy.cli.advice_text import advice_lines, listed
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.inputs import json_of, text_of
 from kcproxy.cli.options import json_option, table, version_option
-from kcproxy.cli.roles_text import card, least_text, reduced_sets, roles_text
+from kcproxy.cli.roles.text import card, least_text, reduced_sets, roles_text
 from kcproxy.cli.terminal import bold, document, paint, result, talk
 from kcproxy.explain.causes.paths import corrected
 from kcproxy.explain.claims import read_caller

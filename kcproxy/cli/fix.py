@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from kcproxy.cli.advice_text import fix_lines
-from kcproxy.cli.denials_source import RunningProxy
+from kcproxy.cli.denials.source import RunningProxy
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.options import config_option
 from kcproxy.cli.terminal import result, talk, wrapped

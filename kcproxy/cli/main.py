@@ -91,7 +91,10 @@ class Program(click.Group):
 
 
 def _module(name: str) -> str:
-    return f"kcproxy.cli.{name.replace('-', '_')}"
+    """The module of a command. Those with several modules are packages, with the command in ``command``."""
+    module = f"kcproxy.cli.{name.replace('-', '_')}"
+    spec = importlib.util.find_spec(module)
+    return f"{module}.command" if spec is not None and spec.submodule_search_locations else module
 
 
 @contextmanager

@@ -11,12 +11,12 @@ import click
 
 from kcproxy import catalog as catalogs
 from kcproxy.catalog import Catalog
-from kcproxy.cli.audit_options import is_chosen, since_option, sources_options
-from kcproxy.cli.audit_source import evidence
-from kcproxy.cli.audit_text import caller_text
+from kcproxy.cli.audit.options import is_chosen, since_option, sources_options
+from kcproxy.cli.audit.source import evidence
+from kcproxy.cli.audit.text import caller_text
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.options import config_option, json_option, table
-from kcproxy.cli.roles_text import roles_text
+from kcproxy.cli.roles.text import roles_text
 from kcproxy.cli.terminal import bold, columns, document, paint, result, wrapped
 from kcproxy.explain.causes.issuers import AUDIENCE_SINCE
 from kcproxy.explain.context import LIVE_GRANTS_SINCE, version_key

@@ -13,7 +13,7 @@ import click
 from kcproxy.catalog import Catalog
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.options import config_option, json_option, table, version_option
-from kcproxy.cli.roles_text import roles_text
+from kcproxy.cli.roles.text import roles_text
 from kcproxy.cli.terminal import bold, columns, document, paint, result, talk
 from kcproxy.explain.offline import asked
 from kcproxy.keycloak.role_holders import Holder, Holders

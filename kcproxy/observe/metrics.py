@@ -15,10 +15,10 @@ from prometheus_client.process_collector import ProcessCollector
 import kcproxy
 from kcproxy.errors import SettingsError
 from kcproxy.model import Confidence, Explanation, RoleSet, Target
+from kcproxy.observe.denials.known_kinds import KnownKind
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.fast_metrics import FastCounter
 from kcproxy.observe.hot_metrics import HOT, HotMetrics, OperationMetrics
-from kcproxy.observe.known_kinds import KnownKind
 from kcproxy.observe.label_limits import ADMIN_ROLES, OTHER, CappedNames, client_of, operation_label, proven, role_label
 from kcproxy.observe.metric_specs import SPECS, Kind, Spec
 from kcproxy.server.events import AcceptFailure, ConnectionRefusal, Direction, ListenerName, Slowness

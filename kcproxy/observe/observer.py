@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kcproxy.catalog import Catalog
 from kcproxy.explain.context import owner_of_roles
 from kcproxy.model import Caller, Explanation, RoleSet, Target
-from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.denials.store import DenialStore
 from kcproxy.observe.events import Observer, RequestRecord
 from kcproxy.observe.label_limits import operation_label
 from kcproxy.observe.log import Log

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from kcproxy.catalog import Catalog
 from kcproxy.errors import SettingsError
-from kcproxy.observe.denial_store import DenialStore
-from kcproxy.observe.known_kinds import known_kinds
+from kcproxy.observe.denials.known_kinds import known_kinds
+from kcproxy.observe.denials.store import DenialStore
 from kcproxy.observe.label_limits import ADMIN_ROLES
 from kcproxy.observe.log import Log, configure
 from kcproxy.observe.log_console import page_url
@@ -18,7 +18,7 @@ from kcproxy.settings import HistorySettings, Settings
 from kcproxy.usage.tally import UseTally
 
 if TYPE_CHECKING:
-    from kcproxy.observe.denial_history import History
+    from kcproxy.observe.denials.history import History
     from kcproxy.observe.use_history import UseHistory
 
 
@@ -54,7 +54,7 @@ def _history(settings: HistorySettings, on_drop: Callable[[int], None]) -> "Hist
         return None
     import sqlite3  # noqa: PLC0415 - only a process with a history file needs SQLite
 
-    from kcproxy.observe.denial_history import History  # noqa: PLC0415 - the same
+    from kcproxy.observe.denials.history import History  # noqa: PLC0415 - the same
 
     try:
         return History(settings.path, settings.max_denials, on_drop=on_drop)

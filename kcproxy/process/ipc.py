@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from kcproxy.model import Explanation
-from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.denials.store import DenialStore
 from kcproxy.observe.events import RequestRecord
 
 _HEAD = struct.Struct(">Ic")

@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestClient
 
 from kcproxy import catalog
 from kcproxy.admin import app as admin
-from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.denials.store import DenialStore
 from kcproxy.observe.log import Log
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import Metrics

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from devkit.ports import free_ports
 from kcproxy.admin import app as admin
 from kcproxy.admin import fleet
-from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.denials.store import DenialStore
 from kcproxy.observe.log import Log
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import Metrics

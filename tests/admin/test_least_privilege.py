@@ -17,7 +17,7 @@ from kcproxy import catalog
 from kcproxy.admin import app as admin
 from kcproxy.admin.least_privilege import MAX_CALLERS
 from kcproxy.model import CallerKind
-from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.denials.store import DenialStore
 from kcproxy.observe.log import Log
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import Metrics

@@ -7,12 +7,12 @@ from contextlib import ExitStack, asynccontextmanager
 from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, Page
 
-from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.denials.store import DenialStore
+from kcproxy.observe.denials.subscriptions import MAX_SUBSCRIBERS
 from kcproxy.observe.log import Log
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
-from kcproxy.observe.subscriptions import MAX_SUBSCRIBERS
 from kcproxy.settings import LogSettings, Secret
 from tests.admin.browser import NewPage, address, app_of, browser, live, needs_chromium, new_page
 from tests.admin.stage import KEY, deny, observer

@@ -19,10 +19,10 @@ from aiohttp import web
 from click.testing import CliRunner, Result
 
 from kcproxy.admin import app as admin
-from kcproxy.cli.denials_table import ago, clock
+from kcproxy.cli.denials.table import ago, clock
 from kcproxy.cli.main import main
-from kcproxy.observe.denial_history import History
-from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.denials.history import History
+from kcproxy.observe.denials.store import DenialStore
 from kcproxy.observe.log import Log
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import Metrics

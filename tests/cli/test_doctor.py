@@ -8,10 +8,10 @@ import pytest
 
 from devkit.explain.stage import OLD_TABLE, TABLE
 from kcproxy.catalog import Catalog
-from kcproxy.cli import doctor_report as examination
-from kcproxy.cli.doctor_report import Patient, Verdict, examine
+from kcproxy.cli.doctor import report as examination
+from kcproxy.cli.doctor.inspector_setup import LEAST_ROLES, setup_commands
+from kcproxy.cli.doctor.report import Patient, Verdict, examine
 from kcproxy.cli.exit_codes import Exit
-from kcproxy.cli.inspector_setup import LEAST_ROLES, setup_commands
 from kcproxy.explain.offline import asked
 from kcproxy.keycloak import inspector
 from kcproxy.model import Facts

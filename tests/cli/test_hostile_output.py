@@ -23,8 +23,8 @@ from kcproxy.cli.scenario.steps import Check, CommandRun, Step
 from kcproxy.cli.scenario.watch import Collected, Terminal
 from kcproxy.cli.terminal import bold, columns, document, paint, result
 from kcproxy.model import CallerKind
-from kcproxy.observe.denial_history import History
-from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.denials.history import History
+from kcproxy.observe.denials.store import DenialStore
 from kcproxy.observe.log import Log
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import Metrics

@@ -8,7 +8,7 @@ import pytest
 from kcproxy import catalog
 from kcproxy.catalog.queries import differences
 from kcproxy.cli.exit_codes import Exit
-from kcproxy.cli.roles_text import change_text
+from kcproxy.cli.roles.text import change_text
 from tests.cli.running import process, run, run_json
 
 USER = "/admin/realms/{realm}/users/{user-id}"

@@ -7,8 +7,8 @@ import pytest
 from kcproxy.catalog import Catalog, load, parse
 from kcproxy.catalog.calls import read_calls
 from kcproxy.catalog.power import powers_of
-from kcproxy.cli.call_plan import Plan, plan, plan_document
-from kcproxy.cli.roles_text import plan_text
+from kcproxy.cli.roles.call_plan import Plan, plan, plan_document
+from kcproxy.cli.roles.text import plan_text
 from tests.catalog.conftest import DOCUMENT, POWERS
 
 WARNING = "manage-users can be turned into realm-admin: set a new password (if an administrator is there)"

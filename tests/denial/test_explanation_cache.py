@@ -16,7 +16,7 @@ from kcproxy.explain.api import explain
 from kcproxy.explain.engine import Diagnosis, diagnose
 from kcproxy.explain.inputs import Inputs
 from kcproxy.model import Answer, Caller, Detail, Explanation, Facts, RequestFacts
-from kcproxy.observe import denial_document as documents
+from kcproxy.observe.denials import document as documents
 from kcproxy.observe.events import RequestRecord
 from kcproxy.proxy.explainer import LiveExplainer
 from kcproxy.settings import ExplainSettings

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from devkit.lab import Lab, laboratory
-from kcproxy.cli.inspector_setup import SECRET_FILE, setup_commands
+from kcproxy.cli.doctor.inspector_setup import SECRET_FILE, setup_commands
 from tests.cli.running import clean_environ
 from tests.live.conftest import Keycloak
 

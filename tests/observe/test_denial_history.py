@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from kcproxy.observe import denial_history as history
-from kcproxy.observe.denial_document import stored as document_of
-from kcproxy.observe.denial_history import History, read
-from kcproxy.observe.denial_records import Stored
-from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.denials import history
+from kcproxy.observe.denials.document import stored as document_of
+from kcproxy.observe.denials.history import History, read
+from kcproxy.observe.denials.records import Stored
+from kcproxy.observe.denials.store import DenialStore
 from tests.observe.samples import caller, explanation, record
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kcproxy.observe.denial_merge import merged
+from kcproxy.observe.denials.merge import merged
 
 
 def kind(last: str = "10:00", *, group: str = "g", **changes: Any) -> dict[str, Any]:

@@ -11,10 +11,10 @@ import pytest
 from msgspec.structs import replace
 
 from kcproxy.model import Answer, Caller, CallerKind, Cause
-from kcproxy.observe.denial_course import HOURS, MAX_CHANGES
-from kcproxy.observe.denial_history import History, read
-from kcproxy.observe.denial_store import MAX_EXAMPLES, DenialStore
-from kcproxy.observe.subscriptions import MAX_AT_ONCE, MAX_CHANGED, MAX_SUBSCRIBERS, Subscriptions
+from kcproxy.observe.denials.course import HOURS, MAX_CHANGES
+from kcproxy.observe.denials.history import History, read
+from kcproxy.observe.denials.store import MAX_EXAMPLES, DenialStore
+from kcproxy.observe.denials.subscriptions import MAX_AT_ONCE, MAX_CHANGED, MAX_SUBSCRIBERS, Subscriptions
 from tests.observe.samples import REALM, USERNAME, caller, explanation, record, target
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from kcproxy import catalog
 from kcproxy.model import Caller, CallerKind, Cause, Facts
-from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.denials.store import DenialStore
 from kcproxy.observe.events import Observer, RequestRecord
 from kcproxy.observe.log import Log
 from kcproxy.observe.metrics import Metrics

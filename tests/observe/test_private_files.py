@@ -9,7 +9,7 @@ import pytest
 
 from kcproxy.catalog import default_version, load
 from kcproxy.errors import SettingsError
-from kcproxy.observe.denial_history import History
+from kcproxy.observe.denials.history import History
 from kcproxy.observe.log import Log
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.private_files import is_same, make_private

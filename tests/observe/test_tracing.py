@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import kcproxy
 from devkit.ports import free_ports, refusing_port
 from kcproxy.errors import SettingsError
-from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.denials.store import DenialStore
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.log import Log
 from kcproxy.observe.metrics import Metrics

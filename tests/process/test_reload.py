@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kcproxy.errors import SettingsError
-from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.denials.store import DenialStore
 from kcproxy.observe.log import Log
 from kcproxy.observe.log_writer import LogWriter
 from kcproxy.observe.metrics import Metrics

@@ -23,7 +23,7 @@ from kcproxy.explain.api import explain
 from kcproxy.explain.claims import read_caller
 from kcproxy.explain.inputs import Inputs
 from kcproxy.model import Answer, Explanation, Facts, RequestFacts
-from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.denials.store import DenialStore
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.log import Log
 from kcproxy.observe.log_writer import LogWriter

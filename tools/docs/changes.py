@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from kcproxy.catalog import Catalog
 from kcproxy.catalog.queries import Change, differences
-from kcproxy.cli.roles_text import change_text, least_text
+from kcproxy.cli.roles.text import change_text, least_text
 from tools.docs.markdown import GENERATED, code, table
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from kcproxy.catalog import Catalog
-from kcproxy.cli.roles_text import least_text, others_text
+from kcproxy.cli.roles.text import least_text, others_text
 from kcproxy.model import Basis
 from tools.docs.markdown import GENERATED, code, table
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from kcproxy import catalog
 from kcproxy.catalog import Catalog
-from kcproxy.cli.roles_documents import operations_document
+from kcproxy.cli.roles.documents import operations_document
 
 FOLDER = "docs/openapi"
 SCHEMA_ID = "roles.schema.json"

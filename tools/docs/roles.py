@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from kcproxy import catalog
 from kcproxy.catalog import Catalog, Entry
 from kcproxy.catalog.queries import reach
-from kcproxy.cli.roles_text import least_text, left_out, reduced_sets
+from kcproxy.cli.roles.text import least_text, left_out, reduced_sets
 from kcproxy.model import Requirement, RoleSet
 from tools.docs import changes, introduction, powers
 from tools.docs.markdown import GENERATED, code, table

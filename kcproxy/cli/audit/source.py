@@ -10,8 +10,8 @@ from urllib.parse import SplitResult
 import click
 
 from kcproxy.catalog import Catalog
+from kcproxy.cli.audit.prometheus_source import read_prometheus
 from kcproxy.cli.inputs import text_of
-from kcproxy.cli.prometheus_source import read_prometheus
 from kcproxy.errors import KcproxyError
 from kcproxy.observe.use_reader import read_record
 from kcproxy.settings import use_path_beside

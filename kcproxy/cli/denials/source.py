@@ -13,10 +13,10 @@ from urllib.parse import quote
 
 from kcproxy.cli.terminal import talk
 from kcproxy.errors import KcproxyError
-from kcproxy.observe import denial_history as history
-from kcproxy.observe.denial_document import is_whole
-from kcproxy.observe.denial_merge import merged
-from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.denials import history
+from kcproxy.observe.denials.document import is_whole
+from kcproxy.observe.denials.merge import merged
+from kcproxy.observe.denials.store import DenialStore
 from kcproxy.settings import AddressSettings, Secret
 
 Document = dict[str, Any]

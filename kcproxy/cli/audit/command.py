@@ -10,10 +10,10 @@ import click
 
 import kcproxy
 from kcproxy.catalog import Catalog
-from kcproxy.cli.audit_operations import operations_lines
-from kcproxy.cli.audit_options import is_chosen, since_option, sources_options
-from kcproxy.cli.audit_source import evidence
-from kcproxy.cli.audit_text import audit_text
+from kcproxy.cli.audit.operations import operations_lines
+from kcproxy.cli.audit.options import is_chosen, since_option, sources_options
+from kcproxy.cli.audit.source import evidence
+from kcproxy.cli.audit.text import audit_text
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.options import config_option, json_option, table, version_option
 from kcproxy.cli.terminal import document, result, talk

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from kcproxy.observe.denial_store import DenialStore
+from kcproxy.observe.denials.store import DenialStore
 from kcproxy.observe.retention import is_verified
 
 

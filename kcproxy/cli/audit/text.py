@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from kcproxy.catalog import Catalog
-from kcproxy.cli.roles_text import roles_text
+from kcproxy.cli.roles.text import roles_text
 from kcproxy.cli.terminal import bold, columns, paint, wrapped
 from kcproxy.usage.audit import LONG_AGO_DAYS, Audit
 from kcproxy.usage.changes import Changes, Step

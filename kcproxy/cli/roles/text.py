@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from kcproxy.catalog import Catalog, Entry, Variant, load
 from kcproxy.catalog.queries import Change, Differences, Reach
-from kcproxy.cli.call_plan import CallerPlan, Demand, Plan
 from kcproxy.cli.permissions import permissions_of
+from kcproxy.cli.roles.call_plan import CallerPlan, Demand, Plan
 from kcproxy.cli.terminal import bold, columns, paint
 from kcproxy.explain.permission_needs import need_in_words
 from kcproxy.model import Requirement, RoleSet

@@ -12,8 +12,8 @@ import click
 from kcproxy.catalog import Catalog
 from kcproxy.cli import completions
 from kcproxy.cli.advice_text import advice_lines
+from kcproxy.cli.doctor.inspector_setup import setup_commands
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
-from kcproxy.cli.inspector_setup import setup_commands
 from kcproxy.cli.options import config_option, json_option, table, version_option
 from kcproxy.cli.terminal import bold, document, paint, result, talk
 from kcproxy.explain.fixes.unwritable import Unwritable
@@ -23,7 +23,7 @@ from kcproxy.settings.load import load
 from kcproxy.settings.types import METHODS
 
 if TYPE_CHECKING:
-    from kcproxy.cli.doctor_report import Examination
+    from kcproxy.cli.doctor.report import Examination
 
 SCHEMA = 1
 EXAMPLES = """\b
@@ -81,7 +81,7 @@ def command(
     if settings.inspector is None:
         talk("kcproxy: doctor needs an [inspector] in the settings; to create one: kcproxy doctor --create-inspector --realm " + realm)
         sys.exit(Exit.USAGE)
-    from kcproxy.cli.doctor_report import Patient, examine  # noqa: PLC0415 - aiohttp is imported only if it is needed
+    from kcproxy.cli.doctor.report import Patient, examine  # noqa: PLC0415 - aiohttp is imported only if it is needed
 
     known = version or settings.explain.keycloak_version
     catalog = table(known)

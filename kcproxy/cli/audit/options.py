@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from kcproxy.cli.prometheus_source import prometheus_url
+from kcproxy.cli.audit.prometheus_source import prometheus_url
 from kcproxy.usage.audit import Audit
 
 F = TypeVar("F", bound=Callable[..., Any])

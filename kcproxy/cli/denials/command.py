@@ -13,12 +13,12 @@ import click
 
 from kcproxy.admin.listing import UNRESOLVED, Query, chosen
 from kcproxy.cli.advice_text import advice_lines, listed
-from kcproxy.cli.denials_source import Document, Fleet, HistoryFile, RunningProxy, Source
-from kcproxy.cli.denials_table import SHORT_ID, Table, ago, clock
+from kcproxy.cli.denials.source import Document, Fleet, HistoryFile, RunningProxy, Source
+from kcproxy.cli.denials.table import SHORT_ID, Table, ago, clock
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.options import config_option, json_option
 from kcproxy.cli.terminal import bold, document, document_line, paint, result, talk, wrapped
-from kcproxy.observe.denial_course import State
+from kcproxy.observe.denials.course import State
 from kcproxy.settings import Secret
 from kcproxy.settings.load import admin_address
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from kcproxy.observe.denial_records import FIXED
+from kcproxy.observe.denials.records import FIXED
 
 MAX_CHANGES = 12
 HOURS = 24

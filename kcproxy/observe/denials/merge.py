@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from kcproxy.observe.denial_course import HOURS, MAX_CHANGES, State
-from kcproxy.observe.denial_document import Document
-from kcproxy.observe.denial_records import FIXED
+from kcproxy.observe.denials.course import HOURS, MAX_CHANGES, State
+from kcproxy.observe.denials.document import Document
+from kcproxy.observe.denials.records import FIXED
 
 _HOUR_SECONDS = 3600
 

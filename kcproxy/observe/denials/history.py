@@ -12,9 +12,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from kcproxy.observe.denial_course import HOURS, MAX_CHANGES
-from kcproxy.observe.denial_document import is_whole
-from kcproxy.observe.denial_records import FIXED, ROW_BYTES, Kind, Resolution, Stored
+from kcproxy.observe.denials.course import HOURS, MAX_CHANGES
+from kcproxy.observe.denials.document import is_whole
+from kcproxy.observe.denials.records import FIXED, ROW_BYTES, Kind, Resolution, Stored
 from kcproxy.observe.private_files import is_same, make_private
 from kcproxy.observe.retention import bounds_of
 from kcproxy.settings.file_safety import BESIDE_SQLITE
@@ -254,7 +254,7 @@ def _write(connection: sqlite3.Connection, batch: Sequence[Stored | Resolution],
 
 
 def _forget_the_past(connection: sqlite3.Connection, batch: Sequence[Stored | Resolution]) -> None:
-    """Keep the changes and hours that ``denial_course`` shows."""
+    """Keep the changes and hours that ``course`` shows."""
     for name in {item.group for item in batch}:
         connection.execute(_OLD_CHANGES, (name, name, MAX_CHANGES))
         connection.execute(_OLD_HOURS, (name, name, HOURS))

@@ -8,7 +8,7 @@ from kcproxy.catalog import Catalog, Entry
 from kcproxy.catalog.calls import Call, CallList, CallOutcome
 from kcproxy.catalog.documents import table_head
 from kcproxy.catalog.queries import least_cover
-from kcproxy.cli.roles_documents import powers_documents
+from kcproxy.cli.roles.documents import powers_documents
 from kcproxy.model import Requirement, RoleSet, TargetKind
 
 _MASTER = "master"

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from kcproxy.catalog import Catalog
-from kcproxy.cli.audit_text import caller_text
+from kcproxy.cli.audit.text import caller_text
 from kcproxy.usage.audit import Audit
 from kcproxy.usage.model import UseCaller
 from kcproxy.usage.needs import entries_by_key

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from kcproxy.admin.listing import missing, short
 from kcproxy.cli.terminal import bold, paint, width
-from kcproxy.observe.denial_course import State
-from kcproxy.observe.denial_document import Document
+from kcproxy.observe.denials.course import State
+from kcproxy.observe.denials.document import Document
 from kcproxy.visible import visible
 
 GAP = "  "

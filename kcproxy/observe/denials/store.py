@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kcproxy.model import Explanation
-from kcproxy.observe import denial_document as documents
-from kcproxy.observe.denial_course import Course, State
-from kcproxy.observe.denial_document import Document, fingerprint, iso
-from kcproxy.observe.denial_records import Kind, Resolution, Stored
+from kcproxy.observe.denials import document as documents
+from kcproxy.observe.denials.course import Course, State
+from kcproxy.observe.denials.document import Document, fingerprint, iso
+from kcproxy.observe.denials.records import Kind, Resolution, Stored
+from kcproxy.observe.denials.subscriptions import Subscriptions
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.retention import Bounds, bounds_of, is_verified
-from kcproxy.observe.subscriptions import Subscriptions
 
 if TYPE_CHECKING:
-    from kcproxy.observe.denial_history import History
+    from kcproxy.observe.denials.history import History
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_EXAMPLES = 20

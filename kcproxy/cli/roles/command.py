@@ -11,10 +11,13 @@ from kcproxy.catalog import Catalog, Entry
 from kcproxy.catalog import versions as catalog_versions
 from kcproxy.catalog.calls import read_calls
 from kcproxy.catalog.queries import differences, operations_at, operations_below, reach
-from kcproxy.cli import call_plan, completions, roles_documents, roles_text
+from kcproxy.cli import completions
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.inputs import text_of
 from kcproxy.cli.options import json_option, table, version_option
+from kcproxy.cli.roles import call_plan
+from kcproxy.cli.roles import documents as roles_documents
+from kcproxy.cli.roles import text as roles_text
 from kcproxy.cli.terminal import document, result, talk
 from kcproxy.explain.causes.paths import corrected
 from kcproxy.settings.types import METHODS

@@ -1,0 +1,1 @@
+"""``kcproxy audit``: what callers hold, what they used, and the least roles for it."""

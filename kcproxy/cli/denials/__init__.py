@@ -1,0 +1,1 @@
+"""``kcproxy denials``: recent denials of one or several proxies."""

@@ -1,0 +1,1 @@
+"""``kcproxy doctor``: why a service account is refused, by look-ups."""

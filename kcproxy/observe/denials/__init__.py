@@ -1,0 +1,1 @@
+"""Recent denials: grouped, stored, followed and merged."""
