@@ -39,7 +39,7 @@ test: setup ## run all tests, including those on a real Keycloak if Java and Mav
 test-fast: setup ## run all tests that need no Keycloak
 	$(BIN)/python -m pytest -q -n 3 $(FAST) --durations=5
 
-test-long: setup ## run the tests on a real Keycloak that take longest, which `test` leaves out
+test-long: setup ## run the tests that take longest, most on a real Keycloak, which `test` leaves out
 	$(BIN)/python -m pytest -q -m live_long -n 2 --dist loadfile --durations=10
 
 # A second environment, because the first one has the newest versions.

@@ -8,6 +8,7 @@ from tests.dashboards.queries import RULES, alerts
 from tools.dashboards import alert_day
 
 
+@pytest.mark.live_long
 @pytest.mark.skipif(alert_day.programs() is None, reason="prometheus and prometheus-alertmanager (Debian packages) are not installed")
 @pytest.mark.timeout(400)
 async def test_every_alert_is_announced_and_ends_and_a_rolling_restart_is_quiet(tmp_path: Path) -> None:
