@@ -30,6 +30,10 @@ FIELDS = ("kcproxy-cause", "kcproxy-required-role", "kcproxy-accepted-roles", "k
 _TIME = re.compile(r"\b\d+ (?=s\b|seconds?\b|min\b|minutes?\b)")
 
 
+DOCS_URL = "http://localhost:9180/docs/causes"
+"""Where links of the proxies lead by default: to the admin port, which a program without a proxy does not have."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stage:
     lab: Lab
@@ -55,8 +59,8 @@ async def stage(real_keycloak: Start, tmp_path_factory: pytest.TempPathFactory) 
         )
         url = lab.keycloak.base_url
         explainers = {
-            "plain": RefusalExplainer(base_url=url, keycloak_version=VERSION, public_documents=True),
-            "seeing": RefusalExplainer(base_url=url, keycloak_version=VERSION, inspector=inspector),
+            "plain": RefusalExplainer(base_url=url, keycloak_version=VERSION, docs_url=DOCS_URL, public_documents=True),
+            "seeing": RefusalExplainer(base_url=url, keycloak_version=VERSION, docs_url=DOCS_URL, inspector=inspector),
         }
         async with lab.proxy() as plain, lab.proxy(lab.inspector) as seeing:
             yield Stage(lab=lab, plain=plain, seeing=seeing, explainers=explainers)
