@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kcproxy.admin import listing, views
 from kcproxy.admin.listing import Query
 from kcproxy.catalog import Catalog
-from kcproxy.explain.causes.pages import CausePage
+from kcproxy.explain.cause_pages import CausePage
 from kcproxy.observe.denials.document import Document
 
 if TYPE_CHECKING:

@@ -76,7 +76,7 @@ async def test_every_way_to_a_role_is_found_before_a_simulated_keycloak(simulate
 
 @pytest.mark.live
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("keycloak", ["26.7.5", "24.0.5"], indirect=True)
+@pytest.mark.parametrize("keycloak", ["26.7.5", pytest.param("24.0.5", marks=pytest.mark.live_long)], indirect=True)
 async def test_every_way_to_a_role_is_found_on_a_real_keycloak(keycloak: Keycloak, tmp_path: Path) -> None:
     async with laboratory(keycloak, tmp_path) as lab:
         ask = await prepared(lab, tmp_path)

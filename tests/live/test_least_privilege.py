@@ -73,7 +73,7 @@ async def carry_out(lab: Lab, steps: list[Any], form: str) -> None:
             await lab.carry_out(step["kcadm"])
 
 
-@pytest.mark.parametrize("keycloak", ["26.7.5", "24.0.5"], indirect=True)
+@pytest.mark.parametrize("keycloak", ["26.7.5", pytest.param("24.0.5", marks=pytest.mark.live_long)], indirect=True)
 async def test_the_least_set_is_enough_nothing_of_it_can_go_and_the_undo_leads_back(keycloak: Keycloak, tmp_path: Path) -> None:
     async with laboratory(keycloak, tmp_path) as lab:
         working = await services(lab)
