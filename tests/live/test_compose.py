@@ -18,6 +18,7 @@ async def test_set_up_kcproxy_and_caller_show_an_allowed_call_and_two_explained_
     await check_the_story(tmp_path, keycloak.base_url)
 
 
+@pytest.mark.live_long
 @pytest.mark.timeout(900)
 async def test_a_token_that_was_fetched_outside_works_through_kcproxy_which_uses_the_name_inside(tmp_path: Path) -> None:
     """Three processes and two names of Keycloak: ``localhost`` for people, 127.0.0.1 instead of ``keycloak`` for kcproxy and the set-up."""
