@@ -4,7 +4,7 @@ from aiohttp import web
 
 from kcproxy.admin import templates as render
 from kcproxy.admin.auth import SIGNED_IN
-from kcproxy.explain.cause_pages import cause_page
+from kcproxy.admin.cause_texts import cause_page
 from kcproxy.model import Cause
 
 

@@ -6,9 +6,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from kcproxy.admin import listing, views
+from kcproxy.admin.cause_texts import CausePage
 from kcproxy.admin.listing import Query
 from kcproxy.catalog import Catalog
-from kcproxy.explain.cause_pages import CausePage
 from kcproxy.observe.denials.document import Document
 
 if TYPE_CHECKING:

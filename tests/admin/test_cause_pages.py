@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from devkit.servers import FORBIDDEN, RecordingUpstream
-from kcproxy.explain.cause_pages import cause_page
+from kcproxy.admin.cause_texts import cause_page
 from kcproxy.model import Cause
 from kcproxy.settings import AddressSettings, ExplainSettings, Secret, Settings, UpstreamSettings
 from tests.admin.stage import KEY, Open, observer, opened, problems  # noqa: F401 - fixtures

@@ -4,8 +4,8 @@ import json
 
 from devkit.explain.cases import CASES
 from devkit.explain.stage import refused
+from kcproxy.admin.cause_texts import CausePage, cause_page
 from kcproxy.explain import render
-from kcproxy.explain.cause_pages import CausePage, cause_page
 from kcproxy.model import Cause, Explanation
 
 FOLDER = "docs/causes"
