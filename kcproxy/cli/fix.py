@@ -48,7 +48,7 @@ Examples:
     help="File with the administrator's password. Default: KEYCLOAK_ADMIN_PASSWORD, or a question.",
 )
 @click.option("--dry-run", is_flag=True, help="Only show the commands, and how to undo them.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask. The commands come from the admin port: trust it.")
 @config_option
 def command(
     *,
