@@ -73,7 +73,7 @@ bench: setup ## measure the CPU cost of forwarding, side by side with other prox
 	$(BIN)/python -m bench
 
 targets: setup ## check 250,000 hostile request targets: the matched bytes are the sent bytes, and ambiguous targets get no token
-	KCPROXY_TEST_TARGETS=250000 $(BIN)/python -m pytest -q -s --timeout=3600 tests/catalog/test_targets_property.py
+	TEST_TARGETS=250000 $(BIN)/python -m pytest -q -s --timeout=3600 tests/catalog/test_targets_property.py
 
 fix-loop: setup ## run the printed fix of every refusal on Keycloak 26.7.5, 26.4.7 and 24.0.5, or on one version (KEYCLOAK=26.7.5)
 	$(BIN)/python -m tools.fixloop $(KEYCLOAK) $(ARGS)

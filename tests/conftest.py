@@ -1,5 +1,6 @@
 """What every run of the tests needs from its process, and what it says at its end."""
 
+import os
 import signal
 from collections.abc import AsyncIterator, Generator, Iterator
 
@@ -13,7 +14,13 @@ hypothesis.settings.load_profile("project")
 
 
 def pytest_configure() -> None:
-    """A shell starts what runs in its background with SIGINT ignored, and programs that tests start would inherit that and never end."""
+    """Makes the tests independent of the shell that starts them.
+
+    Settings of kcproxy in its environment would change what tests start, or end it: no setting may be unknown. A shell also
+    starts what runs in its background with SIGINT ignored. Programs that tests start would inherit that and never end.
+    """
+    for name in [name for name in os.environ if name.startswith("KCPROXY_")]:
+        del os.environ[name]
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

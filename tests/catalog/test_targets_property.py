@@ -24,7 +24,7 @@ from kcproxy.proxy.credentials import Accounts
 from kcproxy.proxy.header_block import REQUEST_LINE
 from kcproxy.settings import AccountSettings
 
-TARGETS_IN_ALL = int(os.environ.get("KCPROXY_TEST_TARGETS", "10000"))
+TARGETS_IN_ALL = int(os.environ.get("TEST_TARGETS", "10000"))
 TARGETS_OF_ONE_DRAW = 50
 TABLES = {version: load(version) for version in ("24.0.5", "26.7.4")}
 READERS = {

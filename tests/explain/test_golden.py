@@ -1,6 +1,6 @@
 """Whole explanations, word for word: the diff of ``golden/`` shows the effect of a change of texts or rules.
 
-To write all of them again: KCPROXY_WRITE_GOLDEN=1 python -m pytest tests/explain/test_golden.py
+To write all of them again: TEST_WRITE_GOLDEN=1 python -m pytest tests/explain/test_golden.py
 """
 
 import json
@@ -47,7 +47,7 @@ def test_the_explanation_is_the_recorded_one(case: Case, looked_up: bool) -> Non
     }
     file = FOLDER / f"{case.id}-{'looked-up' if looked_up else 'alone'}.json"
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    if os.environ.get("KCPROXY_WRITE_GOLDEN"):
+    if os.environ.get("TEST_WRITE_GOLDEN"):
         FOLDER.mkdir(exist_ok=True)
         file.write_text(text, encoding="utf-8")
 

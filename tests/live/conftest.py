@@ -1,7 +1,7 @@
 """Real Keycloak servers for live tests: one server for each version, features and options. Each xdist worker has its own servers.
 
-A server that already runs is used where `KCPROXY_TEST_KEYCLOAK_26_7_4=http://localhost:18080` (admin/admin) names it; it is taken
-for calls without features and options only. Without Java or Maven live tests are skipped, visibly; with `KCPROXY_REQUIRE_KEYCLOAK=1` they fail.
+A server that already runs is used where `TEST_KEYCLOAK_26_7_4=http://localhost:18080` (admin/admin) names it; it is taken
+for calls without features and options only. Without Java or Maven live tests are skipped, visibly; with `TEST_REQUIRE_KEYCLOAK=1` they fail.
 """
 
 import os
@@ -36,7 +36,7 @@ def real_keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     base = tmp_path_factory.getbasetemp()
 
     def start(version: str, *, features: tuple[str, ...] = (), options: tuple[str, ...] = ()) -> Keycloak:
-        given = os.environ.get(f"KCPROXY_TEST_KEYCLOAK_{version.replace('.', '_')}")
+        given = os.environ.get(f"TEST_KEYCLOAK_{version.replace('.', '_')}")
         if given and not features and not options:
             return Keycloak(
                 version=version, base_url=given, admin_username="admin", admin_password="admin", home=fetch_distribution(version)
@@ -73,7 +73,7 @@ def needs_real_keycloak() -> None:
 
 def _require_tools() -> None:
     missing = missing_tools()
-    if missing and os.environ.get("KCPROXY_REQUIRE_KEYCLOAK") == "1":
-        pytest.fail(f"KCPROXY_REQUIRE_KEYCLOAK=1, but a real Keycloak needs {' and '.join(missing)}")
+    if missing and os.environ.get("TEST_REQUIRE_KEYCLOAK") == "1":
+        pytest.fail(f"TEST_REQUIRE_KEYCLOAK=1, but a real Keycloak needs {' and '.join(missing)}")
     if missing:
         pytest.skip(f"a real Keycloak needs {' and '.join(missing)}")

@@ -19,7 +19,7 @@ async def test_what_a_client_prints_of_a_refusal_has_the_sentence(keycloak: Keyc
     found = await _compared(keycloak, program)
     if found.unavailable is not None:
         assert program.name not in ALWAYS, found.unavailable
-        assert os.environ.get("KCPROXY_REQUIRE_CLIENTS") != "1", found.unavailable
+        assert os.environ.get("TEST_REQUIRE_CLIENTS") != "1", found.unavailable
         pytest.skip(f"{program.library}: {found.unavailable}")
     assert "403" in found.direct
     assert "view-users" not in found.direct

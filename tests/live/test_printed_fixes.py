@@ -30,7 +30,7 @@ KCADM = [
 """Each command starts a JVM, so one shell of each version is tried every time. The words are quoted as for curl, which every shell runs."""
 PLAYBOOK = shutil.which("ansible-playbook", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
 TERRAFORM = shutil.which("terraform")
-PROVIDER = os.environ.get("KCPROXY_TEST_TERRAFORM_PROVIDER")
+PROVIDER = os.environ.get("TEST_TERRAFORM_PROVIDER")
 """A folder with the program terraform-provider-keycloak, for Terraform's dev_overrides: its registry is not to be had everywhere."""
 
 
@@ -167,7 +167,7 @@ def _changed(stage: Stage, playbook: Path) -> int:
 def test_resources_of_every_fix_stand_in_one_module_and_apply(stage: Stage, fixes: list[Printed], tmp_path: Path) -> None:
     if TERRAFORM is None or PROVIDER is None:
         pytest.skip(
-            "Terraform or its provider is not here: set KCPROXY_TEST_TERRAFORM_PROVIDER to the folder of terraform-provider-keycloak"
+            "Terraform or its provider is not here: set TEST_TERRAFORM_PROVIDER to the folder of terraform-provider-keycloak"
         )
     for one in fixes:
         stage.reset(one)

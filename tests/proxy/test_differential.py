@@ -237,7 +237,7 @@ def forwarded(fields: tuple[tuple[bytes, bytes], ...], unsent: set[bytes]) -> li
     return [(name, value) for name, value in fields if name.lower() not in unsent | named]
 
 
-EXAMPLES = int(os.environ.get("KCPROXY_TEST_EXAMPLES", "1000"))
+EXAMPLES = int(os.environ.get("TEST_EXAMPLES", "1000"))
 """How many exchanges are generated; thousands, where there is time."""
 
 
