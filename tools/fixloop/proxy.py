@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -15,6 +16,8 @@ from pathlib import Path
 READY_SECONDS = 60.0
 LOOK_SECONDS = 0.01
 STOP_SECONDS = 15.0
+ABSENT = "-absent-"
+"""Between the name of a realm and a number: the name of a realm that does not exist."""
 
 
 class ProxyFailed(Exception):
@@ -29,8 +32,11 @@ def free_port() -> int:
 
 
 def settings_text(*, upstream: str, version: str, ports: tuple[int, int], realms: Sequence[str], client_id: str, secret_file: Path) -> str:
-    """The configuration file: in each realm the client of that realm. Operations of the whole server use the account of the first realm."""
-    served = [f"{json.dumps(realm)}" for realm in realms]
+    """The configuration file: in each realm the client of that realm. Operations of the whole server use the account of the first realm.
+
+    Each account also serves a realm that does not exist. A reload with another name of it drops the token of the account.
+    """
+    served = [f"{json.dumps(realm)}, {json.dumps(f'{realm}{ABSENT}0')}" for realm in realms]
     accounts = [f'realms = [{served[0]}, "master"]', *(f"realms = [{realm}]" for realm in served[1:])]
     account = f"client_id = {json.dumps(client_id)}\nclient_secret_file = {json.dumps(str(secret_file))}"
     head = f'listen = "127.0.0.1:{ports[0]}"\nadmin_listen = "127.0.0.1:{ports[1]}"\nupstream = {json.dumps(upstream)}'
@@ -57,16 +63,26 @@ class Proxy:
     """A running proxy: its addresses, and its log, which says when the settings have been reloaded."""
 
     process: asyncio.subprocess.Process
+    config: Path
     url: str
     admin_url: str
     log: Path
+    reloads: int = 0
 
     async def reload(self) -> None:
-        """Reload the settings, which drops all tokens. Keycloak before 26.7 accepts a token after its account was deleted."""
+        """Reload the settings with other accounts, which drops all tokens. Keycloak before 26.7 accepts a token after its account was deleted."""
+        self.reloads += 1
         already = self.log.stat().st_size
+        self._write(re.sub(f"{ABSENT}[0-9]+", f"{ABSENT}{self.reloads}", self.config.read_text()))
         self.process.send_signal(signal.SIGHUP)
         if not await _logged(self.process, self.log, "reloaded", already):
             raise ProxyFailed(f"kcproxy did not reload its settings; {self.log} has the reason")
+
+    def _write(self, text: str) -> None:
+        """Replace the file in one step: the proxy watches it."""
+        new = self.config.with_suffix(".new")
+        new.write_text(text)
+        new.replace(self.config)
 
 
 @asynccontextmanager
@@ -81,7 +97,7 @@ async def proxy(config: Path, ports: tuple[int, int]) -> AsyncIterator[Proxy]:
     try:
         if not await _logged(process, log, "listening"):
             raise ProxyFailed(f"kcproxy does not listen; {log} has the reason")
-        yield Proxy(process=process, url=f"http://127.0.0.1:{ports[0]}", admin_url=f"http://127.0.0.1:{ports[1]}", log=log)
+        yield Proxy(process=process, config=config, url=f"http://127.0.0.1:{ports[0]}", admin_url=f"http://127.0.0.1:{ports[1]}", log=log)
     finally:
         await _stopped(process)
 
