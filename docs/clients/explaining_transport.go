@@ -2,14 +2,18 @@
 package main
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"regexp"
 	"sort"
 	"strings"
+
+	"github.com/Nerzal/gocloak/v14"
 )
 
 type operation struct {
@@ -67,20 +71,19 @@ func explain(request *http.Request, roles []string) {
 	}
 }
 
-// The example: GET the address in the first argument with the token in TOKEN.
+// The example: count the users of a realm with gocloak. Arguments: Keycloak's address and the realm. Environment: TOKEN and ROLES_JSON.
 func main() {
 	transport, err := newExplainingTransport(os.Getenv("ROLES_JSON"))
 	if err != nil {
 		panic(err)
 	}
-	request, err := http.NewRequest(http.MethodGet, os.Args[1], nil)
-	if err != nil {
+	client := gocloak.NewClient(os.Args[1])
+	client.RestyClient().SetTransport(transport)
+	_, err = client.GetUserCount(context.Background(), os.Getenv("TOKEN"), os.Args[2], gocloak.GetUsersParams{})
+	var refused *gocloak.APIError
+	if errors.As(err, &refused) {
+		fmt.Println(refused.Code)
+	} else if err != nil {
 		panic(err)
 	}
-	request.Header.Set("Authorization", "Bearer "+os.Getenv("TOKEN"))
-	response, err := (&http.Client{Transport: transport}).Do(request)
-	if err != nil {
-		panic(err)
-	}
-	fmt.Println(response.StatusCode)
 }

@@ -10,6 +10,16 @@ import pytest
 
 from kcproxy.testing import Simulator, simulator
 
+GOCLOAK, ADMIN_CLIENT = "v14.0.4", "26.0.9"
+"""Versions of the libraries. Keycloak's Java admin client has a version of its own, which works with all current servers."""
+POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>example</groupId><artifactId>example</artifactId><version>1</version>
+  <dependencies>
+    <dependency><groupId>org.keycloak</groupId><artifactId>keycloak-admin-client</artifactId><version>{ADMIN_CLIENT}</version></dependency>
+  </dependencies>
+</project>
+"""
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SCRIPT = """
 import {{ explaining }} from "{file}";
@@ -30,11 +40,34 @@ def javascript(folder: Path, url: str) -> list[str]:
     return ["node", str(script), url]
 
 
-def go(_: Path, url: str) -> list[str]:
-    return ["go", "run", str(DOCS / "clients" / "explaining_transport.go"), url]
+def go(folder: Path, url: str) -> list[str]:
+    """With gocloak from Go's module proxy, built first: the test's environment names the folder."""
+    shutil.copy(DOCS / "clients" / "explaining_transport.go", folder / "main.go")
+    for words in (["mod", "init", "example"], ["get", f"github.com/Nerzal/gocloak/v14@{GOCLOAK}"], ["build", "-o", "example", "."]):
+        subprocess.run(["go", *words], cwd=folder, check=True, capture_output=True, timeout=300)
+    return [str(folder / "example"), *server_and_realm(url)]
 
 
-@pytest.mark.parametrize(("tool", "command"), [("node", javascript), ("go", go)])
+def server_and_realm(url: str) -> tuple[str, str]:
+    server, _, path = url.partition("/admin/realms/")
+    return server, path.partition("/")[0]
+
+
+def java(folder: Path, url: str) -> list[str]:
+    """With the libraries from Maven, run from its source."""
+    (folder / "pom.xml").write_text(POM, encoding="utf-8")
+    subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", f"-DoutputDirectory={folder / 'lib'}"], cwd=folder, check=True)
+    return ["java", "-cp", f"{folder / 'lib'}/*", str(DOCS / "clients" / "ExplainingFilter.java"), *server_and_realm(url)]
+
+
+@pytest.mark.parametrize(
+    ("tool", "command"),
+    [
+        pytest.param("node", javascript, id="node"),
+        pytest.param("go", go, id="go", marks=pytest.mark.live),
+        pytest.param("mvn", java, id="java", marks=pytest.mark.live),
+    ],
+)
 def test_an_example_prints_the_role_and_the_command(
     tool: str, command: Callable[[Path, str], list[str]], keycloak: Simulator, tmp_path: Path
 ) -> None:
