@@ -46,29 +46,19 @@ class ExplainingMiddleware:
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Send a request, and explain its response if it is a refusal."""
         response = await handler(request)
-        if response.status < 400:
+        if response.status < 400 and not self._explainer.observes:
             return response
         attempt = _ATTEMPTS.get(request)
         if attempt is not None and attempt.repeats(response.status):
             return response
-        origin, target = _origin(request), request.url.raw_path_qs.encode("ascii")
-        if not self._explainer.concerns(response.status, request.method, origin, target):
+        if self._explainer.observes:
+            self._explainer.observed(await _refusal(request, response, b"", injected=attempt is not None))
+        if not self._explainer.concerns(response.status, request.method, _origin(request), _target(request)):
             return response
         body = await _body_of(response, self._explainer.max_body_bytes)
         if body is None:
             return response
-        refusal = Refusal(
-            method=request.method,
-            origin=origin,
-            raw_target=target,
-            request_fields=tuple((name.encode("latin-1", "replace"), value.encode("utf-8")) for name, value in request.headers.items()),
-            request_body=await _request_body(request),
-            status=response.status,
-            response_fields=response.raw_headers,
-            body=body,
-            is_decoded=True,
-            injected=attempt is not None,
-        )
+        refusal = await _refusal(request, response, body, injected=attempt is not None)
         return _answered(response, body, await self._explainer.explain_async(refusal, _wait))
 
     def close(self) -> None:
@@ -165,6 +155,25 @@ async def _request_body(request: ClientRequest) -> bytes | None:
     if isinstance(body, bytes):
         return body or None
     return await body.as_bytes() if isinstance(body, aiohttp.BytesPayload) else None
+
+
+def _target(request: ClientRequest) -> bytes:
+    return request.url.raw_path_qs.encode("ascii")
+
+
+async def _refusal(request: ClientRequest, response: ClientResponse, body: bytes, *, injected: bool) -> Refusal:
+    return Refusal(
+        method=request.method,
+        origin=_origin(request),
+        raw_target=_target(request),
+        request_fields=tuple((name.encode("latin-1", "replace"), value.encode("utf-8")) for name, value in request.headers.items()),
+        request_body=await _request_body(request),
+        status=response.status,
+        response_fields=response.raw_headers,
+        body=body,
+        is_decoded=True,
+        injected=injected,
+    )
 
 
 async def _body_of(response: ClientResponse, max_bytes: int) -> bytes | None:

@@ -33,6 +33,9 @@ _STATUS_CODES = frozenset({400, 401, 403, 404, 405, 431, 500, 501})
 class RefusalExplainer:
     """Explains refusals. A failure inside never breaks a response: the original is returned, and the failure is logged."""
 
+    observes = False
+    """Whether ``observed`` wants to see each response, also those that need no explanation."""
+
     def __init__(self, **options: Unpack[Options]) -> None:
         """Raises ValueError if look-ups are asked for without ``base_url``, because an inspector's secret must reach no other server."""
         base_url = options.get("base_url")
@@ -61,6 +64,9 @@ class RefusalExplainer:
         if status not in _STATUS_CODES or not self._is_keycloak(origin, raw_target):
             return False
         return self._loaded().may_explain(status, method, raw_target)
+
+    def observed(self, exchange: Refusal) -> None:
+        """Called with each response if ``observes``; its body is empty, because it is not read. A subclass records it."""
 
     def explain(self, refusal: Refusal) -> Explained | None:
         """The explained response. None if there is nothing to explain. Waits for look-ups, at most as long as the inspector's budget."""

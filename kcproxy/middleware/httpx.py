@@ -49,6 +49,8 @@ class ExplainingTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and explain its response if it is a refusal."""
         response = self._inner.handle_request(request)
+        if self._explainer.observes:
+            _show(self._explainer, request, response)
         if response.status_code < 400 or not _is_concerned(self._explainer, request, response):
             return response
         stream = response.stream
@@ -98,6 +100,8 @@ class AsyncExplainingTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and explain its response if it is a refusal."""
         response = await self._inner.handle_async_request(request)
+        if self._explainer.observes:
+            _show(self._explainer, request, response)
         if response.status_code < 400 or not _is_concerned(self._explainer, request, response):
             return response
         stream = response.stream
@@ -323,10 +327,19 @@ class _RestOfAsyncStream(httpx.AsyncByteStream):
         await self._stream.aclose()
 
 
+def _show(explainer: RefusalExplainer, request: httpx.Request, response: httpx.Response) -> None:
+    if _is_for_the_program(request, response):
+        explainer.observed(_refusal(request, response, _Read(0)))
+
+
+def _is_for_the_program(request: httpx.Request, response: httpx.Response) -> bool:
+    """Not if it is of a token request, or if the request is repeated with a newer token."""
+    attempt = request.extensions.get(_ATTEMPT)
+    return _OWN not in request.extensions and (attempt is None or not attempt.repeats(response.status_code))
+
+
 def _is_concerned(explainer: RefusalExplainer, request: httpx.Request, response: httpx.Response) -> bool:
-    extensions = request.extensions
-    attempt = extensions.get(_ATTEMPT)
-    if _OWN in extensions or (attempt is not None and attempt.repeats(response.status_code)):
+    if not _is_for_the_program(request, response):
         return False
     return explainer.concerns(response.status_code, request.method, _origin(request.url), request.url.raw_path)
 

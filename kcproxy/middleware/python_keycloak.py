@@ -24,15 +24,15 @@ _SESSION, _TRANSPORT, _MOUNTS = "_s", "_transport", "_mounts"
 """Private names: the requests session of python-keycloak, and the transports of httpx."""
 
 
-def explained(client: KeycloakClient, **options: Unpack[Options]) -> KeycloakClient:
+def explained(client: KeycloakClient, *, explainer: RefusalExplainer | None = None, **options: Unpack[Options]) -> KeycloakClient:
     """The same client, whose errors say why Keycloak refused; synchronous and asynchronous calls.
 
-    ``base_url`` defaults to the client's own server. A second call does nothing. Raises UnsupportedLibraryError if the client is not one of
+    ``explainer`` can be shared; otherwise ``options`` make one, whose ``base_url`` defaults to the client's own server. A second call does nothing. Raises UnsupportedLibraryError if the client is not one of
     python-keycloak, or if this version of it cannot be used.
     """
     connections = _connections_of(client)
     options.setdefault("base_url", getattr(connections[0], "base_url", None))
-    explainer = RefusalExplainer(**options)
+    explainer = explainer or RefusalExplainer(**options)
     for connection in connections:
         session, async_client = _clients_of(connection)
         for prefix, adapter in list(session.adapters.items()):

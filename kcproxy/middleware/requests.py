@@ -59,12 +59,15 @@ class ExplainingAdapter(BaseAdapter):
         """Send a request, and explain its response if it is a refusal."""
         response = self._inner.send(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
         setattr(response, _CONNECTION, self)  # by which ``auth`` repeats the request; requests declares it as an HTTPAdapter
-        if response.status_code < 400 or getattr(request, _OWN, False) or not isinstance(response.raw, HTTPResponse):
+        is_error = response.status_code >= 400
+        if not (is_error or self._explainer.observes) or getattr(request, _OWN, False) or not isinstance(response.raw, HTTPResponse):
             return response
         attempt: Attempt | None = getattr(request, _ATTEMPT, None)
         if attempt is not None and attempt.repeats(response.status_code):
             return response
-        return self._explained(request, response, response.raw, injected=attempt is not None)
+        if self._explainer.observes:
+            self._explainer.observed(_refusal(request, response, response.raw, b"", injected=attempt is not None))
+        return self._explained(request, response, response.raw, injected=attempt is not None) if is_error else response
 
     def close(self) -> None:
         """Close the inner adapter, and end look-ups."""
@@ -74,28 +77,14 @@ class ExplainingAdapter(BaseAdapter):
     def _explained(
         self, request: requests.PreparedRequest, response: requests.Response, raw: HTTPResponse, *, injected: bool
     ) -> requests.Response:
-        url, method = urlsplit(request.url or ""), request.method or "GET"
-        origin = origin_of(url.scheme, url.hostname or "", url.port)
-        target = request.path_url.encode("utf-8")
-        if not self._explainer.concerns(response.status_code, method, origin, target):
+        method = request.method or "GET"
+        if not self._explainer.concerns(response.status_code, method, _origin(request), request.path_url.encode("utf-8")):
             return response
         beginning, failure = _beginning(raw, self._explainer.max_body_bytes)
         if failure is not None or len(beginning) > self._explainer.max_body_bytes:
             response.raw = _with_body(raw, _Rest(beginning, failure, raw), method)
             return response
-        explained = self._explainer.explain(
-            Refusal(
-                method=method,
-                origin=origin,
-                raw_target=target,
-                request_fields=_request_fields(request, origin),
-                request_body=_body_of(request),
-                status=response.status_code,
-                response_fields=_pairs(raw.headers),
-                body=beginning,
-                injected=injected,
-            )
-        )
+        explained = self._explainer.explain(_refusal(request, response, raw, beginning, injected=injected))
         return _answered(response, raw, beginning, method, explained)
 
 
@@ -202,6 +191,26 @@ def _with_token(request: requests.PreparedRequest, attempt: Attempt) -> requests
     request.headers["Authorization"] = f"Bearer {attempt.token.value}"
     setattr(request, _ATTEMPT, attempt)
     return request
+
+
+def _origin(request: requests.PreparedRequest) -> str:
+    url = urlsplit(request.url or "")
+    return origin_of(url.scheme, url.hostname or "", url.port)
+
+
+def _refusal(request: requests.PreparedRequest, response: requests.Response, raw: HTTPResponse, body: bytes, *, injected: bool) -> Refusal:
+    origin = _origin(request)
+    return Refusal(
+        method=request.method or "GET",
+        origin=origin,
+        raw_target=request.path_url.encode("utf-8"),
+        request_fields=_request_fields(request, origin),
+        request_body=_body_of(request),
+        status=response.status_code,
+        response_fields=_pairs(raw.headers),
+        body=body,
+        injected=injected,
+    )
 
 
 def _beginning(raw: HTTPResponse, max_bytes: int) -> tuple[bytes, Exception | None]:

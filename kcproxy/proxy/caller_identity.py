@@ -73,18 +73,19 @@ class CallerIdentities:
         account = exchange.account if exchange.token is not None else None
         caller = read_caller(f"Bearer {token}" if isinstance(token, str) else token.decode("latin-1"), injected=account is not None)
         if account is not None:
-            named: UseCaller | None = UseCaller(
+            user: UseCaller | None = UseCaller(
                 client=account.client_id, token_realm=account.token_realm, kind=CallerKind.SERVICE_ACCOUNT, injected=True
             )
         else:
-            named = _named(caller)
-        known = None if named is None else self._tally.know(named)
+            user = named(caller)
+        known = None if user is None else self._tally.know(user)
         if known is not None:
             self._tally.name_roles(known.caller, dict(admin_roles(caller)))
         return known
 
 
-def _named(caller: Caller) -> UseCaller | None:
+def named(caller: Caller) -> UseCaller | None:
+    """The caller as its token names it; None if the token names no client or no realm."""
     if caller.client_id is None or caller.realm is None:
         return None
     return UseCaller(client=caller.client_id, token_realm=caller.realm, kind=caller.kind)

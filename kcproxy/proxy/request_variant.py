@@ -5,6 +5,7 @@ from urllib.parse import parse_qs
 
 from kcproxy.catalog import Catalog
 from kcproxy.http1.json_body import json_value
+from kcproxy.model import Target
 from kcproxy.proxy.exchange import Exchange
 
 MAX_BODY_BYTES = 65_536
@@ -13,16 +14,21 @@ _MAX_PARAMETERS = 50
 
 
 def variant_of(exchange: Exchange, catalog: Catalog) -> str:
+    """As ``variant_shown``, for an exchange."""
+    content = exchange.body.content if exchange.body is not None else None
+    return variant_shown(exchange.target, exchange.raw_target, content, catalog)
+
+
+def variant_shown(target: Target, raw_target: str, content: bytes | None, catalog: Catalog) -> str:
     """IDs of the most specific variants that query, path and body show, joined by ``+``; empty for a plain request."""
-    operation = exchange.target.operation
+    operation = target.operation
     if operation is None or operation.key not in _varied(catalog):
         return ""
-    entry = catalog.entry(exchange.target)
+    entry = catalog.entry(target)
     if entry is None:
         return ""
-    content = exchange.body.content if exchange.body is not None else None
     body = json_value(content) if content and len(content) <= MAX_BODY_BYTES else None
-    found = entry.shown(query=_parameters(exchange.raw_target), body=body, parameters=exchange.target.parameters)
+    found = entry.shown(query=_parameters(raw_target), body=body, parameters=target.parameters)
     return "+".join(variant.id for variant in found[:MAX_VARIANTS])
 
 

@@ -4,17 +4,28 @@
         ...  # the program calls recorded.url
     assert recorded.least("shop-backend") == {"view-users"}
 
-With pytest, the fixture ``keycloak_use`` does the second part. docs/testing.md describes both.
+Without a proxy, ``recording_in_process(keycloak.url)`` records through the middleware. With pytest, the fixture ``keycloak_use`` does both.
+docs/testing.md describes them.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kcproxy.testing.recorder import Recording, recording
+    from kcproxy.testing.in_process import ProgramRecording, recording_in_process
+    from kcproxy.testing.recorded_calls import Recording
+    from kcproxy.testing.recorder import ProxyRecording, recording
     from kcproxy.testing.simulated import Simulator, simulator
 
-__all__ = ["Recording", "Simulator", "recording", "simulator"]
-_MODULES = {"Recording": "recorder", "recording": "recorder", "Simulator": "simulated", "simulator": "simulated"}
+__all__ = ["ProgramRecording", "ProxyRecording", "Recording", "Simulator", "recording", "recording_in_process", "simulator"]
+_MODULES = {
+    "ProgramRecording": "in_process",
+    "ProxyRecording": "recorder",
+    "Recording": "recorded_calls",
+    "Simulator": "simulated",
+    "recording": "recorder",
+    "recording_in_process": "in_process",
+    "simulator": "simulated",
+}
 
 
 def __getattr__(name: str) -> Any:

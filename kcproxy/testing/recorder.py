@@ -18,11 +18,8 @@ from kcproxy.server.server import Server
 from kcproxy.server.sockets import listening_socket
 from kcproxy.settings import AddressSettings, ExplainSettings, Settings
 from kcproxy.settings.load import load
-from kcproxy.usage.audit import Audit, audits
-from kcproxy.usage.combine import combined
-from kcproxy.usage.from_batch import record_of_batch
-from kcproxy.usage.model import UseRecord, outcome_of
-from kcproxy.usage.needs import MASTER
+from kcproxy.testing.recorded_calls import Recording
+from kcproxy.usage.model import outcome_of
 from kcproxy.usage.tally import UseTally
 
 _ANY_PORT = AddressSettings(host="127.0.0.1", port=0)
@@ -30,115 +27,51 @@ _SECONDS = 30.0
 _POLL_SECONDS = 0.002
 
 
-class Recording:
-    """What was called through the proxy at ``url``. The methods raise AssertionError with sentences for people."""
+class ProxyRecording(Recording, Observer):
+    """What was called through a proxy at ``url``: the address to call instead of Keycloak's, with its base path."""
 
-    def __init__(self, url: str, catalog: Catalog, observer: "_Recorder", service: RequestHandler, loop: asyncio.AbstractEventLoop) -> None:
-        """Made by ``recording``. ``url``: the address to call instead of Keycloak's, with its base path."""
-        self.url = url
-        self.catalog = catalog
-        self._observer, self._service, self._loop = observer, service, loop
-        self._record = UseRecord(uses=(), roles={}, days=frozenset())
+    def __init__(self, catalog: Catalog) -> None:
+        """Made by ``recording``."""
+        super().__init__(catalog)
+        self.url = ""
+        self._service: RequestHandler | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
-    @property
-    def refusals(self) -> tuple[str, ...]:
-        """The sentences of all refusals, each once: who may not do what, and which role is missing."""
-        self._settle()
-        return tuple(dict.fromkeys(self._observer.refusals))
+    def served(self, url: str, service: RequestHandler, loop: asyncio.AbstractEventLoop) -> None:
+        """The proxy listens."""
+        self.url, self._service, self._loop = url, service, loop
 
-    def least(self, client: str | None = None) -> frozenset[str]:
-        """The least roles for everything that a client called, as it was answered. ``client`` may be left out if there is only one.
-
-        Roles are those of realm-management. For tokens of master they have their owner in front: ``shop-realm/view-users``. Raises
-        AssertionError with the sentence of the missing role if a call was refused.
-        """
-        self._check_refusals()
-        found: set[str] = set()
-        for audit in self._audits(client):
-            if audit.least is None:
-                raise AssertionError(f"No set of roles is enough for the calls of {audit.caller.client}.")
-            prefix = f"{audit.owner.client}/" if audit.owner.realm == MASTER else ""
-            found |= {prefix + role for role in audit.least}
-        return frozenset(found)
-
-    def assert_least(self, *roles: str, client: str | None = None) -> None:
-        """Check that exactly these roles are the least ones. The error says which calls need what."""
-        found, pinned = self.least(client), frozenset(roles)
-        if found != pinned:
-            raise AssertionError("\n".join(self._difference(found, pinned, client)))
-
-    def _difference(self, found: frozenset[str], pinned: frozenset[str], client: str | None) -> Iterator[str]:
-        yield f"The calls need {_listed(found)}, and the test pins {_listed(pinned)}."
-        if found - pinned:
-            yield f"Missing in the test: {_listed(found - pinned)}."
-        if pinned - found:
-            yield f"No longer needed: {_listed(pinned - found)}."
-        for audit in self._audits(client):
-            for need in audit.needs:
-                least = [self.catalog.least(demand) or () for demand in need.as_answered]
-                yield f"  {need.use.operation}: {need.problem or ' + '.join(_listed(frozenset(each)) for each in least) or 'any token'}"
-
-    def _check_refusals(self) -> None:
-        refusals = self.refusals
-        if refusals:
-            raise AssertionError("Keycloak refused calls:\n" + "\n".join(f"  {sentence}" for sentence in refusals))
-
-    def _audits(self, client: str | None) -> tuple[Audit, ...]:
-        self._settle()
-        names = sorted({use.caller.client for use in self._record.uses})
-        if client is None and len(names) > 1:
-            raise AssertionError(f"Several clients called: {', '.join(names)}. Name one of them.")
-        chosen = client if client is not None else next(iter(names), None)
-        if chosen not in names:
-            raise AssertionError(f"No call of {chosen or 'any client'} succeeded. Callers: {', '.join(names) or 'none'}.")
-        return tuple(audit for audit in audits(self.catalog, self._record) if audit.caller.client == chosen)
-
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Wait until every response that a client has got is counted."""
-        ends_at = time.monotonic() + _SECONDS
-        while self._loop.is_running() and self._service.in_flight and time.monotonic() < ends_at:
+        loop, service, ends_at = self._loop, self._service, time.monotonic() + _SECONDS
+        if loop is None or service is None:
+            return
+        while loop.is_running() and service.in_flight and time.monotonic() < ends_at:
             time.sleep(_POLL_SECONDS)
-        if self._loop.is_running():  # a turn of the loop, so that the last request is counted too
-            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self._loop).result(_SECONDS)
-        batch = self._observer.tally.take()
-        if batch:
-            self._record = _without_difference(combined([self._record, record_of_batch(batch)]))
-
-
-def _listed(roles: frozenset[str]) -> str:
-    return ", ".join(sorted(roles)) or "no role"
-
-
-def _without_difference(record: UseRecord) -> UseRecord:
-    """The record in which a client is one caller, whether it brings its token or the proxy adds it."""
-    uses = tuple(replace(use, caller=replace(use.caller, injected=False)) for use in record.uses)
-    roles = {replace(caller, injected=False): named for caller, named in record.roles.items()}
-    return combined([UseRecord(uses=uses, roles=roles, days=record.days)])
-
-
-class _Recorder(Observer):
-    """Counts the calls of verified callers, and keeps the sentences of refusals."""
-
-    def __init__(self) -> None:
-        self.tally = UseTally()
-        self.refusals: list[str] = []
+        if loop.is_running():  # a turn of the loop, so that the last request is counted too
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(_SECONDS)
 
     def use_tally(self) -> UseTally:
+        """Where identities of callers are kept."""
         return self.tally
 
     def request_finished(self, record: RequestRecord) -> None:
+        """Count the call of a verified caller."""
         known, operation = record.used_by, record.target.operation
         if known is not None and operation is not None:
             outcome = outcome_of(record.status, reduced=record.reduced)
             self.tally.count(known, record.target.realm, operation.key, record.variant, outcome)
 
     def denied(self, explanation: Explanation, record: RequestRecord) -> None:
+        """Keep the sentence of a refusal."""
         if record.status in REFUSED:
-            self.refusals.append(f"{record.status} {explanation.summary}")
+            self.note_refusal(record.status, explanation)
 
 
 @contextmanager
-def recording(keycloak_url: str, *, accounts: Sequence[ServiceAccount] = (), keycloak_version: str | None = None) -> Iterator[Recording]:
+def recording(
+    keycloak_url: str, *, accounts: Sequence[ServiceAccount] = (), keycloak_version: str | None = None
+) -> Iterator[ProxyRecording]:
     """A recording proxy before a Keycloak or the simulator, until the context ends. What was recorded can be asked for afterwards too.
 
     ``accounts``: service accounts whose tokens the proxy adds to requests without one. ``keycloak_version``: default: the newest measured one.
@@ -164,16 +97,16 @@ def recording(keycloak_url: str, *, accounts: Sequence[ServiceAccount] = (), key
 
 
 @asynccontextmanager
-async def _served(settings: Settings, loop: asyncio.AbstractEventLoop) -> AsyncIterator[Recording]:
+async def _served(settings: Settings, loop: asyncio.AbstractEventLoop) -> AsyncIterator[ProxyRecording]:
     catalog = catalog_for(settings.explain.keycloak_version)
-    observer = _Recorder()
-    service = RequestHandler(runtime_of(settings, observer, catalog), observer)
+    recorded = ProxyRecording(catalog)
+    service = RequestHandler(runtime_of(settings, recorded, catalog), recorded)
     server = Server(service, settings.limits)
     socket = listening_socket(settings.listen, name="listen")
     listener = await loop.create_server(server, sock=socket)
-    url = f"http://127.0.0.1:{socket.getsockname()[1]}{settings.upstream.base_path}"
+    recorded.served(f"http://127.0.0.1:{socket.getsockname()[1]}{settings.upstream.base_path}", service, loop)
     try:
-        yield Recording(url, catalog, observer, service, loop)
+        yield recorded
     finally:
         listener.close()
         await server.shutdown(1.0)

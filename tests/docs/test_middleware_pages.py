@@ -1,6 +1,8 @@
 """The code of docs/middleware.md and docs/testing.md runs, on the simulator, and prints what it promises."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,3 +54,11 @@ def test_every_client_has_five_lines_to_start() -> None:
 @pytest.mark.parametrize("number", range(len(blocks("testing.md"))))
 def test_the_code_of_the_page_about_tests_runs(number: int) -> None:
     exec(compile(blocks("testing.md")[number], f"docs/testing.md, block {number}", "exec"), {})
+
+
+def test_the_test_of_the_page_that_needs_no_proxy_passes(tmp_path: Path) -> None:
+    (block,) = (block for block in blocks("testing.md") if "in_process" in block)
+    (tmp_path / "test_page.py").write_text(block, encoding="utf-8")
+    ran = subprocess.run([sys.executable, "-m", "pytest", "-q", str(tmp_path)], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout
+    assert "1 passed" in ran.stdout

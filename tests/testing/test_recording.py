@@ -10,7 +10,7 @@ import pytest
 
 from kcproxy.middleware.accounts import ServiceAccount
 from kcproxy.middleware.httpx import ExplainingTransport, ServiceAccountAuth
-from kcproxy.testing import Recording, Simulator, recording, simulator
+from kcproxy.testing import ProxyRecording, Simulator, recording, simulator
 from kcproxy.testing.plugin import KeycloakUse
 
 VERSION = "26.7.5"
@@ -29,13 +29,13 @@ def account(keycloak: Simulator, request: pytest.FixtureRequest) -> ServiceAccou
     return keycloak.service_account("shop", name, roles=("realm-admin",))
 
 
-def call(recorded: Recording, keycloak: Simulator, account: ServiceAccount, *calls: str) -> list[int]:
+def call(recorded: ProxyRecording, keycloak: Simulator, account: ServiceAccount, *calls: str) -> list[int]:
     """Calls with a token of the account."""
     with httpx.Client(headers={"Authorization": f"Bearer {keycloak.token(account)}"}) as client:
         return [client.request(*each.split(), timeout=30).status_code for each in (_to(recorded, one) for one in calls)]
 
 
-def _to(recorded: Recording, call: str) -> str:
+def _to(recorded: ProxyRecording, call: str) -> str:
     method, path = call.split()
     return f"{method} {recorded.url}/admin/realms/shop{path}"
 
