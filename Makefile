@@ -5,7 +5,7 @@ VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 
-.PHONY: audit help release setup demo test test-fast test-long test-lowest coverage lint docs bench targets fix-loop clean
+.PHONY: audit help release setup demo test test-fast test-long test-lowest coverage lint docs bench targets fix-loop permission-loop clean
 help: ## list the targets
 	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -77,6 +77,9 @@ targets: setup ## check 250,000 hostile request targets: the matched bytes are t
 
 fix-loop: setup ## run the printed fix of every refusal on Keycloak 26.7.5, 26.4.7 and 24.0.5, or on one version (KEYCLOAK=26.7.5)
 	$(BIN)/python -m tools.fixloop $(KEYCLOAK) $(ARGS)
+
+permission-loop: setup ## run the first fix of every refusal that permissions end on Keycloak 26.7.5, or on one version (KEYCLOAK=26.4.7)
+	$(BIN)/python -m tools.permissions.loop $(or $(KEYCLOAK),26.7.5) $(ARGS)
 
 audit: setup ## check licences, write a bill of materials (dist/kcproxy.cdx.json), and look up known vulnerabilities
 	$(BIN)/python -m tools.deploy.audit

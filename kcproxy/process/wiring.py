@@ -35,6 +35,7 @@ def runtime_of(settings: Settings, observer: Observer, catalog: Catalog | None =
         catalog=lambda: runtime.catalog,
         version=lambda: runtime.version,
         lookups=inspector,
+        permissions_are_on=lambda realm: runtime.permission_switches.of(realm),  # noqa: PLW0108 - the runtime is made below
         budget_seconds=inspector.budget_seconds,
     )
     reduced_responses = ReducedResponses(

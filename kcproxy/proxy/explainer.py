@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from kcproxy.catalog import Catalog
 from kcproxy.denial.explainer import CachingExplainer
 from kcproxy.model import Answer, Caller, Explanation, Facts, RequestFacts
@@ -31,22 +33,27 @@ class LiveExplainer(CachingExplainer):
         catalog: Callable[[], Catalog],
         version: Callable[[], str | None],
         lookups: Lookups | None = None,
+        permissions_are_on: Callable[[str | None], bool | None] = lambda _: None,
         budget_seconds: float = 0.3,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """``catalog`` and ``version`` are called each time, because a server may be upgraded. ``now`` gives seconds since the epoch."""
+        """``catalog`` and ``version`` are called each time, because a server may be upgraded. ``now`` gives seconds since the epoch.
+
+        ``permissions_are_on``: whether a realm has fine-grained admin permissions, as a response showed it; None if that is not known.
+        """
         super().__init__(settings)
         self._observer = observer
         self._catalog = catalog
         self._version = version
         self._lookups = lookups
+        self._permissions_are_on = permissions_are_on
         self._budget_seconds = budget_seconds
         self._now = now
 
     async def explain(self, request: RequestFacts, authorization: str | None, answer: Answer, *, injected: bool) -> Explanation | None:
         """The explanation. None if no rule applies."""
         caller = self.caller(authorization, injected=injected)
-        facts = await self._facts(request, caller, answer, authorization)
+        facts = self._with_switch(request.target.realm, await self._facts(request, caller, answer, authorization))
         return self.explanation(
             request,
             caller,
@@ -61,6 +68,13 @@ class LiveExplainer(CachingExplainer):
     def failed(self, error: Exception) -> None:  # noqa: ARG002 - the log has it; the count needs only that it happened
         """Count an explanation that could not be made."""
         self._observer.looked_up("explanation", "failed", 0.0)
+
+    def _with_switch(self, realm: str | None, facts: Facts | None) -> Facts | None:
+        """The facts, with the realm's switch as a response showed it, if no look-up did."""
+        are_on = self._permissions_are_on(realm)
+        if are_on is None or (facts is not None and facts.admin_permissions_enabled is not None):
+            return facts
+        return replace(facts or Facts(), admin_permissions_enabled=are_on)
 
     async def _facts(self, request: RequestFacts, caller: Caller, answer: Answer, authorization: str | None) -> Facts | None:
         if self._lookups is None:

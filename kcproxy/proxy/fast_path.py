@@ -23,6 +23,7 @@ from kcproxy.http1.response_head_cache import CachedHead
 from kcproxy.proxy.decisions import PASS, Treatment
 from kcproxy.proxy.header_block import REQUEST_LINE, HeaderBlock, block_bytes_of, header_block_of
 from kcproxy.proxy.header_block_cache import HeaderBlockCache, is_cacheable
+from kcproxy.proxy.passing_facts import reader
 from kcproxy.proxy.served_exchange import Pipeline, ServedExchange
 from kcproxy.server.connection import InboundConnection
 from kcproxy.server.request_body import RequestBody
@@ -205,6 +206,9 @@ class FastExchange(ServedExchange):
         if treatment is Treatment.INSPECT and runtime.reduced_responses is not None:
             self.status = response.status
             runtime.reduced_responses.inspect(self, fields)
+            read = reader(runtime, self.target, response.status, response.headers)
+            if read is not None:
+                read(body)
         self._write(response.status, response_head(response.status, response.reason, fields.lines) + body, len(body))
         return True
 

@@ -21,7 +21,7 @@ from kcproxy.proxy.caller_identity import CallerIdentities
 from kcproxy.proxy.decisions import Treatment, refuse_other_protocols
 from kcproxy.proxy.exchange import CLIENT_CLOSED_REQUEST
 from kcproxy.proxy.fast_path import FastPath
-from kcproxy.proxy.passing_server_info import with_version_noted
+from kcproxy.proxy.passing_facts import with_facts_noted
 from kcproxy.proxy.runtime import Runtime
 from kcproxy.proxy.served_exchange import Pipeline, ServedExchange
 from kcproxy.proxy.unverified_callers import UnverifiedCallers
@@ -251,7 +251,7 @@ class RequestHandler:
                     return
             if treatment is Treatment.INSPECT and runtime.reduced_responses is not None:
                 runtime.reduced_responses.inspect(exchange, fields)
-            await writer.forward(with_version_noted(runtime, exchange.target, response), fields)
+            await writer.forward(with_facts_noted(runtime, exchange.target, response), fields)
         finally:
             exchange.upstream_seconds += max(runtime.clock() - began - exchange.explaining_seconds, 0.0)
 

@@ -12,6 +12,7 @@ from kcproxy.proxy.credentials import Accounts
 from kcproxy.proxy.denial_response import DenialEnricher
 from kcproxy.proxy.forwarding import Forwarding
 from kcproxy.proxy.observed_limits import ObservedLimits
+from kcproxy.proxy.permission_switches import PermissionSwitches
 from kcproxy.proxy.reduced_response import ReducedResponses
 from kcproxy.proxy.token_retry import TokenRetry
 from kcproxy.settings import Settings
@@ -42,6 +43,7 @@ class Runtime:
         self.catalog = catalog
         self.version = settings.explain.keycloak_version
         self.noted_version: str | None = None  # as a server-info response showed it that passed through
+        self.permission_switches = PermissionSwitches(token_clock)
         self.upstream = upstream
         self.side = side
         self.tokens = tokens

@@ -36,15 +36,15 @@ class Work:
         async with self.http.request(method, URL(f"{self.url}{path}", encoded=True), json=body, headers=headers) as response:
             text = await response.text()
         found = json.loads(text) if text.startswith(("{", "[")) else text
-        self.responses.append((f"{method} {_plain(path)}", response.status, _comparable(found) if response.status < 400 else None))
+        self.responses.append((f"{method} {_plain(path)}", response.status, comparable(found) if response.status < 400 else None))
         return found
 
 
-def _comparable(value: Any) -> Any:
+def comparable(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _comparable(inner) for name, inner in value.items() if name != _OF_THE_CALLER}
+        return {name: comparable(inner) for name, inner in value.items() if name != _OF_THE_CALLER}
     if isinstance(value, list):
-        return sorted((_comparable(each) for each in value), key=lambda each: json.dumps(each, sort_keys=True))
+        return sorted((comparable(each) for each in value), key=lambda each: json.dumps(each, sort_keys=True))
     return _plain(json.dumps(value))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from tools.dashboards import generate
 from tools.docs import causes, cli, configuration, log, man, metrics, openapi, permissions, roles, settings
 from tools.fixloop import page
+from tools.permissions.loop import page as permission_loop
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,6 +28,7 @@ GENERATORS: Sequence[Callable[[], Mapping[str, str]]] = (
     permissions.documents,
     causes.documents,
     page.documents,
+    permission_loop.documents,
     generate.documents,
 )
 """Each returns documents by their path from the project's root. Add new kinds of documents here."""

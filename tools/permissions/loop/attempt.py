@@ -1,0 +1,117 @@
+"""One call of the loop: refused and explained, refused without each scope of the first fix, let in with it, refused for other objects."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from devkit.lab import Lab
+from devkit.servers import Events
+from kcproxy.model import Explanation, Fix
+from tools.measure.http import Unexpected
+from tools.measure.judge import Outcome, Seen, judge
+from tools.measure.run import Task, why
+from tools.measure.trial import Undetermined
+from tools.permissions.loop.bench import LoopBench, RealmPermissions
+from tools.permissions.loop.results import Kind, Result
+
+MISSING = "fine-grained-permission-missing"
+REFUSED = (401, 403)
+HIDDEN = (403, 404)
+
+
+class Wrong(Exception):
+    """A step gave something else than expected. The message says what."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempt:
+    """One call on one worker. ``events``: what the worker's proxy observed. ``lab`` runs the commands."""
+
+    task: Task
+    bench: LoopBench
+    lab: Lab
+    events: Events
+    _found: dict[str, Any] = field(default_factory=dict)
+
+    async def result(self) -> Result:
+        """The result; a step that goes wrong is one too."""
+        try:
+            kind, reason = await self._closed_loop()
+        except Wrong as error:
+            kind, reason = Kind.FAILED, str(error)
+        except (Unexpected, Undetermined, KeyError, AssertionError) as error:
+            kind, reason = Kind.FAILED, why(error, self.bench.last) if not isinstance(error, AssertionError) else str(error)[:500]
+        finally:
+            if self.bench.stand is not None:
+                await (await self._permissions()).clear()
+        return Result(name=name_of(self.task), kind=kind, reason=reason, **self._found)
+
+    async def _closed_loop(self) -> tuple[Kind, str]:
+        base = await self.bench.as_administrator()
+        first = await self.bench.call()
+        if first.status not in REFUSED:
+            return Kind.LET_IN, f"{first.status} without permissions"
+        explanation = self.events.denials[-1]
+        fix = self._first_fix(explanation)
+        if fix is None:
+            return Kind.ROLE, explanation.fixes[0].summary if explanation.fixes else "no fix"
+        await self.lab.carry_out_by_curl(list(fix.curl))
+        await self._without_each_scope(base)
+        again = judge(base, await self.bench.call())
+        if again.outcome is Outcome.REFUSED:
+            raise Wrong(f"after {fix.summary}: {again.status}; then {self.events.denials[-1].summary}")
+        await self._others_stay_closed()
+        return Kind.FIXED, "" if again.outcome is Outcome.FULL else f"reduced: {again.missing}"
+
+    def _first_fix(self, explanation: Explanation) -> Fix | None:
+        verdict = explanation.verdict
+        if verdict.cause.value != MISSING:
+            raise Wrong(f"explained as {verdict.cause.value} {verdict.confidence.value}: {explanation.summary}")
+        self._found["confidence"] = verdict.confidence.value
+        fix = next(iter(explanation.fixes), None)
+        return fix if fix is not None and fix.curl and not fix.roles else None
+
+    async def _permissions(self) -> RealmPermissions:
+        stand = self.bench.stand
+        if stand is None:
+            raise Wrong("no call was made")
+        return RealmPermissions(stand, await self.bench.permissions_of(stand))
+
+    async def _without_each_scope(self, base: Seen) -> None:
+        """Take each scope away: the call has to be refused, or to give less. Then give it back."""
+        permissions = await self._permissions()
+        made = await permissions.all()
+        self._found["permissions"] = tuple(f"{item['name']}" for item in made)
+        if not made:
+            raise Wrong("the fix made no permission")
+        for item in made:
+            for scope in item["scopes"]:
+                await permissions.replace(item, [each for each in item["scopes"] if each != scope])
+                seen = await self.bench.call()
+                if not _is_refused(seen) and judge(base, seen).outcome is Outcome.FULL:
+                    raise Wrong(f"not least: without {scope} of {item['name']} still {seen.status}")
+                await permissions.replace(item, item["scopes"])
+                self._found["scopes"] = self._found.get("scopes", 0) + 1
+
+    async def _others_stay_closed(self) -> None:
+        """Unless a permission is for all objects, because nothing less opens the call."""
+        made = await (await self._permissions()).all()
+        if not all(_names_objects(item) for item in made):
+            return
+        seen = await self.bench.call_on_others()
+        if not _is_refused(seen):
+            raise Wrong(f"other objects are open too: {seen.status}")
+        self._found["control"] = True
+
+
+def name_of(task: Task) -> str:
+    """Method, path, and how the call differs from the plain one."""
+    return " ".join(filter(None, (task.operation.method, task.operation.path, task.spec.says or task.spec.variant)))
+
+
+def _is_refused(seen: Seen) -> bool:
+    return seen.status in HIDDEN
+
+
+def _names_objects(item: Mapping[str, Any]) -> bool:
+    return bool(item.get("resources"))
