@@ -1,6 +1,7 @@
 """Collects the evidence for an explanation from a refused exchange: bounded in size, and without secrets."""
 
 import base64
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ _FORM_FIELDS = frozenset(
     }
 )
 _MAX_PARAMETERS = 200
+_BARE_ID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _GZIP_OR_ZLIB = 47  # zlib's window bits that recognize both headers
 
 
@@ -124,6 +126,8 @@ def _parameters(text: str) -> Mapping[str, tuple[str, ...]]:
 def _json_of(content: bytes | None, headers: Mapping[str, str]) -> Any:
     if not content or "json" not in headers.get("content-type", "json"):
         return None
+    if _BARE_ID.fullmatch(content):  # OrganizationMemberResource.addMember takes an ID with quotation marks or without
+        return content.decode()
     return json_value(content)
 
 

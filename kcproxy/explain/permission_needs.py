@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
-from kcproxy.catalog.permissions import PermissionNeed, Term, TermSet, permission_entry
+from kcproxy.catalog.permissions import PermissionEntry, PermissionNeed, Term, TermSet, permission_entry
 from kcproxy.explain.context import Context
+from kcproxy.explain.visible_facts import CLIENT_ROLE
 
 _ONE = {"Users": "user", "Groups": "group", "Clients": "client", "Roles": "role", "Organizations": "organization"}
 _MOST_ALTERNATIVES = 3
@@ -19,8 +20,13 @@ def permission_need(context: Context) -> PermissionNeed | None:
     entry = permission_entry(context.version[:_VERSION_PARTS], operation.method, operation.path, operation.body)
     if entry is None:
         return None
-    need = entry.pick(context.request.query, context.request.body)
+    need = _of_client_role(entry) if context.facts.target_role_is_client else None
+    need = need or entry.pick(context.request.query, context.request.body)
     return need if need.opening else None
+
+
+def _of_client_role(entry: PermissionEntry) -> PermissionNeed | None:
+    return next((variant.need for variant in entry.variants if variant.id == CLIENT_ROLE), None)
 
 
 def need_in_words(need: PermissionNeed) -> str:

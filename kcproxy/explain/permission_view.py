@@ -71,10 +71,11 @@ def _judged(context: Context) -> View | None:
     roles, whole = _counting(context), context.for_operator or _sees_all(context, need, objects, situation)
     if not whole:
         objects, situation = _hidden(objects, situation)
+    need = _addressable(need)
     remaining = _without_roles(need, roles)
     decision = settled(_decided(remaining, objects, roles, situation), facts.server)
     differs = tuple(each for each in decision.lacking if _differs(each, facts))
-    unsure = remaining is not need or _assumed(context) or _was_settled(decision) or bool(differs)
+    unsure = remaining is not need or _assumed(context) or _was_settled(decision) or bool(differs) or _is_incomplete(decision)
     return View(
         decision=decision,
         situation=situation,
@@ -101,6 +102,30 @@ def _decided(need: PermissionNeed, objects: Mapping[str, Object], roles: frozens
     return shown if shown.outcome in _REFUSED else admitted
 
 
+def _addressable(need: PermissionNeed) -> PermissionNeed:
+    """The need without alternatives about objects that the request does not name, such as the groups of a user: permissions on a group count for
+    its members as those on the user do, and are decided with them.
+    """
+
+    def levels(found: Levels) -> Levels:
+        return Levels(any_of=kept(found.any_of), shows=kept(found.shows), admits=kept(found.admits))
+
+    def kept(sets: tuple[TermSet, ...]) -> tuple[TermSet, ...]:
+        return tuple(terms for terms in sets if not any(is_unnamed(term) for term in terms)) or sets
+
+    def is_unnamed(term: Term) -> bool:
+        place = need.objects.get(term.object)
+        return place is not None and bool(place.related or place.listed)
+
+    changed = replace(need, levels=levels(need.levels), with_query_role=levels(need.with_query_role) if need.with_query_role else None)
+    return need if changed == need else changed
+
+
+def _is_incomplete(decision: OperationDecision) -> bool:
+    """Whether an object of the alternative could not be found, so that more may be missing than is said."""
+    return any(each.is_unaddressed for each in decision.alternative)
+
+
 def _without_roles(need: PermissionNeed, roles: frozenset[str]) -> PermissionNeed:
     """The need without the scopes that a role of the caller stands for; the same object if there are none."""
 
@@ -121,7 +146,9 @@ def _stands_for(term: Term, roles: frozenset[str]) -> bool:
 
 
 def _is_guarded(context: Context, facts: PermissionFacts) -> bool:
-    """Whether the call is about a client that nobody may change, so that its own cause explains it."""
+    """Whether the call changes a client that nobody may change, so that its own cause explains it."""
+    if context.method == "GET":
+        return False
     uuid = context.request.target.parameters.get("client-uuid", "")
     return context.facts.target_is_built_in is True or facts.labels.get(uuid) in {REALM_MANAGEMENT, "admin-permissions"}
 

@@ -14,7 +14,7 @@ from kcproxy.explain.claims import read_claims
 from kcproxy.keycloak.caller_lookups import CallerLookups, realm_path
 from kcproxy.keycloak.permission_objects import Objects
 from kcproxy.keycloak.representations import flag, segment, text
-from kcproxy.permissions.facts import Asked, PermissionFacts, asked_scopes, lines_of, places_of
+from kcproxy.permissions.facts import Asked, PermissionFacts, asked_scopes, lines_of, places_of, roles_owned
 from kcproxy.permissions.model import (
     GROUPS,
     USERS,
@@ -69,7 +69,7 @@ async def look_up_permissions(lookups: CallerLookups, client: Mapping[str, Any],
     objects = Objects(lookups=lookups, realm=realm)
     search = _Search(lookups=lookups, client=client, account=account, realm=realm, base=base, objects=objects)
     scopes = asked_scopes(lines)
-    known, _ = await asyncio.gather(_permissions(search, scopes), objects.resolve(places_of(lines)))
+    known, _ = await asyncio.gather(_permissions(search, scopes), objects.resolve(places_of(lines), roles_owned(lines)))
     if known is None:
         return
     identity = await _identity(search, known)

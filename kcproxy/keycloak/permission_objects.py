@@ -1,7 +1,8 @@
 """The objects that a call names: users with their groups, groups, clients, roles and organizations, by ID, with names for the operator."""
 
 import asyncio
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from kcproxy.permissions.model import CLIENTS, GROUPS, ROLES, USERS, Object
 
 MOST_GROUPS = 20
 MOST_DEPTH = 8
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _WHAT = "permissions"
 _PATHS = {USERS: "users", GROUPS: "groups", CLIENTS: "clients", ROLES: "roles-by-id", "Organizations": "organizations"}
 _NAMES = {USERS: "username", GROUPS: "path", CLIENTS: "clientId", ROLES: "name", "Organizations": "name"}
@@ -29,10 +31,22 @@ class Objects:
     absent: set[str] = field(default_factory=set)
     roles: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    async def resolve(self, places: Iterable[ObjectPlace]) -> None:
-        """Every object that the request itself names, then the clients that own its roles."""
+    async def resolve(self, places: Iterable[ObjectPlace], owned: Mapping[ObjectPlace, ObjectPlace | None]) -> None:
+        """Every object that the request itself names, then the clients that own its roles. ``owned``: where the request names these roles."""
         named = [(place, name) for place in places if (name := self._named(place)) is not None]
         await asyncio.gather(*(self._resolve(place, name) for place, name in named))
+        await asyncio.gather(*(self._resolve_owner(client, role) for client, role in owned.items()))
+
+    async def _resolve_owner(self, client: ObjectPlace, role: ObjectPlace | None) -> None:
+        if role is None:
+            identifier = self.lookups.request.target.parameters.get("role-id")
+            if identifier is not None:
+                await self._read(ROLES, identifier)
+        else:
+            identifier = self.found[role].id if role in self.found else None
+        owner = self.roles.get(identifier or "", {})
+        if owner.get("clientRole") and isinstance(owner.get("containerId"), str):
+            await self._resolve(client, owner["containerId"])
 
     def _named(self, place: ObjectPlace) -> str | None:
         request = self.lookups.request
@@ -63,7 +77,8 @@ class Objects:
             return text((await self.lookups.get(f"{base}/group-by-path/{path}", _WHAT)).object, "id")
         if place.type == CLIENTS and place.query == "clientId":
             items = (await self.lookups.get(f"{base}/clients?clientId={query_value(name)}", _WHAT)).items
-            return text(client_named(name, items), "id")
+            named = text(client_named(name, items), "id")
+            return name if named is None and _UUID.fullmatch(name) else named  # some operations of the console take the ID by this name
         return name
 
     async def _read(self, type_name: str, identifier: str) -> Lookup:

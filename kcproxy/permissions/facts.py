@@ -10,6 +10,9 @@ from kcproxy.catalog.permissions import ObjectPlace, PermissionEntry, Permission
 from kcproxy.model import Operation
 from kcproxy.permissions.model import Identity, Object, PermissionSet
 
+CLIENT_ROLE = "client-role"
+"""The target of the variant for roles of clients, in operations on a role by its ID."""
+
 Asked: TypeAlias = tuple[str, str, str]
 """Resource type, ID of the object or "" for all objects, scope: one question to ``policy/evaluate``."""
 
@@ -41,6 +44,17 @@ def places_of(lines: tuple[PermissionEntry, ...]) -> tuple[ObjectPlace, ...]:
     return tuple(dict.fromkeys(place for line in lines for need in _needs(line) for place in need.objects.values()))
 
 
+def roles_owned(lines: tuple[PermissionEntry, ...]) -> dict[ObjectPlace, ObjectPlace | None]:
+    """For each client that a need names as the owner of a role: where the request names the role; None if by the ID in its path."""
+    return {
+        place: need.objects.get(place.owner_of)
+        for line in lines
+        for need in _needs(line)
+        for place in need.objects.values()
+        if place.owner_of
+    }
+
+
 def asked_scopes(lines: tuple[PermissionEntry, ...]) -> frozenset[tuple[str, str]]:
     """Types and scopes that the needs speak of."""
     return frozenset(
@@ -49,4 +63,5 @@ def asked_scopes(lines: tuple[PermissionEntry, ...]) -> frozenset[tuple[str, str
 
 
 def _needs(line: PermissionEntry) -> tuple[PermissionNeed, ...]:
-    return (line.need, *(variant.need for variant in line.variants if "target" not in variant.when))
+    """The plain need, and those of variants that the request shows or a look-up does."""
+    return (line.need, *(variant.need for variant in line.variants if variant.when.get("target") in {None, CLIENT_ROLE}))

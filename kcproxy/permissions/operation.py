@@ -13,6 +13,8 @@ from kcproxy.permissions.model import USERS, Object
 from kcproxy.permissions.policies import Situation
 
 QUERY = "query-"
+MAP_ROLES = "map-roles-"
+"""The beginning of scopes of clients that stand for all roles of a client."""
 
 
 class Level(StrEnum):
@@ -33,6 +35,11 @@ class TermDecision(Struct, frozen=True, kw_only=True):
     outcome: Outcome
     decision: Decision | None = None
     by_server: bool = False
+
+    @property
+    def is_unaddressed(self) -> bool:
+        """Whether the term is about an object that could not be found."""
+        return self.decision is None and not self.term.role
 
 
 class OperationDecision(Struct, frozen=True, kw_only=True):
@@ -61,7 +68,7 @@ def decide_operation(
     alternatives = tuple(_decided(terms, objects, roles, situation) for terms in _sets(need, roles, level))
     if not alternatives:
         return OperationDecision(outcome=Outcome.MISSING)
-    nearest = min(alternatives, key=_distance)
+    nearest = min(alternatives, key=_nearness)
     return OperationDecision(outcome=_outcome(nearest, alternatives), alternative=nearest, alternatives=alternatives)
 
 
@@ -72,7 +79,7 @@ def settled(decision: OperationDecision, server: Mapping[tuple[str, str, str], b
     alternatives = tuple(tuple(_settled(each, server) for each in alternative) for alternative in decision.alternatives)
     if not alternatives:
         return decision
-    nearest = min(alternatives, key=_distance)
+    nearest = min(alternatives, key=_nearness)
     return OperationDecision(outcome=_outcome(nearest, alternatives), alternative=nearest, alternatives=alternatives)
 
 
@@ -111,6 +118,17 @@ def _term(term: Term, objects: Mapping[str, Object], roles: frozenset[str] | Non
         return TermDecision(term=term, outcome=Outcome.OPEN)
     decision = decide(asked, term.scope, situation)
     return TermDecision(term=term, outcome=decision.outcome, decision=decision)
+
+
+def _nearness(alternative: tuple[TermDecision, ...]) -> tuple[int, int, int, int]:
+    """What can be granted comes first, then what lacks least, then what opens least: one role before all roles of a client, one object before all."""
+    wide = sum(each.outcome is not Outcome.GRANTED and _opens_more(each.term) for each in alternative)
+    return (sum(each.is_unaddressed for each in alternative), *_distance(alternative), wide)
+
+
+def _opens_more(term: Term) -> bool:
+    """Whether a term is for more than one object. A role always is."""
+    return not term.object or term.scope.startswith(MAP_ROLES)
 
 
 def _distance(alternative: tuple[TermDecision, ...]) -> tuple[int, int]:

@@ -180,6 +180,59 @@ def test_a_created_user_in_a_group_requires_view_of_the_group_for_callers_who_qu
     assert explanation.fixes[0].summary == "Add the scope view to the permission Creatives"
 
 
+@pytest.mark.parametrize("path", ["groups", "groups/count"])
+def test_groups_that_the_request_does_not_name_leave_no_question(path: str) -> None:
+    explanation = explained(looked_up(), path=f"/users/{USER_ID}/{path}")
+
+    assert (explanation.verdict.cause.value, explanation.verdict.confidence) == (MISSING, Confidence.CERTAIN)
+    assert "view of user bob" in explanation.fixes[0].summary or "view for user bob" in explanation.fixes[0].summary
+
+
+def at(facts: Facts, **places: tuple[ObjectPlace, Object]) -> Facts:
+    """The facts with these objects only."""
+    assert isinstance(facts.permissions, PermissionFacts)
+    return replace(facts, permissions=replace(facts.permissions, objects=dict(places.values())))
+
+
+CLIENT_ID = "cccc0f0f-3aae-4b0e-af38-629b3432738a"
+IN_PATH = (ObjectPlace(type="Clients", path="client-uuid"), Object(type="Clients", id=CLIENT_ID))
+
+
+def test_reading_a_built_in_client_is_decided_and_changing_it_is_not() -> None:
+    facts = looked_up()
+    assert isinstance(facts.permissions, PermissionFacts)
+    built_in = replace(facts.permissions, labels={CLIENT_ID: "realm-management"})
+    facts = at(replace(facts, permissions=built_in), client=IN_PATH)
+
+    assert explained(facts, path=f"/clients/{CLIENT_ID}").verdict.cause.value == MISSING
+    assert explained(facts, "PUT", f"/clients/{CLIENT_ID}").verdict.confidence is not Confidence.CERTAIN
+
+
+def test_a_role_of_a_client_by_its_id_is_decided_by_the_client_that_owns_it() -> None:
+    owner = (ObjectPlace(type="Clients", owner_of="client-role"), Object(type="Clients", id=CLIENT_ID))
+    facts = replace(at(looked_up(), client=owner), target_role_is_client=True)
+
+    explanation = explained(facts, path=f"/roles-by-id/{OTHER_GROUP}")
+
+    assert (explanation.verdict.cause.value, explanation.verdict.confidence) == (MISSING, Confidence.CERTAIN)
+    assert CLIENT_ID in explanation.fixes[0].kcadm[-1]
+
+
+def test_a_list_that_takes_no_role_takes_a_permission_where_they_are_on() -> None:
+    user = (ObjectPlace(type="Users", path="id"), Object(type="Users", id=USER_ID))
+
+    explanation = explained(at(looked_up(), user=user), path=f"/ui-ext/available-roles/users/{USER_ID}")
+
+    assert explanation.verdict.cause.value == MISSING
+    assert Cause.UNEXPLAINED not in causes(explanation)
+
+
+def test_an_object_that_was_not_found_makes_the_cause_likely_only() -> None:
+    explanation = explained(at(looked_up(), client=IN_PATH), "POST", f"/clients/{CLIENT_ID}/roles/x/composites")
+
+    assert (explanation.verdict.cause.value, explanation.verdict.confidence) == (MISSING, Confidence.LIKELY)
+
+
 @pytest.mark.parametrize("path", [f"/users/{USER_ID}/groups", f"/users/{USER_ID}/role-mappings/realm/available", "/users"])
 @pytest.mark.parametrize("roles", [[], ["query-users"]])
 def test_a_list_may_hold_only_what_permissions_let_see(path: str, roles: list[str]) -> None:

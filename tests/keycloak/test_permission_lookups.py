@@ -95,3 +95,36 @@ async def test_a_realm_with_many_permissions_costs_a_bounded_number_of_look_ups(
     assert isinstance(found, PermissionFacts)
     assert not found.permissions.complete
     assert sum("associatedPolicies" in path for path in made.asked) <= 24
+
+
+_ROLE, _OWNER = "e1e1e1e1-3aae-4b0e-af38-629b3432738a", "e2e2e2e2-3aae-4b0e-af38-629b3432738a"
+
+
+async def test_the_client_that_owns_the_role_in_the_path_is_found() -> None:
+    made = stage()
+    made.documents |= {
+        f"{_DEMO}/roles-by-id/{_ROLE}": {"id": _ROLE, "name": "r0", "clientRole": True, "containerId": _OWNER},
+        f"{_DEMO}/clients/{_OWNER}": {"id": _OWNER, "clientId": "app-of-the-role"},
+    }
+
+    found = (await looked_up(made, f"/roles-by-id/{_ROLE}")).permissions
+
+    assert isinstance(found, PermissionFacts)
+    assert Object(type="Clients", id=_OWNER) in found.objects.values()
+    assert found.labels[_OWNER] == "app-of-the-role"
+
+
+async def test_a_client_may_be_named_by_its_id_in_the_query() -> None:
+    made = stage()
+    made.documents |= {
+        f"{_DEMO}/clients?clientId={_OWNER}": [],
+        f"{_DEMO}/clients/{_OWNER}": {"id": _OWNER, "clientId": "app-with-sessions"},
+    }
+    async with inspecting(made, rate=1000.0) as inspector:
+        target = TABLE.target("GET", f"{_DEMO}/ui-ext/sessions/client")
+        request = RequestFacts(target=target, query={"clientId": (_OWNER,)})
+        facts = await inspector.facts(request, caller_of(realm="demo"), FORBIDDEN)
+
+    assert facts is not None
+    assert isinstance(facts.permissions, PermissionFacts)
+    assert Object(type="Clients", id=_OWNER) in facts.permissions.objects.values()

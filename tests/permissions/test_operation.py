@@ -9,7 +9,12 @@ from kcproxy.permissions.model import Object
 from kcproxy.permissions.operation import decide_operation, operation_additions
 from tests.permissions.building import permission, situation, user
 
-OBJECTS = {"user": user(), "group": Object(type="Groups", id="sales")}
+OBJECTS = {
+    "user": user(),
+    "group": Object(type="Groups", id="sales"),
+    "client": Object(type="Clients", id="app"),
+    "role": Object(type="Roles", id="r0"),
+}
 
 
 def levels(*alternatives: str) -> Levels:
@@ -20,6 +25,9 @@ def levels(*alternatives: str) -> Levels:
 JOIN = PermissionNeed(levels=levels("Groups.manage-membership@group Users.manage-group-membership@user"))
 LISTING = PermissionNeed(levels=levels("Users.view", "Users.view@user query-users"))
 RESET = PermissionNeed(levels=levels("Users.manage@user", "Users.reset-password@user"))
+COMPOSITE = PermissionNeed(
+    levels=levels("Users.manage@user Clients.map-roles-composite@client", "Users.manage@user Roles.map-role-composite@role")
+)
 QUERIED = PermissionNeed(levels=levels("Users.manage"), with_query_role=levels("Groups.view@group Users.manage"))
 CLOSED = PermissionNeed(closed=True)
 NONE: frozenset[str] = frozenset()
@@ -44,6 +52,8 @@ NONE: frozenset[str] = frozenset()
         (LISTING, None, [permission("Users view bob")], Outcome.OPEN, ["query-users"]),
         (RESET, NONE, [permission("Users manage bob")], Outcome.GRANTED, []),
         (RESET, NONE, [permission("Users manage bob"), permission("Users reset-password bob", "no")], Outcome.DENIED, ["Users.reset-password@user"]),
+        (COMPOSITE, NONE, [], Outcome.MISSING, ["Users.manage@user", "Roles.map-role-composite@role"]),
+        (COMPOSITE, NONE, [permission("Clients map-roles-composite app")], Outcome.MISSING, ["Users.manage@user"]),
         (QUERIED, NONE, [permission("Users manage")], Outcome.GRANTED, []),
         (QUERIED, frozenset({"query-users"}), [permission("Users manage")], Outcome.MISSING, ["Groups.view@group"]),
         (CLOSED, NONE, [permission("Users manage")], Outcome.MISSING, []),

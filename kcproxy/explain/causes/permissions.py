@@ -68,7 +68,11 @@ def _lets_see_only(context: Context) -> bool:
 
 
 def _could_be(context: Context) -> bool:
-    return context.requirement is not None and not (context.token_suffices or context.granted_suffices or context.token_is_unread)
+    if context.requirement is None or context.token_is_unread:
+        return False
+    if context.facts.permissions is not None and () in context.requirement.admits:
+        return True  # any caller is let in, unless the realm has permissions
+    return not (context.token_suffices or context.granted_suffices)
 
 
 def _decided(context: Context, cause: Cause) -> Finding | None:

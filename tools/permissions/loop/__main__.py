@@ -78,13 +78,17 @@ class Loop:
         inspector, own = self.lab.inspector, Lab(self.keycloak, self.lab.http, folder)
         if inspector is None:
             raise RuntimeError("the lab has no inspector")
-        for realm in worker.granted:
+
+        async def on_realm(realm: str) -> None:
             await self.lab.allow_inspector(inspector, realm)
+
         async with own.proxy(inspector) as url, Server(url) as proxy:
             events = own.events
             while self.waiting:
                 task = self.waiting.pop()
-                bench = LoopBench(operation=task.operation, spec=task.spec, stage=worker.stage, granted=worker.granted, proxy=proxy)
+                bench = LoopBench(
+                    operation=task.operation, spec=task.spec, stage=worker.stage, granted=worker.granted, proxy=proxy, on_realm=on_realm
+                )
                 self._note(await Attempt(task=task, bench=bench, lab=own, events=events).result())
                 events.denials.clear()
 

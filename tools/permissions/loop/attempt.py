@@ -11,8 +11,11 @@ from tools.measure.http import Unexpected
 from tools.measure.judge import Outcome, Seen, judge
 from tools.measure.run import Task, why
 from tools.measure.trial import Undetermined
+from tools.measure.variants import ADMIN_ROLE_VARIANT
 from tools.permissions.loop.bench import LoopBench, RealmPermissions
 from tools.permissions.loop.results import Kind, Result
+from tools.permissions.objects import objects_of
+from tools.permissions.trial import ONLY_ONE
 
 MISSING = "fine-grained-permission-missing"
 REFUSED = (401, 403)
@@ -58,6 +61,8 @@ class Attempt:
         await self.lab.carry_out_by_curl(list(fix.curl))
         await self._without_each_scope(base)
         again = judge(base, await self.bench.call())
+        if again.outcome is Outcome.REFUSED and self._found["confidence"] != "certain":
+            return Kind.OTHER, f"not certain, and the first fix was not enough: {fix.summary}"
         if again.outcome is Outcome.REFUSED:
             raise Wrong(f"after {fix.summary}: {again.status}; then {self.events.denials[-1].summary}")
         await self._others_stay_closed()
@@ -65,6 +70,8 @@ class Attempt:
 
     def _first_fix(self, explanation: Explanation) -> Fix | None:
         verdict = explanation.verdict
+        if self.task.spec.variant.startswith(ADMIN_ROLE_VARIANT) and verdict.cause.value == "role-missing":
+            return None  # admin roles are handed out: a permission for that would be a way around the roles
         if verdict.cause.value != MISSING:
             raise Wrong(f"explained as {verdict.cause.value} {verdict.confidence.value}: {explanation.summary}")
         self._found["confidence"] = verdict.confidence.value
@@ -94,9 +101,9 @@ class Attempt:
                 self._found["scopes"] = self._found.get("scopes", 0) + 1
 
     async def _others_stay_closed(self) -> None:
-        """Unless a permission is for all objects, because nothing less opens the call."""
+        """Unless a permission is for all objects, because nothing less opens the call, or there is only one object of the kind."""
         made = await (await self._permissions()).all()
-        if not all(_names_objects(item) for item in made):
+        if not all(_names_objects(item) for item in made) or {*objects_of(self.task.operation, self.task.spec)} & {*ONLY_ONE}:
             return
         seen = await self.bench.call_on_others()
         if not _is_refused(seen):

@@ -1,6 +1,6 @@
 """One call through the proxy, on the same objects until it passes, and the same call on other objects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from tools.measure.http import Answer, Server
@@ -14,10 +14,14 @@ from tools.permissions.granted import TokenResponse
 class LoopBench(PermissionBench):
     """Attempts by a caller whose permissions only printed fixes make."""
 
-    def __init__(self, *, proxy: Server, granted: dict[str, TokenResponse], **more: Any) -> None:
-        """``proxy``: where the calls are sent."""
+    def __init__(
+        self, *, proxy: Server, granted: dict[str, TokenResponse], on_realm: Callable[[str], Awaitable[None]], **more: Any
+    ) -> None:
+        """``proxy``: where the calls are sent. ``on_realm``: called before the first call in a realm."""
         super().__init__(granted=granted, **more)
         self._proxy = proxy
+        self._on_realm = on_realm
+        self._realms: set[str] = set()
         self.stand: Stand | None = None
 
     async def call(self) -> Seen:
@@ -25,6 +29,9 @@ class LoopBench(PermissionBench):
 
         async def send(stand: Stand, request: Request) -> Answer:
             self.stand = stand
+            if stand.realm.name not in self._realms:
+                self._realms.add(stand.realm.name)
+                await self._on_realm(stand.realm.name)
             token = await (await self._of(stand)).token(frozenset())
             return await self._proxy.call(
                 request.method, request.path, token=token, query=request.query, body=request.body, accept=request.accept
@@ -64,12 +71,11 @@ class RealmPermissions:
 
     async def all(self) -> list[Mapping[str, Any]]:
         """Every permission with its scopes, resources and policies, as it can be written again."""
-        found = await self._ask("GET", "/permission/scope?first=0&max=500")
-        return [await self._whole(item) for item in found or ()]
+        return [await self._whole(item) for item in await self._listed("/permission/scope?first=0&max=500")]
 
     async def _whole(self, item: Mapping[str, Any]) -> Mapping[str, Any]:
         async def listed(part: str, key: str) -> list[str]:
-            return [str(each[key]) for each in await self._ask("GET", f"/policy/{item['id']}/{part}") or ()]
+            return [str(each[key]) for each in await self._listed(f"/policy/{item['id']}/{part}")]
 
         of_type = str(item["resourceType"])
         return {
@@ -81,7 +87,7 @@ class RealmPermissions:
 
     async def replace(self, permission: Mapping[str, Any], scopes: Sequence[str]) -> None:
         """Give a permission these scopes. Without any it does not exist."""
-        for item in await self._ask("GET", "/permission/scope?first=0&max=500") or ():
+        for item in await self._listed("/permission/scope?first=0&max=500"):
             if item["name"] == permission["name"]:
                 await self._ask("DELETE", f"/permission/scope/{item['id']}")
         if scopes:
@@ -89,12 +95,16 @@ class RealmPermissions:
             await self._stand.realm.admin("POST", f"{self._path}/permission/scope", {**body, "scopes": list(scopes)})
 
     async def clear(self) -> None:
-        """Remove all permissions, and all policies except the one of the callers."""
-        for item in await self._ask("GET", "/permission/scope?first=0&max=500") or ():
+        """Remove all permissions, and all policies except the one of the callers. Some calls delete the realm, and then there are none."""
+        for item in await self._listed("/permission/scope?first=0&max=500"):
             await self._ask("DELETE", f"/permission/scope/{item['id']}")
-        for item in await self._ask("GET", "/policy?permission=false&first=0&max=500") or ():
+        for item in await self._listed("/policy?permission=false&first=0&max=500"):
             if item["name"] != "callers":
                 await self._ask("DELETE", f"/policy/{item['id']}")
+
+    async def _listed(self, path: str) -> list[Mapping[str, Any]]:
+        found = await self._ask("GET", path)
+        return found if isinstance(found, list) else []
 
     async def _ask(self, method: str, path: str) -> Any:
         realm = self._stand.realm
