@@ -2,6 +2,7 @@
 
 import copy
 import re
+import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
+from kcproxy import __version__
 from kcproxy.settings.load import load
 from tests.deploy.chart import ISSUER, README, SECRETS, TOKEN, block, container, example, needs_helm, of_kind, own_chart
 from tests.deploy.test_manifests import KUBERNETES, needs_kustomize, needs_the_operators_schemas
@@ -166,9 +168,9 @@ def test_the_pod_outlives_its_drain(seconds: float | None, grace: int) -> None:
 @pytest.mark.parametrize(
     ("image", "named"),
     [
-        ({}, "kcproxy:0.1.0"),
+        ({}, f"kcproxy:{__version__}"),
         ({"repository": "registry.example.com:5000/a/kcproxy", "tag": "1.2"}, "registry.example.com:5000/a/kcproxy:1.2"),
-        ({"digest": f"sha256:{'a' * 64}"}, f"kcproxy:0.1.0@sha256:{'a' * 64}"),
+        ({"digest": f"sha256:{'a' * 64}"}, f"kcproxy:{__version__}@sha256:{'a' * 64}"),
     ],
 )
 def test_the_image_is_named_by_tag_and_digest(image: dict[str, str], named: str) -> None:
@@ -315,6 +317,18 @@ def test_the_readmes_chart_with_a_sidecar_is_valid_and_has_settings_for_loopback
     assert {each["name"]: each for each in pod["volumes"]}["kcproxy-settings"]["configMap"]["name"] == of_kind(objects, "ConfigMap")[
         "metadata"
     ]["name"]
+
+
+def test_the_readmes_dependency_is_built_from_the_path_and_renders_the_same(tmp_path: Path) -> None:
+    values = yaml.safe_load(block(after="`values.yaml`:"))["kcproxy"]
+    chart = own_chart(tmp_path, values)
+    unpacked = render({}, chart=chart)
+    (chart / "charts" / "kcproxy").unlink()
+    shutil.copytree(CHART, tmp_path / "kcproxy")  # file://../kcproxy
+    done = run("dependency", "build", str(chart))
+    assert done.returncode == 0, done.stderr
+    assert [file.name for file in (chart / "charts").iterdir()] == [f"kcproxy-{__version__}.tgz"]
+    assert render({}, chart=chart) == unpacked
 
 
 def test_the_readmes_values_for_a_keycloak_outside_open_only_that_address() -> None:
