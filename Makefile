@@ -5,7 +5,7 @@ VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 
-.PHONY: audit help release setup demo test test-fast test-long test-lowest coverage lint docs bench targets fix-loop permission-loop clean
+.PHONY: audit help release setup demo test test-fast test-long test-lowest coverage lint docs site bench targets fix-loop permission-loop clean
 help: ## list the targets
 	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -68,6 +68,13 @@ lint: setup ## check style, types, import contracts, and that generated document
 
 docs: setup ## write the generated documents
 	$(BIN)/python -m tools.docs
+
+site: $(VENV)/.site-ready ## build the documentation site into dist/site without warnings, and check its links
+	$(BIN)/python -m tools.site
+
+$(VENV)/.site-ready: pyproject.toml | setup
+	$(BIN)/python -m pip install --quiet --group docs
+	@touch $@
 
 bench: setup ## measure the CPU cost of forwarding, side by side with other proxies
 	$(BIN)/python -m bench

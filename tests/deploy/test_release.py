@@ -77,6 +77,8 @@ def test_one_version_is_named_everywhere() -> None:
         "deploy/kubernetes/components/classic-sidecar/patch.yaml": r"image: kcproxy:(\S+)$",
         "deploy/kubernetes/overlays/gateway/gateway.yaml": r"image: kcproxy:(\S+)$",
         "deploy/kubernetes/README.md": r"kcproxy:(\d[\w.]*)",
+        "deploy/helm/kcproxy/Chart.yaml": r"(?:kcproxy:|^(?:appV|v)ersion: )(\S+)$",
+        "deploy/helm/kcproxy/README.md": r"(?:kcproxy:|version: )(\d[\w.]*)",
     }
     for file, pattern in texts.items():
         assert set(re.findall(pattern, (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE)) == {__version__}, file

@@ -11,7 +11,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from tools.deploy.kustomize import ROOT, kustomize, render
+from tools.deploy.kustomize import kustomize, render
+from tools.deploy.programs import ROOT
 
 pytestmark = pytest.mark.skipif(kustomize() is None, reason="kustomize is neither installed nor can it be built (no Go)")
 

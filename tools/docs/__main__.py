@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tools.dashboards import generate
-from tools.docs import causes, cli, configuration, log, man, metrics, openapi, permissions, roles, settings
+from tools.docs import causes, chart, cli, configuration, log, man, metrics, openapi, permissions, roles, settings
 from tools.fixloop import page
 from tools.permissions.loop import page as permission_loop
 
@@ -27,6 +27,7 @@ GENERATORS: Sequence[Callable[[], Mapping[str, str]]] = (
     openapi.documents,
     permissions.documents,
     causes.documents,
+    chart.documents,
     page.documents,
     permission_loop.documents,
     generate.documents,

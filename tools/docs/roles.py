@@ -12,7 +12,7 @@ from tools.docs.markdown import GENERATED, code, table
 from tools.docs.resources import anchor, by_resource
 
 FOLDER = "docs/roles"
-_COLUMNS = ("Method", "Path", "Least role", "Full response", "Also enough", "Reduced response", "Remarks")
+COLUMNS = ("Method", "Path", "Least role", "Full response", "Also enough", "Reduced response", "Remarks")
 
 
 def documents() -> dict[str, str]:
@@ -38,13 +38,14 @@ def page(each: Catalog) -> Iterator[str]:
     for title, entries in groups.items():
         yield f"## {title}"
         yield ""
-        yield from table(_COLUMNS, [_row(entry) for entry in entries])
+        yield from table(COLUMNS, [row(entry) for entry in entries])
         yield ""
         yield from _special_cases(entries)
     yield from _by_role(each)
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
+def row(entry: Entry) -> tuple[str, ...]:
+    """The cells of an operation, one for each of ``COLUMNS``."""
     need, operation = entry.requirement, entry.operation
     path = code(operation.path) + (f" ({operation.body} body)" if operation.body else "")
     return operation.method, path, _least(need), _full(need), _other_sets(need), _less(need), "; ".join(_remarks(entry))
