@@ -12,19 +12,20 @@ LUA_ADDRESS = ("127.0.0.1", 9183)
 
 def with_ext_proc() -> dict[str, Any]:
     """Envoy with the external processor."""
-    http2 = {
-        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-            "explicit_http_config": {"http2_protocol_options": {}},
-        }
-    }
-    kcproxy = _cluster(CLUSTER, {"pipe": {"path": SOCKET}}, typed_extension_protocol_options=http2)
+    kcproxy = cluster(CLUSTER, {"pipe": {"path": SOCKET}}, **http2())
     return _bootstrap(composite(), kcproxy)
+
+
+def http2() -> dict[str, Any]:
+    """The part of a cluster that makes Envoy speak HTTP/2, as gRPC needs it."""
+    name = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    options = {"@type": f"type.googleapis.com/{name}", "explicit_http_config": {"http2_protocol_options": {}}}
+    return {"typed_extension_protocol_options": {name: options}}
 
 
 def with_lua() -> dict[str, Any]:
     """Envoy with the Lua filter."""
-    return _bootstrap(lua(script()), _cluster(CLUSTER, _address(*LUA_ADDRESS)))
+    return _bootstrap(lua(script()), cluster(CLUSTER, address(*LUA_ADDRESS)))
 
 
 def _bootstrap(explaining: dict[str, Any], kcproxy: dict[str, Any]) -> dict[str, Any]:
@@ -33,11 +34,11 @@ def _bootstrap(explaining: dict[str, Any], kcproxy: dict[str, Any]) -> dict[str,
             "listeners": [
                 {
                     "name": "clients",
-                    "address": _address("127.0.0.1", 8180),
+                    "address": address("127.0.0.1", 8180),
                     "filter_chains": [{"filters": [_connection_manager(explaining)]}],
                 }
             ],
-            "clusters": [_cluster(KEYCLOAK, _address("127.0.0.1", 8080)), kcproxy],
+            "clusters": [cluster(KEYCLOAK, address("127.0.0.1", 8080)), kcproxy],
         }
     }
 
@@ -61,8 +62,9 @@ def _connection_manager(explaining: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-def _cluster(name: str, address: dict[str, Any], **more: Any) -> dict[str, Any]:
-    endpoint = {"endpoint": {"address": address}}
+def cluster(name: str, at: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """A cluster of one address."""
+    endpoint = {"endpoint": {"address": at}}
     return {
         "name": name,
         "type": "STATIC",
@@ -72,5 +74,6 @@ def _cluster(name: str, address: dict[str, Any], **more: Any) -> dict[str, Any]:
     }
 
 
-def _address(host: str, port: int) -> dict[str, Any]:
+def address(host: str, port: int) -> dict[str, Any]:
+    """A TCP address."""
     return {"socket_address": {"address": host, "port_value": port}}

@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from tools.deploy.envoy.bootstrap import with_ext_proc, with_lua
+from tools.deploy.envoy.istio import envoy_filter, traffic_extension
 
 FOLDER = "deploy/envoy"
 """Every file in it is generated."""
@@ -40,4 +41,10 @@ def documents() -> Mapping[str, str]:
         f"{FOLDER}/envoy-lua.yaml": _HEAD
         + "# Explains refusals with Envoy's Lua filter: kcproxy ext-proc --http 127.0.0.1:9183\n"
         + dumped(with_lua()),
+        f"{FOLDER}/istio-envoyfilter.yaml": _HEAD
+        + "# For a Keycloak with Istio's sidecar. kcproxy is a container of its pod: kcproxy ext-proc --listen 127.0.0.1:9182\n"
+        + dumped(envoy_filter()),
+        f"{FOLDER}/istio-trafficextension.yaml": _HEAD
+        + "# For a Keycloak with Istio's sidecar, Istio 1.30 or later. kcproxy is a container of its pod: kcproxy ext-proc --http 127.0.0.1:9183\n"
+        + dumped(*traffic_extension()),
     }

@@ -83,7 +83,7 @@ local function message_of(handle, kept)
   for part in (kept["request"] .. "\\n"):gmatch("(.-)\\n") do parts[#parts + 1] = part end
   local headers = handle:headers()
   local message = {
-    [":method"] = "POST", [":path"] = "@path@", [":authority"] = CLUSTER,
+    [":method"] = "POST", [":path"] = "@path@", [":authority"] = "kcproxy",
     ["@method@"] = parts[1], ["@target@"] = parts[2], ["@status@"] = headers:get(":status"),
     ["@of_request@host"] = parts[3], ["@body@"] = kept["body"] or "none",
     ["@peer@"] = handle:streamInfo():downstreamDirectRemoteAddress():match("^(.*):%d+$"),
@@ -134,10 +134,10 @@ end
 """
 
 
-def script() -> str:
-    """The script."""
+def script(cluster: str = CLUSTER) -> str:
+    """The script. ``cluster``: the name under which Envoy knows kcproxy."""
     values = {
-        "cluster": CLUSTER,
+        "cluster": cluster,
         "limit": LIMIT_MILLISECONDS,
         "max": MAX_BODY_BYTES,
         "statuses": ", ".join(f'["{status}"] = true' for status in STATUS_CODES),
