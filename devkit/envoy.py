@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from devkit.ports import free_port, free_ports
 from tools.deploy.envoy.bootstrap import KEYCLOAK, with_ext_proc, with_lua
 from tools.deploy.envoy.documents import dumped
-from tools.deploy.envoy.filters import CLUSTER
+from tools.deploy.envoy.filters import CLUSTER, typed
 
 Way = Literal["ext_proc", "lua", "none"]
 _PATIENCE_SECONDS = 30.0
@@ -44,6 +42,14 @@ class Processor:
     log: Path
 
 
+@dataclass(frozen=True, kw_only=True)
+class Listening:
+    """A running Envoy or ``kcproxy serve``."""
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+
+
 @contextmanager
 def running_processor(upstream: str, folder: Path, *, settings: str = "", environ: Mapping[str, str] | None = None) -> Iterator[Processor]:
     """``upstream``: the address of Keycloak. ``settings``: TOML. It is ready when this returns."""
@@ -62,8 +68,8 @@ def running_processor(upstream: str, folder: Path, *, settings: str = "", enviro
 
 
 @contextmanager
-def running_serve(upstream: str, folder: Path, *, settings: str = "") -> Iterator[int]:
-    """``kcproxy serve`` with the same settings, for comparison. Gives its port. It sends Host unchanged, as Envoy does."""
+def running_serve(upstream: str, folder: Path, *, settings: str = "") -> Iterator[Listening]:
+    """``kcproxy serve`` with the same settings, for comparison. It sends Host unchanged, as Envoy does."""
     port, admin_port = free_ports(2)
     config, log = folder / "serve.toml", folder / "serve.log"
     config.write_text(settings, encoding="utf-8")
@@ -74,32 +80,39 @@ def running_serve(upstream: str, folder: Path, *, settings: str = "") -> Iterato
         process = subprocess.Popen([sys.executable, "-m", "kcproxy", *words], stdout=out, stderr=out, env=environ)
     try:
         _until_ready(f"http://127.0.0.1:{admin_port}/readyz", process, log)
-        yield port
+        yield Listening(process=process, port=port)
     finally:
         _end(process)
 
 
 @contextmanager
-def running_envoy(way: Way, keycloak_port: int, folder: Path, *, socket: Path | None = None, http_port: int | None = None) -> Iterator[int]:
-    """Envoy before a server on ``keycloak_port``. Gives its port. ``socket`` or ``http_port``: those of the processor."""
+def running_envoy(
+    way: Way, keycloak_port: int, folder: Path, *, socket: Path | None = None, http_port: int | None = None, access_log: Path | None = None
+) -> Iterator[Listening]:
+    """Envoy before a server on ``keycloak_port``. ``socket`` or ``http_port``: those of the processor.
+
+    ``access_log``: a file for the status code and the metadata of the Lua script.
+    """
     binary = envoy_binary()
     if binary is None:
         raise RuntimeError("there is no Envoy for this platform")
     port, admin_port = free_port(), free_port()
     processor = {"pipe": {"path": str(socket)}} if socket is not None else _address(http_port or 9)
     config, log = folder / f"envoy-{way}.yaml", folder / f"envoy-{way}.log"
-    config.write_text(configuration(way, port, keycloak_port, processor, admin_port=admin_port), encoding="utf-8")
+    config.write_text(configuration(way, port, keycloak_port, processor, admin_port=admin_port, access_log=access_log), encoding="utf-8")
     words = ["-c", str(config), "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning"]
     with log.open("wb") as out:
         process = subprocess.Popen([str(binary), *words], stdout=out, stderr=out)
     try:
         _until_ready(f"http://127.0.0.1:{admin_port}/ready", process, log)
-        yield port
+        yield Listening(process=process, port=port)
     finally:
         _end(process)
 
 
-def configuration(way: Way, port: int, keycloak_port: int, processor: Mapping[str, Any], *, admin_port: int) -> str:
+def configuration(
+    way: Way, port: int, keycloak_port: int, processor: Mapping[str, Any], *, admin_port: int, access_log: Path | None = None
+) -> str:
     """The shipped configuration with other addresses, and an admin interface to ask whether it is ready."""
     document = with_lua() if way == "lua" else with_ext_proc()
     resources = document["static_resources"]
@@ -107,15 +120,22 @@ def configuration(way: Way, port: int, keycloak_port: int, processor: Mapping[st
     addresses = {KEYCLOAK: _address(keycloak_port), CLUSTER: dict(processor)}
     for cluster in resources["clusters"]:
         cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"] = addresses[cluster["name"]]
+    manager = resources["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    if access_log is not None:
+        manager["access_log"] = [_logged(access_log)]
     if way == "none":
-        manager = resources["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
         manager["http_filters"] = manager["http_filters"][1:]
     return dumped({**document, "admin": {"address": _address(admin_port)}})
 
 
-def shipped(name: str) -> Any:
-    """One of the files below ``deploy/envoy/``."""
-    return yaml.safe_load((Path(__file__).resolve().parents[1] / "deploy" / "envoy" / name).read_text(encoding="utf-8"))
+def _logged(file: Path) -> dict[str, Any]:
+    line = "%RESPONSE_CODE% %DYNAMIC_METADATA(kcproxy)%\n"
+    return typed(
+        "envoy.access_loggers.file",
+        "envoy.extensions.access_loggers.file.v3.FileAccessLog",
+        path=str(file),
+        log_format={"text_format_source": {"inline_string": line}},
+    )
 
 
 def _address(port: int) -> dict[str, Any]:

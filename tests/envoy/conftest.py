@@ -30,9 +30,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         upstream, port = f"http://localhost:{server.upstream.port}", server.upstream.port
         processor = stack.enter_context(running_processor(upstream, folder, settings=SETTINGS))
         ports = {
-            "ext_proc": stack.enter_context(running_envoy("ext_proc", port, folder, socket=processor.socket)),
-            "lua": stack.enter_context(running_envoy("lua", port, folder, http_port=processor.http_port)),
-            "serve": stack.enter_context(running_serve(upstream, folder, settings=SETTINGS)),
+            "ext_proc": stack.enter_context(running_envoy("ext_proc", port, folder, socket=processor.socket)).port,
+            "lua": stack.enter_context(running_envoy("lua", port, folder, http_port=processor.http_port)).port,
+            "serve": stack.enter_context(running_serve(upstream, folder, settings=SETTINGS)).port,
         }
         yield Stage(server=server, processor=processor, ports=ports)
 

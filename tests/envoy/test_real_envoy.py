@@ -222,8 +222,8 @@ def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Own]:
         running_processor(f"http://localhost:{server.upstream.port}", tmp_path, settings=SETTINGS) as processor,
     ):
         addresses: dict[str, Any] = {"socket": processor.socket} if request.param == "ext_proc" else {"http_port": processor.http_port}
-        with running_envoy(request.param, server.upstream.port, tmp_path, **addresses) as port:
-            yield Own(server=server, processor=processor, port=port)
+        with running_envoy(request.param, server.upstream.port, tmp_path, **addresses) as envoy:
+            yield Own(server=server, processor=processor, port=envoy.port)
 
 
 def timed(url: str) -> tuple[httpx.Response, float]:
@@ -251,3 +251,21 @@ def test_without_the_processor_refusals_arrive_as_keycloak_sent_them(own: Own) -
     own.server.react(lambda _: response(403, REFUSAL, JSON))
     gone = httpx.get(url, timeout=30)
     assert (gone.status_code, gone.content, "kcproxy-cause" in gone.headers) == (403, REFUSAL, False)
+
+
+def test_after_the_response_no_token_is_in_the_metadata(stage: Stage, tmp_path: Path) -> None:
+    """An access log that prints the script's metadata, for a refusal, a success and a call with a body."""
+    log = tmp_path / "access.log"
+    with running_envoy("lua", stage.server.upstream.port, tmp_path, http_port=stage.processor.http_port, access_log=log) as envoy:
+        for status, method, path, body in ((403, "GET", USERS, None), (200, "GET", USERS, None), (403, "POST", ROLE_MAPPING, ADMIN_ROLE)):
+            stage.server.react(lambda _, status=status: response(status, REFUSAL, JSON))
+            httpx.request(
+                method, f"http://127.0.0.1:{envoy.port}{path}", headers={"Authorization": "Bearer s3cret-s3cret"}, content=body, timeout=30
+            )
+        deadline = time.monotonic() + 10
+        while log.read_text(encoding="utf-8").count("\n") < 3 and time.monotonic() < deadline:
+            time.sleep(0.05)
+    lines = log.read_text(encoding="utf-8").splitlines()
+    assert [line.split()[0] for line in lines] == ["403", "200", "403"]
+    assert all('"request":""' in line for line in lines)
+    assert not any("s3cret" in line for line in lines)
