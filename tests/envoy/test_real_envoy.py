@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -253,12 +254,16 @@ def test_without_the_processor_refusals_arrive_as_keycloak_sent_them(own: Own) -
     assert (gone.status_code, gone.content, "kcproxy-cause" in gone.headers) == (403, REFUSAL, False)
 
 
+def answering(sends: bytes, _: object) -> bytes:
+    return sends
+
+
 def test_after_the_response_no_token_is_in_the_metadata(stage: Stage, tmp_path: Path) -> None:
     """An access log that prints the script's metadata, for a refusal, a success and a call with a body."""
     log = tmp_path / "access.log"
     with running_envoy("lua", stage.server.upstream.port, tmp_path, http_port=stage.processor.http_port, access_log=log) as envoy:
         for status, method, path, body in ((403, "GET", USERS, None), (200, "GET", USERS, None), (403, "POST", ROLE_MAPPING, ADMIN_ROLE)):
-            stage.server.react(lambda _, status=status: response(status, REFUSAL, JSON))
+            stage.server.react(partial(answering, response(status, REFUSAL, JSON)))
             httpx.request(
                 method, f"http://127.0.0.1:{envoy.port}{path}", headers={"Authorization": "Bearer s3cret-s3cret"}, content=body, timeout=30
             )
