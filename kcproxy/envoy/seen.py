@@ -22,7 +22,7 @@ READ_FIELDS = (
     "x-forwarded-port",
     "x-forwarded-proto",
 )
-"""Fields of a request, in lower case, that an explanation or a log line reads, besides Host."""
+"""Fields of a request, in lower case, that an explanation or a log line reads, in addition to Host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

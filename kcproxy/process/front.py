@@ -1,4 +1,4 @@
-"""What a process serves besides its admin port: the listeners for requests, and how they begin, take new settings, and end."""
+"""What a process serves in addition to its admin port: the listeners for requests, and how they begin, take new settings, and end."""
 
 from collections.abc import Callable, Mapping
 from typing import Protocol
