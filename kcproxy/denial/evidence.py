@@ -38,7 +38,7 @@ class SentRequest:
     """A request as it was sent to Keycloak.
 
     ``raw_target``: path and query. ``fields``: the header fields, without the token that the sender itself added. ``called_at``: the first
-    Host field. ``body``: None if there is none, or if it is too large to be kept.
+    Host field. ``body``: None if there is none, or if it was not seen: then ``body_unseen`` is True.
     """
 
     target: Target
@@ -47,6 +47,7 @@ class SentRequest:
     called_at: str | None = None
     authorization: bytes | None = field(default=None, repr=False)
     body: bytes | None = field(default=None, repr=False)
+    body_unseen: bool = False
 
 
 def request_facts(
@@ -75,6 +76,7 @@ def request_facts(
         **(_assertion_facts(sent.body) if is_token else {}),
         called_at=sent.called_at,
         public_url=public_url,
+        body_unseen=sent.body_unseen,
         withheld=withheld,
         account=account,
         in_process=in_process,

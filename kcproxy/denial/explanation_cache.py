@@ -91,6 +91,7 @@ def key_of(
         request.withheld,
         request.account,
         request.in_process,
+        request.body_unseen,
         request.token_in_query,
         *telling_query(request, catalog).items(),
         *[sent.get(name) for name in READ_REQUEST_HEADERS],

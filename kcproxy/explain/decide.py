@@ -26,6 +26,7 @@ from kcproxy.explain.context import Context
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, RANK, Finding, Rule
 from kcproxy.explain.keycloak_responses import keycloak_says
 from kcproxy.explain.text import sentence
+from kcproxy.explain.unseen_body import doubted
 from kcproxy.model import Basis, Cause, Requirement, RoleSet, TargetKind, Verdict
 
 MAX_ALTERNATIVES = 6
@@ -123,6 +124,8 @@ def decide(context: Context) -> Verdict | None:
     if not findings:
         return None
     ranked = sorted(findings, key=lambda finding: RANK[finding.confidence])
+    if context.request.body_unseen:
+        ranked = [doubted(context, finding) for finding in ranked]
     return verdict(context, ranked[0], ranked[1:])
 
 

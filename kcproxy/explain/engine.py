@@ -140,6 +140,7 @@ def general_request(request: RequestFacts, catalog: Catalog) -> RequestFacts:
         query=telling_query(request, catalog),
         headers=_only(request.headers, READ_REQUEST_HEADERS),
         body=request.body,
+        body_unseen=request.body_unseen,
         form=request.form,
         assertion_audiences=request.assertion_audiences,
         assertion_issuer=request.assertion_issuer,

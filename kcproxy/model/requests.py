@@ -95,6 +95,7 @@ class RequestFacts(Struct, frozen=True, kw_only=True):
     withheld: Withheld | None = None  # why the proxy added no token, if it has accounts and the request had no token
     account: AccountEntry | None = None  # whose token the proxy added, or would have added if it was not withheld
     in_process: bool = False  # sent by the program that reads the explanation: there is no proxy, and so no settings of one
+    body_unseen: bool = False  # the request had a body that is not here: it was too large, or was not sent to the program
     token_in_query: bool = False  # access_token= in the query, which Keycloak does not read
 
 

@@ -1,6 +1,7 @@
 """Builds a runtime from settings: the upstream for requests, a small one for tokens and look-ups, and everything that uses them."""
 
 import asyncio
+import math
 import time
 from dataclasses import replace
 
@@ -21,8 +22,8 @@ from kcproxy.upstream.documents import DocumentClient
 from kcproxy.upstream.pool import PoolUpstream, side_upstream
 
 
-def runtime_of(settings: Settings, observer: Observer, catalog: Catalog | None = None) -> Runtime:
-    """A runtime on the running event loop. Close it with ``dismantle``."""
+def runtime_of(settings: Settings, observer: Observer, catalog: Catalog | None = None, *, max_lookup_seconds: float = math.inf) -> Runtime:
+    """A runtime on the running event loop. Close it with ``dismantle``. ``max_lookup_seconds`` limits the look-ups of one refusal."""
     if settings.inspector is not None or any(account.auth in SIGNED for account in settings.accounts):
         jwks.load()  # now, because on the first request it would use up the time of the look-ups, or block the event loop
     side = side_upstream(settings.upstream)
@@ -36,7 +37,7 @@ def runtime_of(settings: Settings, observer: Observer, catalog: Catalog | None =
         version=lambda: runtime.version,
         lookups=inspector,
         permissions_are_on=lambda realm: runtime.permission_switches.of(realm),  # noqa: PLW0108 - the runtime is made below
-        budget_seconds=inspector.budget_seconds,
+        budget_seconds=min(inspector.budget_seconds, max_lookup_seconds),
     )
     reduced_responses = ReducedResponses(
         observer,

@@ -17,5 +17,6 @@ def request_facts(
         called_at=exchange.head.text(b"host"),
         authorization=exchange.head.picked.get(b"authorization"),
         body=exchange.body.content if exchange.body is not None else None,
+        body_unseen=exchange.body_unseen or (exchange.body is not None and exchange.body.content is None),
     )
     return facts_of(sent, base_path=base_path, public_url=public_url, withheld=withheld, account=account)

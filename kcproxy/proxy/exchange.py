@@ -42,6 +42,7 @@ class Exchange:
     cached_token: CachedToken | None = None
     token: str | None = None
     body: RequestBody | None = None
+    body_unseen = False  # the request has a body that was not sent to this process
     begun: PooledResponse | None = None  # the response to a request that the fast path has sent
     explanation: Explanation | None = None
     caller: Caller | None = None
@@ -79,6 +80,7 @@ class Exchange:
 
     def record(self, now: float) -> RequestRecord:
         """The record for log, metrics and traces."""
+        is_rare = self.task is not None or self.explanation is not None or self.error_kind or b"traceparent" in self.head.picked
         return RequestRecord(
             target=self.target,
             status=self.status,
@@ -90,7 +92,7 @@ class Exchange:
             admitted=self.admitted,
             peer=self.peer,
             caller=self.caller,
-            **(self._rare_fields() if self.task is not None or self.error_kind or b"traceparent" in self.head.picked else _NO_FIELDS),
+            **(self._rare_fields() if is_rare else _NO_FIELDS),
         )
 
     def _rare_fields(self) -> RareFields:

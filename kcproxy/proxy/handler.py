@@ -17,11 +17,11 @@ from kcproxy.http1.headers import RequestFields, read_response
 from kcproxy.http1.request_parser import RequestHead
 from kcproxy.model import Target, TargetKind
 from kcproxy.observe.events import Observer, RequestRecord
-from kcproxy.proxy.caller_identity import CallerIdentities
 from kcproxy.proxy.decisions import Treatment, refuse_other_protocols
 from kcproxy.proxy.exchange import CLIENT_CLOSED_REQUEST
 from kcproxy.proxy.fast_path import FastPath
 from kcproxy.proxy.passing_facts import with_facts_noted
+from kcproxy.proxy.recording import Recorder
 from kcproxy.proxy.runtime import Runtime
 from kcproxy.proxy.served_exchange import Pipeline, ServedExchange
 from kcproxy.proxy.unverified_callers import UnverifiedCallers
@@ -62,8 +62,7 @@ class RequestHandler:
         self.fast_path = FastPath(self) if fast else None
         self._slow_readers = ClientWaits(_max_slow_readers(runtime.settings), self._queued)
         self._observer = observer
-        tally = observer.use_tally()
-        self._identities = None if tally is None else CallerIdentities(tally)
+        self._recorder = Recorder(observer)
 
     def swap(self, runtime: Runtime) -> Runtime:
         """Use new settings for further requests. Returns the runtime that they replace."""
@@ -135,17 +134,7 @@ class RequestHandler:
             self.limit.release()
         if exchange.is_counted_as_unverified:
             self.unverified_callers.release(exchange)
-        try:
-            record = exchange.record(runtime.clock())
-            if self._identities is not None and exchange.target.operation is not None:
-                self._identities.describe(record, exchange, runtime.catalog)
-            if runtime.observed_limits.active:
-                record.exceeded_limits = runtime.observed_limits.exceeded(exchange)
-            self._observer.request_finished(record)
-            if exchange.explanation is not None:
-                self._observer.denied(exchange.explanation.operator or exchange.explanation, record)
-        except Exception:
-            log.exception("a request could not be recorded")  # the response is written, and later requests are served
+        self._recorder.record(exchange, runtime)
         exchange.connection.finished(keep_alive=keep_alive)
 
     def failed_upstream(self, kind: str) -> None:

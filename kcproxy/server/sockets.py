@@ -9,7 +9,7 @@ from kcproxy.errors import SettingsError
 from kcproxy.settings import AddressSettings
 
 BACKLOG = 1024
-_UNIX_MODE = 0o660
+UNIX_MODE = 0o660
 
 
 def listening_socket(address: AddressSettings, *, name: str, shared: bool = False) -> socket.socket:
@@ -45,7 +45,7 @@ def _unix(path: Path) -> socket.socket:
         raise OSError(errno.ELOOP, "it is a symbolic link, which the proxy does not follow")
     _remove_stale(path)
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o777 & ~_UNIX_MODE)
+    before = os.umask(0o777 & ~UNIX_MODE)
     try:
         bound.bind(str(path))
     except OSError:

@@ -130,7 +130,7 @@ async def test_the_cache_of_tokens_is_bounded(upstream: RecordingUpstream, monke
             upstream.react = answering(200)
             await proxy.get(USERS, f"Authorization: Bearer {token(jti=str(number))}")
         records = await proxy.settled(10)
-        identities = proxy.service._identities
+        identities = proxy.service._recorder._identities
         assert identities is not None
         assert len(identities._young) + len(identities._old) <= 6
     assert {record.used_by.caller for record in records if record.used_by is not None} == {SYNC}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tools.dashboards import generate
+from tools.deploy.envoy import documents as envoy
 from tools.docs import causes, chart, cli, configuration, log, man, metrics, openapi, permissions, roles, settings
 from tools.fixloop import page
 from tools.permissions.loop import page as permission_loop
@@ -31,10 +32,11 @@ GENERATORS: Sequence[Callable[[], Mapping[str, str]]] = (
     page.documents,
     permission_loop.documents,
     generate.documents,
+    envoy.documents,
 )
 """Each returns documents by their path from the project's root. Add new kinds of documents here."""
 
-OWNED = (roles.FOLDER, permissions.FOLDER, causes.FOLDER)
+OWNED = (roles.FOLDER, permissions.FOLDER, causes.FOLDER, envoy.FOLDER)
 """Folders in which every file is generated; other files there are left over."""
 
 

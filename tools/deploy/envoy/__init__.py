@@ -1,0 +1,1 @@
+"""Generates the configuration of Envoy for ``kcproxy ext-proc``: files in ``deploy/envoy/``."""
