@@ -18,7 +18,22 @@ from kcproxy.cli.terminal import talk
 from kcproxy.errors import KcproxyError, SettingsError
 from kcproxy.visible import is_visible, visible
 
-COMMANDS = ("serve", "demo", "check", "explain", "roles", "audit", "upgrade", "doctor", "who-can", "denials", "fix", "wait", "completion")
+COMMANDS = (
+    "serve",
+    "demo",
+    "check",
+    "explain",
+    "roles",
+    "audit",
+    "upgrade",
+    "doctor",
+    "who-can",
+    "denials",
+    "fix",
+    "history",
+    "wait",
+    "completion",
+)
 """Names of commands in the order of the help. Each is the value ``command`` in the module of that name in ``kcproxy.cli``, with underscores."""
 
 

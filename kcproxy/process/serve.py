@@ -54,12 +54,9 @@ def run(settings: Settings, *, reload: Reload | None = None, watched: WatchedFil
 
 
 def _run_workers(settings: Settings, reload: Reload | None, watched: WatchedFiles | None) -> int:
-    # Only the supervisor writes the history. Each worker adds to the record of use.
-    alone = replace(settings, history=replace(settings.history, path=None), use=replace(settings.use, path=settings.use_path))
-
     def serve(end: socket.socket, inherited: socket.socket | None) -> int:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(Process(alone, started=settings, reload=reload, watched=watched, end=end, inherited=inherited).live())
+            return runner.run(Process(settings, reload=reload, watched=watched, end=end, inherited=inherited).live())
 
     workers = fork_workers(settings, serve)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -82,18 +79,14 @@ class Process:
         self,
         settings: Settings,
         *,
-        started: Settings | None = None,
         reload: Reload | None = None,
         watched: WatchedFiles | None = None,
         end: socket.socket | None = None,
         inherited: socket.socket | None = None,
     ) -> None:
-        """Nothing is opened yet. A worker has its ``end`` of the link to the supervisor instead of an admin port.
-
-        ``started``: the settings of the start, if they differ from those of this process.
-        """
+        """Nothing is opened yet. A worker has its ``end`` of the link to the supervisor instead of an admin port."""
         self.settings = settings
-        self._started = started or settings
+        self._started = settings
         self._end = end
         self._inherited = inherited
         self._reload = reload
@@ -107,7 +100,7 @@ class Process:
         catalog = catalog_for(self.settings.explain.keycloak_version)
         self._descriptors = raise_limit(self.settings, admin_connections=self._admin_connections)
         main, status = self._bind()
-        observer = live_observer(self.settings, catalog)
+        observer = live_observer(self.settings, catalog, stores_denials=self._end is None)  # of workers, the supervisor stores them
         observer.log.sink.shared = self._end is not None
         undo_capture = observer.log.capture_libraries()
         try:

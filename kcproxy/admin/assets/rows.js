@@ -74,6 +74,7 @@ window.kcproxyRows = (() => {
     const link = row.querySelector('[data-field="link"]');
     link.href = `/denials/${encodeURIComponent(group.id)}`;
     link.title = visible(group.what);
+    if (row.querySelector('[data-field="instances"]')) set(row, "instances", (group.instances ?? []).join(", "));
     draw(row, group);
   }
 
