@@ -102,6 +102,8 @@ async def test_while_the_database_is_away_what_is_in_memory_opens_and_the_rest_s
             assert (await one.get("/"))[0] == 200
             status, text = await one.get("/api/denials/d-2")
             assert (status, "the history does not respond" in text) == (503, True)
+            done = await asyncio.to_thread(run, "denials", "--admin", f"127.0.0.1:{one.number}", "d-2")
+            assert (done.exit_code, "the history does not respond" in done.stderr) == (1, True)
             status, text = await one.get("/denials/d-2")
             assert (status, "The history does not respond" in text) == (503, True)
             status, text = await one.get("/least-privilege")

@@ -18,8 +18,9 @@ STATEMENT_SECONDS = 10.0
 _GRACE_SECONDS = 2.0
 
 Connection: TypeAlias = asyncpg.Connection
-FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError)
-"""What a connection can raise. ``ssl.SSLError`` is an OSError; asyncpg raises ValueError for files and parameters that it cannot use."""
+FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError, ValueError)
+"""What a connection can raise. ``ssl.SSLError`` is an OSError; asyncpg raises ValueError for files and parameters that it cannot use, and
+InternalClientError if a connection breaks within a transaction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +90,14 @@ def words(error: BaseException) -> str:
         return "the server does not offer TLS, which sslmode demands; switch it on, or use another sslmode on a path that you control"
     if isinstance(error, asyncpg.PostgresError):
         return f"the database reports {error.sqlstate} ({type(error).__name__}); see the log of the database"
-    if isinstance(error, ValueError | asyncpg.InterfaceError):
+    if isinstance(error, asyncpg.InternalClientError) or (isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError)):
+        return _BROKEN
+    if isinstance(error, ValueError):
         return f"the connection cannot be used ({type(error).__name__}); check the parameters and the files that history.url names"
     return f"no connection ({type(error).__name__}); check host and port of history.url, and whether the database runs"
 
 
+_BROKEN = "the connection to the database broke; check whether the database runs"
 _WORDS: Mapping[Any, str] = MappingProxyType(
     {
         asyncpg.InvalidPasswordError: (
@@ -116,7 +120,7 @@ _WORDS: Mapping[Any, str] = MappingProxyType(
         asyncpg.QueryCanceledError: "a statement took too long; check the load of the database",
         asyncpg.LockNotAvailableError: "a lock was not released in time; check what else uses the tables",
         asyncpg.CannotConnectNowError: "the database starts or shuts down",
-        asyncpg.PostgresConnectionError: "the connection to the database broke; check whether the database runs",
+        asyncpg.PostgresConnectionError: _BROKEN,
         ssl.SSLCertVerificationError: (
             "the certificate of the database is not valid for its host, or its authority is not known; check the host and sslrootcert"
         ),

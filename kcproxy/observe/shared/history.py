@@ -217,12 +217,13 @@ class SharedHistory:
                     await work(connection)
                     return
                 finally:
-                    self.connected = False
                     await close(connection)
             except HistoryUnusable as error:
                 self._away(str(error))
             except FAILURES as error:
                 self._away(words(error))
+            except Exception as error:  # noqa: BLE001 - a bug must not end the thread
+                self._away(f"an unexpected {type(error).__name__}; this is a bug in kcproxy, please report it")
             if self._closing:
                 return
             pause = FIRST_PAUSE_SECONDS if time.monotonic() - began_at > LONGEST_PAUSE_SECONDS else pause
@@ -241,7 +242,6 @@ class SharedHistory:
             self._events.on_away(reason)
 
     def _back(self) -> None:
-        self.connected = True
         if self.reason is not None:
             self.reason = None
             self._events.on_back()
@@ -249,9 +249,19 @@ class SharedHistory:
     async def _write(self, connection: Connection) -> None:
         """Write what arrives, until the process ends and everything is written."""
         self._back()
+        self.connected = True
+        connection.add_termination_listener(lambda _: self._wake.set())
+        try:
+            await self._write_until_the_end(connection)
+        finally:
+            self.connected = False
+
+    async def _write_until_the_end(self, connection: Connection) -> None:
         while True:
             self._wake.clear()
             self._woken = False
+            if connection.is_closed():  # seen at once, not when the next denial is to be written
+                raise ConnectionResetError
             is_last = self._closing
             await self._write_what_waits(connection)
             if is_last:
@@ -343,6 +353,7 @@ class SharedHistory:
         await connection.add_listener(CHANNEL, notified)
         connection.add_termination_listener(lambda _: terminated())
         self._reader = connection
+        self._back()
         try:
             arrived.set()
             while True:

@@ -239,3 +239,31 @@ async def test_kinds_beyond_the_bounds_disappear_from_every_list(database: str) 
             deny(first, f"d-{number}", caller=caller(f"c-{number}"))
             await asyncio.sleep(0.001)
         await until(lambda: len(list(second.denials.groups())) <= 15 and not len(history_of(first).waiting))
+
+
+async def test_a_connection_that_is_cut_off_is_opened_again_and_its_changes_are_not_missed(postgres: Postgres, database: str) -> None:
+    cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    async with instances(database, "one", "two") as (first, second):
+        for number in range(3):
+            deny(first, f"d-{number}", caller=caller("billing"))
+            await asyncio.to_thread(postgres.sql, cut, database=name_of(database))
+        await counts(second, {"billing": 3})
+        for each in (first, second):
+            await until(lambda each=each: metric(each, "kcproxy_history_connected") == 1)  # type: ignore[misc]
+            assert history_of(each).reason is None
+
+
+async def test_an_error_that_nobody_expected_does_not_end_the_writing(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, failures = denial_rows.write, [asyncpg.InternalClientError("cannot switch to state 15"), LookupError("a bug")]
+
+    async def fails_at_first(*given: Any) -> None:
+        if failures:
+            raise failures.pop()
+        await write(*given)
+
+    monkeypatch.setattr(denial_rows, "write", fails_at_first)
+    async with instance(database, "one") as first:
+        deny(first, "d-1")
+        await written(first)
+        assert metric(first, "kcproxy_history_dropped_total") == 0
+        assert await store_of(first).history.find("d-1") is not None
