@@ -1,4 +1,4 @@
-"""Several proxies as processes with one shared history, a balancer in front of them, and a Keycloak that refuses what it is told to."""
+"""Several proxies as processes with one shared history, a balancer in front of them, and an upstream that refuses one path."""
 
 import asyncio
 import json

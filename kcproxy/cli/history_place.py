@@ -61,4 +61,6 @@ def shared_module(name: str) -> Any:
     try:
         return importlib.import_module(f"kcproxy.observe.shared.{name}")
     except ImportError as error:
-        raise HistoryUnusable(f"the client of PostgreSQL is not installed ({error.name}); pip install 'kcproxy[postgresql]'") from error
+        raise HistoryUnusable(
+            f"the client of PostgreSQL is not installed ({error.name}); pip install '.[postgresql]' in a checkout of kcproxy"
+        ) from error

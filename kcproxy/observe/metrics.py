@@ -147,10 +147,7 @@ class Metrics:
         self.gauge("kcproxy_denial_resolved_timestamp_seconds").labels(*key).set(self._now())
 
     def remember(self, known: KnownKind) -> DenialKey:
-        """Take over the times of a kind of denial from the history. Its counters start at 0, so the first new denial is an increase.
-
-        Returns its label values.
-        """
+        """Take over the times of a kind of denial from the history, with counters of 0. Returns its label values."""
         key = self._bounded_key(known.operation, known.realm, known.cause, known.missing, known.client, is_proven=known.is_proven)
         _, last = self._denials.get(key) or self._new_denial(key)
         times = self._remembered.get(key, (known.first_at, known.last_at, 0.0))

@@ -73,7 +73,7 @@ def _shared(settings: Settings, metrics: Metrics, log: Log, uses: UseTally, *, s
         from kcproxy.observe.shared.setup import SharedParts  # noqa: PLC0415 - only a process with a database needs its client
     except ImportError as error:
         what = f"history.url needs the client of PostgreSQL, which is not installed ({error.name})"
-        raise SettingsError([f"{what}; pip install 'kcproxy[postgresql]'"]) from error
+        raise SettingsError([f"{what}; pip install '.[postgresql]' in a checkout of kcproxy"]) from error
     return SharedParts(settings, metrics, log, uses, stores_denials=stores_denials)
 
 

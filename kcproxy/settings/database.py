@@ -73,7 +73,7 @@ def database_url(raw: Any) -> DatabaseUrl:
 
 
 def has_password(raw: Any) -> bool:
-    """Whether a URL contains a password, in whichever place. True for one that cannot be read but could contain one."""
+    """Whether a URL contains a password, in any place. True for one that cannot be read but could contain one."""
     if not isinstance(raw, str) or not is_database_url(raw.strip()):
         return False
     return bool(re.search(r"://[^/?#@]*:[^@]*@", raw) or any(name in _PASSWORDS for name, _ in parse_qsl(raw.partition("?")[2])))

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any
 
 import aiohttp
 from aiohttp.test_utils import TestServer
+from playwright.async_api import Browser
 
 from devkit.postgres import Postgres
 from kcproxy.admin import app as admin
@@ -16,11 +19,16 @@ from kcproxy.cli.denials.source import RunningProxy
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.settings import AddressSettings
 from kcproxy.usage.model import Outcome
+from tests.admin.browser import browser, needs_chromium
 from tests.admin.stage import deny
 from tests.cli.running import run
 from tests.observe.samples import caller
 from tests.observe.shared.stage import counts, instance, settings_of, until, written
 from tests.observe.test_use_history import SYNC, USERS, count
+
+__all__ = ["browser"]  # a fixture that pytest finds by its name
+
+AXE = files("axe_playwright_python").joinpath("axe.min.js")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +87,7 @@ async def test_the_list_of_every_instance_has_a_column_of_instances(database: st
             assert (group["instances"], group["count"]) == (["one", "two"], 2)
             _, page = await port.get("/")
             assert '<th scope="col" role="columnheader" class="instances">Instance</th>' in page
-            assert '<span data-field="instances">one, two</span>' in page
+            assert '<span data-field="instances" title="one, two">one, two</span>' in page
 
 
 async def test_a_denial_at_one_instance_arrives_in_the_stream_of_another(database: str) -> None:
@@ -144,3 +152,27 @@ async def test_the_audit_and_the_page_read_the_calls_of_all_instances(database: 
         assert (status, "sync" in page) == (200, True)
         upgrade = await asyncio.to_thread(run, "upgrade", "--history", url, "--from", "26.4.7", "--to", "26.7.5", environ=password)
         assert upgrade.exit_code == 0, upgrade.output
+
+
+@needs_chromium
+async def test_the_page_of_one_instance_follows_another_live_and_without_an_axe_violation(database: str, browser: Browser) -> None:
+    async with admin_ports(database, "gateway-7d9c5b-xk2lp", "gateway-7d9c5b-m4q8z") as (one, two):
+        for port in (one, two):
+            deny(port.observer, f"d-{port.number}", caller=caller("billing"))
+        await counts(two.observer, {"billing": 2})
+        for width, dark in ((360, False), (360, True), (1280, False), (1280, True)):
+            page = await browser.new_page(viewport={"width": width, "height": 800}, color_scheme="dark" if dark else "light")
+            await page.goto(f"http://127.0.0.1:{two.number}/")
+            await page.locator("#live.on").wait_for()
+            deny(one.observer, f"d-{width}-{dark}", caller=caller("billing"))
+            total = next(one.observer.denials.groups()).count
+            await page.locator('[data-field="count"]', has_text=str(total)).first.wait_for()
+            cell = page.locator('#denials [data-field="instances"]').first
+            assert await cell.text_content() == "gateway-7d9c5b-m4q8z, gateway-7d9c5b-xk2lp"
+            await page.evaluate(AXE.read_text(encoding="utf-8"))
+            found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+            assert [violation["id"] for violation in found["violations"]] == [], (width, dark)
+            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (width, dark)
+            if "TEST_SCREENSHOTS" in os.environ:
+                await page.screenshot(path=f"{os.environ['TEST_SCREENSHOTS']}/{width}-{dark}.png")
+            await page.close()

@@ -90,7 +90,7 @@ def test_without_the_extra_every_command_says_what_to_install(monkeypatch: pytes
     for words in (("denials", "--history"), ("audit", "--history"), ("history", "migrate", "--url")):
         done = run(*words, "postgresql://localhost/kcproxy")
         assert done.exit_code == 1
-        assert "the client of PostgreSQL is not installed (asyncpg); pip install 'kcproxy[postgresql]'" in done.stderr
+        assert "the client of PostgreSQL is not installed (asyncpg); pip install '.[postgresql]' in a checkout of kcproxy" in done.stderr
 
 
 def test_check_reports_the_database(database: str) -> None:

@@ -284,10 +284,18 @@ def _process() -> Row:
             series(
                 "History behind",
                 "How long the oldest denial or call that is not written yet has been waiting. With a shared history, its database may be away.",
-                Query(expr="max by (instance) (kcproxy_history_behind_seconds)", legend="{{instance}}"),
+                Query(expr=f"max by (instance) ({of('kcproxy_history_behind_seconds')})", legend="{{instance}}"),
                 unit="s",
-                width=8,
+                width=5,
                 height=4,
+            ),
+            stat(
+                "Histories away",
+                "Instances whose shared history (history.url) cannot be used at the moment.",
+                f"count({of('kcproxy_history_connected')} == 0) or vector(0)",
+                decimals=0,
+                thresholds=GOOD_WHEN_ZERO,
+                width=3,
             ),
         ],
     )

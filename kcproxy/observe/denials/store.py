@@ -182,7 +182,7 @@ class DenialStore:
         return found
 
     async def look_up(self, denial_id: str) -> Document | None:
-        """One denial by its id, wherever it is stored."""
+        """One denial by its id, from memory or another store."""
         return self.find(denial_id)
 
     async def occurrences(self, group_name: str) -> list[Document]:

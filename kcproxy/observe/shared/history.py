@@ -4,7 +4,7 @@
     calls ───▶ tally (bounded) ───┘
 
 If the database is away, both wait in bounded memory. What does not fit is dropped and counted, and the rest is written when it is back.
-Attempts to connect are one, two, four … seconds apart, at most thirty, and spread, so that instances do not all come back at once.
+Attempts to connect are half a second, one, two, four … seconds apart, at most ten, and spread, so that instances do not all come back at once.
 """
 
 import asyncio
@@ -37,8 +37,8 @@ CLEAN_SECONDS = 30.0
 ROUNDS_OF_CLEANING = 10
 CLOSE_SECONDS = 5.0
 LOOK_UP_SECONDS = 3.0
-FIRST_PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 30.0
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 10.0
 MAX_KINDS = 1000
 """Kinds that the list of an instance follows."""
 _UNWRITABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)

@@ -9,7 +9,7 @@ from itertools import islice
 from kcproxy.observe.denials.records import ROW_BYTES, Resolution, Stored
 
 MAX_WAITING = 10_000
-MAX_WAITING_BYTES = 16 * 1024 * 1024
+MAX_WAITING_BYTES = 32 * 1024 * 1024
 MAX_BATCH = 500
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 
