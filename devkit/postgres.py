@@ -7,7 +7,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -116,10 +115,10 @@ class Postgres:
         os.kill(postmaster, how)
 
     def _signal_all(self, how: signal.Signals) -> None:
-        """Signal the postmaster and its children. Each backend is a process of its own."""
+        """Signal the postmaster and its children (Linux). Each backend is a process of its own."""
         postmaster = int((self.data / "postmaster.pid").read_text().split()[0])
-        found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(postmaster)], capture_output=True, text=True, check=False)
-        for pid in (postmaster, *map(int, found.stdout.split())):
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        for pid in (postmaster, *map(int, children)):
             with suppress(ProcessLookupError):
                 os.kill(pid, how)
 
@@ -163,9 +162,3 @@ def running_postgres(*settings: str, certificate: Pair | None = None) -> Iterato
             yield server
         finally:
             server.stop(signal.SIGQUIT)  # without a checkpoint
-
-
-def is_listening(port: int) -> bool:
-    """Whether something accepts connections on this loopback port."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -146,7 +146,9 @@ class SharedHistory:
         self._closing = True
         self._on_loop(self._ending.set)
         self._on_loop(self._wake.set)
-        if self._thread.ident is not None:
+        if self._thread.ident is None:  # it was never started
+            self._loop.close()
+        else:
             self._thread.join(CLOSE_SECONDS)
         if left := len(self.waiting):
             self._events.on_drop(left)

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import time
 from typing import Any
 
@@ -267,3 +268,11 @@ async def test_an_error_that_nobody_expected_does_not_end_the_writing(database: 
         await written(first)
         assert metric(first, "kcproxy_history_dropped_total") == 0
         assert await store_of(first).history.find("d-1") is not None
+
+
+def test_a_history_that_was_never_started_is_closed_without_waiting(database: str) -> None:
+    url = database_url(database)
+    made = history.SharedHistory(Database(url=url), instance=None, tally=None, retention=history.Retention(), events=history.Events())
+    assert made.instance == socket.gethostname()
+    made.close()
+    made.close()
