@@ -8,6 +8,10 @@ import pytest
 
 from devkit.ports import free_port
 from devkit.postgres import Postgres
+from kcproxy.catalog import catalog_for
+from kcproxy.errors import SettingsError
+from kcproxy.observe.setup import live_observer
+from kcproxy.settings.load import load
 from tests.cli.running import run
 
 PASSWORD = {"PGPASSWORD": "secret"}
@@ -83,10 +87,24 @@ def test_a_file_is_no_database(tmp_path: Path) -> None:
     assert (done.exit_code, "--url is the URL of a database" in done.stderr) == (2, True)
 
 
-def test_without_the_extra_every_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith(("asyncpg", "kcproxy.observe.shared"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "asyncpg", None)
+
+
+def test_without_the_extra_a_proxy_does_not_start_and_says_what_to_install(without_the_extra: None) -> None:
+    settings = load(None, {"KCPROXY_UPSTREAM": "http://localhost:8080", "KCPROXY_HISTORY__URL": "postgresql://localhost/kcproxy"}, {})
+    with pytest.raises(SettingsError) as caught:
+        live_observer(settings, catalog_for(None))
+    says = (
+        "history.url needs the client of PostgreSQL, which is not installed (asyncpg); pip install '.[postgresql]' in a checkout of kcproxy"
+    )
+    assert caught.value.problems == (says,)
+
+
+def test_without_the_extra_every_command_says_what_to_install(without_the_extra: None) -> None:
     for words in (("denials", "--history"), ("audit", "--history"), ("history", "migrate", "--url")):
         done = run(*words, "postgresql://localhost/kcproxy")
         assert done.exit_code == 1
