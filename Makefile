@@ -50,7 +50,7 @@ $(LOWEST)/.ready: pyproject.toml tools/lowest.py | setup
 	$(PYTHON) -m venv $(LOWEST)
 	$(BIN)/python -m tools.lowest > $(LOWEST)/constraints.txt
 	$(LOWEST)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/constraints.txt --editable '.[fast,tracing,envoy]' --group test
+	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/constraints.txt --editable '.[fast,tracing,envoy,postgresql]' --group test
 	@touch $@
 
 coverage: setup ## measure line and branch coverage of the tests that need no Keycloak

@@ -8,6 +8,7 @@
     │   ├── UpstreamTimeout        a phase took too long (504)
     │   ├── UpstreamBroken         truncated, or not HTTP
     │   └── UpstreamBusy           the proxy's own limit is reached (503, Retry-After)
+    ├── HistoryUnusable          operator of the proxy: the shared database does not respond, or is not prepared
     ├── UnsupportedLibraryError  developers: a client library has no place for the middleware
     ├── TokenFetchError          operator of the proxy: Keycloak issues no token for the configured account (502)
     └── RequestRefused           caller: the proxy itself refuses the request (4xx)
@@ -47,6 +48,13 @@ class UnsupportedLibraryError(KcproxyError):
     """A client library, or this version of it, has no place for the middleware."""
 
     kind = "library"
+
+
+class HistoryUnusable(KcproxyError):
+    """The shared database does not respond, refuses the user, or is not prepared."""
+
+    status_hint = 503
+    kind = "history"
 
 
 class UpstreamError(KcproxyError):

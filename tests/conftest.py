@@ -1,5 +1,6 @@
 """What every run of the tests needs from its process, and what it says at its end."""
 
+import itertools
 import os
 import signal
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -7,6 +8,7 @@ from collections.abc import AsyncIterator, Generator, Iterator
 import hypothesis
 import pytest
 
+from devkit.postgres import Postgres, programs, running_postgres
 from devkit.servers import WAY, RecordingUpstream, Running, recording_upstream, running_proxy
 
 hypothesis.settings.register_profile("project", deadline=None)  # a busy machine is no failure of the code
@@ -53,3 +55,21 @@ async def upstream() -> AsyncIterator[RecordingUpstream]:
 async def proxy(upstream: RecordingUpstream) -> AsyncIterator[Running]:
     async with running_proxy(upstream.port) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server, which tests may stop if they start it again."""
+    if programs() is None:
+        pytest.skip("PostgreSQL is not installed (Debian package postgresql)")
+    with running_postgres() as server:
+        yield server
+
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> str:
+    """The URL of an empty database, with the password of its owner."""
+    return postgres.create_database(f"kcproxy{next(_NUMBERS)}", password="secret")

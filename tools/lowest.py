@@ -1,7 +1,7 @@
 """Print the lowest supported version of each dependency, as constraints for pip.
 
 python -m tools.lowest > constraints.txt
-pip install --constraint constraints.txt --editable '.[fast,tracing,envoy]'
+pip install --constraint constraints.txt --editable '.[fast,tracing,envoy,postgresql]'
 
 ``make test-lowest`` does both and runs the fast tests, so that the lower bounds in ``pyproject.toml`` are versions that were tried.
 """

@@ -31,7 +31,7 @@ def build(settings: Settings, observer: LiveObserver, readiness: Readiness) -> w
     _add_probes(app, observer, readiness)
     admin_page.add_routes(app, observer, settings)
     tokens.add_routes(app, metrics.registry)
-    least_privilege.add_routes(app, settings.use_path)
+    least_privilege.add_routes(app, settings)
     cause_pages.add_routes(app)
     access.add_routes(app.router)
     return app

@@ -1,13 +1,12 @@
 """The page *Least privilege*: every recorded caller, what it holds against what it used, and the commands that lead to the least roles.
 
-The record is read from its file, in a thread, for each view. The audit is made only for the callers that are shown.
+The record is read from its file or database, in a thread, for each view. The audit is made only for the callers that are shown.
 """
 
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -17,6 +16,8 @@ from kcproxy.admin import templates as render
 from kcproxy.admin.auth import SIGNED_IN
 from kcproxy.admin.explain_form import OBSERVER, html
 from kcproxy.catalog import Catalog
+from kcproxy.errors import HistoryUnusable
+from kcproxy.settings import HistorySettings, Settings
 from kcproxy.usage.audit import Audit, audits
 from kcproxy.usage.changes import changes_of
 from kcproxy.usage.combine import restricted
@@ -55,32 +56,50 @@ class Reading:
 
 
 class _RecordFile:
-    """Reads the file of the record, one request at a time."""
+    """Reads the record, one request at a time."""
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._one_at_a_time = asyncio.Lock()
 
     async def audited(self, catalog: Catalog, days: int, callers: "Chosen") -> "tuple[Reading, list[UseCaller], tuple[Audit, ...]] | str":
-        """The reading, all callers that were chosen, and the audits of the first of them. A sentence if the file cannot be read."""
+        """The reading, all callers that were chosen, and the audits of the first of them. A sentence if the record cannot be read."""
         async with self._one_at_a_time:
             return await asyncio.to_thread(self._audited, catalog, days, callers)
 
     def _audited(self, catalog: Catalog, days: int, callers: "Chosen") -> "tuple[Reading, list[UseCaller], tuple[Audit, ...]] | str":
-        if self.path is None:
-            return _NO_RECORD
+        now, seconds = time.time(), float(days * DAY_SECONDS)
+        record = self._record(now - seconds)
+        if isinstance(record, str):
+            return record
+        reading = Reading(catalog=catalog, record=record, window=window_of(record, since_seconds=seconds, now_epoch_seconds=now))
+        chosen = [caller for caller in reading.callers if callers.has(caller)]
+        return reading, chosen, reading.audits_of(chosen[:MAX_CALLERS])
+
+    def _record(self, since: float) -> UseRecord | str:
+        """The record, or a sentence that says why there is none."""
+        path = self._settings.use_path
+        if path is None:
+            return _of_database(self._settings.history, since)
         import sqlite3  # noqa: PLC0415 - only a process with a record needs SQLite
 
         from kcproxy.observe.use_reader import read_record  # noqa: PLC0415 - the same
 
-        now, seconds = time.time(), float(days * DAY_SECONDS)
         try:
-            record = read_record(self.path, since_epoch_seconds=now - seconds)
+            return read_record(path, since_epoch_seconds=since)
         except sqlite3.Error as error:
             return f"The record of use cannot be read: {error}"
-        reading = Reading(catalog=catalog, record=record, window=window_of(record, since_seconds=seconds, now_epoch_seconds=now))
-        chosen = [caller for caller in reading.callers if callers.has(caller)]
-        return reading, chosen, reading.audits_of(chosen[:MAX_CALLERS])
+
+
+def _of_database(history: HistorySettings, since: float) -> UseRecord | str:
+    if history.url is None:
+        return _NO_RECORD
+    from kcproxy.observe.shared.reading import read_record  # noqa: PLC0415 - only a process with a database has its client
+
+    try:
+        return read_record(history, since_epoch_seconds=since)
+    except HistoryUnusable as error:
+        return f"The record of use cannot be read: {error}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +117,9 @@ class Chosen:
         return all(word in text for word in self.words)
 
 
-def add_routes(app: web.Application, path: Path | None) -> None:
-    """Add the routes of the page. ``path``: the file of the record; None if there is none."""
-    app[_RECORD] = _RecordFile(path)
+def add_routes(app: web.Application, settings: Settings) -> None:
+    """Add the routes of the page."""
+    app[_RECORD] = _RecordFile(settings)
     app.router.add_get("/least-privilege", _list)
     app.router.add_get("/least-privilege/caller", _one)
 

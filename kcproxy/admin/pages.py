@@ -18,7 +18,9 @@ from kcproxy.admin.auth import HEADERS, SIGNED_IN, STILL_ALLOWED
 from kcproxy.admin.explain_form import OBSERVER, html
 from kcproxy.admin.fleet import FLEET, Fleet, is_for_one
 from kcproxy.admin.listing import Query
+from kcproxy.errors import HistoryUnusable
 from kcproxy.observe.denials.document import Document, encoded
+from kcproxy.observe.denials.store import DenialStore
 from kcproxy.observe.denials.subscriptions import Subscriber
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.settings import Settings
@@ -34,6 +36,8 @@ PROCESS = web.AppKey("process", str)
 """Another value after each start."""
 INSTANCE = web.AppKey("instance", str)
 """The name of this instance; "" if it has none."""
+SEVERAL = web.AppKey("several", bool)
+"""Whether the list shows the denials of several instances."""
 
 
 def add_routes(app: web.Application, observer: LiveObserver, settings: Settings) -> None:
@@ -42,6 +46,7 @@ def add_routes(app: web.Application, observer: LiveObserver, settings: Settings)
     app[INSTANCE] = instance
     app[PROCESS] = secrets.token_hex(8)
     app[FLEET] = None
+    app[SEVERAL] = bool(peers) or settings.history.url is not None
     if peers:
         app[FLEET] = fleet = Fleet(peers, key, observer.denials.live, name=instance, process=app[PROCESS])
         app.cleanup_ctx.append(fleet.run)
@@ -70,34 +75,64 @@ def _listed(request: web.Request) -> list[Document]:
 async def _list(request: web.Request) -> web.Response:
     query, observer = request.query, request.app[OBSERVER]
     q = query.get("q", "")
-    if observer.denials.find(q.strip()) is not None:  # an id from a header or a log line: show this denial, not the newest of its group
+    if await _is_id(observer, q.strip()):  # an id from a header or a log line: show this denial, not the newest of its group
         raise web.HTTPSeeOther(URL.build(path=f"/denials/{q.strip()}"))
     asked = Query.of(query)
     groups, fleet = _listed(request), request.app[FLEET]
     instance, silent = request.app[INSTANCE], () if fleet is None else fleet.silent
     return html(
-        render.denials_page(groups, asked, now_epoch_seconds=time.time(), instance=instance, silent=silent, signed_in=SIGNED_IN in request)
+        render.denials_page(
+            groups,
+            asked,
+            now_epoch_seconds=time.time(),
+            instance=instance,
+            several=request.app[SEVERAL],
+            silent=silent,
+            signed_in=SIGNED_IN in request,
+        )
     )
+
+
+async def _is_id(observer: LiveObserver, text: str) -> bool:
+    """Whether a search is the id of a denial. While the database is away, those in memory count."""
+    if not _ID.fullmatch(text):
+        return False
+    try:
+        return await observer.denials.look_up(text) is not None
+    except HistoryUnusable:
+        return False
 
 
 async def _one(request: web.Request) -> web.Response:
     store = request.app[OBSERVER].denials
-    found = await _found(request)
+    try:
+        found = await _found(request)
+    except HistoryUnusable as error:
+        return html(render.message_page("The history does not respond", f"{error}.", signed_in=SIGNED_IN in request), 503)
     if found is None:
         text = "This denial is not stored. Only recent denials are."
         return html(render.message_page("Denial not found", text, signed_in=SIGNED_IN in request), 404)
     group, fleet = store.group(found["group"]), request.app[FLEET]
     summary = None if group is None else group.summary()
     course = views.course(
-        found, fleet.one(summary, found["group"]) if fleet is not None else summary, [] if group is None else group.newest()
+        found, fleet.one(summary, found["group"]) if fleet is not None else summary, await _occurrences(store, found["group"])
     )
     return html(render.denial_page(found, course, signed_in=SIGNED_IN in request))
 
 
+async def _occurrences(store: DenialStore, name: str) -> list[Document]:
+    """The newest denials of a kind; those in memory while the database is away."""
+    try:
+        return await store.occurrences(name)
+    except HistoryUnusable:
+        group = store.group(name)
+        return [] if group is None else group.newest()
+
+
 async def _found(request: web.Request) -> Document | None:
-    """A denial of this instance or of another one."""
+    """A denial of this instance or of another one. Raises HistoryUnusable if the shared database does not respond."""
     denial_id, fleet = request.match_info["id"], request.app[FLEET]
-    found = request.app[OBSERVER].denials.find(denial_id)
+    found = await request.app[OBSERVER].denials.look_up(denial_id)
     if found is not None or fleet is None or is_for_one(request.query) or not _ID.fullmatch(denial_id):
         return found
     return await fleet.denial(denial_id)
@@ -128,7 +163,10 @@ async def _api_list(request: web.Request) -> web.Response:
 
 
 async def _api_one(request: web.Request) -> web.Response:
-    found = await _found(request)
+    try:
+        found = await _found(request)
+    except HistoryUnusable as error:
+        return _json({"error": f"the history does not respond: {error}"}, status=error.status_hint)
     if found is None:
         return _json({"error": "no such denial; only recent denials are stored"}, status=404)
     return _json(found)

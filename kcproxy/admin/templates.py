@@ -65,14 +65,21 @@ def login_page(*, problem: str | None) -> str:
 
 
 def denials_page(
-    groups: Sequence[Document], query: Query, *, now_epoch_seconds: float, instance: str, silent: Sequence[str], signed_in: bool
+    groups: Sequence[Document],
+    query: Query,
+    *,
+    now_epoch_seconds: float,
+    instance: str,
+    several: bool,
+    silent: Sequence[str],
+    signed_in: bool,
 ) -> str:
-    """The list that the address asks for. ``signed_in``, here and below: there is a session that can be ended."""
+    """The list that the address asks for. ``several``: with the names of instances. ``signed_in``, here and below: there is a session that can be ended."""
     found = listing.chosen(groups, query, now_epoch_seconds)[:MAX_ITEMS]
     return _page(
         "denials.html", "denials",
         groups=found, total=len(groups), facets=listing.facets(groups), query=query, sorts=listing.SORTS, blank=views.BLANK,
-        now=now_epoch_seconds, instance=instance, silent=silent, signed_in=signed_in,
+        now=now_epoch_seconds, instance=instance, several=several, silent=silent, signed_in=signed_in,
     )  # fmt: skip
 
 

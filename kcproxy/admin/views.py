@@ -88,7 +88,7 @@ def course(document: Document, summary: Document | None, newest: Sequence[Docume
         "state": summary["state"],
         "changes": summary["changes"],
         "service": summary["service"],
-        "occurrences": [{name: example[name] for name in ("id", "at", "path")} for example in newest],
+        "occurrences": [{name: example.get(name, "") for name in ("id", "at", "path", "instance")} for example in newest],
     }
 
 
@@ -107,6 +107,7 @@ def request_facts(document: Document) -> list[tuple[str, str]]:
         ("Token added by the proxy", document["account"]),
         ("Duration", f"{document['durationMs']} ms"),
         ("Trace", document["traceId"]),
+        ("Instance", document.get("instance")),
         ("Denial", document["id"]),
         ("Path", document["path"]),
     )

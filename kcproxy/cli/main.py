@@ -31,6 +31,7 @@ COMMANDS = (
     "who-can",
     "denials",
     "fix",
+    "history",
     "wait",
     "completion",
 )

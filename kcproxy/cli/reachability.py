@@ -11,14 +11,15 @@ from msgspec.structs import asdict
 
 from kcproxy.catalog import Catalog, versions
 from kcproxy.catalog.versions import key
-from kcproxy.errors import KcproxyError, TokenFetchError, UpstreamError
+from kcproxy.cli.history_place import shared_module
+from kcproxy.errors import HistoryUnusable, KcproxyError, TokenFetchError, UpstreamError
 from kcproxy.explain.claims import read_caller
 from kcproxy.explain.fixes.own_client import is_built_in, own_client
 from kcproxy.keycloak.representations import segment
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.keycloak.version_detection import detect
 from kcproxy.observe.events import Observer
-from kcproxy.settings import AccountSettings, Settings, UpstreamSettings
+from kcproxy.settings import AccountSettings, HistorySettings, Settings, UpstreamSettings
 from kcproxy.upstream.interface import Upstream
 from kcproxy.upstream.pool import side_upstream
 
@@ -42,7 +43,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 async def reachability(settings: Settings, catalog: Catalog) -> list[Finding]:
-    """All findings, in a fixed order: upstream and realms, then accounts, then their limits on operations."""
+    """All findings, in a fixed order: upstream and realms, then accounts, then their limits on operations, then the history."""
     upstream = side_upstream(settings.upstream)
     tokens = TokenSource(settings.upstream, upstream, Observer())
     try:
@@ -54,6 +55,7 @@ async def reachability(settings: Settings, catalog: Catalog) -> list[Finding]:
             *version(settings, await _fitting(settings.upstream, upstream, realms)),
             *await asyncio.gather(*grants),
             *limits(settings, catalog),
+            *([await _history(settings.history)] if settings.history.url is not None else []),
         ]
     finally:
         await tokens.close()
@@ -161,6 +163,18 @@ async def _grant(tokens: TokenSource, account: AccountSettings) -> Finding:
     named = [f"{', '.join(caller.client_roles[client])} of {client}" for client in sorted(owners)]
     roles = f"it contains {'; '.join(named)}" if named else "it contains no admin role; kcproxy roles METHOD PATH shows the least one"
     return Finding(what=what, ok=True, says=f"gets a token from realm {account.token_realm}; {roles}")
+
+
+async def _history(history: HistorySettings) -> Finding:
+    what = "history.url"
+    try:
+        migration = shared_module("migration")
+        version, tls = await migration.look(history)
+    except HistoryUnusable as error:
+        says, _, remedy = str(error).partition("; ")
+        return Finding(what=what, ok=False, says=says, remedy=remedy or "see docs/shared-history.md")
+    prepared = f"its tables are of version {version}" if version else "it has no tables yet: the first instance creates them"
+    return Finding(what=what, ok=True, says=f"the database responds {'over TLS' if tls else 'without TLS'}; {prepared}")
 
 
 def _no_token_remedy(account: AccountSettings) -> str:

@@ -21,6 +21,7 @@ from kcproxy.cli.terminal import bold, columns, document, paint, result, wrapped
 from kcproxy.explain.causes.issuers import AUDIENCE_SINCE
 from kcproxy.explain.context import LIVE_GRANTS_SINCE, version_key
 from kcproxy.model import Basis
+from kcproxy.settings import HistorySettings
 from kcproxy.usage.audit import audits
 from kcproxy.usage.changes import Step, grant_step
 from kcproxy.usage.document import iso, step_document
@@ -58,7 +59,7 @@ def command(
     client: str | None,
     realm: str | None,
     since_seconds: float,
-    histories: tuple[Path, ...],
+    histories: tuple[Path | HistorySettings, ...],
     logs: tuple[Path, ...],
     prometheus: SplitResult | None,
     held: tuple[str, ...],

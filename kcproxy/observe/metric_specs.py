@@ -182,10 +182,20 @@ SPECS: tuple[Spec, ...] = (
     _gauge("kcproxy_page_subscribers", Merge.SUPERVISOR, "Browsers that receive live updates of the page."),
     _counter(
         "kcproxy_history_dropped_total",
-        "Denials that were not written to the history file, because it was too slow or could not be written.",
+        "Denials that were not written to the history, because it was too slow or could not be written.",
     ),
     _counter(
         "kcproxy_use_dropped_total", "Calls that the record of use does not contain, because it was full, too slow or could not be written."
+    ),
+    _gauge(
+        "kcproxy_history_behind_seconds",
+        Merge.MAXIMUM,
+        "How long the oldest denial or call that is not written to the history or the record of use yet has been waiting; 0 if none waits.",
+    ),
+    _gauge(
+        "kcproxy_history_connected",
+        Merge.MINIMUM,
+        "1 unless `history.url` is set and its database cannot be used at the moment.",
     ),
     _counter("kcproxy_log_dropped_total", "Log lines that were dropped, because standard output was not read or could not be written."),
     _counter("kcproxy_label_overflow_total", 'Values shown as "other", because the cap of their label was reached.', "label"),

@@ -146,12 +146,11 @@ class Metrics:
         self.counter("kcproxy_denials_resolved_total").labels(*key).inc()
         self.gauge("kcproxy_denial_resolved_timestamp_seconds").labels(*key).set(self._now())
 
-    def remember(self, known: KnownKind) -> None:
-        """Take over the times of a kind of denial from the history. Its counters start at 0, so the first new denial is an increase."""
+    def remember(self, known: KnownKind) -> DenialKey:
+        """Take over the times of a kind of denial from the history, with counters of 0. Returns its label values."""
         key = self._bounded_key(known.operation, known.realm, known.cause, known.missing, known.client, is_proven=known.is_proven)
-        is_new = key not in self._denials
         _, last = self._denials.get(key) or self._new_denial(key)
-        times = self._remembered.setdefault(key, (known.first_at, known.last_at, 0.0)) if is_new else self._remembered[key]
+        times = self._remembered.get(key, (known.first_at, known.last_at, 0.0))
         first_at, last_at, resolved_at = (
             min(times[0], known.first_at),
             max(times[1], known.last_at),
@@ -161,6 +160,7 @@ class Metrics:
         self.gauge("kcproxy_denial_first_timestamp_seconds").labels(*key).set(first_at)
         last.set(last_at)
         self.gauge("kcproxy_denial_resolved_timestamp_seconds").labels(*key).set(resolved_at)
+        return key
 
     def response_reduced(self, target: Target) -> None:
         """Count a reduced response."""
@@ -366,6 +366,7 @@ class Metrics:
             self.counter("kcproxy_config_reloads_total").labels(outcome)
         for account in accounts:
             self._prepare_account(account)
+        self.gauge("kcproxy_history_connected").set(1)  # unless there is a database
         self.gauge("kcproxy_config_last_reload_successful").set(1)  # a process with bad settings does not start
         self.gauge("kcproxy_config_last_reload_success_timestamp_seconds").set(self._now())
         self.catalog(catalog_version)

@@ -3,11 +3,13 @@
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from kcproxy.catalog import Catalog
 from kcproxy.explain.context import owner_of_roles
 from kcproxy.model import Caller, Explanation, RoleSet, Target
+from kcproxy.observe.denials.document import Document
+from kcproxy.observe.denials.known_kinds import known_kind
 from kcproxy.observe.denials.store import DenialStore
 from kcproxy.observe.events import Observer, RequestRecord
 from kcproxy.observe.label_limits import operation_label
@@ -18,9 +20,6 @@ from kcproxy.server.events import AcceptFailure, ConnectionRefusal, Direction, L
 from kcproxy.usage.model import Outcome, outcome_of
 from kcproxy.usage.tally import KnownCaller, UseTally
 
-if TYPE_CHECKING:
-    from kcproxy.observe.use_history import UseHistory
-
 FULL = Outcome.FULL
 """The lookup of an enum's member takes ten times as long as that of a name."""
 
@@ -30,6 +29,14 @@ ACCEPT_LINE_SECONDS = 60.0
 
 UnresolvedKey = tuple[str, str | None, tuple[str | None, ...]]
 """Operation, realm and caller whose success resolves a denial."""
+
+
+class Closing(Protocol):
+    """A record that is written behind."""
+
+    def close(self) -> None:
+        """Write what waits."""
+        ...
 
 
 class LiveObserver(Observer):
@@ -44,12 +51,12 @@ class LiveObserver(Observer):
         catalog: Catalog | None = None,
         spans: Spans | None = None,
         uses: UseTally | None = None,
-        use_history: "UseHistory | None" = None,
+        use_history: "Closing | None" = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``catalog``: the roles that requests need, for the counters of least privilege and the page. ``spans``: for a tracing system.
 
-        ``uses`` counts the calls of each caller, and ``use_history`` writes them to a file. Without it nothing is counted.
+        ``uses`` counts the calls of each caller, and ``use_history`` writes them. Without it nothing is counted.
         ``clock`` limits how often a lasting failure is logged.
         """
         self.metrics = metrics
@@ -207,6 +214,22 @@ class LiveObserver(Observer):
             return self.catalog.least(admitting) or ()
         return entry.requirement.least or ()
 
+    def heard(self, fingerprint: str, newest: Document) -> None:
+        """Another instance has seen a kind of denial, or its end: a success here ends it, too, unless it has ended."""
+        group = self.denials.group(fingerprint)
+        key = unresolved_key_of(newest)
+        if group is None:
+            return
+        kind = self.metrics.remember(known_kind(group, newest))
+        if key is not None and group.resolved_at is None:
+            self._add_unresolved(key, fingerprint, kind)
+        elif key is not None and key in self._unresolved:
+            kinds = self._unresolved[key]
+            kinds.discard((fingerprint, kind))
+            if not kinds:
+                del self._unresolved[key]
+                self._forget(key)
+
     def _add_unresolved(self, key: UnresolvedKey, fingerprint: str, kind: DenialKey) -> None:
         if key not in self._unresolved:
             self._awaited[key[:2]] += 1
@@ -251,3 +274,17 @@ def _unresolved_key(record: RequestRecord, caller: Caller | None) -> UnresolvedK
     else:
         return None  # unknown caller: the success of another says nothing about them
     return (record.target.operation.key, record.target.realm, who)
+
+
+def unresolved_key_of(document: Document) -> UnresolvedKey | None:
+    """As the key of a request, of a stored denial."""
+    if document["what"].partition(" ")[2].startswith("("):
+        return None  # no operation of the catalog
+    caller = document["explanation"]["caller"]
+    if document["account"] is not None:
+        who: tuple[str | None, ...] = (document["account"],)
+    elif caller["clientId"] is not None or caller["username"] is not None:
+        who = (caller["realm"], caller["clientId"], caller["username"])
+    else:
+        return None
+    return (document["what"], document["realm"], who)

@@ -19,11 +19,15 @@ from kcproxy.usage.tally import UseTally
 
 if TYPE_CHECKING:
     from kcproxy.observe.denials.history import History
+    from kcproxy.observe.shared.setup import SharedParts
     from kcproxy.observe.use_history import UseHistory
 
 
-def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = None) -> LiveObserver:
-    """The observer of one process. Raises SettingsError if the history file cannot be used."""
+def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = None, stores_denials: bool = True) -> LiveObserver:
+    """The observer of one process. Raises SettingsError if a file cannot be used. With ``history.url``, call it on the event loop.
+
+    ``stores_denials``: whether this process writes the history of denials; workers leave that to their supervisor.
+    """
     inspectors = () if settings.inspector is None else (settings.inspector.account,)
     metrics = Metrics(
         settings.metrics,
@@ -32,21 +36,45 @@ def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = Non
         realms=[realm for account in settings.accounts for realm in (*account.realms, account.token_realm)],
         catalog_version=catalog.version,
     )
-    dropped = metrics.counter("kcproxy_history_dropped_total")
-    history = _history(settings.history, dropped.inc)
-    store = DenialStore(settings.history.max_denials, history=history)
+    log = log or configure(settings.log, page_url=page_url(settings.admin_listen), instance=settings.instance or "")
+    uses = UseTally(recording=settings.use_path is not None or settings.use_database is not None)
+    shared = _shared(settings, metrics, log, uses, stores_denials=stores_denials)
+    history = _history(settings.history, metrics.counter("kcproxy_history_dropped_total").inc) if stores_denials else None
+    use_history = _use_history(settings, uses, metrics.counter("kcproxy_use_dropped_total").inc)
     spans = spans_from_environment(
         os.environ, instance=settings.instance or "", scheme="http" if settings.inbound.tls_certificate_file is None else "https"
     )
+    store = shared.store if shared is not None and stores_denials else DenialStore(settings.history.max_denials, history=history)
     for kind in known_kinds(store):
         metrics.remember(kind)
-    log = log or configure(settings.log, page_url=page_url(settings.admin_listen), instance=settings.instance or "")
-    uses = UseTally(recording=settings.use_path is not None)
-    use_history = _use_history(settings, uses, metrics.counter("kcproxy_use_dropped_total").inc)
     tightened = [file for each in (history, use_history) if each is not None for file in each.tightened]
     if tightened:
         log.warning("history_tightened", files=[str(file) for file in tightened], what="others could read them before")
-    return LiveObserver(metrics, log, store, catalog=catalog, spans=spans, uses=uses, use_history=use_history)
+    writers = [each for each in (history, use_history, None if shared is None else shared.history) if each is not None]
+    metrics.gauge("kcproxy_history_behind_seconds").set_function(lambda: max((each.behind_seconds for each in writers), default=0.0))
+    observer = LiveObserver(
+        metrics,
+        log,
+        store,
+        catalog=catalog,
+        spans=spans,
+        uses=uses,
+        use_history=use_history or (None if shared is None else shared.history),
+    )
+    if shared is not None:
+        shared.start(observer)
+    return observer
+
+
+def _shared(settings: Settings, metrics: Metrics, log: Log, uses: UseTally, *, stores_denials: bool) -> "SharedParts | None":
+    if settings.history.url is None or not (stores_denials or settings.use_database):
+        return None
+    try:
+        from kcproxy.observe.shared.setup import SharedParts  # noqa: PLC0415 - only a process with a database needs its client
+    except ImportError as error:
+        what = f"history.url needs the client of PostgreSQL, which is not installed ({error.name})"
+        raise SettingsError([f"{what}; pip install '.[postgresql]' in a checkout of kcproxy"]) from error
+    return SharedParts(settings, metrics, log, uses, stores_denials=stores_denials)
 
 
 def _history(settings: HistorySettings, on_drop: Callable[[int], None]) -> "History | None":

@@ -7,7 +7,6 @@ Bounds: rows older than ``keep_days`` are deleted. If there are more than ``max_
 kinds of calls that are new today and have no room are dropped and counted.
 """
 
-import errno
 import json
 import sqlite3
 import threading
@@ -16,17 +15,16 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from kcproxy.observe.private_files import is_same, make_private
-from kcproxy.settings.file_safety import BESIDE_SQLITE
+from kcproxy.observe.sqlite_file import SqliteFile
+from kcproxy.observe.use_places import DAY_SECONDS, by_place
 from kcproxy.usage.model import Outcome, UseCaller
-from kcproxy.usage.tally import Batch, TallyKey, UseTally
+from kcproxy.usage.tally import Batch, UseTally
 
 SECONDS_BEHIND = 0.4
 """How long the thread collects before it writes."""
 HEARTBEAT_SECONDS = 600.0
 """How often the record notes that the proxy runs, if there are no calls."""
 CLOSE_SECONDS = 5.0
-DAY_SECONDS = 86_400
 FORMAT = 1
 
 _SCHEMA = """
@@ -41,6 +39,7 @@ CREATE TABLE IF NOT EXISTS uses (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS uses_day ON uses (day);
 CREATE TABLE IF NOT EXISTS days (day INTEGER PRIMARY KEY);
+PRAGMA synchronous = NORMAL;
 PRAGMA user_version = 1;
 """
 _CALLER = "INSERT INTO callers (client, token_realm, kind, injected) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
@@ -50,7 +49,6 @@ UPDATE uses SET "full" = "full" + ?, reduced = reduced + ?, refused = refused + 
 WHERE caller = ? AND realm = ? AND operation = ? AND variant = ? AND day = ?
 """
 _INSERT = "INSERT INTO uses VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_Place = tuple[UseCaller, str, str, str]
 
 
 class UseHistory:
@@ -70,33 +68,27 @@ class UseHistory:
 
         ``tightened`` has the files whose permissions for others were removed. ``now`` gives seconds since the epoch.
         """
-        self._path, self._tally, self._on_drop, self._now = path, tally, on_drop, now
-        files = [path, *(path.with_name(path.name + ending) for ending in BESIDE_SQLITE)]
-        found = [make_private(file, create=file is path) for file in files]
-        self._identity = found[0][0]
-        self.tightened = tuple(file for file, (_, wide) in zip(files, found, strict=True) if wide)
-        connection = self._open()
-        try:
-            prepare(connection, path)
-        except sqlite3.Error:
-            connection.close()
-            raise
+        self._tally, self._on_drop, self._now = tally, on_drop, now
+        file = SqliteFile(path)
+        self.tightened = file.tightened
+        connection = file.prepared(check_format, _SCHEMA)
         self._writer = _Writer(connection, keep_days=keep_days, max_rows=max_rows)
+        self._began_at: float | None = None  # monotonic seconds
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(connection,), name="kcproxy-use", daemon=True)
         self._thread.start()
+
+    @property
+    def behind_seconds(self) -> float:
+        """How long the batch that is being written has been waiting; 0 if none is."""
+        began_at = self._began_at
+        return 0.0 if began_at is None else time.monotonic() - began_at
 
     def close(self) -> None:
         """Write what was counted, for at most five seconds."""
         self._ending.set()
         self._tally.wake.set()
         self._thread.join(CLOSE_SECONDS)
-
-    def _open(self) -> sqlite3.Connection:
-        # SQLite follows links, so make sure that the path has not become one.
-        if self._identity is None or not is_same(self._path, self._identity):
-            raise OSError(errno.ESTALE, "another file has replaced it", str(self._path))
-        return sqlite3.connect(self._path, timeout=5, check_same_thread=False)  # opened here, used by the writing thread
 
     def _run(self, opened: sqlite3.Connection) -> None:
         with closing(opened) as connection:
@@ -109,12 +101,14 @@ class UseHistory:
                     self._ending.wait(SECONDS_BEHIND)
 
     def _write(self, connection: sqlite3.Connection, batch: Batch) -> None:
+        self._began_at = time.monotonic()
         dropped = batch.dropped
         try:
             with connection:
                 dropped += self._writer.write(batch, self._now())
         except sqlite3.Error:
             dropped += sum(batch.counts.values())  # a full disk or a broken file must not stop the proxy; the counter shows it
+        self._began_at = None
         if dropped and self._on_drop is not None:
             self._on_drop(dropped)
 
@@ -138,7 +132,7 @@ class _Writer:
         self._is_full = False
         self._ids.clear()  # another process may have deleted a caller
         dropped = 0
-        for (caller, realm, operation, variant), counts in _by_place(batch).items():
+        for (caller, realm, operation, variant), counts in by_place(batch).items():
             dropped += self._add((self._id(caller), realm, operation, variant, day), counts, now_epoch_seconds)
         for caller, by_owner in batch.roles.items():
             roles = json.dumps(by_owner, sort_keys=True)
@@ -194,38 +188,6 @@ class _Writer:
     def _count(self) -> int:
         (rows,) = self._connection.execute("SELECT count(*) FROM uses").fetchone()
         return int(rows)
-
-
-def _by_place(batch: Batch) -> dict[_Place, dict[Outcome, int]]:
-    found: dict[_Place, dict[Outcome, int]] = {}
-    for key, number in batch.counts.items():
-        counts = found.setdefault(_place(key), {})
-        counts[key[4]] = counts.get(key[4], 0) + number
-    return found
-
-
-def _place(key: TallyKey) -> _Place:
-    known, realm, operation, variant, _ = key
-    return known.caller, _text(realm or ""), operation, variant
-
-
-def _text(name: str) -> str:
-    """A name as SQLite can store it: a path can contain bytes that are not UTF-8."""
-    return name.encode("utf-8", "replace").decode("utf-8", "replace")
-
-
-def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Create the tables. Raises DatabaseError if the file is damaged, or is something else."""
-    check_format(connection, path)
-    try:
-        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.DatabaseError as error:
-        found = str(error)
-    if found != "ok":
-        raise sqlite3.DatabaseError(f"{path} is damaged ({' '.join(found.split())}): move the file away")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.executescript(_SCHEMA)
 
 
 def check_format(connection: sqlite3.Connection, path: Path) -> None:

@@ -9,7 +9,6 @@ import os
 import socket
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from typing import Any, TypeAlias
 
 from kcproxy.admin.connections import MAX_CONNECTIONS
@@ -51,12 +50,9 @@ def run(settings: Settings, *, reload: Reload | None = None, watched: WatchedFil
 
 
 def _run_workers(settings: Settings, reload: Reload | None, watched: WatchedFiles | None) -> int:
-    # Only the supervisor writes the history. Each worker adds to the record of use.
-    alone = replace(settings, history=replace(settings.history, path=None), use=replace(settings.use, path=settings.use_path))
-
     def serve(end: socket.socket, inherited: socket.socket | None) -> int:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            return runner.run(Process(alone, started=settings, reload=reload, watched=watched, end=end, inherited=inherited).live())
+            return runner.run(Process(settings, reload=reload, watched=watched, end=end, inherited=inherited).live())
 
     workers = fork_workers(settings, serve)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -79,7 +75,6 @@ class Process:
         self,
         settings: Settings,
         *,
-        started: Settings | None = None,
         reload: Reload | None = None,
         watched: WatchedFiles | None = None,
         end: socket.socket | None = None,
@@ -88,10 +83,10 @@ class Process:
     ) -> None:
         """Nothing is opened yet. A worker has its ``end`` of the link to the supervisor instead of an admin port.
 
-        ``started``: the settings of the start, if they differ from those of this process. ``front``: what it serves, if not the proxy.
+        ``front``: what it serves, if not the proxy.
         """
         self.settings = settings
-        self._started = started or settings
+        self._started = settings
         self._end = end
         if front is not None:
             self._front = front(self._started)
@@ -108,7 +103,7 @@ class Process:
         """Run from start to end. Returns 0."""
         catalog = catalog_for(self.settings.explain.keycloak_version)
         status = self._bind()
-        observer = live_observer(self.settings, catalog)
+        observer = live_observer(self.settings, catalog, stores_denials=self._end is None)  # of workers, the supervisor stores them
         observer.log.sink.shared = self._end is not None
         undo_capture = observer.log.capture_libraries()
         try:

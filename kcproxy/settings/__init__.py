@@ -1,5 +1,6 @@
 """Typed settings from file, environment and flags. All problems are reported at once."""
 
+from kcproxy.settings.database import DatabaseUrl
 from kcproxy.settings.inbound_model import InboundSettings, LimitSettings
 from kcproxy.settings.model import (
     ExplainSettings,
@@ -18,6 +19,7 @@ __all__ = [
     "AccountSettings",
     "AddressSettings",
     "ClientAuthMethod",
+    "DatabaseUrl",
     "ExplainSettings",
     "FleetSettings",
     "ForwardedFields",

@@ -9,7 +9,7 @@ from kcproxy.errors import SettingsError
 from kcproxy.settings.accounts import account, inspector, secret
 from kcproxy.settings.declaration import plain_fields
 from kcproxy.settings.merge import Resolved, resolve
-from kcproxy.settings.model import Settings, use_path_beside
+from kcproxy.settings.model import HistorySettings, Settings, use_path_beside
 from kcproxy.settings.outbound_model import UpstreamSettings
 from kcproxy.settings.schema import SETTINGS, TABLES
 from kcproxy.settings.sources import Findings
@@ -43,14 +43,37 @@ def admin_address(file: Path | None, environ: Mapping[str, str], flags: Mapping[
     return address
 
 
-def use_file(file: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """The file of the record of use alone; None if the settings name none. Raises SettingsError if it cannot be read from them."""
+def use_place(file: Path | None, environ: Mapping[str, str]) -> Path | HistorySettings | None:
+    """The file of the record of use alone, or its database; None if the settings name none.
+
+    Raises SettingsError if it cannot be read from them.
+    """
     findings = Findings()
     resolved = resolve(file, environ, {}, findings)
-    if {"use.path", "history.path"} & set(resolved.broken):
+    if {"use.path", *_HISTORY} & resolved.broken:
         raise SettingsError(findings.problems)
     own, history = resolved.value("use.path"), resolved.value("history.path")
+    if own is None and history is None and (place := _history(resolved)) is not None:
+        return place
     return own if own is not None or history is None else use_path_beside(history)
+
+
+def history_database(file: Path | None, environ: Mapping[str, str]) -> HistorySettings | None:
+    """The shared database alone; None if the settings name none. Raises SettingsError if it cannot be read from them."""
+    findings = Findings()
+    resolved = resolve(file, environ, {}, findings)
+    if _HISTORY & resolved.broken:
+        raise SettingsError(findings.problems)
+    return _history(resolved)
+
+
+def _history(resolved: Resolved) -> HistorySettings | None:
+    if resolved.value("history.url") is None:
+        return None
+    return HistorySettings(url=resolved.value("history.url"), password_file=resolved.value("history.password_file"))
+
+
+_HISTORY = {"history.path", "history.url", "history.password_file"}
 
 
 def _build(resolved: Resolved, notes: tuple[str, ...]) -> Settings:

@@ -15,6 +15,7 @@ EXCLUSIVE = (
     ("realm", "realms"),
     ("client_secret", "client_secret_file", "private_key_file", "assertion_file"),
     ("admin_key", "admin_key_file"),
+    ("path", "url"),
 )
 """Alternatives: settings for the same value. One in a higher layer displaces the others in lower layers."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kcproxy.model import Detail
+from kcproxy.settings.database import DatabaseUrl, database
 from kcproxy.settings.declaration import Change, Content, FileUse, Setting, composed, file_setting, setting, table
 from kcproxy.settings.inbound_model import InboundSettings, LimitSettings
 from kcproxy.settings.outbound_model import REALM, AccountSettings, InspectorSettings, UpstreamSettings
@@ -114,6 +115,19 @@ class HistorySettings:
         content=Content.AT_START,
         effect="nothing happens: the proxy reads its own file at start and then only writes it; no other program may change it",
     )
+    url: DatabaseUrl | None = setting(
+        None,
+        database(),
+        "PostgreSQL database in which several instances store their denials and the record of use together, instead of files. Needs"
+        " kcproxy[postgresql]. A password in it is accepted from the environment only.",
+        change=Change.RESTART,
+    )
+    password_file: Path | None = file_setting(
+        "File with the password of the database user of history.url. Default: PGPASSFILE or PGPASSWORD, as for every PostgreSQL client.",
+        change=Change.RESTART,
+        content=Content.AT_EACH_USE,
+        effect="the next connection to the database uses it",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +135,8 @@ class UseSettings:
     """The record of use: which verified caller called what, for ``kcproxy audit``."""
 
     path: Path | None = file_setting(
-        "SQLite file that records which caller uses which operation, for kcproxy audit. Default: beside history.path, its name followed by -use; "
-        "without history.path there is no record.",
+        "SQLite file that records which caller uses which operation, for kcproxy audit. Default: beside history.path, its name followed by -use, or in"
+        " the database of history.url; without either there is no record.",
         change=Change.RESTART,
         content=Content.AT_START,
         effect="nothing happens: the proxy adds to its own file; no other program may change it",
@@ -260,6 +274,11 @@ class Settings:
         if self.use.path is not None or self.history.path is None:
             return self.use.path
         return use_path_beside(self.history.path)
+
+    @property
+    def use_database(self) -> DatabaseUrl | None:
+        """The database of the record of use, if it is in one."""
+        return self.history.url if self.use_path is None else None
 
     @property
     def docs_url(self) -> str | None:

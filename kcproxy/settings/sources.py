@@ -144,6 +144,8 @@ class _FileReader:
             else:
                 if BY_KEY[known].literal_only_in_environment:
                     self._literal(key, known)
+                elif (holds_secret := BY_KEY[known].kind.holds_secret) is not None and holds_secret(raw):
+                    self._password(key, BY_KEY[known].section)
                 result[key] = Given(raw=raw, location=self._location(key), layer=Layer.FILE)
         return result
 
@@ -227,6 +229,10 @@ class _FileReader:
             f"put it into a file of its own (mode 600), set {name}_file to that file, and change the secret, because it was stored here"
         )
         self._findings.problem(self._location(key), f"{key} holds a secret, which does not belong into a configuration file", remedy)
+
+    def _password(self, key: str, section: str) -> None:
+        remedy = f"put it into a file of its own (mode 600), set {section}.password_file to that file, and change the password, because it was stored here"
+        self._findings.problem(self._location(key), f"{key} contains a password, which does not belong into a configuration file", remedy)
 
 
 _SECRET_NAME = re.compile(r"(?i)secret|password|passphrase|token$|^(?:admin|private|api)_?key$")

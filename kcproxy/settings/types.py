@@ -32,6 +32,8 @@ class Kind:
     example: str = field(default="")
     metavar: str = "TEXT"
     secret: bool = False
+    holds_secret: Callable[[Any], bool] | None = None
+    """Whether a raw value contains a secret, which does not belong into a file; for kinds that can contain one."""
 
 
 def quoted(raw: object) -> str:

@@ -176,10 +176,33 @@ def _check_named_files(resolved: Resolved, findings: Findings) -> None:
         check_own_file(resolved, key, findings, beside=BESIDE_SQLITE)
     if resolved.has("use.path") and resolved.values.get("use.path") == resolved.values.get("history.path"):
         findings.problem(resolved.location("use.path"), "use.path and history.path are the same file", "give each a file of its own")
+    check_file(resolved, "history.password_file", findings, secret=True)
+    _check_database(resolved, findings)
     if resolved.file is not None:
         note_dangers(str(resolved.file), "", resolved.file, findings)
     if resolved.has("admin_key") and resolved.has("admin_key_file"):
         findings.problem(resolved.location("admin_key"), "admin_key and admin_key_file are both given", "keep one of them")
+
+
+def _check_database(resolved: Resolved, findings: Findings) -> None:
+    location = resolved.location("history.url")
+    if resolved.has("history.url") and resolved.has("history.path"):
+        findings.problem(location, "history.url and history.path are both given", "keep one of them")
+    if resolved.has("history.url") and resolved.value("fleet.peers"):
+        what = "history.url and fleet.peers are both given: the denials of each instance would be counted twice"
+        findings.problem(location, what, "keep one of them; the database needs no peers")
+    if resolved.has("history.password_file") and not resolved.has("history.url"):
+        location = resolved.location("history.password_file")
+        findings.note(location, "history.password_file has no effect without history.url", "set history.url, or remove it")
+    url = resolved.values.get("history.url")
+    if url is None:
+        return
+    if url.password is not None and resolved.has("history.password_file"):
+        findings.problem(location, "history.url contains a password, and history.password_file is given", "keep one of them")
+    if not url.is_local and url.ssl_mode not in {"verify-ca", "verify-full"}:
+        what = f"history.url has sslmode={url.ssl_mode or 'prefer'}, so the proxy does not check which server it sends denials and the password to"
+        remedy = "use sslmode=verify-full, with sslrootcert=FILE if the authority is not in ~/.postgresql/root.crt"
+        findings.note(location, what, remedy)
 
 
 def _check_api_keys(resolved: Resolved, findings: Findings) -> None:

@@ -4,6 +4,7 @@ Bounds: at most ``MAX_KEYS`` kinds of calls and ``MAX_CALLERS`` callers' roles w
 """
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from kcproxy.usage.model import MAX_NAME_CHARACTERS, OTHER_REALM, Outcome, UseCaller
@@ -55,6 +56,8 @@ class UseTally:
         self._known: dict[UseCaller, KnownCaller] = {}
         self.wake = threading.Event()
         """Set when there is something to take."""
+        self.on_wake: Callable[[], None] | None = None
+        """Called then, too."""
 
     def know(self, caller: UseCaller) -> KnownCaller | None:
         """The caller as ``count`` needs it; None if its names are too long."""
@@ -87,7 +90,7 @@ class UseTally:
         with self._lock:
             if caller in self._batch.roles or len(self._batch.roles) < MAX_CALLERS:
                 self._batch.roles[caller] = by_owner
-        self.wake.set()
+        self._notify()
 
     def take(self) -> Batch:
         """What was counted since the last time."""
@@ -112,4 +115,9 @@ class UseTally:
                 counts[shown] = counts.get(shown, 0) + 1
             else:
                 self._batch.dropped += 1
+        self._notify()
+
+    def _notify(self) -> None:
         self.wake.set()
+        if self.on_wake is not None:
+            self.on_wake()

@@ -10,7 +10,8 @@ import pytest
 
 from kcproxy.cli.exit_codes import Exit
 from kcproxy.model import CallerKind
-from kcproxy.observe.use_history import DAY_SECONDS, UseHistory
+from kcproxy.observe.use_history import UseHistory
+from kcproxy.observe.use_places import DAY_SECONDS
 from kcproxy.settings.load import load
 from kcproxy.usage.model import Outcome, UseCaller
 from kcproxy.usage.tally import UseTally

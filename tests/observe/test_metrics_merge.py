@@ -19,6 +19,8 @@ NOT_AMOUNTS = {
     "kcproxy_role_first_use_timestamp_seconds": Merge.MINIMUM,
     "kcproxy_config_last_reload_successful": Merge.MINIMUM,  # the worst
     "kcproxy_config_last_reload_success_timestamp_seconds": Merge.MAXIMUM,
+    "kcproxy_history_behind_seconds": Merge.MAXIMUM,  # the oldest of all
+    "kcproxy_history_connected": Merge.MINIMUM,  # the worst
     "kcproxy_ready": Merge.SUPERVISOR,
     "kcproxy_denials_stored": Merge.SUPERVISOR,
     "kcproxy_page_subscribers": Merge.SUPERVISOR,

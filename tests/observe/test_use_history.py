@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from kcproxy.model import CallerKind
-from kcproxy.observe.use_history import DAY_SECONDS, UseHistory
+from kcproxy.observe.use_history import UseHistory
+from kcproxy.observe.use_places import DAY_SECONDS
 from kcproxy.observe.use_reader import read_record
 from kcproxy.usage.model import Outcome, UseCaller
 from kcproxy.usage.tally import UseTally

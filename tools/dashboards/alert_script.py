@@ -120,6 +120,17 @@ def lost_history(at: float, _: float) -> list[Sample]:
     return [*_always(), ("kcproxy_history_dropped_total", {}, float(round(3 * _since(at))))]
 
 
+def lost_calls(at: float, _: float) -> list[Sample]:
+    """The record of use is full."""
+    return [*_always(), ("kcproxy_use_dropped_total", {}, float(round(2 * _since(at))))]
+
+
+def behind(at: float, _: float) -> list[Sample]:
+    """The database of the history is away."""
+    waiting = 60.0 * max(at - BEGIN, 0.0) if _is_on(at) else 0.0  # a second of the script is a minute
+    return [*_always(), ("kcproxy_history_behind_seconds", {}, waiting)]
+
+
 def rolling(at: float, now: float) -> list[Sample] | None:
     """A process with some denials is replaced: one failed scrape, then counters from zero and the times of the history."""
     if BEGIN <= at < BEGIN + 0.6:
@@ -150,5 +161,7 @@ JOBS: Mapping[str, Metrics] = {
     "kcproxy-down": down,
     "kcproxy-log": lost_lines,
     "kcproxy-history": lost_history,
+    "kcproxy-record": lost_calls,
+    "kcproxy-behind": behind,
     ROLLING: rolling,
 }

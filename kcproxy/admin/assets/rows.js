@@ -74,6 +74,10 @@ window.kcproxyRows = (() => {
     const link = row.querySelector('[data-field="link"]');
     link.href = `/denials/${encodeURIComponent(group.id)}`;
     link.title = visible(group.what);
+    if (row.querySelector('[data-field="instances"]')) {
+      const names = (group.instances ?? []).join(", ");
+      set(row, "instances", names).title = visible(names);
+    }
     draw(row, group);
   }
 

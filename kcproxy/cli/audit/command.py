@@ -17,6 +17,7 @@ from kcproxy.cli.audit.text import audit_text
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.options import config_option, json_option, table, version_option
 from kcproxy.cli.terminal import document, result, talk
+from kcproxy.settings import HistorySettings
 from kcproxy.usage.audit import Audit, audits
 from kcproxy.usage.changes import changes_of
 from kcproxy.usage.document import audit_document
@@ -67,7 +68,7 @@ def command(
     client: str | None,
     realm: str | None,
     since_seconds: float,
-    histories: tuple[Path, ...],
+    histories: tuple[Path | HistorySettings, ...],
     logs: tuple[Path, ...],
     prometheus: SplitResult | None,
     held: tuple[str, ...],

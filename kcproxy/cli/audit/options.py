@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from kcproxy.cli.audit.prometheus_source import prometheus_url
+from kcproxy.cli.history_place import HistoryPlace
 from kcproxy.usage.audit import Audit
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -29,9 +30,9 @@ _history_option = click.option(
     "--history",
     "histories",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Record of use of a proxy, or the history file beside it. Repeat it for several proxies. Default: as configured.",
+    type=HistoryPlace(),
+    metavar="FILE|URL",
+    help="Record of use of a proxy, the history file beside it, or a PostgreSQL database. Repeat it for several. Default: as configured.",
 )
 _log_option = click.option(
     "--log",

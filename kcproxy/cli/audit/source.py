@@ -11,11 +11,12 @@ import click
 
 from kcproxy.catalog import Catalog
 from kcproxy.cli.audit.prometheus_source import read_prometheus
+from kcproxy.cli.history_place import record_of
 from kcproxy.cli.inputs import text_of
 from kcproxy.errors import KcproxyError
 from kcproxy.observe.use_reader import read_record
-from kcproxy.settings import use_path_beside
-from kcproxy.settings.load import use_file
+from kcproxy.settings import HistorySettings, use_path_beside
+from kcproxy.settings.load import use_place
 from kcproxy.usage.combine import combined
 from kcproxy.usage.from_log import record_of_log
 from kcproxy.usage.model import UseRecord
@@ -40,7 +41,7 @@ class Evidence:
 def evidence(
     catalog: Catalog,
     *,
-    histories: Sequence[Path],
+    histories: Sequence[Path | HistorySettings],
     logs: Sequence[Path],
     prometheus: SplitResult | None,
     config: Path | None,
@@ -65,16 +66,20 @@ def evidence(
     return Evidence(record=record, window=window, notes=tuple(notes))
 
 
-def _configured(config: Path | None) -> Path:
-    found = use_file(config, os.environ)
+def _configured(config: Path | None) -> Path | HistorySettings:
+    found = use_place(config, os.environ)
     if found is None:
         raise click.UsageError(
-            "the settings name no record of use: set use.path or history.path, or give --history FILE, --log FILE or --prometheus URL"
+            "the settings name no record of use: set use.path, history.path or history.url, or give --history FILE, --log FILE or --prometheus URL"
         )
     return found
 
 
-def _record(path: Path, since: float) -> UseRecord:
+def _record(place: Path | HistorySettings, since: float) -> UseRecord:
+    return record_of(place, since) if isinstance(place, HistorySettings) else _record_of_file(place, since)
+
+
+def _record_of_file(path: Path, since: float) -> UseRecord:
     beside = use_path_beside(path)
     try:
         try:

@@ -16,10 +16,11 @@ from kcproxy.cli.advice_text import advice_lines, listed
 from kcproxy.cli.denials.source import Document, Fleet, HistoryFile, RunningProxy, Source
 from kcproxy.cli.denials.table import SHORT_ID, Table, ago, clock
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
+from kcproxy.cli.history_place import HistoryDatabase, HistoryPlace
 from kcproxy.cli.options import config_option, json_option
 from kcproxy.cli.terminal import bold, document, document_line, paint, result, talk, wrapped
 from kcproxy.observe.denials.course import State
-from kcproxy.settings import Secret
+from kcproxy.settings import HistorySettings, Secret
 from kcproxy.settings.load import admin_address
 
 SCHEMA = 1
@@ -54,9 +55,9 @@ Examples:
 )
 @click.option(
     "--history",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Read this history file instead of asking the proxy.",
+    type=HistoryPlace(),
+    metavar="FILE|URL",
+    help="Read this history file, or this PostgreSQL database, instead of asking the proxy.",
 )
 @click.option("--search", default="", metavar="WORDS", help="Only denials that contain all these words.")
 @click.option("--open", "only_open", is_flag=True, help="Only unresolved denials.")
@@ -70,7 +71,7 @@ def command(
     denial_id: str | None,
     admins: tuple[str, ...],
     key_file: Path | None,
-    history: Path | None,
+    history: Path | HistorySettings | None,
     search: str,
     config: Path | None,
     only_open: bool,
@@ -86,7 +87,8 @@ def command(
     """
     if follow and (history or denial_id):
         raise click.UsageError("--follow needs a running proxy: remove --history and ID")
-    source: Source = HistoryFile(history) if history else _running(admins, config, Secret(path=key_file) if key_file else None)
+    key = Secret(path=key_file) if key_file else None
+    source: Source = _running(admins, config, key) if history is None else _stored(history)
     if denial_id is not None:
         _show_one(_found(source, denial_id), denial_id, as_json=as_json)
         return
@@ -147,6 +149,10 @@ def _follow(source: "RunningProxy | Fleet", choice: Choice, *, as_json: bool) ->
         else:
             _show(_long_lines([group], None) if choice.is_long else table.lines([group]))
         sys.stdout.flush()
+
+
+def _stored(history: Path | HistorySettings) -> Source:
+    return HistoryFile(history) if isinstance(history, Path) else HistoryDatabase(history)
 
 
 def _running(admins: Sequence[str], config: Path | None, key: Secret | None) -> "RunningProxy | Fleet":

@@ -161,12 +161,16 @@ class RunningProxy:
 
     def _read(self, status: int, body: bytes) -> Any:
         """Return the JSON of a response. A 404 for an unknown denial has JSON, too."""
-        if status not in {200, 404}:
+        if status not in {200, 404, 503}:
             raise self._refused(status)
         try:
-            return json.loads(body)
+            found = json.loads(body)
         except (ValueError, RecursionError) as error:
             raise self._stranger(f"status {status}") from error
+        if status == 503:
+            says = found.get("error") if isinstance(found, dict) else None
+            raise DenialsUnreadable(f"{self.address}: {says}") if isinstance(says, str) else self._stranger(f"status {status}")
+        return found
 
     def _refused(self, status: int) -> DenialsUnreadable:
         if status not in {401, 403}:

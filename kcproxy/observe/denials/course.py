@@ -32,6 +32,10 @@ class Course:
         """Record a denial with this cause."""
         if not self.changes or self.changes[-1][1] != why:
             self.changes.append((at, why))
+        self.counted(at)
+
+    def counted(self, at: float) -> None:
+        """Count a denial in its hour."""
         hour = int(at // _HOUR_SECONDS)
         self.hours[hour] = self.hours.get(hour, 0) + 1
         while len(self.hours) > HOURS:

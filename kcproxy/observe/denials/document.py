@@ -150,6 +150,11 @@ def is_whole(document: bytes) -> bool:
         found = json.loads(document)
     except (ValueError, RecursionError):
         return False
+    return has_all_parts(found)
+
+
+def has_all_parts(found: Any) -> bool:
+    """As ``is_whole``, of a document that has been read."""
     return _has(found, _PARTS) and _has(found["explanation"], _EXPLANATION_PARTS)
 
 

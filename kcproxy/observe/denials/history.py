@@ -1,6 +1,5 @@
 """Recent denials in an SQLite file, written in batches by a separate thread; bounded like those in memory (``retention``)."""
 
-import errno
 import json
 import queue
 import sqlite3
@@ -15,9 +14,8 @@ from typing import Any
 from kcproxy.observe.denials.course import HOURS, MAX_CHANGES
 from kcproxy.observe.denials.document import is_whole
 from kcproxy.observe.denials.records import FIXED, ROW_BYTES, Kind, Resolution, Stored
-from kcproxy.observe.private_files import is_same, make_private
 from kcproxy.observe.retention import bounds_of
-from kcproxy.settings.file_safety import BESIDE_SQLITE
+from kcproxy.observe.sqlite_file import SqliteFile
 
 MAX_WAITING = 10_000
 MAX_WAITING_BYTES = 16 * 1024 * 1024
@@ -54,23 +52,16 @@ class History:
 
         If others could read the file or those that SQLite creates next to it, their permissions are removed; ``tightened`` has these files.
         """
-        self._path = path
         self._max_denials = max_denials
         self._on_drop = on_drop
         self._waiting: queue.Queue[Stored | Resolution | None] = queue.Queue(MAX_WAITING)
         self._given_bytes = 0  # changed by `add` only, and the next by the thread only, so neither needs a lock
         self._taken_bytes = 0
+        self._began_at: float | None = None  # monotonic seconds
         self._trimmer = _Trimmer(max_denials)
-        files = [path, *(path.with_name(path.name + ending) for ending in BESIDE_SQLITE)]
-        found = [make_private(file, create=file is path) for file in files]
-        self._identity = found[0][0]
-        self.tightened = tuple(file for file, (_, wide) in zip(files, found, strict=True) if wide)
-        connection = self._open()
-        try:
-            _prepare(connection, path)
-        except sqlite3.Error:
-            connection.close()
-            raise
+        self._file = SqliteFile(path)
+        self.tightened = self._file.tightened
+        connection = self._file.prepared(check_format, _SCHEMA)
         self._thread = threading.Thread(target=self._run, args=(connection,), name="kcproxy-history", daemon=True)
         self._thread.start()
 
@@ -78,6 +69,12 @@ class History:
     def waiting_bytes(self) -> int:
         """Size of the denials that are not written yet."""
         return self._given_bytes - self._taken_bytes
+
+    @property
+    def behind_seconds(self) -> float:
+        """How long the oldest denial of the batch that is being written has been waiting; 0 if nothing waits."""
+        began_at = self._began_at
+        return 0.0 if began_at is None else time.monotonic() - began_at
 
     def add(self, stored: Stored | Resolution) -> None:
         """Queue a denial, or the end of a group."""
@@ -94,12 +91,12 @@ class History:
 
     def load(self) -> list[Stored]:
         """The stored denials, oldest first. Unreadable ones are counted as dropped."""
-        with closing(self._open()) as connection:
+        with closing(self._file.open()) as connection:
             return read(connection, self._max_denials, on_unreadable=self._dropped)
 
     def kinds(self) -> list[Kind]:
         """Every group."""
-        with closing(self._open()) as connection:
+        with closing(self._file.open()) as connection:
             return kinds(connection)
 
     def close(self) -> None:
@@ -112,12 +109,6 @@ class History:
                 self._dropped(self._waiting.qsize())  # the disk blocks the thread, which ends with the process
                 return
             self._thread.join(max(ends_at - time.monotonic(), 0.0))
-
-    def _open(self) -> sqlite3.Connection:
-        # SQLite follows links, so make sure that the path has not become one.
-        if self._identity is None or not is_same(self._path, self._identity):
-            raise OSError(errno.ESTALE, "another file has replaced it", str(self._path))
-        return sqlite3.connect(self._path, timeout=5, check_same_thread=False)  # opened here, used by the writing thread
 
     def _dropped(self, count: int) -> None:
         if self._on_drop is not None:
@@ -133,6 +124,7 @@ class History:
                     # A full disk or a broken file must not break the page; the counter shows it.
                     self._dropped(len(batch))
                 self._taken_bytes += sum(map(_size, batch))
+                self._began_at = None
 
     def _batches(self) -> Iterator[list[Stored | Resolution]]:
         while True:
@@ -140,6 +132,7 @@ class History:
             if first is None:
                 return
             batch: list[Stored | Resolution] = [first]
+            self._began_at = time.monotonic()
             threading.Event().wait(BATCH_SECONDS)  # collect many denials in one transaction
             while len(batch) < MAX_BATCH and not self._waiting.empty():
                 item = self._waiting.get()
@@ -194,18 +187,6 @@ def check_format(connection: sqlite3.Connection, path: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version not in {0, _VERSION}:
         raise sqlite3.DatabaseError(f"{path} is a history of format {version}; this kcproxy knows format {_VERSION}: move the file away")
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    check_format(connection, path)
-    try:
-        found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.DatabaseError as error:
-        found = str(error)
-    if found != "ok":
-        raise sqlite3.DatabaseError(f"{path} is damaged ({' '.join(found.split())}): move the file away")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.executescript(_SCHEMA)
 
 
 class _Trimmer:

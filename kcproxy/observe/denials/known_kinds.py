@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from kcproxy.observe.denials.store import DenialStore
+from kcproxy.observe.denials.document import Document
+from kcproxy.observe.denials.store import DenialStore, Group
 from kcproxy.observe.retention import is_verified
 
 
@@ -25,17 +26,21 @@ class KnownKind(Struct, frozen=True, kw_only=True):
 def known_kinds(store: DenialStore) -> Iterator[KnownKind]:
     """The kinds of denial that the history knows, as the metrics name them."""
     for group in store.groups():
-        newest = group.latest
-        explanation = newest["explanation"]
-        method, _, operation = newest["what"].partition(" ")
-        yield KnownKind(
-            operation=operation[1:-1] if operation.startswith("(") else f"{method} {operation}",
-            realm=newest["realm"],
-            cause=newest["why"],
-            missing=tuple(explanation["missing"]),
-            client=explanation["caller"]["clientId"],
-            is_proven=is_verified(newest["status"]),
-            first_at=group.first_at,
-            last_at=group.last_at,
-            resolved_at=group.resolved_at,
-        )
+        yield known_kind(group, group.latest)
+
+
+def known_kind(group: Group, newest: Document) -> KnownKind:
+    """One kind, with its newest denial."""
+    explanation = newest["explanation"]
+    method, _, operation = newest["what"].partition(" ")
+    return KnownKind(
+        operation=operation[1:-1] if operation.startswith("(") else f"{method} {operation}",
+        realm=newest["realm"],
+        cause=newest["why"],
+        missing=tuple(explanation["missing"]),
+        client=explanation["caller"]["clientId"],
+        is_proven=is_verified(newest["status"]),
+        first_at=group.first_at,
+        last_at=group.last_at,
+        resolved_at=group.resolved_at,
+    )

@@ -16,6 +16,7 @@ class Stored(Struct, frozen=True, kw_only=True):
     group: str
     verified: bool
     document: bytes
+    instance: str = ""  # the one that stored it, if several share a history
     why: str = ""  # the cause, so that a change of it is noticed without reading the document
 
     @property

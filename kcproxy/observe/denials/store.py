@@ -37,6 +37,8 @@ class Group:
     resolved_at: float | None = None
     examples: deque[Stored] = field(default_factory=deque)
     course: Course = field(default_factory=Course)
+    instances: tuple[str, ...] = ()
+    """The instances that saw it, if several store their denials together."""
 
     @property
     def latest(self) -> Document:
@@ -69,6 +71,7 @@ class Group:
             "confidence": explanation["confidence"],
             "missing": explanation["missing"],
             "summary": explanation["summary"],
+            **({"instances": list(self.instances)} if self.instances else {}),
         }
 
 
@@ -97,6 +100,11 @@ class _Groups:
         while len(self.by_id) > self._bounds.max_denials or (self.bytes > self._bounds.max_bytes and len(self.by_id) > 1):
             self._forget(next(iter(self.groups.values())))
         return group
+
+    def remove(self, name: str) -> None:
+        """Forget a group."""
+        while name in self.groups:
+            self._forget(self.groups[name])
 
     def _forget(self, group: Group) -> None:
         oldest = group.examples.popleft()
@@ -143,8 +151,7 @@ class DenialStore:
             why=explanation.verdict.cause.value,
         )
         self._class_of(stored).add(stored)
-        if self._history is not None:
-            self._history.add(stored)
+        self.write(stored)
         self.live.changed(stored.group)
         return stored.group
 
@@ -154,8 +161,7 @@ class DenialStore:
         if group is not None and group.resolved_at is None:
             group.resolved_at = self._now()
             group.course.fixed(group.resolved_at)
-            if self._history is not None:
-                self._history.add(Resolution(group=group_name, at=group.resolved_at))
+            self.write(Resolution(group=group_name, at=group.resolved_at))
             self.live.changed(group_name)
 
     def groups(self) -> Iterator[Group]:
@@ -174,6 +180,20 @@ class DenialStore:
             return None
         found: dict[str, Any] = json.loads(stored.document)
         return found
+
+    async def look_up(self, denial_id: str) -> Document | None:
+        """One denial by its id, from memory or another store."""
+        return self.find(denial_id)
+
+    async def occurrences(self, group_name: str) -> list[Document]:
+        """The newest denials of a kind, the newest first and at most 20."""
+        group = self.group(group_name)
+        return [] if group is None else group.newest()
+
+    def write(self, item: Stored | Resolution) -> None:
+        """Give a denial, or the end of a group, to the history."""
+        if self._history is not None:
+            self._history.add(item)
 
     def close(self) -> None:
         """Write pending denials to the history."""
