@@ -48,7 +48,12 @@ def test_its_columns_hold_all_of_it(events: list[tuple[Stored | Resolution, str]
     state = applied(events)
     names = ("first_at", "last_at", "count", "resolved_at", "changes", "hours", "instances")
     again = KindState.of(dict(zip(names, state.columns(), strict=True)))
-    assert (again.first_at, again.last_at, again.count, again.resolved_at) == (state.first_at, state.last_at, state.count, state.resolved_at)
+    assert (again.first_at, again.last_at, again.count, again.resolved_at) == (
+        state.first_at,
+        state.last_at,
+        state.count,
+        state.resolved_at,
+    )
     assert (again.instances, again.course.hours, again.course.changes) == (state.instances, state.course.hours, state.course.changes)
 
 
