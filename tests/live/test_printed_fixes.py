@@ -166,9 +166,7 @@ def _changed(stage: Stage, playbook: Path) -> int:
 @NEWEST
 def test_resources_of_every_fix_stand_in_one_module_and_apply(stage: Stage, fixes: list[Printed], tmp_path: Path) -> None:
     if TERRAFORM is None or PROVIDER is None:
-        pytest.skip(
-            "Terraform or its provider is not here: set TEST_TERRAFORM_PROVIDER to the folder of terraform-provider-keycloak"
-        )
+        pytest.skip("Terraform or its provider is not here: set TEST_TERRAFORM_PROVIDER to the folder of terraform-provider-keycloak")
     for one in fixes:
         stage.reset(one)
     texts = list(dict.fromkeys(stage.real(one.fix.terraform or "", one) for one in fixes))
