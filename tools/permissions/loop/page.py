@@ -28,7 +28,7 @@ role and no permission:
 _TITLES = {
     Kind.LET_IN: "Not refused",
     Kind.ROLE: "A role is named first",
-    Kind.OTHER: "Not certain, and not enough",
+    Kind.OTHER: "Other results",
     Kind.FAILED: "Failed",
 }
 
