@@ -75,7 +75,7 @@ class Attempt:
     def _first_fix(self, explanation: Explanation) -> Fix | None:
         verdict = explanation.verdict
         if self.task.spec.variant.startswith(ADMIN_ROLE_VARIANT) and verdict.cause.value == "role-missing":
-            return None  # admin roles are handed out: a permission for that would be a way around the roles
+            return None  # admin roles are granted: a permission for that would be a way around the roles
         if verdict.cause.value != MISSING:
             raise Wrong(f"explained as {verdict.cause.value} {verdict.confidence.value}: {explanation.summary}")
         self._found["confidence"] = verdict.confidence.value
