@@ -24,6 +24,12 @@ class _Node:
     entries: dict[str, list[tuple[Entry, tuple[str, ...]]]] = field(default_factory=dict)
 
 
+def _numbered(name: str, before: Sequence[str]) -> str:
+    """A parameter's name; its second occurrence in a path is ``name#2``, as in the tables of permissions."""
+    count = sum(other.partition("#")[0] == name for other in before)
+    return f"{name}#{count + 1}" if count else name
+
+
 class Matcher:
     """The compiled tree of one catalog; look-ups take microseconds and never raise."""
 
@@ -35,13 +41,13 @@ class Matcher:
 
     def _add(self, entry: Entry) -> None:
         template = entry.operation.path
-        node, names = self._root, []
+        node, names = self._root, list[str]()
         parts = template[1:].split("/")
         for position, part in enumerate(parts):
             if not part.startswith("{"):
                 node = node.literals.setdefault(part, _Node())
                 continue
-            names.append(part[1:-1])
+            names.append(_numbered(part[1:-1], names))
             spanning = template.endswith(SPANNING_SUFFIX) and position == len(parts) - 1
             child = node.rest if spanning else node.parameter
             if child is None:

@@ -1,6 +1,6 @@
 import pytest
 
-from kcproxy.catalog import Catalog
+from kcproxy.catalog import Catalog, load
 from kcproxy.model import TargetKind
 
 BASE = "/admin/realms/demo"
@@ -71,3 +71,10 @@ def test_two_bodies_on_one_path_are_distinguished_by_content_type(table: Catalog
 def test_an_ambiguous_path_says_so_even_where_it_matches(table: Catalog) -> None:
     target = table.target("GET", "/admin/realms/demo;x/users")
     assert target.ambiguous == "a path parameter (;)"
+
+
+@pytest.mark.parametrize("version", ["24.0.5", "26.4.7"])
+def test_a_name_that_a_path_has_twice_is_numbered(version: str) -> None:
+    target = load(version).target("GET", "/admin/realms/demo/clients/one/roles/r/composites/clients/two")
+
+    assert target.parameters == {"realm": "demo", "client-uuid": "one", "role-name": "r", "client-uuid#2": "two"}

@@ -18,6 +18,7 @@ from tools.permissions.objects import objects_of
 from tools.permissions.trial import ONLY_ONE
 
 MISSING = "fine-grained-permission-missing"
+PROTECTED_CLIENT = "protected-client"
 REFUSED = (401, 403)
 HIDDEN = (403, 404)
 
@@ -64,7 +65,10 @@ class Attempt:
             return Kind.OTHER, f"opened by the first fix; for this target, which the request does not show, less is enough: not {needless}"
         if needless:
             raise Wrong(f"not least: let in without {needless}")
-        again = judge(base, await self.bench.call())
+        seen = await self.bench.call()
+        again = judge(base, seen)
+        if not base.succeeded and seen.status == base.status:
+            return Kind.OTHER, f"after the first fix the same as for realm-admin: {seen.status}"
         if again.outcome is Outcome.REFUSED and self._found["confidence"] != "certain":
             return Kind.OTHER, f"not certain, and the first fix was not enough: {fix.summary}"
         if again.outcome is Outcome.REFUSED:
@@ -74,13 +78,20 @@ class Attempt:
 
     def _first_fix(self, explanation: Explanation) -> Fix | None:
         verdict = explanation.verdict
-        if self.task.spec.variant.startswith(ADMIN_ROLE_VARIANT) and verdict.cause.value == "role-missing":
-            return None  # admin roles are granted: a permission for that would be a way around the roles
+        if self._is_about_admin_roles and verdict.cause.value == "role-missing":
+            return None  # a permission for this would be a way to any role
         if verdict.cause.value != MISSING:
             raise Wrong(f"explained as {verdict.cause.value} {verdict.confidence.value}: {explanation.summary}")
         self._found["confidence"] = verdict.confidence.value
         fix = next(iter(explanation.fixes), None)
         return fix if fix is not None and fix.curl and not fix.roles else None
+
+    @property
+    def _is_about_admin_roles(self) -> bool:
+        """Whether the call grants admin roles, or changes the client that owns them."""
+        spec = self.task.spec
+        changes_owner = spec.when.get("target") == PROTECTED_CLIENT and self.task.operation.method != "GET"
+        return spec.variant.startswith(ADMIN_ROLE_VARIANT) or changes_owner
 
     async def _permissions(self) -> RealmPermissions:
         stand = self.bench.stand
