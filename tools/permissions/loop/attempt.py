@@ -61,8 +61,8 @@ class Attempt:
             return Kind.ROLE, explanation.fixes[0].summary if explanation.fixes else "no fix"
         await self.lab.carry_out_by_curl(list(fix.curl))
         needless = await self._needless_scope(base)
-        if needless and "target" in self.task.spec.when:
-            return Kind.OTHER, f"opened by the first fix; for this target, which the request does not show, less is enough: not {needless}"
+        if needless and self.task.spec.variant:
+            return Kind.OTHER, f"opened by the first fix of the plain call; in this case less is enough: {needless} is not needed"
         if needless:
             raise Wrong(f"not least: let in without {needless}")
         seen = await self.bench.call()
