@@ -99,7 +99,7 @@ def _decided(need: PermissionNeed, objects: Mapping[str, Object], roles: frozens
     if admitted.outcome not in _REFUSED:
         return admitted
     shown = decide_operation(need, objects, roles, situation, Level.SHOWS)
-    return shown if shown.outcome in _REFUSED else admitted
+    return shown if shown.outcome in _REFUSED and shown.alternatives else admitted
 
 
 def _addressable(need: PermissionNeed) -> PermissionNeed:

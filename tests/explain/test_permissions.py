@@ -227,6 +227,16 @@ def test_a_list_that_takes_no_role_takes_a_permission_where_they_are_on() -> Non
     assert Cause.UNEXPLAINED not in causes(explanation)
 
 
+@pytest.mark.parametrize("path", ["roles/r0/composites/realm", "evaluate-scopes/scope-mappings/demo/granted"])
+def test_a_permission_that_would_leave_the_list_empty_is_no_fix(path: str) -> None:
+    explanation = explained(at(looked_up(), client=IN_PATH), path=f"/clients/{CLIENT_ID}/{path}")
+
+    assert (explanation.verdict.cause.value, explanation.verdict.confidence) == (MISSING, Confidence.CERTAIN)
+    assert f"view of client {CLIENT_ID}" in explanation.summary
+    assert explanation.fixes[0].roles
+    assert all(fix.summary for fix in explanation.fixes)
+
+
 def test_an_object_that_was_not_found_makes_the_cause_likely_only() -> None:
     explanation = explained(at(looked_up(), client=IN_PATH), "POST", f"/clients/{CLIENT_ID}/roles/x/composites")
 

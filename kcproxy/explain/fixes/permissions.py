@@ -17,7 +17,7 @@ from kcproxy.explain.fixes.commands import CURL_HEAD, CURL_TAIL
 from kcproxy.explain.fixes.grantee import Grantee
 from kcproxy.explain.fixes.shell import Part, line, path, realm_option, segment, word
 from kcproxy.explain.fixes.unwritable import Unwritable
-from kcproxy.explain.permission_needs import joined, one_of
+from kcproxy.explain.permission_needs import joined, one_of, permission_need
 from kcproxy.explain.permission_view import View, permission_view
 from kcproxy.explain.text import list_of, sentence, shown
 from kcproxy.model import Fix, Verdict
@@ -43,6 +43,9 @@ def fixes_of(context: Context, verdict: Verdict, console_base: str | None) -> tu
     view, to = permission_view(context), build.grantee(context)
     if view is None or to is None:
         return ()
+    need = permission_need(context)
+    if need is not None and not (need.levels.shows or need.levels.any_of):
+        return _by_role(context, verdict, console_base)  # permissions would let the call in and leave the list empty
     found = operation_additions(view.decision, view.situation)
     sides = [[each for each in side if each.kind is not AdditionKind.CHANGE_DENIAL] for side in found]
     fixes: list[Fix] = []

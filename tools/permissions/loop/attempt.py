@@ -15,7 +15,7 @@ from tools.measure.variants import ADMIN_ROLE_VARIANT
 from tools.permissions.loop.bench import LoopBench, RealmPermissions
 from tools.permissions.loop.results import Kind, Result
 from tools.permissions.objects import objects_of
-from tools.permissions.trial import ONLY_ONE
+from tools.permissions.trial import ONLY_ONE, SERVER_ERROR
 
 MISSING = "fine-grained-permission-missing"
 PROTECTED_CLIENT = "protected-client"
@@ -65,8 +65,14 @@ class Attempt:
             return Kind.OTHER, f"opened by the first fix of the plain call; in this case less is enough: {needless} is not needed"
         if needless:
             raise Wrong(f"not least: let in without {needless}")
+        return await self._fixed(base, fix)
+
+    async def _fixed(self, base: Seen, fix: Fix) -> tuple[Kind, str]:
+        """The call after the fix, and the same call for other objects."""
         seen = await self.bench.call()
         again = judge(base, seen)
+        if seen.status >= SERVER_ERROR:
+            return Kind.OTHER, f"the call is let in after the first fix, and Keycloak answers {seen.status}"
         if not base.succeeded and seen.status == base.status:
             return Kind.OTHER, f"after the first fix the same as for realm-admin: {seen.status}"
         if again.outcome is Outcome.REFUSED and self._found["confidence"] != "certain":
