@@ -9,12 +9,16 @@ BIN := $(VENV)/bin
 help: ## list the targets
 	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
+# xds-protos brings an old copy of some modules of opentelemetry-proto. Which one stays depends on the order in which pip installs them.
+restore = $(1)/python -m pip install --quiet --force-reinstall --no-deps opentelemetry-proto==$$($(1)/python -c 'from importlib.metadata import version; print(version("opentelemetry-proto"))')
+
 setup: $(VENV)/.ready ## create a virtual environment in .venv with everything that the targets below need
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable '.[fast]' --group test --group lint
+	$(call restore,$(BIN))
 	@touch $@
 
 demo: $(BIN)/kcproxy ## reproduce a 403 and fix it: on the simulator, on a real Keycloak (KEYCLOAK=26.7.5), or on your own (UPSTREAM=URL)
@@ -51,6 +55,7 @@ $(LOWEST)/.ready: pyproject.toml tools/lowest.py | setup
 	$(BIN)/python -m tools.lowest > $(LOWEST)/constraints.txt
 	$(LOWEST)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/constraints.txt --editable '.[fast,tracing,envoy,postgresql]' --group test
+	$(call restore,$(LOWEST)/bin)
 	@touch $@
 
 coverage: setup ## measure line and branch coverage of the tests that need no Keycloak

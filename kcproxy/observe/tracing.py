@@ -28,6 +28,10 @@ MAX_NAME_CHARACTERS = 200
 METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
 """Methods with a name in the semantic conventions; every other is ``_OTHER``."""
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+_REINSTALL = (
+    "the package xds-protos of the extra envoy has an old copy of some of them, so run"
+    " pip install --force-reinstall --no-deps opentelemetry-proto, or unset the variable"
+)
 
 
 class Spans:
@@ -122,7 +126,12 @@ def spans_from_environment(environ: Mapping[str, str], *, scheme: str = "http", 
         raise SettingsError(
             [f"environment {' or '.join(ENDPOINTS)}: spans need the extra; pip install '.[tracing]' in a checkout of kcproxy, or unset it"]
         )
-    return _exporting(scheme, instance)
+    try:
+        return _exporting(scheme, instance)
+    except ImportError as error:
+        raise SettingsError(
+            [f"environment {' or '.join(ENDPOINTS)}: the modules for spans cannot be loaded ({error.name}); {_REINSTALL}"]
+        ) from error
 
 
 def resource_of(instance: str) -> "Resource":

@@ -124,6 +124,7 @@ def test_general_inputs_keep_all_that_is_not_of_one_request_alone() -> None:
         withheld=Withheld.BROWSER,
         account=AccountEntry(position="accounts[0]", realm="*", token_realm="demo"),
         token_in_query=True,
+        body_unseen=True,
         in_process=True,
     )
     inputs = Inputs(

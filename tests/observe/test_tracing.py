@@ -195,3 +195,10 @@ def test_messages_of_the_exporter_at_the_end_are_in_the_log() -> None:
             log, errors = process.communicate(timeout=20)
     assert errors == b""
     assert any("opentelemetry" in json.loads(line).get("logger", "") for line in log.splitlines())
+
+
+def test_modules_for_spans_that_another_package_has_replaced_are_a_problem_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
+
+    with pytest.raises(SettingsError, match="pip install --force-reinstall --no-deps opentelemetry-proto"):
+        spans_from_environment({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318"})

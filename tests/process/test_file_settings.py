@@ -242,7 +242,11 @@ async def speaking_tls(upstream: RecordingUpstream, authority: Authority, shown:
 
 SECOND_OF_TWO = "client_secret_previous_file"
 """Used only if the first is refused: tests/keycloak/test_two_secrets.py and tests/deploy/test_pod.py change it."""
-WATCHED_OR_READ = [key for key, use in FILES.items() if use.content is not Content.AT_START and not key.endswith(SECOND_OF_TWO)]
+OF_THE_DATABASE = "history.password_file"
+"""Read at each connection to the database: tests/observe/shared/test_shared_connection.py changes it."""
+WATCHED_OR_READ = [
+    key for key, use in FILES.items() if use.content is not Content.AT_START and not key.endswith(SECOND_OF_TWO) and key != OF_THE_DATABASE
+]
 
 
 @pytest.mark.parametrize("key", WATCHED_OR_READ)

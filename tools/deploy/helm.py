@@ -40,11 +40,18 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([found, *arguments], check=False, timeout=60, capture_output=True, text=True)
 
 
+class _Quoting(yaml.SafeDumper):
+    """Writes each text in quotation marks. Helm's YAML takes some plain ones for numbers that PyYAML does not, such as 0E0."""
+
+
+_Quoting.add_representer(str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"'))
+
+
 def render(values: Mapping[str, Any], *, release: str = "kcproxy", kubernetes: str = NEWEST, chart: Path = CHART) -> list[dict[str, Any]]:
     """All objects of a release in the namespace ``kcproxy``. Raises Refused if the values are wrong."""
     with TemporaryDirectory() as folder:
         file = Path(folder, "values.yaml")
-        file.write_text(yaml.safe_dump(dict(values)), encoding="utf-8")
+        file.write_text(yaml.dump(dict(values), Dumper=_Quoting), encoding="utf-8")
         options = ("--namespace", "kcproxy", "--kube-version", kubernetes, "--values", str(file))
         done = run("template", *options, release, str(chart))
     if done.returncode != 0:
