@@ -80,13 +80,14 @@ class Catalog:
         )
 
     def _is_read_otherwise(self, method: str, segments: Sequence[str], path: str) -> bool:
-        """Whether a reader that decodes the path before splitting it finds another realm or another operation."""
+        """Whether a reader that decodes the path before splitting it finds another realm or another operation, or may: of an unknown one."""
         others = decoded_before_split(path)
         if others is None or others == segments:
             return False  # what is not UTF-8 has been doubted already
         realm, template = self._place(method, segments)
         other_realm, other_template = self._place(method, others)
-        return other_realm != realm or other_template not in {None, template}
+        is_unknown = template is None and segments[:1] == ["admin"] and not _is_console_page(segments)
+        return other_realm != realm or is_unknown or other_template not in {None, template}
 
     def _place(self, method: str, segments: Sequence[str]) -> tuple[str | None, str | None]:
         """Realm and template, each if there is one."""

@@ -129,6 +129,18 @@ def test_what_two_readers_read_differently_is_ambiguous_and_sent_as_it_came(raw:
     assert target.ambiguous == doubt
 
 
+@pytest.mark.parametrize("raw", ["/admin/realms/demo/users/42%2Fgroups", "/admin/realms/demo/extension/a%2Fb", "/admin/realms/demo/extension%3Fx/y"])
+def test_an_escaped_separator_in_an_unknown_operation_is_ambiguous(raw: str) -> None:
+    sent, target = judge(TABLE, "POST", raw.encode())
+    assert (sent, target.ambiguous) == (raw, "an escape that hides another operation")
+    assert judge(TABLE, "POST", b"/admin/realms/demo/extension/a%20b")[1].ambiguous is None
+
+
+@pytest.mark.parametrize("raw", ["/realms/demo/extension/a%2Fb", "/resources/a%2Fb"])
+def test_outside_the_admin_rest_api_it_is_not(raw: str) -> None:
+    assert judge(TABLE, "GET", raw.encode())[1].ambiguous is None
+
+
 @pytest.mark.parametrize("raw", ["/auth/admin/realms/demo/users/42%2Fgroups", "/auth/admin/realms/demo%2Fusers"])
 def test_below_a_base_path_it_is_the_same(raw: str) -> None:
     assert judge(TABLE, "GET", raw.encode(), base_path="/auth")[1].ambiguous == "an escape that hides another operation"
