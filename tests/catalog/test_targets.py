@@ -129,7 +129,9 @@ def test_what_two_readers_read_differently_is_ambiguous_and_sent_as_it_came(raw:
     assert target.ambiguous == doubt
 
 
-@pytest.mark.parametrize("raw", ["/admin/realms/demo/users/42%2Fgroups", "/admin/realms/demo/extension/a%2Fb", "/admin/realms/demo/extension%3Fx/y"])
+@pytest.mark.parametrize(
+    "raw", ["/admin/realms/demo/users/42%2Fgroups", "/admin/realms/demo/extension/a%2Fb", "/admin/realms/demo/extension%3Fx/y"]
+)
 def test_an_escaped_separator_in_an_unknown_operation_is_ambiguous(raw: str) -> None:
     sent, target = judge(TABLE, "POST", raw.encode())
     assert (sent, target.ambiguous) == (raw, "an escape that hides another operation")
