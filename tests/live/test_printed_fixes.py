@@ -139,7 +139,7 @@ def test_curl_commands_with_a_wrong_token_end_with_one_message(stage: Stage, fix
     assert ran.stderr.count("\n") == 1
 
 
-@BOTH
+@pytest.mark.parametrize("stage", [VERSIONS[0], pytest.param(VERSIONS[1], marks=pytest.mark.live_long)], indirect=True)
 def test_a_playbook_of_every_fix_changes_what_is_missing_once(stage: Stage, fixes: list[Printed], tmp_path: Path) -> None:
     if PLAYBOOK is None:
         pytest.skip("ansible-playbook is not installed: pip install --group ansible")
