@@ -15,6 +15,7 @@ from uuid import uuid4
 import aiohttp
 from yarl import URL
 
+from devkit.kcadm import write_wrapper
 from devkit.servers import Events
 from kcproxy.keycloak.inspector import LEAST_ROLES
 from kcproxy.process.wiring import dismantle, runtime_of
@@ -240,11 +241,7 @@ class Lab:
         """Run kcadm commands exactly as printed, in a shell with the server and the administrator's login."""
         home = self.folder / "kcadm"
         home.mkdir(exist_ok=True)
-        wrapper = home / "kcadm.sh"
-        config = home / "kcadm.config"
-        real = self.keycloak.home / "bin" / "kcadm.sh"
-        wrapper.write_text(f'#!/bin/sh\nexec "{real}" "$@" --config "{config}"\n')
-        wrapper.chmod(0o755)
+        write_wrapper(home, self.keycloak.home)
         login = f"kcadm.sh config credentials --server {self.keycloak.base_url} --realm master --user admin --password admin"
         fresh = time.monotonic() - self._kcadm_logged_in_at < 20  # its token lives for a minute, and a busy machine is slow
         if not fresh:

@@ -2,8 +2,9 @@
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,9 @@ def is_foreign(module: str) -> bool:
     return package not in OWN and package not in sys.stdlib_module_names
 
 
-def private_names_defined_in(tree: ast.Module) -> Iterator[str]:
-    """Everything private that the module itself makes: functions, classes, variables, attributes, slots, fields."""
-    for node in ast.walk(tree):
+def private_names_defined_in(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Everything private that these nodes make: functions, classes, variables, attributes, slots, fields."""
+    for node in nodes:
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 yield name
@@ -44,11 +45,16 @@ class Source:
     path: Path
     tree: ast.Module
 
-    @property
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """All nodes. Walking a tree costs more than everything else here."""
+        return tuple(ast.walk(self.tree))
+
+    @cached_property
     def foreign(self) -> frozenset[str]:
         """Names that are imported from other projects, under the name that they have here."""
         names: set[str] = set()
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names if is_foreign(alias.name)}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level and is_foreign(node.module):
@@ -67,7 +73,7 @@ def violations(source: Source, own_names: frozenset[str]) -> Iterator[str]:
 
 
 def private_imports(source: Source) -> Iterator[str]:
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if isinstance(node, ast.ImportFrom) and node.module and not node.level and is_foreign(node.module):
             parts = [*node.module.split("."), *(alias.name for alias in node.names)]
         elif isinstance(node, ast.Import):
@@ -79,7 +85,7 @@ def private_imports(source: Source) -> Iterator[str]:
 
 def unknown_attributes(source: Source, own_names: frozenset[str]) -> Iterator[str]:
     """A private attribute that no code of ours defines, or one of an imported name."""
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if not (isinstance(node, ast.Attribute) and is_private(node.attr)) or ast.unparse(node) in DOCUMENTED:
             continue
         of_import = isinstance(node.value, ast.Name) and node.value.id in source.foreign
@@ -89,10 +95,10 @@ def unknown_attributes(source: Source, own_names: frozenset[str]) -> Iterator[st
 
 def inherited_attributes(source: Source) -> Iterator[str]:
     """``self._name`` in a class with a foreign base, where the class does not define it."""
-    for node in ast.walk(source.tree):
+    for node in source.nodes:
         if not isinstance(node, ast.ClassDef) or not any(_root(base) in source.foreign for base in node.bases):
             continue
-        defined = set(private_names_defined_in(ast.Module(body=[node], type_ignores=[])))
+        defined = set(private_names_defined_in(ast.walk(node)))
         for inner in ast.walk(node):
             match inner:
                 case ast.Attribute(value=ast.Name(id="self"), attr=name) if is_private(name) and name not in defined:
@@ -107,7 +113,7 @@ def _root(node: ast.expr) -> str:
 
 def test_no_private_name_of_a_library_is_used() -> None:
     sources = [source_of(path) for path in FILES]
-    own_names = frozenset(name for source in sources for name in private_names_defined_in(source.tree) if is_private(name))
+    own_names = frozenset(name for source in sources for name in private_names_defined_in(source.nodes) if is_private(name))
     assert [line for source in sources for line in violations(source, own_names)] == []
 
 
@@ -123,5 +129,5 @@ def test_no_private_name_of_a_library_is_used() -> None:
 )
 def test_each_way_to_a_private_name_is_found(code: str) -> None:
     source = Source(Path("example.py"), ast.parse(code))
-    own_names = frozenset(filter(is_private, private_names_defined_in(source.tree))) | {"_waiter", "_private"}
+    own_names = frozenset(filter(is_private, private_names_defined_in(source.nodes))) | {"_waiter", "_private"}
     assert list(violations(source, own_names))

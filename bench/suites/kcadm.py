@@ -9,11 +9,11 @@ from pathlib import Path
 from bench.suites.kcadm_steps import FILES, SESSION, Step
 from bench.suites.outcome import Outcome, Run, numbered
 from bench.suites.suite import Place, Suite
+from devkit.kcadm import QUICK_JVM_OPTIONS
 from devkit.realserver import fetch_distribution
 
 VERSION = "26.7.4"
 _COMMAND_SECONDS = 60
-_QUICKLY = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
 _VARYING = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "(id)"),
     (re.compile(r"(?m)^(Date:) .*$"), r"\1 (time)"),
@@ -26,7 +26,7 @@ def _prepare(folder: Path, _clones: Path | None) -> None:
     fetch_distribution(VERSION)
 
 
-def run(folder: Path, place: Place, label: str, *, steps: Sequence[Step] = SESSION) -> Run:
+def run(folder: Path, place: Place, label: str, *, steps: Sequence[Step] = SESSION, version: str = VERSION) -> Run:
     """Run all commands in order, with a new configuration file."""
     own = folder / label
     own.mkdir(parents=True, exist_ok=True)
@@ -34,16 +34,16 @@ def run(folder: Path, place: Place, label: str, *, steps: Sequence[Step] = SESSI
         (own / name).write_text(content, encoding="utf-8")
     (own / "kcadm.config").unlink(missing_ok=True)
     known = {"url": place.url, "admin": place.username}
-    return numbered([(step.line, _ran(step, own, place, known)) for step in steps])
+    return numbered([(step.line, _ran(step, own, place, known, fetch_distribution(version))) for step in steps])
 
 
-def _ran(step: Step, folder: Path, place: Place, known: dict[str, str]) -> str:
-    program = str(fetch_distribution(VERSION) / "bin" / "kcadm.sh")
+def _ran(step: Step, folder: Path, place: Place, known: dict[str, str], home: Path) -> str:
+    program = str(home / "bin" / "kcadm.sh")
     secrets = {"KC_CLI_PASSWORD": place.password, "KC_CLI_CLIENT_SECRET": "robot-secret"}
     done = subprocess.run(
         [program, *step.arguments(known), "--config", "kcadm.config"],
         cwd=folder,
-        env={**os.environ, "KC_OPTS": _QUICKLY, "LC_ALL": "C.UTF-8", **secrets, **step.environment},
+        env={**os.environ, "KC_OPTS": QUICK_JVM_OPTIONS, "LC_ALL": "C.UTF-8", **secrets, **step.environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

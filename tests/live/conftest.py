@@ -1,6 +1,6 @@
 """Real Keycloak servers for live tests: one server for each version, features and options. Each xdist worker has its own servers.
 
-A server that already runs is used where `TEST_KEYCLOAK_26_7_4=http://localhost:18080` (admin/admin) names it; it is taken
+A server that already runs is used where `TEST_KEYCLOAK_26_7_5=http://localhost:18080` (admin/admin) names it; it is taken
 for calls without features and options only. Without Java or Maven live tests are skipped, visibly; with `TEST_REQUIRE_KEYCLOAK=1` they fail.
 """
 
@@ -30,7 +30,7 @@ class Keycloak:
 
 @pytest.fixture(scope="session")
 def real_keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """A function `real_keycloak("26.7.4", features=("scripts",))` → Keycloak; called again it gives the same server."""
+    """A function `real_keycloak("26.7.5", features=("scripts",))` → Keycloak; called again it gives the same server."""
     servers: dict[tuple[str, ...], RealServer] = {}
     # Not shared between workers: some tests read lists of all realms, or put realms with fixed names on a server.
     base = tmp_path_factory.getbasetemp()

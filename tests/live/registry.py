@@ -9,7 +9,7 @@ from kcproxy.model import Cause
 
 Build = Callable[[Lab], Awaitable[Attempt]]
 
-NEW, OLD, MIDDLE = "26.7.4", "24.0.5", "26.4.7"
+NEW, OLD, MIDDLE = "26.7.5", "24.0.5", "26.4.7"
 ALL = (NEW, OLD, MIDDLE)
 READ_FROM_TOKEN = (OLD, MIDDLE)
 

@@ -1,6 +1,6 @@
 """Write ``docs/cases.md``: for each case and version the cause found and how sure, without and with look-ups.
 
-    python -m tests.live.table 26.7.4=http://localhost:8080 24.0.5=http://localhost:8081
+    python -m tests.live.table 26.7.5=http://localhost:8080 24.0.5=http://localhost:8081
 
 Each server is one with the administrator admin/admin; realms and clients are made and removed again.
 """

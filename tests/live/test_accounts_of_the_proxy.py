@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.live, pytest.mark.asyncio]
 
 
 async def test_an_account_for_every_realm_with_a_client_of_one_is_said_as_the_proxys(real_keycloak: Start, tmp_path: Path) -> None:
-    async with laboratory(real_keycloak("26.7.4"), tmp_path) as lab:
+    async with laboratory(real_keycloak("26.7.5"), tmp_path) as lab:
         client, other = await lab.make_client(), await lab.make_realm()
         await lab.grant(client, "view-users")
         account = AccountSettings(realms=("*",), token_realm=lab.realm, client_id=client.client_id, secret=Secret(SECRET))
@@ -27,7 +27,7 @@ async def test_an_account_for_every_realm_with_a_client_of_one_is_said_as_the_pr
 
 
 async def test_a_challenge_to_a_request_without_a_token_has_no_error(real_keycloak: Start, tmp_path: Path) -> None:
-    async with laboratory(real_keycloak("26.7.4"), tmp_path) as lab, lab.proxy() as proxy:
+    async with laboratory(real_keycloak("26.7.5"), tmp_path) as lab, lab.proxy() as proxy:
         path = f"/admin/realms/{lab.realm}/users"
         answer = await lab.send(proxy, Attempt(method="GET", path=path, headers={"Accept": "application/json, application/problem+json"}))
 

@@ -10,7 +10,7 @@ from kcproxy.keycloak.issuer_keys import TokenUnacceptable
 from kcproxy.keycloak.jwt_verifier import JwtVerifier
 from tests.live.conftest import Keycloak
 
-pytestmark = [pytest.mark.live, pytest.mark.parametrize("keycloak", ["26.7.4", "24.0.5"], indirect=True)]
+pytestmark = [pytest.mark.live, pytest.mark.parametrize("keycloak", ["26.7.5", "24.0.5"], indirect=True)]
 
 AUDIENCE = "kcproxy"
 

@@ -23,7 +23,7 @@ from tests.live.test_proxy_grants import ROBOT, Realm
 
 pytestmark = pytest.mark.live
 
-VERSION = "26.7.4"
+VERSION = "26.7.5"
 ASKERS = 4
 PAUSE_SECONDS = 0.05
 LIFETIME_SECONDS = 8

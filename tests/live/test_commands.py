@@ -17,7 +17,7 @@ from tests.live.conftest import Keycloak
 
 pytestmark = pytest.mark.live
 
-BOTH = pytest.mark.parametrize("keycloak", ["26.7.4", "24.0.5"], indirect=True)
+BOTH = pytest.mark.parametrize("keycloak", ["26.7.5", "24.0.5"], indirect=True)
 SECRET = "tOp-sEcReT-7f3a"
 PATHS = ("users", "users/count", "groups", "clients", "roles", "events", "identity-provider/instances", "components")
 
@@ -83,7 +83,7 @@ async def test_check_gets_a_token_and_tells_the_version(keycloak: Keycloak, shop
 
 @BOTH
 async def test_check_finds_a_wrong_secret_and_a_wrong_version(keycloak: Keycloak, shop: Shop, tmp_path: Path) -> None:
-    other = "22.0.5" if keycloak.version.startswith("26") else "26.7.4"
+    other = "22.0.5" if keycloak.version.startswith("26") else "26.7.5"
     environ = settings_of(shop, tmp_path, "wrong") | {"KCPROXY_EXPLAIN__KEYCLOAK_VERSION": other}
     result = await asyncio.to_thread(process, "check", "--json", environ=environ)
     assert result.returncode == Exit.FAILED
@@ -97,7 +97,7 @@ async def test_what_is_judged_offline_is_what_the_server_does(shop: Shop, tmp_pa
     judged, answered = {}, {}
     for name in PATHS:
         path = f"/admin/realms/{shop.realm}/{name}"
-        words = ("explain", "GET", path, "--token-file", str(file), "--keycloak", "26.7.4", "--json")
+        words = ("explain", "GET", path, "--token-file", str(file), "--keycloak", "26.7.5", "--json")
         result = await asyncio.to_thread(process, *words)
         judged[name] = json.loads(result.stdout)["outcome"] in {"let-in", "reduced"}
         async with shop.http.get(path, headers={"Authorization": f"Bearer {shop.token}"}) as answer:

@@ -25,7 +25,7 @@ async def test_a_token_that_was_fetched_outside_works_through_kcproxy_which_uses
     port = free_port()
     words = [word.replace("8080", str(port)) for word in services()["keycloak"]["command"] if word.startswith("--hostname")]
     assert words, "compose.yaml gives Keycloak no hostname"
-    with RealServer("26.7.4", port=port, options=tuple(words)):
+    with RealServer("26.7.5", port=port, options=tuple(words)):
         outside, stack = f"http://localhost:{port}", composed(tmp_path, f"http://127.0.0.1:{port}")
         assert (await stack.setup())[0] == 0
         async with stack.serving(), aiohttp.ClientSession() as http:

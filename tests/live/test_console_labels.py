@@ -9,7 +9,7 @@ from tools.console_labels.__main__ import DATA
 from tools.console_labels.read import KEYS, read
 
 STORED = json.loads(DATA.read_text(encoding="utf-8"))
-OF_OTHER_TESTS = ("24.0.5", "26.4.7", "26.7.4", "26.7.5")
+OF_OTHER_TESTS = ("24.0.5", "26.4.7", "26.7.5")
 """Versions that other live tests run, so that their distributions are fetched anyway. The others are only tried by name."""
 
 

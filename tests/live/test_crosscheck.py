@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
 CELLS = 150
 
 
-@pytest.mark.parametrize("version", ["24.0.5", "26.7.4"])
+@pytest.mark.parametrize("version", ["24.0.5", "26.7.5"])
 def test_random_cells_are_as_the_table_says(real_keycloak: Start, version: str) -> None:
     cells = random.Random(version).sample(cells_of(version, behind_features=False), CELLS)
     server = Keycloak(base_url=real_keycloak(version).base_url)

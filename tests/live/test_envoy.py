@@ -14,9 +14,9 @@ from devkit.lab import Attempt, Lab, laboratory
 from tests.envoy.conftest import require_envoy
 from tests.live import situations
 from tests.live.conftest import Start
-from tests.live.test_middleware import SITUATIONS_OF, VERSION, call_of, of_proxy
+from tests.live.test_middleware import VERSION, call_of, of_proxy
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600), pytest.mark.live]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
 
 TRIES = 6
 """Look-ups have a limit of time (200 ms), which a busy machine may exceed."""
@@ -25,9 +25,9 @@ FORM_UNSEEN = frozenset({"K-exchange", "K-signed-late"})
 """Situations of the sample in which the form of a token request, which Envoy does not send, names what the explanation names."""
 ALWAYS = frozenset({"C70"})
 """What decides is in the request body."""
-EVERY = tuple(situation for situation in situations.of(SITUATIONS_OF) if situation.id != "K-signed-proxy")
-SAMPLED = tuple(each for number, each in enumerate(EVERY) if number % OFTEN == FIRST or each.id in ALWAYS)
-"""Of the situations of the other live tests, so that a run takes less than two minutes."""
+EVERY = tuple(situation for situation in situations.of(VERSION) if situation.id != "K-signed-proxy")
+SAMPLED = frozenset(each.id for number, each in enumerate(EVERY) if number % OFTEN == FIRST or each.id in ALWAYS)
+"""The situations of every run, which takes less than two minutes. The others belong to `make test-long`."""
 DOCS_URL = "http://localhost:9180/docs/causes"
 
 
@@ -79,7 +79,12 @@ async def compared(stage: Stage, attempt: Attempt) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("situation", SAMPLED, ids=[f"{each.id}: {each.says}" for each in SAMPLED])
+def _marked(situation: situations.Situation) -> Any:
+    mark = pytest.mark.live if situation.id in SAMPLED else pytest.mark.live_long
+    return pytest.param(situation, marks=mark, id=f"{situation.id}: {situation.says}")
+
+
+@pytest.mark.parametrize("situation", tuple(map(_marked, EVERY)))
 async def test_envoy_gives_the_answer_of_the_proxy(stage: Stage, situation: situations.Situation) -> None:
     attempt = await situation.build(stage.lab)
     different = await compared(stage, attempt)

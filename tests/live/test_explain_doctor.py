@@ -13,7 +13,7 @@ from kcproxy.cli.doctor.inspector_setup import SECRET_FILE, setup_commands
 from tests.cli.running import clean_environ
 from tests.live.conftest import Keycloak
 
-pytestmark = [pytest.mark.live, pytest.mark.parametrize("keycloak", ["26.7.4", "24.0.5"], indirect=True)]
+pytestmark = [pytest.mark.live, pytest.mark.parametrize("keycloak", ["26.7.5", "24.0.5"], indirect=True)]
 
 
 async def _doctor(lab: Lab, client: str, folder: Path) -> tuple[int, Any]:

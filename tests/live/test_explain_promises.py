@@ -9,7 +9,7 @@ import pytest
 from devkit.lab import Attempt, laboratory
 from tests.live.conftest import Keycloak
 
-pytestmark = [pytest.mark.live, pytest.mark.parametrize("keycloak", ["26.7.4", "24.0.5"], indirect=True)]
+pytestmark = [pytest.mark.live, pytest.mark.parametrize("keycloak", ["26.7.5", "24.0.5"], indirect=True)]
 
 
 def _without_ids(body: dict[str, Any]) -> dict[str, Any]:

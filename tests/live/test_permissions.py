@@ -16,7 +16,7 @@ from tools.permissions.writer import needs_of
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
 
-VERSIONS = ("26.7.4", "26.4.7")
+VERSIONS = ("26.7.5", "26.4.7")
 CHOSEN = (
     "GET ~/users/{user-id}",
     "GET ~/groups/{group-id}",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from devkit.kcadm import write_wrapper
 from devkit.shells import SHELLS, program
 from tests.live.conftest import Keycloak, Start
 from tests.live.printed import Admin, Printed, Stage, one_for_each_cause, printed, printed_clients
@@ -75,9 +76,7 @@ def run(shell: str, script: str, folder: Path, variables: dict[str, str]) -> sub
 
 def log_in(keycloak: Keycloak, folder: Path) -> None:
     """``kcadm.sh`` on the path, with the administrator's login in a configuration of its own."""
-    wrapper = folder / "kcadm.sh"
-    wrapper.write_text(f'#!/bin/sh\nexec "{keycloak.home / "bin" / "kcadm.sh"}" "$@" --config "{folder / "config"}"\n')
-    wrapper.chmod(0o755)
+    wrapper = write_wrapper(folder, keycloak.home)
     login = ["config", "credentials", "--server", keycloak.base_url, "--realm", "master"]
     user = ["--user", keycloak.admin_username, "--password", keycloak.admin_password]
     subprocess.run([str(wrapper), *login, *user], check=True, capture_output=True)

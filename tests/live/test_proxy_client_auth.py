@@ -23,7 +23,7 @@ from kcproxy.upstream.pool import side_upstream
 from tests.live.conftest import Keycloak
 from tests.live.test_proxy_grants import Realm
 
-pytestmark = [pytest.mark.live, pytest.mark.parametrize("keycloak", ["26.7.4", "24.0.5"], indirect=True)]
+pytestmark = [pytest.mark.live, pytest.mark.parametrize("keycloak", ["26.7.5", "24.0.5"], indirect=True)]
 
 SECRET = "a-secret-with-&-and-%-that-is-long-enough"
 

@@ -19,7 +19,7 @@ from tests.live.conftest import Keycloak
 
 pytestmark = pytest.mark.live
 
-BOTH = pytest.mark.parametrize("keycloak", ["26.7.4", "24.0.5"], indirect=True)
+BOTH = pytest.mark.parametrize("keycloak", ["26.7.5", "24.0.5"], indirect=True)
 ROBOT = "robot"
 
 
@@ -142,7 +142,7 @@ async def test_a_grant_works_on_the_very_next_request(keycloak: Keycloak) -> Non
         assert isinstance(body, list)
 
 
-@pytest.mark.parametrize("keycloak", ["26.7.4", "26.4.7", "24.0.5"], indirect=True)
+@pytest.mark.parametrize("keycloak", ["26.7.5", "26.4.7", "24.0.5"], indirect=True)
 async def test_an_empty_list_is_full_on_the_very_next_request_after_the_grant(keycloak: Keycloak) -> None:
     async with proxied(keycloak) as proxy:
         await proxy.realm.grant("query-users")

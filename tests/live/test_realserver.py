@@ -15,7 +15,7 @@ from tests.live.conftest import Keycloak, Start
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 
-@pytest.mark.parametrize("keycloak", ["26.7.4", "24.0.5"], indirect=True)
+@pytest.mark.parametrize("keycloak", ["26.7.5", "24.0.5"], indirect=True)
 async def test_the_admin_can_log_in_and_the_version_is_the_one_asked_for(keycloak: Keycloak) -> None:
     login = {"grant_type": "password", "client_id": "admin-cli", "username": keycloak.admin_username, "password": keycloak.admin_password}
     async with aiohttp.ClientSession() as session:
@@ -26,7 +26,7 @@ async def test_the_admin_can_log_in_and_the_version_is_the_one_asked_for(keycloa
 
 
 def test_the_same_server_is_given_again(real_keycloak: Start) -> None:
-    assert real_keycloak("26.7.4") == real_keycloak("26.7.4")
+    assert real_keycloak("26.7.5") == real_keycloak("26.7.5")
 
 
 def test_kcadm_of_the_home_can_be_run(keycloak: Keycloak) -> None:
@@ -35,13 +35,13 @@ def test_kcadm_of_the_home_can_be_run(keycloak: Keycloak) -> None:
 
 def test_a_command_gets_the_server_and_gives_its_exit_code() -> None:
     check = 'import os, sys, urllib.request as r; r.urlopen(os.environ["KEYCLOAK_URL"] + "/realms/master"); sys.exit(7)'
-    command = [sys.executable, "-m", "devkit.realserver", "run", "26.7.4", "--", sys.executable, "-c", check]
+    command = [sys.executable, "-m", "devkit.realserver", "run", "26.7.5", "--", sys.executable, "-c", check]
     assert subprocess.run(command, check=False).returncode == 7
 
 
 def test_a_killed_owner_leaves_neither_server_nor_folder_behind() -> None:
     report = 'import os, time; print(os.environ["KEYCLOAK_HOME"], flush=True); time.sleep(600)'
-    command = [sys.executable, "-m", "devkit.realserver", "run", "26.7.4", "--", sys.executable, "-c", report]
+    command = [sys.executable, "-m", "devkit.realserver", "run", "26.7.5", "--", sys.executable, "-c", report]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as owner:
         assert owner.stdout is not None
         try:

@@ -21,7 +21,7 @@ from tests.live.conftest import Keycloak, Start
 
 pytestmark = pytest.mark.live
 
-NORMALISING = {"24.0.5": (), "26.7.4": ("--http-accept-non-normalized-paths=true",)}
+NORMALISING = {"24.0.5": (), "26.7.5": ("--http-accept-non-normalized-paths=true",)}
 """The options with which each version answers the attack with another realm's users."""
 ATTACKS = (
     "{users}#/../../{other}/users",

@@ -23,7 +23,7 @@ from kcproxy.settings import AccountSettings, Secret
 from tests.live.conftest import Keycloak
 
 GRANT = f"kcadm.sh add-roles -r {REALM} --uusername service-account-{CLIENT_ID} --cclientid realm-management --rolename view-users"
-BOTH = pytest.mark.parametrize("keycloak", ["26.7.4", "24.0.5"], indirect=True)
+BOTH = pytest.mark.parametrize("keycloak", ["26.7.5", "24.0.5"], indirect=True)
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600), pytest.mark.xdist_group("scenario")]
 
 

@@ -10,7 +10,7 @@ from tests.simulator.script import Line, play
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 
-@pytest.mark.parametrize("keycloak", ["26.7.4", "24.0.5"], indirect=True)
+@pytest.mark.parametrize("keycloak", ["26.7.5", "24.0.5"], indirect=True)
 async def test_every_answer_is_the_one_of_the_real_server(keycloak: Keycloak) -> None:
     real = await play(keycloak.base_url, "simulator-compared", keycloak.admin_username, keycloak.admin_password)
     table = catalog.load(catalog.nearest(keycloak.version))

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from devkit.kcadm import QUICK_JVM_OPTIONS
+
 JAVA_SOURCE = Path(__file__).with_name("KcadmLines.java")
 PROGRAM = "kcadm.sh"
 ANSWER_LIMIT_BYTES = 1 << 22
@@ -126,7 +128,7 @@ class Kcadm:
     async def run_in_shell(self, printed: str) -> Done:
         """One printed command as it would be pasted: `bash -c`, with `kcadm.sh` on the PATH."""
         path = f"{self.distribution / 'bin'}:{os.environ['PATH']}"
-        environment = os.environ | {"PATH": path, "KC_OPTS": f"-Duser.home={self.home}"}
+        environment = os.environ | {"PATH": path, "KC_OPTS": f"{QUICK_JVM_OPTIONS} -Duser.home={self.home}"}
         async with self._turn:
             process = await asyncio.create_subprocess_exec(
                 *("bash", "-c", printed),

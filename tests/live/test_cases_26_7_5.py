@@ -1,4 +1,4 @@
-"""The reported cases on a real Keycloak 26.7.4, through the proxy."""
+"""The reported cases on a real Keycloak 26.7.5, through the proxy."""
 
 from collections.abc import AsyncIterator
 
@@ -12,7 +12,7 @@ from tests.live.situations import Situation
 
 pytestmark = [pytest.mark.live, pytest.mark.asyncio(loop_scope="module")]
 
-VERSION = "26.7.4"
+VERSION = "26.7.5"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
