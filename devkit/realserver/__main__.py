@@ -1,4 +1,4 @@
-"""`python -m devkit.realserver fetch VERSION` and `python -m devkit.realserver run VERSION [--port N] [--features a,b] [-- COMMAND ARGS…]`."""
+"""`python -m devkit.realserver fetch VERSION…` and `python -m devkit.realserver run VERSION [--port N] [--features a,b] [-- COMMAND ARGS…]`."""
 
 import argparse
 import os
@@ -17,7 +17,8 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         if parsed.action == "fetch":
-            print(fetch_distribution(parsed.version))
+            for version in parsed.versions:
+                print(fetch_distribution(version), flush=True)
             return 0
         features = tuple(name for name in parsed.features.split(",") if name)
         with RealServer(parsed.version, features=features, port=parsed.port, options=tuple(parsed.option)) as server:
@@ -47,7 +48,7 @@ def _split(arguments: list[str]) -> tuple[list[str], str, list[str]]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m devkit.realserver", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True)
-    actions.add_parser("fetch", help="download and unpack").add_argument("version")
+    actions.add_parser("fetch", help="download and unpack").add_argument("versions", nargs="+", metavar="VERSION")
     run = actions.add_parser("run", help="start, run COMMAND with KEYCLOAK_URL and so on in its environment, stop")
     run.add_argument("version")
     run.add_argument("--port", type=int)
