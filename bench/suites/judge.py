@@ -5,41 +5,53 @@ import sys
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 
 from bench.suites.having import NotHad
 from bench.suites.outcome import Found, Reason, Run, counts
-from bench.suites.stage import FEATURES, mail_taken, proxy
+from bench.suites.stage import FEATURES, envoy, mail_taken, proxy
 from bench.suites.suite import Place, Suite
 from devkit.realserver import RealServer
 
-VERSION = "26.7.4"
+VERSION = "26.7.5"
+
+
+class Way(StrEnum):
+    """What is between the suite and Keycloak. ENVOY: Envoy, with `kcproxy ext-proc` as its external processor."""
+
+    DIRECT = "direct"
+    PROXIED = "proxied"
+    PRESERVING = "preserving"
+    ENVOY = "envoy"
 
 
 def judged(suite: Suite, *, clones: Path | None) -> Found:
-    """Run once directly and once through the proxy. If results differ, also with `preserve_host`, and if needed both ways again."""
+    """Run once each way. If results differ, also with `preserve_host`, and if needed again."""
     try:
         suite.prepare(suite.folder, clones)
     except NotHad as error:
         return Found(unavailable=str(error))
-    found = Found(direct=(_fresh(suite, "direct-1"),), proxied=(_fresh(suite, "proxied-1", proxied=True),))
+    direct, proxied, behind = ((_fresh(suite, way, 1),) for way in (Way.DIRECT, Way.PROXIED, Way.ENVOY))
+    found = Found(direct=direct, proxied=proxied, envoy=behind)
     if found.differences:
-        found = replace(found, preserving=(_fresh(suite, "preserving-1", proxied=True, preserve_host=True),))
-    if not found.same:
-        found = replace(found, direct=(*found.direct, _fresh(suite, "direct-2")))
+        found = replace(found, preserving=(_fresh(suite, Way.PRESERVING, 1),))
+    if not found.same or not found.behind_envoy.same:
+        found = replace(found, direct=(*found.direct, _fresh(suite, Way.DIRECT, 2)))
     if any(item.reason is Reason.ALWAYS for item in found.differences):
-        found = replace(found, proxied=(*found.proxied, _fresh(suite, "proxied-2", proxied=True)))
+        found = replace(found, proxied=(*found.proxied, _fresh(suite, Way.PROXIED, 2)))
+    if any(item.reason is Reason.ALWAYS for item in found.behind_envoy.differences):
+        found = replace(found, envoy=(*found.envoy, _fresh(suite, Way.ENVOY, 2)))
     return found
 
 
-def _fresh(suite: Suite, label: str, *, proxied: bool = False, preserve_host: bool = False) -> Run:
+def _fresh(suite: Suite, way: Way, number: int) -> Run:
     """One run on a new server."""
+    label = f"{way}-{number}"
     with ExitStack() as stack:
         server = stack.enter_context(RealServer(VERSION, features=FEATURES))
         mail = stack.enter_context(mail_taken())
-        url = server.base_url
-        if proxied:
-            url = stack.enter_context(proxy(url, suite.folder / label, preserve_host=preserve_host))
+        url = _between(stack, way, server.base_url, suite.folder / label)
         place = Place(url=url, keycloak_url=server.base_url, username=server.admin_username, password=server.admin_password, mail_port=mail)
         began = time.monotonic()
         run = suite.run(suite.folder, place, label)
@@ -49,3 +61,12 @@ def _fresh(suite: Suite, label: str, *, proxied: bool = False, preserve_host: bo
         f"{suite.name}, {label}: {passed} passed, {failed} failed, {skipped} skipped in {time.monotonic() - began:.0f} s", file=sys.stderr
     )
     return run
+
+
+def _between(stack: ExitStack, way: Way, keycloak_url: str, folder: Path) -> str:
+    """Start what is between the suite and Keycloak. Gives the URL for the suite."""
+    if way is Way.DIRECT:
+        return keycloak_url
+    if way is Way.ENVOY:
+        return stack.enter_context(envoy(keycloak_url, folder))
+    return stack.enter_context(proxy(keycloak_url, folder, preserve_host=way is Way.PRESERVING))

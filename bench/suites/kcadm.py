@@ -12,7 +12,7 @@ from bench.suites.suite import Place, Suite
 from devkit.kcadm import QUICK_JVM_OPTIONS
 from devkit.realserver import fetch_distribution
 
-VERSION = "26.7.4"
+VERSION = "26.7.5"
 _COMMAND_SECONDS = 60
 _VARYING = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "(id)"),

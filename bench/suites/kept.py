@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 from bench.suites.having import WORK
-from bench.suites.outcome import Found, Run
+from bench.suites.outcome import Found
 
 RESULTS = WORK / "results"
-_WAYS = ("direct", "proxied", "preserving")
+_WAYS = ("direct", "proxied", "preserving", "envoy")
 
 
 def keep(name: str, found: Found, *, folder: Path = RESULTS) -> None:
@@ -23,9 +23,4 @@ def kept(name: str, *, folder: Path = RESULTS) -> Found | None:
     if not file.exists():
         return None
     content = json.loads(file.read_text(encoding="utf-8"))
-    direct, proxied, preserving = (_runs(content[way]) for way in _WAYS)
-    return Found(direct=direct, proxied=proxied, preserving=preserving, unavailable=content["unavailable"])
-
-
-def _runs(listed: list[dict[str, str]]) -> tuple[Run, ...]:
-    return tuple(listed)
+    return Found(**{way: tuple(content[way]) for way in _WAYS}, unavailable=content["unavailable"])

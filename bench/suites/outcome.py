@@ -24,8 +24,8 @@ class Reason(StrEnum):
 
     UNSTEADY = "the outcome differs between direct runs too"
     ADDRESS = "no difference with `upstream.preserve_host`: the test signs or expects the address that it calls"
-    ONCE = "the outcome differs in one run through the proxy, and is the same in another"
-    ALWAYS = "the outcome differs in every run through the proxy"
+    ONCE = "the outcome differs in one run this way, and is the same in another"
+    ALWAYS = "the outcome differs in every run this way"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +47,13 @@ class Difference:
 class Found:
     """What a suite's runs showed, each way in the order in which they were made; ``unavailable`` says why there are none.
 
-    ``preserving`` are runs through a proxy with `upstream.preserve_host`.
+    ``preserving`` are runs through a proxy with `upstream.preserve_host`, ``envoy`` those through Envoy with `kcproxy ext-proc`.
     """
 
     direct: tuple[Run, ...] = ()
     proxied: tuple[Run, ...] = ()
     preserving: tuple[Run, ...] = ()
+    envoy: tuple[Run, ...] = ()
     unavailable: str | None = None
 
     @property
@@ -65,6 +66,11 @@ class Found:
         return tuple(
             Difference(test=name, direct=outcome(first, name), proxied=outcome(other, name), reason=self._reason(name)) for name in names
         )
+
+    @property
+    def behind_envoy(self) -> "Found":
+        """The same, with the runs through Envoy in the place of those through the proxy. Envoy sends Host unchanged."""
+        return Found(direct=self.direct, proxied=self.envoy)
 
     @property
     def same(self) -> bool:

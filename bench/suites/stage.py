@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import urllib.error
 import urllib.parse
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from bench.processes import end, free_port, wait_until_listening, wait_until_ready
 from bench.suites.suite import Place
+from devkit.envoy import running_envoy, running_processor
 from devkit.mail_sink import mail_sink
 
 FEATURES = ("admin-fine-grained-authz:v1", "token-exchange:v1")
@@ -47,6 +49,19 @@ def proxy(keycloak_url: str, folder: Path, *, preserve_host: bool = False) -> It
             end(process)
     if process.returncode:
         raise RuntimeError(f"kcproxy ended with {process.returncode}: {(folder / 'kcproxy.log').read_text(errors='replace')[-1500:]}")
+
+
+@contextmanager
+def envoy(keycloak_url: str, folder: Path) -> Iterator[str]:
+    """Envoy with the shipped configuration, and `kcproxy ext-proc` with an address as its only setting. Gives Envoy's URL."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = urllib.parse.urlsplit(keycloak_url).port or 80
+    with (
+        tempfile.TemporaryDirectory() as short,  # the path of a socket has at most 107 bytes
+        running_processor(keycloak_url, Path(short)) as processor,
+        running_envoy("ext_proc", port, folder, socket=processor.socket) as own,
+    ):
+        yield f"http://localhost:{own.port}"
 
 
 @contextmanager

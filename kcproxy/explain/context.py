@@ -14,6 +14,8 @@ from kcproxy.explain.visible_facts import CLIENT_ROLE, visible_facts
 from kcproxy.model import Answer, Caller, CallerKind, Facts, RequestFacts, Requirement, RoleSet, TargetKind
 
 MASTER = "master"
+NOT_SEEN = "(not seen)"
+"""Instead of a parameter that the form of a token request lacks, or that is in a form which was not seen."""
 REALM_MANAGEMENT = "realm-management"
 BUILT_IN_ADMIN_CLIENTS = frozenset({"admin-cli", "security-admin-console"})
 LIVE_GRANTS_SINCE = (26, 7)
@@ -300,12 +302,13 @@ def _words(request: RequestFacts, caller: Caller, container: str, container_real
     client, owner = caller.client_id, caller.realm
     if target.kind is TargetKind.TOKEN:  # there is no token yet: the form names the client
         client, owner = request.form.get("client_id") or client, target.realm
+    unnamed = NOT_SEEN if target.kind is TargetKind.TOKEN and request.body_unseen else "(unknown)"
     name = shown(request.form.get("username") or who(caller))
     realm = shown(target.realm) if target.realm else None
     return {
         "who": name,
         "Who": name[:1].upper() + name[1:] if name in {_CALLER, _NOBODY} or name.startswith(_UNNAMED) else name,
-        "client": shown(client) if client else "(unknown)",
+        "client": shown(client) if client else unnamed,
         "realm": realm or "(none)",
         "where": f" in realm {realm}" if realm else "",
         "caller_realm": shown(owner) if owner else "(unknown)",

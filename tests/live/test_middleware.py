@@ -98,14 +98,14 @@ def _shown(value: Any, ids: list[str]) -> Any:
 def of_proxy(got: ResponseWriter) -> Any:
     fields = {name: got.headers[name] for name in FIELDS if name in got.headers}
     explanation = got.explanation
-    return _shown([got.status, fields, explanation], [explanation.get("id", "-")])
+    return _shown([got.status, fields, explanation], [explanation.get("id", "(no id)")])
 
 
 def of_client(got: Got) -> Any:
     fields = {name: got.values(name)[0] for name in FIELDS if got.values(name)}
     document = json.loads(got.body) if got.body.startswith(b"{") else {}
     explanation = document.get("explanation", {})
-    return _shown([got.status, fields, explanation], [explanation.get("id", "-")])
+    return _shown([got.status, fields, explanation], [explanation.get("id", "(no id)")])
 
 
 async def of_clients(explainer: RefusalExplainer, call: Call, account: tuple[ServiceAccount, str] | None = None) -> dict[str, Any]:

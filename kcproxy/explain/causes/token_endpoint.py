@@ -17,7 +17,7 @@ from kcproxy.explain.causes.token_endpoint_responses import (
     UNDISTINGUISHED,
     Wording,
 )
-from kcproxy.explain.context import Context
+from kcproxy.explain.context import NOT_SEEN, Context
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.fixes.own_client import is_built_in, use_own_client
 from kcproxy.explain.keycloak_responses import keycloak_says
@@ -149,11 +149,11 @@ def _words(context: Context) -> dict[str, str]:
     form = context.request.form
     return {
         "feature": "authorization services of the client that the request names as audience",
-        "grant_type": shown(form.get("grant_type", "of the request"), 60),
+        "grant_type": shown(form.get("grant_type", NOT_SEEN), 60),
         "assertion_issuer": shown(context.request.assertion_issuer or "unknown", 200),
         "assertion_subject": shown(context.request.assertion_subject or "unknown", 200),
         "assertion_audience": shown(", ".join(context.request.assertion_audiences) or "nobody", 200),
-        "audience": shown(form.get("audience", "of the request"), 80),
+        "audience": shown(form.get("audience", NOT_SEEN), 80),
         "description": shown(_said(context)[1] or "nothing").rstrip("."),
         "detail": "authorization policies decide which permissions a token gets",
     }
