@@ -58,7 +58,9 @@ async def test_empty_lists_of_clients_and_groups_and_a_thin_realm_are_announced_
     assert [reply.status for reply in replies.values()] == [200, 200, 200]
     assert "view-clients of realm-management" in replies["/clients"].headers["Kcproxy-Notice"]
     assert "view-users of realm-management" in replies["/groups"].headers["Kcproxy-Notice"]
-    assert "view-realm of realm-management" in replies[""].headers["Kcproxy-Notice"]
+    # 26.7.5 was measured in a realm with default groups, which are shown with view-users only.
+    needed = "view-realm" if keycloak.version < "26.7" else "view-realm and view-users"
+    assert f"{needed} of realm-management" in replies[""].headers["Kcproxy-Notice"]
 
 
 async def test_serverinfo_for_a_realms_own_administrator_says_what_newer_versions_leave_out(keycloak: Keycloak, tmp_path: Path) -> None:

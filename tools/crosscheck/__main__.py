@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from devkit.realserver import RealServer
+from devkit.realserver import LONG_RUN, RealServer
 from tools.crosscheck.calls import REALM, body_of, path_of
 from tools.crosscheck.server import Keycloak, Reply
 from tools.crosscheck.things import Realm, Things, new_realm
@@ -180,7 +180,9 @@ def _server(given: argparse.Namespace) -> Iterator[str]:
     if given.url:
         yield given.url
         return
-    with RealServer(given.version, features=Features(given.version).to_switch_on() if given.features else ()) as server:
+    with RealServer(
+        given.version, features=Features(given.version).to_switch_on() if given.features else (), jvm_options=LONG_RUN
+    ) as server:
         yield server.base_url
 
 

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from devkit.realserver import RealServer
+from devkit.realserver import LONG_RUN, RealServer
 from devkit.realserver.distribution import STORE, fetch_distribution
 from tools.fixloop.kept import ROOT, keep, revision
 from tools.fixloop.needs import Case, cases_of
@@ -38,7 +38,7 @@ def server(version: str, features: tuple[str, ...], url: str | None) -> Iterator
     if url:
         yield url
         return
-    with RealServer(version, features=features) as started:
+    with RealServer(version, features=features, jvm_options=LONG_RUN) as started:
         yield started.base_url
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from devkit.realserver import RealServer
+from devkit.realserver import LONG_RUN, RealServer
 from devkit.realserver.distribution import STORE, RealServerError
 from tools.measure import enumerate as enumeration
 from tools.measure import fingerprint
@@ -78,7 +78,7 @@ def _measure(version: Version) -> None:
     behind = [task for task in left if task.spec.features]
     if behind:
         features = Features(version.text).to_switch_on()
-        with RealServer(version.text, features=features) as server:
+        with RealServer(version.text, features=features, jvm_options=LONG_RUN) as server:
             asyncio.run(measure(version, server.base_url, journal, behind, frozenset(features)))
     fingerprint.DISCOVERY.write_text(fingerprint.document(fingerprint.derive()))
     write(version, journal, every, DATA / f"{version.text}.json")

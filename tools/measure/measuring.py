@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from devkit.mail_sink import mail_sink
-from devkit.realserver import RealServer
+from devkit.realserver import LONG_RUN, RealServer
 from devkit.realserver.distribution import STORE, version_numbers
 from tools.measure.documented import as_26_8, powers_of_26_8
 from tools.measure.http import Server
@@ -57,7 +57,7 @@ def running(version: str, features: tuple[str, ...], url: str | None) -> Iterato
     if url:
         yield url
         return
-    with RealServer(version, features=features) as server:
+    with RealServer(version, features=features, jvm_options=LONG_RUN) as server:
         yield server.base_url
 
 

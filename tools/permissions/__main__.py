@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from devkit.mail_sink import mail_sink
-from devkit.realserver import RealServer
+from devkit.realserver import LONG_RUN, RealServer
 from devkit.realserver.distribution import STORE
 from tools.measure.http import Server
 from tools.measure.run import Journal, Task, say
@@ -42,7 +42,7 @@ def main() -> int:
     if given.url:
         asyncio.run(measured(given.url, version, journal, chosen, singles=given.singles, elsewhere=elsewhere))
     elif any(task.key not in journal.done for task in chosen):
-        with RealServer(version.text, heap="-Xms256m -Xmx1200m") as server:
+        with RealServer(version.text, jvm_options=LONG_RUN) as server:
             asyncio.run(measured(server.base_url, version, journal, chosen, singles=given.singles, elsewhere=elsewhere))
     if not journal.done:
         say(f"nothing is measured of {version.text}: no operation's key is found by {given.only!r}")

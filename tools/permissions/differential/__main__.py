@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from devkit.realserver import RealServer
+from devkit.realserver import LONG_RUN, RealServer
 from tools.measure.http import Server
 from tools.measure.run import say
 from tools.measure.stage import Version
@@ -41,7 +41,7 @@ def main() -> int:
     seeds = range(given.seed, given.seed + given.count)
     if given.url:
         return asked_of(given.url, given, seeds)
-    with RealServer(given.version) as server:
+    with RealServer(given.version, jvm_options=LONG_RUN) as server:
         return asked_of(server.base_url, given, seeds)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from devkit.lab import Lab, laboratory
 from devkit.mail_sink import mail_sink
-from devkit.realserver import RealServer
+from devkit.realserver import LONG_RUN, RealServer
 from kcproxy.catalog.permissions import PermissionTable, load_permissions
 from tests.live.conftest import Keycloak
 from tools.measure.http import Server
@@ -33,7 +33,7 @@ def main() -> int:
     given = _parser().parse_args()
     tasks = [task for task in cases_of(given.version) if re.search(given.only, name_of(task))][: given.first]
     results: list[Result] = []
-    with RealServer(given.version, heap="-Xms256m -Xmx1200m") as server, tempfile.TemporaryDirectory() as folder:
+    with RealServer(given.version, jvm_options=LONG_RUN) as server, tempfile.TemporaryDirectory() as folder:
         keycloak = Keycloak(
             version=given.version, base_url=server.base_url, admin_username="admin", admin_password="admin", home=server.home
         )
