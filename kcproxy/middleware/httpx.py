@@ -9,7 +9,7 @@ A response without an explanation is the very object of the inner transport. The
 
 import itertools
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from concurrent import futures
 from concurrent.futures import Future
 from types import TracebackType
@@ -23,6 +23,7 @@ from anyio.lowlevel import RunVar
 from kcproxy.middleware.accounts import ServiceAccount
 from kcproxy.middleware.address import origin_of
 from kcproxy.middleware.explainer import RefusalExplainer
+from kcproxy.middleware.httpx_streams import Beginning, RestOfAsyncStream, RestOfStream, SentOnce, fill, fill_async
 from kcproxy.middleware.options import Options
 from kcproxy.middleware.refusal import Explained, Refusal
 from kcproxy.middleware.tokens import Attempt, Call, Lock, Step, TokenSource, exchange
@@ -56,15 +57,15 @@ class ExplainingTransport(httpx.BaseTransport):
         stream = response.stream
         if not isinstance(stream, httpx.SyncByteStream):
             return response
-        read = _Read(self._explainer.max_body_bytes)
+        read = Beginning(self._explainer.max_body_bytes)
         pieces = iter(stream)
         try:
-            _fill(read, pieces)
+            fill(read, pieces)
         except BaseException:  # interrupted: the client has no response that it could close
             stream.close()
             raise
         if not read.has_ended:
-            response.stream = _RestOfStream(read, pieces, stream)
+            response.stream = RestOfStream(read, pieces, stream)
             return response
         stream.close()
         return _answered(response, read, self._explainer.explain(_refusal(request, response, read)))
@@ -107,16 +108,16 @@ class AsyncExplainingTransport(httpx.AsyncBaseTransport):
         stream = response.stream
         if not isinstance(stream, httpx.AsyncByteStream):
             return response
-        read = _Read(self._explainer.max_body_bytes)
+        read = Beginning(self._explainer.max_body_bytes)
         pieces = aiter(stream)
         try:
-            await _fill_async(read, pieces)
+            await fill_async(read, pieces)
         except BaseException:  # cancelled: the client has no response that it could close
             with anyio.CancelScope(shield=True):
                 await stream.aclose()
             raise
         if not read.has_ended:
-            response.stream = _RestOfAsyncStream(read, pieces, stream)
+            response.stream = RestOfAsyncStream(read, pieces, stream)
             return response
         await stream.aclose()
         return _answered(response, read, await self._explainer.explain_async(_refusal(request, response, read), _wait))
@@ -169,7 +170,8 @@ class ServiceAccountAuth(httpx.Auth):
                 elif isinstance(step, Attempt):
                     reply = (yield _with_token(request, step)).status_code
                 else:
-                    response = yield self._token_request(request, step)
+                    asked = self._token_request(request, step)
+                    response = _response_to(asked, (yield asked))
                     reply = response.status_code, response.read()
         except StopIteration:
             return
@@ -195,7 +197,8 @@ class ServiceAccountAuth(httpx.Auth):
                 elif isinstance(step, Attempt):
                     reply = (yield _with_token(request, step)).status_code
                 else:
-                    response = yield self._token_request(request, step)
+                    asked = self._token_request(request, step)
+                    response = _response_to(asked, (yield asked))
                     reply = response.status_code, await response.aread()
         except StopIteration:
             return
@@ -217,7 +220,10 @@ class ServiceAccountAuth(httpx.Auth):
         if ask.body is not None:
             headers["content-type"] = "application/x-www-form-urlencoded"
         extensions = {name: value for name, value in request.extensions.items() if name == "timeout"} | {_OWN: True}
-        return httpx.Request(ask.method, self._source.origin + ask.path, headers=headers, content=ask.body, extensions=extensions)
+        asked = httpx.Request(ask.method, self._source.origin + ask.path, headers=headers, content=ask.body, extensions=extensions)
+        if ask.body is not None:
+            asked.stream = SentOnce(ask.body)
+        return asked
 
     def _async_lock(self) -> anyio.Lock:
         """One lock for each event loop."""
@@ -245,91 +251,20 @@ async def _locked(lock: anyio.Lock, step: Lock) -> bool:
     return True
 
 
+def _response_to(asked: httpx.Request, last: httpx.Response) -> httpx.Response:
+    """The response of the server that was asked, also if the client followed its redirect: no other server gives a token."""
+    return next((each for each in last.history if each.request is asked), last)
+
+
 def _with_token(request: httpx.Request, attempt: Attempt) -> httpx.Request:
     request.headers["Authorization"] = f"Bearer {attempt.token.value}"
     request.extensions[_ATTEMPT] = attempt
     return request
 
 
-class _Read:
-    """The beginning of a body. ``failure``: why it broke off."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self.pieces: list[bytes] = []
-        self.failure: Exception | None = None
-        self.has_ended = False
-        self._left = max_bytes
-
-    def add(self, piece: bytes) -> bool:
-        """Whether to read on."""
-        self.pieces.append(piece)
-        self._left -= len(piece)
-        return self._left >= 0
-
-    @property
-    def body(self) -> bytes:
-        return b"".join(self.pieces)
-
-
-def _fill(read: _Read, pieces: Iterator[bytes]) -> None:
-    try:
-        for piece in pieces:
-            if not read.add(piece):
-                return
-    except Exception as error:  # noqa: BLE001 - raised again by the stream, when the client reads it
-        read.failure = error
-        return
-    read.has_ended = True
-
-
-async def _fill_async(read: _Read, pieces: AsyncIterator[bytes]) -> None:
-    try:
-        async for piece in pieces:
-            if not read.add(piece):
-                return
-    except Exception as error:  # noqa: BLE001 - raised again by the stream, when the client reads it
-        read.failure = error
-        return
-    read.has_ended = True
-
-
-class _RestOfStream(httpx.SyncByteStream):
-    """A stream whose beginning has been read."""
-
-    def __init__(self, read: _Read, rest: Iterator[bytes], stream: httpx.SyncByteStream) -> None:
-        self._read, self._rest, self._stream = read, rest, stream
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield from self._read.pieces
-        if self._read.failure is not None:
-            raise self._read.failure
-        yield from self._rest
-
-    def close(self) -> None:
-        self._stream.close()
-
-
-class _RestOfAsyncStream(httpx.AsyncByteStream):
-    """The same for asynchronous clients."""
-
-    def __init__(self, read: _Read, rest: AsyncIterator[bytes], stream: httpx.AsyncByteStream) -> None:
-        self._read, self._rest, self._stream = read, rest, stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self._read.pieces:
-            yield piece
-        if self._read.failure is not None:
-            raise self._read.failure
-        async for piece in self._rest:
-            yield piece
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
 def _show(explainer: RefusalExplainer, request: httpx.Request, response: httpx.Response) -> None:
     if _is_for_the_program(request, response):
-        explainer.observed(_refusal(request, response, _Read(0)))
+        explainer.observed(_refusal(request, response, Beginning(0)))
 
 
 def _is_for_the_program(request: httpx.Request, response: httpx.Response) -> bool:
@@ -344,7 +279,7 @@ def _is_concerned(explainer: RefusalExplainer, request: httpx.Request, response:
     return explainer.concerns(response.status_code, request.method, _origin(request.url), request.url.raw_path)
 
 
-def _refusal(request: httpx.Request, response: httpx.Response, read: _Read) -> Refusal:
+def _refusal(request: httpx.Request, response: httpx.Response, read: Beginning) -> Refusal:
     return Refusal(
         method=request.method,
         origin=_origin(request.url),
@@ -369,7 +304,7 @@ def _origin(url: httpx.URL) -> str:
     return origin_of(url.scheme, url.raw_host.decode("ascii"), url.port)
 
 
-def _answered(response: httpx.Response, read: _Read, explained: Explained | None) -> httpx.Response:
+def _answered(response: httpx.Response, read: Beginning, explained: Explained | None) -> httpx.Response:
     if explained is None:
         response.stream = httpx.ByteStream(read.body)
         return response

@@ -20,7 +20,7 @@ from kcproxy.middleware.aiohttp import ExplainingMiddleware, ServiceAccountMiddl
 from kcproxy.middleware.httpx import AsyncExplainingTransport, ExplainingTransport, ServiceAccountAuth
 from kcproxy.middleware.requests import ExplainingAdapter
 from kcproxy.middleware.requests import ServiceAccountAuth as RequestsAuth
-from tests.middleware.server import Server, response
+from tests.middleware.server import Server, recording_server, response
 
 ACCOUNT = ServiceAccount(realm="demo", client_id="robot", client_secret="s3cret")
 USERS = "/admin/realms/demo/users"
@@ -236,3 +236,66 @@ def test_an_account_needs_exactly_one_credential(given: dict[str, str]) -> None:
 
 def test_an_account_shows_no_secret() -> None:
     assert "s3cret" not in repr(ACCOUNT)
+
+
+def moved(status: int, url: str) -> bytes:
+    return response(status, b"", f"Location: {url}")
+
+
+@contextmanager
+def following_httpx(url: str) -> Iterator[Get]:
+    with httpx.Client(auth=ServiceAccountAuth(ACCOUNT, base_url=url), follow_redirects=True, timeout=30) as client:
+        yield lambda target: client.get(target).status_code
+
+
+def following_async_httpx(url: str) -> AbstractContextManager[Get]:
+    async def opened() -> Any:
+        client = httpx.AsyncClient(auth=ServiceAccountAuth(ACCOUNT, base_url=url), follow_redirects=True, timeout=30)
+
+        async def get(target: str) -> int:
+            return (await client.get(target)).status_code
+
+        return get, client.aclose
+
+    return of_loop(opened)
+
+
+def following_requests(url: str) -> AbstractContextManager[Get]:
+    return of_requests(url, RefusalExplainer(base_url=url))
+
+
+def following_aiohttp(url: str) -> AbstractContextManager[Get]:
+    return of_aiohttp(url, RefusalExplainer(base_url=url))
+
+
+FOLLOWING: dict[str, Callable[[str], AbstractContextManager[Get]]] = {
+    "httpx": following_httpx,
+    "httpx-async": following_async_httpx,
+    "requests": following_requests,
+    "aiohttp": following_aiohttp,
+}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("kind", list(FOLLOWING))
+def test_a_redirected_token_request_takes_no_secret_to_another_server(kind: str, status: int, server: Server) -> None:
+    with recording_server() as other:
+        other.react(lambda _: response(200, b'{"access_token":"stolen","expires_in":300}', JSON))
+        server.react(lambda _: moved(status, f"{other.url}/token"))
+        with FOLLOWING[kind](server.url) as get, pytest.raises(TokenFetchError) as caught:
+            get(server.url + USERS)
+
+        assert all(b"s3cret" not in request.body for request in other.upstream.requests)
+        assert all(request.value("authorization") is None for request in other.upstream.requests)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", list(FOLLOWING))
+def test_a_redirect_takes_no_token_to_another_server(kind: str, keycloak: Keycloak, server: Server) -> None:
+    with recording_server() as other, FOLLOWING[kind](keycloak.url) as get:
+        other.react(lambda _: response(200, b"[]", JSON))
+        assert get(keycloak.url + USERS) == 200
+        server.react(lambda _: moved(307, f"{other.url}{USERS}"))
+        assert get(keycloak.url + USERS) == 200
+
+        assert [request.value("authorization") for request in other.upstream.requests] == [None]
