@@ -1,4 +1,4 @@
-"""aiohttp (3.12 or later): client middlewares that explain refusals, and that add the token of a service account.
+"""aiohttp (3.14 or later): client middlewares that explain refusals, and that add the token of a service account.
 
     explaining = ExplainingMiddleware(base_url="https://login.example.com")
     session = aiohttp.ClientSession(middlewares=(explaining, ServiceAccountMiddleware(account, base_url="https://login.example.com")))
@@ -22,7 +22,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from kcproxy.middleware.accounts import ServiceAccount
 from kcproxy.middleware.address import origin_of
-from kcproxy.middleware.explainer import RefusalExplainer
+from kcproxy.middleware.explainer import RefusalExplainer, explainer_of
 from kcproxy.middleware.options import Options
 from kcproxy.middleware.refusal import Explained, Refusal
 from kcproxy.middleware.tokens import Attempt, Call, Lock, Step, TokenSource, exchange
@@ -41,7 +41,7 @@ class ExplainingMiddleware:
 
     def __init__(self, *, explainer: RefusalExplainer | None = None, **options: Unpack[Options]) -> None:
         """``explainer`` can be shared; otherwise ``options`` make one."""
-        self._explainer = explainer or RefusalExplainer(**options)
+        self._explainer = explainer_of(explainer, options)
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Send a request, and explain its response if it is a refusal."""

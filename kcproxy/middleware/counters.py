@@ -18,7 +18,7 @@ class DenialCounters:
     """Counts denials. For any number of threads."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        """Raises ValueError (of prometheus_client) if the registry has these counters already: share one ``RefusalExplainer`` instead."""
+        """Raises ValueError if the registry has these counters already."""
         self._denials = _counter("kcproxy_denials_total", registry)
         self._explanations = _counter("kcproxy_explanations_total", registry)
         self._realms = CappedNames(_MAX_REALMS)
@@ -43,4 +43,9 @@ class DenialCounters:
 
 def _counter(name: str, registry: CollectorRegistry) -> Counter:
     spec = _SPECS[name]
-    return Counter(spec.name, spec.help, spec.labels, registry=registry)
+    try:
+        return Counter(spec.name, spec.help, spec.labels, registry=registry)
+    except ValueError as error:
+        raise ValueError(
+            f"The registry in metrics has {spec.name} already. Make one RefusalExplainer(metrics=…) and pass it as explainer= to every client."
+        ) from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from kcproxy.middleware.accounts import DEFAULT_BUDGET_SECONDS
 from kcproxy.middleware.address import address_of, path_has_keycloak
-from kcproxy.middleware.options import Options
+from kcproxy.middleware.options import Options, check
 from kcproxy.middleware.refusal import Explained, Refusal
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ class RefusalExplainer:
     """Whether ``observed`` wants to see each response, also those that need no explanation."""
 
     def __init__(self, **options: Unpack[Options]) -> None:
-        """Raises ValueError if look-ups are asked for without ``base_url``, because an inspector's secret must reach no other server."""
+        """Raises TypeError for an unknown option, and ValueError for a wrong value, or if look-ups are asked for without ``base_url``, because an inspector's secret must reach no other server."""
+        check(options)
         base_url = options.get("base_url")
         self._looks_up = options.get("inspector") is not None or options.get("public_documents", False)
         if self._looks_up and base_url is None:
@@ -154,6 +155,15 @@ class RefusalExplainer:
         from kcproxy.middleware.counters import DenialCounters  # noqa: PLC0415 - loads prometheus_client
 
         return DenialCounters(registry)
+
+
+def explainer_of(explainer: RefusalExplainer | None, options: Options) -> RefusalExplainer:
+    """The explainer of a client. Raises TypeError if one is given together with options, which it would ignore."""
+    if explainer is None:
+        return RefusalExplainer(**options)
+    if options:
+        raise TypeError(f"Give either explainer or options: {', '.join(options)} would have no effect. Pass them to the RefusalExplainer.")
+    return explainer
 
 
 def _visible(text: str) -> str:

@@ -22,7 +22,7 @@ from anyio.lowlevel import RunVar
 
 from kcproxy.middleware.accounts import ServiceAccount
 from kcproxy.middleware.address import origin_of
-from kcproxy.middleware.explainer import RefusalExplainer
+from kcproxy.middleware.explainer import RefusalExplainer, explainer_of
 from kcproxy.middleware.httpx_streams import Beginning, RestOfAsyncStream, RestOfStream, SentOnce, fill, fill_async
 from kcproxy.middleware.options import Options
 from kcproxy.middleware.refusal import Explained, Refusal
@@ -45,7 +45,7 @@ class ExplainingTransport(httpx.BaseTransport):
     ) -> None:
         """``transport``: the one that sends; default ``httpx.HTTPTransport()``. ``explainer`` can be shared; otherwise ``options`` make one."""
         self._inner = transport if transport is not None else httpx.HTTPTransport()
-        self._explainer = explainer or RefusalExplainer(**options)
+        self._explainer = explainer_of(explainer, options)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and explain its response if it is a refusal."""
@@ -96,7 +96,7 @@ class AsyncExplainingTransport(httpx.AsyncBaseTransport):
     ) -> None:
         """As ``ExplainingTransport``. The default is ``httpx.AsyncHTTPTransport()``."""
         self._inner = transport if transport is not None else httpx.AsyncHTTPTransport()
-        self._explainer = explainer or RefusalExplainer(**options)
+        self._explainer = explainer_of(explainer, options)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and explain its response if it is a refusal."""

@@ -23,7 +23,7 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 
 from kcproxy.middleware.accounts import ServiceAccount
 from kcproxy.middleware.address import origin_of
-from kcproxy.middleware.explainer import RefusalExplainer
+from kcproxy.middleware.explainer import RefusalExplainer, explainer_of
 from kcproxy.middleware.options import Options
 from kcproxy.middleware.refusal import Explained, Refusal
 from kcproxy.middleware.tokens import Attempt, Call, Lock, Step, TokenSource, exchange
@@ -45,7 +45,7 @@ class ExplainingAdapter(BaseAdapter):
         """``adapter``: the one that sends; default ``HTTPAdapter()``. ``explainer`` can be shared; otherwise ``options`` make one."""
         super().__init__()
         self._inner = adapter if adapter is not None else HTTPAdapter()
-        self._explainer = explainer or RefusalExplainer(**options)
+        self._explainer = explainer_of(explainer, options)
 
     def send(  # noqa: PLR0917 - the signature of the base class
         self,
