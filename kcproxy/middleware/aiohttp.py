@@ -80,6 +80,7 @@ class ServiceAccountMiddleware:
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Send a request with a token, and again with a newer one if it is refused. Raises TokenFetchError."""
         path = request.url.raw_path
+        _forget_attempt(request)
         if aiohttp.hdrs.AUTHORIZATION in request.headers or not self._source.serves(_origin(request), path):
             return await handler(request)
         call = Call(method=request.method, path=path, replayable=_is_replayable(request))
@@ -136,9 +137,16 @@ async def _locked(lock: asyncio.Lock, step: Lock) -> bool:
 
 
 def _with_token(request: ClientRequest, attempt: Attempt) -> ClientRequest:
-    request.headers[aiohttp.hdrs.AUTHORIZATION] = f"Bearer {attempt.token.value}"
+    request.headers[aiohttp.hdrs.AUTHORIZATION] = attempt.authorization
     _ATTEMPTS[request] = attempt
     return request
+
+
+def _forget_attempt(request: ClientRequest) -> None:
+    """A request that another middleware sends again starts from the beginning: the token that it still carries may have been refused."""
+    attempt = _ATTEMPTS.pop(request, None)
+    if attempt is not None and request.headers.get(aiohttp.hdrs.AUTHORIZATION) == attempt.authorization:
+        del request.headers[aiohttp.hdrs.AUTHORIZATION]
 
 
 def _origin(request: ClientRequest) -> str:

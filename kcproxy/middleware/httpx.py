@@ -209,6 +209,7 @@ class ServiceAccountAuth(httpx.Auth):
     def _steps(self, request: httpx.Request) -> Generator[Step, Any, None] | None:
         """None if the request gets no token."""
         path = request.url.raw_path.partition(b"?")[0].decode("ascii")
+        _forget_attempt(request)
         if "authorization" in request.headers or not self._source.serves(_origin(request.url), path):
             return None
         return exchange(self._source, Call(method=request.method, path=path, replayable=isinstance(request.stream, httpx.ByteStream)))
@@ -257,9 +258,19 @@ def _response_to(asked: httpx.Request, last: httpx.Response) -> httpx.Response:
 
 
 def _with_token(request: httpx.Request, attempt: Attempt) -> httpx.Request:
-    request.headers["Authorization"] = f"Bearer {attempt.token.value}"
-    request.extensions[_ATTEMPT] = attempt
+    request.headers["Authorization"] = attempt.authorization
+    request.extensions = {**request.extensions, _ATTEMPT: attempt}  # httpx before 0.28 keeps the mapping of the program
     return request
+
+
+def _forget_attempt(request: httpx.Request) -> None:
+    """A request that is sent again starts from the beginning: the token that it still carries may have expired."""
+    attempt: Attempt | None = request.extensions.get(_ATTEMPT)
+    if attempt is None:
+        return
+    request.extensions = {name: value for name, value in request.extensions.items() if name != _ATTEMPT}
+    if request.headers.get("authorization") == attempt.authorization:
+        del request.headers["authorization"]
 
 
 def _show(explainer: RefusalExplainer, request: httpx.Request, response: httpx.Response) -> None:

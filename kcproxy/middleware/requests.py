@@ -188,7 +188,7 @@ def _mark_as_own(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _with_token(request: requests.PreparedRequest, attempt: Attempt) -> requests.PreparedRequest:
-    request.headers["Authorization"] = f"Bearer {attempt.token.value}"
+    request.headers["Authorization"] = attempt.authorization
     setattr(request, _ATTEMPT, attempt)
     return request
 

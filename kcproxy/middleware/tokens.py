@@ -60,6 +60,11 @@ class Attempt:
         self._call = call
         self._decided: bool | None = None
 
+    @property
+    def authorization(self) -> str:
+        """The value of the field."""
+        return f"Bearer {self.token.value}"
+
     def repeats(self, status: int) -> bool:
         """Whether the request is sent again with a newer token, so that this response is not the last one."""
         if self._decided is None:

@@ -299,3 +299,77 @@ def test_a_redirect_takes_no_token_to_another_server(kind: str, keycloak: Keyclo
         assert get(keycloak.url + USERS) == 200
 
         assert [request.value("authorization") for request in other.upstream.requests] == [None]
+
+
+def sent_three_times_with_httpx(keycloak: Keycloak, explainer: RefusalExplainer) -> None:
+    auth = ServiceAccountAuth(ACCOUNT, base_url=keycloak.url)
+    with httpx.Client(transport=ExplainingTransport(explainer=explainer), auth=auth, timeout=30) as client:
+        request = client.build_request("GET", keycloak.url + USERS)
+        for _ in range(3):
+            client.send(request)
+            threading.Event().wait(0.06)
+
+
+def sent_three_times_with_async_httpx(keycloak: Keycloak, explainer: RefusalExplainer) -> None:
+    async def run() -> None:
+        auth = ServiceAccountAuth(ACCOUNT, base_url=keycloak.url)
+        async with httpx.AsyncClient(transport=AsyncExplainingTransport(explainer=explainer), auth=auth, timeout=30) as client:
+            request = client.build_request("GET", keycloak.url + USERS)
+            for _ in range(3):
+                await client.send(request)
+                await asyncio.sleep(0.06)
+
+    asyncio.run(run())
+
+
+def sent_three_times_by_a_middleware_of_aiohttp(keycloak: Keycloak, explainer: RefusalExplainer) -> None:
+    async def three_times(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        for _ in range(2):
+            (await handler(request)).release()
+            await asyncio.sleep(0.06)
+        return await handler(request)
+
+    async def run() -> None:
+        middlewares = (three_times, ServiceAccountMiddleware(ACCOUNT, base_url=keycloak.url), ExplainingMiddleware(explainer=explainer))
+        async with aiohttp.ClientSession(middlewares=middlewares) as session, session.get(keycloak.url + USERS):
+            pass
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "send", [sent_three_times_with_httpx, sent_three_times_with_async_httpx, sent_three_times_by_a_middleware_of_aiohttp]
+)
+def test_the_same_request_sent_again_gets_the_token_of_its_time(
+    send: Callable[[Keycloak, RefusalExplainer], None], keycloak: Keycloak, explainer: RefusalExplainer
+) -> None:
+    keycloak.lifetime_seconds = 0.05
+    send(keycloak, explainer)
+
+    assert keycloak.calls == ["t1", "t2", "t3"]
+
+
+def test_a_request_that_gets_an_authorization_of_its_own_later_keeps_it(
+    keycloak: Keycloak, explainer: RefusalExplainer, denials: list[Any]
+) -> None:
+    keycloak.admits = lambda token: token == "t1"
+    auth = ServiceAccountAuth(ACCOUNT, base_url=keycloak.url)
+    with httpx.Client(transport=ExplainingTransport(explainer=explainer), auth=auth, timeout=30) as client:
+        request = client.build_request("GET", keycloak.url + USERS)
+        client.send(request)
+        request.headers["Authorization"] = "Bearer own"
+        client.send(request)
+
+    assert keycloak.calls == ["t1", "own"]
+    assert [each.caller.injected for each in denials] == [False]
+
+
+def test_extensions_that_requests_share_stay_as_they_are(keycloak: Keycloak) -> None:
+    shared: dict[str, Any] = {"timeout": httpx.Timeout(30).as_dict()}
+    with httpx.Client(auth=ServiceAccountAuth(ACCOUNT, base_url=keycloak.url)) as client:
+        client.get(keycloak.url + USERS, extensions=shared)
+        request = httpx.Request("GET", keycloak.url + USERS)
+        request.extensions = shared
+        client.send(request)
+
+    assert list(shared) == ["timeout"]
