@@ -328,5 +328,5 @@ def _answered(response: httpx.Response, read: Beginning, explained: Explained | 
 
 
 async def _wait(future: "Future[LookedUp]", seconds: float) -> None:
-    """Wait in a thread, because the event loop may be trio's."""
-    await anyio.to_thread.run_sync(lambda: futures.wait([future], seconds), abandon_on_cancel=True)
+    """Wait in a thread, because the event loop may be trio's. The program's own threads do not count: it may have none free."""
+    await anyio.to_thread.run_sync(lambda: futures.wait([future], seconds), abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
@@ -272,3 +273,30 @@ def test_streaming_stays_streaming(server: Server, explainers: Explainers) -> No
         client.stream("GET", server.url + USERS) as streamed,
     ):
         assert next(streamed.iter_raw()) == b"abc"
+
+
+def test_a_refusal_waits_no_longer_when_the_programs_threads_are_busy(keycloak: Simulator, explainers: Explainers) -> None:
+    """The threads of anyio's own limiter, 40 by default, belong to the program."""
+    account = keycloak.service_account("busy", "caller")
+    inspected = keycloak.service_account("busy", "inspector", roles=("view-clients", "view-realm", "view-users"))
+    inspector = Inspector(realm="busy", client_id="inspector", client_secret=inspected.client_secret, realms=("busy",))
+    transport = AsyncExplainingTransport(explainer=explainers(base_url=keycloak.url, inspector=inspector))
+    headers = {"Authorization": f"Bearer {keycloak.token(account)}"}
+    release = threading.Event()
+
+    took: list[float] = []
+
+    async def call() -> None:
+        async with httpx.AsyncClient(transport=transport, headers=headers, timeout=30) as client, anyio.create_task_group() as busy:
+            for _ in range(int(anyio.to_thread.current_default_thread_limiter().total_tokens)):
+                busy.start_soon(anyio.to_thread.run_sync, lambda: release.wait(10))
+            await anyio.sleep(0.1)
+            began = time.monotonic()
+            try:
+                assert (await client.get(f"{keycloak.url}/admin/realms/busy/users")).status_code == 403
+            finally:
+                release.set()
+            took.append(time.monotonic() - began)
+
+    anyio.run(call)
+    assert took[0] < 5
