@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _ATTEMPTS: WeakKeyDictionary[ClientRequest, Attempt] = WeakKeyDictionary()
 """The attempts with an account's token, so that both middlewares work in any order."""
 _READ_BYTES = 65536
+_DECODED = frozenset({"br", "deflate", "gzip", "zstd"})
+"""The content codings that aiohttp removes; it leaves a body in any other one as it is."""
 
 
 class ExplainingMiddleware:
@@ -179,7 +181,7 @@ async def _refusal(request: ClientRequest, response: ClientResponse, body: bytes
         status=response.status,
         response_fields=response.raw_headers,
         body=body,
-        is_decoded=True,
+        is_decoded=request.session.auto_decompress and response.headers.get(aiohttp.hdrs.CONTENT_ENCODING, "").lower() in _DECODED,
         injected=injected,
     )
 

@@ -23,7 +23,7 @@ from anyio.lowlevel import RunVar
 from kcproxy.middleware.accounts import ServiceAccount
 from kcproxy.middleware.address import origin_of
 from kcproxy.middleware.explainer import RefusalExplainer, explainer_of
-from kcproxy.middleware.httpx_streams import Beginning, RestOfAsyncStream, RestOfStream, SentOnce, fill, fill_async
+from kcproxy.middleware.httpx_streams import Beginning, RestOfAsyncStream, RestOfStream, SentOnce, decoded, fill, fill_async
 from kcproxy.middleware.options import Options
 from kcproxy.middleware.refusal import Explained, Refusal
 from kcproxy.middleware.tokens import Attempt, Call, Lock, Step, TokenSource, exchange
@@ -300,6 +300,7 @@ def _refusal(request: httpx.Request, response: httpx.Response, read: Beginning) 
         status=response.status_code,
         response_fields=response.headers.raw,
         body=read.body,
+        decode=lambda: decoded(response, read.body, read.max_bytes),
         injected=_ATTEMPT in request.extensions,
     )
 

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 
+_PIECE_BYTES = 256
+
 
 class Beginning:
     """The beginning of a body. ``failure``: why it broke off."""
@@ -13,6 +15,7 @@ class Beginning:
         self.pieces: list[bytes] = []
         self.failure: Exception | None = None
         self.has_ended = False
+        self.max_bytes = max_bytes
         self._left = max_bytes
 
     def add(self, piece: bytes) -> bool:
@@ -89,6 +92,31 @@ class RestOfAsyncStream(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         """Close the stream."""
         await self._stream.aclose()
+
+
+def decoded(response: httpx.Response, body: bytes, max_bytes: int) -> bytes | None:
+    """The body without its content coding, as httpx reads it. None if httpx does not know the coding, or the result is too large."""
+    codings = [(name, value) for name, value in response.headers.raw if name.lower() == b"content-encoding"]
+    plain = bytearray()
+    try:
+        for piece in httpx.Response(200, headers=codings, stream=_Pieces(body)).iter_bytes():
+            plain += piece
+            if len(plain) > max_bytes:
+                return None
+    except httpx.DecodingError:
+        return None
+    return None if plain == body else bytes(plain)
+
+
+class _Pieces(httpx.SyncByteStream):
+    """A coded body in small pieces, so that one that unfolds to much more is noticed early."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def __iter__(self) -> Iterator[bytes]:
+        for start in range(0, len(self._body), _PIECE_BYTES):
+            yield self._body[start : start + _PIECE_BYTES]
 
 
 class SentOnce(httpx.SyncByteStream, httpx.AsyncByteStream):

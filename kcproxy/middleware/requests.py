@@ -10,6 +10,7 @@ A response without an explanation is the very object of the inner adapter. The t
 import io
 import threading
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from http.client import HTTPMessage
 from typing import TYPE_CHECKING, Any, Unpack, cast
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from requests.auth import AuthBase
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 from urllib3 import HTTPHeaderDict, HTTPResponse
+from urllib3.exceptions import HTTPError
 
 from kcproxy.middleware.accounts import ServiceAccount
 from kcproxy.middleware.address import origin_of
@@ -84,7 +86,8 @@ class ExplainingAdapter(BaseAdapter):
         if failure is not None or len(beginning) > self._explainer.max_body_bytes:
             response.raw = _with_body(raw, _Rest(beginning, failure, raw), method)
             return response
-        explained = self._explainer.explain(_refusal(request, response, raw, beginning, injected=injected))
+        refusal = _refusal(request, response, raw, beginning, injected=injected)
+        explained = self._explainer.explain(replace(refusal, decode=lambda: _decoded(raw, beginning, self._explainer.max_body_bytes)))
         return _answered(response, raw, beginning, method, explained)
 
 
@@ -224,6 +227,17 @@ def _beginning(raw: HTTPResponse, max_bytes: int) -> tuple[bytes, Exception | No
     except Exception as error:  # noqa: BLE001 - raised again when the client reads the body
         return b"".join(pieces), error
     return b"".join(pieces), None
+
+
+def _decoded(raw: HTTPResponse, body: bytes, max_bytes: int) -> bytes | None:
+    """The body without its content coding, as urllib3 reads it. None if urllib3 does not know the coding, or the result is too large."""
+    codings = {name: value for name, value in raw.headers.items() if name.lower() == "content-encoding"}
+    coded = HTTPResponse(body=io.BytesIO(body), headers=codings, status=raw.status, preload_content=False)
+    try:
+        plain = coded.read(max_bytes + 1, decode_content=True)
+    except HTTPError:
+        return None
+    return None if plain == body or len(plain) > max_bytes else plain
 
 
 class _Rest(io.RawIOBase):
