@@ -25,7 +25,7 @@ from kcproxy.middleware.address import origin_of
 from kcproxy.middleware.explainer import RefusalExplainer, explainer_of
 from kcproxy.middleware.options import Options
 from kcproxy.middleware.refusal import Explained, Refusal
-from kcproxy.middleware.tokens import Attempt, Call, Lock, Step, TokenSource, exchange
+from kcproxy.middleware.tokens import Attempt, Call, Hold, Step, TokenSource, Unreachable, exchange
 
 if TYPE_CHECKING:
     from kcproxy.keycloak.token_endpoint import TokenRequest
@@ -93,13 +93,17 @@ class ServiceAccountMiddleware:
         response: ClientResponse | None = None
         reply: Any = None
         holds = False
+        failure: Unreachable | None = None
         try:
             while True:
                 try:
-                    step = steps.send(reply)
+                    step = steps.send(reply) if failure is None else steps.throw(failure)
                 except StopIteration:
                     break
-                if isinstance(step, Lock):
+                except Unreachable as unreachable:
+                    raise unreachable.error from unreachable.error.__cause__
+                failure = None
+                if isinstance(step, Hold):
                     reply = holds = await _locked(lock, step)
                 elif isinstance(step, Attempt):
                     if response is not None:
@@ -107,7 +111,10 @@ class ServiceAccountMiddleware:
                     response = await handler(_with_token(request, step))
                     reply = response.status
                 else:
-                    reply = await self._fetched(request.session, step)
+                    try:
+                        reply = await self._fetched(request.session, step)
+                    except (aiohttp.ClientError, TimeoutError) as error:
+                        failure = Unreachable(error)  # a token that is still valid is enough
         finally:
             if holds:
                 lock.release()
@@ -128,11 +135,11 @@ class ServiceAccountMiddleware:
             return response.status, await response.read()
 
 
-async def _locked(lock: asyncio.Lock, step: Lock) -> bool:
-    if step is Lock.RELEASE:
+async def _locked(lock: asyncio.Lock, step: Hold) -> bool:
+    if step is Hold.RELEASE:
         lock.release()
         return False
-    if step is Lock.TRY and lock.locked():
+    if step is Hold.TRY and lock.locked():
         return False
     await lock.acquire()
     return True

@@ -1,10 +1,10 @@
 """The proxy's counters of denials in a registry of the program's own, with the same names, labels and limits."""
 
-import threading
 from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter
 
+from kcproxy.middleware.locks import Lock
 from kcproxy.model import Explanation
 from kcproxy.observe.label_limits import ADMIN_ROLES, OTHER, CappedNames, operation_label, proven, role_label
 from kcproxy.observe.metric_specs import SPECS, Spec
@@ -23,7 +23,7 @@ class DenialCounters:
         self._explanations = _counter("kcproxy_explanations_total", registry)
         self._realms = CappedNames(_MAX_REALMS)
         self._seen: set[tuple[str, ...]] = set()
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def denied(self, explanation: Explanation) -> None:
         """Count one denial."""

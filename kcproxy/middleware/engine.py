@@ -1,6 +1,5 @@
 """The part that is loaded late: table, claims, diagnosis, rendering. Everything in it is pure except the clock."""
 
-import threading
 import time
 from dataclasses import dataclass, field
 
@@ -16,6 +15,7 @@ from kcproxy.errors import RequestRefused
 from kcproxy.http1.fields import RawHeaders
 from kcproxy.http1.headers import read_response
 from kcproxy.middleware.address import base_path_in
+from kcproxy.middleware.locks import Lock
 from kcproxy.middleware.options import Options
 from kcproxy.middleware.refusal import Explained, Refusal
 from kcproxy.model import Answer, Caller, Detail, Facts, RequestFacts, Target
@@ -53,7 +53,7 @@ class Engine:
         self.version = options.get("keycloak_version")
         self.catalog: Catalog = catalog_for(self.version)
         self._max_body_bytes = options.get("max_body_bytes", 65536)
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._explainer = CachingExplainer(
             ExplainSettings(
                 detail=Detail(options.get("detail", "full")),

@@ -6,12 +6,12 @@ response ─ status, address: concerned? ── no ─▶ left alone, its body i
 """
 
 import logging
-import threading
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Unpack
 
 from kcproxy.middleware.accounts import DEFAULT_BUDGET_SECONDS
 from kcproxy.middleware.address import address_of, path_has_keycloak
+from kcproxy.middleware.locks import Lock
 from kcproxy.middleware.options import Options, check
 from kcproxy.middleware.refusal import Explained, Refusal
 
@@ -49,7 +49,7 @@ class RefusalExplainer:
         if base_url is not None:
             self._origin, self._base_path = address_of(base_url)
         self.max_body_bytes = options.get("max_body_bytes", MAX_BODY_BYTES)
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._engine: Engine | None = None
         self._lookups: BackgroundLookups | None = None
         self._counters = self._new_counters()
@@ -59,6 +59,15 @@ class RefusalExplainer:
                 from kcproxy.middleware.lookups import load  # noqa: PLC0415 - only programs with an inspector need asyncio
 
                 load()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy has the options, and loads the rest again."""
+        return {**vars(self), "_engine": None, "_lookups": None, "_counters": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """As it was made."""
+        vars(self).update(state)
+        self._counters = self._new_counters()
 
     def concerns(self, status: int, method: str, origin: str, raw_target: bytes) -> bool:
         """Whether a response may be explained, so that its body is to be read. Cheap for responses of other servers."""

@@ -8,7 +8,6 @@ A response without an explanation is the very object of the inner transport. The
 """
 
 import itertools
-import threading
 from collections.abc import AsyncGenerator, Generator
 from concurrent import futures
 from concurrent.futures import Future
@@ -24,9 +23,10 @@ from kcproxy.middleware.accounts import ServiceAccount
 from kcproxy.middleware.address import origin_of
 from kcproxy.middleware.explainer import RefusalExplainer, explainer_of
 from kcproxy.middleware.httpx_streams import Beginning, RestOfAsyncStream, RestOfStream, SentOnce, decoded, fill, fill_async
+from kcproxy.middleware.locks import Lock
 from kcproxy.middleware.options import Options
 from kcproxy.middleware.refusal import Explained, Refusal
-from kcproxy.middleware.tokens import Attempt, Call, Lock, Step, TokenSource, exchange
+from kcproxy.middleware.tokens import Attempt, Call, Hold, Step, TokenSource, exchange
 
 if TYPE_CHECKING:
     from kcproxy.keycloak.token_endpoint import TokenRequest
@@ -149,7 +149,7 @@ class ServiceAccountAuth(httpx.Auth):
     def __init__(self, account: ServiceAccount, *, base_url: str) -> None:
         """``base_url``: Keycloak's address; token and credentials are sent to no other. Raises ValueError if it is no URL."""
         self._source = TokenSource(account, base_url=base_url)
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._lock_of_loop: RunVar[anyio.Lock] = RunVar(f"kcproxy.token.{next(_NUMBERS)}")
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
@@ -163,9 +163,9 @@ class ServiceAccountAuth(httpx.Auth):
         try:
             while True:
                 step = steps.send(reply)
-                if isinstance(step, Lock):
-                    reply = holds = step is not Lock.RELEASE and self._lock.acquire(blocking=step is Lock.ACQUIRE)
-                    if step is Lock.RELEASE:
+                if isinstance(step, Hold):
+                    reply = holds = step is not Hold.RELEASE and self._lock.acquire(blocking=step is Hold.ACQUIRE)
+                    if step is Hold.RELEASE:
                         self._lock.release()
                 elif isinstance(step, Attempt):
                     reply = (yield _with_token(request, step)).status_code
@@ -191,7 +191,7 @@ class ServiceAccountAuth(httpx.Auth):
         try:
             while True:
                 step = steps.send(reply)
-                if isinstance(step, Lock):
+                if isinstance(step, Hold):
                     holds = await _locked(lock, step)
                     reply = holds
                 elif isinstance(step, Attempt):
@@ -238,11 +238,11 @@ class ServiceAccountAuth(httpx.Auth):
 _NUMBERS = itertools.count()
 
 
-async def _locked(lock: anyio.Lock, step: Lock) -> bool:
-    if step is Lock.RELEASE:
+async def _locked(lock: anyio.Lock, step: Hold) -> bool:
+    if step is Hold.RELEASE:
         lock.release()
         return False
-    if step is Lock.ACQUIRE:
+    if step is Hold.ACQUIRE:
         await lock.acquire()
         return True
     try:

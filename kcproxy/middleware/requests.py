@@ -8,12 +8,12 @@ A response without an explanation is the very object of the inner adapter. The t
 """
 
 import io
-import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import replace
 from http.client import HTTPMessage
 from typing import TYPE_CHECKING, Any, Unpack, cast
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
@@ -26,15 +26,18 @@ from urllib3.exceptions import HTTPError
 from kcproxy.middleware.accounts import ServiceAccount
 from kcproxy.middleware.address import origin_of
 from kcproxy.middleware.explainer import RefusalExplainer, explainer_of
+from kcproxy.middleware.locks import Lock
 from kcproxy.middleware.options import Options
 from kcproxy.middleware.refusal import Explained, Refusal
-from kcproxy.middleware.tokens import Attempt, Call, Lock, Step, TokenSource, exchange
+from kcproxy.middleware.tokens import Attempt, Call, Hold, Step, TokenSource, Unreachable, exchange
 
 if TYPE_CHECKING:
     from kcproxy.keycloak.token_endpoint import TokenRequest
 
-_ATTEMPT, _OWN, _EXPLANATION, _CONNECTION = "kcproxy_attempt", "kcproxy_own", "kcproxy", "connection"
+_OWN, _EXPLANATION, _CONNECTION = "kcproxy_own", "kcproxy", "connection"
 """Attributes of requests and responses."""
+_ATTEMPTS: WeakKeyDictionary[requests.PreparedRequest, Attempt] = WeakKeyDictionary()
+"""The attempts with an account's token. No attributes, because a request is pickled with its response, and an attempt knows the secret."""
 _TOKEN_TIMEOUT_SECONDS = 60.0
 
 
@@ -64,7 +67,7 @@ class ExplainingAdapter(BaseAdapter):
         is_error = response.status_code >= 400
         if not (is_error or self._explainer.observes) or getattr(request, _OWN, False) or not isinstance(response.raw, HTTPResponse):
             return response
-        attempt: Attempt | None = getattr(request, _ATTEMPT, None)
+        attempt = _ATTEMPTS.get(request)
         if attempt is not None and attempt.repeats(response.status_code):
             return response
         if self._explainer.observes:
@@ -104,7 +107,7 @@ class ServiceAccountAuth(AuthBase):
         """
         self._source = TokenSource(account, base_url=base_url)
         self._session = session if session is not None else requests.Session()
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add the token. Raises TokenFetchError."""
@@ -135,38 +138,52 @@ class ServiceAccountAuth(AuthBase):
         response = session.send(prepared, timeout=_TOKEN_TIMEOUT_SECONDS, allow_redirects=False, **settings)
         return response.status_code, response.content
 
-    def locked(self, step: Lock) -> bool:
+    def locked(self, step: Hold) -> bool:
         """Do a step with the lock. Whether it is held then."""
-        if step is Lock.RELEASE:
+        if step is Hold.RELEASE:
             self._lock.release()
             return False
-        return self._lock.acquire(blocking=step is Lock.ACQUIRE)
+        return self._lock.acquire(blocking=step is Hold.ACQUIRE)
 
 
 class _Flow:
-    """The steps of one request, some before it is sent and some after its response."""
+    """The steps of one request, some before it is sent and some after its response. A copy, of a pickled response, has none."""
 
     def __init__(self, auth: ServiceAccountAuth, steps: Generator[Step, Any, None]) -> None:
         self._auth = auth
         self._steps = steps
 
+    def __reduce__(self) -> "tuple[Callable[[], _Flow], tuple[()]]":
+        return _ended_flow, ()
+
     def advance(self, reply: Any) -> Attempt | None:
         """Do the steps until a request is to be sent. None if the last response is final."""
         holds = False
         try:
-            while True:
-                step = self._steps.send(reply)
-                if isinstance(step, Attempt):
-                    return step
-                if isinstance(step, Lock):
-                    reply = holds = self._auth.locked(step)
+            step = self._steps.send(reply)
+            while not isinstance(step, Attempt):
+                if isinstance(step, Hold):
+                    holds = self._auth.locked(step)
+                    step = self._steps.send(holds)
                 else:
-                    reply = self._auth.fetch(step)
+                    step = self._fetched(step)
         except StopIteration:
             return None
+        except Unreachable as failure:
+            raise failure.error from failure.error.__cause__
+        else:
+            return step
         finally:
             if holds:
-                self._auth.locked(Lock.RELEASE)
+                self._auth.locked(Hold.RELEASE)
+
+    def _fetched(self, ask: "TokenRequest") -> Step:
+        """The step after a token request. Without a response, a token that is still valid is enough."""
+        try:
+            reply = self._auth.fetch(ask)
+        except requests.RequestException as error:
+            return self._steps.throw(Unreachable(error))
+        return self._steps.send(reply)
 
     def continued(self, response: requests.Response, **settings: Any) -> requests.Response:
         """The hook of a response: send the request again if the token was refused, as ``requests.auth.HTTPDigestAuth`` does."""
@@ -184,6 +201,14 @@ class _Flow:
         return repeated
 
 
+def _ended_flow() -> _Flow:
+    flow = _Flow.__new__(_Flow)
+    steps: Generator[Step, Any, None] = (_ for _ in ())
+    steps.close()
+    vars(flow)["_steps"] = steps
+    return flow
+
+
 def _mark_as_own(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """An ``auth`` that adds nothing: a token request has its own credentials, and is not explained."""
     setattr(request, _OWN, True)
@@ -192,7 +217,7 @@ def _mark_as_own(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 def _with_token(request: requests.PreparedRequest, attempt: Attempt) -> requests.PreparedRequest:
     request.headers["Authorization"] = attempt.authorization
-    setattr(request, _ATTEMPT, attempt)
+    _ATTEMPTS[request] = attempt
     return request
 
 

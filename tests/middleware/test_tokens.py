@@ -13,13 +13,14 @@ import httpx
 import pytest
 import requests
 
-from devkit.servers import Message
+from devkit.servers import SERVER_CLOSES, Message
 from kcproxy.errors import TokenFetchError
 from kcproxy.middleware import RefusalExplainer, ServiceAccount
 from kcproxy.middleware.aiohttp import ExplainingMiddleware, ServiceAccountMiddleware
 from kcproxy.middleware.httpx import AsyncExplainingTransport, ExplainingTransport, ServiceAccountAuth
 from kcproxy.middleware.requests import ExplainingAdapter
 from kcproxy.middleware.requests import ServiceAccountAuth as RequestsAuth
+from kcproxy.middleware.tokens import TokenSource
 from tests.middleware.server import Server, recording_server, response
 
 ACCOUNT = ServiceAccount(realm="demo", client_id="robot", client_secret="s3cret")
@@ -38,10 +39,13 @@ class Keycloak:
         self.admits: Callable[[str], bool] = lambda _: True
         self.lifetime_seconds: float = 300
         self.gives_tokens = True
+        self.is_reachable = True
         server.react(self._react)
 
-    def _react(self, request: Message) -> bytes:
+    def _react(self, request: Message) -> object:
         if b"openid-connect/token" in request.target:
+            if not self.is_reachable:
+                return SERVER_CLOSES
             self.fetches += 1
             if not self.gives_tokens:
                 return response(401, b'{"error":"invalid_client","error_description":"Invalid client or Invalid client credentials"}', JSON)
@@ -373,3 +377,44 @@ def test_extensions_that_requests_share_stay_as_they_are(keycloak: Keycloak) -> 
         client.send(request)
 
     assert list(shared) == ["timeout"]
+
+
+OUTAGES = {name: KINDS[name] for name in ("requests", "aiohttp", "aiohttp, in the other order")}
+"""httpx ends a request whose token request gets no response, and its ``auth`` cannot go on."""
+
+
+@pytest.mark.parametrize("kind", list(OUTAGES))
+def test_a_token_that_is_still_valid_is_used_if_its_renewal_gets_no_response(
+    kind: str, keycloak: Keycloak, explainer: RefusalExplainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TokenSource, "needs_renewal", lambda *_: True)
+    with OUTAGES[kind](keycloak.url, explainer) as get:
+        get(keycloak.url + USERS)
+        keycloak.is_reachable = False
+        assert get(keycloak.url + USERS) == 200
+
+    assert keycloak.calls == ["t1", "t1"]
+
+
+@pytest.mark.parametrize("kind", list(OUTAGES))
+def test_a_refusal_is_explained_if_the_newer_token_gets_no_response(
+    kind: str, keycloak: Keycloak, explainer: RefusalExplainer, denials: list[Any]
+) -> None:
+    with OUTAGES[kind](keycloak.url, explainer) as get:
+        get(keycloak.url + USERS)
+        keycloak.admits, keycloak.is_reachable = (lambda _: False), False
+        assert get(keycloak.url + USERS) == 403
+
+    assert len(denials) == 1
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_the_first_token_request_without_a_response_raises_the_librarys_own_error(
+    kind: str, keycloak: Keycloak, explainer: RefusalExplainer
+) -> None:
+    keycloak.is_reachable = False
+    with (
+        KINDS[kind](keycloak.url, explainer) as get,
+        pytest.raises((httpx.TransportError, requests.ConnectionError, aiohttp.ClientConnectionError)),
+    ):
+        get(keycloak.url + USERS)
