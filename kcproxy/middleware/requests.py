@@ -306,7 +306,7 @@ class _Original:
 
 
 def _with_body(raw: HTTPResponse, body: Any, method: str, headers: Mapping[str, str] | None = None) -> HTTPResponse:
-    return HTTPResponse(
+    made = HTTPResponse(
         body=body,
         headers=raw.headers if headers is None else headers,
         status=raw.status,
@@ -319,6 +319,9 @@ def _with_body(raw: HTTPResponse, body: Any, method: str, headers: Mapping[str, 
         request_url=raw.url,
         retries=raw.retries,
     )
+    if hasattr(raw, "version_string"):  # not in older urllib3
+        made.version_string = raw.version_string
+    return made
 
 
 def _pairs(headers: HTTPHeaderDict) -> tuple[tuple[bytes, bytes], ...]:
