@@ -13,11 +13,14 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Comparator;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.keycloak.admin.client.Keycloak;
 import org.keycloak.admin.client.KeycloakBuilder;
 
 public class ExplainingFilter implements ClientResponseFilter {
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final Pattern REALM = Pattern.compile("/admin/realms/([^/]+)");
     private final List<JsonNode> operations = new ArrayList<>();
 
     public ExplainingFilter(File roles) throws IOException {
@@ -33,24 +36,39 @@ public class ExplainingFilter implements ClientResponseFilter {
         for (JsonNode each : operations) {
             String path = ".*" + each.get("path").asText().replaceAll("\\{[^}]+}", "[^/]+");
             if (each.get("method").asText().equals(request.getMethod()) && request.getUri().getRawPath().matches(path)) {
-                explain(request.getHeaderString("Authorization"), each.get("least"));
+                Matcher target = REALM.matcher(request.getUri().getRawPath());
+                if (target.find()) {
+                    explain(claims(request.getHeaderString("Authorization")), target.group(1), each.get("least"));
+                }
                 return;
             }
         }
     }
 
-    private static void explain(String authorization, JsonNode least) throws IOException {
-        String[] parts = authorization == null ? new String[0] : authorization.split("\\.");
-        JsonNode claims = JSON.readTree(parts.length == 3 ? Base64.getUrlDecoder().decode(parts[1]) : "{}".getBytes());
-        if (least.isEmpty() || !claims.has("preferred_username")) {
-            return;
+    private static JsonNode claims(String authorization) {
+        try {
+            return JSON.readTree(Base64.getUrlDecoder().decode(authorization.split("\\.")[1]));
+        } catch (IOException | RuntimeException unreadable) { // no token, or none that can be read
+            return JSON.createObjectNode();
+        }
+    }
+
+    private static void explain(JsonNode claims, String target, JsonNode least) {
+        String issuer = claims.path("iss").asText(), account = claims.path("preferred_username").asText();
+        String realm = issuer.substring(issuer.lastIndexOf('/') + 1);
+        if (least.isEmpty() || account.isEmpty() || !List.of("master", target).contains(realm)) {
+            return; // only tokens of the realm and of master can get a role
         }
         List<String> roles = new ArrayList<>();
         least.forEach(role -> roles.add(role.asText()));
-        String issuer = claims.get("iss").asText(), account = claims.get("preferred_username").asText();
-        System.err.println(account + " may need " + String.join(" and ", roles) + " of realm-management. To grant it:");
-        System.err.println("kcadm.sh add-roles -r " + issuer.substring(issuer.lastIndexOf('/') + 1) + " --uusername " + account
-                + " --cclientid realm-management --rolename " + String.join(" --rolename ", roles));
+        String client = realm.equals("master") ? target + "-realm" : "realm-management";
+        System.err.println(account + " may need " + String.join(" and ", roles) + " of " + client + ". To grant it:");
+        System.err.println("kcadm.sh add-roles -r " + quoted(realm) + " --uusername " + quoted(account) + " --cclientid " + quoted(client)
+                + " --rolename " + String.join(" --rolename ", roles));
+    }
+
+    private static String quoted(String value) {
+        return "'" + value.replace("'", "'\\''") + "'";
     }
 
     /** The example: count the users of a realm. Arguments: Keycloak's address and the realm. Environment: TOKEN and ROLES_JSON. */

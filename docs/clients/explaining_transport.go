@@ -23,7 +23,10 @@ type operation struct {
 
 type explainingTransport struct{ operations []operation }
 
-var parameter = regexp.MustCompile(`\{[^}]+\}`)
+var (
+	parameter   = regexp.MustCompile(`\{[^}]+\}`)
+	realmInPath = regexp.MustCompile(`/admin/realms/([^/]+)`)
+)
 
 func newExplainingTransport(file string) (*explainingTransport, error) {
 	text, err := os.ReadFile(file)
@@ -64,12 +67,20 @@ func explain(request *http.Request, roles []string) {
 		payload, _ := base64.RawURLEncoding.DecodeString(parts[1])
 		_ = json.Unmarshal(payload, &claims)
 	}
-	if len(roles) > 0 && claims.Username != "" {
-		realm := claims.Iss[strings.LastIndex(claims.Iss, "/")+1:]
-		fmt.Fprintf(os.Stderr, "%s may need %s of realm-management. To grant it:\n", claims.Username, strings.Join(roles, " and "))
-		fmt.Fprintf(os.Stderr, "kcadm.sh add-roles -r %s --uusername %s --cclientid realm-management --rolename %s\n", realm, claims.Username, strings.Join(roles, " --rolename "))
+	realm, client := claims.Iss[strings.LastIndex(claims.Iss, "/")+1:], "realm-management"
+	target := realmInPath.FindStringSubmatch(request.URL.EscapedPath())
+	if len(roles) == 0 || claims.Username == "" || target == nil || (realm != "master" && realm != target[1]) {
+		return // only tokens of the realm and of master can get a role
 	}
+	if realm == "master" {
+		client = target[1] + "-realm"
+	}
+	fmt.Fprintf(os.Stderr, "%s may need %s of %s. To grant it:\n", claims.Username, strings.Join(roles, " and "), client)
+	fmt.Fprintf(os.Stderr, "kcadm.sh add-roles -r %s --uusername %s --cclientid %s --rolename %s\n",
+		quoted(realm), quoted(claims.Username), quoted(client), strings.Join(roles, " --rolename "))
 }
+
+func quoted(value string) string { return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'" }
 
 // The example: count the users of a realm with gocloak. Arguments: Keycloak's address and the realm. Environment: TOKEN and ROLES_JSON.
 func main() {

@@ -96,11 +96,15 @@ def response_facts(status: int, raw_headers: RawHeaders, body: bytes) -> Answer:
     return Answer(status=status, headers=headers, json=parsed, text="" if parsed is not None else body.decode("utf-8", "replace"))
 
 
+CODINGS = frozenset({b"gzip", b"x-gzip", b"deflate"})
+"""The content codings that are read (RFC 9110, section 8.4.1), each alone."""
+
+
 def decoded(body: bytes, coding: bytes | None, max_bytes: int) -> bytes | None:
     """A body without its content coding. None if the coding is unknown, the data broken, or the result too large."""
     if coding is None or coding.lower() == b"identity":
         return body
-    if coding.lower() not in {b"gzip", b"x-gzip", b"deflate"}:
+    if coding.lower() not in CODINGS:
         return None
     unpacker = zlib.decompressobj(_GZIP_OR_ZLIB)
     try:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kcproxy.settings import AccountSettings, InspectorSettings, Secret
@@ -28,7 +28,8 @@ class ServiceAccount:
     scopes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raises ValueError if not exactly one credential is given."""
+        """Raises ValueError if not exactly one credential is given, or a value is of the wrong kind."""
+        _check_names(self)
         given = [self.client_secret, self.client_secret_file, self.private_key_file, self.assertion_file]
         if sum(each is not None for each in given) != 1:
             raise ValueError(
@@ -54,6 +55,14 @@ class Inspector(ServiceAccount):
     max_lookups_per_second: float = 20.0
     ca_file: str | Path | None = None
 
+    def __post_init__(self) -> None:
+        """Raises ValueError as ``ServiceAccount`` does, and for limits that are not positive."""
+        ServiceAccount.__post_init__(self)
+        _check_collection("realms", self.realms)
+        for name in ("budget_seconds", "cache_seconds", "max_lookups_per_second"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} of the inspector {self.client_id} is not positive: {getattr(self, name)!r}.")
+
     def inspector_settings(self) -> "InspectorSettings":
         """The inspector as settings."""
         from kcproxy.settings import InspectorSettings  # noqa: PLC0415 - only programs with an account need the settings
@@ -63,6 +72,21 @@ class Inspector(ServiceAccount):
             budget_seconds=self.budget_seconds,
             cache_seconds=self.cache_seconds,
             max_lookups_per_second=self.max_lookups_per_second,
+        )
+
+
+def _check_names(account: ServiceAccount) -> None:
+    for name in ("realm", "client_id"):
+        if not getattr(account, name):
+            raise ValueError(f"{name} of a service account is empty.")
+    _check_collection("scopes", account.scopes)
+
+
+def _check_collection(name: str, value: Any) -> None:
+    """A string would be read as its characters."""
+    if isinstance(value, str) or not all(isinstance(each, str) and each for each in value):
+        raise ValueError(
+            f"{name} is not a tuple of names: {value!r}. Example: ({value!r},)" if isinstance(value, str) else f"{name} has an empty name."
         )
 
 

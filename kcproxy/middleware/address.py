@@ -1,8 +1,11 @@
 """Addresses of Keycloak, as clients write them. Pure."""
 
+import re
 from urllib.parse import urlsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_BELOW_BASE = re.compile(r"/(?:admin|realms)(?:/.*)?$")
+"""Keycloak's own paths, which are not part of its address."""
 
 
 def address_of(base_url: str) -> tuple[str, str]:
@@ -12,8 +15,18 @@ def address_of(base_url: str) -> tuple[str, str]:
         raise ValueError(f"base_url is not an http or https URL with a host: {base_url!r}. Example: https://login.example.com/auth")
     if parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError("base_url must have no user name, query or fragment.")
+    below = _BELOW_BASE.search(parts.path)
+    if below is not None:
+        raise ValueError(f"base_url is Keycloak's address with its base path only: {base_url!r} is too long, leave {below.group()} out.")
     host = parts.hostname if parts.hostname.isascii() else parts.hostname.encode("idna").decode("ascii")
-    return origin_of(parts.scheme, host, parts.port), parts.path.rstrip("/")
+    return origin_of(parts.scheme, host, _port_of(base_url)), parts.path.rstrip("/")
+
+
+def _port_of(base_url: str) -> int | None:
+    try:
+        return urlsplit(base_url).port
+    except ValueError:
+        raise ValueError(f"base_url has a port that is not a number from 0 to 65535: {base_url!r}.") from None
 
 
 def origin_of(scheme: str, host: str, port: int | None) -> str:

@@ -1,4 +1,4 @@
-"""aiohttp (3.12 or later): client middlewares that explain refusals, and that add the token of a service account.
+"""aiohttp (3.14 or later): client middlewares that explain refusals, and that add the token of a service account.
 
     explaining = ExplainingMiddleware(base_url="https://login.example.com")
     session = aiohttp.ClientSession(middlewares=(explaining, ServiceAccountMiddleware(account, base_url="https://login.example.com")))
@@ -22,10 +22,10 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 from kcproxy.middleware.accounts import ServiceAccount
 from kcproxy.middleware.address import origin_of
-from kcproxy.middleware.explainer import RefusalExplainer
+from kcproxy.middleware.explainer import RefusalExplainer, explainer_of
 from kcproxy.middleware.options import Options
 from kcproxy.middleware.refusal import Explained, Refusal
-from kcproxy.middleware.tokens import Attempt, Call, Lock, Step, TokenSource, exchange
+from kcproxy.middleware.tokens import Attempt, Call, Hold, Step, TokenSource, Unreachable, exchange
 
 if TYPE_CHECKING:
     from kcproxy.keycloak.token_endpoint import TokenRequest
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _ATTEMPTS: WeakKeyDictionary[ClientRequest, Attempt] = WeakKeyDictionary()
 """The attempts with an account's token, so that both middlewares work in any order."""
 _READ_BYTES = 65536
+_DECODED = frozenset({"br", "deflate", "gzip", "zstd"})
+"""The content codings that aiohttp removes; it leaves a body in any other one as it is."""
 
 
 class ExplainingMiddleware:
@@ -41,7 +43,7 @@ class ExplainingMiddleware:
 
     def __init__(self, *, explainer: RefusalExplainer | None = None, **options: Unpack[Options]) -> None:
         """``explainer`` can be shared; otherwise ``options`` make one."""
-        self._explainer = explainer or RefusalExplainer(**options)
+        self._explainer = explainer_of(explainer, options)
 
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Send a request, and explain its response if it is a refusal."""
@@ -80,6 +82,7 @@ class ServiceAccountMiddleware:
     async def __call__(self, request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         """Send a request with a token, and again with a newer one if it is refused. Raises TokenFetchError."""
         path = request.url.raw_path
+        _forget_attempt(request)
         if aiohttp.hdrs.AUTHORIZATION in request.headers or not self._source.serves(_origin(request), path):
             return await handler(request)
         call = Call(method=request.method, path=path, replayable=_is_replayable(request))
@@ -90,13 +93,17 @@ class ServiceAccountMiddleware:
         response: ClientResponse | None = None
         reply: Any = None
         holds = False
+        failure: Unreachable | None = None
         try:
             while True:
                 try:
-                    step = steps.send(reply)
+                    step = steps.send(reply) if failure is None else steps.throw(failure)
                 except StopIteration:
                     break
-                if isinstance(step, Lock):
+                except Unreachable as unreachable:
+                    raise unreachable.error from unreachable.error.__cause__
+                failure = None
+                if isinstance(step, Hold):
                     reply = holds = await _locked(lock, step)
                 elif isinstance(step, Attempt):
                     if response is not None:
@@ -104,7 +111,10 @@ class ServiceAccountMiddleware:
                     response = await handler(_with_token(request, step))
                     reply = response.status
                 else:
-                    reply = await self._fetched(request.session, step)
+                    try:
+                        reply = await self._fetched(request.session, step)
+                    except (aiohttp.ClientError, TimeoutError) as error:
+                        failure = Unreachable(error)  # a token that is still valid is enough
         finally:
             if holds:
                 lock.release()
@@ -125,20 +135,27 @@ class ServiceAccountMiddleware:
             return response.status, await response.read()
 
 
-async def _locked(lock: asyncio.Lock, step: Lock) -> bool:
-    if step is Lock.RELEASE:
+async def _locked(lock: asyncio.Lock, step: Hold) -> bool:
+    if step is Hold.RELEASE:
         lock.release()
         return False
-    if step is Lock.TRY and lock.locked():
+    if step is Hold.TRY and lock.locked():
         return False
     await lock.acquire()
     return True
 
 
 def _with_token(request: ClientRequest, attempt: Attempt) -> ClientRequest:
-    request.headers[aiohttp.hdrs.AUTHORIZATION] = f"Bearer {attempt.token.value}"
+    request.headers[aiohttp.hdrs.AUTHORIZATION] = attempt.authorization
     _ATTEMPTS[request] = attempt
     return request
+
+
+def _forget_attempt(request: ClientRequest) -> None:
+    """A request that another middleware sends again starts from the beginning: the token that it still carries may have been refused."""
+    attempt = _ATTEMPTS.pop(request, None)
+    if attempt is not None and request.headers.get(aiohttp.hdrs.AUTHORIZATION) == attempt.authorization:
+        del request.headers[aiohttp.hdrs.AUTHORIZATION]
 
 
 def _origin(request: ClientRequest) -> str:
@@ -171,7 +188,7 @@ async def _refusal(request: ClientRequest, response: ClientResponse, body: bytes
         status=response.status,
         response_fields=response.raw_headers,
         body=body,
-        is_decoded=True,
+        is_decoded=request.session.auto_decompress and response.headers.get(aiohttp.hdrs.CONTENT_ENCODING, "").lower() in _DECODED,
         injected=injected,
     )
 

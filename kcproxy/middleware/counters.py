@@ -1,10 +1,10 @@
 """The proxy's counters of denials in a registry of the program's own, with the same names, labels and limits."""
 
-import threading
 from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter
 
+from kcproxy.middleware.locks import Lock
 from kcproxy.model import Explanation
 from kcproxy.observe.label_limits import ADMIN_ROLES, OTHER, CappedNames, operation_label, proven, role_label
 from kcproxy.observe.metric_specs import SPECS, Spec
@@ -18,12 +18,12 @@ class DenialCounters:
     """Counts denials. For any number of threads."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        """Raises ValueError (of prometheus_client) if the registry has these counters already: share one ``RefusalExplainer`` instead."""
+        """Raises ValueError if the registry has these counters already."""
         self._denials = _counter("kcproxy_denials_total", registry)
         self._explanations = _counter("kcproxy_explanations_total", registry)
         self._realms = CappedNames(_MAX_REALMS)
         self._seen: set[tuple[str, ...]] = set()
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def denied(self, explanation: Explanation) -> None:
         """Count one denial."""
@@ -43,4 +43,9 @@ class DenialCounters:
 
 def _counter(name: str, registry: CollectorRegistry) -> Counter:
     spec = _SPECS[name]
-    return Counter(spec.name, spec.help, spec.labels, registry=registry)
+    try:
+        return Counter(spec.name, spec.help, spec.labels, registry=registry)
+    except ValueError as error:
+        raise ValueError(
+            f"The registry in metrics has {spec.name} already. Make one RefusalExplainer(metrics=…) and pass it as explainer= to every client."
+        ) from error

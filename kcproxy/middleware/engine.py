@@ -1,6 +1,5 @@
 """The part that is loaded late: table, claims, diagnosis, rendering. Everything in it is pure except the clock."""
 
-import threading
 import time
 from dataclasses import dataclass, field
 
@@ -9,19 +8,21 @@ from msgspec import Struct
 from kcproxy.catalog import Catalog, catalog_for
 from kcproxy.catalog.targets import judge
 from kcproxy.denial.decisions import may_be_explained
-from kcproxy.denial.evidence import SentRequest, decoded, request_facts, response_facts
+from kcproxy.denial.evidence import CODINGS, SentRequest, decoded, request_facts, response_facts
 from kcproxy.denial.explainer import CachingExplainer
 from kcproxy.denial.response import accept_of, coding_of, enriched
 from kcproxy.errors import RequestRefused
 from kcproxy.http1.fields import RawHeaders
 from kcproxy.http1.headers import read_response
 from kcproxy.middleware.address import base_path_in
+from kcproxy.middleware.locks import Lock
 from kcproxy.middleware.options import Options
 from kcproxy.middleware.refusal import Explained, Refusal
 from kcproxy.model import Answer, Caller, Detail, Facts, RequestFacts, Target
 from kcproxy.settings import ExplainSettings
 
 _HEAD = "HEAD"
+_CODINGS_OF_LIBRARIES = CODINGS | {b"br", b"zstd"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,7 @@ class Engine:
         self.version = options.get("keycloak_version")
         self.catalog: Catalog = catalog_for(self.version)
         self._max_body_bytes = options.get("max_body_bytes", 65536)
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._explainer = CachingExplainer(
             ExplainSettings(
                 detail=Detail(options.get("detail", "full")),
@@ -140,13 +141,24 @@ class Engine:
         return sent, target, base_path
 
     def _decoded(self, refusal: Refusal) -> bytes | None:
-        plain = decoded(refusal.body, coding_of(refusal.response_fields), self._max_body_bytes)
-        return refusal.body if plain is None and refusal.is_decoded else plain
+        coding = coding_of(refusal.response_fields)
+        plain = decoded(refusal.body, coding, self._max_body_bytes)
+        if plain is not None:
+            return plain
+        if refusal.is_decoded:
+            return refusal.body
+        return refusal.decode() or None if refusal.decode is not None and _is_for_the_library(coding) else None
 
 
 def _text(fields: RawHeaders, name: bytes) -> str | None:
     """The first value of a field."""
     return next((value.decode("utf-8", "replace") for key, value in fields if key.lower() == name), None)
+
+
+def _is_for_the_library(coding: bytes | None) -> bool:
+    """Whether only the client library may know these codings. Libraries leave out those that they do not know, so that the rest proves nothing."""
+    names = {name.strip().lower() for name in (coding or b"").split(b",")}
+    return names <= _CODINGS_OF_LIBRARIES and (len(names) > 1 or not names <= CODINGS)
 
 
 def _field(line: bytes) -> tuple[bytes, bytes]:

@@ -6,13 +6,13 @@ response ─ status, address: concerned? ── no ─▶ left alone, its body i
 """
 
 import logging
-import threading
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Unpack
 
 from kcproxy.middleware.accounts import DEFAULT_BUDGET_SECONDS
 from kcproxy.middleware.address import address_of, path_has_keycloak
-from kcproxy.middleware.options import Options
+from kcproxy.middleware.locks import Lock
+from kcproxy.middleware.options import Options, check
 from kcproxy.middleware.refusal import Explained, Refusal
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ class RefusalExplainer:
     """Whether ``observed`` wants to see each response, also those that need no explanation."""
 
     def __init__(self, **options: Unpack[Options]) -> None:
-        """Raises ValueError if look-ups are asked for without ``base_url``, because an inspector's secret must reach no other server."""
+        """Raises TypeError for an unknown option, and ValueError for a wrong value, or if look-ups are asked for without ``base_url``, because an inspector's secret must reach no other server."""
+        check(options)
         base_url = options.get("base_url")
         self._looks_up = options.get("inspector") is not None or options.get("public_documents", False)
         if self._looks_up and base_url is None:
@@ -48,7 +49,7 @@ class RefusalExplainer:
         if base_url is not None:
             self._origin, self._base_path = address_of(base_url)
         self.max_body_bytes = options.get("max_body_bytes", MAX_BODY_BYTES)
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._engine: Engine | None = None
         self._lookups: BackgroundLookups | None = None
         self._counters = self._new_counters()
@@ -58,6 +59,15 @@ class RefusalExplainer:
                 from kcproxy.middleware.lookups import load  # noqa: PLC0415 - only programs with an inspector need asyncio
 
                 load()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy has the options, and loads the rest again."""
+        return {**vars(self), "_engine": None, "_lookups": None, "_counters": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """As it was made."""
+        vars(self).update(state)
+        self._counters = self._new_counters()
 
     def concerns(self, status: int, method: str, origin: str, raw_target: bytes) -> bool:
         """Whether a response may be explained, so that its body is to be read. Cheap for responses of other servers."""
@@ -154,6 +164,15 @@ class RefusalExplainer:
         from kcproxy.middleware.counters import DenialCounters  # noqa: PLC0415 - loads prometheus_client
 
         return DenialCounters(registry)
+
+
+def explainer_of(explainer: RefusalExplainer | None, options: Options) -> RefusalExplainer:
+    """The explainer of a client. Raises TypeError if one is given together with options, which it would ignore."""
+    if explainer is None:
+        return RefusalExplainer(**options)
+    if options:
+        raise TypeError(f"Give either explainer or options: {', '.join(options)} would have no effect. Pass them to the RefusalExplainer.")
+    return explainer
 
 
 def _visible(text: str) -> str:

@@ -8,8 +8,7 @@ A response without an explanation is the very object of the inner transport. The
 """
 
 import itertools
-import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from concurrent import futures
 from concurrent.futures import Future
 from types import TracebackType
@@ -22,10 +21,12 @@ from anyio.lowlevel import RunVar
 
 from kcproxy.middleware.accounts import ServiceAccount
 from kcproxy.middleware.address import origin_of
-from kcproxy.middleware.explainer import RefusalExplainer
+from kcproxy.middleware.explainer import RefusalExplainer, explainer_of
+from kcproxy.middleware.httpx_streams import Beginning, RestOfAsyncStream, RestOfStream, SentOnce, decoded, fill, fill_async
+from kcproxy.middleware.locks import Lock
 from kcproxy.middleware.options import Options
 from kcproxy.middleware.refusal import Explained, Refusal
-from kcproxy.middleware.tokens import Attempt, Call, Lock, Step, TokenSource, exchange
+from kcproxy.middleware.tokens import Attempt, Call, Hold, Step, TokenSource, exchange
 
 if TYPE_CHECKING:
     from kcproxy.keycloak.token_endpoint import TokenRequest
@@ -44,7 +45,7 @@ class ExplainingTransport(httpx.BaseTransport):
     ) -> None:
         """``transport``: the one that sends; default ``httpx.HTTPTransport()``. ``explainer`` can be shared; otherwise ``options`` make one."""
         self._inner = transport if transport is not None else httpx.HTTPTransport()
-        self._explainer = explainer or RefusalExplainer(**options)
+        self._explainer = explainer_of(explainer, options)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and explain its response if it is a refusal."""
@@ -56,15 +57,15 @@ class ExplainingTransport(httpx.BaseTransport):
         stream = response.stream
         if not isinstance(stream, httpx.SyncByteStream):
             return response
-        read = _Read(self._explainer.max_body_bytes)
+        read = Beginning(self._explainer.max_body_bytes)
         pieces = iter(stream)
         try:
-            _fill(read, pieces)
+            fill(read, pieces)
         except BaseException:  # interrupted: the client has no response that it could close
             stream.close()
             raise
         if not read.has_ended:
-            response.stream = _RestOfStream(read, pieces, stream)
+            response.stream = RestOfStream(read, pieces, stream)
             return response
         stream.close()
         return _answered(response, read, self._explainer.explain(_refusal(request, response, read)))
@@ -95,7 +96,7 @@ class AsyncExplainingTransport(httpx.AsyncBaseTransport):
     ) -> None:
         """As ``ExplainingTransport``. The default is ``httpx.AsyncHTTPTransport()``."""
         self._inner = transport if transport is not None else httpx.AsyncHTTPTransport()
-        self._explainer = explainer or RefusalExplainer(**options)
+        self._explainer = explainer_of(explainer, options)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and explain its response if it is a refusal."""
@@ -107,16 +108,16 @@ class AsyncExplainingTransport(httpx.AsyncBaseTransport):
         stream = response.stream
         if not isinstance(stream, httpx.AsyncByteStream):
             return response
-        read = _Read(self._explainer.max_body_bytes)
+        read = Beginning(self._explainer.max_body_bytes)
         pieces = aiter(stream)
         try:
-            await _fill_async(read, pieces)
+            await fill_async(read, pieces)
         except BaseException:  # cancelled: the client has no response that it could close
             with anyio.CancelScope(shield=True):
                 await stream.aclose()
             raise
         if not read.has_ended:
-            response.stream = _RestOfAsyncStream(read, pieces, stream)
+            response.stream = RestOfAsyncStream(read, pieces, stream)
             return response
         await stream.aclose()
         return _answered(response, read, await self._explainer.explain_async(_refusal(request, response, read), _wait))
@@ -148,7 +149,7 @@ class ServiceAccountAuth(httpx.Auth):
     def __init__(self, account: ServiceAccount, *, base_url: str) -> None:
         """``base_url``: Keycloak's address; token and credentials are sent to no other. Raises ValueError if it is no URL."""
         self._source = TokenSource(account, base_url=base_url)
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._lock_of_loop: RunVar[anyio.Lock] = RunVar(f"kcproxy.token.{next(_NUMBERS)}")
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
@@ -162,14 +163,15 @@ class ServiceAccountAuth(httpx.Auth):
         try:
             while True:
                 step = steps.send(reply)
-                if isinstance(step, Lock):
-                    reply = holds = step is not Lock.RELEASE and self._lock.acquire(blocking=step is Lock.ACQUIRE)
-                    if step is Lock.RELEASE:
+                if isinstance(step, Hold):
+                    reply = holds = step is not Hold.RELEASE and self._lock.acquire(blocking=step is Hold.ACQUIRE)
+                    if step is Hold.RELEASE:
                         self._lock.release()
                 elif isinstance(step, Attempt):
                     reply = (yield _with_token(request, step)).status_code
                 else:
-                    response = yield self._token_request(request, step)
+                    asked = self._token_request(request, step)
+                    response = _response_to(asked, (yield asked))
                     reply = response.status_code, response.read()
         except StopIteration:
             return
@@ -189,13 +191,14 @@ class ServiceAccountAuth(httpx.Auth):
         try:
             while True:
                 step = steps.send(reply)
-                if isinstance(step, Lock):
+                if isinstance(step, Hold):
                     holds = await _locked(lock, step)
                     reply = holds
                 elif isinstance(step, Attempt):
                     reply = (yield _with_token(request, step)).status_code
                 else:
-                    response = yield self._token_request(request, step)
+                    asked = self._token_request(request, step)
+                    response = _response_to(asked, (yield asked))
                     reply = response.status_code, await response.aread()
         except StopIteration:
             return
@@ -206,6 +209,7 @@ class ServiceAccountAuth(httpx.Auth):
     def _steps(self, request: httpx.Request) -> Generator[Step, Any, None] | None:
         """None if the request gets no token."""
         path = request.url.raw_path.partition(b"?")[0].decode("ascii")
+        _forget_attempt(request)
         if "authorization" in request.headers or not self._source.serves(_origin(request.url), path):
             return None
         return exchange(self._source, Call(method=request.method, path=path, replayable=isinstance(request.stream, httpx.ByteStream)))
@@ -217,7 +221,10 @@ class ServiceAccountAuth(httpx.Auth):
         if ask.body is not None:
             headers["content-type"] = "application/x-www-form-urlencoded"
         extensions = {name: value for name, value in request.extensions.items() if name == "timeout"} | {_OWN: True}
-        return httpx.Request(ask.method, self._source.origin + ask.path, headers=headers, content=ask.body, extensions=extensions)
+        asked = httpx.Request(ask.method, self._source.origin + ask.path, headers=headers, content=ask.body, extensions=extensions)
+        if ask.body is not None:
+            asked.stream = SentOnce(ask.body)
+        return asked
 
     def _async_lock(self) -> anyio.Lock:
         """One lock for each event loop."""
@@ -231,11 +238,11 @@ class ServiceAccountAuth(httpx.Auth):
 _NUMBERS = itertools.count()
 
 
-async def _locked(lock: anyio.Lock, step: Lock) -> bool:
-    if step is Lock.RELEASE:
+async def _locked(lock: anyio.Lock, step: Hold) -> bool:
+    if step is Hold.RELEASE:
         lock.release()
         return False
-    if step is Lock.ACQUIRE:
+    if step is Hold.ACQUIRE:
         await lock.acquire()
         return True
     try:
@@ -245,91 +252,30 @@ async def _locked(lock: anyio.Lock, step: Lock) -> bool:
     return True
 
 
+def _response_to(asked: httpx.Request, last: httpx.Response) -> httpx.Response:
+    """The response of the server that was asked, also if the client followed its redirect: no other server gives a token."""
+    return next((each for each in last.history if each.request is asked), last)
+
+
 def _with_token(request: httpx.Request, attempt: Attempt) -> httpx.Request:
-    request.headers["Authorization"] = f"Bearer {attempt.token.value}"
-    request.extensions[_ATTEMPT] = attempt
+    request.headers["Authorization"] = attempt.authorization
+    request.extensions = {**request.extensions, _ATTEMPT: attempt}  # httpx before 0.28 keeps the mapping of the program
     return request
 
 
-class _Read:
-    """The beginning of a body. ``failure``: why it broke off."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self.pieces: list[bytes] = []
-        self.failure: Exception | None = None
-        self.has_ended = False
-        self._left = max_bytes
-
-    def add(self, piece: bytes) -> bool:
-        """Whether to read on."""
-        self.pieces.append(piece)
-        self._left -= len(piece)
-        return self._left >= 0
-
-    @property
-    def body(self) -> bytes:
-        return b"".join(self.pieces)
-
-
-def _fill(read: _Read, pieces: Iterator[bytes]) -> None:
-    try:
-        for piece in pieces:
-            if not read.add(piece):
-                return
-    except Exception as error:  # noqa: BLE001 - raised again by the stream, when the client reads it
-        read.failure = error
+def _forget_attempt(request: httpx.Request) -> None:
+    """A request that is sent again starts from the beginning: the token that it still carries may have expired."""
+    attempt: Attempt | None = request.extensions.get(_ATTEMPT)
+    if attempt is None:
         return
-    read.has_ended = True
-
-
-async def _fill_async(read: _Read, pieces: AsyncIterator[bytes]) -> None:
-    try:
-        async for piece in pieces:
-            if not read.add(piece):
-                return
-    except Exception as error:  # noqa: BLE001 - raised again by the stream, when the client reads it
-        read.failure = error
-        return
-    read.has_ended = True
-
-
-class _RestOfStream(httpx.SyncByteStream):
-    """A stream whose beginning has been read."""
-
-    def __init__(self, read: _Read, rest: Iterator[bytes], stream: httpx.SyncByteStream) -> None:
-        self._read, self._rest, self._stream = read, rest, stream
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield from self._read.pieces
-        if self._read.failure is not None:
-            raise self._read.failure
-        yield from self._rest
-
-    def close(self) -> None:
-        self._stream.close()
-
-
-class _RestOfAsyncStream(httpx.AsyncByteStream):
-    """The same for asynchronous clients."""
-
-    def __init__(self, read: _Read, rest: AsyncIterator[bytes], stream: httpx.AsyncByteStream) -> None:
-        self._read, self._rest, self._stream = read, rest, stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self._read.pieces:
-            yield piece
-        if self._read.failure is not None:
-            raise self._read.failure
-        async for piece in self._rest:
-            yield piece
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
+    request.extensions = {name: value for name, value in request.extensions.items() if name != _ATTEMPT}
+    if request.headers.get("authorization") == attempt.authorization:
+        del request.headers["authorization"]
 
 
 def _show(explainer: RefusalExplainer, request: httpx.Request, response: httpx.Response) -> None:
     if _is_for_the_program(request, response):
-        explainer.observed(_refusal(request, response, _Read(0)))
+        explainer.observed(_refusal(request, response, Beginning(0)))
 
 
 def _is_for_the_program(request: httpx.Request, response: httpx.Response) -> bool:
@@ -344,7 +290,7 @@ def _is_concerned(explainer: RefusalExplainer, request: httpx.Request, response:
     return explainer.concerns(response.status_code, request.method, _origin(request.url), request.url.raw_path)
 
 
-def _refusal(request: httpx.Request, response: httpx.Response, read: _Read) -> Refusal:
+def _refusal(request: httpx.Request, response: httpx.Response, read: Beginning) -> Refusal:
     return Refusal(
         method=request.method,
         origin=_origin(request.url),
@@ -354,6 +300,7 @@ def _refusal(request: httpx.Request, response: httpx.Response, read: _Read) -> R
         status=response.status_code,
         response_fields=response.headers.raw,
         body=read.body,
+        decode=lambda: decoded(response, read.body, read.max_bytes),
         injected=_ATTEMPT in request.extensions,
     )
 
@@ -369,7 +316,7 @@ def _origin(url: httpx.URL) -> str:
     return origin_of(url.scheme, url.raw_host.decode("ascii"), url.port)
 
 
-def _answered(response: httpx.Response, read: _Read, explained: Explained | None) -> httpx.Response:
+def _answered(response: httpx.Response, read: Beginning, explained: Explained | None) -> httpx.Response:
     if explained is None:
         response.stream = httpx.ByteStream(read.body)
         return response
@@ -382,5 +329,5 @@ def _answered(response: httpx.Response, read: _Read, explained: Explained | None
 
 
 async def _wait(future: "Future[LookedUp]", seconds: float) -> None:
-    """Wait in a thread, because the event loop may be trio's."""
-    await anyio.to_thread.run_sync(lambda: futures.wait([future], seconds), abandon_on_cancel=True)
+    """Wait in a thread, because the event loop may be trio's. The program's own threads do not count: it may have none free."""
+    await anyio.to_thread.run_sync(lambda: futures.wait([future], seconds), abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))

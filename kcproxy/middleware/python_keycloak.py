@@ -13,7 +13,7 @@ import httpx
 import requests
 
 from kcproxy.errors import UnsupportedLibraryError
-from kcproxy.middleware.explainer import RefusalExplainer
+from kcproxy.middleware.explainer import RefusalExplainer, explainer_of
 from kcproxy.middleware.httpx import AsyncExplainingTransport
 from kcproxy.middleware.options import Options
 from kcproxy.middleware.requests import ExplainingAdapter
@@ -31,8 +31,9 @@ def explained(client: KeycloakClient, *, explainer: RefusalExplainer | None = No
     python-keycloak, or if this version of it cannot be used.
     """
     connections = _connections_of(client)
-    options.setdefault("base_url", getattr(connections[0], "base_url", None))
-    explainer = explainer or RefusalExplainer(**options)
+    if explainer is None:
+        options.setdefault("base_url", getattr(connections[0], "base_url", None))
+    explainer = explainer_of(explainer, options)
     for connection in connections:
         session, async_client = _clients_of(connection)
         for prefix, adapter in list(session.adapters.items()):

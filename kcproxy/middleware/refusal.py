@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from kcproxy.model import Explanation
 
@@ -15,7 +15,7 @@ class Refusal:
 
     ``origin``: scheme, host, and the port unless it is the default. ``raw_target``: path and query as they were sent. ``request_body``: None if
     there is none, or if it is not in memory. ``body``: as received; with ``is_decoded``, the library may have removed its content coding already.
-    ``injected``: ``ServiceAccountAuth`` added the token.
+    ``decode``: removes content codings that only the library knows (br, zstd, several); gives None if it cannot. ``injected``: ``ServiceAccountAuth`` added the token.
     """
 
     method: str
@@ -27,6 +27,7 @@ class Refusal:
     response_fields: "Sequence[tuple[bytes, bytes]]"
     body: bytes
     is_decoded: bool = False
+    decode: "Callable[[], bytes | None] | None" = field(default=None, repr=False)
     injected: bool = False
 
 

@@ -8,11 +8,12 @@ A response without an explanation is the very object of the inner adapter. The t
 """
 
 import io
-import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
 from http.client import HTTPMessage
 from typing import TYPE_CHECKING, Any, Unpack, cast
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
@@ -20,19 +21,23 @@ from requests.auth import AuthBase
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 from urllib3 import HTTPHeaderDict, HTTPResponse
+from urllib3.exceptions import HTTPError
 
 from kcproxy.middleware.accounts import ServiceAccount
 from kcproxy.middleware.address import origin_of
-from kcproxy.middleware.explainer import RefusalExplainer
+from kcproxy.middleware.explainer import RefusalExplainer, explainer_of
+from kcproxy.middleware.locks import Lock
 from kcproxy.middleware.options import Options
 from kcproxy.middleware.refusal import Explained, Refusal
-from kcproxy.middleware.tokens import Attempt, Call, Lock, Step, TokenSource, exchange
+from kcproxy.middleware.tokens import Attempt, Call, Hold, Step, TokenSource, Unreachable, exchange
 
 if TYPE_CHECKING:
     from kcproxy.keycloak.token_endpoint import TokenRequest
 
-_ATTEMPT, _OWN, _EXPLANATION, _CONNECTION = "kcproxy_attempt", "kcproxy_own", "kcproxy", "connection"
+_OWN, _EXPLANATION, _CONNECTION = "kcproxy_own", "kcproxy", "connection"
 """Attributes of requests and responses."""
+_ATTEMPTS: WeakKeyDictionary[requests.PreparedRequest, Attempt] = WeakKeyDictionary()
+"""The attempts with an account's token. No attributes, because a request is pickled with its response, and an attempt knows the secret."""
 _TOKEN_TIMEOUT_SECONDS = 60.0
 
 
@@ -45,7 +50,7 @@ class ExplainingAdapter(BaseAdapter):
         """``adapter``: the one that sends; default ``HTTPAdapter()``. ``explainer`` can be shared; otherwise ``options`` make one."""
         super().__init__()
         self._inner = adapter if adapter is not None else HTTPAdapter()
-        self._explainer = explainer or RefusalExplainer(**options)
+        self._explainer = explainer_of(explainer, options)
 
     def send(  # noqa: PLR0917 - the signature of the base class
         self,
@@ -62,7 +67,7 @@ class ExplainingAdapter(BaseAdapter):
         is_error = response.status_code >= 400
         if not (is_error or self._explainer.observes) or getattr(request, _OWN, False) or not isinstance(response.raw, HTTPResponse):
             return response
-        attempt: Attempt | None = getattr(request, _ATTEMPT, None)
+        attempt = _ATTEMPTS.get(request)
         if attempt is not None and attempt.repeats(response.status_code):
             return response
         if self._explainer.observes:
@@ -84,7 +89,8 @@ class ExplainingAdapter(BaseAdapter):
         if failure is not None or len(beginning) > self._explainer.max_body_bytes:
             response.raw = _with_body(raw, _Rest(beginning, failure, raw), method)
             return response
-        explained = self._explainer.explain(_refusal(request, response, raw, beginning, injected=injected))
+        refusal = _refusal(request, response, raw, beginning, injected=injected)
+        explained = self._explainer.explain(replace(refusal, decode=lambda: _decoded(raw, beginning, self._explainer.max_body_bytes)))
         return _answered(response, raw, beginning, method, explained)
 
 
@@ -101,7 +107,7 @@ class ServiceAccountAuth(AuthBase):
         """
         self._source = TokenSource(account, base_url=base_url)
         self._session = session if session is not None else requests.Session()
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add the token. Raises TokenFetchError."""
@@ -132,38 +138,52 @@ class ServiceAccountAuth(AuthBase):
         response = session.send(prepared, timeout=_TOKEN_TIMEOUT_SECONDS, allow_redirects=False, **settings)
         return response.status_code, response.content
 
-    def locked(self, step: Lock) -> bool:
+    def locked(self, step: Hold) -> bool:
         """Do a step with the lock. Whether it is held then."""
-        if step is Lock.RELEASE:
+        if step is Hold.RELEASE:
             self._lock.release()
             return False
-        return self._lock.acquire(blocking=step is Lock.ACQUIRE)
+        return self._lock.acquire(blocking=step is Hold.ACQUIRE)
 
 
 class _Flow:
-    """The steps of one request, some before it is sent and some after its response."""
+    """The steps of one request, some before it is sent and some after its response. A copy, of a pickled response, has none."""
 
     def __init__(self, auth: ServiceAccountAuth, steps: Generator[Step, Any, None]) -> None:
         self._auth = auth
         self._steps = steps
 
+    def __reduce__(self) -> "tuple[Callable[[], _Flow], tuple[()]]":
+        return _ended_flow, ()
+
     def advance(self, reply: Any) -> Attempt | None:
         """Do the steps until a request is to be sent. None if the last response is final."""
         holds = False
         try:
-            while True:
-                step = self._steps.send(reply)
-                if isinstance(step, Attempt):
-                    return step
-                if isinstance(step, Lock):
-                    reply = holds = self._auth.locked(step)
+            step = self._steps.send(reply)
+            while not isinstance(step, Attempt):
+                if isinstance(step, Hold):
+                    holds = self._auth.locked(step)
+                    step = self._steps.send(holds)
                 else:
-                    reply = self._auth.fetch(step)
+                    step = self._fetched(step)
         except StopIteration:
             return None
+        except Unreachable as failure:
+            raise failure.error from failure.error.__cause__
+        else:
+            return step
         finally:
             if holds:
-                self._auth.locked(Lock.RELEASE)
+                self._auth.locked(Hold.RELEASE)
+
+    def _fetched(self, ask: "TokenRequest") -> Step:
+        """The step after a token request. Without a response, a token that is still valid is enough."""
+        try:
+            reply = self._auth.fetch(ask)
+        except requests.RequestException as error:
+            return self._steps.throw(Unreachable(error))
+        return self._steps.send(reply)
 
     def continued(self, response: requests.Response, **settings: Any) -> requests.Response:
         """The hook of a response: send the request again if the token was refused, as ``requests.auth.HTTPDigestAuth`` does."""
@@ -181,6 +201,14 @@ class _Flow:
         return repeated
 
 
+def _ended_flow() -> _Flow:
+    flow = _Flow.__new__(_Flow)
+    steps: Generator[Step, Any, None] = (_ for _ in ())
+    steps.close()
+    vars(flow)["_steps"] = steps
+    return flow
+
+
 def _mark_as_own(request: requests.PreparedRequest) -> requests.PreparedRequest:
     """An ``auth`` that adds nothing: a token request has its own credentials, and is not explained."""
     setattr(request, _OWN, True)
@@ -188,8 +216,8 @@ def _mark_as_own(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _with_token(request: requests.PreparedRequest, attempt: Attempt) -> requests.PreparedRequest:
-    request.headers["Authorization"] = f"Bearer {attempt.token.value}"
-    setattr(request, _ATTEMPT, attempt)
+    request.headers["Authorization"] = attempt.authorization
+    _ATTEMPTS[request] = attempt
     return request
 
 
@@ -224,6 +252,17 @@ def _beginning(raw: HTTPResponse, max_bytes: int) -> tuple[bytes, Exception | No
     except Exception as error:  # noqa: BLE001 - raised again when the client reads the body
         return b"".join(pieces), error
     return b"".join(pieces), None
+
+
+def _decoded(raw: HTTPResponse, body: bytes, max_bytes: int) -> bytes | None:
+    """The body without its content coding, as urllib3 reads it. None if urllib3 does not know the coding, or the result is too large."""
+    codings = {name: value for name, value in raw.headers.items() if name.lower() == "content-encoding"}
+    coded = HTTPResponse(body=io.BytesIO(body), headers=codings, status=raw.status, preload_content=False)
+    try:
+        plain = coded.read(max_bytes + 1, decode_content=True)
+    except HTTPError:
+        return None
+    return None if plain == body or len(plain) > max_bytes else plain
 
 
 class _Rest(io.RawIOBase):
@@ -267,7 +306,7 @@ class _Original:
 
 
 def _with_body(raw: HTTPResponse, body: Any, method: str, headers: Mapping[str, str] | None = None) -> HTTPResponse:
-    return HTTPResponse(
+    made = HTTPResponse(
         body=body,
         headers=raw.headers if headers is None else headers,
         status=raw.status,
@@ -280,6 +319,9 @@ def _with_body(raw: HTTPResponse, body: Any, method: str, headers: Mapping[str, 
         request_url=raw.url,
         retries=raw.retries,
     )
+    if hasattr(raw, "version_string"):  # not in older urllib3
+        made.version_string = raw.version_string
+    return made
 
 
 def _pairs(headers: HTTPHeaderDict) -> tuple[tuple[bytes, bytes], ...]:

@@ -9,7 +9,6 @@ No I/O: ``exchange`` yields steps, and the module of a library does them. The ru
 """
 
 import random
-import threading
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kcproxy.middleware.accounts import ServiceAccount
 from kcproxy.middleware.address import address_of
+from kcproxy.middleware.locks import Lock
 
 if TYPE_CHECKING:
     from kcproxy.errors import TokenFetchError
@@ -41,12 +41,21 @@ class Token:
     unusable_at: float
 
 
-class Lock(Enum):
+class Hold(Enum):
     """What to do with the lock that only one fetch holds. TRY replies whether it was free."""
 
     ACQUIRE = auto()
     TRY = auto()
     RELEASE = auto()
+
+
+class Unreachable(Exception):
+    """A token request got no response."""
+
+    def __init__(self, error: Exception) -> None:
+        """``error``: the library's own."""
+        super().__init__(str(error))
+        self.error = error
 
 
 class Attempt:
@@ -59,6 +68,11 @@ class Attempt:
         self._source = source
         self._call = call
         self._decided: bool | None = None
+
+    @property
+    def authorization(self) -> str:
+        """The value of the field."""
+        return f"Bearer {self.token.value}"
 
     def repeats(self, status: int) -> bool:
         """Whether the request is sent again with a newer token, so that this response is not the last one."""
@@ -82,12 +96,12 @@ class Call:
     replayable: bool
 
 
-Step: TypeAlias = "Lock | TokenRequest | Attempt"
+Step: TypeAlias = "Hold | TokenRequest | Attempt"
 """A step to do. The reply to a ``TokenRequest`` is its status code and body, to an ``Attempt`` its status code, to ``TRY`` a bool."""
 
 
 def exchange(source: "TokenSource", call: Call) -> Generator[Step, Any, None]:
-    """The steps of one request. Raises TokenFetchError if there is no token.
+    """The steps of one request. Raises TokenFetchError if there is no token, and Unreachable as it was thrown in.
 
     If a newer token cannot be fetched, the request is sent again with the refused one: a refused request was not executed, and its last
     response is the one that is explained.
@@ -104,12 +118,12 @@ def exchange(source: "TokenSource", call: Call) -> Generator[Step, Any, None]:
 def _token(source: "TokenSource") -> Generator[Step, Any, Token]:
     token = source.usable()
     if token is None:
-        yield Lock.ACQUIRE
+        yield Hold.ACQUIRE
         token = source.usable() or (yield from source.fetch())
-        yield Lock.RELEASE
-    elif source.needs_renewal(token) and (yield Lock.TRY):
+        yield Hold.RELEASE
+    elif source.needs_renewal(token) and (yield Hold.TRY):
         token = yield from _renewed(source, token)
-        yield Lock.RELEASE
+        yield Hold.RELEASE
     return token
 
 
@@ -119,18 +133,18 @@ def _renewed(source: "TokenSource", token: Token) -> Generator[Step, Any, Token]
 
     try:
         return (yield from source.fetch())
-    except TokenFetchError:
+    except (TokenFetchError, Unreachable):
         return token
 
 
 def _newer(source: "TokenSource", attempt: Attempt) -> Generator[Step, Any, Token | None]:
     """A token that was asked for after the attempt began. None if there is none."""
-    yield Lock.ACQUIRE
+    yield Hold.ACQUIRE
     newer = source.replaced(attempt)
     if newer is None:
         renewed = yield from _renewed(source, attempt.token)
         newer = renewed if renewed is not attempt.token else None
-    yield Lock.RELEASE
+    yield Hold.RELEASE
     return newer
 
 
@@ -150,11 +164,24 @@ class TokenSource:
         self.origin, self.base_path = address_of(base_url)
         self.clock = clock
         self._jitter = jitter
-        self._lock = threading.Lock()
+        self._lock = Lock()
+        self._forget()
+
+    def _forget(self) -> None:
         self._token: Token | None = None
         self._failure: tuple[float, TokenFetchError] | None = None
+        self._failed_at: float | None = None
         self._grants: TokenGrants | None = None
         self._budget: RetryBudget | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy has no token: its times are those of this process, and it is secret."""
+        return {name: getattr(self, name) for name in ("account", "origin", "base_path", "clock", "_jitter", "_lock")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """As it was made."""
+        vars(self).update(state)
+        self._forget()
 
     def serves(self, origin: str, path: str) -> bool:
         """Whether a request goes to this Keycloak."""
@@ -171,8 +198,8 @@ class TokenSource:
 
     def needs_renewal(self, token: Token) -> bool:
         """Whether a token that is still valid should be renewed now."""
-        failure, now = self._failure, self.clock()
-        return now >= token.renew_at and (failure is None or now >= failure[0] + _FAILURE_SECONDS)
+        failed_at, now = self._failed_at, self.clock()
+        return now >= token.renew_at and (failed_at is None or now >= failed_at + _FAILURE_SECONDS)
 
     def replaced(self, attempt: Attempt) -> Token | None:
         """The cached token if it was asked for after the attempt began. Another request has then replaced the refused one."""
@@ -180,7 +207,7 @@ class TokenSource:
         return token if token is not None and token.value != attempt.token.value and token.asked_at >= attempt.began_at else None
 
     def fetch(self) -> "Generator[Any, Any, Token]":
-        """The steps of a fetch: yields ``TokenRequest``, gets status code and body, returns the token. Raises TokenFetchError."""
+        """The steps of a fetch: yields ``TokenRequest``, gets status code and body, returns the token. Raises TokenFetchError and Unreachable."""
         from kcproxy.errors import TokenFetchError  # noqa: PLC0415 - loaded with the first token, not with an import
 
         began = self.clock()
@@ -188,7 +215,11 @@ class TokenSource:
         try:
             granted: TokenResponse = yield from steps
         except TokenFetchError as error:
-            self._failure = (self.clock(), error)
+            self._failed_at = self.clock()
+            self._failure = (self._failed_at, error)
+            raise
+        except Unreachable:
+            self._failed_at = self.clock()
             raise
         lifetime = granted.lifetime_seconds
         token = Token(
@@ -198,7 +229,7 @@ class TokenSource:
             renew_at=began + lifetime * (_REFRESH_SHARE - _JITTER_SHARE * self._jitter()),
             unusable_at=began + lifetime - min(_MARGIN_SECONDS, lifetime * _MARGIN_SHARE),
         )
-        self._failure = None
+        self._failure = self._failed_at = None
         self._token = token
         return token
 

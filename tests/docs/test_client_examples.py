@@ -1,5 +1,7 @@
 """The programs in docs/clients/ print the role and a command that works, on the simulator."""
 
+import base64
+import json
 import os
 import shutil
 import subprocess
@@ -26,6 +28,10 @@ import {{ explaining }} from "{file}";
 const response = await explaining(fetch)(process.argv[2], {{ headers: {{ authorization: `Bearer ${{process.env.TOKEN}}` }} }});
 console.log(response.status);
 """
+
+
+def bearer(**claims: str) -> str:
+    return "Bearer header." + base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=") + ".signature"
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +87,48 @@ def test_an_example_prints_the_role_and_the_command(
     assert done.stdout.strip() == "403"
     assert "service-account-backend may need query-users of realm-management" in done.stderr
     assert (
-        f"kcadm.sh add-roles -r {account.realm} --uusername service-account-backend --cclientid realm-management --rolename query-users"
+        f"kcadm.sh add-roles -r '{account.realm}' --uusername 'service-account-backend' --cclientid 'realm-management' --rolename query-users"
         in done.stderr
     )
+
+
+TOKENS = {
+    "no token": ("", ""),
+    "a token that is no JWT": ("Bearer opaque", ""),
+    "claims that are no JSON": ("Bearer a.b.c", ""),
+    "a token of another realm": (bearer(iss="http://k/realms/other", preferred_username="robot"), ""),
+    "a token without an issuer": (bearer(preferred_username="robot"), ""),
+    "a token of master": (
+        bearer(iss="http://k/realms/master", preferred_username="robot"),
+        "kcadm.sh add-roles -r 'master' --uusername 'robot' --cclientid 'shop-realm' --rolename view-users",
+    ),
+    "a name with characters of the shell": (
+        bearer(iss="http://k/realms/shop", preferred_username="it's $(id)"),
+        "--uusername 'it'\\''s $(id)' --cclientid 'realm-management'",
+    ),
+}
+RUN = """
+import {{ explaining }} from "{file}";
+const send = async () => ({{ status: 403 }});
+const url = "http://k/admin/realms/shop/users";
+const headers = process.env.AUTHORIZATION ? {{ authorization: process.env.AUTHORIZATION }} : {{}};
+const post = new Request(url, {{ method: "post", headers, body: "{{}}" }});
+const found = [await explaining(send)(url, {{ headers }}), await explaining(send)(new Request(url, {{ headers }})), await explaining(send)(post)];
+if (post.bodyUsed) throw new Error("the body of the request was read");
+if (!process.env.AUTHORIZATION) found.push(await explaining(send)(url));
+console.log(found.every(({{ status }}) => status === 403));
+"""
+
+
+@pytest.mark.parametrize("what", list(TOKENS))
+def test_the_example_for_fetch_passes_every_403_on_and_quotes_names(what: str, tmp_path: Path) -> None:
+    if shutil.which("node") is None:
+        pytest.skip("node is not installed")
+    authorization, command = TOKENS[what]
+    script = tmp_path / "call.mjs"
+    script.write_text(RUN.format(file=DOCS / "clients" / "explaining-fetch.mjs"), encoding="utf-8")
+    environment = {**os.environ, "AUTHORIZATION": authorization}
+    done = subprocess.run(["node", str(script)], env=environment, capture_output=True, text=True, check=True, timeout=60)
+
+    assert done.stdout.strip() == "true"
+    assert (command in done.stderr) if command else not done.stderr

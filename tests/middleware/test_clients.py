@@ -6,13 +6,15 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
+import brotli
 import pytest
+import requests
 
 from devkit.explain.stage import claims_of, jwt_of
 from kcproxy.middleware import RefusalExplainer, ServiceAccount
 from kcproxy.model import Cause
 from kcproxy.testing import Simulator
-from tests.middleware.clients import CLIENTS, Call
+from tests.middleware.clients import CLIENTS, Call, Got, Send
 from tests.middleware.server import Server, response
 
 pytestmark = pytest.mark.parametrize("kind", list(CLIENTS))
@@ -67,13 +69,21 @@ def test_any_other_response_is_that_of_the_bare_client(kind: str, what: str, ser
         assert explaining(call) == bare(call)
 
 
-def test_a_refusal_in_an_unknown_coding_keeps_its_body(kind: str, server: Server, explainers: Explainers) -> None:
-    """aiohttp ignores codings that it does not know, so that only the fields can say why; the others are left alone."""
-    server.react(lambda _: response(403, b"abc", JSON, "Content-Encoding: unknown"))
-    with CLIENTS[kind](explainers(base_url=server.url), None) as send:
-        got = send(Call(method="GET", url=server.url + USERS, headers=bearer()))
+@pytest.mark.parametrize(("coding", "body"), [("unknown", b"abc"), ("gzip, unknown", gzip.compress(b"abc"))])
+def test_a_refusal_in_an_unknown_coding_is_left_alone(kind: str, coding: str, body: bytes, server: Server, explainers: Explainers) -> None:
+    """Its body cannot show whether it is Keycloak's."""
+    server.react(lambda _: response(403, body, JSON, f"Content-Encoding: {coding}"))
+    call = Call(method="GET", url=server.url + USERS, headers=bearer())
+    with CLIENTS[kind](None, None) as bare, CLIENTS[kind](explainers(base_url=server.url), None) as explaining:
+        assert outcome(explaining, call) == outcome(bare, call)
 
-    assert (got.body, got.values("content-encoding"), got.explanation is None) == (b"abc", ["unknown"], kind != "aiohttp")
+
+def outcome(send: Send, call: Call) -> Got | str:
+    """requests fails to read a body in a coding that urllib3 does not know, if another one is beside it."""
+    try:
+        return send(call)
+    except requests.exceptions.ContentDecodingError as error:
+        return str(error)
 
 
 @pytest.mark.parametrize(("coding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress), ("x-gzip", gzip.compress)])
@@ -86,6 +96,45 @@ def test_a_compressed_refusal_is_explained_without_coding(
 
     assert json.loads(got.body)["explanation"]["cause"] == "role-missing"
     assert got.values("content-encoding") == []
+
+
+@pytest.mark.parametrize(("coding", "pack"), [("br", brotli.compress), ("gzip, br", lambda body: brotli.compress(gzip.compress(body)))])
+def test_a_refusal_in_a_coding_that_the_library_knows_is_explained(
+    kind: str, coding: str, pack: Callable[[bytes], bytes], server: Server, explainers: Explainers
+) -> None:
+    """A cache or load balancer before Keycloak may use them, because the clients accept them."""
+    server.react(lambda _: response(403, pack(BODY), JSON, f"Content-Encoding: {coding}"))
+    with CLIENTS[kind](explainers(base_url=server.url), None) as send:
+        got = send(Call(method="GET", url=server.url + USERS, headers=bearer()))
+
+    if kind == "aiohttp" and coding != "br":  # reads one coding only, without the middleware too
+        assert (got.explanation, got.values("content-encoding")) == (None, [coding])
+        return
+    assert json.loads(got.body)["explanation"]["cause"] == "role-missing"
+    assert got.values("content-encoding") == []
+
+
+@pytest.mark.parametrize("status", [404, 403])
+def test_a_coded_response_whose_body_stays_keeps_its_coding(kind: str, status: int, server: Server, explainers: Explainers) -> None:
+    """With ``reference``, and for status codes that are no refusals, only fields are added."""
+    server.react(lambda _: response(status, brotli.compress(b'{"error":"HTTP 404 Not Found"}'), JSON, "Content-Encoding: br"))
+    target = "/auth/admin/realms/demo/users"
+    with CLIENTS[kind](explainers(base_url=server.url, detail="reference"), None) as send:
+        got = send(Call(method="GET", url=server.url + (target if status == 404 else USERS), headers=bearer()))
+
+    assert got.explanation is not None
+    assert json.loads(got.body)["error"] == "HTTP 404 Not Found"
+
+
+@pytest.mark.parametrize("size", [200_000, 50_000_000])
+def test_a_coded_refusal_that_unfolds_to_too_much_is_passed_on(kind: str, size: int, server: Server, explainers: Explainers) -> None:
+    packed = brotli.compress(b" " * size)
+    assert len(packed) < 65536
+    server.react(lambda _: response(403, packed, JSON, "Content-Encoding: br"))
+    with CLIENTS[kind](explainers(base_url=server.url), None) as send:
+        got = send(Call(method="GET", url=server.url + USERS, headers=bearer()))
+
+    assert (len(got.body), got.explanation) == (size, None)
 
 
 def test_head_gets_fields_and_no_body(kind: str, server: Server, explainers: Explainers) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import gzip
 import json
 import logging
 import threading
@@ -9,7 +10,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import aiohttp
 import anyio
+import anyio.to_thread
+import brotli
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
@@ -17,6 +21,7 @@ from prometheus_client import CollectorRegistry
 from devkit.explain.stage import claims_of, jwt_of
 from devkit.servers import Message
 from kcproxy.middleware import Inspector, Options, RefusalExplainer, explanation_of
+from kcproxy.middleware.aiohttp import ExplainingMiddleware
 from kcproxy.middleware.httpx import AsyncExplainingTransport, ExplainingTransport
 from kcproxy.model import Cause, Confidence, Explanation
 from kcproxy.testing import Simulator
@@ -272,3 +277,51 @@ def test_streaming_stays_streaming(server: Server, explainers: Explainers) -> No
         client.stream("GET", server.url + USERS) as streamed,
     ):
         assert next(streamed.iter_raw()) == b"abc"
+
+
+def test_a_refusal_waits_no_longer_when_the_programs_threads_are_busy(keycloak: Simulator, explainers: Explainers) -> None:
+    """The threads of anyio's own limiter, 40 by default, belong to the program."""
+    account = keycloak.service_account("busy", "caller")
+    inspected = keycloak.service_account("busy", "inspector", roles=("view-clients", "view-realm", "view-users"))
+    inspector = Inspector(realm="busy", client_id="inspector", client_secret=inspected.client_secret, realms=("busy",))
+    transport = AsyncExplainingTransport(explainer=explainers(base_url=keycloak.url, inspector=inspector))
+    headers = {"Authorization": f"Bearer {keycloak.token(account)}"}
+    release = threading.Event()
+
+    took: list[float] = []
+
+    async def call() -> None:
+        async with httpx.AsyncClient(transport=transport, headers=headers, timeout=30) as client, anyio.create_task_group() as busy:
+            for _ in range(int(anyio.to_thread.current_default_thread_limiter().total_tokens)):
+                busy.start_soon(anyio.to_thread.run_sync, lambda: release.wait(10))
+            await anyio.sleep(0.1)
+            began = time.monotonic()
+            try:
+                assert (await client.get(f"{keycloak.url}/admin/realms/busy/users")).status_code == 403
+            finally:
+                release.set()
+            took.append(time.monotonic() - began)
+
+    anyio.run(call)
+    assert took[0] < 5
+
+
+@pytest.mark.parametrize(("coding", "pack", "explained"), [("gzip", gzip.compress, True), ("br", brotli.compress, False)])
+def test_aiohttp_that_does_not_decompress_gets_no_guess(
+    coding: str, pack: Callable[[bytes], bytes], explained: bool, server: Server, explainers: Explainers
+) -> None:
+    packed = pack(b'{"error":"HTTP 403 Forbidden"}')
+    server.react(lambda _: response(403, packed, JSON, f"Content-Encoding: {coding}"))
+
+    async def call() -> tuple[bool, bytes]:
+        middlewares = (ExplainingMiddleware(explainer=explainers(base_url=server.url)),)
+        headers = {"Authorization": f"Bearer {SECRET_TOKEN}"}
+        async with (
+            aiohttp.ClientSession(middlewares=middlewares, auto_decompress=False, headers=headers) as session,
+            session.get(server.url + USERS) as got,
+        ):
+            return explanation_of(got) is not None, await got.read()
+
+    found, body = asyncio.run(call())
+    assert found is explained
+    assert explained or body == packed

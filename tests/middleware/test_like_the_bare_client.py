@@ -123,3 +123,15 @@ def test_a_refusal_can_be_streamed(server: Server, explainers: Explainers) -> No
 
     assert '"explanation"' in text
     assert b'"explanation"' in lines
+
+
+def test_the_raw_response_of_requests_has_the_attributes_of_the_bare_one(server: Server, explainers: Explainers) -> None:
+    server.react(lambda _: response(403, BODY, JSON))
+    found = []
+    for adapter in (requests.adapters.HTTPAdapter(), ExplainingAdapter(explainer=explainers(base_url=server.url))):
+        with requests.Session() as session:
+            session.mount("http://", adapter)
+            raw = session.get(server.url + USERS, stream=True, timeout=10).raw
+            found.append((raw.status, raw.reason, raw.version, raw.version_string, raw.url, raw.closed, raw.read(1)))
+
+    assert found[0] == found[1]

@@ -13,14 +13,15 @@ import httpx
 import pytest
 import requests
 
-from devkit.servers import Message
+from devkit.servers import SERVER_CLOSES, Message
 from kcproxy.errors import TokenFetchError
 from kcproxy.middleware import RefusalExplainer, ServiceAccount
 from kcproxy.middleware.aiohttp import ExplainingMiddleware, ServiceAccountMiddleware
 from kcproxy.middleware.httpx import AsyncExplainingTransport, ExplainingTransport, ServiceAccountAuth
 from kcproxy.middleware.requests import ExplainingAdapter
 from kcproxy.middleware.requests import ServiceAccountAuth as RequestsAuth
-from tests.middleware.server import Server, response
+from kcproxy.middleware.tokens import TokenSource
+from tests.middleware.server import Server, recording_server, response
 
 ACCOUNT = ServiceAccount(realm="demo", client_id="robot", client_secret="s3cret")
 USERS = "/admin/realms/demo/users"
@@ -38,10 +39,13 @@ class Keycloak:
         self.admits: Callable[[str], bool] = lambda _: True
         self.lifetime_seconds: float = 300
         self.gives_tokens = True
+        self.is_reachable = True
         server.react(self._react)
 
-    def _react(self, request: Message) -> bytes:
+    def _react(self, request: Message) -> object:
         if b"openid-connect/token" in request.target:
+            if not self.is_reachable:
+                return SERVER_CLOSES
             self.fetches += 1
             if not self.gives_tokens:
                 return response(401, b'{"error":"invalid_client","error_description":"Invalid client or Invalid client credentials"}', JSON)
@@ -236,3 +240,181 @@ def test_an_account_needs_exactly_one_credential(given: dict[str, str]) -> None:
 
 def test_an_account_shows_no_secret() -> None:
     assert "s3cret" not in repr(ACCOUNT)
+
+
+def moved(status: int, url: str) -> bytes:
+    return response(status, b"", f"Location: {url}")
+
+
+@contextmanager
+def following_httpx(url: str) -> Iterator[Get]:
+    with httpx.Client(auth=ServiceAccountAuth(ACCOUNT, base_url=url), follow_redirects=True, timeout=30) as client:
+        yield lambda target: client.get(target).status_code
+
+
+def following_async_httpx(url: str) -> AbstractContextManager[Get]:
+    async def opened() -> Any:
+        client = httpx.AsyncClient(auth=ServiceAccountAuth(ACCOUNT, base_url=url), follow_redirects=True, timeout=30)
+
+        async def get(target: str) -> int:
+            return (await client.get(target)).status_code
+
+        return get, client.aclose
+
+    return of_loop(opened)
+
+
+def following_requests(url: str) -> AbstractContextManager[Get]:
+    return of_requests(url, RefusalExplainer(base_url=url))
+
+
+def following_aiohttp(url: str) -> AbstractContextManager[Get]:
+    return of_aiohttp(url, RefusalExplainer(base_url=url))
+
+
+FOLLOWING: dict[str, Callable[[str], AbstractContextManager[Get]]] = {
+    "httpx": following_httpx,
+    "httpx-async": following_async_httpx,
+    "requests": following_requests,
+    "aiohttp": following_aiohttp,
+}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("kind", list(FOLLOWING))
+def test_a_redirected_token_request_takes_no_secret_to_another_server(kind: str, status: int, server: Server) -> None:
+    with recording_server() as other:
+        other.react(lambda _: response(200, b'{"access_token":"stolen","expires_in":300}', JSON))
+        server.react(lambda _: moved(status, f"{other.url}/token"))
+        with FOLLOWING[kind](server.url) as get, pytest.raises(TokenFetchError) as caught:
+            get(server.url + USERS)
+
+        assert all(b"s3cret" not in request.body for request in other.upstream.requests)
+        assert all(request.value("authorization") is None for request in other.upstream.requests)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", list(FOLLOWING))
+def test_a_redirect_takes_no_token_to_another_server(kind: str, keycloak: Keycloak, server: Server) -> None:
+    with recording_server() as other, FOLLOWING[kind](keycloak.url) as get:
+        other.react(lambda _: response(200, b"[]", JSON))
+        assert get(keycloak.url + USERS) == 200
+        server.react(lambda _: moved(307, f"{other.url}{USERS}"))
+        assert get(keycloak.url + USERS) == 200
+
+        assert [request.value("authorization") for request in other.upstream.requests] == [None]
+
+
+def sent_three_times_with_httpx(keycloak: Keycloak, explainer: RefusalExplainer) -> None:
+    auth = ServiceAccountAuth(ACCOUNT, base_url=keycloak.url)
+    with httpx.Client(transport=ExplainingTransport(explainer=explainer), auth=auth, timeout=30) as client:
+        request = client.build_request("GET", keycloak.url + USERS)
+        for _ in range(3):
+            client.send(request)
+            threading.Event().wait(0.06)
+
+
+def sent_three_times_with_async_httpx(keycloak: Keycloak, explainer: RefusalExplainer) -> None:
+    async def run() -> None:
+        auth = ServiceAccountAuth(ACCOUNT, base_url=keycloak.url)
+        async with httpx.AsyncClient(transport=AsyncExplainingTransport(explainer=explainer), auth=auth, timeout=30) as client:
+            request = client.build_request("GET", keycloak.url + USERS)
+            for _ in range(3):
+                await client.send(request)
+                await asyncio.sleep(0.06)
+
+    asyncio.run(run())
+
+
+def sent_three_times_by_a_middleware_of_aiohttp(keycloak: Keycloak, explainer: RefusalExplainer) -> None:
+    async def three_times(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        for _ in range(2):
+            (await handler(request)).release()
+            await asyncio.sleep(0.06)
+        return await handler(request)
+
+    async def run() -> None:
+        middlewares = (three_times, ServiceAccountMiddleware(ACCOUNT, base_url=keycloak.url), ExplainingMiddleware(explainer=explainer))
+        async with aiohttp.ClientSession(middlewares=middlewares) as session, session.get(keycloak.url + USERS):
+            pass
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "send", [sent_three_times_with_httpx, sent_three_times_with_async_httpx, sent_three_times_by_a_middleware_of_aiohttp]
+)
+def test_the_same_request_sent_again_gets_the_token_of_its_time(
+    send: Callable[[Keycloak, RefusalExplainer], None], keycloak: Keycloak, explainer: RefusalExplainer
+) -> None:
+    keycloak.lifetime_seconds = 0.05
+    send(keycloak, explainer)
+
+    assert keycloak.calls == ["t1", "t2", "t3"]
+
+
+def test_a_request_that_gets_an_authorization_of_its_own_later_keeps_it(
+    keycloak: Keycloak, explainer: RefusalExplainer, denials: list[Any]
+) -> None:
+    keycloak.admits = lambda token: token == "t1"
+    auth = ServiceAccountAuth(ACCOUNT, base_url=keycloak.url)
+    with httpx.Client(transport=ExplainingTransport(explainer=explainer), auth=auth, timeout=30) as client:
+        request = client.build_request("GET", keycloak.url + USERS)
+        client.send(request)
+        request.headers["Authorization"] = "Bearer own"
+        client.send(request)
+
+    assert keycloak.calls == ["t1", "own"]
+    assert [each.caller.injected for each in denials] == [False]
+
+
+def test_extensions_that_requests_share_stay_as_they_are(keycloak: Keycloak) -> None:
+    shared: dict[str, Any] = {"timeout": httpx.Timeout(30).as_dict()}
+    with httpx.Client(auth=ServiceAccountAuth(ACCOUNT, base_url=keycloak.url)) as client:
+        client.get(keycloak.url + USERS, extensions=shared)
+        request = httpx.Request("GET", keycloak.url + USERS)
+        request.extensions = shared
+        client.send(request)
+
+    assert list(shared) == ["timeout"]
+
+
+OUTAGES = {name: KINDS[name] for name in ("requests", "aiohttp", "aiohttp, in the other order")}
+"""httpx ends a request whose token request gets no response, and its ``auth`` cannot go on."""
+
+
+@pytest.mark.parametrize("kind", list(OUTAGES))
+def test_a_token_that_is_still_valid_is_used_if_its_renewal_gets_no_response(
+    kind: str, keycloak: Keycloak, explainer: RefusalExplainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TokenSource, "needs_renewal", lambda *_: True)
+    with OUTAGES[kind](keycloak.url, explainer) as get:
+        get(keycloak.url + USERS)
+        keycloak.is_reachable = False
+        assert get(keycloak.url + USERS) == 200
+
+    assert keycloak.calls == ["t1", "t1"]
+
+
+@pytest.mark.parametrize("kind", list(OUTAGES))
+def test_a_refusal_is_explained_if_the_newer_token_gets_no_response(
+    kind: str, keycloak: Keycloak, explainer: RefusalExplainer, denials: list[Any]
+) -> None:
+    with OUTAGES[kind](keycloak.url, explainer) as get:
+        get(keycloak.url + USERS)
+        keycloak.admits, keycloak.is_reachable = (lambda _: False), False
+        assert get(keycloak.url + USERS) == 403
+
+    assert len(denials) == 1
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_the_first_token_request_without_a_response_raises_the_librarys_own_error(
+    kind: str, keycloak: Keycloak, explainer: RefusalExplainer
+) -> None:
+    keycloak.is_reachable = False
+    with (
+        KINDS[kind](keycloak.url, explainer) as get,
+        pytest.raises((httpx.TransportError, requests.ConnectionError, aiohttp.ClientConnectionError)),
+    ):
+        get(keycloak.url + USERS)
