@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from devkit.sarif import violations
 from kcproxy.cli.exit_codes import Exit
 from kcproxy.model import CallerKind
 from kcproxy.observe.use_history import UseHistory
@@ -216,6 +217,7 @@ def test_findings_are_printed_as_sarif(tmp_path: Path) -> None:
     words = ("--history", str(recorded(tmp_path / "use")), "--keycloak", VERSION)
     result = run("audit", *words, "--format", "sarif", "--fail-on", "escalation")
     assert result.exit_code == Exit.FOUND
+    assert violations(json.loads(result.stdout)) == []
     found = json.loads(result.stdout)["runs"][0]["results"]
     assert [(each["ruleId"], each["level"]) for each in found] == [("excessive-role", "warning"), ("escalation", "error")]
 
