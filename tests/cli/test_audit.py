@@ -159,7 +159,7 @@ def test_lines_without_a_time_say_that_the_window_is_not_known(tmp_path: Path) -
         (("--as-operations", "--format", "sarif"), "--as-operations prints TOML"),
         (("--prometheus", "localhost:9090"), "it must be the address of a Prometheus server"),
         (("--prometheus", "http://ann:secret@localhost:9090"), "without user name and query"),
-        ((), "give --history FILE, --log FILE or --prometheus URL"),
+        ((), "give --history FILE, --admin HOST:PORT, --log FILE or --prometheus URL"),
     ],
 )
 def test_contradictory_questions_end_with_2(words: tuple[str, ...], says: str) -> None:
