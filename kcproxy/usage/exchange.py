@@ -45,18 +45,20 @@ def _use(use: Use) -> dict[str, Any]:
 def record_of_document(document: Any) -> UseRecord:
     """The record. Raises NoRecordDocument."""
     try:
-        if document["schema"] != SCHEMA:
-            raise NoRecordDocument(f"its format {document['schema']!r} is not {SCHEMA}")
-        callers = [(_caller_of(each), each) for each in document["callers"]]
-        return UseRecord(
-            uses=tuple(_use_of(caller, use) for caller, each in callers for use in each["uses"]),
-            roles={caller: _roles_of(each) for caller, each in callers if each["roles"] is not None},
-            days=frozenset(int(day) for day in document["days"]),
-        )
-    except NoRecordDocument:
-        raise
+        return _record_of(document)
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        raise NoRecordDocument(f"a member is missing or of another type ({error})") from error
+        raise NoRecordDocument(f"no record of use of format {SCHEMA}: a member is missing or of another type") from error
+
+
+def _record_of(document: Mapping[str, Any]) -> UseRecord:
+    if document["schema"] != SCHEMA:
+        raise NoRecordDocument
+    callers = [(_caller_of(each), each) for each in document["callers"]]
+    return UseRecord(
+        uses=tuple(_use_of(caller, use) for caller, each in callers for use in each["uses"]),
+        roles={caller: _roles_of(each) for caller, each in callers if each["roles"] is not None},
+        days=frozenset(int(day) for day in document["days"]),
+    )
 
 
 def _caller_of(found: Mapping[str, Any]) -> UseCaller:
