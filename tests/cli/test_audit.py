@@ -168,6 +168,12 @@ def test_contradictory_questions_end_with_2(words: tuple[str, ...], says: str) -
     assert says in result.output
 
 
+def test_a_look_up_needs_an_inspector() -> None:
+    environ = {"KCPROXY_UPSTREAM": "http://localhost:8080"}
+    result = run("audit", "--look-up", "--log", "-", typed="GET /admin/realms/shop/users\n", environ=environ)
+    assert (result.exit_code, "needs an [inspector] in the settings" in result.output) == (Exit.USAGE, True), result.output
+
+
 def test_a_file_that_is_no_record_is_refused_in_words(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("nonsense" * 1000, encoding="utf-8")

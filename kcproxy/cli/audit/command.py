@@ -8,6 +8,7 @@ import click
 
 import kcproxy
 from kcproxy.catalog import Catalog
+from kcproxy.cli.audit.look_up import look_up_grants
 from kcproxy.cli.audit.operations import operations_lines
 from kcproxy.cli.audit.options import Selection, selection_options
 from kcproxy.cli.audit.source import evidence
@@ -18,6 +19,7 @@ from kcproxy.cli.terminal import document, result, talk
 from kcproxy.usage.audit import Audit
 from kcproxy.usage.changes import changes_of
 from kcproxy.usage.document import audit_document
+from kcproxy.usage.grants import GrantsByOwner, with_grants
 from kcproxy.usage.sarif import sarif_document
 
 FINDINGS = ("unused", "escalation")
@@ -28,6 +30,7 @@ Examples:
   kcproxy audit --client shop-sync --since 90d
   kcproxy audit --history /var/lib/kcproxy/denials-use.sqlite --json
   kcproxy audit --admin 10.0.0.1:9180 --admin 10.0.0.2:9180
+  kcproxy audit --client shop-sync --look-up        what is granted directly: the commands to go back are exact
   kcproxy audit --log kcproxy.log --client shop-sync --held realm-admin
   kcproxy audit --client shop-sync --as-operations  a limit for the account or the key of this caller
   kcproxy audit --prometheus http://localhost:9090  several proxies, by what Prometheus knows
@@ -51,6 +54,11 @@ def _fail_on(_: click.Context, __: click.Parameter, value: str | None) -> tuple[
 @click.option(
     "--fail-on", callback=_fail_on, metavar="FINDINGS", help="Exit code 5 if there is one: unused, escalation, or both with a comma."
 )
+@click.option(
+    "--look-up",
+    is_flag=True,
+    help="Ask Keycloak with the inspector's account which roles the callers hold, and which of them directly. Then going back is exact.",
+)
 @click.option("--as-operations", is_flag=True, help="Print the setting operations, for [[accounts]] and keys, with what each caller used.")
 @click.option(
     "--format", "output", type=click.Choice(FORMATS), help="text (the default), json (like --json), or sarif (SARIF 2.1.0, for CI)."
@@ -62,6 +70,7 @@ def command(
     selection: Selection,
     username: str | None,
     fail_on: tuple[str, ...],
+    look_up: bool,
     as_operations: bool,
     output: str | None,
     version: str | None,
@@ -78,6 +87,11 @@ def command(
     catalog = table(version)
     found = evidence(catalog, selection, now=time.time())
     chosen = selection.audits(catalog, found.record)
+    grants: GrantsByOwner = {}
+    if look_up:
+        grants = look_up_grants(chosen, selection.config, username=username)
+        chosen = selection.audits(catalog, with_grants(found.record, grants, now_epoch_seconds=time.time()))
+    changed = [(each, changes_of(catalog, each, username=username, grants=grants.get((each.caller, each.owner)))) for each in chosen]
     for note in found.notes:
         talk(note)
     if as_operations:
@@ -85,12 +99,11 @@ def command(
     elif form == "sarif":
         document(sarif_document(catalog, found.window, chosen, program_version=kcproxy.__version__))
     elif form == "json":
-        changed = [(audit, changes_of(catalog, audit, username=username)) for audit in chosen]
         document(audit_document(catalog, found.window, changed, notes=found.notes))
     else:
         result(f"Window: {found.window.says}. Keycloak {catalog.version}.")
-        for audit in chosen:
-            _show(audit_text(catalog, found.window, audit, changes_of(catalog, audit, username=username)))
+        for audit, changes in changed:
+            _show(audit_text(catalog, found.window, audit, changes))
     if not chosen and form == "text":
         talk("No calls of a verified caller in this window.")
     _exit(catalog, chosen, fail_on)
