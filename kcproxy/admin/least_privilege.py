@@ -4,6 +4,8 @@ The record is read from its file or database, in a thread, for each view. The au
 """
 
 import asyncio
+import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from kcproxy.usage.audit import Audit, audits
 from kcproxy.usage.changes import changes_of
 from kcproxy.usage.combine import restricted
 from kcproxy.usage.document import caller_document
+from kcproxy.usage.exchange import record_document
 from kcproxy.usage.model import UseCaller, UseRecord
 from kcproxy.usage.window import DAY_SECONDS, Window, window_of
 
@@ -61,6 +64,11 @@ class _RecordFile:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._one_at_a_time = asyncio.Lock()
+
+    async def whole(self, since: float) -> "UseRecord | str":
+        """The record since a time. A sentence if it cannot be read."""
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(self._record, since)
 
     async def audited(self, catalog: Catalog, days: int, callers: "Chosen") -> "tuple[Reading, list[UseCaller], tuple[Audit, ...]] | str":
         """The reading, all callers that were chosen, and the audits of the first of them. A sentence if the record cannot be read."""
@@ -122,6 +130,22 @@ def add_routes(app: web.Application, settings: Settings) -> None:
     app[_RECORD] = _RecordFile(settings)
     app.router.add_get("/least-privilege", _list)
     app.router.add_get("/least-privilege/caller", _one)
+    app.router.add_get("/api/use", _api)
+
+
+async def _api(request: web.Request) -> web.Response:
+    """The record since the time in ``since``, seconds since the epoch."""
+    try:
+        since = float(request.query.get("since", "0"))
+    except ValueError:
+        since = math.nan
+    if not math.isfinite(since):
+        return web.json_response({"error": "since is not a number of seconds since the epoch"}, status=400)
+    record = await request.app[_RECORD].whole(since)
+    if isinstance(record, str):
+        return web.json_response({"error": record}, status=404 if record == _NO_RECORD else 503)
+    body = await asyncio.to_thread(lambda: json.dumps(record_document(record)).encode())
+    return web.Response(body=body, content_type="application/json")
 
 
 async def _list(request: web.Request) -> web.Response:

@@ -29,6 +29,13 @@ config_option = click.option(
     metavar="FILE",
     help="Settings file (TOML). Default: KCPROXY_CONFIG, if set.",
 )
+key_file_option = click.option(
+    "--key-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    envvar="KCPROXY_ADMIN_KEY_FILE",
+    metavar="FILE",
+    help="File with the admin key, if the port requires one.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
 version_option = click.option(
     "--keycloak",

@@ -3,26 +3,22 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult
 
 import click
 
 from kcproxy import catalog as catalogs
 from kcproxy.catalog import Catalog
-from kcproxy.cli.audit.options import is_chosen, since_option, sources_options
+from kcproxy.cli.audit.options import Selection, selection_options
 from kcproxy.cli.audit.source import evidence
 from kcproxy.cli.audit.text import caller_text
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
-from kcproxy.cli.options import config_option, json_option, table
+from kcproxy.cli.options import json_option, table
 from kcproxy.cli.roles.text import roles_text
 from kcproxy.cli.terminal import bold, columns, document, paint, result, wrapped
 from kcproxy.explain.causes.issuers import AUDIENCE_SINCE
 from kcproxy.explain.context import LIVE_GRANTS_SINCE, version_key
 from kcproxy.model import Basis
-from kcproxy.settings import HistorySettings
-from kcproxy.usage.audit import audits
 from kcproxy.usage.changes import Step, grant_step
 from kcproxy.usage.document import iso, step_document
 from kcproxy.usage.forecast import WORSE, Change, Forecast, forecast
@@ -46,39 +42,17 @@ Examples:
 @click.command(name="upgrade", epilog=EXAMPLES + epilog(), context_settings=CONTEXT)
 @click.option("--to", "target", required=True, metavar="VERSION", help="The Keycloak version after the upgrade.")
 @click.option("--from", "source", required=True, metavar="VERSION", help="The Keycloak version of the record.")
-@click.option("--client", metavar="ID", help="Only this client.")
-@click.option("--realm", metavar="REALM", help="Only callers whose token is of this realm.")
-@since_option
-@sources_options
-@config_option
+@selection_options
 @json_option
-def command(
-    *,
-    target: str,
-    source: str,
-    client: str | None,
-    realm: str | None,
-    since_seconds: float,
-    histories: tuple[Path | HistorySettings, ...],
-    logs: tuple[Path, ...],
-    prometheus: SplitResult | None,
-    held: tuple[str, ...],
-    config: Path | None,
-    as_json: bool,
-) -> None:
+def command(*, target: str, source: str, selection: Selection, as_json: bool) -> None:
     """Forecast an upgrade of Keycloak from what callers really called and from the tables of both versions.
 
     Shows which calls will be refused, answered with less, or not exist any more, and the commands that grant before the upgrade what is
     needed after it. Exit code 5 if a call works less well. Changes of behavior that do not depend on roles are not part of it.
     """
-    if held and client is None:
-        raise click.UsageError("--held is about one caller: name it with --client")
     old, new = table(_known(source, "--from")), table(_known(target, "--to"))
-    found = evidence(
-        old, histories=histories, logs=logs, prometheus=prometheus, config=config, since_seconds=since_seconds, now=time.time()
-    )
-    chosen = [audit for audit in audits(old, found.record, held=held or None) if is_chosen(audit, client, realm)]
-    forecasts = [forecast(old, new, audit) for audit in chosen]
+    found = evidence(old, selection, now=time.time())
+    forecasts = [forecast(old, new, audit) for audit in selection.audits(old, found.record)]
     notes = [*found.notes, *_notes(old, new, target, forecasts)]
     if as_json:
         document(_document(old, new, found.window, forecasts, notes))

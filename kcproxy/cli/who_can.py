@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,17 +15,25 @@ from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.options import config_option, json_option, table, version_option
 from kcproxy.cli.roles.text import roles_text
 from kcproxy.cli.terminal import bold, columns, document, paint, result, talk
-from kcproxy.explain.offline import asked
+from kcproxy.explain.offline import Asked, asked
 from kcproxy.keycloak.role_holders import Holder, Holders
 from kcproxy.model import Requirement
 from kcproxy.settings import Settings
 from kcproxy.settings.load import load
 from kcproxy.settings.types import METHODS
 
+if TYPE_CHECKING:
+    from kcproxy.cli.who_can_permissions import Permitted, PermittedAccounts
+
 SCHEMA = 1
 MASTER, REALM_MANAGEMENT = "master", "realm-management"
 USERS = "A user's roles count only as far as the client with which they log in lets them through."
 PERMISSIONS = "Fine-grained admin permissions are on in realm {realm}: they may allow others. For one client: kcproxy doctor"
+PERMITTED_USERS = "Users are judged as in the Admin console"
+OPEN_POLICIES = (
+    "Others may be allowed by permissions in realm {realm}: a policy is negative or does not name accounts (a time, an expression, a script),"
+    " or there are too many accounts. For one client: kcproxy doctor"
+)
 INCOMPLETE = "The inspector could not read everything in realm {realm}: there may be others"
 EXAMPLES = """\b
 Examples:
@@ -44,6 +52,7 @@ class Question:
     roles: frozenset[str]
     needs: Requirement | None
     needs_in_master: Requirement | None
+    call: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +62,7 @@ class Found:
     realm: str
     owner: str
     holders: Holders
+    permitted: "PermittedAccounts | None" = None
 
 
 @click.command(name="who-can", epilog=EXAMPLES + epilog(), context_settings=CONTEXT)
@@ -77,6 +87,8 @@ def command(
 ) -> None:
     """Show which service accounts and users may call METHOD PATH, or hold a role: directly, by composite roles or by groups.
 
+    Of a call it also shows whom fine-grained permissions (version 2) allow, if they are on in the realm.
+
     Asks Keycloak with the read-only account in the section [inspector] of the settings, in the realm and, if the inspector serves it, in
     master. Changes nothing.
     """
@@ -88,7 +100,7 @@ def command(
     catalog = table(version or settings.explain.keycloak_version)
     is_call = role is None
     question = _about_call(catalog, method, path, realm) if is_call else _about_role(catalog, realm, role or "", given=(method, path))
-    found = asyncio.run(_look(settings, question))
+    found = asyncio.run(_look(settings, catalog, question, version or settings.explain.keycloak_version))
     if not found:
         talk(f"kcproxy: the inspector cannot read realm {question.realm}: check that its settings name the realm, and its roles there")
         sys.exit(Exit.FAILED)
@@ -120,11 +132,12 @@ def _about_call(catalog: Catalog, method: str | None, path: str | None, realm: s
     roles = frozenset(role for each in (needs, in_master) for sets in (*each.any_of, *each.admits) for role in sets)
     if () in needs.admits:
         raise click.UsageError("any token is enough for this call")
-    return Question(realm=call.target.realm, roles=roles, needs=needs, needs_in_master=in_master)
+    return Question(realm=call.target.realm, roles=roles, needs=needs, needs_in_master=in_master, call=call)
 
 
-async def _look(settings: Settings, question: Question) -> list[Found]:
+async def _look(settings: Settings, catalog: Catalog, question: Question, version: str | None) -> list[Found]:
     """What the inspector finds in the realm and in master."""
+    from kcproxy.cli.who_can_permissions import permitted  # noqa: PLC0415 - the same
     from kcproxy.keycloak.inspector import lookups_of  # noqa: PLC0415 - aiohttp is imported only if it is needed
     from kcproxy.keycloak.role_holders import RoleHolders  # noqa: PLC0415 - the same
 
@@ -134,8 +147,12 @@ async def _look(settings: Settings, question: Question) -> list[Found]:
             if (realm == MASTER) == (owner == REALM_MANAGEMENT) or not lookups.covers(realm):
                 continue
             holders = await RoleHolders(lookups, realm, owner).of(question.roles)
-            if holders is not None:
-                found.append(Found(realm=realm, owner=owner, holders=holders))
+            if holders is None:
+                continue
+            by_permission = None
+            if question.call is not None and holders.permissions and owner == REALM_MANAGEMENT:
+                by_permission = await permitted(lookups, catalog, question.call, realm=realm, version=version)
+            found.append(Found(realm=realm, owner=owner, holders=holders, permitted=by_permission))
     return found
 
 
@@ -157,6 +174,13 @@ def _able(catalog: Catalog, question: Question, found: Found) -> list[tuple[Hold
     return [(holder, answer) for holder, answer in answers if answer is not None]
 
 
+def _by_permissions(catalog: Catalog, question: Question, found: Found) -> "list[Permitted]":
+    """The accounts that permissions let in, without those that a role gives the same or more."""
+    able = {holder.username: answer for holder, answer in _able(catalog, question, found)}
+    accounts = () if found.permitted is None else found.permitted.accounts
+    return [each for each in accounts if able.get(each.username) not in {"yes", each.answer}]
+
+
 def _document(catalog: Catalog, question: Question, found: Sequence[Found]) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
@@ -175,16 +199,34 @@ def _document(catalog: Catalog, question: Question, found: Sequence[Found]) -> d
             }
             for each in found
             for holder, answer in _able(catalog, question, each)
+        ]
+        + [
+            {
+                "realm": each.realm,
+                "kind": "user" if account.client_id is None else "service-account",
+                "client": account.client_id,
+                "username": account.username,
+                "answer": account.answer,
+                "roles": [],
+                "owner": each.owner,
+                "by": [f"permission {name}" for name in account.by],
+            }
+            for each in found
+            for account in _by_permissions(catalog, question, each)
         ],
-        "complete": all(each.holders.complete for each in found),
+        "complete": all(each.holders.complete and (each.permitted is None or each.permitted.complete) for each in found),
         "notes": list(_notes(found)),
     }
 
 
 def _notes(found: Sequence[Found]) -> Iterator[str]:
     for each in found:
-        if each.holders.permissions:
+        if each.holders.permissions and each.permitted is None:
             yield PERMISSIONS.format(realm=each.realm)
+        if each.permitted is not None and not each.permitted.complete:
+            yield OPEN_POLICIES.format(realm=each.realm)
+        if each.permitted is not None and any(account.client_id is None for account in each.permitted.accounts):
+            yield PERMITTED_USERS
         if not each.holders.complete:
             yield INCOMPLETE.format(realm=each.realm)
 
@@ -196,6 +238,10 @@ def _text(catalog: Catalog, question: Question, found: Sequence[Found]) -> Itera
         yield from columns([_row(holder, answer) for holder, answer in able], indent="  ")
         if any(holder.client_id is None for holder, _ in able):
             yield f"  {USERS}"
+        permitted = _by_permissions(catalog, question, each)
+        if permitted:
+            yield bold(f"Accounts of realm {each.realm}, by fine-grained permissions ({len(permitted)})")
+            yield from columns([_permitted_row(account) for account in permitted], indent="  ")
     for note in _notes(found):
         yield f"{paint('Note', 'yellow')}: {note}."
 
@@ -204,3 +250,10 @@ def _row(holder: Holder, answer: str) -> tuple[str, ...]:
     kind = "user" if holder.client_id is None else "service account"
     reduced = "reduced response" if answer == "reduced" else ""
     return (holder.client_id or holder.username, kind, roles_text(holder.roles), f"by {'; '.join(holder.by)}", reduced)
+
+
+def _permitted_row(account: "Permitted") -> tuple[str, ...]:
+    kind = "user" if account.client_id is None else "service account"
+    by = f"by permission {', '.join(account.by)}" if account.by else ""
+    answer = {"yes": "", "reduced": "reduced response", "unknown": "not certain: kcproxy doctor, or try it"}[account.answer]
+    return (account.client_id or account.username, kind, by, answer)

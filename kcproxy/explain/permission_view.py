@@ -48,6 +48,13 @@ class View(Struct, frozen=True, kw_only=True):
     differs: tuple[TermDecision, ...]
     whole: bool
     names: bool
+    full: bool = False
+    """Whether permissions give the full response, not only a part of it."""
+
+
+def permission_decision(context: Context) -> View | None:
+    """What permissions say of the call, granted or not; None if nothing was looked up, or if they do not matter for it."""
+    return _judged(context)
 
 
 def permission_outcome(context: Context) -> Outcome | None:
@@ -84,6 +91,7 @@ def _judged(context: Context) -> View | None:
         differs=differs,
         whole=whole,
         names=context.for_operator,
+        full=decide_operation(remaining, objects, roles, situation, Level.FULL).outcome is Outcome.GRANTED,
     )
 
 

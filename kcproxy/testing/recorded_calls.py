@@ -46,7 +46,7 @@ class Recording(ABC):
         """
         self._check_refusals()
         found: set[str] = set()
-        for audit in self._audits(client):
+        for audit in self.audits(client):
             if audit.least is None:
                 raise AssertionError(f"No set of roles is enough for the calls of {audit.caller.client}.")
             prefix = f"{audit.owner.client}/" if audit.owner.realm == MASTER else ""
@@ -65,7 +65,7 @@ class Recording(ABC):
             yield f"Missing in the test: {_listed(found - pinned)}."
         if pinned - found:
             yield f"No longer needed: {_listed(pinned - found)}."
-        for audit in self._audits(client):
+        for audit in self.audits(client):
             for need in audit.needs:
                 least = [self.catalog.least(demand) or () for demand in need.as_answered]
                 yield f"  {need.use.operation}: {need.problem or ' + '.join(_listed(frozenset(each)) for each in least) or 'any token'}"
@@ -75,7 +75,8 @@ class Recording(ABC):
         if refusals:
             raise AssertionError("Keycloak refused calls:\n" + "\n".join(f"  {sentence}" for sentence in refusals))
 
-    def _audits(self, client: str | None) -> tuple[Audit, ...]:
+    def audits(self, client: str | None = None) -> tuple[Audit, ...]:
+        """The audits behind ``least``: one for each owner of roles. Raises AssertionError if no call of the client succeeded."""
         self._take()
         names = sorted({use.caller.client for use in self._record.uses})
         if client is None and len(names) > 1:

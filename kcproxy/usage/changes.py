@@ -1,5 +1,6 @@
 """The commands that lead from the held roles to the least ones, and those that lead back."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kcproxy.catalog import Catalog
@@ -7,11 +8,14 @@ from kcproxy.explain.context import version_key
 from kcproxy.explain.fixes.forms import Forms, grant_forms, revoke_forms
 from kcproxy.explain.fixes.grantee import SERVICE_ACCOUNT_PREFIX, Grantee
 from kcproxy.model import CallerKind, RoleSet
-from kcproxy.usage.audit import REALM_ROLES, Audit
+from kcproxy.usage.audit import REALM_ROLES, Audit, tops
+from kcproxy.usage.grants import Grants
 
 OF_USERS = "the caller is a user, or several: the record has no user names, so change the roles of each (--user NAME prints the commands)"
 NOT_HELD = "nothing is known of the held roles: only the roles to add are printed"
 GROUPS = "if one of these roles comes from a group or from a composite role, remove it there"
+PERHAPS_DIRECT = "the held roles contain {roles}: if it is also granted directly now, leave the removal out when going back (--look-up finds that out and prints the exact commands)"
+STILL = "{by} still gives {roles}: to take that away, change it there; no command here touches it, so going back restores the direct grants exactly"
 NOT_VERIFIED_KIND = "the kind of account is not known: the commands are for the service account of the client"
 
 
@@ -33,8 +37,11 @@ class Changes:
     notes: tuple[str, ...] = ()
 
 
-def changes_of(catalog: Catalog, audit: Audit, *, username: str | None = None) -> Changes:
-    """The changes for one audit. For users only notes, unless ``username`` says whose roles to change."""
+def changes_of(catalog: Catalog, audit: Audit, *, username: str | None = None, grants: Grants | None = None) -> Changes:
+    """The changes for one audit. For users only notes, unless ``username`` says whose roles to change.
+
+    With ``grants``, the commands change direct grants only, and going back restores exactly these. Without, how the roles are held is not known.
+    """
     if audit.caller.kind is CallerKind.USER and username is None:
         return Changes(notes=(OF_USERS,) if audit.add or audit.remove else ())
     to, container, version = _to(audit, username), _container(audit), version_key(catalog.version)
@@ -47,11 +54,37 @@ def changes_of(catalog: Catalog, audit: Audit, *, username: str | None = None) -
             found.append(Step(action="remove", roles=remove, forms=revoke_forms(to, container, remove)))
         return tuple(found)
 
+    if grants is not None:
+        add, remove = _direct_changes(catalog, audit, grants)
+        return Changes(steps=steps(add, remove), undo=steps(remove, add), notes=(*_elsewhere(catalog, audit, grants), *_of_kind(audit)))
     return Changes(
         steps=steps(audit.add, audit.remove),
         undo=steps(audit.remove, audit.add) if audit.held is not None else (),
-        notes=_notes(audit),
+        notes=_notes(catalog, audit),
     )
+
+
+def _direct_changes(catalog: Catalog, audit: Audit, grants: Grants) -> tuple[RoleSet, RoleSet]:
+    """What to add to the direct grants and what to remove. Direct grants that the least set contains stay: they open nothing more."""
+    if audit.least is None:
+        return (), ()
+    kept = catalog.closure(audit.least)
+    return tuple(role for role in audit.least if role not in grants.direct), tuple(role for role in grants.direct if role not in kept)
+
+
+def _elsewhere(catalog: Catalog, audit: Audit, grants: Grants) -> Iterator[str]:
+    """Notes about roles beyond the least set that are not granted directly."""
+    if audit.least is None:
+        return
+    kept, explained = catalog.closure(audit.least), catalog.closure(grants.direct)
+    for each in grants.through:
+        explained |= catalog.closure(each.roles)
+        beyond = [role for role in tops(catalog, each.roles) if not catalog.contains(role) <= kept]
+        if beyond:
+            yield STILL.format(by=each.by, roles=", ".join(beyond))
+    rest = [role for role in tops(catalog, set(grants.effective) - explained) if not catalog.contains(role) <= kept]
+    if rest:
+        yield STILL.format(by="a parent group or a composite role of a client", roles=", ".join(rest))
 
 
 def grant_step(catalog: Catalog, audit: Audit, roles: RoleSet) -> Step | None:
@@ -72,12 +105,18 @@ def _container(audit: Audit) -> str | None:
     return None if audit.owner.client == REALM_ROLES else audit.owner.client
 
 
-def _notes(audit: Audit) -> tuple[str, ...]:
+def _of_kind(audit: Audit) -> tuple[str, ...]:
+    unsure = audit.caller.kind not in {CallerKind.SERVICE_ACCOUNT, CallerKind.USER} and (audit.add or audit.remove)
+    return (NOT_VERIFIED_KIND,) if unsure else ()
+
+
+def _notes(catalog: Catalog, audit: Audit) -> tuple[str, ...]:
     notes = []
     if audit.held is None and audit.add:
         notes.append(NOT_HELD)
     if audit.remove:
         notes.append(GROUPS)
-    if audit.caller.kind not in {CallerKind.SERVICE_ACCOUNT, CallerKind.USER} and (audit.add or audit.remove):
-        notes.append(NOT_VERIFIED_KIND)
-    return tuple(notes)
+    contained = [role for role in audit.add if role in catalog.closure(audit.held or ())]
+    if contained:
+        notes.append(PERHAPS_DIRECT.format(roles=", ".join(contained)))
+    return (*notes, *_of_kind(audit))

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Iterator
 from html import unescape
 from importlib.resources import files
@@ -24,8 +25,10 @@ from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.use_history import UseHistory
 from kcproxy.settings import LogSettings, Settings, UpstreamSettings, UseSettings
+from kcproxy.usage.exchange import record_of_document
 from kcproxy.usage.model import Outcome, UseCaller
 from kcproxy.usage.tally import UseTally
+from kcproxy.usage.window import DAY_SECONDS
 from tests.admin.browser import browser, needs_chromium, new_page
 from tests.admin.stage import LOOPBACK, Client, Open
 
@@ -147,6 +150,28 @@ async def test_an_unknown_caller_is_not_found(opened: Open, tmp_path: Path) -> N
     client = await opened(recorded(tmp_path / "use", SYNC))
     answer = await client.get("/least-privilege/caller?client=other&realm=shop&kind=service-account&token=own")
     assert (answer.status, "Caller not found" in await answer.text()) == (404, True)
+
+
+async def test_the_record_is_given_as_json(opened: Open, tmp_path: Path) -> None:
+    client = await opened(recorded(tmp_path / "use", SYNC, HOSTILE))
+    found = record_of_document(await (await client.get("/api/use?since=0")).json())
+    assert {use.caller for use in found.uses} == {SYNC, HOSTILE}
+    assert found.roles[SYNC].by_owner == {"realm-management": ("realm-admin",)}
+    later = record_of_document(await (await client.get(f"/api/use?since={time.time() + 5 * DAY_SECONDS}")).json())
+    assert (later.uses, later.days) == ((), frozenset())
+
+
+@pytest.mark.parametrize(
+    ("content", "query", "status"), [(None, "", 404), (b"nonsense" * 1000, "", 503), (b"", "since=x", 400), (b"", "since=nan", 400)]
+)
+async def test_why_there_is_no_record_is_given_as_json(
+    opened: Open, tmp_path: Path, content: bytes | None, query: str, status: int
+) -> None:
+    file = tmp_path / "use"
+    if content is not None:
+        file.write_bytes(content)
+    answer = await (await opened(None if content is None else file)).get(f"/api/use?{query}")
+    assert (answer.status, list(await answer.json())) == (status, ["error"])
 
 
 @pytest.fixture

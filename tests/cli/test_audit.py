@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from devkit.sarif import violations
 from kcproxy.cli.exit_codes import Exit
 from kcproxy.model import CallerKind
 from kcproxy.observe.use_history import UseHistory
@@ -158,13 +159,19 @@ def test_lines_without_a_time_say_that_the_window_is_not_known(tmp_path: Path) -
         (("--as-operations", "--format", "sarif"), "--as-operations prints TOML"),
         (("--prometheus", "localhost:9090"), "it must be the address of a Prometheus server"),
         (("--prometheus", "http://ann:secret@localhost:9090"), "without user name and query"),
-        ((), "give --history FILE, --log FILE or --prometheus URL"),
+        ((), "give --history FILE, --admin HOST:PORT, --log FILE or --prometheus URL"),
     ],
 )
 def test_contradictory_questions_end_with_2(words: tuple[str, ...], says: str) -> None:
     result = run("audit", *words)
     assert result.exit_code == Exit.USAGE
     assert says in result.output
+
+
+def test_a_look_up_needs_an_inspector() -> None:
+    environ = {"KCPROXY_UPSTREAM": "http://localhost:8080"}
+    result = run("audit", "--look-up", "--log", "-", typed="GET /admin/realms/shop/users\n", environ=environ)
+    assert (result.exit_code, "needs an [inspector] in the settings" in result.output) == (Exit.USAGE, True), result.output
 
 
 def test_a_file_that_is_no_record_is_refused_in_words(tmp_path: Path) -> None:
@@ -216,6 +223,7 @@ def test_findings_are_printed_as_sarif(tmp_path: Path) -> None:
     words = ("--history", str(recorded(tmp_path / "use")), "--keycloak", VERSION)
     result = run("audit", *words, "--format", "sarif", "--fail-on", "escalation")
     assert result.exit_code == Exit.FOUND
+    assert violations(json.loads(result.stdout)) == []
     found = json.loads(result.stdout)["runs"][0]["results"]
     assert [(each["ruleId"], each["level"]) for each in found] == [("excessive-role", "warning"), ("escalation", "error")]
 

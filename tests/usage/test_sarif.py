@@ -1,9 +1,12 @@
 """Findings as SARIF 2.1.0: one for each held role, with what the standard requires of a result."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from devkit.sarif import violations
 from kcproxy import catalog
 from kcproxy.model import CallerKind
 from kcproxy.usage.audit import Audit, audits
@@ -51,6 +54,28 @@ def test_the_document_has_what_the_standard_requires() -> None:
         artifact = location["physicalLocation"]["artifactLocation"]
         assert artifact["uri"] == "realms/shop/clients?clientId=sync"
         assert artifact["uriBaseId"] in run["originalUriBaseIds"]
+
+
+@pytest.mark.parametrize("client", ["sync", "a&b/ü", "\u202e{}%", "x" * 255, ""])
+@pytest.mark.parametrize("roles", [(), ("view-users",), ("realm-admin",), ("manage-users", "view-events", "impersonation")])
+def test_every_document_obeys_the_published_schema(roles: tuple[str, ...], client: str) -> None:
+    document = sarif_document(TABLE, WINDOW, audited(*roles, client=client), program_version="1.2.3")
+    assert violations(json.loads(json.dumps(document))) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda run: run.pop("tool"), "$.runs[0]"),
+        (lambda run: run["results"][0].pop("message"), "$.runs[0].results[0]"),
+        (lambda run: run["results"][0].update(level="bad"), "$.runs[0].results[0].level"),
+        (lambda run: run["results"][0]["locations"][0].update(made_up=1), "$.runs[0].results[0].locations[0]"),
+    ],
+)
+def test_the_schema_finds_what_is_wrong(change: Callable[[Any], object], place: str) -> None:
+    document = sarif_document(TABLE, WINDOW, audited("realm-admin"), program_version="1.2.3")
+    change(document["runs"][0])
+    assert [found.partition(": ")[0] for found in violations(document)] == [place]
 
 
 def test_a_finding_keeps_its_fingerprint_and_shares_it_with_no_other() -> None:

@@ -3,24 +3,23 @@
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from urllib.parse import SplitResult
 
 import click
 
 import kcproxy
 from kcproxy.catalog import Catalog
+from kcproxy.cli.audit.look_up import look_up_grants
 from kcproxy.cli.audit.operations import operations_lines
-from kcproxy.cli.audit.options import is_chosen, since_option, sources_options
+from kcproxy.cli.audit.options import Selection, selection_options
 from kcproxy.cli.audit.source import evidence
 from kcproxy.cli.audit.text import audit_text
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
-from kcproxy.cli.options import config_option, json_option, table, version_option
+from kcproxy.cli.options import json_option, table, version_option
 from kcproxy.cli.terminal import document, result, talk
-from kcproxy.settings import HistorySettings
-from kcproxy.usage.audit import Audit, audits
+from kcproxy.usage.audit import Audit
 from kcproxy.usage.changes import changes_of
 from kcproxy.usage.document import audit_document
+from kcproxy.usage.grants import GrantsByOwner, with_grants
 from kcproxy.usage.sarif import sarif_document
 
 FINDINGS = ("unused", "escalation")
@@ -30,6 +29,8 @@ Examples:
   kcproxy audit                                     every caller in the record of this proxy, 30 days
   kcproxy audit --client shop-sync --since 90d
   kcproxy audit --history /var/lib/kcproxy/denials-use.sqlite --json
+  kcproxy audit --admin 10.0.0.1:9180 --admin 10.0.0.2:9180
+  kcproxy audit --client shop-sync --look-up        what is granted directly: the commands to go back are exact
   kcproxy audit --log kcproxy.log --client shop-sync --held realm-admin
   kcproxy audit --client shop-sync --as-operations  a limit for the account or the key of this caller
   kcproxy audit --prometheus http://localhost:9090  several proxies, by what Prometheus knows
@@ -48,36 +49,31 @@ def _fail_on(_: click.Context, __: click.Parameter, value: str | None) -> tuple[
 
 
 @click.command(name="audit", epilog=EXAMPLES + epilog(), context_settings=CONTEXT)
-@click.option("--client", metavar="ID", help="Only this client.")
-@click.option("--realm", metavar="REALM", help="Only callers whose token is of this realm.")
-@since_option
-@sources_options
+@selection_options
 @click.option("--user", "username", metavar="NAME", help="With --client: print the commands for this user, if users call with this client.")
 @click.option(
     "--fail-on", callback=_fail_on, metavar="FINDINGS", help="Exit code 5 if there is one: unused, escalation, or both with a comma."
+)
+@click.option(
+    "--look-up",
+    is_flag=True,
+    help="Ask Keycloak with the inspector's account which roles the callers hold, and which of them directly. Then going back is exact.",
 )
 @click.option("--as-operations", is_flag=True, help="Print the setting operations, for [[accounts]] and keys, with what each caller used.")
 @click.option(
     "--format", "output", type=click.Choice(FORMATS), help="text (the default), json (like --json), or sarif (SARIF 2.1.0, for CI)."
 )
 @version_option
-@config_option
 @json_option
 def command(
     *,
-    client: str | None,
-    realm: str | None,
-    since_seconds: float,
-    histories: tuple[Path | HistorySettings, ...],
-    logs: tuple[Path, ...],
-    prometheus: SplitResult | None,
-    held: tuple[str, ...],
+    selection: Selection,
     username: str | None,
     fail_on: tuple[str, ...],
+    look_up: bool,
     as_operations: bool,
     output: str | None,
     version: str | None,
-    config: Path | None,
     as_json: bool,
 ) -> None:
     """Show for each caller which roles it holds, which it used, and the least set for all its calls together.
@@ -86,14 +82,16 @@ def command(
     commands lead to that set and back. A job that did not run in the window is not part of it, so the window is always named.
     """
     form = _form(output, as_json=as_json, as_operations=as_operations)
-    for option, value in (("--held", held), ("--user", username)):
-        if value and client is None:
-            raise click.UsageError(f"{option} is about one client: name it with --client")
+    if username and selection.client is None:
+        raise click.UsageError("--user is about one client: name it with --client")
     catalog = table(version)
-    found = evidence(
-        catalog, histories=histories, logs=logs, prometheus=prometheus, config=config, since_seconds=since_seconds, now=time.time()
-    )
-    chosen = [audit for audit in audits(catalog, found.record, held=held or None) if is_chosen(audit, client, realm)]
+    found = evidence(catalog, selection, now=time.time())
+    chosen = selection.audits(catalog, found.record)
+    grants: GrantsByOwner = {}
+    if look_up:
+        grants = look_up_grants(chosen, selection.config, username=username)
+        chosen = selection.audits(catalog, with_grants(found.record, grants, now_epoch_seconds=time.time()))
+    changed = [(each, changes_of(catalog, each, username=username, grants=grants.get((each.caller, each.owner)))) for each in chosen]
     for note in found.notes:
         talk(note)
     if as_operations:
@@ -101,12 +99,11 @@ def command(
     elif form == "sarif":
         document(sarif_document(catalog, found.window, chosen, program_version=kcproxy.__version__))
     elif form == "json":
-        changed = [(audit, changes_of(catalog, audit, username=username)) for audit in chosen]
         document(audit_document(catalog, found.window, changed, notes=found.notes))
     else:
         result(f"Window: {found.window.says}. Keycloak {catalog.version}.")
-        for audit in chosen:
-            _show(audit_text(catalog, found.window, audit, changes_of(catalog, audit, username=username)))
+        for audit, changes in changed:
+            _show(audit_text(catalog, found.window, audit, changes))
     if not chosen and form == "text":
         talk("No calls of a verified caller in this window.")
     _exit(catalog, chosen, fail_on)

@@ -17,7 +17,7 @@ from kcproxy.cli.denials.source import Document, Fleet, HistoryFile, RunningProx
 from kcproxy.cli.denials.table import SHORT_ID, Table, ago, clock
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.history_place import HistoryDatabase, HistoryPlace
-from kcproxy.cli.options import config_option, json_option
+from kcproxy.cli.options import config_option, json_option, key_file_option
 from kcproxy.cli.terminal import bold, document, document_line, paint, result, talk, wrapped
 from kcproxy.observe.denials.course import State
 from kcproxy.settings import HistorySettings, Secret
@@ -46,13 +46,7 @@ Examples:
     multiple=True,
     help="Admin port of the proxy. Default: as configured. Several: the lists of several instances are merged.",
 )
-@click.option(
-    "--key-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    envvar="KCPROXY_ADMIN_KEY_FILE",
-    metavar="FILE",
-    help="File with the admin key, if the port requires one.",
-)
+@key_file_option
 @click.option(
     "--history",
     type=HistoryPlace(),
