@@ -97,6 +97,23 @@ async def test_a_paused_list_stands_still_until_it_is_resumed(address: str, obse
     assert await page.locator('#denials [data-field="count"]').all_inner_texts() == ["2"]
 
 
+@pytest.mark.parametrize("width", [1280, 375])
+async def test_the_sentence_of_the_selected_row_does_not_hide_the_row(
+    address: str, observer: LiveObserver, new_page: NewPage, width: int
+) -> None:
+    for number in range(40):
+        deny(observer, f"d-{number}", caller=caller(f"service-{number}"), summary=f"service-{number} may not do this, " + "and more words " * 8)
+    page = await new_page(viewport={"width": width, "height": 812})
+    await live(page, address)
+    for _ in range(33):
+        await page.keyboard.press("j")
+    row, sentence = await page.locator("tr.selected").bounding_box(), await page.locator("#preview").bounding_box()
+    assert row is not None
+    assert sentence is not None
+    assert row["y"] + row["height"] <= sentence["y"]
+    assert row["y"] >= 0
+
+
 async def test_titles_of_columns_sort_with_and_without_scripts(address: str, observer: LiveObserver, new_page: NewPage) -> None:
     for name, count in (("two", 2), ("three", 3), ("one", 1)):
         for number in range(count):

@@ -108,7 +108,7 @@ def test_every_selector_matches_job_and_instance(target: Target) -> None:
 def test_rates_are_over_grafanas_own_interval(target: Target) -> None:
     for function, window in re.findall(r"\b(\w+)\([^\[()]*\[([^\]]+)\]", target.expr):
         if window == "$__range":
-            assert function in {"increase", "last_over_time", "min_over_time", "resets"}
+            assert function in {"increase", "last_over_time", "max_over_time", "min_over_time", "resets"}
             at_end = re.findall(r"\[\$__range\](?! @ end\(\))", target.expr) == []  # which series are shown at every point
             assert target.kind in WHOLE_RANGE or at_end
         else:
@@ -117,11 +117,11 @@ def test_rates_are_over_grafanas_own_interval(target: Target) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_raw_counters_are_shown_only_if_their_first_event_has_a_time(target: Target) -> None:
+def test_raw_counters_are_shown_only_if_it_is_known_when_they_began(target: Target) -> None:
     for match in re.finditer(r"\b\w+_(?:total|bucket|sum|count)\{", target.expr):
         if not re.search(r"(rate|increase)\($", target.expr[: match.start()]):
             assert DASHBOARDS[target.board]["title"] in COUNTED_FROM_THE_FIRST
-            assert re.search(r"_first_\w*timestamp_seconds\{", target.expr), match.group()
+            assert re.search(r"(_first_\w*timestamp|process_start_time)_seconds\{", target.expr), match.group()
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -17,6 +17,7 @@ from tools.dashboards.panels import (
     of,
     positive,
     rate,
+    rate_from_start,
     series,
     stat,
     table,
@@ -66,7 +67,7 @@ SOME_AND_MANY = ((None, GREEN), (1, AMBER), (100, RED))
 
 def _now() -> Row:
     responses = f"sum({rate('kcproxy_requests_total')})"
-    resolved = f"sum({increase(RESOLVED, REALM)})"
+    resolved = f"count(max by ({KIND}) ({increase(RESOLVED, REALM)}) > 0) or vector(0)"
     return Row(
         title="Are requests being refused?",
         panels=[
@@ -91,7 +92,7 @@ def _now() -> Row:
                 f"count(min by ({KIND}) (time() - {LAST}) < 3600) or vector(0)",
                 thresholds=SOME_AND_MANY,
             ),
-            stat("Fixed", "Kinds of denial after which the same caller succeeded, in the displayed range.", resolved, decimals=0),
+            stat("Fixed", "Kinds of denial after which the same caller succeeded, in the displayed range.", resolved),
             stat(
                 "Newest kind",
                 "Time since the newest kind of denial was first seen. A restart is none: the earliest time in the displayed range counts.",
@@ -108,11 +109,11 @@ def _who() -> Row:
         panels=[
             table(
                 "Kinds of denial",
-                "Each kind once, most frequent first. The operation links to the page of the instance that saw it last, the cause to its documentation.",
+                "Each kind once, most frequent first. The operation links to the page of the instance that saw it last, the cause to its documentation. Fixed: how often.",
                 Query(expr=f"({count(KIND)}) > 0", instant=True),
                 Query(expr=f"min by ({KIND}) (min_over_time({FIRST}[{RANGE}])) * 1000", instant=True),
                 Query(expr=f"topk by ({KIND}) (1, {LAST}) * 1000", instant=True),
-                Query(expr=f"sum by ({KIND}) ({increase(RESOLVED, REALM)})", instant=True),
+                Query(expr=f"max by ({KIND}) ({increase(RESOLVED, REALM)})", instant=True),
                 columns={
                     "operation": "Operation",
                     "realm": "Realm",
@@ -161,7 +162,7 @@ def _time() -> Row:
             timeline(
                 "Did the fix work?",
                 "Each kind of denial of the last day: it fails until the same caller succeeds with the same operation.",
-                Query(expr=_state(), legend="{{client}} {{operation}} {{realm}}: {{role}}"),
+                Query(expr=_state(), legend="{{client}}, {{cause}} {{role}}: {{operation}} in {{realm}}"),
                 {1: ("fails", RED), 0: ("fixed", GREEN)},
                 width=24,
                 height=10,
@@ -172,14 +173,14 @@ def _time() -> Row:
 
 def _quality() -> Row:
     confidence = rate("kcproxy_explanations_total")
-    lookups = rate("kcproxy_lookups_total")
+    lookups = rate_from_start("kcproxy_lookups_total", by="what, outcome")
     return Row(
         title="How good are the explanations?",
         panels=[
             series(
                 "By confidence",
                 "Confidence of the explanations. An inspector account makes more of them certain.",
-                Query(expr=f"sum by (confidence) ({confidence}) * 60", legend="{{confidence}}"),
+                Query(expr=positive(f"sum by (confidence) ({confidence}) * 60"), legend="{{confidence}}"),
                 unit="reqpm",
                 stacked=True,
                 width=8,
@@ -187,7 +188,7 @@ def _quality() -> Row:
             series(
                 "Look-ups",
                 "Look-ups of the inspector by outcome.",
-                Query(expr=positive(f"sum by (what, outcome) ({lookups}) * 60"), legend="{{what}} {{outcome}}"),
+                Query(expr=positive(f"{lookups} * 60"), legend="{{what}} {{outcome}}"),
                 unit="opm",
                 width=8,
             ),

@@ -13,6 +13,7 @@ DATASOURCE: Json = {"type": "prometheus", "uid": "${datasource}"}
 MATCHERS = 'job=~"$job", instance=~"$instance"'
 RATE = "$__rate_interval"
 RANGE = "$__range"
+START = "process_start_time_seconds"
 
 GREEN, AMBER, RED = "green", "orange", "red"
 GOOD_WHEN_ZERO = ((None, GREEN), (0.000001, RED))
@@ -37,13 +38,26 @@ def increase(metric: str, more: str = "") -> str:
 def counted(total: str, first: str, more: str = "", by: str = "") -> str:
     """Events in the displayed range, including those of series that began in it: ``increase`` does not see the first value of a series.
 
-    ``first`` is the gauge with the time of a series' first event. A series that began in the range has nothing in it but events of the range,
-    so that its value is their number; but where the process was restarted meanwhile, ``increase`` knows of more.
+    ``first`` is the gauge with the time of a series' first event. A series that began in the range has nothing in it but events of the range.
     """
-    grown = increase(total, more)
-    begun = f"(last_over_time({of(total, more)}[{RANGE}]) and last_over_time({of(first, more)}[{RANGE}]) > time() - {RANGE}_s)"
-    restarted = f"resets({of(total, more)}[{RANGE}]) > 0"
-    return f"sum{_by(by)} (({grown} and {restarted}) or {begun} or {grown})"
+    return _counted(total, f"min_over_time({of(first, more)}[{RANGE}]) > time() - {RANGE}_s", more, by)
+
+
+def counted_from_start(total: str, more: str = "", by: str = "") -> str:
+    """The same for counters without such a gauge: a series began in the range if its process did, or if the process was known without it."""
+    process = f"min_over_time({of(START)}[{RANGE}]) > time() - {RANGE}_s or {of(START)} offset {RANGE}"
+    begun = f"(last_over_time({of(total, more)}[{RANGE}]) unless {of(total, more)} offset {RANGE}) and on (job, instance) ({process})"
+    return _counted(total, begun, more, by)
+
+
+def _counted(total: str, begun: str, more: str, by: str) -> str:
+    """The value of a series that began in the range is the number of its events. If its process was restarted, there are those from before:
+    exactly known if it was once, and the value has not yet reached the one from before; otherwise as far as ``increase`` knows.
+    """
+    value, most = (f"{function}({of(total, more)}[{RANGE}])" for function in ("last_over_time", "max_over_time"))
+    resets, grown = f"resets({of(total, more)}[{RANGE}])", increase(total, more)
+    once = f"({most} + {value} and {resets} == 1 and {value} < {most} and {begun})"
+    return f"sum{_by(by)} ({once} or ({grown} and {resets} > 0) or ({value} and {begun}) or {grown})"
 
 
 def counted_per_minute(total: str, first: str, more: str = "", by: str = "") -> str:
@@ -56,6 +70,17 @@ def counted_per_minute(total: str, first: str, more: str = "", by: str = "") -> 
     begun = f"({of(total, more)} unless {known} and {young})"
     grown = f"{rate(total, more)} * 60"
     step = "60000 / $__interval_ms"
+    return f"sum{_by(by)} (({grown} + {begun} * {step}) or {begun} * {step} or {grown})"
+
+
+def rate_from_start(total: str, more: str = "", by: str = "") -> str:
+    """Events per second over time. The first value of a new series counts for the step in which it appears, if its process was known before,
+    or is at most five minutes old.
+    """
+    known, scraped = (f"last_over_time({name}[{RATE}] offset $__interval)" for name in (of(total, more), of(START)))
+    young = f"(time() - {of(START)}) * 1000 < $__interval_ms + 300000"
+    begun = f"(({of(total, more)} unless {known}) and on (job, instance) ({scraped} or {young}))"
+    grown, step = rate(total, more), "1000 / $__interval_ms"
     return f"sum{_by(by)} (({grown} + {begun} * {step}) or {begun} * {step} or {grown})"
 
 
@@ -137,6 +162,9 @@ def _target(query: Query, name: str) -> Json:
 
 
 NEUTRAL = "text"
+NOTHING = "transparent"
+"""The color behind a number that does not exist."""
+YEAR = 31_536_000
 NOT_JUDGED = ((None, NEUTRAL),)
 
 
@@ -148,7 +176,13 @@ def positive(expr: str) -> str:
 def busiest(count: int, metric: str, by: str, more: str = "") -> str:
     """The rates of the series with the most events in the displayed range: the same ones at every point, where topk alone chooses for each."""
     chosen = f"topk({count}, sum by ({by}) (increase({of(metric, more)}[{RANGE}] @ end())))"
-    return f"sum by ({by}) ({rate(metric, more)}) and on ({by}) {chosen}"
+    return f"({rate_from_start(metric, more, by)}) and on ({by}) {chosen}"
+
+
+def texts(states: Mapping[int, str]) -> Json:
+    """Words in place of numbers."""
+    options = {str(value): {"text": text, "index": place} for place, (value, text) in enumerate(states.items())}
+    return {"type": "value", "options": options}
 
 
 def timeline(title: str, description: str, query: Query, states: Mapping[int, tuple[str, str]], **more: Any) -> Panel:
@@ -195,7 +229,12 @@ def stat(title: str, description: str, expr: str, *, unit: str = "short", width:
 
 
 def series(title: str, description: str, *queries: Query, unit: str, stacked: bool = False, **more: Any) -> Panel:
-    """Lines over time, or stacked areas if the parts make up a whole."""
+    """Lines over time, or stacked areas if the parts make up a whole.
+
+    The legend has mean and last value; of lines that exist only where something happens (``> 0``) it has the highest one instead, because their
+    last value may be long past.
+    """
+    passing = any(query.expr.endswith("> 0") for query in queries)
     custom = {
         "lineWidth": 1,
         "fillOpacity": 60 if stacked else 8,
@@ -203,7 +242,12 @@ def series(title: str, description: str, *queries: Query, unit: str, stacked: bo
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
     }
     options = {
-        "legend": {"showLegend": True, "displayMode": "table", "placement": "bottom", "calcs": ["mean", "lastNotNull"]},
+        "legend": {
+            "showLegend": True,
+            "displayMode": "table",
+            "placement": "bottom",
+            "calcs": ["max"] if passing else ["mean", "lastNotNull"],
+        },
         "tooltip": {"mode": "multi", "sort": "desc"},
     }
     return Panel(

@@ -1,7 +1,7 @@
 """Dashboard *Least privilege*: which roles the service accounts have, and which of them requests needed."""
 
 from tools.dashboards.frame import PAGE, Row, dashboard, label_variable
-from tools.dashboards.panels import AMBER, GREEN, Json, Query, counted, increase, of, rate, series, stat, table
+from tools.dashboards.panels import AMBER, GREEN, Json, Query, counted, counted_from_start, of, rate_from_start, series, stat, table
 
 ACCOUNT = 'account=~"$account"'
 GRANTED, USES, FIRST_USE = "kcproxy_role_granted", "kcproxy_role_uses_total", "kcproxy_role_first_use_timestamp_seconds"
@@ -63,7 +63,7 @@ def _tables() -> Row:
         title="Which?",
         panels=[
             table(
-                "Held, never needed",
+                "Roles never needed",
                 "You can revoke these roles if the displayed range is typical. If the other table shows a less powerful role in use, grant that one instead.",
                 Query(expr=f"({_held()}) unless ({_used()})", instant=True),
                 columns={"account": "Account", "role": "Role"},
@@ -90,11 +90,11 @@ def _time() -> Row:
             series(
                 "Use by least role",
                 "Successful requests with an injected token, by account and least role.",
-                Query(expr=f"sum by (account, role) ({rate(USES, ACCOUNT)})", legend="{{account}}: {{role}}"),
+                Query(expr=rate_from_start(USES, ACCOUNT, by="account, role"), legend="{{account}}: {{role}}"),
                 unit="reqps",
             ),
             series(
-                "Roles held",
+                "Roles held over time",
                 "Number of admin roles of each account. A step up is a new grant.",
                 Query(expr=f"sum by (account) (max by (account, role) ({of(GRANTED, ACCOUNT)}))", legend="{{account}}"),
                 unit="short",
@@ -109,8 +109,8 @@ def _callers() -> Row:
         panels=[
             table(
                 "Operations by caller",
-                "Calls of verified callers in the displayed range, with own or injected tokens. Empty unless metrics.clients is set; kcproxy audit has more.",
-                Query(expr=f"sum by (caller, operation, use) ({increase(OPERATION_USES)}) > 0", instant=True),
+                "Calls in the displayed range, with own or injected tokens, after the first success of each token. Empty unless metrics.clients is set; kcproxy audit has more.",
+                Query(expr=f"{counted_from_start(OPERATION_USES, by='caller, operation, use')} > 0", instant=True),
                 columns={"caller": "Caller", "operation": "Operation", "use": "Outcome", "Value": "Calls"},
                 sort_by="Calls",
                 decimals=0,
@@ -119,11 +119,12 @@ def _callers() -> Row:
             table(
                 "Beyond observed limits",
                 "Requests in the displayed range that a limit in mode observe would have refused. Empty: the limit can be enforced.",
-                Query(expr=f"sum by (limit, operation) ({increase(EXCEEDED)}) > 0", instant=True),
+                Query(expr=f"{counted_from_start(EXCEEDED, by='limit, operation')} > 0", instant=True),
                 columns={"limit": "Limit", "operation": "Operation", "Value": "Requests"},
                 sort_by="Requests",
                 decimals=0,
                 width=24,
+                height=6,
             ),
         ],
     )

@@ -34,6 +34,8 @@ from kcproxy.settings import AddressSettings, LogSettings, Settings, UpstreamSet
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 KEYCLOAK = "http://localhost:8080"
 REALM = "403-forbidden-fix"
+SELECTED = 8
+"""The row whose sentence one picture shows."""
 SIZES = {"wide": {"width": 1280, "height": 900}, "phone": {"width": 375, "height": 812}}
 
 
@@ -147,6 +149,9 @@ async def take(page: Page, address: str, name: str, path: str) -> None:
     await page.goto(address + path)
     if path.startswith("/?") or path == "/":
         await page.locator("#live.on").wait_for()
+    if name.startswith("denials-selected"):
+        for _ in range(SELECTED):
+            await page.keyboard.press("j")
     await asyncio.sleep(0.5)
     await page.screenshot(path=IMAGES / f"page-{name}.png", full_page=path.startswith("/denials/"))
 
@@ -174,7 +179,11 @@ async def main() -> None:
         for scheme, size, name, path in (
             ("light", "wide", "denials", "/"),
             ("dark", "wide", "denials-dark", "/"),
+            ("light", "wide", "denials-selected", "/"),
+            ("dark", "phone", "denials-selected-phone", "/"),
             ("light", "wide", "denial", "/denials/kp-7f3a9c4"),
+            ("dark", "wide", "denial-dark", "/denials/kp-7f3a9c4"),
+            ("light", "phone", "denial-phone-light", "/denials/kp-7f3a9c4"),
             ("dark", "phone", "denial-phone", "/denials/kp-7f3a9c4"),
             ("light", "phone", "denials-phone", "/"),
             ("dark", "phone", "denials-phone-dark", "/"),

@@ -1,7 +1,25 @@
 """Dashboard *Service tokens*: do the injecting accounts have valid tokens, and what does fetching them cost?"""
 
 from tools.dashboards.frame import PAGE, Row, dashboard, label_variable
-from tools.dashboards.panels import AMBER, GOOD_WHEN_ZERO, GREEN, RED, Json, Query, column, increase, of, rate, series, stat, table
+from tools.dashboards.panels import (
+    AMBER,
+    GOOD_WHEN_ZERO,
+    GREEN,
+    NOTHING,
+    RED,
+    YEAR,
+    Json,
+    Query,
+    column,
+    counted_from_start,
+    of,
+    positive,
+    rate,
+    rate_from_start,
+    series,
+    stat,
+    table,
+)
 
 ACCOUNT = 'account=~"$account"'
 EXPIRY, FETCHED = "kcproxy_token_expiry_timestamp_seconds", "kcproxy_token_fetched_timestamp_seconds"
@@ -40,17 +58,17 @@ def _now() -> Row:
         panels=[
             stat(
                 "Next expiry",
-                "Remaining validity of the token that expires first, of accounts in use. Below zero: no new token was issued in time.",
+                "Remaining validity of the token that expires first, of accounts in use. Below zero: no new token was issued in time. None: no account is in use.",
                 f"min({of(EXPIRY, ACCOUNT)} - time() and on (job, instance, account) ({_wanted()}))",
                 unit="s",
-                thresholds=((None, RED), (5, AMBER), (20, GREEN)),
+                thresholds=((None, NOTHING), (-YEAR, RED), (5, AMBER), (20, GREEN)),
                 width=6,
             ),
             stat("Oldest token", "Age of the oldest token.", f"max(time() - {of(FETCHED, ACCOUNT)})", unit="s", width=6),
             stat(
                 "Failed fetches",
-                "Failed token requests in the displayed range.",
-                f"sum({increase(FETCHES, FAILED)}) or vector(0)",
+                "Token requests that failed in the displayed range. Keycloak sees a refused one twice: the file of the secret may just have been replaced.",
+                f"{counted_from_start(FETCHES, FAILED)} or vector(0)",
                 decimals=0,
                 thresholds=GOOD_WHEN_ZERO,
                 width=6,
@@ -69,8 +87,8 @@ def _accounts() -> Row:
                 "Each account and instance: age of its token, time left (below zero for an unused account), fetches and failures in the displayed range.",
                 Query(expr=f"max by (account, instance) (time() - {of(FETCHED, ACCOUNT)})", instant=True),
                 Query(expr=f"min by (account, instance) ({of(EXPIRY, ACCOUNT)} - time())", instant=True),
-                Query(expr=f"sum by (account, instance) ({increase(FETCHES, ACCOUNT)})", instant=True),
-                Query(expr=f"sum by (account, instance) ({increase(FETCHES, FAILED)})", instant=True),
+                Query(expr=counted_from_start(FETCHES, ACCOUNT, by="account, instance"), instant=True),
+                Query(expr=counted_from_start(FETCHES, FAILED, by="account, instance"), instant=True),
                 columns={
                     "account": "Account",
                     "instance": "Instance",
@@ -81,7 +99,7 @@ def _accounts() -> Row:
                 },
                 sort_by="Failures",
                 decimals=0,
-                height=7,
+                height=10,
                 overrides=[column("Age", unit="s"), column("Time left", unit="s")],
             )
         ],
@@ -102,7 +120,7 @@ def _time() -> Row:
             series(
                 "Fetches by outcome",
                 "Token requests. Outcomes other than ok are Keycloak's OAuth error or the kind of error.",
-                Query(expr=f"sum by (account, outcome) ({rate(FETCHES, ACCOUNT)}) * 60", legend="{{account}}: {{outcome}}"),
+                Query(expr=positive(f"{rate_from_start(FETCHES, ACCOUNT, by='account, outcome')} * 60"), legend="{{account}}: {{outcome}}"),
                 unit="reqpm",
             ),
             series(
@@ -124,7 +142,7 @@ def _time() -> Row:
             series(
                 "Replaced after a refusal",
                 "Injected tokens that were replaced, because Keycloak refused them or reduced the response. A steady line is a lasting denial.",
-                Query(expr=f"sum by (account) ({rate('kcproxy_token_replacements_total', ACCOUNT)}) * 60", legend="{{account}}"),
+                Query(expr=positive(f"sum by (account) ({rate('kcproxy_token_replacements_total', ACCOUNT)}) * 60"), legend="{{account}}"),
                 unit="opm",
                 width=8,
             ),

@@ -37,7 +37,11 @@ window.kcproxyPreview = (() => {
     const links = [...table.querySelectorAll('[data-field="link"]')];
     const row = document.activeElement.closest?.("tr.kind") ?? table.querySelector("tr.selected");
     const place = row ? links.findIndex((link) => row.contains(link)) + step : 0;
-    links[Math.min(Math.max(place, 0), links.length - 1)]?.focus();
+    const link = links[Math.min(Math.max(place, 0), links.length - 1)];
+    if (!link) return;
+    link.focus();
+    document.body.style.setProperty("--preview-height", `${preview.offsetHeight}px`); // the row must not end behind the sentence
+    link.closest("tr").scrollIntoView({ block: "nearest" });
   }
 
   const ACTIONS = {
