@@ -81,6 +81,8 @@ async def look_up_permissions(lookups: CallerLookups, client: Mapping[str, Any],
         ),
         identity=identity,
         objects=objects.found,
+        items=objects.items,
+        all_items=objects.all_items,
         labels=objects.labels,
         absent=frozenset(objects.absent),
         server=await _evaluated(search, scopes),
@@ -202,7 +204,7 @@ async def _labels(search: _Search, known: PermissionSet, scopes: frozenset[tuple
 
 async def _evaluated(search: _Search, scopes: frozenset[tuple[str, str]]) -> dict[Asked, bool]:
     """What Keycloak's own evaluation says of the objects of the call."""
-    questions = list(_questions(scopes, search.objects.found.values()))[:MOST_EVALUATED]
+    questions = list(_questions(scopes, search.objects.every))[:MOST_EVALUATED]
     found = await asyncio.gather(*(_evaluate(search, question) for question in questions))
     return {question: says for question, says in zip(questions, found, strict=True) if says is not None}
 
