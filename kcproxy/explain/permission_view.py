@@ -77,7 +77,8 @@ def _judged(context: Context) -> View | None:
     rows = _rows(context, facts)
     if not rows:
         return None
-    situation = Situation(identity=facts.identity, permissions=facts.permissions, rules=rules_for(context.version))
+    rules = rules_for(context.version)
+    situation = Situation(identity=facts.identity, permissions=facts.permissions, rules=rules, about=facts.now_utc)
     roles, whole = _counting(context), context.for_operator or all(_sees_all(context, row, situation) for row in rows)
     if not whole:
         rows, situation = _hidden(rows, situation)

@@ -1,6 +1,7 @@
 """What look-ups found about the permissions of a realm for one refused request: the material that a decision is made from."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -32,7 +33,7 @@ class Item(Struct, frozen=True, kw_only=True):
 class PermissionFacts(Struct, frozen=True, kw_only=True):
     """``objects``: those that the request names, by the place where it names them; without an entry if they could not be resolved.
 
-    ``items``: if the body has a list of objects, each item of it; ``all_items``: whether none was left out.
+    ``now_utc``: the time of the look-up, by the clock of this machine, without a zone. ``items``: if the body has a list of objects, each item of it; ``all_items``: whether none was left out.
     ``labels``: names of objects by ID, for operators. ``absent``: IDs in the request that no object has. ``server``: what
     ``policy/evaluate`` says. ``client_uuid``: internal ID of the client admin-permissions.
     """
@@ -41,6 +42,7 @@ class PermissionFacts(Struct, frozen=True, kw_only=True):
     permissions: PermissionSet
     identity: Identity
     objects: Mapping[ObjectPlace, Object] = field(default_factory=lambda: MappingProxyType({}))
+    now_utc: datetime | None = None
     items: tuple[Item, ...] = ()
     all_items: bool = True
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
