@@ -44,9 +44,7 @@ def given(text: str, policy: str = "own", name: str = "") -> Given:
     return Given(text=text, policy=policy, name=name)
 
 
-def one(
-    says: str, call: str, named: str, *permissions: Given, control: str = "", truth: str = MISSING, **more: Any
-) -> PermissionSituation:
+def one(says: str, call: str, named: str, *permissions: Given, control: str = "", truth: str = MISSING, **more: Any) -> PermissionSituation:
     return PermissionSituation(says=says, call=call, truth=truth, named=named, given=permissions, control=control, **more)
 
 
@@ -86,7 +84,7 @@ SITUATIONS = (
     ),
     one("mapping a role, the role's side is missing", "POST /users/{bob}/role-mappings/realm", "but not map-role of role r0", given("Users map-roles bob"), json=[{"id": "{r0}", "name": "r0"}], control="POST /users/{bob}/role-mappings/realm", control_json=[{"id": "{r1}", "name": "r1"}]),
     one("mapping a role, the user's side is missing", "POST /users/{bob}/role-mappings/realm", "but not map-roles of user bob", given("Roles map-role r0"), json=[{"id": "{r0}", "name": "r0"}], control="POST /users/{carol}/role-mappings/realm", control_json=[{"id": "{r0}", "name": "r0"}]),
-    one("a user is created in a hidden group", "POST /users", "but not view of group /staff", given("Groups manage-members,view-members,manage-membership staff", name="Creatives"), roles=("view-clients",), json={"username": "made-2", "groups": ["/staff"]}),
+    one("a user is created in a hidden group", "POST /users", "but not view of group /staff", given("Groups manage-members,view-members,manage-membership staff", name="Creatives"), roles=("view-clients",), json={"username": "made-2", "groups": ["/staff"]}, control="POST /users", control_json={"username": "made-5", "groups": ["/other"]}),
     # another object, another scope
     one("the permission is for another user", "GET /users/{bob}", "covers user dave only", given("Users view dave"), control="GET /users/{carol}"),
     one("the permission has another scope", "PUT /users/{bob}", "gives view only", given("Users view bob"), control="PUT /users/{carol}", json={"firstName": "X"}),

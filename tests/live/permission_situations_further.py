@@ -11,7 +11,15 @@ _C0_A, _C0_B, _C1_A = ({"id": "{" + name + "}", "name": name, "clientRole": True
 
 def _denied(says: str, policy: str, **more: object) -> PermissionSituation:
     """The one permission on the user has a policy that does not permit."""
-    return one(says, _BOB, f"permission P denies it (policy {policy.rpartition('+')[2]})", given("Users view bob", policy, "P"), truth=DENIED, passes=False, **more)
+    return one(
+        says,
+        _BOB,
+        f"permission P denies it (policy {policy.rpartition('+')[2]})",
+        given("Users view bob", policy, "P"),
+        truth=DENIED,
+        passes=False,
+        **more,
+    )
 
 
 def _elsewhere(says: str, policy: str, **more: object) -> PermissionSituation:
@@ -57,7 +65,7 @@ FURTHER = (
     one("a role goes into the scope of a client", "POST /clients/{c0}/scope-mappings/realm", "but not map-role-client-scope of role r0", given("Clients manage c0"), json=[_R0], control="POST /clients/{c0}/scope-mappings/realm", control_json=[_R1], since=(26, 5)),
     one("two roles of another client go into the scope of a client", "POST /clients/{c1}/scope-mappings/clients/{c0}", "but not map-role-client-scope of role c0-b", given("Clients manage c1"), given("Roles map-role-client-scope c0-a"), json=[_C0_A, _C0_B], control="POST /clients/{c0}/scope-mappings/clients/{c1}", control_json=[_C1_A], since=(26, 5)),
     one("a role of another client becomes part of a client's role", "POST /clients/{c0}/roles/c0-a/composites", "but not map-role-composite of role c1-a", given("Clients manage c0"), json=[_C1_A], control="POST /clients/{c1}/roles/c1-a/composites", control_json=[_C0_B]),
-    one("the scopes of a client are changed", "PUT /clients/{c0}/default-client-scopes/{s0}", "manage of", given("Clients view c0"), json={}, control="PUT /groups/{staff}", control_json={"name": "staff"}),
+    one("the scopes of a client are changed", "PUT /clients/{c0}/default-client-scopes/{s0}", "manage of all clients", given("Clients view c0"), json={}, control="PUT /groups/{staff}", control_json={"name": "staff"}, since=(26, 7)),
     one("roles that are available for the scope of their own client", "GET /clients/{c0}/scope-mappings/clients/{c0}/available", "view of client c0", control="GET /clients/{c1}/scope-mappings/clients/{c1}/available"),
     # organizations
     one("an organization is viewed and changed", "PUT /organizations/{o0}", "but not manage of organization", given("Organizations view o0"), json={"name": "o0", "alias": "o0", "domains": [{"name": "o0.example"}]}, control="PUT /organizations/{o1}", control_json={"name": "o1", "alias": "o1", "domains": [{"name": "o1.example"}]}, since=(26, 7)),
