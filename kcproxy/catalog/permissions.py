@@ -50,7 +50,10 @@ TermSet: TypeAlias = tuple[Term, ...]
 
 
 class ObjectPlace(Struct, frozen=True, kw_only=True):
-    """An object of a requirement. One of the fields is set; `path`, `query` and `body` name a parameter or a member."""
+    """An object of a requirement. One of the fields is set; `path`, `query` and `body` name a parameter or a member.
+
+    `role_of`: if a list has roles of both kinds, which of them this place has: "realm" or "client".
+    """
 
     type: str
     path: str = ""
@@ -61,6 +64,7 @@ class ObjectPlace(Struct, frozen=True, kw_only=True):
     organization_of: str = ""
     listed: str = ""
     related: str = ""
+    role_of: str = ""
 
 
 class Levels(Struct, frozen=True, kw_only=True):
@@ -113,10 +117,10 @@ class PermissionEntry(Struct, frozen=True, kw_only=True):
     need: PermissionNeed
     variants: tuple[PermissionVariant, ...] = ()
 
-    def pick(self, query: Mapping[str, Sequence[str]], body: Any) -> PermissionNeed:
-        """The need of the variant that the request shows, otherwise the plain one."""
+    def pick(self, query: Mapping[str, Sequence[str]], body: Any, parameters: Mapping[str, str] = NOTHING) -> PermissionNeed:
+        """The need of the variant that the request shows, otherwise the plain one. ``parameters``: those of the path, by name."""
         for variant in self.variants:
-            if holds(variant.when, query, body):
+            if holds(variant.when, query, body, parameters):
                 return variant.need
         return self.need
 
@@ -254,6 +258,7 @@ _PLACES = {
     "organizationOf": "organization_of",
     "listed": "listed",
     "related": "related",
+    "roleOf": "role_of",
 }
 
 

@@ -6,14 +6,18 @@ from functools import lru_cache
 from kcproxy.catalog.permissions import PermissionEntry, PermissionNeed, Term, TermSet, permission_entry
 from kcproxy.explain.context import Context
 from kcproxy.explain.visible_facts import CLIENT_ROLE
+from kcproxy.permissions.facts import Item
 
 _ONE = {"Users": "user", "Groups": "group", "Clients": "client", "Roles": "role", "Organizations": "organization"}
 _MOST_ALTERNATIVES = 3
 _VERSION_PARTS = 3
 
 
-def permission_need(context: Context) -> PermissionNeed | None:
-    """The need of the call if a permission can open it. None for callers of another realm: permissions count only in their own."""
+def permission_need(context: Context, item: Item | None = None) -> PermissionNeed | None:
+    """The need of the call if a permission can open it. None for callers of another realm: permissions count only in their own.
+
+    ``item``: the need for this item of a list in the body.
+    """
     operation, realm = context.request.target.operation, context.request.target.realm
     if operation is None or realm is None or context.caller.realm not in {None, realm}:
         return None
@@ -21,7 +25,8 @@ def permission_need(context: Context) -> PermissionNeed | None:
     if entry is None:
         return None
     need = _of_client_role(entry) if context.facts.target_role_is_client else None
-    need = need or entry.pick(context.request.query, context.request.body)
+    body = context.request.body if item is None or item.body is None else [item.body]
+    need = need or entry.pick(context.request.query, body, context.request.target.parameters)
     return need if need.opening else None
 
 

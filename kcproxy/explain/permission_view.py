@@ -4,7 +4,8 @@ A caller must not learn from an explanation what Keycloak hides from them: wheth
 concern others. For them an object that they cannot see is decided as an unknown one, without the permissions that deny it by name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,9 +15,9 @@ from kcproxy.explain.context import REALM_MANAGEMENT, Context
 from kcproxy.explain.evidence import admin_roles_in
 from kcproxy.explain.permission_needs import permission_need
 from kcproxy.permissions.decide import Decision, Outcome, decide
-from kcproxy.permissions.facts import PermissionFacts
+from kcproxy.permissions.facts import Item, PermissionFacts
 from kcproxy.permissions.model import CLIENTS, GROUPS, USERS, Object, rules_for
-from kcproxy.permissions.operation import Level, OperationDecision, TermDecision, decide_operation, settled
+from kcproxy.permissions.operation import Level, OperationDecision, TermDecision, decide_operation, settled, together
 from kcproxy.permissions.policies import Effect, Situation, judge
 
 _REFUSED = (Outcome.MISSING, Outcome.DENIED)
@@ -69,20 +70,31 @@ def permission_view(context: Context) -> View | None:
     return judged if judged is not None and judged.decision.outcome in _REFUSED else None
 
 
+class _Row(NamedTuple):
+    """What the call needs about one item of the list in its body, or if there is none about everything, and the objects of that by key."""
+
+    need: PermissionNeed
+    objects: Mapping[str, Object]
+
+
 def _judged(context: Context) -> View | None:
-    need, facts = permission_need(context), context.facts.permissions
-    if need is None or not isinstance(facts, PermissionFacts) or admin_roles_in(context) or _is_guarded(context, facts):
+    facts = context.facts.permissions
+    if not isinstance(facts, PermissionFacts) or admin_roles_in(context) or _is_guarded(context, facts):
         return None
-    objects = {key: facts.objects[place] for key, place in need.objects.items() if place in facts.objects}
-    situation = Situation(identity=facts.identity, permissions=facts.permissions, rules=rules_for(context.version))
-    roles, whole = _counting(context), context.for_operator or _sees_all(context, need, objects, situation)
+    rows = _rows(context, facts)
+    if not rows:
+        return None
+    rules = rules_for(context.version)
+    situation = Situation(identity=facts.identity, permissions=facts.permissions, rules=rules, about=facts.now_utc)
+    roles, whole = _counting(context), context.for_operator or all(_sees_all(context, row, situation) for row in rows)
     if not whole:
-        objects, situation = _hidden(objects, situation)
-    need = _addressable(need)
-    remaining = _without_roles(need, roles)
-    decision = settled(_decided(remaining, objects, roles, situation), facts.server)
+        rows, situation = _hidden(rows, situation)
+    rows = [row._replace(need=_addressable(row.need)) for row in rows]
+    remaining = [row._replace(need=_without_roles(row.need, roles)) for row in rows]
+    decision = together([settled(_decided(row, roles, situation), facts.server) for row in remaining])
     differs = tuple(each for each in decision.lacking if _differs(each, facts))
-    unsure = remaining is not need or _assumed(context) or _was_settled(decision) or bool(differs) or _is_incomplete(decision)
+    by_role = any(left.need is not row.need for left, row in zip(remaining, rows, strict=True))
+    unsure = by_role or _assumed(context) or _was_settled(decision) or bool(differs) or _is_incomplete(decision) or not facts.all_items
     return View(
         decision=decision,
         situation=situation,
@@ -95,18 +107,36 @@ def _judged(context: Context) -> View | None:
     )
 
 
+def _rows(context: Context, facts: PermissionFacts) -> list[_Row]:
+    """A row for each item of the list in the body; none if no permission opens the call, for example because of one of the items."""
+    rows = [_row(context, facts, item) for item in facts.items or (None,)]
+    return [] if None in rows else [row for row in rows if row is not None]
+
+
+def _row(context: Context, facts: PermissionFacts, item: Item | None) -> _Row | None:
+    need, known = permission_need(context, item), {**facts.objects, **(item.objects if item else {})}
+    if need is None:
+        return None
+    if item is not None and item.beside:
+        beside = {key for key, place in need.objects.items() if place in item.beside}
+        need = _with_sets(
+            need, lambda sets: tuple(dict.fromkeys(tuple(term for term in terms if term.object not in beside) for terms in sets))
+        )
+    return _Row(need=need, objects={key: known[place] for key, place in need.objects.items() if place in known})
+
+
 def _counting(context: Context) -> frozenset[str]:
     facts, catalog = context.facts, context.catalog
     roles = catalog.closure(facts.granted or ())
     return roles if facts.full_scope or facts.in_scope is None else roles & catalog.closure(facts.in_scope)
 
 
-def _decided(need: PermissionNeed, objects: Mapping[str, Object], roles: frozenset[str], situation: Situation) -> OperationDecision:
+def _decided(row: _Row, roles: frozenset[str], situation: Situation) -> OperationDecision:
     """The call is refused if nothing lets it in; what it lacks is said for a response that is more than an empty list."""
-    admitted = decide_operation(need, objects, roles, situation, Level.ADMITS)
+    admitted = decide_operation(row.need, row.objects, roles, situation, Level.ADMITS)
     if admitted.outcome not in _REFUSED:
         return admitted
-    shown = decide_operation(need, objects, roles, situation, Level.SHOWS)
+    shown = decide_operation(row.need, row.objects, roles, situation, Level.SHOWS)
     return shown if shown.outcome in _REFUSED and shown.alternatives else admitted
 
 
@@ -115,15 +145,21 @@ def _addressable(need: PermissionNeed) -> PermissionNeed:
     its members as those on the user do, and are decided with them.
     """
 
-    def levels(found: Levels) -> Levels:
-        return Levels(any_of=kept(found.any_of), shows=kept(found.shows), admits=kept(found.admits))
-
     def kept(sets: tuple[TermSet, ...]) -> tuple[TermSet, ...]:
         return tuple(terms for terms in sets if not any(is_unnamed(term) for term in terms)) or sets
 
     def is_unnamed(term: Term) -> bool:
         place = need.objects.get(term.object)
         return place is not None and bool(place.related or place.listed)
+
+    return _with_sets(need, kept)
+
+
+def _with_sets(need: PermissionNeed, change: Callable[[tuple[TermSet, ...]], tuple[TermSet, ...]]) -> PermissionNeed:
+    """The need with other alternatives; the same object if nothing is different."""
+
+    def levels(found: Levels) -> Levels:
+        return Levels(any_of=change(found.any_of), shows=change(found.shows), admits=change(found.admits))
 
     changed = replace(need, levels=levels(need.levels), with_query_role=levels(need.with_query_role) if need.with_query_role else None)
     return need if changed == need else changed
@@ -136,12 +172,7 @@ def _is_incomplete(decision: OperationDecision) -> bool:
 
 def _without_roles(need: PermissionNeed, roles: frozenset[str]) -> PermissionNeed:
     """The need without the scopes that a role of the caller stands for; the same object if there are none."""
-
-    def levels(found: Levels) -> Levels:
-        return Levels(any_of=_stripped(found.any_of, roles), shows=_stripped(found.shows, roles), admits=_stripped(found.admits, roles))
-
-    changed = replace(need, levels=levels(need.levels), with_query_role=levels(need.with_query_role) if need.with_query_role else None)
-    return need if changed == need else changed
+    return _with_sets(need, lambda sets: _stripped(sets, roles))
 
 
 def _stripped(sets: tuple[TermSet, ...], roles: frozenset[str]) -> tuple[TermSet, ...]:
@@ -180,10 +211,10 @@ def _differs(each: TermDecision, facts: PermissionFacts) -> bool:
     return facts.server.get((asked.type, asked.id or "", each.decision.scope)) is True
 
 
-def _sees_all(context: Context, need: PermissionNeed, objects: Mapping[str, Object], situation: Situation) -> bool:
+def _sees_all(context: Context, row: _Row, situation: Situation) -> bool:
     """Whether Keycloak hides nothing about these objects from the caller anyway."""
     roles = _counting(context)
-    scopes = {(term.object, term.scope) for terms in need.opening for term in terms if term.object}
+    scopes = {(term.object, term.scope) for terms in row.need.opening for term in terms if term.object}
     return all(
         asked.type == GROUPS
         or _LIST_ROLES.get(asked.type) in roles
@@ -191,7 +222,7 @@ def _sees_all(context: Context, need: PermissionNeed, objects: Mapping[str, Obje
         or _granted(asked, "view", situation)
         or _granted(Object(type=asked.type), "view", situation)
         or any(_granted(asked, scope, situation) for name, scope in scopes if name == key)
-        for key, asked in objects.items()
+        for key, asked in row.objects.items()
     )
 
 
@@ -200,12 +231,16 @@ def _granted(asked: Object, scope: str, situation: Situation) -> bool:
     return found.outcome is Outcome.GRANTED
 
 
-def _hidden(objects: Mapping[str, Object], situation: Situation) -> tuple[dict[str, Object], Situation]:
+def _hidden(rows: Sequence[_Row], situation: Situation) -> tuple[list[_Row], Situation]:
     """The objects as unknown ones, and the permissions without those that name them and do not grant the caller anything."""
-    unknown = {key: asked if asked.type == GROUPS else replace(asked, groups=()) for key, asked in objects.items()}
-    named = {asked.id for asked in objects.values() if asked.type != GROUPS}
+    unknown = [row._replace(objects={key: _unknown(asked) for key, asked in row.objects.items()}) for row in rows]
+    named = {asked.id for row in rows for asked in row.objects.values() if asked.type != GROUPS}
     kept = tuple(each for each in situation.permissions.permissions if not named & each.objects or _permits(each.policies, situation))
     return unknown, replace(situation, permissions=replace(situation.permissions, permissions=kept))
+
+
+def _unknown(asked: Object) -> Object:
+    return asked if asked.type == GROUPS else replace(asked, groups=())
 
 
 def _permits(policies: tuple[str, ...], situation: Situation) -> bool:

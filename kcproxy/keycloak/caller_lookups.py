@@ -13,6 +13,8 @@ from kcproxy.keycloak.representations import client_named, flag, is_lightweight,
 from kcproxy.model import Caller, RequestFacts
 
 MASTER = "master"
+MOST_AT_ONCE = 16
+"""Look-ups of one refusal at the same time: fewer than all together may have, so that none of them is refused."""
 _MAX_SESSIONS = 500  # of a client with more sessions, one that is not in the list may still be alive
 
 
@@ -28,13 +30,18 @@ def is_offline(caller: Caller) -> bool:
 
 @dataclass(slots=True, kw_only=True)
 class CallerLookups:
-    """The look-ups for one refusal. ``token`` is the caller's, "" if the request has none; ``facts`` is what they found so far."""
+    """The look-ups for one refusal. ``token`` is the caller's, "" if the request has none; ``facts`` is what they found so far.
+
+    ``now_epoch_seconds``: when they began; 0 if that is not known.
+    """
 
     client: LookupClient
     request: RequestFacts
     caller: Caller
     token: str = field(default="", repr=False)
     facts: FactsDraft = field(default_factory=FactsDraft)
+    now_epoch_seconds: float = 0.0
+    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE), repr=False)
 
     def covers(self, realm: str) -> bool:
         """Whether the inspector's account is configured for the realm."""
@@ -42,7 +49,8 @@ class CallerLookups:
 
     async def get(self, path: str, what: str) -> Lookup:
         """One resource as it is at this moment: an operator may just have granted a role."""
-        return await self.client.get(path, what, volatile=True)
+        async with self._slots:
+            return await self.client.get(path, what, volatile=True)
 
     async def keys(self, realm: str) -> Lookup:
         """The realm's published keys, and the library that checks a signature with them."""

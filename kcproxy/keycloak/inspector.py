@@ -45,7 +45,7 @@ class Inspector:
         if request.target.kind not in _INSPECTED or caller.kind in _WITHOUT_CLAIMS:
             return None
         token = (authorization or "").partition(" ")[2].strip()
-        lookups = CallerLookups(client=self._lookups, request=request, caller=caller, token=token)
+        lookups = CallerLookups(client=self._lookups, request=request, caller=caller, token=token, now_epoch_seconds=self._now())
         budget_seconds = self.budget_seconds * _SHARE_OF_BUDGET
         try:
             async with asyncio.timeout(budget_seconds):
@@ -61,7 +61,7 @@ class Inspector:
     async def _look_up(self, lookups: CallerLookups, answer: Answer) -> None:
         caller_realm, target = lookups.caller.realm, lookups.request.target
         if answer.status == 401:
-            await look_up_rejected_token(lookups, now_epoch_seconds=self._now())
+            await look_up_rejected_token(lookups, now_epoch_seconds=lookups.now_epoch_seconds)
         elif answer.status == 403 and target.operation is not None and caller_realm in {target.realm or caller_realm, MASTER}:
             # Other words than Keycloak's may be a gateway's, which may believe any token.
             if is_boilerplate(answer.error or "") or await lookups.is_genuine():

@@ -8,6 +8,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from kcproxy.explain.claims import read_claims
@@ -18,6 +19,7 @@ from kcproxy.permissions.facts import Asked, PermissionFacts, asked_scopes, line
 from kcproxy.permissions.model import (
     GROUPS,
     USERS,
+    ClientScopeCondition,
     GroupCondition,
     Identity,
     Names,
@@ -48,6 +50,7 @@ class _Search:
     base: str
     objects: Objects
     names: dict[str, str] = field(default_factory=dict)
+    scope_names: dict[str, str] = field(default_factory=dict)
 
     async def items(self, path: str) -> list[Any] | None:
         """A list below the client admin-permissions."""
@@ -77,14 +80,24 @@ async def look_up_permissions(lookups: CallerLookups, client: Mapping[str, Any],
     facts.permissions = PermissionFacts(
         client_uuid=uuid,
         permissions=PermissionSet(
-            permissions=known.permissions, policies=known.policies, names=Names(group_paths=search.names), complete=known.complete
+            permissions=known.permissions,
+            policies=known.policies,
+            names=Names(group_paths=search.names, client_scope_names=search.scope_names),
+            complete=known.complete,
         ),
         identity=identity,
         objects=objects.found,
+        now_utc=_utc(lookups.now_epoch_seconds),
+        items=objects.items,
+        all_items=objects.all_items,
         labels=objects.labels,
         absent=frozenset(objects.absent),
         server=await _evaluated(search, scopes),
     )
+
+
+def _utc(epoch_seconds: float) -> datetime | None:
+    return datetime.fromtimestamp(epoch_seconds, tz=UTC).replace(tzinfo=None) if epoch_seconds else None
 
 
 async def _permissions(search: _Search, scopes: frozenset[tuple[str, str]]) -> PermissionSet | None:
@@ -118,6 +131,8 @@ async def _identity(search: _Search, known: PermissionSet) -> Identity:
     roles = sorted({role.id for each in conditions if isinstance(each, RoleCondition) for role in each.roles})
     groups = sorted({group.id for each in conditions if isinstance(each, GroupCondition) for group in each.groups})
     read = read_claims(lookups.token) if lookups.token else None
+    if any(isinstance(each, ClientScopeCondition) for each in conditions):
+        await _client_scopes(search)
     held, in_scope, in_token = await _roles(search, roles[:MOST_NAMES], None if read is None else read[1])
     return Identity(
         account_id=search.account,
@@ -131,6 +146,13 @@ async def _identity(search: _Search, known: PermissionSet) -> Identity:
         service_account=search.account == lookups.facts.service_account_id,
         authorization_services=bool(flag(search.client, "authorizationServicesEnabled")),
     )
+
+
+async def _client_scopes(search: _Search) -> None:
+    """The names of the realm's client scopes, which policies name by ID."""
+    found = await search.of_realm("/client-scopes")
+    items = [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+    search.scope_names |= {identifier: name for item in items if (identifier := text(item, "id")) and (name := text(item, "name"))}
 
 
 async def _groups(search: _Search, policy_groups: list[str]) -> tuple[str, ...] | None:
@@ -202,7 +224,7 @@ async def _labels(search: _Search, known: PermissionSet, scopes: frozenset[tuple
 
 async def _evaluated(search: _Search, scopes: frozenset[tuple[str, str]]) -> dict[Asked, bool]:
     """What Keycloak's own evaluation says of the objects of the call."""
-    questions = list(_questions(scopes, search.objects.found.values()))[:MOST_EVALUATED]
+    questions = list(_questions(scopes, search.objects.every))[:MOST_EVALUATED]
     found = await asyncio.gather(*(_evaluate(search, question) for question in questions))
     return {question: says for question, says in zip(questions, found, strict=True) if says is not None}
 

@@ -8,12 +8,16 @@ from typing import Any
 
 from kcproxy.catalog.permissions import ObjectPlace
 from kcproxy.keycloak.caller_lookups import CallerLookups, realm_path
+from kcproxy.keycloak.listed_items import ListedItem, listed_items
 from kcproxy.keycloak.lookup_client import Lookup
 from kcproxy.keycloak.representations import client_named, query_value, segment, text
+from kcproxy.permissions.facts import Item
 from kcproxy.permissions.model import CLIENTS, GROUPS, ROLES, USERS, Object
 
 MOST_GROUPS = 20
 MOST_DEPTH = 8
+MOST_ITEMS = 10
+"""Items of a list in the body that are looked up; with more, no decision is certain."""
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _WHAT = "permissions"
 _PATHS = {USERS: "users", GROUPS: "groups", CLIENTS: "clients", ROLES: "roles-by-id", "Organizations": "organizations"}
@@ -22,20 +26,51 @@ _NAMES = {USERS: "username", GROUPS: "path", CLIENTS: "clientId", ROLES: "name",
 
 @dataclass(slots=True, kw_only=True)
 class Objects:
-    """The objects found so far."""
+    """The objects found so far. ``items``: those of a list in the body, item by item."""
 
     lookups: CallerLookups
     realm: str
     found: dict[ObjectPlace, Object] = field(default_factory=dict)
+    items: tuple[Item, ...] = ()
+    all_items: bool = True
     labels: dict[str, str] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)
     roles: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    @property
+    def every(self) -> tuple[Object, ...]:
+        """Each object once."""
+        named = [*self.found.values(), *(each for item in self.items for each in item.objects.values())]
+        return tuple({(each.type, each.id): each for each in named}.values())
+
     async def resolve(self, places: Iterable[ObjectPlace], owned: Mapping[ObjectPlace, ObjectPlace | None]) -> None:
         """Every object that the request itself names, then the clients that own its roles. ``owned``: where the request names these roles."""
-        named = [(place, name) for place in places if (name := self._named(place)) is not None]
-        await asyncio.gather(*(self._resolve(place, name) for place, name in named))
-        await asyncio.gather(*(self._resolve_owner(client, role) for client, role in owned.items()))
+        listed = listed_items(places, self.lookups.request.body)
+        in_items = {place for item in listed for place in item.names}
+        named = [(place, name) for place in places if place not in in_items and (name := self._named(place)) is not None]
+        self.all_items = len(listed) <= MOST_ITEMS
+        items, _ = await asyncio.gather(
+            asyncio.gather(*(self._item(item, owned) for item in listed[:MOST_ITEMS])),
+            asyncio.gather(*(self._resolve(place, name) for place, name in named)),
+        )
+        self.items = tuple(items)
+        await asyncio.gather(*(self._resolve_owner(client, role) for client, role in owned.items() if role not in in_items))
+
+    async def _item(self, item: ListedItem, owned: Mapping[ObjectPlace, ObjectPlace | None]) -> Item:
+        """The objects of one item. What its role says about itself counts, because Keycloak decides by that, too."""
+        role_id = next((name for place, name in item.names.items() if place.type == ROLES), None)
+        role = (await self._read(ROLES, role_id)).object if role_id is not None else {}
+        owner, kind = text(role, "containerId"), "client" if role.get("clientRole") else "realm" if role else ""
+        beside = frozenset(place for place in item.names if kind and place.role_of not in {"", kind})
+        names = {place: name for place, name in item.names.items() if place not in beside and (kind or not place.role_of)}
+        if kind == "client" and owner is not None:
+            names |= dict.fromkeys(item.of_client, owner) | {place: owner for place, of in owned.items() if of in item.names}
+        elif kind and beside:
+            beside |= frozenset(item.of_client)
+            names = {place: name for place, name in names.items() if place not in beside}
+        found = await asyncio.gather(*(self._object(place, name) for place, name in names.items()))
+        body = {**item.body, "clientRole": kind == "client"} if kind and isinstance(item.body, dict) else item.body
+        return Item(objects={place: each for place, each in zip(names, found, strict=True) if each}, beside=beside, body=body)
 
     async def _resolve_owner(self, client: ObjectPlace, role: ObjectPlace | None) -> None:
         if role is None:
@@ -58,16 +93,21 @@ class Objects:
         return None if place.body is None else _in_body(place.body, request.body)
 
     async def _resolve(self, place: ObjectPlace, name: str) -> None:
+        found = await self._object(place, name)
+        if found is not None:
+            self.found[place] = found
+
+    async def _object(self, place: ObjectPlace, name: str) -> Object | None:
         identifier = await self._id_of(place, name)
         if identifier is None:
-            return
+            return None
         found = await self._read(place.type, identifier)
         if found.status == 404:
             self.absent.add(identifier)
         elif not found.object and (found.status != 403 or place.type == USERS):
-            return  # organizations are decided by their ID alone: the inspector need not see them
+            return None  # organizations are decided by their ID alone: the inspector need not see them
         groups = await self._chains(identifier) if place.type == USERS and found.object else ()
-        self.found[place] = Object(type=place.type, id=identifier, groups=groups)
+        return Object(type=place.type, id=identifier, groups=groups)
 
     async def _id_of(self, place: ObjectPlace, name: str) -> str | None:
         """The ID, which is the name itself unless a body names a group by its path, or a query a client by its client ID."""
@@ -132,11 +172,6 @@ class Objects:
 
 
 def _in_body(place: str, body: Any) -> str | None:
-    """The one value at a member of the body; None if there are several, because then each would have to be decided."""
-    items, member = (body, place.removeprefix("[].")) if place.startswith("[].") else ([body], place)
-    if not isinstance(items, list) or len(items) != 1:
-        return None
-    value = items[0].get(member) if member and isinstance(items[0], dict) else items[0]
-    if isinstance(value, list):
-        value = value[0] if len(value) == 1 else None
+    """The value at a member of the body, or the body itself."""
+    value = body.get(place) if place and isinstance(body, dict) else body
     return value if isinstance(value, str) and value else None

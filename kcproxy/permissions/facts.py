@@ -1,8 +1,9 @@
 """What look-ups found about the permissions of a realm for one refused request: the material that a decision is made from."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from msgspec import Struct, field
 
@@ -17,9 +18,22 @@ Asked: TypeAlias = tuple[str, str, str]
 """Resource type, ID of the object or "" for all objects, scope: one question to ``policy/evaluate``."""
 
 
+class Item(Struct, frozen=True, kw_only=True):
+    """One item of a list in the body, such as one of the roles to be mapped: a list needs what all of its items need.
+
+    ``objects``: those that the item names, by place. ``beside``: places that do not concern it, such as the client of a realm role.
+    ``body``: an item of a body that is a list, as sent, with the kind of its role as it was found: it picks the variant of the table.
+    """
+
+    objects: Mapping[ObjectPlace, Object] = field(default_factory=lambda: MappingProxyType({}))
+    beside: frozenset[ObjectPlace] = frozenset()
+    body: Any = None
+
+
 class PermissionFacts(Struct, frozen=True, kw_only=True):
     """``objects``: those that the request names, by the place where it names them; without an entry if they could not be resolved.
 
+    ``now_utc``: the time of the look-up, by the clock of this machine, without a zone. ``items``: if the body has a list of objects, each item of it; ``all_items``: whether none was left out.
     ``labels``: names of objects by ID, for operators. ``absent``: IDs in the request that no object has. ``server``: what
     ``policy/evaluate`` says. ``client_uuid``: internal ID of the client admin-permissions.
     """
@@ -28,6 +42,9 @@ class PermissionFacts(Struct, frozen=True, kw_only=True):
     permissions: PermissionSet
     identity: Identity
     objects: Mapping[ObjectPlace, Object] = field(default_factory=lambda: MappingProxyType({}))
+    now_utc: datetime | None = None
+    items: tuple[Item, ...] = ()
+    all_items: bool = True
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     absent: frozenset[str] = frozenset()
     server: Mapping[Asked, bool] = field(default_factory=lambda: MappingProxyType({}))

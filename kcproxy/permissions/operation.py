@@ -9,11 +9,11 @@ from msgspec.structs import replace
 from kcproxy.catalog.permissions import Levels, PermissionNeed, Term, TermSet
 from kcproxy.permissions.additions import Addition, additions
 from kcproxy.permissions.decide import MANAGE, RESET_PASSWORD, Decision, Outcome, decide
-from kcproxy.permissions.model import USERS, Object
+from kcproxy.permissions.model import CLIENTS, USERS, Object
 from kcproxy.permissions.policies import Situation
 
 QUERY = "query-"
-MAP_ROLES = "map-roles-"
+MAP_ROLES = "map-roles"
 """The beginning of scopes of clients that stand for all roles of a client."""
 
 
@@ -90,6 +90,23 @@ def _settled(each: TermDecision, server: Mapping[tuple[str, str, str], bool]) ->
     return each if says is None else replace(each, outcome=Outcome.GRANTED if says else Outcome.MISSING, by_server=True)
 
 
+def together(decisions: Sequence[OperationDecision]) -> OperationDecision:
+    """The decision for a call that needs all of these, such as one for each item of a list. A part that several need counts once."""
+    if len(decisions) == 1:
+        return decisions[0]
+    parts = {_part(each): each for decision in decisions for each in decision.alternative}
+    outcomes = {decision.outcome for decision in decisions}
+    worst = next(each for each in (Outcome.DENIED, Outcome.MISSING, Outcome.OPEN, Outcome.GRANTED) if each in outcomes)
+    alternative = tuple(parts.values())
+    return OperationDecision(outcome=worst, alternative=alternative, alternatives=(alternative,))
+
+
+def _part(each: TermDecision) -> tuple[str, ...]:
+    if each.decision is None:
+        return tuple(each.term)
+    return (each.decision.asked.type, each.decision.asked.id or "", each.decision.scope)
+
+
 def operation_additions(decision: OperationDecision, situation: Situation) -> tuple[tuple[Addition, ...], ...]:
     """For each permission that the nearest alternative lacks, the changes that grant it. All of them are needed."""
     lacking = (each.decision for each in decision.lacking if each.decision is not None)
@@ -128,7 +145,7 @@ def _nearness(alternative: tuple[TermDecision, ...]) -> tuple[int, int, int, int
 
 def _opens_more(term: Term) -> bool:
     """Whether a term is for more than one object. A role always is."""
-    return not term.object or term.scope.startswith(MAP_ROLES)
+    return not term.object or (term.type == CLIENTS and term.scope.startswith(MAP_ROLES))
 
 
 def _distance(alternative: tuple[TermDecision, ...]) -> tuple[int, int]:

@@ -6,11 +6,12 @@ in `Rules`. A condition first permits or denies, then the policy's logic can inv
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from kcproxy.permissions.model import (
     AggregatedCondition,
@@ -37,6 +38,8 @@ from kcproxy.permissions.regex import matches
 
 DEPTH = 8
 """The maximum depth of aggregated policies."""
+CLOCKS_DIFFER = timedelta(days=2)
+"""More than time zones and clocks that are not set differ by."""
 MOST_REASONS = 8
 """The maximum number of reasons for an open result."""
 
@@ -60,12 +63,16 @@ PERMIT, DENY = Judgement(effect=Effect.PERMIT), Judgement(effect=Effect.DENY)
 
 
 class Situation(Struct, frozen=True, kw_only=True):
-    """All that policies are judged by. `now` is the server's local time without a zone; None if it is not known."""
+    """All that policies are judged by. `now` is the server's local time without a zone; None if it is not known.
+
+    `about`: without `now`, a time in UTC by another clock. The server's local time differs from it by less than `CLOCKS_DIFFER`.
+    """
 
     identity: Identity
     permissions: PermissionSet
     rules: Rules = field(default_factory=Rules)
     now: datetime | None = None
+    about: datetime | None = None
     given: frozenset[str] = frozenset()
     """Policies that are assumed to permit, to find out what an addition would do."""
 
@@ -212,7 +219,29 @@ def _client(condition: ClientCondition, situation: Situation) -> Judgement:
 
 
 def _time(condition: TimeCondition, situation: Situation) -> Judgement:
-    return unknown("the server's time") if situation.now is None else _of(_in_time(condition, situation.now), "")
+    if situation.now is not None:
+        return _of(_in_time(condition, situation.now), "")
+    return _of(None if situation.about is None else _in_time_about(condition, situation.about), "the server's time")
+
+
+def _in_time_about(condition: TimeCondition, about: datetime) -> bool | None:
+    """The result if it is the same for all times that the server's clock can have; None otherwise."""
+    dates = replace(condition, day_of_month=None, month=None, hour=None, minute=None)
+    before, after = _in_time(dates, about - CLOCKS_DIFFER), _in_time(dates, about + CLOCKS_DIFFER)
+    if before and after:
+        return True if dates == condition else None
+    return False if _is_over(condition, about) or _is_to_come(condition, about) else None
+
+
+def _is_over(condition: TimeCondition, about: datetime) -> bool:
+    earliest = about - CLOCKS_DIFFER
+    year = condition.year
+    return (condition.not_after is not None and earliest > condition.not_after) or (year is not None and year[0] <= year[1] < earliest.year)
+
+
+def _is_to_come(condition: TimeCondition, about: datetime) -> bool:
+    latest, year = about + CLOCKS_DIFFER, condition.year
+    return (condition.not_before is not None and latest < condition.not_before) or (year is not None and latest.year < year[0] <= year[1])
 
 
 def _open(condition: OpenCondition, _: Situation) -> Judgement:

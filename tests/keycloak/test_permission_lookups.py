@@ -128,3 +128,63 @@ async def test_a_client_may_be_named_by_its_id_in_the_query() -> None:
     assert facts is not None
     assert isinstance(facts.permissions, PermissionFacts)
     assert Object(type="Clients", id=_OWNER) in facts.permissions.objects.values()
+
+
+async def looked_up_with_body(made: Stage, method: str, path: str, body: Any) -> PermissionFacts:
+    async with inspecting(made, rate=1000.0) as inspector:
+        request = RequestFacts(target=TABLE.target(method, f"{_DEMO}{path}"), body=body)
+        facts = await inspector.facts(request, caller_of(realm="demo"), FORBIDDEN)
+    assert facts is not None
+    assert isinstance(facts.permissions, PermissionFacts)
+    return facts.permissions
+
+
+def roles_of(made: Stage, count: int) -> list[str]:
+    identifiers = [f"e{number:07}-3aae-4b0e-af38-629b3432738a" for number in range(count)]
+    for identifier in identifiers:
+        made.documents[f"{_DEMO}/roles-by-id/{identifier}"] = {"id": identifier, "name": "r", "clientRole": False}
+    return identifiers
+
+
+async def test_each_item_of_a_list_names_its_role_and_its_client() -> None:
+    made = stage()
+    (realm_role,) = roles_of(made, 1)
+    made.documents |= {
+        f"{_DEMO}/roles-by-id/{_ROLE}": {"id": _ROLE, "name": "r0", "clientRole": True, "containerId": _OWNER},
+        f"{_DEMO}/clients/{_OWNER}": {"id": _OWNER, "clientId": "app-of-the-role"},
+    }
+    body = [{"roleId": realm_role}, {"roleId": _ROLE, "clientId": "another"}, {"roleId": realm_role}]
+
+    found = await looked_up_with_body(made, "POST", f"/ui-ext/role-mapping-delete/users/{USER_ID}", body)
+
+    first, second = found.items
+    assert [each.id for each in first.objects.values()] == [realm_role]
+    assert {each.id for each in second.objects.values()} == {_ROLE, _OWNER}
+    assert first.beside
+    assert found.all_items
+
+
+async def test_a_long_list_costs_a_bounded_number_of_look_ups() -> None:
+    made = stage()
+    body = [{"id": identifier, "name": "r"} for identifier in roles_of(made, 300)]
+
+    found = await looked_up_with_body(made, "POST", f"/users/{USER_ID}/role-mappings/realm", body)
+
+    assert not found.all_items
+    assert sum("roles-by-id" in path for path in made.asked) <= 10
+
+
+async def test_each_group_that_a_new_user_joins_is_an_item() -> None:
+    made = stage()
+    made.documents |= {f"{_DEMO}/group-by-path/{name}": {"id": name, "path": f"/{name}"} for name in ("one", "two")}
+    made.documents |= {f"{_DEMO}/groups/{name}": {"id": name, "path": f"/{name}"} for name in ("one", "two")}
+
+    found = await looked_up_with_body(made, "POST", "/users", {"username": "x", "groups": ["/one", "/two"]})
+
+    assert [[each.id for each in item.objects.values()] for item in found.items] == [["one"], ["two"]]
+
+
+async def test_items_that_are_no_objects_are_left_open() -> None:
+    found = await looked_up_with_body(stage(), "POST", f"/users/{USER_ID}/role-mappings/realm", ["x", None, {"id": 7}])
+
+    assert all(not item.objects for item in found.items)

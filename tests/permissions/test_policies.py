@@ -271,3 +271,30 @@ def test_policies_that_share_their_parts_are_judged_once_each() -> None:
 
     assert result.effect is OPEN
     assert len(result.why) <= MOST_REASONS
+
+
+ABOUT = at(2026, 6, 15)
+
+
+@pytest.mark.parametrize(
+    ("condition", "effect"),
+    [
+        (TimeCondition(), PERMIT),
+        (TimeCondition(not_after=at(2020, 1, 1)), DENY),
+        (TimeCondition(not_after=at(2020, 1, 1), hour=(9, 17)), DENY),
+        (TimeCondition(not_before=at(2999, 1, 1)), DENY),
+        (TimeCondition(not_before=at(2020, 1, 1)), PERMIT),
+        (TimeCondition(not_before=at(2020, 1, 1), not_after=at(2999, 1, 1), year=(2026, 2030)), PERMIT),
+        (TimeCondition(year=(2020, 2025)), DENY),
+        (TimeCondition(year=(2027, 2030)), DENY),
+        (TimeCondition(not_after=at(2026, 6, 15)), OPEN),
+        (TimeCondition(not_before=at(2026, 6, 16)), OPEN),
+        (TimeCondition(not_before=at(2020, 1, 1), hour=(9, 17)), OPEN),
+        (TimeCondition(month=(1, 1)), OPEN),
+    ],
+)
+def test_far_from_its_ends_a_time_is_decided_without_the_servers_clock(condition: TimeCondition, effect: Effect) -> None:
+    policy = Policy(id="p", name="P", condition=condition)
+    situation = Situation(identity=Identity(), permissions=PermissionSet(policies={"p": policy}), about=ABOUT)
+
+    assert judge("p", situation).effect is effect

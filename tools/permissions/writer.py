@@ -103,10 +103,21 @@ def needs_of(entry: Mapping[str, Any]) -> dict[str, Any]:
     used = {term_of(text).target for sets in _all_sets(needs) for terms in sets for text in terms if not is_role(text)} - {""}
     objects = {renamed.get(key, key): {"type": TYPES[key], **_place(place, renamed)} for key, place in entry["objects"].items()}
     if used:
-        needs = {"objects": {key: objects[key] for key in sorted(objects) if key in used}, **needs}
+        needs = {"objects": _told_apart({key: objects[key] for key in sorted(objects) if key in used}), **needs}
     needs["controls"] = entry["control"]["checked"]
     notes = [_open_control(item, renamed) for item in entry["control"]["open"]] + entry["notes"][:3]
     return needs | ({"notes": notes} if notes else {})
+
+
+def _told_apart(objects: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """Roles in one place of a list, of the realm and of a client: which of them each key is."""
+    places = [tuple(sorted(place.items())) for place in objects.values()]
+    return {
+        key: {**place, "roleOf": "client" if key.endswith("client-role") else "realm"}
+        if places.count(tuple(sorted(place.items()))) > 1
+        else place
+        for key, place in objects.items()
+    }
 
 
 def _all_sets(needs: Mapping[str, Any]) -> list[Any]:

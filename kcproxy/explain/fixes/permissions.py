@@ -50,12 +50,22 @@ def fixes_of(context: Context, verdict: Verdict, console_base: str | None) -> tu
     sides = [[each for each in side if each.kind is not AdditionKind.CHANGE_DENIAL] for side in found]
     fixes: list[Fix] = []
     if all(sides):
-        least = [side[0] for side in sides]
+        least = _compatible(sides)
         new = [next((each for each in side if each.kind is AdditionKind.NEW_PERMISSION), side[0]) for side in sides]
         fixes += [_fix(context, verdict, view, to, choice) for choice in ([least] if least == new else [least, new])]
     else:
         fixes += _denials(view, [each for side in found for each in side if each.kind is AdditionKind.CHANGE_DENIAL], to)
     return (*fixes, *_by_role(context, verdict, console_base))
+
+
+def _compatible(sides: Sequence[Sequence[Addition]]) -> list[Addition]:
+    """The least change of each side. One permission does not get a scope for one side and an object for another: it would give that scope there, too."""
+    chosen: list[Addition] = []
+    for side in sides:
+        changed = {each.permission.id: each.kind for each in chosen if each.permission is not None}
+        fitting = (each for each in side if each.permission is None or changed.get(each.permission.id, each.kind) is each.kind)
+        chosen.append(next(fitting, side[0]))
+    return chosen
 
 
 def _by_role(context: Context, verdict: Verdict, console_base: str | None) -> tuple[Fix, ...]:
@@ -96,11 +106,14 @@ def _script(requests: Sequence[str]) -> tuple[str, ...]:
 
 
 def _steps(view: View, to: Grantee, choice: Sequence[Addition]) -> list[_Step]:
-    steps: list[_Step] = []
+    changes: dict[str, list[Addition]] = {}
+    for each in choice:
+        if each.permission is not None:
+            changes.setdefault(each.permission.id, []).append(each)
+    steps = [_change(view, changed) for changed in changes.values()]
     made = False
     for each in choice:
-        if each.kind is not AdditionKind.NEW_PERMISSION:
-            steps.append(_change(view, each))
+        if each.permission is not None:
             continue
         policy = each.policy.id if each.policy else _policy_name(view, to)
         if each.policy is None and not made:
@@ -159,14 +172,18 @@ def _new_permission(view: View, to: Grantee, each: Addition, policy: str, policy
     )
 
 
-def _change(view: View, each: Addition) -> _Step:
-    permission = each.permission
+def _change(view: View, changes: Sequence[Addition]) -> _Step:
+    """One request with all changes of a permission, because it replaces the permission."""
+    permission = changes[0].permission
     if permission is None:
         raise LookupError("a change is of a permission")
-    adds_scope = each.kind is AdditionKind.ADD_SCOPE
-    scopes = permission.scopes | ({each.scope} if adds_scope else frozenset())
-    objects = permission.objects | (frozenset() if adds_scope or each.asked.id is None else {each.asked.id})
-    what = f"Authorization scopes: add {each.scope}" if adds_scope else f"Specific {each.asked.type.lower()}: add {_object(view, each)}"
+    added = [each for each in changes if each.kind is AdditionKind.ADD_SCOPE]
+    scopes = permission.scopes | {each.scope for each in added}
+    objects = permission.objects | {each.asked.id for each in changes if each not in added and each.asked.id is not None}
+    what = [
+        f"Authorization scopes: add {each.scope}" if each in added else f"Specific {each.asked.type.lower()}: add {_object(view, each)}"
+        for each in changes
+    ]
     return _Step(
         method="PUT",
         below=("permission", "scope", permission.id),
@@ -180,7 +197,7 @@ def _change(view: View, each: Addition) -> _Step:
             "policies": list(permission.policies),
             **({"resources": sorted(objects)} if objects else {}),
         },
-        console=(f"Permissions, {shown(permission.name)}", f"{what}, Save"),
+        console=(f"Permissions, {shown(permission.name)}", f"{', '.join(dict.fromkeys(what))}, Save"),
     )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from devkit.lab import Lab, laboratory
 from devkit.mail_sink import mail_sink
-from devkit.realserver import LONG_RUN, RealServer
+from devkit.realserver import LONG_RUN, RealServer, fetch_distribution
 from kcproxy.catalog.permissions import PermissionTable, load_permissions
 from tests.live.conftest import Keycloak
 from tools.measure.http import Server
@@ -33,19 +33,24 @@ def main() -> int:
     given = _parser().parse_args()
     tasks = [task for task in cases_of(given.version) if re.search(given.only, name_of(task))][: given.first]
     results: list[Result] = []
-    with RealServer(given.version, jvm_options=LONG_RUN) as server, tempfile.TemporaryDirectory() as folder:
-        keycloak = Keycloak(
-            version=given.version, base_url=server.base_url, admin_username="admin", admin_password="admin", home=server.home
-        )
+    with tempfile.TemporaryDirectory() as folder:
         folders = [Path(folder) / str(number) for number in range(WORKERS)]
         for each in folders:
             each.mkdir()
-        asyncio.run(looped(keycloak, folders, tasks, results))
+        if given.url:
+            asyncio.run(looped(_keycloak(given.version, given.url, fetch_distribution(given.version)), folders, tasks, results))
+        else:
+            with RealServer(given.version, jvm_options=LONG_RUN) as server:
+                asyncio.run(looped(_keycloak(given.version, server.base_url, server.home), folders, tasks, results))
     if given.write and not given.only:
         keep(given.version, date=dt.datetime.now(tz=dt.UTC).date().isoformat(), results=sorted(results, key=lambda result: result.name))
     for kind in Kind:
         say(f"{kind}: {sum(result.kind is kind for result in results)}")
     return 1 if any(result.kind is Kind.FAILED for result in results) else 0
+
+
+def _keycloak(version: str, url: str, home: Path) -> Keycloak:
+    return Keycloak(version=version, base_url=url, admin_username="admin", admin_password="admin", home=home)
 
 
 def cases_of(version: str) -> list[Task]:
@@ -122,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("version")
     parser.add_argument("--only", default="", help="only calls whose name (method, path, variant) this expression finds")
     parser.add_argument("--first", type=int, help="only so many calls")
+    parser.add_argument("--url", help="run on this server (admin/admin) instead of a new one")
     parser.add_argument("--write", action="store_true", help="keep the results, from which `make docs` writes docs/permissions/loop.md")
     return parser
 
