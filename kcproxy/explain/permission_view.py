@@ -103,7 +103,7 @@ def _judged(context: Context) -> View | None:
         differs=differs,
         whole=whole,
         names=context.for_operator,
-        full=decide_operation(remaining, objects, roles, situation, Level.FULL).outcome is Outcome.GRANTED,
+        full=all(decide_operation(*row, roles, situation, Level.FULL).outcome is Outcome.GRANTED for row in remaining),
     )
 
 
