@@ -21,7 +21,7 @@ _REFUSED = frozenset({400, 401})
 """Status codes with which Keycloak refuses a secret, or an assertion that is signed with one."""
 _DEFAULT_LIFETIME_SECONDS = 60.0
 _MAX_WORDS_CHARACTERS = 300
-_FOREIGN = "which is not the response of a token endpoint; check that upstream.url is Keycloak's address and that no other server responds"
+_FOREIGN = "which is not the response of a token endpoint; check that {setting} is Keycloak's address and that no other server responds"
 _TOKEN = re.compile(r"[!-~]+")  # no character that could end its header field
 
 
@@ -52,8 +52,9 @@ Steps: TypeAlias = Generator[TokenRequest, Reply, TokenResponse]
 class TokenGrants:
     """The steps of token requests. The only state are the issuers that signed assertions name as their audience."""
 
-    def __init__(self, *, origin: str, base_path: str, now: Callable[[], float]) -> None:
-        """``now`` gives seconds since the epoch, for assertions."""
+    def __init__(self, *, origin: str, base_path: str, now: Callable[[], float], setting: str = "upstream.url") -> None:
+        """``now`` gives seconds since the epoch, for assertions. ``setting``: where the address comes from, for messages."""
+        self._setting = setting
         self._origin = origin
         self._base_path = base_path
         self._now = now
@@ -69,10 +70,10 @@ class TokenGrants:
             # During a rotation, Keycloak has one of two secrets, and nobody knows when it changes.
             accepted, granted, _ = yield from self._request_token(other)
             if accepted == 200:
-                return _granted(account, accepted, granted, None)
+                return self._granted(account, accepted, granted, None)
         if status != 200:
             self._issuers.pop(account.token_realm, None)
-        return _granted(account, status, document, assertion)
+        return self._granted(account, status, document, assertion)
 
     def _request_token(self, account: AccountSettings) -> Generator[TokenRequest, Reply, tuple[int, dict[str, Any] | None, str | None]]:
         """Status code, document, and the assertion that was sent, if any."""
@@ -94,6 +95,32 @@ class TokenGrants:
 
     def _realm_path(self, realm: str) -> str:
         return f"{self._base_path}/realms/{quote(realm, safe='')}"
+
+    def _granted(self, account: AccountSettings, status: int, document: dict[str, Any] | None, assertion: str | None) -> TokenResponse:
+        token = (document or {}).get("access_token")
+        if status == 200 and isinstance(token, str) and _TOKEN.fullmatch(token):
+            lifetime = (document or {}).get("expires_in")
+            usable = isinstance(lifetime, int | float) and lifetime > 0
+            return TokenResponse(token=token, lifetime_seconds=float(lifetime) if usable and lifetime else _DEFAULT_LIFETIME_SECONDS)
+        error, description = _words(document, "error"), _words(document, "error_description")
+        said = " ".join(filter(None, (error, f"({description})" if description else None)))
+        why = why_no_token(
+            realm=account.token_realm,
+            client_id=account.client_id,
+            status=status,
+            error=error,
+            description=description,
+            assertion=assertion,
+        )
+        plain = f"Keycloak gives the account {account.client_id} of realm {account.token_realm} no token: " + (
+            f"{status} {said}." if said else f"{status}, {_FOREIGN.format(setting=self._setting)}"
+        )
+        raise TokenFetchError(
+            f"{plain} {why}" if why else plain,
+            error=error or "unreadable",
+            description=description,
+            status=status,
+        )
 
 
 class TokenEndpoint:
@@ -137,33 +164,6 @@ def _form(account: AccountSettings, proof: Proof) -> bytes:
     if account.scopes:
         fields["scope"] = " ".join(account.scopes)
     return urlencode(fields).encode()
-
-
-def _granted(account: AccountSettings, status: int, document: dict[str, Any] | None, assertion: str | None) -> TokenResponse:
-    token = (document or {}).get("access_token")
-    if status == 200 and isinstance(token, str) and _TOKEN.fullmatch(token):
-        lifetime = (document or {}).get("expires_in")
-        usable = isinstance(lifetime, int | float) and lifetime > 0
-        return TokenResponse(token=token, lifetime_seconds=float(lifetime) if usable and lifetime else _DEFAULT_LIFETIME_SECONDS)
-    error, description = _words(document, "error"), _words(document, "error_description")
-    said = " ".join(filter(None, (error, f"({description})" if description else None)))
-    why = why_no_token(
-        realm=account.token_realm,
-        client_id=account.client_id,
-        status=status,
-        error=error,
-        description=description,
-        assertion=assertion,
-    )
-    plain = f"Keycloak gives the account {account.client_id} of realm {account.token_realm} no token: " + (
-        f"{status} {said}." if said else f"{status}, {_FOREIGN}"
-    )
-    raise TokenFetchError(
-        f"{plain} {why}" if why else plain,
-        error=error or "unreadable",
-        description=description,
-        status=status,
-    )
 
 
 def _words(document: dict[str, Any] | None, name: str) -> str | None:

@@ -27,6 +27,7 @@ log = logging.getLogger("kcproxy.middleware")
 
 MAX_BODY_BYTES = 65536
 _STATUS_CODES = frozenset({400, 401, 403, 404, 405, 431, 500, 501})
+_REFUSED = frozenset({401, 403})
 """Those of ``denial.decisions``, which is not imported yet when most responses arrive."""
 
 
@@ -49,6 +50,7 @@ class RefusalExplainer:
         if base_url is not None:
             self._origin, self._base_path = address_of(base_url)
         self.max_body_bytes = options.get("max_body_bytes", MAX_BODY_BYTES)
+        self._has_noted_address = False
         self._lock = Lock()
         self._engine: Engine | None = None
         self._lookups: BackgroundLookups | None = None
@@ -71,7 +73,11 @@ class RefusalExplainer:
 
     def concerns(self, status: int, method: str, origin: str, raw_target: bytes) -> bool:
         """Whether a response may be explained, so that its body is to be read. Cheap for responses of other servers."""
-        if status not in _STATUS_CODES or not self._is_keycloak(origin, raw_target):
+        if status not in _STATUS_CODES:
+            return False
+        if self._origin is not None and status in _REFUSED:
+            self._note_other_address(origin, raw_target)
+        if not self._is_keycloak(origin, raw_target):
             return False
         return self._loaded().may_explain(status, method, raw_target)
 
@@ -108,6 +114,20 @@ class RefusalExplainer:
 
     def _is_keycloak(self, origin: str, raw_target: bytes) -> bool:
         return origin == self._origin if self._origin is not None else path_has_keycloak(raw_target)
+
+    def _note_other_address(self, origin: str, raw_target: bytes) -> None:
+        """Say once that a refusal of the Admin REST API is not at base_url: probably another spelling of the host, or the base path is missing."""
+        base_path, found, _ = raw_target.partition(b"?")[0].partition(b"/admin/realms/")
+        called = origin + base_path.decode("latin-1")
+        if self._has_noted_address or not found or called == f"{self._origin}{self._base_path}":
+            return
+        self._has_noted_address = True
+        log.warning(
+            "refusals of %s are not explained, because base_url is %s%s. Give the address that the program calls, with its base path.",
+            _visible(called),
+            self._origin,
+            self._base_path,
+        )
 
     def _loaded(self) -> "Engine":
         if self._engine is None:

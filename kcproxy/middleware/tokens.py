@@ -266,5 +266,5 @@ class TokenSource:
         from kcproxy.keycloak.token_endpoint import TokenGrants  # noqa: PLC0415 - as above
 
         with self._lock:
-            self._grants = self._grants or TokenGrants(origin=self.origin, base_path=self.base_path, now=time.time)
+            self._grants = self._grants or TokenGrants(origin=self.origin, base_path=self.base_path, now=time.time, setting="base_url")
         return self._grants.grant(self.account.settings())

@@ -78,7 +78,7 @@ def test_a_path_without_the_base_path_of_the_server_is_recognised(path: str) -> 
     explanation = refused("GET", path, status=404, text=page, base_path="/auth")
 
     assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.BASE_PATH_WRONG, Confidence.LIKELY)
-    assert "all paths of this server begin with /auth, as upstream.url says, and this one does not" in explanation.summary
+    assert "all paths of this server begin with /auth, as its address in kcproxy says, and this one does not" in explanation.summary
     assert explanation.fixes[0].summary.startswith("Put /auth before the path")
 
 

@@ -325,3 +325,39 @@ def test_aiohttp_that_does_not_decompress_gets_no_guess(
     found, body = asyncio.run(call())
     assert found is explained
     assert explained or body == packed
+
+
+@pytest.mark.parametrize(
+    ("base", "target", "notes"),
+    [
+        ("{url}/auth", USERS, 1),
+        ("{url}", f"/auth{USERS}", 1),
+        ("https://login.example.com", USERS, 1),
+        ("{url}", USERS, 0),
+        ("{url}/auth/", f"/auth{USERS}", 0),
+        ("https://login.example.com", "/api/orders", 0),
+        ("https://login.example.com", "/orders?from=/admin/realms/demo", 0),
+    ],
+)
+def test_an_address_other_than_the_one_of_a_refusal_is_noted_once(
+    base: str, target: str, notes: int, *, server: Server, explainers: Explainers, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.react(lambda _: REFUSAL)
+    explainer = explainers(base_url=base.format(url=server.url))
+    for _ in range(2):
+        get(server.url + target, explainer)
+
+    assert [record.levelname for record in caplog.records if "are not explained, because base_url" in record.message] == ["WARNING"] * notes
+
+
+@pytest.mark.parametrize(
+    ("base", "page"), [("/auth", b'{"error":"HTTP 404 Not Found"}'), ("", b"<html><body><h1>Resource not found</h1></body></html>")]
+)
+def test_the_fix_of_a_wrong_base_path_speaks_of_no_proxy(base: str, page: bytes, server: Server, explainers: Explainers) -> None:
+    server.react(lambda _: response(404, page, JSON))
+    found = explanation_of(get(server.url + USERS, explainers(base_url=server.url + base)))
+
+    assert found is not None
+    assert found.verdict.cause is Cause.BASE_PATH_WRONG
+    assert "address in kcproxy" in str(found)
+    assert "the proxy" not in str(found)

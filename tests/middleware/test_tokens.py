@@ -418,3 +418,12 @@ def test_the_first_token_request_without_a_response_raises_the_librarys_own_erro
         pytest.raises((httpx.TransportError, requests.ConnectionError, aiohttp.ClientConnectionError)),
     ):
         get(keycloak.url + USERS)
+
+
+def test_a_response_that_is_no_token_names_the_option_of_the_middleware(server: Server) -> None:
+    server.react(lambda _: response(200, b"<html>", "Content-Type: text/html"))
+    with (
+        httpx.Client(auth=ServiceAccountAuth(ACCOUNT, base_url=server.url)) as client,
+        pytest.raises(TokenFetchError, match="check that base_url is Keycloak's address"),
+    ):
+        client.get(server.url + USERS)

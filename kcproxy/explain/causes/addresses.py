@@ -54,12 +54,12 @@ def base_path_wrong(context: Context) -> Finding | None:
     """/auth is the default base path up to version 16, and there is none since 17. Callers of the proxy need the base path of the server, too."""
     if _is_outside_of_the_base_path(context):
         base, path = shown(context.request.base_path), shown(context.request.target.raw_path)
-        detail = f"all paths of this server begin with {base}, as upstream.url says, and this one does not"
-        remedy = "Put {base} before the path: the proxy does not change paths, so callers keep the base path of the server"
+        detail = f"all paths of this server begin with {base}, as its address in kcproxy says, and this one does not"
+        remedy = "Put {base} before the path: kcproxy does not change paths, so callers keep the base path of the server"
         return found(Cause.BASE_PATH_WRONG, LIKELY, f"the path is {path}", detail=detail, remedy=remedy, base=base)
     if PAGE_OF_NOTHING in context.answer.text and not context.request.base_path and not is_management_port(context):
         detail = "its server shows this page outside of the base path, so it seems to have one (http-relative-path, often /auth)"
-        remedy = "Put the base path of the server at the end of upstream.url, and before the paths of the callers"
+        remedy = "Put the base path of the server at the end of its address in kcproxy (upstream.url, or base_url of the middleware), and before the paths of the requests"
         evidence = "the body is Keycloak's page for paths outside of its base path"
         return found(Cause.BASE_PATH_WRONG, LIKELY, evidence, detail=detail, remedy=remedy)
     if not no_such_path(context):

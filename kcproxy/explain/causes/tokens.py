@@ -63,7 +63,7 @@ TOKEN_MISSING = CauseSpec(
     rules=(token_missing,),
     remedies=(
         Remedy(
-            summary="Fetch an access token and send it as Authorization: Bearer, or let the proxy add one (a service account for realm {realm} in its settings)",
+            summary="Fetch an access token and send it as Authorization: Bearer, or let kcproxy add one (a service account for realm {realm}, in the settings of the proxy or as auth of the middleware)",
             steps=(
                 "Call the token endpoint /realms/{realm}/protocol/openid-connect/token with grant_type=client_credentials",
                 "Send access_token of the response in the field Authorization: Bearer",
@@ -261,10 +261,10 @@ TOKEN_EXPIRED = CauseSpec(
     rules=(token_expired,),
     remedies=(
         Remedy(
-            summary="Fetch a new token before the old one expires (see expires_in of the token response); the proxy can do that for you",
+            summary="Fetch a new token before the old one expires (see expires_in of the token response); kcproxy can do that for you",
             steps=(
                 "Renew the token after two thirds of expires_in, or on the first 401",
-                "Or send no token, and let the proxy add its own",
+                "Or send no token, and let kcproxy add its own",
             ),
         ),
     ),
