@@ -7,6 +7,8 @@ import shlex
 import subprocess
 from collections.abc import Iterator, Mapping
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from devkit.realserver import fetch_distribution
@@ -101,16 +103,23 @@ def not_run() -> Mapping[str, str]:
 def trials() -> Iterator[Trial]:
     """All commands, in their order."""
     for line in COMMANDS.strip().splitlines():
-        yield Trial(name=line, run=partial(_run, line))
+        yield Trial(name=line, run=partial(_run, line), in_parts=True)
 
 
 def _run(line: str, target: Target) -> Any:
     """What the command prints. Raises UseFailed with what it says."""
     program = str(fetch_distribution(target.keycloak) / "bin" / "kcadm.sh")
     command, *words = [_NAME.sub(partial(_value, target), word) for word in shlex.split(line, posix=True)]
-    login = ["--no-config", "--server", target.url, "--realm", r.REALM, "--client", r.CALLER]
+    with TemporaryDirectory() as folder:
+        config = ["--config", str(Path(folder) / "kcadm.config")]
+        login = ["config", "credentials", "--server", target.url, "--realm", r.REALM, "--client", r.CALLER]
+        _printed([program, *login, *config])
+        return _parsed(_printed([program, command, *words, "-r", r.REALM, *config]))
+
+
+def _printed(command: list[str]) -> str:
     done = subprocess.run(
-        [program, command, *words, "-r", r.REALM, *login],
+        command,
         env=os.environ | {"KC_CLI_CLIENT_SECRET": r.SECRET},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -120,7 +129,7 @@ def _run(line: str, target: Target) -> Any:
     )
     if done.returncode:
         raise UseFailed(done.stderr.strip() or done.stdout.strip())
-    return _parsed(done.stdout)
+    return done.stdout
 
 
 def _value(target: Target, found: re.Match[str]) -> str:

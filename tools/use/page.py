@@ -33,7 +33,10 @@ Each was recorded with a service account that holds `realm-admin`. The audit's l
 one that gets the same responses as `realm-admin`. Then the service account of a new realm held exactly that set, and the same use had to give an equal
 result, without ids, times and the caller's own rights. {dropped}"""
 _DROPPED = "Without any one of the roles the result had to differ."
-_IN_PARTS = "A task makes several calls, so that it is not tried without one of its roles: the first calls would have an effect."
+_HOW_DROPPED = {
+    "ansible": "A task makes several calls, so that it is not tried without one of its roles: the first calls would have an effect.",
+    "kcadm": "Commands are not tried without one of their roles.",
+}
 
 
 def documents() -> dict[str, str]:
@@ -71,7 +74,7 @@ def _page(found: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield f"{says} Version {found['version']}, tried on Keycloak {found['keycloak']} on {found['date']}."
     yield ""
-    yield _HOW.format(dropped=_IN_PARTS if found["tool"] == "ansible" else _DROPPED)
+    yield _HOW.format(dropped=_HOW_DROPPED.get(found["tool"], _DROPPED))
     yield ""
     yield f"{len(equal)} of {len(tried)} gave an equal result with the least set. For all of them together, the least set is {_roles(_together(found))}."
     yield ""
