@@ -9,7 +9,7 @@ from tools.use.stage import Made, key_provider
 
 Value = Any | Callable[[Made], Any]
 _ROLE, _OTHER_ROLE = dict(r.REALM_ROLES[0]), dict(r.REALM_ROLES[1])
-_CLIENT_ROLE, _OTHER_CLIENT_ROLE = dict(r.CLIENT_ROLES[0]), dict(r.CLIENT_ROLES[1])
+_CLIENT_ROLE, _OTHER_CLIENT_ROLE = dict(r.CLIENT_ROLES[0]) | {"clientRole": True}, dict(r.CLIENT_ROLES[1]) | {"clientRole": True}
 
 VALUES: Mapping[str, Value] = {
     "$realm": r.REALM,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kcproxy.testing import Recording, recording
-from kcproxy.usage.audit import Audit
-from kcproxy.usage.model import Outcome
+from kcproxy.usage.audit import Audit, audits
+from kcproxy.usage.model import NamedRoles, Outcome, UseRecord
 from kcproxy.usage.needs import Need
 from tools.use.realm import CALLER
 from tools.use.stage import Made, Stage
@@ -38,13 +38,15 @@ class Trial:
     """One use of a tool. ``run`` gives what the tool gave, as JSON or text, or raises UseFailed.
 
     ``hidden``: members of the result that differ from run to run. ``in_parts``: it makes several calls that change something. Then it is not tried
-    without one of its roles, because the calls before the refusal would have an effect on the trial after it.
+    without one of its roles, because the calls before the refusal would have an effect on the trial after it. ``target``: the variant of the table that
+    its calls are, because of a target that the record does not show.
     """
 
     name: str
     run: Callable[[Target], Any]
     hidden: frozenset[str] = frozenset()
     in_parts: bool = False
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,7 @@ def _outcome(trial: Trial, target: Target) -> dict[str, Any]:
 
 
 def _result(trial: Trial, recorded: Recording, outcome: dict[str, Any]) -> Result:
-    audit, reports = _audit(recorded), outcome.get("reports", "")
+    audit, reports = _audit(recorded, trial.target), outcome.get("reports", "")
     needs = audit.needs if audit is not None else ()
     wrong = any(use.counts.get(Outcome.ERROR) for use in audit.not_used) if audit is not None else False
     problems = [f"{_named(need)}: {need.problem}" for need in needs if need.problem is not None]
@@ -125,13 +127,18 @@ def _result(trial: Trial, recorded: Recording, outcome: dict[str, Any]) -> Resul
     )
 
 
-def _audit(recorded: Recording) -> Audit | None:
+def _audit(recorded: Recording, target: str) -> Audit | None:
     """The audit of the tool's client; None if no call of it succeeded."""
     try:
         (audit,) = recorded.audits(CALLER)
     except AssertionError:
         return None
-    return audit
+    if not target:
+        return audit
+    uses = tuple(replace(need.use, variant=target) for need in audit.needs)
+    held = {audit.caller: NamedRoles(by_owner={audit.owner.client: ADMINISTRATOR})}
+    (of_target,) = audits(recorded.catalog, UseRecord(uses=uses, roles=held, days=frozenset()))
+    return of_target
 
 
 def _named(need: Need) -> str:
