@@ -11,7 +11,7 @@ from kcproxy.catalog import Catalog
 from kcproxy.catalog.queries import least_cover
 from kcproxy.model import RoleSet
 from kcproxy.usage.model import NamedRoles, Outcome, Use, UseCaller, UseRecord
-from kcproxy.usage.needs import MASTER, Alternatives, Need, need_of
+from kcproxy.usage.needs import MASTER, Alternatives, Need, TargetCase, need_of
 
 REALM_MANAGEMENT = "realm-management"
 REALM_ROLES = ""
@@ -63,6 +63,11 @@ class Audit:
     def rare(self) -> tuple[Use, ...]:
         """Calls that succeeded only once."""
         return tuple(need.use for need in self.needs if need.use.successes == 1)
+
+    def other_targets(self, catalog: Catalog) -> tuple[tuple[Use, TargetCase], ...]:
+        """Uses for which the least set is not enough if the target is of another kind than the plain one. No record shows that."""
+        held = catalog.closure(self.least or ())
+        return tuple((need.use, case) for need in self.needs for case in need.by_target if not catalog.satisfies(held, case.sets))
 
     def long_ago(self, now_epoch_seconds: float) -> tuple[Use, ...]:
         """Calls whose last one is more than a week ago."""

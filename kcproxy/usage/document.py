@@ -62,6 +62,9 @@ def caller_document(catalog: Catalog, window: Window, audit: Audit, changes: Cha
         "realmRoles": [list(roles) for roles in sorted({roles for need in audit.needs for roles in need.realm_roles[:1]})],
         "used": [_need(catalog, need) for need in audit.needs],
         "notUsed": [_use(use) for use in audit.not_used],
+        "otherTargets": [
+            _name(use) | {"says": case.says, "least": list(catalog.least(case.sets) or ())} for use, case in audit.other_targets(catalog)
+        ],
         "once": [_name(use) for use in audit.rare],
         "longAgo": [_name(use) for use in audit.long_ago(window.now_epoch_seconds)],
         "change": [step_document(step) for step in changes.steps],

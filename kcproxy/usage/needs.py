@@ -1,6 +1,6 @@
 """What recorded calls need: the alternatives of roles for the same responses as before, and for full ones."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,7 +17,7 @@ class Need:
     """What the successful calls of one use need. Each member of ``as_answered`` and ``full`` is a demand: alternatives, one of which is enough.
 
     ``problem`` says why the need is not known; then there are no demands. ``realm_roles``: sets of realm roles of master, one of which is
-    needed because no role of a client is enough.
+    needed because no role of a client is enough. ``by_target``: cases that only the server knows and that need other roles.
     """
 
     use: Use
@@ -25,6 +25,15 @@ class Need:
     full: tuple[Alternatives, ...] = ()
     realm_roles: Alternatives = ()
     problem: str | None = None
+    by_target: tuple["TargetCase", ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetCase:
+    """What a call needs if its target is of this kind. ``says``: for example ``when the role belongs to a client``."""
+
+    says: str
+    sets: Alternatives
 
 
 def need_of(catalog: Catalog, use: Use, held: frozenset[str] | None) -> Need:
@@ -42,7 +51,16 @@ def need_of(catalog: Catalog, use: Use, held: frozenset[str] | None) -> Need:
         full=tuple(each.any_of for each in requirements if each.any_of),
         realm_roles=next((each.master_realm_roles for each in requirements if not each.any_of and not each.admits), ()),
         problem="no role is enough" if any(_is_impossible(each) for each in requirements) else None,
+        by_target=tuple(_cases(entry, use)),
     )
+
+
+def _cases(entry: Entry, use: Use) -> Iterator[TargetCase]:
+    """Variants that the request does not show. None if the use already is of a variant."""
+    for variant in () if use.variant else entry.variants:
+        requirement = _of_caller(variant, use)
+        if not variant.visible and requirement.any_of:
+            yield TargetCase(says=variant.says, sets=requirement.any_of)
 
 
 def _is_impossible(requirement: Requirement) -> bool:
@@ -51,10 +69,13 @@ def _is_impossible(requirement: Requirement) -> bool:
 
 def requirements_of(entry: Entry, use: Use) -> tuple[Requirement, ...]:
     """The requirements of a use: those of its variants, all of which must be met, or the plain one."""
-    is_master = use.caller.token_realm == MASTER
     wanted = set(use.variant.split("+")) - {""}
     shown: list[Entry | Variant] = [variant for variant in entry.variants if variant.id in wanted]
-    return tuple(each.master if is_master and each.master is not None else each.requirement for each in shown or [entry])
+    return tuple(_of_caller(each, use) for each in shown or [entry])
+
+
+def _of_caller(line: Entry | Variant, use: Use) -> Requirement:
+    return line.master if use.caller.token_realm == MASTER and line.master is not None else line.requirement
 
 
 @lru_cache(maxsize=8)

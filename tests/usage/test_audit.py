@@ -5,7 +5,7 @@ import pytest
 from kcproxy import catalog
 from kcproxy.model import CallerKind, RoleSet
 from kcproxy.usage.audit import Audit, Owner, audits
-from kcproxy.usage.changes import GROUPS, NOT_HELD, OF_USERS, changes_of
+from kcproxy.usage.changes import GROUPS, NOT_HELD, OF_USERS, PERHAPS_DIRECT, changes_of
 from kcproxy.usage.combine import combined
 from kcproxy.usage.model import NamedRoles, Outcome, Use, UseCaller, UseRecord
 
@@ -152,7 +152,8 @@ def test_the_commands_add_first_and_lead_back() -> None:
     assert "state: absent" in removal.ansible
     assert removal.terraform is None
     assert removal.left_out
-    assert changes.notes == (GROUPS,)
+    # realm-admin contains view-users, which may be granted directly too: then going back must not remove it.
+    assert changes.notes == (GROUPS, PERHAPS_DIRECT.format(roles="view-users"))
 
 
 def test_for_users_there_are_no_commands() -> None:
@@ -172,3 +173,23 @@ def test_records_of_several_proxies_add_up() -> None:
         (CREATE, {Outcome.FULL: 2}),
     ]
     assert (found.roles[SYNC].seen_at, set(found.days)) == (2.0, {1, 2, 3})
+
+
+BY_ID = "/admin/realms/{realm}/roles-by-id/{role-id}"
+
+
+@pytest.mark.parametrize(
+    ("uses", "others"),
+    [
+        ((use(f"GET {BY_ID}"),), [("when the role belongs to a client", "view-clients")]),
+        ((use(f"PUT {BY_ID}"),), [("when the role belongs to a client", "manage-clients")]),
+        ((use(f"GET {BY_ID}"), use("GET /admin/realms/{realm}/clients")), []),
+        ((use(f"GET {BY_ID}", variant="client-role"),), []),
+        ((use("GET /admin/realms/{realm}"),), []),
+        ((use("POST /admin/realms/{realm}/users/{user-id}/impersonation"),), [("when the user holds an administrator's roles", "realm-admin")]),
+        ((use(READ),), []),
+    ],
+)  # fmt: skip
+def test_targets_that_need_other_roles_are_listed(uses: tuple[Use, ...], others: list[tuple[str, str]]) -> None:
+    found = audited(*uses)
+    assert [(case.says, ", ".join(TABLE.least(case.sets) or ())) for _, case in found.other_targets(TABLE)] == others

@@ -14,6 +14,7 @@ from tools.deploy.envoy import documents as envoy
 from tools.docs import causes, chart, cli, configuration, log, man, metrics, openapi, permissions, roles, settings
 from tools.fixloop import page
 from tools.permissions.loop import page as permission_loop
+from tools.use import page as tools_page
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,12 +32,13 @@ GENERATORS: Sequence[Callable[[], Mapping[str, str]]] = (
     chart.documents,
     page.documents,
     permission_loop.documents,
+    tools_page.documents,
     generate.documents,
     envoy.documents,
 )
 """Each returns documents by their path from the project's root. Add new kinds of documents here."""
 
-OWNED = (roles.FOLDER, permissions.FOLDER, causes.FOLDER, envoy.FOLDER)
+OWNED = (roles.FOLDER, permissions.FOLDER, causes.FOLDER, envoy.FOLDER, tools_page.FOLDER)
 """Folders in which every file is generated; other files there are left over."""
 
 

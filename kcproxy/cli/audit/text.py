@@ -22,6 +22,7 @@ def audit_text(catalog: Catalog, window: Window, audit: Audit, changes: Changes)
     yield from _warnings(catalog, audit)
     yield from _part("Used", [_need_row(catalog, need) for need in audit.needs])
     yield from _part("Never succeeded, so it does not count", [(*_use_row(use), "") for use in audit.not_used])
+    yield from _part("The least set is not enough for other targets, which no record shows", list(_target_rows(catalog, audit)))
     yield from _part("Seen only once: is it a rare job?", [_use_row(use) for use in audit.rare])
     old = audit.long_ago(window.now_epoch_seconds)
     yield from _part(f"Last seen more than {LONG_AGO_DAYS} days ago", [_use_row(use) for use in old])
@@ -74,6 +75,11 @@ def _warnings(catalog: Catalog, audit: Audit) -> Iterator[str]:
 def _need_row(catalog: Catalog, need: Need) -> tuple[str, ...]:
     least = [roles_text(catalog.least(demand)) for demand in need.as_answered]
     return (*_use_row(need.use), need.problem or " + ".join(dict.fromkeys(least)) or "any token")
+
+
+def _target_rows(catalog: Catalog, audit: Audit) -> Iterator[tuple[str, ...]]:
+    for use, case in audit.other_targets(catalog):
+        yield use.operation, case.says, roles_text(catalog.least(case.sets))
 
 
 def _use_row(use: Use) -> tuple[str, ...]:
