@@ -102,7 +102,12 @@ async def test_the_sentence_of_the_selected_row_does_not_hide_the_row(
     address: str, observer: LiveObserver, new_page: NewPage, width: int
 ) -> None:
     for number in range(40):
-        deny(observer, f"d-{number}", caller=caller(f"service-{number}"), summary=f"service-{number} may not do this, " + "and more words " * 8)
+        deny(
+            observer,
+            f"d-{number}",
+            caller=caller(f"service-{number}"),
+            summary=f"service-{number} may not do this, " + "and more words " * 8,
+        )
     page = await new_page(viewport={"width": width, "height": 812})
     await live(page, address)
     for _ in range(33):
