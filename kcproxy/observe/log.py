@@ -9,10 +9,10 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kcproxy.model import Explanation
 from kcproxy.observe.events import RequestRecord
@@ -31,6 +31,18 @@ BATCH = 64
 MAX_FRAMES = 8
 MAX_MESSAGE_CHARACTERS = 500
 Event = MutableMapping[str, Any]
+
+
+class LineExport(Protocol):
+    """Takes the lines of the log in addition to standard output."""
+
+    def add(self, lines: Sequence[str]) -> None:
+        """Take JSON lines."""
+        ...
+
+    def close(self) -> None:
+        """Send what waits."""
+        ...
 
 
 class Log:
@@ -59,6 +71,8 @@ class Log:
         self.sink = sink or LogWriter()
         self._now = now
         self._clock = Clock()
+        self.export: LineExport | None = None
+        """Where the lines go in addition, as JSON."""
         self._unwritten: deque[tuple[RequestRecord, float]] = deque()
         self._writing = threading.Lock()
         self.sink.on_collect = self._catch_up
@@ -86,22 +100,28 @@ class Log:
     def _catch_up(self) -> None:
         """Format finished requests, many at once: that takes a third of the time of single ones in between other work."""
         with self._writing:
-            lines = []
+            lines, exported = [], []
             while self._unwritten:
                 record, now = self._unwritten.popleft()
                 stamp = self._clock.stamp(now)
-                lines.append(self._named(request_json(record, stamp)) if self._json else self._request_line(record, stamp))
+                line = self._named(request_json(record, stamp)) if self._json or self.export is not None else ""
+                lines.append(line if self._json else self._request_line(record, stamp))
+                exported.append(line)
             if lines:
                 self.sink.write_all(lines)
+                self._exported(exported)
 
     def denial(self, explanation: Explanation, record: RequestRecord) -> None:
         """Write the canonical line of a denial."""
-        if self._warnings and not self._json:
-            self._catch_up()  # keep the order of events
-            self.sink.write_all(denial_lines(explanation, self._clock.stamp(self._now()), self._page_url))
-        elif self._warnings:
-            line = self._line({**denial_fields(explanation, record), "event": "denial", "level": "warning"})
-            self.sink.write(redact_text(line))  # none of its fields has a secret name, so redacting the complete line is enough
+        if not self._warnings:
+            return
+        self._catch_up()  # keep the order of events
+        stamp = self._clock.stamp(self._now())
+        if self._json or self.export is not None:
+            line = self._as_json({**denial_fields(explanation, record), "event": "denial", "level": "warning"}, stamp)
+            line = redact_text(line)  # none of its fields has a secret name, so redacting the complete line is enough
+            self._exported([line])
+        self.sink.write_all([line] if self._json else denial_lines(explanation, stamp, self._page_url))
 
     def debug(self, event: str, **fields: Any) -> None:
         """Write an event for debugging."""
@@ -121,7 +141,15 @@ class Log:
 
     def _write(self, level: str, event: str, fields: Mapping[str, Any]) -> None:
         if LEVELS[level] >= self._level:
-            self.sink.write(self._line(redact({**fields, "event": event, "level": level})))
+            self._catch_up()  # keep the order of events
+            redacted, stamp = redact({**fields, "event": event, "level": level}), self._clock.stamp(self._now())
+            line = self._as_json(redacted, stamp) if self._json or self.export is not None else ""
+            self.sink.write(line if self._json else self._for_console({**redacted, **self._instance}, stamp))
+            self._exported([line])
+
+    def _exported(self, lines: Sequence[str]) -> None:
+        if self.export is not None:
+            self.export.add(lines)
 
     def capture_libraries(self) -> Callable[[], None]:
         """Redirect the log of libraries (mostly aiohttp's server) to this log, redacted. The returned function undoes it."""
@@ -140,6 +168,8 @@ class Log:
         """Write pending lines."""
         self._catch_up()
         self.sink.close()
+        if self.export is not None:
+            self.export.close()
 
     def _request_line(self, record: RequestRecord, stamp: str) -> str:
         return self._for_console({"level": request_level(record), "event": "request", **request_fields(record), **self._instance}, stamp)
@@ -147,12 +177,8 @@ class Log:
     def _named(self, line: str) -> str:
         return line[:-1] + self._instance_json if self._instance_json else line
 
-    def _line(self, event: Event) -> str:
-        self._catch_up()  # keep the order of events
+    def _as_json(self, event: Mapping[str, Any], stamp: str) -> str:
         event = {**event, **self._instance}
-        stamp = self._clock.stamp(self._now())
-        if not self._json:
-            return self._for_console(event, stamp)
         level, name = event.pop("level"), event.pop("event")
         return json.dumps({"time": stamp, "level": level, "event": name, **event}, ensure_ascii=True, separators=(",", ":"), default=str)
 

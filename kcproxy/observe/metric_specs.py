@@ -198,6 +198,10 @@ SPECS: tuple[Spec, ...] = (
         "1 unless `history.url` is set and its database cannot be used at the moment.",
     ),
     _counter("kcproxy_log_dropped_total", "Log lines that were dropped, because standard output was not read or could not be written."),
+    _counter(
+        "kcproxy_log_export_dropped_total",
+        "Log records that were not sent to the OTLP endpoint, because it was away for too long or refused them.",
+    ),
     _counter("kcproxy_label_overflow_total", 'Values shown as "other", because the cap of their label was reached.', "label"),
     Spec(
         name="kcproxy_build_info",

@@ -19,6 +19,7 @@ from kcproxy.usage.tally import UseTally
 
 if TYPE_CHECKING:
     from kcproxy.observe.denials.history import History
+    from kcproxy.observe.otlp_logs import OtlpLogs
     from kcproxy.observe.shared.setup import SharedParts
     from kcproxy.observe.use_history import UseHistory
 
@@ -37,6 +38,7 @@ def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = Non
         catalog_version=catalog.version,
     )
     log = log or configure(settings.log, page_url=page_url(settings.admin_listen), instance=settings.instance or "")
+    log.export = _log_export(settings, metrics, log)
     uses = UseTally(recording=settings.use_path is not None or settings.use_database is not None)
     shared = _shared(settings, metrics, log, uses, stores_denials=stores_denials)
     history = _history(settings.history, metrics.counter("kcproxy_history_dropped_total").inc) if stores_denials else None
@@ -64,6 +66,19 @@ def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = Non
     if shared is not None:
         shared.start(observer)
     return observer
+
+
+def _log_export(settings: Settings, metrics: Metrics, log: Log) -> "OtlpLogs | None":
+    if not any(os.environ.get(name) for name in ("OTEL_LOGS_EXPORTER", "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT")):
+        return None
+    from kcproxy.observe.otlp_logs import logs_from_environment  # noqa: PLC0415 - only a process that exports needs a client of HTTP
+
+    return logs_from_environment(
+        os.environ,
+        instance=settings.instance or "",
+        on_drop=metrics.counter("kcproxy_log_export_dropped_total").inc,
+        on_failure=lambda reason: log.warning("log_export_failed", reason=reason),
+    )
 
 
 def _shared(settings: Settings, metrics: Metrics, log: Log, uses: UseTally, *, stores_denials: bool) -> "SharedParts | None":

@@ -28,7 +28,7 @@ MAX_NAME_CHARACTERS = 200
 METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
 """Methods with a name in the semantic conventions; every other is ``_OTHER``."""
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-_REINSTALL = (
+REINSTALL = (
     "the package xds-protos of the extra envoy has an old copy of some of them, so run"
     " pip install --force-reinstall --no-deps opentelemetry-proto, or unset the variable"
 )
@@ -130,7 +130,7 @@ def spans_from_environment(environ: Mapping[str, str], *, scheme: str = "http", 
         return _exporting(scheme, instance)
     except ImportError as error:
         raise SettingsError(
-            [f"environment {' or '.join(ENDPOINTS)}: the modules for spans cannot be loaded ({error.name}); {_REINSTALL}"]
+            [f"environment {' or '.join(ENDPOINTS)}: the modules for spans cannot be loaded ({error.name}); {REINSTALL}"]
         ) from error
 
 

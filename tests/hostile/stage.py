@@ -77,7 +77,8 @@ class Stage:
     planted: Planted
     arrived: list[tuple[str, str, str]] = field(repr=False)
     """What came to Keycloak's Admin REST API: method, raw target, Authorization."""
-    spans: list[bytes] = field(repr=False)
+    exported: dict[str, list[bytes]] = field(repr=False)
+    """What came to the OTLP endpoint, by its path: spans and log records."""
 
     def send(self, raw: bytes) -> bytes:
         """One request on a connection of its own, and everything that comes back. The connection is closed within seconds, come what may."""
@@ -120,14 +121,15 @@ class Stage:
         yield "check", self.command("check", "--config", str(self.folder / "kcproxy.toml"))
 
     def remains(self) -> Iterator[tuple[str, bytes]]:
-        """Everything that is left when the process has ended: log, history, spans, its command line was looked at before."""
+        """Everything that is left when the process has ended: log, history, spans, log records, its command line was looked at before."""
         yield "log", (self.folder / "log").read_bytes()
         for file in self.folder.glob("history.sqlite*"):
             yield file.name, file.read_bytes()
         with closing(sqlite3.connect(self.folder / "history.sqlite")) as history:
             yield "history", "\n".join(history.iterdump()).encode()
         yield "denials --history", self.command("denials", "--history", str(self.folder / "history.sqlite"), "--json")
-        yield "spans", b"".join(self.spans)
+        yield "spans", b"".join(self.exported["/v1/traces"])
+        yield "log records", b"".join(self.exported["/v1/logs"])
 
     def command(self, *words: str, typed: str | None = None) -> bytes:
         """What a command prints, on both channels."""
@@ -145,15 +147,19 @@ class Stage:
 @contextmanager
 def stage(folder: Path) -> Iterator[Stage]:
     """All of it, running."""
-    planted, arrived, spans = Planted(), [], []  # type: tuple[Planted, list[tuple[str, str, str]], list[bytes]]
-    with _keycloak(planted, arrived, spans) as upstream:
+    planted = Planted()
+    arrived: list[tuple[str, str, str]] = []
+    exported: dict[str, list[bytes]] = {"/v1/traces": [], "/v1/logs": []}
+    with _keycloak(planted, arrived, exported) as upstream:
         port, admin_port = free_port(), free_port()
         _write(folder, planted, {"port": port, "admin_port": admin_port, "upstream": upstream})
-        environ = clean_environ({"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{upstream}"})
+        environ = clean_environ({"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{upstream}", "OTEL_LOGS_EXPORTER": "otlp"})
         with (folder / "log").open("wb") as log:
             command = [sys.executable, "-m", "kcproxy", "serve", "--config", str(folder / "kcproxy.toml")]
             process = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
-        running = Stage(process=process, port=port, admin_port=admin_port, folder=folder, planted=planted, arrived=arrived, spans=spans)
+        running = Stage(
+            process=process, port=port, admin_port=admin_port, folder=folder, planted=planted, arrived=arrived, exported=exported
+        )
         try:
             _wait_until_ready(running)
             yield running
@@ -184,14 +190,14 @@ def _write(folder: Path, planted: Planted, ports: Mapping[str, int]) -> None:
 
 
 @contextmanager
-def _keycloak(planted: Planted, arrived: list[tuple[str, str, str]], spans: list[bytes]) -> Iterator[int]:
+def _keycloak(planted: Planted, arrived: list[tuple[str, str, str]], exported: dict[str, list[bytes]]) -> Iterator[int]:
     class Answer(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if self.path == "/v1/traces":
-                spans.append(body)
+            if self.path in exported:
+                exported[self.path].append(body)
                 return self.reply(200, {})
             if self.path.endswith("/protocol/openid-connect/token"):
                 return self.reply(200, {"access_token": token(planted.injected), "expires_in": 300})

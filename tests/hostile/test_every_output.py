@@ -86,7 +86,7 @@ def test_what_is_planted_would_be_found(tmp_path: Path) -> None:
         seen = {where for where, text in running.outputs() if running.planted.found_in(text)}
         assert {"page", "API"} <= seen
         running.end()
-        assert {where for where, text in running.remains() if running.planted.found_in(text)} >= {"log", "denials --history"}
+        assert {where for where, text in running.remains() if running.planted.found_in(text)} >= {"log", "log records", "denials --history"}
 
 
 def raw(running: Stage, place: str, claims: Any, method: str, path: str) -> bytes:
@@ -116,4 +116,5 @@ def _check(running: Stage) -> None:
     remains = dict(running.remains())
     assert [where for where, text in remains.items() if planted.found_in(text)] == []
     assert remains["spans"], "no span was exported, so nothing was shown"
+    assert b"kcproxy.denial" in remains["log records"], "no denial was exported, so nothing was shown"
     assert b'"event": "denial"' in remains["log"] or b'"event":"denial"' in remains["log"] or b"denied" in remains["log"]

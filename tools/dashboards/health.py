@@ -220,6 +220,7 @@ def _process() -> Row:
     refused = increase("kcproxy_config_reloads_total", 'outcome="refused"')
     lost = (
         ("kcproxy_log_dropped_total", "log lines"),
+        ("kcproxy_log_export_dropped_total", "log records for OTLP"),
         ("kcproxy_history_dropped_total", "history"),
         ("kcproxy_use_dropped_total", "record of use"),
         ("kcproxy_label_overflow_total", "label values"),
@@ -285,7 +286,7 @@ def _process() -> Row:
             ),
             series(
                 "Dropped",
-                "Dropped to protect the process: log lines, denials of the history, calls of the record of use, label values beyond their cap.",
+                "Dropped to protect the process: log lines, log records for OTLP, denials of the history, calls of the record of use, label values beyond their cap.",
                 *(Query(expr=positive(f"sum({rate(metric)})"), legend=name) for metric, name in lost),
                 unit="eps",
                 width=8,

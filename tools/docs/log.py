@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from kcproxy.observe.log_fields import DENIAL_FIELDS, REQUEST_FIELDS
+from kcproxy.observe.otlp_logs import ATTRIBUTES, SEVERITIES
 from tools.docs.markdown import GENERATED, code, table
 
 FILE = "docs/log.md"
@@ -36,28 +37,35 @@ Other lines (start, stop, settings, warnings) have `time`, `level`, `event` and 
 | `accept_failed` | `error` | `listener`, `reason`, `error`, `failures` | The operating system could not accept a connection. At most one line a minute; `failures` counts the attempts so far. |
 | `accept_recovered` | `info` | `listener`, `failures` | The first connection after such failures. |
 | `connection_refused` | `debug` | `listener`, `reason` | A connection was closed before its first request: `limit`, `displaced`, `handshake`, `slow` ([limits.md](limits.md)). |
+
+The line `log_export_failed` (`warning`, with `reason`) says that an OTLP endpoint does not take log records (below). It comes once until records are taken again.
 """
 
 
+_OPENTELEMETRY = """\
+## OpenTelemetry
+
+With the extra `tracing` (from a checkout: `pip install '.[tracing]'`), the lines can also go to an OTLP endpoint as log records. `OTEL_LOGS_EXPORTER=otlp` enables it, or
+`OTEL_EXPORTER_OTLP_LOGS_ENDPOINT`, the complete URL. Otherwise the URL is `OTEL_EXPORTER_OTLP_ENDPOINT` and `/v1/logs`, by default on `http://localhost:4318`.
+OpenTelemetry's variables for headers, timeout and certificate count, too; the protocol is `http/protobuf`. An endpoint for spans alone sends no log records.
+
+The records are the lines: redacted, of the same level, and sampled by `log.every_success`. Standard output still has all lines. Another thread sends them, so no
+request waits. While the endpoint is away, up to 20,000 records wait for each process. Further ones, and those that the endpoint refuses, are dropped and counted
+(`kcproxy_log_export_dropped_total`); the line `log_export_failed` has the reason. A collector that reads standard output maps the fields in the same way:"""
+
 _CONVENTIONS: Mapping[str, str] = MappingProxyType(
     {
-        "time": "Timestamp of the record",
-        "level": "SeverityText",
-        "event": "EventName",
+        "time": "Timestamp",
+        "level": "SeverityText; SeverityNumber is " + ", ".join(f"{number} for `{level}`" for level, number in SEVERITIES.items()),
+        "event": "EventName: `kcproxy.` and the event, such as `kcproxy.denial`; also the Body, if there is no `summary`",
         "summary": "Body",
-        "trace_id": "TraceId of the record",
+        "trace_id": "TraceId",
         "instance": "Resource: `service.instance.id`",
-        "method": "`http.request.method`",
-        "path": "`url.path`",
-        "status": "`http.response.status_code`",
-        "received_bytes": "`http.request.body.size`",
-        "sent_bytes": "`http.response.body.size`",
-        "error": "`error.type`",
-        "peer": "`client.address`",
-        "duration_ms": "`http.server.request.duration`, in milliseconds instead of seconds",
-        "upstream_ms": "`kcproxy.upstream_seconds` of the span, in milliseconds",
-        "operation, realm, account, denial_id": "`kcproxy.` and the name, as in the span",
-        "others": "`kcproxy.` and the name",
+        **{name: f"Attribute `{attribute}`" for name, attribute in ATTRIBUTES.items()},
+        "duration_ms": "Attribute `kcproxy.duration_ms`: the metric `http.server.request.duration`, in milliseconds instead of seconds",
+        "upstream_ms": "Attribute `kcproxy.upstream_ms`: `kcproxy.upstream_seconds` of the span, in milliseconds",
+        "operation, realm, account, denial_id": "Attribute `kcproxy.` and the name, as in the span",
+        "others": "Attribute `kcproxy.` and the name",
     }
 )
 """Names of OpenTelemetry's log data model and semantic conventions."""
@@ -66,7 +74,7 @@ _CONVENTIONS: Mapping[str, str] = MappingProxyType(
 def documents() -> dict[str, str]:
     """The document by its path."""
     conventions = table(("Field", "OpenTelemetry"), [(code(name), meaning) for name, meaning in _CONVENTIONS.items()])
-    mapped = ["", "## OpenTelemetry", "", "A collector that reads the lines maps them like this:", "", *conventions]
+    mapped = ["", *_OPENTELEMETRY.splitlines(), "", *conventions]
     lines = [_INTRODUCTION, *_fields(REQUEST_FIELDS), "", "## A denial", "", *_fields(DENIAL_FIELDS), "", _OTHERS.rstrip(), *mapped]
     return {FILE: "\n".join(lines)}
 
