@@ -1,5 +1,7 @@
 """Further situations of fine-grained admin permissions: policies that combine, groups in groups, mapped roles, lists in bodies."""
 
+from typing import Any
+
 from tests.live.permission_situations import DENIED, UNKNOWN_ID, PermissionSituation, given, one
 
 _BOB, _CAROL = "GET /users/{bob}", "GET /users/{carol}"
@@ -9,7 +11,7 @@ _R0, _R1, _R2 = ({"id": "{" + name + "}", "name": name} for name in ("r0", "r1",
 _C0_A, _C0_B, _C1_A = ({"id": "{" + name + "}", "name": name, "clientRole": True} for name in ("c0-a", "c0-b", "c1-a"))
 
 
-def _denied(says: str, policy: str, **more: object) -> PermissionSituation:
+def _denied(says: str, policy: str, **more: Any) -> PermissionSituation:
     """The one permission on the user has a policy that does not permit."""
     return one(
         says,
@@ -22,7 +24,7 @@ def _denied(says: str, policy: str, **more: object) -> PermissionSituation:
     )
 
 
-def _elsewhere(says: str, policy: str, **more: object) -> PermissionSituation:
+def _elsewhere(says: str, policy: str, **more: Any) -> PermissionSituation:
     """The policy permits the caller, and the permission is for another user."""
     return one(says, _BOB, _DAVE, given("Users view dave", policy), control=_CAROL, **more)
 
