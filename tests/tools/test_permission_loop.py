@@ -6,7 +6,7 @@ from kcproxy.catalog.permissions import load_permissions
 from tools.permissions.loop.__main__ import cases_of
 from tools.permissions.loop.attempt import name_of
 from tools.permissions.loop.page import documents
-from tools.permissions.loop.results import RESULTS, Kind, kept
+from tools.permissions.loop.results import RESULTS, Kind, Result, kept, replaced
 
 
 @pytest.mark.parametrize("version", ["26.7.5", "26.4.7"])
@@ -36,3 +36,24 @@ def test_the_page_has_the_counts_of_the_kept_runs() -> None:
 @pytest.mark.parametrize("version", [file.stem for file in RESULTS.glob("*.json")])
 def test_no_call_of_a_kept_run_failed(version: str) -> None:
     assert [item for item in kept(version)["exceptions"] if item["kind"] == Kind.FAILED] == []
+
+
+def test_a_call_that_is_made_again_replaces_its_exception_only() -> None:
+    run = {
+        "calls": 3,
+        "counts": {"fixed": 1, "let in": 0, "role": 1, "other": 0, "failed": 1},
+        "controls": 1,
+        "scopes": 2,
+        "certain": 1,
+        "exceptions": [
+            {"name": "GET /a", "kind": "failed", "control": False, "scopes": 0, "confidence": ""},
+            {"name": "GET /b", "kind": "role", "control": False, "scopes": 0, "confidence": "certain"},
+        ],
+    }
+    again = [Result(name=name, kind=Kind.FIXED, control=True, scopes=1, confidence="certain") for name in ("GET /a", "GET /c")]
+
+    now = replaced(run, again)
+
+    assert now["counts"] == {"fixed": 2, "let in": 0, "role": 1, "other": 0, "failed": 0}
+    assert (now["calls"], now["controls"], now["scopes"], now["certain"]) == (3, 2, 3, 2)
+    assert [item["name"] for item in now["exceptions"]] == ["GET /b"]

@@ -24,7 +24,7 @@ from tools.measure.run import Task, say, swept
 from tools.measure.stage import Names, Version
 from tools.permissions.loop.attempt import Attempt, name_of
 from tools.permissions.loop.bench import LoopBench
-from tools.permissions.loop.results import Kind, Result, keep
+from tools.permissions.loop.results import Kind, Result, keep, keep_again
 from tools.permissions.run import WORKERS, Worker, tasks_of, worker_on
 
 
@@ -42,7 +42,9 @@ def main() -> int:
         else:
             with RealServer(given.version, jvm_options=LONG_RUN) as server:
                 asyncio.run(looped(_keycloak(given.version, server.base_url, server.home), folders, tasks, results))
-    if given.write and not given.only:
+    if given.write and given.only:
+        keep_again(given.version, results)
+    elif given.write:
         keep(given.version, date=dt.datetime.now(tz=dt.UTC).date().isoformat(), results=sorted(results, key=lambda result: result.name))
     for kind in Kind:
         say(f"{kind}: {sum(result.kind is kind for result in results)}")
@@ -128,7 +130,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", default="", help="only calls whose name (method, path, variant) this expression finds")
     parser.add_argument("--first", type=int, help="only so many calls")
     parser.add_argument("--url", help="run on this server (admin/admin) instead of a new one")
-    parser.add_argument("--write", action="store_true", help="keep the results, from which `make docs` writes docs/permissions/loop.md")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="keep the results, from which `make docs` writes docs/permission-loop.md; with --only those of exceptions of the kept run",
+    )
     return parser
 
 

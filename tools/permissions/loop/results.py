@@ -1,7 +1,7 @@
 """What became of each call, and its file."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -53,5 +53,39 @@ def keep(version: str, *, date: str, results: Sequence[Result]) -> None:
         "certain": sum(result.confidence == "certain" for result in results),
         "exceptions": [structs.asdict(result) for result in results if result.kind is not Kind.FIXED],
     }
+    _write(version, document)
+
+
+def replaced(run: dict[str, Any], results: Sequence[Result]) -> dict[str, Any]:
+    """A kept run in which these calls, which were exceptions, ended as they do now."""
+    before = {item["name"]: item for item in run["exceptions"]}
+    again = {result.name: result for result in results if result.name in before}
+    counts = dict(run["counts"])
+    for name, result in again.items():
+        counts[before[name]["kind"]] -= 1
+        counts[str(result.kind)] += 1
+    old, new = [before[name] for name in again], [structs.asdict(result) for result in again.values()]
+    kept_exceptions = [item for item in run["exceptions"] if item["name"] not in again]
+    now = [structs.asdict(result) for result in again.values() if result.kind is not Kind.FIXED]
+    return {
+        **run,
+        "counts": counts,
+        "controls": run["controls"] + sum(item["control"] for item in new) - sum(item["control"] for item in old),
+        "scopes": run["scopes"] + sum(item["scopes"] for item in new) - sum(item["scopes"] for item in old),
+        "certain": run["certain"] + sum(_is_certain(item) for item in new) - sum(_is_certain(item) for item in old),
+        "exceptions": sorted([*kept_exceptions, *now], key=lambda item: str(item["name"])),
+    }
+
+
+def keep_again(version: str, results: Sequence[Result]) -> None:
+    """Write a run in which some calls were made again."""
+    _write(version, replaced(kept(version), results))
+
+
+def _is_certain(item: Mapping[str, Any]) -> bool:
+    return bool(item["confidence"] == "certain")
+
+
+def _write(version: str, document: Mapping[str, Any]) -> None:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{version}.json").write_text(json.dumps(document, indent=1, default=list) + "\n", encoding="utf-8")
