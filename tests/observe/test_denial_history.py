@@ -111,7 +111,7 @@ def test_a_hanging_disk_delays_nothing_and_takes_bounded_memory(tmp_path: Path, 
             found.add(denial(number, bytes_more=1000))
         assert sum(lost) > 1000
         found.close()
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 15  # without a limit, closing would wait for as long as the disk hangs
         another.execute("ROLLBACK")
     found._thread.join(10)
 
