@@ -42,12 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with server(given.version, given.url) as url, mail_taken() as mail_port:
         for name in given.tools or NAMES:
             chosen = tool(name)
-            trials = [trial for trial in chosen.trials() if re.search(given.only, trial.name)]
+            every = list(chosen.trials())
+            trials = [trial for trial in every if re.search(given.only, trial.name)]
             results = tried(partial(Stage, url, mail_port=mail_port), trials, version=given.version, say=partial(print, flush=True))
             found = document(name, library=chosen.version(), keycloak=given.version, not_run=chosen.not_run(), results=results)
             wrong += unequal(found)
             if given.write:
-                print(keep(merged(found) if given.only else found))
+                print(keep(merged(found, [trial.name for trial in every]) if given.only else found))
     for sentence in wrong:
         print(sentence, file=sys.stderr)
     return 1 if wrong else 0
