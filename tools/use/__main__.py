@@ -1,7 +1,8 @@
 """Records what methods, modules and commands of tools call, and tries their least roles on a real server.
 
 `python -m tools.use VERSION [TOOL…] [--only PATTERN] [--write]`. Each use is recorded as realm-admin, then repeated with exactly the roles of
-the audit, and with each of them taken away. `--write` keeps the results for the pages in docs/tools/.
+the audit, and with each of them taken away. `--write` keeps the results for the pages in docs/tools/. ansible needs the
+dependency group of that name, gocloak needs Go, javascript needs Node.js with npm, kcadm needs Java.
 """
 
 import argparse
