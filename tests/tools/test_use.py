@@ -85,8 +85,9 @@ def test_a_part_of_a_run_replaces_only_its_own_results(tmp_path: Path) -> None:
         return document("gocloak", library="1", keycloak="26.7.5", not_run={}, results=results)
 
     keep(of(Result(name="a", least=()), Result(name="b", least=("view-users",), differs="x")), tmp_path)
-    found = merged(of(Result(name="b", least=("view-users",))), tmp_path)
-    assert [trial["name"] for trial in found["trials"]] == ["a", "b"]
+    found = merged(of(Result(name="b", least=("view-users",))), ["b", "a"], tmp_path)
+    assert [trial["name"] for trial in found["trials"]] == ["b", "a"]
+    assert [trial["name"] for trial in merged(of(), ["a"], tmp_path)["trials"]] == ["a"]
     assert unequal(found) == []
 
 

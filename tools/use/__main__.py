@@ -1,7 +1,8 @@
 """Records what methods, modules and commands of tools call, and tries their least roles on a real server.
 
 `python -m tools.use VERSION [TOOL…] [--only PATTERN] [--write]`. Each use is recorded as realm-admin, then repeated with exactly the roles of
-the audit, and with each of them taken away. `--write` keeps the results for the pages in docs/tools/.
+the audit, and with each of them taken away. `--write` keeps the results for the pages in docs/tools/. ansible needs the
+dependency group of that name, gocloak needs Go, javascript needs Node.js with npm, kcadm needs Java.
 """
 
 import argparse
@@ -42,12 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with server(given.version, given.url) as url, mail_taken() as mail_port:
         for name in given.tools or NAMES:
             chosen = tool(name)
-            trials = [trial for trial in chosen.trials() if re.search(given.only, trial.name)]
+            every = list(chosen.trials())
+            trials = [trial for trial in every if re.search(given.only, trial.name)]
             results = tried(partial(Stage, url, mail_port=mail_port), trials, version=given.version, say=partial(print, flush=True))
             found = document(name, library=chosen.version(), keycloak=given.version, not_run=chosen.not_run(), results=results)
             wrong += unequal(found)
             if given.write:
-                print(keep(merged(found) if given.only else found))
+                print(keep(merged(found, [trial.name for trial in every]) if given.only else found))
     for sentence in wrong:
         print(sentence, file=sys.stderr)
     return 1 if wrong else 0

@@ -29,7 +29,7 @@ NOT_RUN: Mapping[str, str] = {
 HIDDEN: Mapping[str, frozenset[str]] = {
     "keycloak_clientsecret_regenerate": frozenset({"value", "msg"}),
     "keycloak_component_info": frozenset({"kid"}),
-    "keycloak_user_federation": frozenset({"id"}),
+    "keycloak_user_federation": frozenset({"id", "msg"}),
     "keycloak_realm_keys_metadata_info": frozenset({"active", "certificate", "kid", "publicKey", "validTo", "msg"}),
 }
 """Members of results that differ from run to run."""

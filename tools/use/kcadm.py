@@ -22,35 +22,13 @@ _NAME = re.compile(r"\$[a-z][a-z-]*")
 
 COMMANDS = """
 get users
-get users -q exact=true -q username=ann
 get users/$user
-get users/$user/role-mappings
 get users/count
-get groups
-get groups/$group
-get groups/$group/members
 get clients
-get clients/$client
-get clients/$client/client-secret
-get clients/$client/installation/providers/keycloak-oidc-keycloak-json
-get client-scopes
-get roles
-get roles/reader
-get clients/$client/roles
-get realms/$realm
-get identity-provider/instances
-get authentication/flows
-get components
-get events/config
 get serverinfo --fields themes
-get-roles
-get-roles --rolename reader
 get-roles --uusername ann
 get-roles --uusername ann --cclientid shop
 get-roles --gname staff
-get-roles --cclientid shop
-get-roles --effective --uusername ann
-get-roles --available --uusername ann
 create users -s username=carl -s enabled=true
 update users/$user -s firstName=Anna
 set-password --username ann --new-password another-password
@@ -59,32 +37,11 @@ add-roles --uusername ann --cclientid shop --rolename seller
 add-roles --gname staff --rolename editor
 add-roles --rname reader --rolename editor
 create groups -s name=guests
-update users/$other-user/groups/$group -b {} -n
 create roles -s name=auditor
-update roles/reader -s description=changed
-create clients/$client/roles -s name=auditor
 create clients -s clientId=kiosk
-update clients/$client -s description=changed
-create clients/$client/client-secret
-create client-scopes -s name=more-scope -s protocol=openid-connect
-create identity-provider/instances -s alias=more-partner -s providerId=github -s config.clientId=a -s config.clientSecret=b
-create components -s name=more-key -s providerId=hmac-generated -s providerType=org.keycloak.keys.KeyProvider
-create partialImport -s ifResourceExists=SKIP -s 'roles.realm=[{"name":"imported"}]'
-update events/config -s eventsEnabled=true
 update realms/$realm -s displayName=Changed
-create clear-user-cache
-create users/$user/logout
 remove-roles --uusername ann --rolename editor
-remove-roles --uusername ann --cclientid shop --rolename seller
-remove-roles --gname staff --rolename editor
-remove-roles --rname reader --rolename editor
-delete users/$user/groups/$group
-delete client-scopes/$scope
-delete identity-provider/instances/partner
-delete groups/$group
 delete users/$user
-delete clients/$client
-delete roles/reader
 delete realms/$realm
 """
 """What reads, then what adds and changes, then what removes. ``-r`` and the login are added."""

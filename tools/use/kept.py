@@ -23,13 +23,13 @@ def document(tool: str, *, library: str, keycloak: str, not_run: Mapping[str, st
     }
 
 
-def merged(found: Mapping[str, Any], folder: Path = RESULTS) -> dict[str, Any]:
-    """What is kept of the tool, with the trials of ``found`` instead of those of the same names."""
+def merged(found: Mapping[str, Any], names: Sequence[str], folder: Path = RESULTS) -> dict[str, Any]:
+    """What is kept of the tool, with the trials of ``found`` instead of those of the same names. ``names``: all trials that the tool has now."""
     known = next((each for each in kept(folder) if each["tool"] == found["tool"]), None)
     if known is None:
         return dict(found)
-    new = {trial["name"]: trial for trial in found["trials"]}
-    return {**found, "trials": [new.get(trial["name"], trial) for trial in known["trials"]]}
+    trials = {trial["name"]: trial for trial in (*known["trials"], *found["trials"])}
+    return {**found, "trials": [trials[name] for name in names if name in trials]}
 
 
 def keep(found: Mapping[str, Any], folder: Path = RESULTS) -> Path:
