@@ -14,6 +14,7 @@ from tests.dashboards.queries import DASHBOARDS, ROOT, SELECTOR, Target, alerts,
 from tools.dashboards import generate
 
 PANELS = [pytest.param(name, panel, id=f"{name}: {panel['title']}") for name, panel in panels()]
+WITH_LEGEND = [pytest.param(name, panel, id=f"{name}: {panel['title']}") for name, panel in panels() if "legend" in panel["options"]]
 TARGETS = [pytest.param(target, id=target.id) for target in targets()]
 BOARDS = [pytest.param(board, id=name) for name, board in DASHBOARDS.items()]
 EXCLUSIONS = yaml.safe_load((ROOT / "grafana" / "dashboards" / ".lint").read_text(encoding="utf-8"))["exclusions"]
@@ -92,6 +93,11 @@ def test_a_panel_says_what_it_shows(name: str, panel: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("name", "panel"), PANELS)
 def test_a_single_number_is_of_now_and_does_not_outlive_its_process(name: str, panel: dict[str, Any]) -> None:
     assert all(target["instant"] is (panel["type"] in WHOLE_RANGE) for target in panel["targets"])
+
+
+@pytest.mark.parametrize(("name", "panel"), WITH_LEGEND)
+def test_a_legend_has_the_fields_that_grafanas_schema_requires(name: str, panel: dict[str, Any]) -> None:
+    assert set(panel["options"]["legend"]) == {"showLegend", "displayMode", "placement", "calcs"}
 
 
 @pytest.mark.parametrize("target", TARGETS)

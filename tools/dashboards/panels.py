@@ -201,7 +201,7 @@ def timeline(title: str, description: str, query: Query, states: Mapping[int, tu
             "showValue": "auto",
             "alignValue": "left",
             "rowHeight": 0.85,
-            "legend": {"showLegend": True, "displayMode": "list", "placement": "bottom"},
+            "legend": {"showLegend": True, "displayMode": "list", "placement": "bottom", "calcs": []},
             "tooltip": {"mode": "single", "sort": "none"},
         },
         **more,
