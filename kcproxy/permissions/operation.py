@@ -138,9 +138,9 @@ def _term(term: Term, objects: Mapping[str, Object], roles: frozenset[str] | Non
 
 
 def _nearness(alternative: tuple[TermDecision, ...]) -> tuple[int, int, int, int]:
-    """What can be granted comes first, then what lacks least, then what opens least: one role before all roles of a client, one object before all."""
+    """What can be granted comes first, then what opens least (one role before all roles of a client, one object before all), then what lacks least."""
     wide = sum(each.outcome is not Outcome.GRANTED and _opens_more(each.term) for each in alternative)
-    return (sum(each.is_unaddressed for each in alternative), *_distance(alternative), wide)
+    return (sum(each.is_unaddressed for each in alternative), wide, *_distance(alternative))
 
 
 def _opens_more(term: Term) -> bool:

@@ -20,7 +20,7 @@ class Given:
 class PermissionSituation:
     """``call`` and ``control``: method and path, with names in braces instead of IDs. ``named``: what the operator's summary contains.
 
-    ``passes``: whether the first fix of the operator opens the call. ``joins``: a group of which the calling account is a member; ``holds``:
+    ``sure``: the least confidence. ``passes``: whether the first fix of the operator opens the call. ``joins``: a group of which the calling account is a member; ``holds``:
     roles of the realm that it has. ``since``: the first version in which it can be played.
     """
 
@@ -81,10 +81,11 @@ SITUATIONS = (
         "but not manage-membership of group /staff",
         given("Groups manage-membership-of-members emea"),
         control="PUT /users/{bob}/groups/{other}",
+        since=(26, 6),
     ),
     one("mapping a role, the role's side is missing", "POST /users/{bob}/role-mappings/realm", "but not map-role of role r0", given("Users map-roles bob"), json=[{"id": "{r0}", "name": "r0"}], control="POST /users/{bob}/role-mappings/realm", control_json=[{"id": "{r1}", "name": "r1"}]),
     one("mapping a role, the user's side is missing", "POST /users/{bob}/role-mappings/realm", "but not map-roles of user bob", given("Roles map-role r0"), json=[{"id": "{r0}", "name": "r0"}], control="POST /users/{carol}/role-mappings/realm", control_json=[{"id": "{r0}", "name": "r0"}]),
-    one("a user is created in a hidden group", "POST /users", "but not view of group /staff", given("Groups manage-members,view-members,manage-membership staff", name="Creatives"), roles=("view-clients",), json={"username": "made-2", "groups": ["/staff"]}, control="POST /users", control_json={"username": "made-5", "groups": ["/other"]}),
+    one("a user is created in a hidden group", "POST /users", "but not view of group /staff", given("Groups manage-members,view-members,manage-membership staff", name="Creatives"), roles=("view-clients",), json={"username": "made-2", "groups": ["/staff"]}, control="POST /users", control_json={"username": "made-5", "groups": ["/other"]}, since=(26, 7)),
     # another object, another scope
     one("the permission is for another user", "GET /users/{bob}", "covers user dave only", given("Users view dave"), control="GET /users/{carol}"),
     one("the permission has another scope", "PUT /users/{bob}", "gives view only", given("Users view bob"), control="PUT /users/{carol}", json={"firstName": "X"}),

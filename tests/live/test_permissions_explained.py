@@ -99,7 +99,8 @@ async def _judged(stand: Stand, situation: PermissionSituation, plain: str, seei
         wrong.append(f"the caller is shown {answer.cause} {answer.confidence}")
     if situation.truth == DENIED and ("policy" in answer.explanation.get("summary", "") or "Closed" in str(answer.body)):
         wrong.append("the caller is shown the permission of others")
-    if (verdict.cause.value, verdict.confidence.value) != (situation.truth, situation.sure) or situation.named not in operators.summary:
+    is_sure = verdict.confidence.value in {situation.sure, "certain"}
+    if verdict.cause.value != situation.truth or not is_sure or situation.named not in operators.summary:
         wrong.append(f"the operator is shown {verdict.cause.value} {verdict.confidence.value}: {operators.summary} {verdict.evidence}")
     elif situation.passes:
         wrong += await _fixed(stand, call, control, operators.fixes[0].curl, seeing)

@@ -85,3 +85,22 @@ def test_each_lacking_side_gets_its_own_additions() -> None:
 
     assert [each.kind for each in group] == [AdditionKind.ADD_OBJECT, AdditionKind.NEW_PERMISSION]
     assert [each.kind for each in member] == [AdditionKind.NEW_PERMISSION]
+
+
+@pytest.mark.parametrize(
+    ("need", "lacking"),
+    [
+        (
+            PermissionNeed(levels=levels("Users.manage", "Users.manage@user Groups.manage@group")),
+            {"Users.manage@user", "Groups.manage@group"},
+        ),
+        (
+            PermissionNeed(levels=levels("Clients.map-roles@client", "Roles.map-role@role Users.view@user")),
+            {"Roles.map-role@role", "Users.view@user"},
+        ),
+    ],
+)
+def test_two_scopes_of_named_objects_come_before_one_of_all(need: PermissionNeed, lacking: set[str]) -> None:
+    decision = decide_operation(need, OBJECTS, NONE, situation())
+
+    assert {str(each.term) for each in decision.lacking} == lacking
