@@ -20,7 +20,11 @@ TITLES: Mapping[str, tuple[str, str, str]] = {
     "ansible": ("Ansible, community.general", "task", "The Keycloak modules of the collection."),
     "gocloak": ("gocloak (Go)", "method", "Methods of `GoCloak`."),
     "javascript": ("@keycloak/keycloak-admin-client (JavaScript)", "method", "Methods of the resources of the client."),
-    "kcadm": ("kcadm.sh", "command", "Keycloak's own command line."),
+    "kcadm": (
+        "kcadm.sh",
+        "command",
+        "Keycloak's own command line. `get`, `create`, `update` and `delete` of other paths need what the [role table](../roles/index.md) has for the operation.",
+    ),
     "python-keycloak": (
         "python-keycloak",
         "method",
