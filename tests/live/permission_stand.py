@@ -1,10 +1,12 @@
 """The realm in which situations of fine-grained admin permissions are played, one at a time."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
 from devkit.lab import Attempt, Client, Lab
 from devkit.realserver.distribution import version_numbers
+from kcproxy.keycloak.lookup_client import VOLATILE_SECONDS
 from tests.live.permission_situations import Given, PermissionSituation
 
 
@@ -77,6 +79,7 @@ class Stand:
         for number, permission in enumerate(situation.given):
             await self._permit(permission, caller, number)
         token = await self.lab.token(caller)
+        await asyncio.sleep(2 * VOLATILE_SECONDS)  # the proxy may still know the permissions of the situation before
         call = self._attempt(situation.call, situation.json, token, caller)
         control = self._attempt(situation.control, situation.control_json or situation.json, token, caller) if situation.control else None
         return call, control
