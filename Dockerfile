@@ -6,9 +6,11 @@ ARG BASE=python:3.11.16-slim-trixie@sha256:be1575ed968de893bd54f4c56315ff7c4736c
 
 FROM ${BASE} AS build
 WORKDIR /src
-COPY requirements.lock requirements.build.lock ./
+# requirements.extras.lock also has what ext-proc (gRPC), a PostgreSQL history and OpenTelemetry need.
+ARG LOCK=requirements.lock
+COPY requirements.lock requirements.extras.lock requirements.build.lock ./
 RUN python -m venv /opt/kcproxy \
- && /opt/kcproxy/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements.lock
+ && /opt/kcproxy/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary=:all: -r "${LOCK}"
 # The build back end stays in this stage.
 RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements.build.lock

@@ -72,18 +72,23 @@ def test_the_health_check_and_the_command_are_ones_that_kcproxy_takes() -> None:
     assert serve.command.make_context("serve", command[1:]).params["config"] == Path("/etc/kcproxy/kcproxy.toml")
 
 
-def test_the_build_stages_commands_give_a_program_that_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lock", ["requirements.lock", pytest.param("requirements.extras.lock", marks=pytest.mark.live_long)])
+def test_the_build_stages_commands_give_a_program_that_runs(tmp_path: Path, lock: str) -> None:
     """With this machine's Python in place of the base image's, and a folder in place of its root."""
+    assert Instruction(name="ARG", rest="LOCK=requirements.lock") in BUILD
     for instruction in BUILD:
         if instruction.name == "WORKDIR":
             (tmp_path / instruction.rest.lstrip("/")).mkdir(parents=True)
         elif instruction.name == "COPY":
             _copy(instruction.words, tmp_path)
         elif instruction.name == "RUN":
-            _run(instruction.rest, tmp_path)
+            _run(instruction.rest, tmp_path, lock)
     program = tmp_path / "opt" / "kcproxy" / "bin" / "kcproxy"
     assert said(program, "--version") == f"kcproxy, version {__version__}"
     assert "All checks passed." in said(program, "demo")
+    modules = ("grpc", "asyncpg", "opentelemetry.sdk")
+    there = [name for name in modules if _has(program.with_name("python"), name)]
+    assert there == (list(modules) if lock == "requirements.extras.lock" else [])
     assert not (program.parent / "pip").exists()  # what could fetch more does not belong into an image
     assert list((tmp_path / "wheel").glob("*.whl")) == [tmp_path / "wheel" / f"kcproxy-{__version__}-py3-none-any.whl"]
 
@@ -98,13 +103,25 @@ def _copy(words: list[str], root: Path) -> None:
             shutil.copy2(ROOT / name, place)
 
 
-def _run(command: str, root: Path) -> None:
+def _run(command: str, root: Path, lock: str) -> None:
     here = re.sub(r"(?<![\w.])/(opt|wheel)\b", rf"{root}/\1", command)
     here = re.sub(r"^python ", f"{sys.executable} ", here)
     done = subprocess.run(
-        ["bash", "-c", here], cwd=root / "src", env=_environment(), capture_output=True, text=True, timeout=280, check=False
+        ["bash", "-c", here],
+        cwd=root / "src",
+        env=_environment() | {"LOCK": lock},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _has(python: Path, module: str) -> bool:
+    return (
+        subprocess.run([python, "-c", f"import {module}"], env=_environment(), capture_output=True, timeout=60, check=False).returncode == 0
+    )
 
 
 def said(program: Path, *words: str) -> str:

@@ -5,16 +5,29 @@ import tomllib
 from importlib import metadata
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_every_dependency_is_locked_within_its_bounds() -> None:
+EXTRAS = {"requirements.lock": ("fast",), "requirements.extras.lock": ("fast", "tracing", "envoy", "postgresql")}
+
+
+def pins(lock: str) -> dict[str, str]:
+    return dict(re.findall(r"^([\w.-]+)==(\S+) \\$", (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("lock", EXTRAS)
+def test_every_dependency_is_locked_within_its_bounds(lock: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    locked = dict(re.findall(r"^([\w.-]+)==(\S+) \\$", (ROOT / "requirements.lock").read_text(encoding="utf-8"), re.MULTILINE))
-    wanted = [Requirement(text) for text in (*project["dependencies"], *project["optional-dependencies"]["fast"])]
-    assert [str(one) for one in wanted if not one.specifier.contains(locked.get(one.name, "0"))] == []
+    extras = [text for name in EXTRAS[lock] for text in project["optional-dependencies"][name]]
+    wanted = [Requirement(text) for text in (*project["dependencies"], *extras)]
+    assert [str(one) for one in wanted if not one.specifier.contains(pins(lock).get(one.name, "0"))] == []
+
+
+def test_both_locks_pin_the_same_versions() -> None:
+    assert pins("requirements.lock").items() <= pins("requirements.extras.lock").items()
 
 
 def test_aiohttp_has_a_floor_with_its_security_fixes_and_no_minor_release_as_ceiling() -> None:
@@ -25,7 +38,7 @@ def test_aiohttp_has_a_floor_with_its_security_fixes_and_no_minor_release_as_cei
 
 
 def test_every_pin_has_hashes() -> None:
-    for lock in ("requirements.lock", "requirements.build.lock"):
+    for lock in (*EXTRAS, "requirements.build.lock"):
         blocks = re.split(r"^(?=[\w.-]+==)", (ROOT / lock).read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
         assert blocks
         assert all("--hash=sha256:" in block for block in blocks)
