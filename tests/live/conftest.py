@@ -17,7 +17,6 @@ from devkit.realserver import RealServer, fetch_distribution, missing_tools
 HERE = Path(__file__).parent
 ON_ONE_WORKER = frozenset({"24.0.5", "26.4.7"})
 """Versions whose servers one worker starts. Tests of the newest version are the most, so all workers run them."""
-_VERSION_PARAMETERS = ("keycloak", "stage", "version")
 
 Start: TypeAlias = Callable[..., "Keycloak"]
 
@@ -33,9 +32,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _group(item: pytest.Item) -> str:
     """An older version, or else the file."""
     call = getattr(item, "callspec", None)
-    parameters = call.params if call else {}
-    named = (*(parameters.get(name) for name in _VERSION_PARAMETERS), getattr(getattr(item, "module", None), "VERSION", None))
-    return next((version for version in named if version in ON_ONE_WORKER), item.path.stem)
+    values = [*(call.params.values() if call else ()), getattr(getattr(item, "module", None), "VERSION", None)]
+    return next((value for value in values if isinstance(value, str) and value in ON_ONE_WORKER), item.path.stem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
