@@ -38,13 +38,13 @@ FAST := -m 'not live and not live_long'
 
 test: setup ## run all tests, including those on a real Keycloak if Java and Maven are installed
 	$(BIN)/python -m pytest -q -n 3 $(FAST) --durations=5
-	$(BIN)/python -m pytest -q -m 'live and not live_long' -n 2 --dist loadgroup --durations=10
+	$(BIN)/python -m pytest -q -m 'live and not live_long' -n 2 --dist loadfile --durations=10
 
 test-fast: setup ## run all tests that need no Keycloak
 	$(BIN)/python -m pytest -q -n 3 $(FAST) --durations=5
 
 test-long: setup ## run the tests that take longest, most on a real Keycloak, which `test` leaves out
-	$(BIN)/python -m pytest -q -m live_long -n 2 --dist loadgroup --durations=10
+	$(BIN)/python -m pytest -q -m live_long -n 2 --dist loadfile --durations=10
 
 # A second environment, because the first one has the newest versions.
 test-lowest: $(LOWEST)/.ready ## run the same tests with the lowest supported version of each dependency

@@ -57,6 +57,8 @@ def thinned(catalog: Catalog, requirement: Requirement, roles: frozenset[str], f
     text = _reduction(catalog, requirement, roles)
     if text == "no items":
         return []
+    if text == "no content" and isinstance(full, dict):
+        return {}  # an object with none of its members
     if text == "another value" and isinstance(full, int):
         return 0  # a count of objects that the caller may not see (24.0.5, users)
     found = _FIELDS.fullmatch(text)

@@ -14,26 +14,7 @@ import pytest
 
 from devkit.realserver import RealServer, fetch_distribution, missing_tools
 
-HERE = Path(__file__).parent
-ON_ONE_WORKER = frozenset({"24.0.5", "26.4.7"})
-"""Versions whose servers one worker starts. Tests of the newest version are the most, so all workers run them."""
-
 Start: TypeAlias = Callable[..., "Keycloak"]
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups for `--dist loadgroup`: a start of a server costs half a minute of two cores, so each worker starts as few as possible."""
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.xdist_group(_group(item)))
-
-
-def _group(item: pytest.Item) -> str:
-    """An older version, or else the file."""
-    call = getattr(item, "callspec", None)
-    values = [*(call.params.values() if call else ()), getattr(getattr(item, "module", None), "VERSION", None)]
-    return next((value for value in values if isinstance(value, str) and value in ON_ONE_WORKER), item.path.stem)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

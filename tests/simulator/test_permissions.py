@@ -2,6 +2,7 @@
 
 import pytest
 
+from kcproxy import catalog
 from kcproxy.catalog import Catalog
 from tests.simulator.stage import REALM, stage
 
@@ -98,3 +99,11 @@ async def test_an_unknown_path_is_not_found_for_any_caller(table: Catalog, path:
 async def test_a_known_path_with_another_method_is_not_allowed(table: Catalog) -> None:
     async with stage(table) as on:
         assert (await on.as_admin("PATCH", f"/users/{on.user_id}")).status == 405
+
+
+async def test_an_object_without_content_has_no_members() -> None:
+    """26.7.5 was measured with mapped roles of both kinds, of which `view-users` alone shows none."""
+    async with stage(catalog.load("26.7.5")) as on:
+        await on.grant("view-users")
+        answer = await on.call(await on.token(), "GET", f"/users/{on.user_id}/role-mappings")
+        assert (answer.status, answer.body) == (200, {})
