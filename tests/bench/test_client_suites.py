@@ -20,7 +20,7 @@ def test_the_page_counts_both_ways_and_what_went_through() -> None:
 def test_the_page_names_each_test_that_differs_and_why() -> None:
     other = Found(direct=({"a": "passed"}, {"a": "passed"}), proxied=({"a": "failed"}, {"a": "failed"}))
     assert page({"httpx": (other, COUNTED)}).splitlines()[-1] == (
-        "- httpx, `a`: passed without the middleware, failed with it. Reason: the outcome differs in every run with the middleware."
+        "- httpx, `a`: passed without the middleware, failed with it. Reason: the outcome differs in every run this way."
     )
 
 

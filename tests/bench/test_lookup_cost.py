@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.lookup_cost import CALLS, ITEMS, PERMISSIONS, Attack, attack, bound_of, cost, page
+from bench.lookup_cost import ATTACKERS, CALLS, ITEMS, PERMISSIONS, Attack, attack, bound_of, cost, page
 
 
 @pytest.mark.parametrize("says", CALLS)
@@ -30,7 +30,7 @@ async def test_a_list_that_is_too_long_is_not_decided() -> None:
 async def test_hostile_callers_stay_below_the_limit() -> None:
     found = await attack(PERMISSIONS[-1], 0.5)
 
-    assert found.denials > 10
+    assert found.denials >= ATTACKERS
     assert found.lookups <= bound_of(found.seconds)
 
 
