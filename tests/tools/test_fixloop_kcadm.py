@@ -8,6 +8,7 @@ import pytest
 
 from kcproxy.explain.fixes.commands import kcadm_grant
 from kcproxy.explain.fixes.grantee import Grantee
+from devkit.kcadm import QUICK_JVM_OPTIONS
 from tools.fixloop.kcadm import JvmEnded, Kcadm, words_of
 
 
@@ -47,7 +48,7 @@ async def test_in_a_shell_the_distributions_own_script_is_run_with_a_home_of_its
     done = await kcadm.run_in_shell("kcadm.sh add-roles --uusername 'o'\"'\"'brien'")
 
     assert (done.code, done.out) == (3, "add-roles|--uusername|o'brien|")
-    assert done.err.strip() == f"-Duser.home={tmp_path / 'home'}"
+    assert done.err.strip() == f"{QUICK_JVM_OPTIONS} -Duser.home={tmp_path / 'home'}"
     assert "KC_OPTS" not in os.environ
 
 
