@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from devkit.kcadm import QUICK_JVM_OPTIONS
 from kcproxy.explain.fixes.commands import kcadm_grant
 from kcproxy.explain.fixes.grantee import Grantee
-from devkit.kcadm import QUICK_JVM_OPTIONS
 from tools.fixloop.kcadm import JvmEnded, Kcadm, words_of
 
 
