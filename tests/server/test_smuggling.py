@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from devkit.servers import Message, RecordingUpstream, Running, read_response
+from kcproxy.server import connection
 
 pytestmark = pytest.mark.usefixtures("way")
 
@@ -102,6 +103,13 @@ async def test_is_refused_and_its_connection_closed(proxy: Running, upstream: Re
     assert upstream.requests == []
 
 
+@pytest.fixture
+def short_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a body that ends in an error the connection stays readable for a while, so that the response arrives. Here for half a second."""
+    monkeypatch.setattr(connection, "LINGER_SECONDS", 0.5)
+
+
+@pytest.mark.usefixtures("short_lingering")
 @pytest.mark.parametrize("chunks", BAD_CHUNKS.values(), ids=BAD_CHUNKS)
 async def test_bad_chunks_are_refused(proxy: Running, upstream: RecordingUpstream, chunks: bytes) -> None:
     answer, rest = await first_response_and_the_end(proxy, CHUNKED + chunks + GET)
@@ -109,6 +117,7 @@ async def test_bad_chunks_are_refused(proxy: Running, upstream: RecordingUpstrea
     assert upstream.requests == []
 
 
+@pytest.mark.usefixtures("short_lingering")
 async def test_a_bad_chunk_late_in_a_large_upload_ends_it(proxy: Running, upstream: RecordingUpstream) -> None:
     """The upload has begun at Keycloak, and must not be completed there."""
     answer, rest = await first_response_and_the_end(proxy, CHUNKED + b"30000\r\n" + b"x" * 0x30000 + b"\r\nzz\r\n" + GET)
