@@ -1,4 +1,4 @@
-"""Keycloak's OpenAPI document of the Admin REST API, made as Keycloak's own build makes the published one.
+"""Keycloak's OpenAPI document of the Admin REST API, generated from the classes of a distribution.
 
 The distribution does not contain the document. It contains the annotated classes, and the generator (SmallRye OpenAPI) reads those.
 """

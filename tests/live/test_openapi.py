@@ -1,4 +1,4 @@
-"""The overlay on Keycloak's OpenAPI document, which is generated from the classes of the distribution as Keycloak's build generates it."""
+"""The overlay on Keycloak's OpenAPI document, which is generated from the annotated classes of the distribution."""
 
 from pathlib import Path
 from typing import Any
