@@ -51,3 +51,7 @@ def _exceptions(run: Mapping[str, Any]) -> Iterator[str]:
         if found:
             yield from ("", f"## {run['keycloak']}: {title.lower()}", "")
             yield from (f"- `{item['name']}`: {item['reason']}" for item in found)
+    if run.get("again"):
+        yield from ("", f"## {run['keycloak']}: made again", "")
+        yield "The whole run had another result for these calls. They were made again alone, and the table has the second result."
+        yield from ("", *(f"- `{item['name']}`: first {item['first']}" for item in run["again"]))

@@ -74,6 +74,7 @@ def replaced(run: dict[str, Any], results: Sequence[Result]) -> dict[str, Any]:
         "scopes": run["scopes"] + sum(item["scopes"] for item in new) - sum(item["scopes"] for item in old),
         "certain": run["certain"] + sum(_is_certain(item) for item in new) - sum(_is_certain(item) for item in old),
         "exceptions": sorted([*kept_exceptions, *now], key=lambda item: str(item["name"])),
+        "again": [*run.get("again", ()), *({"name": item["name"], "first": f"{item['kind']}: {item['reason']}"} for item in old)],
     }
 
 
