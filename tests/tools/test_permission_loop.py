@@ -46,8 +46,8 @@ def test_a_call_that_is_made_again_replaces_its_exception_only() -> None:
         "scopes": 2,
         "certain": 1,
         "exceptions": [
-            {"name": "GET /a", "kind": "failed", "control": False, "scopes": 0, "confidence": ""},
-            {"name": "GET /b", "kind": "role", "control": False, "scopes": 0, "confidence": "certain"},
+            {"name": "GET /a", "kind": "failed", "reason": "a timeout", "control": False, "scopes": 0, "confidence": ""},
+            {"name": "GET /b", "kind": "role", "reason": "a role", "control": False, "scopes": 0, "confidence": "certain"},
         ],
     }
     again = [Result(name=name, kind=Kind.FIXED, control=True, scopes=1, confidence="certain") for name in ("GET /a", "GET /c")]
@@ -57,3 +57,4 @@ def test_a_call_that_is_made_again_replaces_its_exception_only() -> None:
     assert now["counts"] == {"fixed": 2, "let in": 0, "role": 1, "other": 0, "failed": 0}
     assert (now["calls"], now["controls"], now["scopes"], now["certain"]) == (3, 2, 3, 2)
     assert [item["name"] for item in now["exceptions"]] == ["GET /b"]
+    assert now["again"] == [{"name": "GET /a", "first": "failed: a timeout"}]
