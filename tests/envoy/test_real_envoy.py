@@ -196,14 +196,26 @@ def test_a_token_request_says_that_its_form_was_not_seen(stage: Stage, way: str)
     assert "s3cret" not in stage.processor.log.read_text(encoding="utf-8")
 
 
+def logged(log: Path, ident: str, events: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """The log lines of a denial, by event. They are written after the response was sent, so this waits for them."""
+    deadline = time.monotonic() + 20
+    while True:
+        lines = [
+            json.loads(line) for line in log.read_text(encoding="utf-8").splitlines(keepends=True) if line[0] == "{" and line[-1] == "\n"
+        ]
+        found = {line["event"]: line for line in lines if line.get("denial_id") == ident}
+        if set(events) <= set(found) or time.monotonic() > deadline:
+            return found
+        time.sleep(0.05)
+
+
 def test_a_denial_is_logged_counted_and_listed(stage: Stage) -> None:
     got = sent(stage, "ext_proc", CASES[0])
     ident = got.headers["kcproxy-denial-id"]
     admin = f"http://127.0.0.1:{stage.processor.admin_port}"
     assert httpx.get(f"{admin}/api/denials/{ident}").json()["explanation"]["cause"] == "role-missing"
     assert "kcproxy_denials_total{" in httpx.get(f"{admin}/metrics").text
-    lines = [json.loads(line) for line in stage.processor.log.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
-    mine = {line["event"]: line for line in lines if line.get("denial_id") == ident}
+    mine = logged(stage.processor.log, ident, ("request", "denial"))
     assert (mine["request"]["status"], mine["request"]["peer"], mine["denial"]["cause"]) == (403, "127.0.0.1", "role-missing")
 
 
