@@ -1,17 +1,20 @@
 """What a start loads: libraries that the default settings do not use take memory and time."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+WITHOUT_COVERAGE = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+"""The measurement of coverage loads modules of its own into each process."""
 _SERVE = "import sys, kcproxy.cli.serve, kcproxy.process.serve; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
 
 
 @pytest.fixture(scope="module")
 def loaded() -> frozenset[str]:
-    found = subprocess.run([sys.executable, "-c", _SERVE], capture_output=True, text=True, check=True, timeout=60)
+    found = subprocess.run([sys.executable, "-c", _SERVE], capture_output=True, text=True, check=True, timeout=60, env=WITHOUT_COVERAGE)
     return frozenset(found.stdout.split())
 
 
