@@ -12,6 +12,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 
 from aiohttp import web
 
@@ -23,16 +24,21 @@ from kcproxy.settings.values import AddressSettings, Secret
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+
+def _always() -> bool:
+    return True
+
+
+# Each request has a task of its own, and with it a context. Typed keys of requests exist since aiohttp 3.14 only.
+_SIGNED_IN: ContextVar[bool] = ContextVar("signed_in", default=False)
+_STILL_ALLOWED: ContextVar[Callable[[], bool]] = ContextVar("still_allowed", default=_always)
+
 OPEN_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/login"})
 _OPEN_FOLDERS = ("/assets/", "/docs")
 """Parts of the program and its documentation. They say nothing of requests."""
 _PROBES = frozenset({"/healthz", "/readyz"})
 """Open under any Host: they say nothing of requests. A probe may use any name of the machine."""
 COOKIE = "kcproxy_session"
-SIGNED_IN = web.RequestKey("signed_in", bool)
-"""Whether the request belongs to a session, so that the page offers a logout."""
-STILL_ALLOWED: web.RequestKey[Callable[[], bool]] = web.RequestKey("still_allowed")
-"""Whether the request is still authorized: a stream can last longer than a session."""
 FAILURE_DELAY_SECONDS = 0.5
 MAX_WAITING_FAILURES = 20
 MAX_WAITING_FAILURES_OF_ONE = 5
@@ -59,6 +65,16 @@ HEADERS = {
 }
 
 
+def is_signed_in() -> bool:
+    """Whether the current request belongs to a session, so that the page offers a logout."""
+    return _SIGNED_IN.get()
+
+
+def still_allowed() -> Callable[[], bool]:
+    """What says whether the current request is still authorized: a stream can last longer than a session."""
+    return _STILL_ALLOWED.get()
+
+
 @web.middleware
 async def security_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Add strict headers to every response, including errors and refusals (streams set them before they start)."""
@@ -73,6 +89,15 @@ async def security_headers(request: web.Request, handler: Handler) -> web.Stream
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
     return response
+
+
+async def _allowed(request: web.Request, handler: Handler, still: Callable[[], bool], *, signed_in: bool) -> web.StreamResponse:
+    before = (_SIGNED_IN.set(signed_in), _STILL_ALLOWED.set(still))
+    try:
+        return await handler(request)
+    finally:
+        _SIGNED_IN.reset(before[0])
+        _STILL_ALLOWED.reset(before[1])
 
 
 class Access:
@@ -107,13 +132,10 @@ class Access:
 
     async def _with_key(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if self._session_holds(cookie := request.cookies.get(COOKIE, "")):
-            request[SIGNED_IN] = True
-            request[STILL_ALLOWED] = lambda: self._session_holds(cookie)
-            return await handler(request)
+            return await _allowed(request, handler, lambda: self._session_holds(cookie), signed_in=True)
         scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer" and await self._is_key(given := rest.strip(), request.remote):
-            request[STILL_ALLOWED] = lambda: self._equals_key(given)
-            return await handler(request)
+            return await _allowed(request, handler, lambda: self._equals_key(given), signed_in=False)
         if request.path.startswith("/api/"):
             return web.json_response(
                 {"error": "login needed: Authorization: Bearer <admin key>"}, status=401, headers={"WWW-Authenticate": "Bearer"}

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from kcproxy.admin import templates as render
-from kcproxy.admin.auth import SIGNED_IN
+from kcproxy.admin.auth import is_signed_in
 from kcproxy.admin.cause_texts import cause_page
 from kcproxy.model import Cause
 
@@ -20,9 +20,9 @@ async def _to_list(_request: web.Request) -> web.Response:
     raise web.HTTPSeeOther("/docs/causes")
 
 
-async def _list(request: web.Request) -> web.Response:
+async def _list(_request: web.Request) -> web.Response:
     pages = [cause_page(cause) for cause in Cause]
-    return _html(render.causes_page(pages, signed_in=SIGNED_IN in request))
+    return _html(render.causes_page(pages, signed_in=is_signed_in()))
 
 
 async def _one(request: web.Request) -> web.Response:
@@ -30,8 +30,8 @@ async def _one(request: web.Request) -> web.Response:
         cause = Cause(request.match_info["cause"].removesuffix(".md"))
     except ValueError:
         text = "kcproxy has no cause of this name. Explanations link to existing ones; all of them are at /docs/causes."
-        return _html(render.message_page("Unknown cause", text, signed_in=SIGNED_IN in request), 404)
-    return _html(render.cause_page(cause_page(cause), signed_in=SIGNED_IN in request))
+        return _html(render.message_page("Unknown cause", text, signed_in=is_signed_in()), 404)
+    return _html(render.cause_page(cause_page(cause), signed_in=is_signed_in()))
 
 
 def _html(text: str, status: int = 200) -> web.Response:

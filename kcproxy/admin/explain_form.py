@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from kcproxy.admin import explain_text as offline
 from kcproxy.admin import templates as render
-from kcproxy.admin.auth import SIGNED_IN
+from kcproxy.admin.auth import is_signed_in
 from kcproxy.admin.forms import FormUnusable, text_fields
 from kcproxy.admin.pasted_token import TokenUnusable, authorization
 from kcproxy.catalog import Catalog
@@ -104,7 +104,7 @@ async def _form(request: web.Request) -> web.Response:
             status="",
             answer=None,
             problem=None,
-            signed_in=SIGNED_IN in request,
+            signed_in=is_signed_in(),
         )
     )
 
@@ -119,7 +119,7 @@ async def _respond_to_form(request: web.Request) -> web.Response:
         answer, status, problem = None, error.status, str(error)
     except QuestionUnusable as error:
         answer, status, problem = None, 400, str(error)
-    return html(render.explain_page(**shown, answer=answer, problem=problem, signed_in=SIGNED_IN in request), status)
+    return html(render.explain_page(**shown, answer=answer, problem=problem, signed_in=is_signed_in()), status)
 
 
 def _respond(request: web.Request, given: Mapping[str, Any]) -> Document:

@@ -15,7 +15,7 @@ from aiohttp import web
 from yarl import URL
 
 from kcproxy.admin import templates as render
-from kcproxy.admin.auth import SIGNED_IN
+from kcproxy.admin.auth import is_signed_in
 from kcproxy.admin.explain_form import OBSERVER, html
 from kcproxy.catalog import Catalog
 from kcproxy.errors import HistoryUnusable
@@ -159,7 +159,7 @@ async def _list(request: web.Request) -> web.Response:
         render.least_privilege_page(
             rows, window=reading.window.says, version=reading.catalog.version, q=q, days=days, choices=DAYS,
             hidden=len(chosen) - min(len(chosen), MAX_CALLERS),
-            exceeded=(await asyncio.to_thread(request.app[OBSERVER].metrics.exceeded_limits))[:MAX_CALLERS], signed_in=SIGNED_IN in request,
+            exceeded=(await asyncio.to_thread(request.app[OBSERVER].metrics.exceeded_limits))[:MAX_CALLERS], signed_in=is_signed_in(),
         )
     )  # fmt: skip
 
@@ -172,18 +172,18 @@ async def _one(request: web.Request) -> web.Response:
     reading, chosen, shown = found
     if not chosen:
         text = "The record has no such caller in this window. Callers are recorded from the first success of their token on."
-        return html(render.message_page("Caller not found", text, signed_in=SIGNED_IN in request), 404)
+        return html(render.message_page("Caller not found", text, signed_in=is_signed_in()), 404)
     parts = [caller_document(reading.catalog, reading.window, each, changes_of(reading.catalog, each, username=username)) for each in shown]
     return html(
         render.least_privilege_caller_page(
             parts, query=_query(chosen[0]), window=reading.window.says, version=reading.catalog.version, days=days, user=username or "",
-            signed_in=SIGNED_IN in request,
+            signed_in=is_signed_in(),
         )
     )  # fmt: skip
 
 
 async def _read(request: web.Request, days: int, callers: Chosen) -> tuple[Reading, list[UseCaller], tuple[Audit, ...]] | web.Response:
-    catalog, signed_in = request.app[OBSERVER].catalog, SIGNED_IN in request
+    catalog, signed_in = request.app[OBSERVER].catalog, is_signed_in()
     if catalog is None:
         return html(render.message_page("No role table", "This process has no role table.", signed_in=signed_in), 404)
     found = await request.app[_RECORD].audited(catalog, days, callers)

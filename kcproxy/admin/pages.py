@@ -14,7 +14,7 @@ from yarl import URL
 from kcproxy.admin import explain_form as admin_explain
 from kcproxy.admin import templates as render
 from kcproxy.admin import views
-from kcproxy.admin.auth import HEADERS, SIGNED_IN, STILL_ALLOWED
+from kcproxy.admin.auth import HEADERS, is_signed_in, still_allowed
 from kcproxy.admin.explain_form import OBSERVER, html
 from kcproxy.admin.fleet import FLEET, Fleet, is_for_one
 from kcproxy.admin.listing import Query
@@ -88,7 +88,7 @@ async def _list(request: web.Request) -> web.Response:
             instance=instance,
             several=request.app[SEVERAL],
             silent=silent,
-            signed_in=SIGNED_IN in request,
+            signed_in=is_signed_in(),
         )
     )
 
@@ -108,16 +108,16 @@ async def _one(request: web.Request) -> web.Response:
     try:
         found = await _found(request)
     except HistoryUnusable as error:
-        return html(render.message_page("The history does not respond", f"{error}.", signed_in=SIGNED_IN in request), 503)
+        return html(render.message_page("The history does not respond", f"{error}.", signed_in=is_signed_in()), 503)
     if found is None:
         text = "This denial is not stored. Only recent denials are."
-        return html(render.message_page("Denial not found", text, signed_in=SIGNED_IN in request), 404)
+        return html(render.message_page("Denial not found", text, signed_in=is_signed_in()), 404)
     group, fleet = store.group(found["group"]), request.app[FLEET]
     summary = None if group is None else group.summary()
     course = views.course(
         found, fleet.one(summary, found["group"]) if fleet is not None else summary, await _occurrences(store, found["group"])
     )
-    return html(render.denial_page(found, course, signed_in=SIGNED_IN in request))
+    return html(render.denial_page(found, course, signed_in=is_signed_in()))
 
 
 async def _occurrences(store: DenialStore, name: str) -> list[Document]:
@@ -141,8 +141,8 @@ async def _found(request: web.Request) -> Document | None:
 async def _roles(request: web.Request) -> web.Response:
     catalog = request.app[OBSERVER].catalog
     if catalog is None:
-        return html(render.message_page("No role table", "This process has no role table.", signed_in=SIGNED_IN in request), 404)
-    return html(render.roles_page(catalog, request.query.get("q", ""), signed_in=SIGNED_IN in request))
+        return html(render.message_page("No role table", "This process has no role table.", signed_in=is_signed_in()), 404)
+    return html(render.roles_page(catalog, request.query.get("q", ""), signed_in=is_signed_in()))
 
 
 async def _asset(request: web.Request) -> web.Response:
@@ -185,7 +185,7 @@ async def _events(request: web.Request) -> web.StreamResponse:
             return web.Response(status=503, text="too many live connections\n", headers={"Retry-After": "30"})
         await response.prepare(request)
         with suppress(ConnectionResetError):  # the browser disconnected
-            await _stream(response, follower, (observer, request.app[FLEET]), request.get(STILL_ALLOWED, _always))
+            await _stream(response, follower, (observer, request.app[FLEET]), still_allowed())
     return response
 
 

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from kcproxy.admin import templates as render
-from kcproxy.admin.auth import SIGNED_IN
+from kcproxy.admin.auth import is_signed_in
 from kcproxy.admin.explain_form import html
 from kcproxy.keycloak.token_cache import REFRESH_SHARE
 from kcproxy.observe.denials.document import Document, iso
@@ -36,7 +36,7 @@ def add_routes(app: web.Application, registry: CollectorRegistry) -> None:
 
 async def _page(request: web.Request) -> web.Response:
     accounts = accounts_of(await request.app[METRICS_TEXT](), time.time())
-    return html(render.tokens_page(accounts, signed_in=SIGNED_IN in request))
+    return html(render.tokens_page(accounts, signed_in=is_signed_in()))
 
 
 def accounts_of(metrics: str, now_epoch_seconds: float) -> list[Document]:

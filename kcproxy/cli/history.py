@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kcproxy.cli.exit_codes import CONTEXT, epilog
-from kcproxy.cli.history_place import HistoryPlace, shared_module
+from kcproxy.cli.history_place import history_place, shared_module
 from kcproxy.cli.options import config_option, json_option
 from kcproxy.cli.terminal import document, result
 from kcproxy.settings import HistorySettings
@@ -26,7 +26,7 @@ Examples:
 @click.command(name="history", epilog=EXAMPLES + epilog(), context_settings=CONTEXT)
 @click.argument("action", type=click.Choice(["migrate"]))
 @click.option(
-    "--url", "place", type=HistoryPlace(), metavar="URL", help="The database, with a user that may create tables. Default: history.url."
+    "--url", "place", type=history_place, metavar="URL", help="The database, with a user that may create tables. Default: history.url."
 )
 @click.option("--grant", "role", metavar="ROLE", help="Also grant this role the rights that an instance needs, and no others.")
 @click.option("--sql", "as_sql", is_flag=True, help="Contact no database. Print the statements for an empty one.")

@@ -12,24 +12,22 @@ from kcproxy.settings import HistorySettings
 from kcproxy.settings.database import database_url, has_password, is_database_url
 from kcproxy.usage.model import UseRecord
 
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
-class HistoryPlace(click.ParamType[Path | HistorySettings]):
-    """The path of a file that exists, or a database."""
 
-    name = "file or URL"
+def history_place(value: str) -> Path | HistorySettings:
+    """Read a word of the command line: the path of a file that exists, or a database. Raises click.BadParameter.
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | HistorySettings:
-        """Read a word of the command line."""
-        if isinstance(value, str) and is_database_url(value):
-            if has_password(value):
-                self.fail(
-                    "the URL contains a password, which others can see in the list of processes; use PGPASSFILE or PGPASSWORD", param, ctx
-                )
-            try:
-                return HistorySettings(url=database_url(value))
-            except ValueError as error:
-                self.fail(f"the URL {error}", param, ctx)
-        return click.Path(exists=True, dir_okay=False, path_type=Path).convert(value, param, ctx)
+    It is a function, because the class ``click.ParamType`` takes a type argument in newer versions of click only.
+    """
+    if not is_database_url(value):
+        return _FILE(value)
+    if has_password(value):
+        raise click.BadParameter("the URL contains a password, which others can see in the list of processes; use PGPASSFILE or PGPASSWORD")
+    try:
+        return HistorySettings(url=database_url(value))
+    except ValueError as error:
+        raise click.BadParameter(f"the URL {error}") from error
 
 
 def record_of(history: HistorySettings, since_epoch_seconds: float) -> UseRecord:

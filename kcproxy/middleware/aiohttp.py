@@ -1,4 +1,4 @@
-"""aiohttp (3.14 or later): client middlewares that explain refusals, and that add the token of a service account.
+"""aiohttp (3.12.14 or later): client middlewares that explain refusals, and that add the token of a service account.
 
     explaining = ExplainingMiddleware(base_url="https://login.example.com")
     session = aiohttp.ClientSession(middlewares=(explaining, ServiceAccountMiddleware(account, base_url="https://login.example.com")))

@@ -12,7 +12,7 @@ import click
 
 from kcproxy.catalog import Catalog
 from kcproxy.cli.audit.prometheus_source import prometheus_url
-from kcproxy.cli.history_place import HistoryPlace
+from kcproxy.cli.history_place import history_place
 from kcproxy.cli.options import config_option, key_file_option
 from kcproxy.settings import HistorySettings
 from kcproxy.usage.audit import Audit, audits
@@ -38,7 +38,7 @@ _history_option = click.option(
     "--history",
     "histories",
     multiple=True,
-    type=HistoryPlace(),
+    type=history_place,
     metavar="FILE|URL",
     help="Record of use of a proxy, the history file beside it, or a PostgreSQL database. Repeat it for several. Default: as configured.",
 )

@@ -16,7 +16,7 @@ from kcproxy.cli.advice_text import advice_lines, listed
 from kcproxy.cli.denials.source import Document, Fleet, HistoryFile, RunningProxy, Source
 from kcproxy.cli.denials.table import SHORT_ID, Table, ago, clock
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
-from kcproxy.cli.history_place import HistoryDatabase, HistoryPlace
+from kcproxy.cli.history_place import HistoryDatabase, history_place
 from kcproxy.cli.options import config_option, json_option, key_file_option
 from kcproxy.cli.terminal import bold, document, document_line, paint, result, talk, wrapped
 from kcproxy.observe.denials.course import State
@@ -49,7 +49,7 @@ Examples:
 @key_file_option
 @click.option(
     "--history",
-    type=HistoryPlace(),
+    type=history_place,
     metavar="FILE|URL",
     help="Read this history file, or this PostgreSQL database, instead of asking the proxy.",
 )
