@@ -115,6 +115,11 @@ def lost_lines(at: float, _: float) -> list[Sample]:
     return [*_always(), ("kcproxy_log_dropped_total", {}, float(round(7 * _since(at))))]
 
 
+def lost_records(at: float, _: float) -> list[Sample]:
+    """The OTLP endpoint is away."""
+    return [*_always(), ("kcproxy_log_export_dropped_total", {}, float(round(5 * _since(at))))]
+
+
 def lost_history(at: float, _: float) -> list[Sample]:
     """The disk of the history is full."""
     return [*_always(), ("kcproxy_history_dropped_total", {}, float(round(3 * _since(at))))]
@@ -160,6 +165,7 @@ JOBS: Mapping[str, Metrics] = {
     "kcproxy-accept": accept,
     "kcproxy-down": down,
     "kcproxy-log": lost_lines,
+    "kcproxy-log-export": lost_records,
     "kcproxy-history": lost_history,
     "kcproxy-record": lost_calls,
     "kcproxy-behind": behind,
