@@ -42,14 +42,14 @@ HOSTILE = UseCaller(client="<script>alert(1)</script>\"'{{7*7}}", token_realm="s
 AXE = files("axe_playwright_python").joinpath("axe.min.js")
 
 
-def recorded(path: Path, *callers: UseCaller, roles: tuple[str, ...] = ("realm-admin",)) -> Path:
-    """A record with one read by each caller, who holds these roles."""
+def recorded(path: Path, *callers: UseCaller, roles: tuple[str, ...] = ("realm-admin",), operation: str = USERS) -> Path:
+    """A record with one call by each caller, who holds these roles."""
     tally = UseTally()
     history = UseHistory(path, tally, keep_days=90, max_rows=1000)
     for caller in callers:
         known = tally.know(caller)
         assert known is not None
-        tally.count(known, "shop", USERS, "", Outcome.FULL)
+        tally.count(known, "shop", operation, "", Outcome.FULL)
         tally.name_roles(caller, {"realm-management": roles})
     history.close()
     return path
@@ -102,6 +102,14 @@ async def test_who_holds_the_least_needs_no_commands(opened: Open, tmp_path: Pat
     text = await (await client.get("/least-privilege")).text()
     assert '<span class="badge ok">least</span>' in text
     assert "#change" not in text
+
+
+async def test_a_call_that_needs_more_for_other_targets_is_listed(opened: Open, tmp_path: Path) -> None:
+    client = await opened(recorded(tmp_path / "use", SYNC, operation="GET /admin/realms/{realm}/roles-by-id/{role-id}"))
+    (link, *_) = links(await (await client.get("/least-privilege")).text())
+    words = " ".join(re.sub(r"<[^>]*>", "", await (await client.get(link)).text()).split())
+    assert "The least set is not enough for other targets, which no record shows" in words
+    assert "GET /admin/realms/{realm}/roles-by-id/{role-id} when the role belongs to a client: view-clients" in words
 
 
 async def test_commands_for_a_user_come_after_their_name(opened: Open, tmp_path: Path) -> None:
