@@ -48,9 +48,15 @@ class Listening:
 
 
 @contextmanager
-def running_processor(upstream: str, folder: Path, *, settings: str = "", environ: Mapping[str, str] | None = None) -> Iterator[Processor]:
-    """``upstream``: the address of Keycloak. ``settings``: TOML. It is ready when this returns."""
-    http_port, admin_port = free_ports(2)
+def running_processor(
+    upstream: str, folder: Path, *, settings: str = "", environ: Mapping[str, str] | None = None, http_port: int | None = None
+) -> Iterator[Processor]:
+    """``upstream``: the address of Keycloak. ``settings``: TOML. It is ready when this returns.
+
+    ``http_port``: that of an earlier one, which this one replaces. In the same folder, it has the same socket.
+    """
+    free_http_port, admin_port = free_ports(2)
+    http_port = http_port or free_http_port
     socket, config, log = folder / "ext-proc.sock", folder / "ext-proc.toml", folder / "ext-proc.log"
     config.write_text(settings, encoding="utf-8")
     words = ["ext-proc", "--config", str(config), "--upstream", upstream, "--admin-listen", f"127.0.0.1:{admin_port}"]
