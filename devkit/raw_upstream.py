@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from devkit.closing import stop_listening, turns
 from kcproxy.settings import UpstreamSettings
 
 
@@ -119,11 +120,12 @@ async def raw_upstream(
     try:
         yield upstream
     finally:
-        server.close()
+        await stop_listening(server)
         for task in tuple(talks):
             task.cancel()
         if talks:
             await asyncio.wait(tuple(talks))
+        await turns()
         await server.wait_closed()
 
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from devkit.closing import stop_listening, turns
 from kcproxy.catalog import default_version, load
 from kcproxy.errors import UpstreamError
 from kcproxy.keycloak.token_cache import TokenSource
@@ -139,10 +140,14 @@ class RecordingUpstream:
             writer.transport.abort()
 
     async def end(self) -> None:
+        """End all connections, and wait for their sockets to close: the event loop may be closed next."""
+        writers = tuple(self._writers)
         self.cut()
         for task in tuple(self._serving):
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
+        await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
+        await turns()  # a transport that closed by itself closes its socket later
 
 
 @dataclass
@@ -271,7 +276,7 @@ async def recording_upstream() -> AsyncIterator[RecordingUpstream]:
     try:
         yield upstream
     finally:
-        server.close()
+        await stop_listening(server)
         await upstream.end()
         await server.wait_closed()
 

@@ -1,4 +1,4 @@
-"""Text that somebody put into a name to do harm where it is shown or pasted, and what output may hold of it."""
+"""Names that do harm when they are shown or pasted, and what output may contain of them."""
 
 import unicodedata
 

@@ -71,8 +71,8 @@ def command(
         raise click.BadParameter("it is not a path or URL", param_hint="PATH") from error
     caller = read_caller(f"Bearer {_token(token_file)}" if token_file else None)
     now = time.time()
-    told = int(status) if status else None
-    diagnosis = judge_offline(catalog, call, caller, status=told, version=version, now_epoch_seconds=now)
+    given = int(status) if status else None
+    diagnosis = judge_offline(catalog, call, caller, status=given, version=version, now_epoch_seconds=now)
     if as_json:
         document(_document(catalog, call, diagnosis))
     else:

@@ -17,6 +17,7 @@ from kcproxy.cli.terminal import talk
 from kcproxy.errors import SettingsError
 from kcproxy.process import garbage_collection
 from kcproxy.process.certificates import no_system_certificates
+from kcproxy.process.library_versions import outdated_libraries
 from kcproxy.process.reload import WatchedFiles, watched_files
 from kcproxy.settings import AddressSettings, Settings
 from kcproxy.settings.load import load
@@ -74,7 +75,7 @@ def command(
     addresses = EnvoyAddresses(grpc=grpc if grpc is not None or http is not None else DEFAULT, http=http)
     flags = {"upstream.url": upstream, "admin_listen": admin_listen, "listen": str(addresses.grpc or addresses.http)}
     settings = _settings(config, flags, addresses)
-    for note in settings.notes:
+    for note in (*settings.notes, *outdated_libraries()):
         talk(f"kcproxy: note: {note}")
     garbage_collection.pause()  # `run` resumes it
     watching = WatchedFiles(partial(watched_files, config, os.environ), settings)

@@ -15,6 +15,7 @@ from kcproxy.cli.options import config_option
 from kcproxy.cli.terminal import talk
 from kcproxy.process import garbage_collection
 from kcproxy.process.certificates import no_system_certificates
+from kcproxy.process.library_versions import outdated_libraries
 from kcproxy.process.reload import WatchedFiles, acceptable, watched_files
 from kcproxy.settings import Settings
 from kcproxy.settings.declaration import Setting
@@ -55,7 +56,7 @@ def command(config: Path | None, **flags: str | None) -> None:
     chosen = {FLAGS[name].key: value for name, value in flags.items()}
 
     settings = load(config, os.environ, chosen)
-    for note in settings.notes:
+    for note in (*settings.notes, *outdated_libraries()):
         talk(f"kcproxy: note: {note}")
 
     def again() -> Settings:

@@ -1,4 +1,4 @@
-"""Connections of the admin port: who keeps one, who is closed, and who gives way; over real sockets."""
+"""Connections of the admin port: who keeps one, and whose is closed; over real sockets."""
 
 import asyncio
 import contextlib

@@ -4,8 +4,8 @@ The facts are taken from these classes of github.com/keycloak/keycloak, read in 
 PermissionsTest, PermissionsWithRemovalTest, AbstractPermissionsTest, ServerInfoPermissionsTest, IllegalAdminUpgradeTest, ImpersonationTest, RealmRoleAdminTest,
 ClientSecretVisibilityTest, AuthenticationManagementUiExtPermissionsTest, OrganizationAdminPermissionsTest, OrganizationAdminRolesPermissionsTest.
 
-Those tests ask whether a call is let in (a missing object counts as let in), mostly with ids that do not exist: they say nothing about thinner
-answers. `~` stands for the realm's path, `{}` for any parameter.
+Those tests ask whether a call is let in (a missing object counts as let in), mostly with ids that do not exist: they say nothing about reduced
+responses. `~` stands for the realm's path, `{}` for any parameter.
 """
 
 from dataclasses import dataclass

@@ -122,7 +122,7 @@ def check_the_judgement_is_of_what_is_sent(table: Catalog, method: str, sent: by
 
 
 def check_both_ways_send_the_same(method: str, raw: bytes, sent: bytes) -> None:
-    """The lane sends the first line as it came; so all that it takes has to be sent as it came by the ordinary way too."""
+    """The fast path sends the request line unchanged. So the general path has to send all that it accepts unchanged, too."""
     line = REQUEST_LINE.match(b"%b %b HTTP/1.1\r\n" % (method.encode(), raw))
     if line is not None:
         assert line[2] == raw == sent

@@ -175,7 +175,7 @@ def prometheus(target: str, folder: Path) -> Iterator[str]:
 
 
 async def bad_day(made: Stage, running: Proxy) -> None:
-    """Refusals of every kind, some that are cured, some that are not, and what goes well."""
+    """Refusals of every kind, some that are fixed, some that are not, and what goes well."""
     realm, user = f"/admin/realms/{made.realm}", f"/admin/realms/{made.realm}/users/{made.user_id}"
     bearer = {"Authorization": f"Bearer {await made.own_token('reader')}", "traceparent": TRACEPARENT}
     wrong = {"Authorization": "Bearer eyJhbGciOiJSUzI1NiJ9.e30.c2ln"}

@@ -86,7 +86,7 @@ class Stage:
         assert found is not None
         return found
 
-    def anew(self, found: Explanation) -> Explanation:
+    def computed_again(self, found: Explanation) -> Explanation:
         """The explanation without a cache."""
         made = explain(
             found.id,
@@ -126,8 +126,8 @@ async def test_a_cached_explanation_equals_a_new_one(detail: Detail) -> None:
         found = await stage.refused(f"/admin/realms/demo/clients/{name}", answered={"date": name})
 
         assert found.kept is not None
-        assert told_by(stage, found) == told_by(stage, stage.anew(found))
-        assert found == stage.anew(found)
+        assert told_by(stage, found) == told_by(stage, stage.computed_again(found))
+        assert found == stage.computed_again(found)
 
 
 @pytest.mark.parametrize("looked_up", [False, True], ids=["alone", "looked-up"])
@@ -142,7 +142,7 @@ async def test_repeated_refusals_get_the_same_explanation(case: Case, looked_up:
     for _ in range(3):
         found = await stage.refused(case.path, method=case.method, words=words, answered=ask.get("answer_headers"), **more)
 
-        assert told_by(stage, found) == told_by(stage, stage.anew(found))
+        assert told_by(stage, found) == told_by(stage, stage.computed_again(found))
 
 
 OTHERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

@@ -133,7 +133,7 @@ class Pod:
                 await asyncio.sleep(0.05)
 
     async def kill(self) -> None:
-        """Whatever still runs."""
+        """End every process that still runs."""
         for container in self.containers.values():
             if container.process is not None and container.running:
                 container.process.kill()

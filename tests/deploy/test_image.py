@@ -29,7 +29,7 @@ def test_it_has_two_stages_on_one_base_and_the_second_has_nothing_but_what_was_b
 
 
 def test_the_base_is_pinned_by_digest_and_no_other_image_takes_part() -> None:
-    """Whoever may write to a registry can put another image under a tag, and ``# syntax=`` runs one at build time."""
+    """Anyone who may write to a registry can put another image under a tag, and ``# syntax=`` runs one at build time."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     (base,) = re.findall(r"^ARG BASE=(.*)$", text, re.MULTILINE)
     assert re.fullmatch(r"[a-z0-9./:-]+:[\w.-]+@sha256:[0-9a-f]{64}", base), base

@@ -44,15 +44,28 @@ def documents() -> Iterator[Path]:
 
 
 def texts_of_python(path: Path) -> Iterator[tuple[int, str]]:
-    """Docstrings, comments and messages; names of tests are sentences, too, but only their docstrings count here."""
+    """Docstrings, comments and messages."""
     source = path.read_text(encoding="utf-8")
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.lineno, node.value
+    yield from comments(source)
+
+
+def comments(source: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(source.splitlines(), start=1):
         before, mark, comment = line.rpartition("# ")
         if mark and before.count('"') % 2 == 0:
             yield number, comment
+
+
+def texts_of_tests(path: Path) -> Iterator[tuple[int, str]]:
+    """Docstrings and comments. Other strings in tests are data."""
+    source = path.read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield node.lineno, node.value.value
+    yield from comments(source)
 
 
 def retired_words() -> Iterator[str]:
@@ -62,9 +75,10 @@ def retired_words() -> Iterator[str]:
                 if OLD_NAMES.match(line):
                     continue
                 yield from (f"{path.relative_to(ROOT)}:{number}: {found}" for found in PATTERN.findall(line))
-    for tree in ("kcproxy", "devkit", "tools", "bench"):
+    for tree in ("kcproxy", "devkit", "tools", "bench", "tests"):
+        texts_of = texts_of_tests if tree == "tests" else texts_of_python
         for path in sorted((ROOT / tree).rglob("*.py")):
-            for number, text in texts_of_python(path):
+            for number, text in texts_of(path):
                 yield from (f"{path.relative_to(ROOT)}:{number}: {found}" for found in PATTERN.findall(text))
 
 

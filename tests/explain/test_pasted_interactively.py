@@ -22,7 +22,7 @@ FITTING = [name for name in (*NAMES, ALL_AT_ONCE) if "\0" not in name]
 
 @contextmanager
 def _prompt(shell: str, place: Bench, record: Path) -> Iterator[int]:
-    """A shell that believes that somebody types; the end of the terminal at which one does."""
+    """An interactive shell, and the end of its terminal at which a person types."""
     ours, theirs = pty.openpty()
     environment = {**place.environment(record), "TERM": "dumb", "PS1": "", "HISTFILE": "/dev/null"}
     process = subprocess.Popen(

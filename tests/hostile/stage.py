@@ -68,7 +68,7 @@ def _part(value: Any) -> str:
 
 @dataclass(slots=True, kw_only=True)
 class Stage:
-    """The process, what it was told, and where all that it writes can be read."""
+    """The process, its settings, and where its output can be read."""
 
     process: subprocess.Popen[bytes]
     port: int

@@ -173,7 +173,7 @@ def test_a_hostile_token_opens_nothing_and_costs_nothing(running: Stage, kind: s
 
 
 def test_nothing_of_all_that_is_a_failure_in_the_log(running: Stage) -> None:
-    """A refusal is a response, an exception is none; whatever came before is looked at too."""
+    """A refusal is a response, an exception is not. The log of the tests before counts, too."""
     for target, field in itertools.product(AMBIGUOUS, FIELDS[:4]):
         ask(running, "GET", target, field, "Connection: close")
     log = (Path(running.folder) / "log").read_text(encoding="utf-8")

@@ -17,9 +17,9 @@ def hand_at(now: list[float], **more: float) -> RetryBudget:
         (10.0, 10.5, None, True),  # the token came after the request
         (10.0, 10.0, None, True),
         (10.0, 9.9, None, False),  # the first refusal of a token from before the request
-        (10.0, 9.9, 9.99, False),  # asked after the last refusal was told: there may have been a grant
+        (10.0, 9.9, 9.99, False),  # asked after the last refusal was reported: there may have been a grant
         (10.0, 9.9, 10.0, True),
-        (10.0, 9.9, 10.1, True),  # another like it was told meanwhile, of the same new token
+        (10.0, 9.9, 10.1, True),  # another like it was reported meanwhile, of the same new token
         (10.0, 8.1, 10.1, True),
         (10.0, 8.0, 10.1, False),  # the same, but the token is not new
         (10.0, 1.0, 10.1, False),

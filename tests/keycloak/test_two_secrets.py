@@ -1,4 +1,4 @@
-"""Two client secrets during a rotation: whichever Keycloak has, a token is issued, and no other refusal is hidden."""
+"""Two client secrets during a rotation: whether Keycloak has the old or the new one, a token is issued, and no other refusal is hidden."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -25,7 +25,7 @@ class Outcome:
 
     plain: ResponseWriter
     seeing: ResponseWriter
-    cured: ResponseWriter | None = None
+    fixed: ResponseWriter | None = None
 
 
 @asynccontextmanager
@@ -37,16 +37,16 @@ async def bench(keycloak: Keycloak, folder: Path) -> AsyncIterator[Bench]:
             yield Bench(lab=lab, plain=plain, seeing=seeing)
 
 
-async def play(bench: Bench, situation: Situation, *, cure: bool = True) -> Outcome:
+async def play(bench: Bench, situation: Situation, *, run_fix: bool = True) -> Outcome:
     """Make it true, send the request twice, carry out the fix, send it again."""
     attempt = await situation.build(bench.lab)
     plain = await bench.lab.send(bench.plain, attempt)
     seeing = await bench.lab.send(bench.seeing, attempt)
-    cured = await _cured(bench, attempt, seeing) if cure and situation.cured else None
-    return Outcome(plain=plain, seeing=seeing, cured=cured)
+    fixed = await _after_fix(bench, attempt, seeing) if run_fix and situation.fixed else None
+    return Outcome(plain=plain, seeing=seeing, fixed=fixed)
 
 
-async def _cured(bench: Bench, attempt: Attempt, refused: ResponseWriter) -> ResponseWriter:
+async def _after_fix(bench: Bench, attempt: Attempt, refused: ResponseWriter) -> ResponseWriter:
     await bench.lab.carry_out(refused.explanation["fixes"][0]["kcadm"])
     reads_tokens = attempt.renew or bench.lab.keycloak.version < "26.7"
     if reads_tokens and isinstance(attempt.client, Client):
@@ -61,5 +61,5 @@ def check(situation: Situation, outcome: Outcome) -> None:
     assert situation.truth.value in plain.causes
     assert plain.cause == situation.truth or plain.confidence != "certain"
     assert (seeing.cause, seeing.confidence or "") == (situation.truth.value, situation.sure), seeing.explanation
-    if outcome.cured is not None:
-        assert outcome.cured.status < 300, outcome.cured.body
+    if outcome.fixed is not None:
+        assert outcome.fixed.status < 300, outcome.fixed.body

@@ -95,7 +95,7 @@ SITUATIONS = (
     one("the caller views a client and changes it", "PUT /clients/{c0}", "gives view only", given("Clients view c0"), json={"clientId": "c0"}, control="PUT /clients/{c1}", control_json={"clientId": "c1"}),
     # denials
     one("another permission names the user", "GET /users/{bob}", "permission Closed denies it (policy others)", given("Users view"), given("Users view bob", "others", "Closed"), truth=DENIED, passes=False),
-    one("a permission for all denies, whatever its scope", "GET /groups/{sales}", "permission Wide denies it (policy others)", given("Groups manage", "others", "Wide"), truth=DENIED, control="GET /groups/{staff}"),
+    one("a permission for all denies in any scope", "GET /groups/{sales}", "permission Wide denies it (policy others)", given("Groups manage", "others", "Wide"), truth=DENIED, control="GET /groups/{staff}"),
     one("a group of the user denies", "GET /users/{bob}", "permission Team denies it (policy others)", given("Users view"), given("Groups view-members emea", "others", "Team"), truth=DENIED, passes=False),
     one("the group above denies", "GET /users/{bob}", "permission Team denies it (policy others)", given("Users view"), given("Groups view-members sales", "others", "Team"), truth=DENIED, passes=False),
     one("a denial of a client", "GET /clients/{c0}", "permission Closed denies it (policy others)", given("Clients view c0", "others", "Closed"), truth=DENIED, passes=False),

@@ -16,7 +16,7 @@ READ_FROM_TOKEN = (OLD, MIDDLE)
 
 @dataclass(frozen=True, kw_only=True)
 class Situation:
-    """``truth`` is what the steps make true. ``sure``: confidence with look-ups. ``cured``: the first fix's commands make it pass."""
+    """``truth`` is what the steps make true. ``sure``: confidence with look-ups. ``fixed``: the first fix's commands make it pass."""
 
     id: str
     says: str
@@ -24,7 +24,7 @@ class Situation:
     truth: Cause
     sure: str = "certain"
     versions: tuple[str, ...] = ALL
-    cured: bool = False
+    fixed: bool = False
     status: int = 403
 
 
@@ -38,13 +38,13 @@ def situation(
     *,
     sure: str = "certain",
     versions: tuple[str, ...] = ALL,
-    cured: bool = False,
+    fixed: bool = False,
     status: int = 403,
 ) -> Callable[[Build], Build]:
     """Enter a build into the table."""
 
     def enter(build: Build) -> Build:
-        SITUATIONS.append(Situation(id=id, says=says, build=build, truth=truth, sure=sure, versions=versions, cured=cured, status=status))
+        SITUATIONS.append(Situation(id=id, says=says, build=build, truth=truth, sure=sure, versions=versions, fixed=fixed, status=status))
         return build
 
     return enter

@@ -40,7 +40,7 @@ async def _realm_role_of_master(lab: Lab, caller: Client, name: str, method: str
     "a realm role that contains view-users, and a call for clients",
     Cause.ROLE_MISSING,
     versions=(NEW,),
-    cured=True,
+    fixed=True,
 )
 async def _(lab: Lab) -> Attempt:
     attempt = await holding(lab, path="/clients")
@@ -70,7 +70,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("B-left", "the role came from a group that the account has left", Cause.ROLE_REVOKED, versions=(NEW,), cured=True)
+@situation("B-left", "the role came from a group that the account has left", Cause.ROLE_REVOKED, versions=(NEW,), fixed=True)
 async def _(lab: Lab) -> Attempt:
     group = await _group_with(lab, "b-left", "view-users")
     attempt = await holding(lab, path="/users")
@@ -89,7 +89,7 @@ async def _(lab: Lab) -> Attempt:
     "C-optional",
     "the role is in an optional client scope that was not asked for",
     Cause.SCOPE_EXCLUDES_ROLE,
-    cured=True,
+    fixed=True,
     versions=(NEW, OLD),
 )
 async def _(lab: Lab) -> Attempt:
@@ -162,7 +162,7 @@ async def _(lab: Lab) -> Attempt:
     return Attempt(method="POST", path="/admin/realms", token=token, client=caller, json={"realm": "never"})
 
 
-@situation("G-serverinfo", "an account of master without roles reads serverinfo", Cause.ROLE_MISSING, cured=True)
+@situation("G-serverinfo", "an account of master without roles reads serverinfo", Cause.ROLE_MISSING, fixed=True)
 async def _(lab: Lab) -> Attempt:
     caller = await lab.make_client("master")
     return Attempt(method="GET", path="/admin/serverinfo", token=await lab.token(caller), client=caller)
@@ -203,7 +203,7 @@ async def _pairwise(lab: Lab, *roles: str) -> Attempt:
     return attempt
 
 
-@situation("P-pairwise", "a token whose sub comes from a mapper", Cause.ROLE_MISSING, cured=True)
+@situation("P-pairwise", "a token whose sub comes from a mapper", Cause.ROLE_MISSING, fixed=True)
 async def _(lab: Lab) -> Attempt:
     return await _pairwise(lab)
 
@@ -216,7 +216,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("P-address", "a mapper writes the e-mail address where the name belongs", Cause.ROLE_MISSING, versions=(NEW,), cured=True)
+@situation("P-address", "a mapper writes the e-mail address where the name belongs", Cause.ROLE_MISSING, versions=(NEW,), fixed=True)
 async def _(lab: Lab) -> Attempt:
     attempt = await user_holding(lab, path="/users")
     assert attempt.client is not None
@@ -238,7 +238,7 @@ async def _(lab: Lab) -> Attempt:
 
 
 @situation(
-    "F-again", "the realm was deleted and created again, so the grants of master are gone", Cause.ROLE_REVOKED, versions=(NEW,), cured=True
+    "F-again", "the realm was deleted and created again, so the grants of master are gone", Cause.ROLE_REVOKED, versions=(NEW,), fixed=True
 )
 async def _(lab: Lab) -> Attempt:
     realm = await lab.make_realm()

@@ -42,7 +42,7 @@ async def _(lab: Lab) -> Attempt:
     return _registers(lab, {"redirect_uris": ["http://localhost/cb"]})
 
 
-@situation("O-registration-role", "a registration with a token without create-client", Cause.OTHER_ENDPOINT, sure="likely", cured=True)
+@situation("O-registration-role", "a registration with a token without create-client", Cause.OTHER_ENDPOINT, sure="likely", fixed=True)
 async def _(lab: Lab) -> Attempt:
     attempt = await holding(lab, path="")
     sent = {"clientId": f"new-{uuid4().hex[:8]}"}
@@ -71,7 +71,7 @@ async def _(lab: Lab) -> Attempt:
     return _protects(lab, await lab.token(server, user=await _user(lab, server, "view-profile", owner="account")))
 
 
-@situation("O-account-role", "a user who lacks view-applications", Cause.OTHER_ENDPOINT, sure="likely", cured=True)
+@situation("O-account-role", "a user who lacks view-applications", Cause.OTHER_ENDPOINT, sure="likely", fixed=True)
 async def _(lab: Lab) -> Attempt:
     caller = await lab.make_client()
     name = await _user(lab, caller, "view-profile", owner="account")

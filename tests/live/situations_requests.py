@@ -53,12 +53,12 @@ async def _(lab: Lab) -> Attempt:
 # odd names
 
 
-@situation("P-odd", "a client id with blanks, quotes, a slash, a per cent sign and letters beyond ASCII", Cause.ROLE_MISSING, cured=True)
+@situation("P-odd", "a client id with blanks, quotes, a slash, a per cent sign and letters beyond ASCII", Cause.ROLE_MISSING, fixed=True)
 async def _(lab: Lab) -> Attempt:
     return await holding(lab, path="/users", clientId='it\'s a "möglich" $client/100%', fullScopeAllowed=False)
 
 
-@situation("P-odd-realm", "the same in the name of a realm", Cause.ROLE_MISSING, sure="likely", versions=(NEW, MIDDLE), cured=True)
+@situation("P-odd-realm", "the same in the name of a realm", Cause.ROLE_MISSING, sure="likely", versions=(NEW, MIDDLE), fixed=True)
 async def _(lab: Lab) -> Attempt:
     realm = await lab.make_realm(f"it's a réalm.100% {lab.realm}")
     caller = await lab.make_client(realm)
@@ -66,7 +66,7 @@ async def _(lab: Lab) -> Attempt:
     return Attempt(method="GET", path=path, token=await lab.token(caller), client=caller)
 
 
-@situation("P-renamed", "the service account of a client that was renamed", Cause.ROLE_MISSING, cured=True)
+@situation("P-renamed", "the service account of a client that was renamed", Cause.ROLE_MISSING, fixed=True)
 async def _(lab: Lab) -> Attempt:
     caller = await lab.make_client()
     await lab.change(caller, clientId=f"{caller.client_id}-renamed")
@@ -102,7 +102,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("A-parent", "the role is the child group's, and the account is in the parent", Cause.ROLE_MISSING, cured=True)
+@situation("A-parent", "the role is the child group's, and the account is in the parent", Cause.ROLE_MISSING, fixed=True)
 async def _(lab: Lab) -> Attempt:
     attempt, parent = await holding(lab, path="/users"), await _group(lab, "a-parent")
     assert attempt.client is not None
@@ -125,7 +125,7 @@ async def _nested(lab: Lab, depth: int) -> Any:
     return role
 
 
-@situation("C-nested", "view-users through four levels of composites, and full scope off", Cause.SCOPE_EXCLUDES_ROLE, cured=True)
+@situation("C-nested", "view-users through four levels of composites, and full scope off", Cause.SCOPE_EXCLUDES_ROLE, fixed=True)
 async def _(lab: Lab) -> Attempt:
     attempt = await holding(lab, path="/users", fullScopeAllowed=False)
     assert attempt.client is not None
@@ -134,7 +134,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("B-default", "view-users came from the default roles and was removed from them", Cause.ROLE_REVOKED, versions=(NEW,), cured=True)
+@situation("B-default", "view-users came from the default roles and was removed from them", Cause.ROLE_REVOKED, versions=(NEW,), fixed=True)
 async def _(lab: Lab) -> Attempt:
     realm = await lab.make_realm()
     await let_inspector_look(lab, realm)
@@ -159,7 +159,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("I-realms-own", "the realm's own permissions, read with manage-clients", Cause.ROLE_MISSING, versions=(NEW,), cured=True)
+@situation("I-realms-own", "the realm's own permissions, read with manage-clients", Cause.ROLE_MISSING, versions=(NEW,), fixed=True)
 async def _(lab: Lab) -> Attempt:
     realm = await lab.make_realm(adminPermissionsEnabled=True)
     await let_inspector_look(lab, realm)
@@ -180,13 +180,13 @@ async def _(lab: Lab) -> Attempt:
 # master
 
 
-@situation("G-realms", "a master account without roles lists realms", Cause.ROLE_MISSING, cured=True)
+@situation("G-realms", "a master account without roles lists realms", Cause.ROLE_MISSING, fixed=True)
 async def _(lab: Lab) -> Attempt:
     caller = await lab.make_client("master")
     return Attempt(method="GET", path="/admin/realms", token=await lab.token(caller), client=caller)
 
 
-@situation("G-serverinfo-scope", "serverinfo, granted by a role of master-realm, and full scope off", Cause.SCOPE_EXCLUDES_ROLE, cured=True)
+@situation("G-serverinfo-scope", "serverinfo, granted by a role of master-realm, and full scope off", Cause.SCOPE_EXCLUDES_ROLE, fixed=True)
 async def _(lab: Lab) -> Attempt:
     caller = await lab.make_client("master", fullScopeAllowed=False)
     await lab.grant(caller, "query-realms", owner="master-realm")

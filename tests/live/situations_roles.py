@@ -5,13 +5,13 @@ from kcproxy.model import Cause
 from tests.live.registry import MIDDLE, NEW, OLD, READ_FROM_TOKEN, holding, let_inspector_look, situation, user_holding
 
 
-@situation("C01", "an account without roles reads a user", Cause.ROLE_MISSING, cured=True)
+@situation("C01", "an account without roles reads a user", Cause.ROLE_MISSING, fixed=True)
 async def _(lab: Lab) -> Attempt:
     user = await lab.make_user(f"john-{id(lab) % 100000}-c01")
     return await holding(lab, path=f"/users/{user}")
 
 
-@situation("C06", "groups by path with query-groups alone", Cause.ROLE_MISSING, cured=True)
+@situation("C06", "groups by path with query-groups alone", Cause.ROLE_MISSING, fixed=True)
 async def _(lab: Lab) -> Attempt:
     await lab.admin("POST", f"/admin/realms/{lab.realm}/groups", {"name": "staff-c06"})
     return await holding(lab, "query-groups", path="/group-by-path/staff-c06")
@@ -24,12 +24,12 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("C09", "clients are listed by an account without a role", Cause.ROLE_MISSING, cured=True)
+@situation("C09", "clients are listed by an account without a role", Cause.ROLE_MISSING, fixed=True)
 async def _(lab: Lab) -> Attempt:
     return await holding(lab, path="/clients")
 
 
-@situation("C10", "the role is in the client's scope and was never granted", Cause.SCOPE_MAPPING_IS_NO_GRANT, cured=True)
+@situation("C10", "the role is in the client's scope and was never granted", Cause.SCOPE_MAPPING_IS_NO_GRANT, fixed=True)
 async def _(lab: Lab) -> Attempt:
     attempt = await holding(lab, path="/users", fullScopeAllowed=False)
     assert attempt.client is not None
@@ -38,7 +38,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("C13", "the caller's own client has a role of that name", Cause.ROLE_OF_OTHER_CLIENT, cured=True)
+@situation("C13", "the caller's own client has a role of that name", Cause.ROLE_OF_OTHER_CLIENT, fixed=True)
 async def _(lab: Lab) -> Attempt:
     attempt = await holding(lab, path="/users")
     assert attempt.client is not None
@@ -49,7 +49,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("C13b", "the realm has a role of that name", Cause.ROLE_OF_OTHER_CLIENT, cured=True)
+@situation("C13b", "the realm has a role of that name", Cause.ROLE_OF_OTHER_CLIENT, fixed=True)
 async def _(lab: Lab) -> Attempt:
     realm = await lab.make_realm()
     await let_inspector_look(lab, realm)
@@ -60,7 +60,7 @@ async def _(lab: Lab) -> Attempt:
     return Attempt(method="GET", path=f"/admin/realms/{realm}/users", token=await lab.token(caller), client=caller)
 
 
-@situation("C17", "full scope off, and one of two roles in scope", Cause.SCOPE_EXCLUDES_ROLE, cured=True)
+@situation("C17", "full scope off, and one of two roles in scope", Cause.SCOPE_EXCLUDES_ROLE, fixed=True)
 async def _(lab: Lab) -> Attempt:
     attempt = await holding(lab, "view-events", "view-users", path="/users", fullScopeAllowed=False)
     assert attempt.client is not None
@@ -69,7 +69,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("C20", "full scope off, and no role in scope", Cause.SCOPE_EXCLUDES_ROLE, cured=True)
+@situation("C20", "full scope off, and no role in scope", Cause.SCOPE_EXCLUDES_ROLE, fixed=True)
 async def _(lab: Lab) -> Attempt:
     return await holding(lab, "view-users", path="/users", fullScopeAllowed=False)
 
@@ -98,7 +98,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("C28", "a library looks a user name up before it creates the user", Cause.ROLE_MISSING, cured=True)
+@situation("C28", "a library looks a user name up before it creates the user", Cause.ROLE_MISSING, fixed=True)
 async def _(lab: Lab) -> Attempt:
     return await holding(lab, "create-client", path="/users?username=john&exact=true")
 
@@ -113,19 +113,19 @@ async def _(lab: Lab) -> Attempt:
     return await user_holding(lab, "manage-users", "view-users", path="/identity-provider/instances")
 
 
-@situation("C31", "a role is read by name with manage-users", Cause.ROLE_MISSING, cured=True)
+@situation("C31", "a role is read by name with manage-users", Cause.ROLE_MISSING, fixed=True)
 async def _(lab: Lab) -> Attempt:
     return await holding(lab, "manage-users", path="/roles/offline_access")
 
 
-@situation("C32", "a group is opened with query-groups, query-users and view-realm", Cause.ROLE_MISSING, cured=True)
+@situation("C32", "a group is opened with query-groups, query-users and view-realm", Cause.ROLE_MISSING, fixed=True)
 async def _(lab: Lab) -> Attempt:
     await lab.admin("POST", f"/admin/realms/{lab.realm}/groups", {"name": "staff-c32"})
     group = (await lab.admin("GET", f"/admin/realms/{lab.realm}/groups?search=staff-c32"))[0]["id"]
     return await holding(lab, "query-groups", "query-users", "view-realm", path=f"/groups/{group}")
 
 
-@situation("C35", "events with view-realm", Cause.ROLE_MISSING, cured=True)
+@situation("C35", "events with view-realm", Cause.ROLE_MISSING, fixed=True)
 async def _(lab: Lab) -> Attempt:
     return await holding(lab, "view-realm", path="/events/config")
 
@@ -154,7 +154,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("C59", "a master account with the roles of another realm", Cause.MASTER_ROLE_MISSING, cured=True)
+@situation("C59", "a master account with the roles of another realm", Cause.MASTER_ROLE_MISSING, fixed=True)
 async def _(lab: Lab) -> Attempt:
     other = await lab.make_realm()
     caller = await lab.make_client("master")
@@ -162,7 +162,7 @@ async def _(lab: Lab) -> Attempt:
     return Attempt(method="GET", path=f"/admin/realms/{lab.realm}/users", token=await lab.token(caller), client=caller)
 
 
-@situation("C61", "the same client in another realm, without its grants", Cause.ROLE_MISSING, cured=True)
+@situation("C61", "the same client in another realm, without its grants", Cause.ROLE_MISSING, fixed=True)
 async def _(lab: Lab) -> Attempt:
     return await holding(lab, path="/users")
 
@@ -243,7 +243,7 @@ async def _(lab: Lab) -> Attempt:
     return Attempt(method="GET", path=f"/admin/realms/{realm}/users/{user}", token=await lab.token(caller), client=caller)
 
 
-@situation("X-revoked", "the role was removed, the token still names it", Cause.ROLE_REVOKED, versions=(NEW,), cured=True)
+@situation("X-revoked", "the role was removed, the token still names it", Cause.ROLE_REVOKED, versions=(NEW,), fixed=True)
 async def _(lab: Lab) -> Attempt:
     attempt = await holding(lab, "view-users", path="/users")
     assert attempt.client is not None
@@ -251,7 +251,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("X-recreated", "service accounts were switched off and on", Cause.SERVICE_ACCOUNT_RECREATED, versions=(NEW,), cured=True)
+@situation("X-recreated", "service accounts were switched off and on", Cause.SERVICE_ACCOUNT_RECREATED, versions=(NEW,), fixed=True)
 async def _(lab: Lab) -> Attempt:
     attempt = await holding(lab, "view-users", path="/users")
     assert attempt.client is not None

@@ -40,7 +40,7 @@ async def _(lab: Lab) -> Attempt:
     return attempt
 
 
-@situation("T-client-role", "a role of a client is deleted by its ID, with manage-realm", Cause.ROLE_MISSING, versions=ALL, cured=True)
+@situation("T-client-role", "a role of a client is deleted by its ID, with manage-realm", Cause.ROLE_MISSING, versions=ALL, fixed=True)
 async def _(lab: Lab) -> Attempt:
     owner = await lab.make_client()
     base = f"/admin/realms/{lab.realm}/clients/{owner.uuid}/roles"

@@ -180,7 +180,7 @@ async def _bound_token(lab: Lab, client: Client) -> str:
     return str(granted["access_token"])
 
 
-@situation("X-light", "a lightweight token of an account without the role", Cause.ROLE_MISSING, versions=(NEW, MIDDLE), cured=True)
+@situation("X-light", "a lightweight token of an account without the role", Cause.ROLE_MISSING, versions=(NEW, MIDDLE), fixed=True)
 async def _(lab: Lab) -> Attempt:
     flag = {"client.use.lightweight.access.token.enabled": "true"}
     return await holding(lab, path="/users", attributes=flag)

@@ -30,7 +30,7 @@ def _row(situation: Situation, outcome: Outcome) -> str:
     plain = f"{outcome.plain.cause}, {outcome.plain.confidence or 'header only'}"
     rank = "first" if outcome.plain.cause == situation.truth else "among the alternatives"
     seeing = f"{outcome.seeing.cause}, {outcome.seeing.confidence or 'header only'}"
-    fix = "passes" if outcome.cured is not None and outcome.cured.status < 300 else ""
+    fix = "passes" if outcome.fixed is not None and outcome.fixed.status < 300 else ""
     return f"| {situation.id} | {situation.says} | {outcome.plain.status} | {situation.truth.value} | {plain} | {rank} | {seeing} | {fix} |"
 
 

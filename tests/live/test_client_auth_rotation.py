@@ -27,7 +27,7 @@ VERSION = "26.7.5"
 ASKERS = 4
 PAUSE_SECONDS = 0.05
 LIFETIME_SECONDS = 8
-"""Of access tokens: they are fetched anew after some five seconds."""
+"""Of access tokens: they are fetched again after some five seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

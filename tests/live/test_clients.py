@@ -23,7 +23,7 @@ async def test_what_a_client_prints_of_a_refusal_has_the_sentence(keycloak: Keyc
         pytest.skip(f"{program.library}: {found.unavailable}")
     assert "403" in found.direct
     assert "view-users" not in found.direct
-    assert found.told, found.proxied
+    assert found.is_printed, found.proxied
 
 
 async def _compared(keycloak: Keycloak, program: Program) -> Comparison:

@@ -82,7 +82,7 @@ class Realm:
 
 
 class Proxied:
-    """A proxy in front of the server, the realm behind it, and what the proxy has told."""
+    """A proxy in front of the server, the realm behind it, and what the proxy has reported."""
 
     def __init__(self, realm: Realm, url: str, events: Events, http: aiohttp.ClientSession) -> None:
         self.realm = realm

@@ -1,4 +1,4 @@
-"""The scenario on real servers: refused, explained, cured by the command that the explanation printed, and let in."""
+"""The scenario on real servers: refused, explained, fixed by the command that the explanation printed, and let in."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What the program gets besides the response: log, counters, callback; options; look-ups in their budget."""
+"""What the program gets in addition to the response: log, counters, callback; options; look-ups in their budget."""
 
 import asyncio
 import gc

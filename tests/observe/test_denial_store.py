@@ -53,8 +53,8 @@ def test_a_denial_can_be_opened_by_its_id_with_all_that_is_known() -> None:
 )
 def test_a_command_is_kept_whole_or_not_at_all(line: str) -> None:
     found_in = store()
-    cured = replace(explanation().fixes[0], kcadm=("kcadm.sh a", line), curl=("curl a",), terraform=line)
-    add(found_in, "d-1", fixes=(cured,))
+    fixed = replace(explanation().fixes[0], kcadm=("kcadm.sh a", line), curl=("curl a",), terraform=line)
+    add(found_in, "d-1", fixes=(fixed,))
     found = found_in.find("d-1")
     assert found is not None
     (kept,) = found["explanation"]["fixes"]

@@ -180,7 +180,7 @@ class FastCounter:
 
 
 async def keep_asking(port: int, tally: FastCounter, stop: asyncio.Event, number: int) -> None:
-    """Writes on kept connections, each with a name of its own; a connection that was announced to close is opened anew."""
+    """Writes on kept connections, each with a name of its own; a connection that was announced to close is opened again."""
     count = 0
     while not stop.is_set():
         try:

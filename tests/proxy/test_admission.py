@@ -141,7 +141,7 @@ class TestHosts:
             ("[::1]:8180", True),
             ("web1", True),
             ("kcproxy.internal", True),
-            ("sso.example.com", False),  # the upstream's own name: whoever serves a page under it is not this machine
+            ("sso.example.com", False),  # the upstream's own name: a server of a page under it is not this machine
             ("attacker", False),
             ("wpad", False),
             ("2130706433", False),

@@ -437,7 +437,7 @@ async def test_a_body_that_looks_like_a_request_is_a_body(quick: Running, upstre
 
 @pytest.mark.parametrize("ending", [b"", b"\r\n"])
 async def test_a_request_behind_an_unfinished_head_belongs_to_that_head(quick: Running, upstream: RecordingUpstream, ending: bytes) -> None:
-    """After a whole request comes the beginning of another one. What follows belongs to that, whatever it looks like."""
+    """After a whole request comes the beginning of another one. What follows belongs to that, even if it looks like a request."""
     async with quick.connect() as (reader, writer):
         await ask(reader, writer, GET)
         writer.write(GET + b"GET /other HTTP/1.1\r\nHost: proxy.test\r\nX-Note: " + ending)

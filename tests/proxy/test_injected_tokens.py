@@ -289,7 +289,7 @@ async def test_two_hundred_refused_requests_at_once_on_a_cold_cache_fetch_one_to
     assert fetches(upstream) == 1
     await asyncio.sleep(0.05)  # a grant takes longer
     await injecting.get(USERS)
-    assert fetches(upstream) == 2, "whoever asks again after his refusal is no part of the burst"
+    assert fetches(upstream) == 2, "a caller that asks again after its refusal is not part of the burst"
 
 
 async def test_a_request_that_waits_for_a_connection_gets_no_token_once_its_certificate_is_withdrawn(upstream: RecordingUpstream) -> None:

@@ -1,4 +1,4 @@
-"""File, environment and flags: who wins, and how each value's origin is told."""
+"""File, environment and flags: which one takes precedence, and how the origin of each value is shown."""
 
 from pathlib import Path
 

@@ -18,7 +18,7 @@ FORM = {"grant_type": "client_credentials", "client_id": "backend", "client_secr
 
 
 class Clock:
-    """Time that goes on when it is told to."""
+    """Time that only goes on if the test says so."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0

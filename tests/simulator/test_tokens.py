@@ -1,4 +1,6 @@
-"""Tokens of the simulator hold as Keycloak's do: signature, age, issuer, and whoever they belong to still being there."""
+"""Tokens of the simulator are valid as Keycloak's are: signature, age, issuer, and an owner that still exists."""
+
+import base64
 
 import aiohttp
 import jwt
@@ -73,7 +75,7 @@ async def test_a_deleted_client_takes_its_tokens_along(table: Catalog) -> None:
 async def test_the_secret_may_come_by_basic_authentication(table: Catalog) -> None:
     async with stage(table) as on, aiohttp.ClientSession() as session:
         url = f"{on.server.url}/realms/{REALM}/protocol/openid-connect/token"
-        login = {"Authorization": aiohttp.encode_basic_auth("backend", "secret")}
+        login = {"Authorization": "Basic " + base64.b64encode(b"backend:secret").decode()}
         async with session.post(url, data={"grant_type": "client_credentials"}, headers=login) as answer:
             assert answer.status == 200
             assert (await answer.json())["expires_in"] == 300

@@ -13,7 +13,7 @@ PROGRAM = Program(name="x", library="a library", version="1.2", where="in the ex
 
 
 @pytest.mark.parametrize(
-    ("printed", "told"),
+    ("printed", "is_printed"),
     [
         (SENTENCE, True),
         (f"Error 403: {SENTENCE}\n  at line 1", True),
@@ -22,12 +22,12 @@ PROGRAM = Program(name="x", library="a library", version="1.2", where="in the ex
         ("", False),
     ],
 )
-def test_the_sentence_is_found_in_what_was_printed(printed: str, told: bool) -> None:
-    assert Comparison(program=PROGRAM, proxied=printed, sentence=SENTENCE).told is told
+def test_the_sentence_is_found_in_what_was_printed(printed: str, is_printed: bool) -> None:
+    assert Comparison(program=PROGRAM, proxied=printed, sentence=SENTENCE).is_printed is is_printed
 
 
 def test_output_without_the_sentence_is_not_counted() -> None:
-    assert not Comparison(program=PROGRAM, proxied="anything").told
+    assert not Comparison(program=PROGRAM, proxied="anything").is_printed
 
 
 def test_the_page_says_which_client_could_not_be_run() -> None:

@@ -1,10 +1,12 @@
-"""Generated documents: complete, up to date, and told apart when they are not."""
+"""Generated documents: complete and up to date, and differences are found."""
 
 import copy
 import re
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 from kcproxy import catalog
 from kcproxy.catalog import Catalog, parse
@@ -18,6 +20,11 @@ from tools.docs.resources import by_resource, title_of
 ROOT = Path(__file__).resolve().parents[2]
 
 
+_LISTS_ARGUMENTS = Version(metadata.version("click")) >= Version("8.5")
+OF_NEWER_CLICK = frozenset() if _LISTS_ARGUMENTS else frozenset({"docs/man/kcproxy.1"})
+"""Older versions of click do not list the arguments of a command, so its manual page is made with a newer one."""
+
+
 @pytest.fixture(scope="module")
 def small() -> Catalog:
     return parse(DOCUMENT)
@@ -25,12 +32,13 @@ def small() -> Catalog:
 
 def test_what_is_committed_is_what_would_be_written() -> None:
     documents = program.generated()
-    for path in program.differing(ROOT, documents):
+    differing = [path for path in program.differing(ROOT, documents) if path not in OF_NEWER_CLICK]
+    for path in differing:
         assert documents[path].splitlines() == (ROOT / path).read_text(encoding="utf-8").splitlines(), path
-    assert program.differing(ROOT, documents) == []
+    assert differing == []
 
 
-def test_a_missing_a_changed_and_a_left_over_document_are_found_and_mended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_a_changed_and_a_left_over_document_are_found_and_fixed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert program.main([], root=tmp_path) == 0
     assert program.main(["--check"], root=tmp_path) == 0
     (tmp_path / "docs/cli.md").write_text("changed", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What counts as the same answer, what as a thinner one."""
+"""Which responses count as the same, and which as reduced."""
 
 from typing import Any
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.version import Version
+
+from kcproxy.process.library_versions import SAFE_AIOHTTP
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,11 +33,17 @@ def test_both_locks_pin_the_same_versions() -> None:
     assert pins("requirements.lock").items() <= pins("requirements.extras.lock").items()
 
 
-def test_aiohttp_has_a_floor_with_its_security_fixes_and_no_minor_release_as_ceiling() -> None:
+def test_aiohttp_has_client_middlewares_and_no_minor_release_as_ceiling() -> None:
     """No private name of aiohttp is used any more (tests/test_private_names.py), so that newer minor releases are allowed."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     (wanted,) = [Requirement(text) for text in project["dependencies"] if Requirement(text).name == "aiohttp"]
-    assert [version for version in ("3.14.4", "3.14.5", "3.15.0", "4.0.0") if version in wanted.specifier] == ["3.14.5", "3.15.0"]
+    versions = ("3.12.13", "3.12.14", "3.14.5", "3.15.0", "4.0.0")
+    assert [version for version in versions if version in wanted.specifier] == ["3.12.14", "3.14.5", "3.15.0"]
+
+
+@pytest.mark.parametrize("lock", EXTRAS)
+def test_the_image_has_an_aiohttp_without_known_vulnerabilities(lock: str) -> None:
+    assert Version(pins(lock)["aiohttp"]) >= Version(".".join(str(part) for part in SAFE_AIOHTTP))
 
 
 def test_every_pin_has_hashes() -> None:

@@ -407,7 +407,7 @@ async def test_a_client_that_disconnects_takes_the_connection_along(script: Scri
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
-        if pool.open_connections:  # the head had come: the response is to be released by whoever holds it
+        if pool.open_connections:  # the head had come: the holder of the response has to release it
             await pool.close()
         await asyncio.sleep(0.05)
         assert (pool.open_connections, upstream.open_visits) == (0, 0)

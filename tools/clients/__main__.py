@@ -24,8 +24,8 @@ def main(arguments: list[str]) -> int:
             comparisons = _compared(server.base_url, server.home)
     PAGE.write_text(page(comparisons, version=version), encoding="utf-8")
     for item in comparisons:
-        print(f"{item.program.library:50} {item.unavailable or ('prints the sentence' if item.told else 'DOES NOT PRINT IT')}")
-    return 0 if all(item.told or item.unavailable for item in comparisons) else 1
+        print(f"{item.program.library:50} {item.unavailable or ('prints the sentence' if item.is_printed else 'DOES NOT PRINT IT')}")
+    return 0 if all(item.is_printed or item.unavailable for item in comparisons) else 1
 
 
 def _compared(url: str, home: Path) -> list[Comparison]:

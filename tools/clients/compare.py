@@ -29,7 +29,7 @@ class Comparison:
     unavailable: str | None = None
 
     @property
-    def told(self) -> bool:
+    def is_printed(self) -> bool:
         """Whether the proxy's sentence is in what the program printed; line breaks and quotes around it do not matter."""
         return bool(self.sentence) and _plain(self.sentence) in _plain(self.proxied)
 

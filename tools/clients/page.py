@@ -26,7 +26,7 @@ def _row(item: Comparison) -> str:
     name, version = item.program.library, item.program.version
     if item.unavailable:
         return f"| {name} | {version} | not run: {item.unavailable} | |"
-    says = item.program.where if item.told else "not in what is printed"
+    says = item.program.where if item.is_printed else "not in what is printed"
     return f"| {name} | {version} | `{_first_line(item.direct)}` | {says} |"
 
 

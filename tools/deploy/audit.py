@@ -25,6 +25,7 @@ ALLOWED = frozenset({"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "MIT", "MIT-0
 
 _OTHER_NAMES = {
     "apache 2.0": "Apache-2.0",
+    "apache license 2.0": "Apache-2.0",
     "apache software license": "Apache-2.0",
     "bsd license": "BSD-3-Clause",
     "mit license": "MIT",

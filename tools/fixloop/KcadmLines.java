@@ -16,7 +16,7 @@ import java.util.concurrent.TimeUnit;
  *
  * A line holds the words of one command after "kcadm.sh", each in Base64, separated by blanks ("-" stands for the empty word). The answer is
  * one line: exit code, standard output, standard error, the latter two in Base64. What kcadm.sh itself sets (class path, kc.lib.dir) comes
- * from whoever starts this program. A command is over when it ends the JVM, which is not let happen here, or when all of its threads are.
+ * from the program that starts this one. A command is over when it ends the JVM, which is not let happen here, or when all of its threads are.
  */
 public final class KcadmLines {
     private static final String MAIN = "org.keycloak.client.admin.cli.KcAdmMain";
