@@ -29,12 +29,15 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
-    """One plain line about what this machine could not run; nothing where everything ran."""
+    """One plain line about what this machine could not run, and one about what ran twice; nothing if everything ran once."""
     yield  # the list of what was skipped comes first, then this line
     skipped = terminalreporter.stats.get("skipped", [])
     reasons = sorted({str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped if isinstance(report.longrepr, tuple)})
     if reasons:
         terminalreporter.write_line(f"NOT RUN: {len(skipped)} tests, because {'; '.join(reasons)}", yellow=True)
+    again = sorted({report.nodeid for report in terminalreporter.stats.get("rerun", [])})
+    if again:
+        terminalreporter.write_line(f"RUN AGAIN, because they failed the first time: {' '.join(again)}", yellow=True)
 
 
 @pytest.fixture(params=["fast", "general"])
