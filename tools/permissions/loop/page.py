@@ -25,6 +25,8 @@ role and no permission:
 | Keycloak | Run | Calls | Refused, fixed by the first fix | Explained as certain | Scopes taken away | Other objects still refused | Not refused | Failed |
 |---|---|---:|---:|---:|---:|---:|---:|---:|
 """
+_MAX_REASON = 200
+
 _TITLES = {
     Kind.LET_IN: "Not refused",
     Kind.ROLE: "A role is named first",
@@ -54,4 +56,10 @@ def _exceptions(run: Mapping[str, Any]) -> Iterator[str]:
     if run.get("again"):
         yield from ("", f"## {run['keycloak']}: made again", "")
         yield "The whole run had another result for these calls. They were made again alone, and the table has the second result."
-        yield from ("", *(f"- `{item['name']}`: first {item['first']}" for item in run["again"]))
+        yield from ("", *(f"- `{item['name']}`: first {_short(item['first'])}" for item in run["again"]))
+
+
+def _short(reason: str) -> str:
+    """A reason on one line. The commands of a fix that failed are long."""
+    words = " ".join(reason.split()).replace("failed: set -e", "failed: the commands of the fix: set -e")
+    return words if len(words) <= _MAX_REASON else f"{words[:_MAX_REASON]}…"
