@@ -4,12 +4,16 @@ import itertools
 import os
 import signal
 from collections.abc import AsyncIterator, Generator, Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
 
 from devkit.postgres import Postgres, programs, running_postgres
 from devkit.servers import WAY, RecordingUpstream, Running, recording_upstream, running_proxy
+
+RUN_ONCE = frozenset({"catalog", "denial", "explain", "hostile", "http1", "middleware", "permissions", "proxy", "server", "upstream"})
+"""Folders whose tests `.ci/run` does not repeat after a failure."""
 
 hypothesis.settings.register_profile("project", deadline=None)  # a busy machine is no failure of the code
 hypothesis.settings.load_profile("project")
@@ -25,6 +29,13 @@ def pytest_configure() -> None:
         del os.environ[name]
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of what must never happen, such as a lost, doubled or unauthorized request, run once also if others may run again."""
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).parts[0] in RUN_ONCE:
+            item.add_marker(pytest.mark.flaky(reruns=0))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

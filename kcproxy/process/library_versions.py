@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from importlib import metadata
 
 SAFE_AIOHTTP = (3, 14, 5)
-"""The first version without the vulnerabilities of aiohttp's server that were known on 2026-12-01. Programs that only use the middleware may have an older one."""
+"""Earlier versions lack security fixes of aiohttp's server. Programs that only use the middleware may have one."""
 
 
 def outdated_libraries() -> Iterator[str]:

@@ -24,7 +24,7 @@ REFUSED, ALLOWED = "/admin/realms/demo/users", "/admin/realms/demo/groups"
 REFUSAL = json.dumps({"error": "HTTP 403 Forbidden"}).encode()
 JSON = "Content-Type: application/json"
 LIMIT_SECONDS = 3.0
-"""Far more than what Envoy waits for the processor (0.25 s for each of two messages; 1 s for the script), for a busy machine."""
+"""Envoy waits 0.25 s for each message of the processor, and as long for the script's call. A busy machine adds to that."""
 
 
 @dataclass(frozen=True, kw_only=True)
