@@ -5,6 +5,9 @@ VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 
+# Without bytecode, each start of the program compiles it again: 0.2 s and 1 MiB more. The tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: audit help release setup demo test test-fast test-long test-lowest coverage lint docs site bench targets fix-loop permission-loop clean
 help: ## list the targets
 	@grep -Eh '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -19,6 +22,7 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable '.[fast]' --group test --group lint
 	$(call restore,$(BIN))
+	$(BIN)/python -m compileall -q kcproxy
 	@touch $@
 
 demo: $(BIN)/kcproxy ## reproduce a 403 and fix it: on the simulator, on a real Keycloak (KEYCLOAK=26.7.5), or on your own (UPSTREAM=URL)
@@ -32,6 +36,7 @@ endif
 $(BIN)/kcproxy: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m compileall -q kcproxy
 	@touch $@
 
 FAST := -m 'not live and not live_long'

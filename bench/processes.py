@@ -41,9 +41,12 @@ def pinned(core: int, command: Sequence[str]) -> list[str]:
     return ["taskset", "-c", str(core), *command] if shutil.which("taskset") and len(CORES) > 1 else list(command)
 
 
-def _without_settings(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment without kcproxy's variables, which would override the configuration file."""
-    return {name: value for name, value in environ.items() if not name.startswith("KCPROXY_")}
+def _environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without kcproxy's variables, which would override the configuration file, and with bytecode.
+
+    An installed package has bytecode. With PYTHONDONTWRITEBYTECODE, an editable one would be compiled at each start.
+    """
+    return {name: value for name, value in environ.items() if not name.startswith("KCPROXY_") and name != "PYTHONDONTWRITEBYTECODE"}
 
 
 @contextmanager
@@ -54,7 +57,7 @@ def running(
     name = f"{Path(command[0]).name}-{port}"
     with (folder / f"{name}.out").open("wb") as out, (folder / f"{name}.err").open("wb") as err:
         process = subprocess.Popen(
-            pinned(core, command), stdout=out, stderr=err, stdin=subprocess.DEVNULL, cwd=folder, env=_without_settings(os.environ)
+            pinned(core, command), stdout=out, stderr=err, stdin=subprocess.DEVNULL, cwd=folder, env=_environment(os.environ)
         )
         try:
             wait_until_listening(process, port, patience_seconds, folder / f"{name}.err")

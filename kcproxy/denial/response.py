@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from kcproxy.denial.client_members import prints_each_member, with_one_sentence
 from kcproxy.denial.decisions import REFUSED
 from kcproxy.explain.json_template import compact
 from kcproxy.http1.accept import prefers
@@ -22,6 +23,10 @@ class Rendering(Protocol):
 
     def rewrites(self, explanation: Explanation) -> bool:
         """Whether the body is enriched. Otherwise only header fields are added."""
+        ...
+
+    def body(self, explanation: Explanation, original: dict[str, Any] | None) -> dict[str, Any]:
+        """The JSON body."""
         ...
 
     def body_json(self, explanation: Explanation, original: dict[str, Any] | None) -> str:
@@ -46,11 +51,19 @@ class Enriched:
 
 
 def enriched(
-    explanation: Explanation, rendering: Rendering, facts: Answer, *, fields: ResponseFields, raw: bytes, accept: str, bodiless: bool
+    explanation: Explanation,
+    rendering: Rendering,
+    facts: Answer,
+    *,
+    fields: ResponseFields,
+    raw: bytes,
+    accept: str,
+    user_agent: str,
+    bodiless: bool,
 ) -> Enriched:
     """The response with its explanation.
 
-    ``raw``: the body as it was received. ``accept``: the request's Accept. ``bodiless``: the request is a HEAD.
+    ``raw``: the body as it was received. ``accept``, ``user_agent``: of the request. ``bodiless``: the request is a HEAD.
     """
     headers = _new_headers(fields, rendering.headers(explanation))
     if bodiless and facts.status in REFUSED:  # the response to GET would be rewritten
@@ -60,11 +73,13 @@ def enriched(
     if not rendering.rewrites(explanation):
         return Enriched(sized(fields, raw, headers), raw)
     original = dict(facts.json) if facts.json is not None else None
+    headers += _varies(fields)
     if prefers(accept, _PROBLEM, _JSON):
-        body, content_type = _encoded(compact(rendering.problem(explanation, original))), _PROBLEM.encode()
-    else:
-        body, content_type = _encoded(rendering.body_json(explanation, original)), _JSON.encode()
-    return Enriched(_rewritten(fields, body, content_type, [*headers, *_varies(fields)]), body)
+        return _replaced(fields, compact(rendering.problem(explanation, original)), _PROBLEM, headers)
+    if prints_each_member(user_agent):
+        text = compact(with_one_sentence(rendering.body(explanation, original), original))
+        return _replaced(fields, text, _JSON, [*headers, b"Vary: User-Agent\r\n"])
+    return _replaced(fields, rendering.body_json(explanation, original), _JSON, headers)
 
 
 def accept_of(fields: RawHeaders) -> str:
@@ -76,10 +91,6 @@ def coding_of(headers: RawHeaders) -> bytes | None:
     """The content codings of a response. None if there are none."""
     codings = [value.strip() for name, value in headers if name.lower() == b"content-encoding"]
     return b", ".join(codings) or None
-
-
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "replace")
 
 
 def _varies(fields: ResponseFields) -> list[bytes]:
@@ -116,7 +127,8 @@ def sized(fields: ResponseFields, body: bytes, added: Sequence[bytes] = ()) -> R
     return ResponseFields([*fields.lines, *length, *added], len(body), chunked=False)
 
 
-def _rewritten(fields: ResponseFields, body: bytes, content_type: bytes, added: Sequence[bytes]) -> ResponseFields:
+def _replaced(fields: ResponseFields, text: str, content_type: str, added: Sequence[bytes]) -> Enriched:
+    body = text.encode("utf-8", "replace")
     kept = [line for line in fields.lines if _name(line) not in _REPLACED]
-    own = [b"Content-Type: %b\r\n" % content_type, b"Content-Length: %d\r\n" % len(body)]
-    return ResponseFields([*kept, *own, *added], len(body), chunked=False)
+    own = [b"Content-Type: %b\r\n" % content_type.encode(), b"Content-Length: %d\r\n" % len(body)]
+    return Enriched(ResponseFields([*kept, *own, *added], len(body), chunked=False), body)

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from kcproxy.catalog import Catalog, catalog_for
 from kcproxy.catalog.targets import judge
+from kcproxy.denial.client_members import user_agent_of
 from kcproxy.denial.decisions import may_be_explained
 from kcproxy.denial.evidence import CODINGS, SentRequest, decoded, request_facts, response_facts
 from kcproxy.denial.explainer import CachingExplainer
@@ -128,6 +129,7 @@ class Engine:
                 fields=read_response(refusal.response_fields, b"", None),
                 raw=refusal.body,
                 accept=accept_of(refusal.request_fields),
+                user_agent=user_agent_of(refusal.request_fields),
                 bodiless=refusal.method == _HEAD,
             )
         fields = tuple(_field(line) for line in response.fields.lines)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
+from kcproxy.denial.client_members import user_agent_of
 from kcproxy.denial.evidence import decoded, response_facts
 from kcproxy.denial.response import Enriched, Rendering, accept_of, coding_of, enriched, sized
 from kcproxy.http1.headers import ResponseFields
@@ -81,7 +82,16 @@ class DenialEnricher:
         if explanation is None:
             return None if bodiless else Enriched(sized(fields, raw), raw)
         exchange.caller = explanation.caller
-        rewritten = enriched(explanation, self._explainer, facts, fields=fields, raw=raw, accept=_accept(exchange), bodiless=bodiless)
+        rewritten = enriched(
+            explanation,
+            self._explainer,
+            facts,
+            fields=fields,
+            raw=raw,
+            accept=_accept(exchange),
+            user_agent=user_agent_of(exchange.head.fields),
+            bodiless=bodiless,
+        )
         exchange.explanation = explanation
         return rewritten
 

@@ -283,6 +283,16 @@ async def test_a_bug_in_an_explanation_never_breaks_a_response(upstream: Recordi
         assert proxy.events.denials == []
 
 
+async def test_gocloak_gets_the_sentence_in_one_of_the_members_it_joins(explaining: Running, upstream: RecordingUpstream) -> None:
+    refusing(upstream)
+    answer = await explaining.get(USERS, bearer(), "User-Agent: go-resty/2.16.5 (https://github.com/go-resty/resty)")
+    body = json.loads(answer.body)
+    assert body["errorMessage"] == body["message"] == body["explanation"]["summary"]
+    assert "error_description" not in body
+    assert answer.values("vary") == [b"Accept", b"User-Agent"]
+    assert answer.values("content-length") == [str(len(answer.body)).encode()]
+
+
 async def test_names_from_a_token_cannot_break_out_of_a_header(explaining: Running, upstream: RecordingUpstream) -> None:
     refusing(upstream)
     evil = "x\r\nSet-Cookie: stolen=1\r\n\r\n<script>é"

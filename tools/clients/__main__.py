@@ -15,7 +15,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "clients.md"
 
 def main(arguments: list[str]) -> int:
     """Exit code 0 if every client that could be run printed the sentence."""
-    version = (arguments or ["26.7.4"])[0]
+    version = (arguments or ["26.7.5"])[0]
     given = os.environ.get("KEYCLOAK_URL")
     if given:
         comparisons = _compared(given, fetch_distribution(version))

@@ -30,8 +30,13 @@ class Comparison:
 
     @property
     def is_printed(self) -> bool:
-        """Whether the proxy's sentence is in what the program printed; line breaks and quotes around it do not matter."""
-        return bool(self.sentence) and _plain(self.sentence) in _plain(self.proxied)
+        """Whether the proxy's sentence is in what the program printed."""
+        return self.times_printed > 0
+
+    @property
+    def times_printed(self) -> int:
+        """How often the proxy's sentence is in what the program printed; line breaks and quotes around it do not matter."""
+        return _plain(self.proxied).count(_plain(self.sentence)) if self.sentence else 0
 
 
 def _plain(text: str) -> str:
