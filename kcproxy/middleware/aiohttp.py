@@ -1,4 +1,4 @@
-"""aiohttp (3.12.14 or later): client middlewares that explain refusals, and that add the token of a service account.
+"""aiohttp (3.12 or later): client middlewares that explain refusals, and that add the token of a service account.
 
     explaining = ExplainingMiddleware(base_url="https://login.example.com")
     session = aiohttp.ClientSession(middlewares=(explaining, ServiceAccountMiddleware(account, base_url="https://login.example.com")))
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _ATTEMPTS: WeakKeyDictionary[ClientRequest, Attempt] = WeakKeyDictionary()
 """The attempts with an account's token, so that both middlewares work in any order."""
 _READ_BYTES = 65536
+_EACH_BYTE = "latin-1"
+"""The encoding in which each byte is a character. ``BytesPayload.as_bytes`` does not exist in aiohttp 3.12.0."""
 _DECODED = frozenset({"br", "deflate", "gzip", "zstd"})
 """The content codings that aiohttp removes; it leaves a body in any other one as it is."""
 
@@ -54,13 +56,13 @@ class ExplainingMiddleware:
         if attempt is not None and attempt.repeats(response.status):
             return response
         if self._explainer.observes:
-            self._explainer.observed(await _refusal(request, response, b"", injected=attempt is not None))
+            self._explainer.observed(_refusal(request, response, b"", injected=attempt is not None))
         if not self._explainer.concerns(response.status, request.method, _origin(request), _target(request)):
             return response
         body = await _body_of(response, self._explainer.max_body_bytes)
         if body is None:
             return response
-        refusal = await _refusal(request, response, body, injected=attempt is not None)
+        refusal = _refusal(request, response, body, injected=attempt is not None)
         return _answered(response, body, await self._explainer.explain_async(refusal, _wait))
 
     def close(self) -> None:
@@ -167,24 +169,24 @@ def _is_replayable(request: ClientRequest) -> bool:
     return not request.body or isinstance(request.body, bytes | aiohttp.BytesPayload)
 
 
-async def _request_body(request: ClientRequest) -> bytes | None:
+def _request_body(request: ClientRequest) -> bytes | None:
     body = request.body
     if isinstance(body, bytes):
         return body or None
-    return await body.as_bytes() if isinstance(body, aiohttp.BytesPayload) else None
+    return body.decode(_EACH_BYTE).encode(_EACH_BYTE) if isinstance(body, aiohttp.BytesPayload) else None
 
 
 def _target(request: ClientRequest) -> bytes:
     return request.url.raw_path_qs.encode("ascii")
 
 
-async def _refusal(request: ClientRequest, response: ClientResponse, body: bytes, *, injected: bool) -> Refusal:
+def _refusal(request: ClientRequest, response: ClientResponse, body: bytes, *, injected: bool) -> Refusal:
     return Refusal(
         method=request.method,
         origin=_origin(request),
         raw_target=_target(request),
         request_fields=tuple((name.encode("latin-1", "replace"), value.encode("utf-8")) for name, value in request.headers.items()),
-        request_body=await _request_body(request),
+        request_body=_request_body(request),
         status=response.status,
         response_fields=response.raw_headers,
         body=body,

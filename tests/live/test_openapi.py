@@ -8,8 +8,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from devkit.openapi import openapi_document
 from devkit.realserver import fetch_distribution
-from kcproxy import catalog
 from tests.tools.test_docs_openapi import applied, read
+from tools.docs.openapi import measured_versions, overlay_name
 
 pytestmark = [pytest.mark.live_long, pytest.mark.timeout(600), pytest.mark.usefixtures("needs_real_keycloak")]
 
@@ -30,9 +30,10 @@ def errors(document: dict[str, Any]) -> list[str]:
     return sorted({error.message for error in OpenAPIV31SpecValidator(document).iter_errors()})
 
 
-def test_every_operation_of_keycloaks_document_gets_its_roles_and_no_error(tmp_path: Path) -> None:
-    document = openapi_document(fetch_distribution(catalog.default_version()), tmp_path)
-    result = applied(read("overlay.json"), document)
+@pytest.mark.parametrize("version", measured_versions())
+def test_every_operation_of_keycloaks_document_gets_its_roles_and_no_error(tmp_path: Path, version: str) -> None:
+    document = openapi_document(fetch_distribution(version), tmp_path)
+    result = applied(read(overlay_name(version)), document)
     broken = applied({"actions": [{"target": "$", "update": {"info": {"title": 1}}}]}, document)
 
     assert errors(result) == errors(document)

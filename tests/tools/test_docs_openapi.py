@@ -21,10 +21,10 @@ def read(name: str) -> Any:
     return json.loads((DOCS / name).read_text(encoding="utf-8"))
 
 
-def document() -> dict[str, Any]:
-    """An OpenAPI document with every operation of the table, as Keycloak's own has them."""
+def document(version: str) -> dict[str, Any]:
+    """An OpenAPI document with every operation of a version's table, as Keycloak's own has them."""
     paths: dict[str, Any] = {}
-    for entry in catalog.load(catalog.default_version()).operations:
+    for entry in catalog.load(version).operations:
         operation = entry.operation
         parameters = [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
@@ -55,9 +55,14 @@ def applied(overlay: dict[str, Any], to: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+@pytest.fixture(scope="module", params=openapi.measured_versions())
+def version(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def result() -> dict[str, Any]:
-    return applied(read("overlay.json"), document())
+def result(version: str) -> dict[str, Any]:
+    return applied(read(openapi.overlay_name(version)), document(version))
 
 
 def test_the_document_is_valid_after_the_overlay(result: dict[str, Any]) -> None:
@@ -98,3 +103,8 @@ def test_a_table_that_breaks_the_schema_is_refused() -> None:
 
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(broken, read("roles.schema.json"))
+
+
+def test_the_page_links_to_every_overlay() -> None:
+    page = (DOCS / "README.md").read_text(encoding="utf-8")
+    assert [version for version in openapi.measured_versions() if f"]({openapi.overlay_name(version)})" not in page] == []

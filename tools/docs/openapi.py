@@ -1,6 +1,6 @@
-"""docs/openapi/: the role table of the newest version as data: one JSON document with a schema, and an OpenAPI Overlay (1.0.0).
+"""docs/openapi/: the role table of the newest version as data: one JSON document with a schema; and an OpenAPI Overlay (1.0.0) for each version.
 
-The overlay adds to each operation of an OpenAPI document of the Admin REST API: ``x-keycloak-roles``, ``x-keycloak-permissions``, ``security``, and the
+An overlay adds to each operation of an OpenAPI document of the Admin REST API: ``x-keycloak-roles``, ``x-keycloak-permissions``, ``security``, and the
 descriptions of 401 and 403. Targets are the paths of the server's own annotations, which Keycloak's published document uses too.
 """
 
@@ -12,6 +12,7 @@ from typing import Any
 from kcproxy import catalog
 from kcproxy.catalog import Catalog
 from kcproxy.cli.roles.documents import operations_document
+from kcproxy.model import Basis
 
 FOLDER = "docs/openapi"
 SCHEMA_ID = "roles.schema.json"
@@ -36,14 +37,29 @@ _SETS = {"type": ["array", "null"], "items": _ROLES}
 
 
 def documents() -> dict[str, str]:
-    """The table, its schema and the overlay."""
-    table = catalog.load(catalog.default_version())
-    document = operations_document(table, table.operations)
+    """The newest table, its schema, and the overlay of each version."""
+    newest = catalog.load(catalog.default_version())
+    overlays = {overlay_name(version): overlay_of(catalog.load(version)) for version in measured_versions()}
     return {
-        f"{FOLDER}/roles.json": _text({"$schema": SCHEMA_ID, **document}),
+        f"{FOLDER}/roles.json": _text({"$schema": SCHEMA_ID, **operations_document(newest, newest.operations)}),
         f"{FOLDER}/{SCHEMA_ID}": _text(schema()),
-        f"{FOLDER}/overlay.json": _text(overlay(table, document["operations"])),
+        **{f"{FOLDER}/{name}": _text(each) for name, each in overlays.items()},
     }
+
+
+def measured_versions() -> list[str]:
+    """The versions whose roles were measured, and not read from sources."""
+    return [version for version in catalog.versions() if catalog.load(version).basis is Basis.MEASURED]
+
+
+def overlay_name(version: str) -> str:
+    """The file of a version's overlay. That of the newest one has no version in its name, so that links to it stay."""
+    return "overlay.json" if version == catalog.default_version() else f"overlay-{version}.json"
+
+
+def overlay_of(table: Catalog) -> dict[str, Any]:
+    """The overlay of a version."""
+    return overlay(table, operations_document(table, table.operations)["operations"])
 
 
 def _text(document: Mapping[str, Any]) -> str:
