@@ -60,3 +60,26 @@ async def _(lab: Lab) -> Attempt:
     found = [await lab.role("master", f"{lab.realm}-realm", role) for role in roles]
     path = f"/admin/realms/master/users/{other.account}/role-mappings/clients/{found[0][0]}"
     return Attempt(method="POST", path=path, token=await lab.token(caller), client=caller, json=[role for _, role in found])
+
+
+@situation(
+    "R5b", "an administrator's role is assigned by a realm-admin", Cause.KNOWN_DEFECT, sure="likely", versions=(OTHER_REALMS_DEFECT,)
+)
+async def _(lab: Lab) -> Attempt:
+    other = await lab.make_client()
+    owner, role = await lab.role(lab.realm, "realm-management", "view-users")
+    attempt = await holding(lab, "realm-admin", method="POST", path=f"/users/{other.account}/role-mappings/clients/{owner}")
+    attempt.json = [role]
+    return attempt
+
+
+@situation(
+    "R5c", "a role that is named admin is assigned by a realm-admin", Cause.KNOWN_DEFECT, sure="likely", versions=(OTHER_REALMS_DEFECT,)
+)
+async def _(lab: Lab) -> Attempt:
+    other = await lab.make_client()
+    await lab.admin("POST", f"/admin/realms/{lab.realm}/roles", {"name": "admin"})
+    role = await lab.admin("GET", f"/admin/realms/{lab.realm}/roles/admin")
+    attempt = await holding(lab, "realm-admin", method="POST", path=f"/users/{other.account}/role-mappings/realm")
+    attempt.json = [role]
+    return attempt

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from keycloak import KeycloakAdmin
 
 from kcproxy import catalog
 from kcproxy.usage.needs import entries_by_key
+from tools.use import python_keycloak_async
 from tools.use.arguments import BY_METHOD, LATE, NOT_RUN
 from tools.use.kept import RESULTS, document, keep, kept, merged, unequal
 from tools.use.page import FOLDER, TITLES, documents
@@ -60,6 +62,11 @@ def test_every_method_of_the_library_is_tried_or_has_a_reason() -> None:
     assert not set(methods()) & set(NOT_RUN)
     for name in methods():
         assert isinstance(arguments(name, MADE), dict), name
+
+
+def test_every_asynchronous_method_is_tried_or_has_a_reason() -> None:
+    twins = {name for name in vars(KeycloakAdmin) if name.startswith("a_") and not name.startswith("a__")}
+    assert {trial.name for trial in python_keycloak_async.trials()} | set(python_keycloak_async.not_run()) == twins
 
 
 def test_what_removes_objects_comes_last() -> None:

@@ -28,8 +28,9 @@ TITLES: Mapping[str, tuple[str, str, str]] = {
     "python-keycloak": (
         "python-keycloak",
         "method",
-        "Methods of `KeycloakAdmin`. The asynchronous ones, whose names begin with `a_`, are not tried one by one.",
+        "Methods of `KeycloakAdmin`. The asynchronous ones, whose names begin with `a_`, have [a page of their own](python-keycloak-async.md).",
     ),
+    "python-keycloak-async": ("python-keycloak, asynchronous", "method", "The asynchronous methods of `KeycloakAdmin`."),
 }
 """By the name of the tool: title, the noun for one use, and a sentence."""
 _HOW = """\

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -39,7 +40,7 @@ def not_run() -> Mapping[str, str]:
 
 
 def methods() -> list[str]:
-    """The public methods that call Keycloak, without the ``a_`` variants, which send the same requests: reads first, deletions last."""
+    """The public methods that call Keycloak, without the ``a_`` variants (see ``python_keycloak_async``): reads first, deletions last."""
     found = [name for name, _ in inspect.getmembers(KeycloakAdmin, inspect.isfunction) if not name.startswith(("_", "a_"))]
     return sorted((name for name in found if name not in NOT_RUN), key=lambda name: (_turn(name), name))
 
@@ -69,14 +70,29 @@ def trials() -> Iterator[Trial]:
 
 
 def _call(name: str, target: Target) -> Any:
-    admin = KeycloakAdmin(
+    with failures():
+        return plain(getattr(client(target), name)(**arguments(name, target.made)))
+
+
+def client(target: Target) -> KeycloakAdmin:
+    """The library's client for a target. It fetches its token with the first call."""
+    return KeycloakAdmin(
         server_url=target.url, realm_name=REALM, client_id=CALLER, client_secret_key=SECRET, timeout=60, user_realm_name=REALM
     )
+
+
+def plain(found: object) -> object:
+    """A result as JSON can hold it."""
+    return found.decode() if isinstance(found, bytes) else found
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """Turns errors of the library into ``UseFailed``."""
     try:
-        found = getattr(admin, name)(**arguments(name, target.made))
+        yield
     except KeycloakError as error:
         raise UseFailed(_error(error)) from error
-    return found.decode() if isinstance(found, bytes) else found
 
 
 def _error(error: KeycloakError) -> str:

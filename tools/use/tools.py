@@ -25,6 +25,7 @@ def tool(name: str) -> Tool:
 
 _MODULES: Mapping[str, str] = {
     "python-keycloak": "python_keycloak",
+    "python-keycloak-async": "python_keycloak_async",
     "ansible": "ansible",
     "kcadm": "kcadm",
     "gocloak": "gocloak",
