@@ -57,6 +57,7 @@ REFUSED: tuple[Rule, ...] = (
     scopes.roles_not_in_token,
     guards.escalation_guard,
     guards.protected_object,
+    permissions.fine_grained_permission_denies,
     permissions.fine_grained_permission_missing,
     guards.permissions_client,
     guards.target_needs_other_role,

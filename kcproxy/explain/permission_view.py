@@ -97,6 +97,9 @@ def _seen(context: Context, visible: VisiblePermissions) -> View | None:
     if not rows:
         return None
     rows = [row._replace(need=_addressable(row.need)) for row in rows]
+    named = rows if context.for_operator else [_of_named_objects(row) for row in rows]
+    is_certain = visible.everything and all(kept.need is row.need for kept, row in zip(named, rows, strict=True))
+    rows = named
     remaining = [row._replace(need=_without_roles(row.need, roles)) for row in rows]
     decision = together([settled(_decided(row, roles, situation), facts.server) for row in remaining])
     differs = tuple(each for each in decision.lacking if _differs(each, facts))
@@ -106,7 +109,7 @@ def _seen(context: Context, visible: VisiblePermissions) -> View | None:
         decision=decision,
         situation=situation,
         facts=facts,
-        certain=not unsure and visible.everything and not _may_be_guarded(context, visible),
+        certain=not unsure and is_certain and not _may_be_guarded(context, visible),
         differs=differs,
         visible=visible,
         names=context.for_operator,
@@ -160,6 +163,15 @@ def _addressable(need: PermissionNeed) -> PermissionNeed:
         return place is not None and bool(place.related or place.listed)
 
     return _with_sets(need, kept)
+
+
+def _of_named_objects(row: _Row) -> _Row:
+    """Without alternatives about objects that only a look-up could name, such as the client of a role, if others remain."""
+
+    def kept(sets: tuple[TermSet, ...]) -> tuple[TermSet, ...]:
+        return tuple(terms for terms in sets if all(not term.object or term.object in row.objects for term in terms)) or sets
+
+    return row._replace(need=_with_sets(row.need, kept))
 
 
 def _with_sets(need: PermissionNeed, change: Callable[[tuple[TermSet, ...]], tuple[TermSet, ...]]) -> PermissionNeed:

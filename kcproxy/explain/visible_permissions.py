@@ -16,6 +16,7 @@ from kcproxy.explain.context import Context
 from kcproxy.permissions.decide import Outcome, decide
 from kcproxy.permissions.facts import Item, PermissionFacts
 from kcproxy.permissions.model import (
+    CLIENTS,
     GROUPS,
     ORGANIZATIONS,
     ROLES,
@@ -108,6 +109,7 @@ class _Caller:
         self._facts, self._situation, self._roles = facts, situation, roles
         self._own = tuple(each for each in situation.permissions.permissions if permits(each, situation))
         self._shown: list[_Shown] = []
+        self._kinds_known = True
 
     def visible(self, named: Mapping[ObjectPlace, str]) -> VisiblePermissions:
         objects = self._objects(named, self._facts.objects)
@@ -136,7 +138,7 @@ class _Caller:
             situation=replace(self._situation, permissions=permissions),
             ids=ids,
             every_object=every,
-            everything=len(self._own) == len(known.permissions) and (every or not self._reaches_members()),
+            everything=len(self._own) == len(known.permissions) and self._kinds_known and (every or not self._reaches_members()),
         )
 
     def _objects(self, named: Mapping[ObjectPlace, str], found: Mapping[ObjectPlace, Object]) -> dict[ObjectPlace, Object]:
@@ -147,13 +149,17 @@ class _Caller:
         return {place: each.asked for place, each in (shown | added).items()}
 
     def _item(self, item: Item) -> Item:
-        """If the caller may not view the role of an item, they do not know its kind either: it is an item whose role was not found."""
+        """If the caller may not view the role of an item, they do not know its kind either: it counts as the kind that the item itself says."""
         named = item.named or {place: each.id for place, each in item.objects.items() if each.id is not None}
-        of_unknown_role = any(place.type == ROLES and not self._sees(item.objects.get(place)) for place in named)
-        if not of_unknown_role:
+        if all(place.type != ROLES or self._sees(item.objects.get(place)) for place in named if place not in item.beside):
             return replace(item, objects=self._objects(named, item.objects))
-        kept = {place: name for place, name in named.items() if not place.role_of}
-        return Item(objects=self._objects(kept, {place: item.objects[place] for place in kept if place in item.objects}), body=item.sent)
+        kind = "client" if any(place.type == CLIENTS for place in named) else "realm"
+        kept = {place: name for place, name in named.items() if place.role_of in {"", kind}}
+        found = {place: item.objects[place] for place in kept if place in item.objects}
+        self._kinds_known = self._kinds_known and not any(place.role_of for place in named)
+        return Item(
+            objects=self._objects(kept, found), beside=frozenset(set(named) - set(kept)), body=item.sent, named=kept, sent=item.sent
+        )
 
     def _show(self, place: ObjectPlace, name: str, found: Object | None) -> _Shown:
         is_id = bool(place.path) or _UUID.fullmatch(name) is not None

@@ -151,16 +151,29 @@ def test_a_known_object_and_an_unknown_one_get_equal_bytes(one: str, other: str)
     assert "fine-grained-permission" in one
 
 
-@pytest.mark.parametrize("kind", [True, False, None])
-def test_the_kind_of_a_role_in_a_list_is_hidden_with_the_role(kind: bool | None) -> None:
-    of_kind = {None: {}, True: {"role_of": "client"}, False: {"role_of": "realm"}}[kind]
-    role = ObjectPlace(type="Roles", body="[].roleId", **of_kind)
-    item = Item(objects={role: Object(type="Roles", id=OTHER_GROUP)}, named={role: OTHER_GROUP}, sent={"roleId": OTHER_GROUP})
-    facts = found(items=(item,), objects={ObjectPlace(type="Users", path="id"): Object(type="Users", id=USER_ID)})
+def test_the_kind_of_a_role_in_a_list_is_hidden_with_the_role() -> None:
+    of_realm, of_client = (ObjectPlace(type="Roles", body="[].roleId", role_of=kind) for kind in ("realm", "client"))
+    owner, role = ObjectPlace(type="Clients", body="[].clientId"), Object(type="Roles", id=OTHER_GROUP)
+    named, sent = {of_realm: OTHER_GROUP, of_client: OTHER_GROUP}, {"roleId": OTHER_GROUP}
+    kinds = (
+        Item(objects={of_realm: role}, beside=frozenset({of_client, owner}), named=named, body={**sent, "clientRole": False}, sent=sent),
+        Item(
+            objects={of_client: role, owner: Object(type="Clients", id=_CLIENT_ID)},
+            beside=frozenset({of_realm}),
+            named=named,
+            body={**sent, "clientRole": True},
+            sent=sent,
+        ),
+        Item(named=named, body=sent, sent=sent),
+    )
+    users = {ObjectPlace(type="Users", path="id"): Object(type="Users", id=USER_ID)}
+    call = f"POST /ui-ext/role-mapping-delete/users/{USER_ID}"
 
-    explanation = explained(f"POST /ui-ext/role-mapping-delete/users/{USER_ID}", facts)
+    explanations = [explained(call, found(items=(item,), objects=users)) for item in kinds]
 
-    assert explanation.verdict.confidence is not Confidence.CERTAIN
+    assert len({shown(each, "-") for each in explanations}) == 1
+    assert explanations[0].verdict.cause is Cause.FINE_GRAINED_PERMISSION_MISSING
+    assert explanations[0].verdict.confidence is Confidence.LIKELY
 
 
 def test_names_are_those_of_the_request_unless_the_caller_may_view_the_object() -> None:
@@ -218,6 +231,14 @@ def test_a_denial_that_the_refusal_itself_shows_is_said_without_its_permission()
     assert "may not manage of user bob: a permission denies it" in explanation.summary
     assert "Ask the operator" in explanation.fixes[0].summary
     assert "Closed" not in shown(explanation, "-")
+
+
+def test_a_denial_of_an_object_that_the_caller_may_not_view_is_likely_and_may_be_an_object_that_does_not_exist() -> None:
+    facts = found(permission("All", "Users", "view"), permission("Closed", "Users", "view", USER_ID, policy="others"), **user())
+    explanation = explained(f"GET /users/{USER_ID}", facts)
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.FINE_GRAINED_PERMISSION_DENIED, Confidence.LIKELY)
+    assert "a permission denies it, or what the call names does not exist" in explanation.summary
 
 
 def test_with_permissions_of_others_in_force_nothing_is_certain_for_the_caller() -> None:

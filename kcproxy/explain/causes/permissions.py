@@ -46,8 +46,15 @@ def fine_grained_permission_missing(context: Context) -> Finding | None:
     )
 
 
+def fine_grained_permission_denies(context: Context) -> Finding | None:
+    """A permission that look-ups found takes the scope away. This comes before a missing role, which would not be enough to explain the refusal."""
+    if context.facts.permissions is None or is_of_unknown_owner(context) or not _could_be(context) or permission_need(context) is None:
+        return None
+    return _decided(context, Cause.FINE_GRAINED_PERMISSION_DENIED)
+
+
 def fine_grained_permission_denied(context: Context) -> Finding | None:
-    """A permission takes the scope away from the caller, also where another one grants it."""
+    """A permission takes the scope away from the caller, also where another one grants it. Without a look-up this stays a question."""
     if not _could_be(context):
         return None
     if context.facts.permissions is None and (context.facts.admin_permissions_enabled is False or not _lets_see_only(context)):
@@ -56,7 +63,7 @@ def fine_grained_permission_denied(context: Context) -> Finding | None:
     if need is None:
         return None
     if context.facts.permissions is not None:
-        return None if is_of_unknown_owner(context) else _decided(context, Cause.FINE_GRAINED_PERMISSION_DENIED)
+        return None
     return found(Cause.FINE_GRAINED_PERMISSION_DENIED, POSSIBLE, need=need_in_words(need))
 
 
@@ -216,7 +223,7 @@ FINE_GRAINED_PERMISSION_DENIED = CauseSpec(
     reason="A fine-grained admin permission may deny this call to {who}",
     effect=REFUSED,
     check="Open realm {realm}, Permissions, tab Evaluate: choose {who}, the resource and {need}. Which permission is listed as denied?",
-    rules=(fine_grained_permission_denied,),
+    rules=(fine_grained_permission_denied, fine_grained_permission_denies),
     fixer=fixes_of,
     remedies=(
         Remedy(
