@@ -128,6 +128,13 @@ class HistorySettings:
         content=Content.AT_EACH_USE,
         effect="the next connection to the database uses it",
     )
+    pending_dir: Path | None = setting(
+        None,
+        file_path("the path of a folder"),
+        "Folder for the denials that wait for the database of history.url, so that an instance that is killed loses none: its next start writes them."
+        " A folder on a local disk. Default: memory only.",
+        change=Change.RESTART,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
