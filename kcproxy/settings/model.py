@@ -130,9 +130,9 @@ class HistorySettings:
     )
     pending_dir: Path | None = setting(
         None,
-        file_path("the path of a folder"),
-        "Folder for the denials that wait for the database of history.url, so that an instance that is killed loses none: its next start writes them."
-        " A folder on a local disk. Default: memory only.",
+        file_path("the path of a folder", example="/var/lib/kcproxy"),
+        "Folder on a local disk for the denials that wait for the database of history.url. If an instance is killed, its next start writes them."
+        " Default: they wait in memory only.",
         change=Change.RESTART,
     )
 
