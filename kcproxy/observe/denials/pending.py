@@ -67,7 +67,7 @@ class Recovered:
 class _Locked:
     """A file that this process has locked."""
 
-    __slots__ = ("descriptor", "path", "size")
+    __slots__ = ("changed_at", "descriptor", "path", "size")
 
     def __init__(self, path: Path, flags: int) -> None:
         """Raises OSError if it cannot be used, BlockingIOError if another process has it, and FileNotFoundError if that has just removed it."""
@@ -75,7 +75,8 @@ class _Locked:
         self.descriptor, identity = open_private(path, os.O_RDWR | os.O_APPEND | flags)
         try:
             self._lock(identity)
-            self.size = os.fstat(self.descriptor).st_size
+            found = os.fstat(self.descriptor)
+            self.size, self.changed_at = found.st_size, found.st_mtime
         except OSError:
             if flags & os.O_EXCL:
                 self.remove()
@@ -205,6 +206,11 @@ class PendingFiles:
     def __contains__(self, key: str) -> bool:
         """Whether an item is in a file, by its key."""
         return key in self._segments
+
+    @property
+    def behind_seconds(self) -> float:
+        """How long the files of processes that are gone have been waiting; 0 if there are none."""
+        return max((time.time() - each.changed_at for each in tuple(self.leftovers)), default=0.0)
 
     def settle(self, keys: Iterable[str]) -> None:
         """Note that items need no file any more: the history has them, or they are dropped and counted."""

@@ -130,7 +130,8 @@ class SharedHistory:
     def behind_seconds(self) -> float:
         """How long the oldest denial or call has been waiting to be written."""
         numbered = self._numbered
-        return max(self.waiting.behind_seconds, 0.0 if numbered is None else time.time() - numbered.at)
+        left = 0.0 if self.pending is None else self.pending.behind_seconds
+        return max(self.waiting.behind_seconds, left, 0.0 if numbered is None else time.time() - numbered.at)
 
     @property
     def follows_now(self) -> bool:

@@ -150,6 +150,7 @@ async def test_an_outage_longer_than_memory_drops_and_counts_and_the_rest_is_in_
     async with instance(dead, "one", wait=False, pending_dir=tmp_path) as again:
         waiting = history_of(again).pending
         assert waiting is not None
+        assert (metric(again, "kcproxy_history_behind_seconds") or 0) > 0
         found = waiting.read(waiting.leftovers[0])
     assert found is not None
     assert [item.id for item in found.items if isinstance(item, Stored)] == [f"d-{number}" for number in range(5)]
