@@ -209,7 +209,11 @@ def _check_database(resolved: Resolved, findings: Findings) -> None:
 def _check_pending_dir(resolved: Resolved, findings: Findings) -> None:
     if resolved.has("history.pending_dir") and not resolved.has("history.url"):
         location = resolved.location("history.pending_dir")
-        remedy = "remove it: the pending files of history.path are beside it" if resolved.has("history.path") else "set history.url, or remove it"
+        remedy = (
+            "remove it: the pending files of history.path are beside it"
+            if resolved.has("history.path")
+            else "set history.url, or remove it"
+        )
         findings.note(location, "history.pending_dir has no effect without history.url", remedy)
     check_folder(resolved, "history.pending_dir", findings)
 

@@ -211,3 +211,21 @@ async def test_two_instances_share_a_folder(upstream: RecordingUpstream, tmp_pat
         async with served(upstream, folders[0], tail=tails[0]) as again:
             await all_open(again, ids)
     assert await asyncio.to_thread(postgres.sql, "SELECT sum(count) FROM kcproxy.kinds", database=database.rpartition("/")[2]) == "40"
+
+
+async def test_what_waits_at_a_normal_end_is_announced_in_the_log_and_written_later(
+    upstream: RecordingUpstream, tmp_path: Path, postgres: Postgres, database: str
+) -> None:
+    upstream.react = lambda _: FORBIDDEN
+    async with served(upstream, tmp_path, tail=postgresql(database, tmp_path)) as running:
+        await asyncio.to_thread(postgres.stop)
+        try:
+            ids = await refused(running)
+            running.process.send_signal(signal.SIGTERM)
+            assert await running.ended() == 0
+        finally:
+            await asyncio.to_thread(postgres.start)
+        assert running.events("history_pending_left")[0]["denials"] == BURST
+    async with served(upstream, tmp_path, tail=postgresql(database, tmp_path)) as running:
+        await all_open(running, ids)
+        assert "\nkcproxy_history_dropped_total 0.0\n" in (await running.admin("/metrics"))[1]

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -96,16 +96,18 @@ class History:
 
     def add(self, item: Item) -> None:
         """Queue a denial, or the end of a group."""
-        size = _size(item)
+        if not self.has_room(item):
+            self._settle([item])
+            self._dropped(1)
+            return
         if self.pending is not None:
-            self.pending.append(item)
-        if self.waiting_bytes + size <= MAX_WAITING_BYTES:
-            with suppress(queue.Full):
-                self._waiting.put_nowait(item)
-                self._given_bytes += size
-                return
-        self._settle([item])
-        self._dropped(1)
+            self.pending.append(item)  # before the thread can take it
+        self._waiting.put_nowait(item)
+        self._given_bytes += _size(item)
+
+    def has_room(self, item: Item) -> bool:
+        """Whether an item fits. On the thread that adds, it fits until the next one is added."""
+        return self.waiting_bytes + _size(item) <= MAX_WAITING_BYTES and not self._waiting.full()
 
     def load(self) -> list[Stored]:
         """The stored denials, oldest first. Unreadable ones are counted as dropped."""

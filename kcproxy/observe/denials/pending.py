@@ -34,7 +34,8 @@ SLOW_SECONDS = 1.0
 PAUSE_SECONDS = 60.0
 """A disk that takes longer than ``SLOW_SECONDS`` for a line is left alone for so long, because requests wait for the line."""
 SAME_REASON_SECONDS = 60.0
-MAX_BYTES = 32 * 1024 * 1024
+MAX_BYTES = 80 * 1024 * 1024
+"""More than waits in memory (32 MiB) twice: that of this process, what a killed one has left, and lines of items that are settled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

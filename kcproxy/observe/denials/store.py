@@ -151,7 +151,8 @@ class DenialStore:
         if self.pending is not None:
             stored = self._stored(explanation, record)
             self._announced[stored.id] = (stored, record.trace_id)
-            self.pending.append(stored)
+            if self._has_room(stored):  # otherwise `add` drops and counts it
+                self.pending.append(stored)
 
     def add(self, explanation: Explanation, record: RequestRecord) -> str:
         """Store a denial. Returns the fingerprint of its group."""
@@ -207,6 +208,9 @@ class DenialStore:
         """Write pending denials to the history."""
         if self._history is not None:
             self._history.close()
+
+    def _has_room(self, stored: Stored) -> bool:
+        return self._history is None or self._history.has_room(stored)
 
     def _stored(self, explanation: Explanation, record: RequestRecord) -> Stored:
         now = self._now()

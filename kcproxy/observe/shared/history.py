@@ -67,6 +67,8 @@ class Events:
     on_away: Callable[[str], None] = lambda _: None
     """The database cannot be used, and why. Called once for each reason until it can be used again."""
     on_back: Callable[[], None] = lambda: None
+    on_left: Callable[[int], None] = lambda _: None
+    """At the end, so many items wait in pending files for the next start."""
     on_recovered: Callable[[Recovered], None] = lambda _: None
     """Denials of processes that are gone were written."""
 
@@ -157,8 +159,11 @@ class SharedHistory:
             self._loop.close()
         else:
             self._thread.join(CLOSE_SECONDS)
-        if left := self.waiting.close():
-            self._events.on_drop(left)
+        left, lost = self.waiting.close()
+        if left:
+            self._events.on_left(left)
+        if lost:
+            self._events.on_drop(lost)
         if lost := self._uncounted():
             self._events.on_use_drop(lost)
 

@@ -33,6 +33,7 @@ class SharedParts:
             on_use_drop=metrics.counter("kcproxy_use_dropped_total").inc,
             on_kinds=self._report,
             on_away=lambda reason: self._later(lambda: log.error("history_away", reason=reason)),
+            on_left=lambda count: log.warning("history_pending_left", denials=count),
             on_recovered=lambda found: self._later(lambda: log_recovered(log, found)),
             on_back=lambda: self._later(lambda: log.info("history_back", behind_seconds=round(self.history.behind_seconds, 1))),
         )

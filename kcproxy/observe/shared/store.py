@@ -81,6 +81,9 @@ class SharedDenialStore(DenialStore):
         """The newest denials of a kind. Raises HistoryUnusable."""
         return await self.history.occurrences(group_name)
 
+    def _has_room(self, stored: Stored) -> bool:
+        return self.history.waiting.has_room(stored)
+
     def _has(self, denial_id: str) -> bool:
         return denial_id in self._verified.by_id or denial_id in self._unverified.by_id
 

@@ -50,17 +50,21 @@ class Waiting:
 
     def add(self, item: Item) -> None:
         """Add an item, if it fits."""
-        size = size_of(item)
-        if self._pending is not None:
-            self._pending.append(item)
-        with self._lock:
-            fits = len(self._items) < MAX_WAITING and self._bytes + size <= MAX_WAITING_BYTES
-            if fits:
+        fits = self.has_room(item)
+        if fits and self._pending is not None:
+            self._pending.append(item)  # before the other thread can take it
+        if fits:
+            with self._lock:
                 self._items.append((self._clock(), item))
-                self._bytes += size
+                self._bytes += size_of(item)
         if not fits:
             self._settle([item])
             self._on_drop(1)
+
+    def has_room(self, item: Item) -> bool:
+        """Whether an item fits. On the thread that adds, it fits until the next one is added."""
+        with self._lock:
+            return len(self._items) < MAX_WAITING and self._bytes + size_of(item) <= MAX_WAITING_BYTES
 
     def batch(self) -> list[Item]:
         """The oldest items, which stay in the queue."""
@@ -79,15 +83,15 @@ class Waiting:
             self._bytes -= sum(map(size_of, items))
         self._settle(items)
 
-    def close(self) -> int:
-        """The number of items that are lost with this process. Those in a pending file are not."""
+    def close(self) -> tuple[int, int]:
+        """The numbers of items that wait in pending files for the next start, and that are lost."""
         with self._lock:
             keys = [key_of(item) for _, item in self._items]
         if self._pending is None:
-            return len(keys)
-        lost = sum(key not in self._pending for key in keys)
+            return 0, len(keys)
+        left = sum(key in self._pending for key in keys)
         self._pending.close()
-        return lost
+        return left, len(keys) - left
 
     def _settle(self, items: Iterable[Item]) -> None:
         if self._pending is not None:

@@ -23,6 +23,10 @@ def name_of(url: str) -> str:
     return url.rpartition("/")[2]
 
 
+def files_in(folder: Path) -> list[Path]:
+    return [*folder.iterdir()]
+
+
 def examples(observer: LiveObserver) -> list[Stored]:
     return [each for group in observer.denials.groups() for each in group.examples]
 
@@ -80,7 +84,7 @@ async def test_what_waits_at_a_normal_end_is_written_by_the_next_start_and_is_no
     assert metric(first, "kcproxy_history_dropped_total") == 0
     async with instance(database, "one", pending_dir=tmp_path) as again:
         await counts(again, {"billing": 1})
-    assert [*tmp_path.iterdir()] == []
+    assert files_in(tmp_path) == []
 
 
 async def test_an_instance_that_dies_beside_a_live_one_is_noticed_without_a_new_start(
@@ -145,7 +149,7 @@ async def test_an_outage_longer_than_memory_drops_and_counts_and_the_rest_is_in_
         for number in range(8):
             deny(first, f"d-{number}")
     assert metric(first, "kcproxy_history_dropped_total") == 3
-    (file,) = tmp_path.iterdir()
+    (file,) = files_in(tmp_path)
     assert file.stat().st_mode & 0o777 == 0o600
     async with instance(dead, "one", wait=False, pending_dir=tmp_path) as again:
         waiting = history_of(again).pending
