@@ -194,7 +194,7 @@ def child(folder: Path, count: int = 3) -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
-def test_the_file_of_a_live_process_is_not_touched_and_that_of_a_killed_one_is_taken(tmp_path: Path) -> None:
+def test_the_file_of_a_live_process_is_left_alone_and_that_of_a_killed_one_taken(tmp_path: Path) -> None:
     pending = files(tmp_path)
     with child(tmp_path) as process:
         pending.take_over()

@@ -71,7 +71,7 @@ def test_what_was_committed_before_the_kill_counts_once(tmp_path: Path, committe
 
 @pytest.mark.parametrize("committed", range(5))
 def test_an_end_is_not_repeated_after_a_later_denial(tmp_path: Path, committed: int) -> None:
-    items = [of_group(1), Resolution(group="g", at=2.0), of_group(3), Resolution(group="other", at=4.0)]
+    items: list[Item] = [of_group(1), Resolution(group="g", at=2.0), of_group(3), Resolution(group="other", at=4.0)]
     path = tmp_path / "h.sqlite"
     written(path, items[:committed])
     left(path, items)

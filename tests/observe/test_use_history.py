@@ -176,7 +176,7 @@ def test_a_process_sees_nothing_of_a_file_that_another_one_creates(tmp_path: Pat
                 seen.append([name for (name,) in other.execute("SELECT name FROM sqlite_master")])
 
     def traced(*given: Any, **named: Any) -> sqlite3.Connection:
-        connection = connect(*given, **named)
+        connection: sqlite3.Connection = connect(*given, **named)
         connection.set_trace_callback(look)
         return connection
 

@@ -50,7 +50,7 @@ async def denials_of_a_killed_one(url: str, folder: Path, count: int, committed:
         for number in range(committed):
             deny(observer, f"d-{number}", caller=caller("billing"))
         await written(observer)
-        history_of(observer).waiting.add = lambda _: None  # type: ignore[method-assign]
+        pytest.MonkeyPatch().setattr(history_of(observer).waiting, "add", lambda _: None)  # of this observer only
         for number in range(committed, count):
             deny(observer, f"d-{number}", caller=caller("billing"))
         items = examples(observer)
