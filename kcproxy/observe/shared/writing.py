@@ -1,4 +1,4 @@
-"""Writes batches of denials, and what killed processes have left in pending files. Whatever is written twice counts once."""
+"""Writes batches of denials, and what killed processes have left in pending files. A denial that is written twice counts once."""
 
 from collections.abc import Sequence
 
