@@ -73,6 +73,16 @@ async def test_what_a_killed_instance_left_is_written_once_under_its_name(databa
         assert metric(again, "kcproxy_history_dropped_total") == 0
 
 
+async def test_what_is_written_is_in_no_file(database: str, tmp_path: Path) -> None:
+    async with instance(database, "one", pending_dir=tmp_path) as first:
+        for number in range(3):
+            deny(first, f"d-{number}")
+        assert sum(path.stat().st_size for path in files_in(tmp_path)) > 0
+        await written(first)
+        await until(lambda: sum(path.stat().st_size for path in files_in(tmp_path)) == 0)
+    assert files_in(tmp_path) == []
+
+
 async def test_what_waits_at_a_normal_end_is_written_by_the_next_start_and_is_no_drop(
     postgres: Postgres, database: str, tmp_path: Path
 ) -> None:
