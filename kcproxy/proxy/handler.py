@@ -235,6 +235,7 @@ class RequestHandler:
             if treatment is Treatment.EXPLAIN and runtime.denial_enricher is not None:
                 enriched = await runtime.denial_enricher.enrich(exchange, response, fields)
                 runtime.token_retry.note_refusal(exchange)
+                self._recorder.announce(exchange, runtime)
                 if enriched is not None:
                     await writer.write(response.status, response.reason, enriched.fields, enriched.body)
                     return
