@@ -101,7 +101,8 @@ def _places(value: Any, name: str) -> Iterator[tuple[str, Change]]:
                 yield where, partial(_in_field, value, field, change)
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield f"{name}[{key}] key", partial(_as_key, value, key)
+            if isinstance(key, str):
+                yield f"{name}[{key}] key", partial(_as_key, value, key)
             for where, change in _places(item, f"{name}[{key}]"):
                 yield where, partial(_in_mapping, value, key, change)
     elif isinstance(value, tuple | list):

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from kcproxy.catalog import Catalog
 from kcproxy.explain.inputs import Inputs
 from kcproxy.explain.text import shown
-from kcproxy.explain.visible_facts import CLIENT_ROLE, visible_facts
+from kcproxy.explain.visible_facts import CLIENT_ROLE, is_about_target, visible_facts
 from kcproxy.model import Answer, Caller, CallerKind, Facts, RequestFacts, Requirement, RoleSet, TargetKind
 
 MASTER = "master"
@@ -144,7 +144,7 @@ def context(inputs: Inputs) -> Context:
 def facts_for(inputs: Inputs) -> Facts:
     """The facts that the explanation may use: all for the operator; for the caller those that Keycloak shows them as well."""
     facts = inputs.facts or _NO_FACTS
-    if inputs.for_operator or (facts.target_role_is_client is None and facts.roles_are_built_in is None):
+    if inputs.for_operator or not is_about_target(facts):
         return facts
     caller, catalog, target = recognised(inputs.caller, facts), inputs.catalog, inputs.request.target
     version, _ = _version(facts.keycloak or inputs.keycloak_version, catalog)

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from kcproxy.catalog.permissions import PermissionEntry, PermissionNeed, Term, TermSet, permission_entry
 from kcproxy.explain.context import Context
+from kcproxy.explain.targets import hidden
 from kcproxy.explain.visible_facts import CLIENT_ROLE
 from kcproxy.permissions.facts import Item
 
@@ -27,7 +28,14 @@ def permission_need(context: Context, item: Item | None = None) -> PermissionNee
     need = _of_client_role(entry) if context.facts.target_role_is_client else None
     body = context.request.body if item is None or item.body is None else [item.body]
     need = need or entry.pick(context.request.query, body, context.request.target.parameters)
+    if not need.opening and is_of_unknown_owner(context):
+        need = _of_client_role(entry) or need
     return need if need.opening else None
+
+
+def is_of_unknown_owner(context: Context) -> bool:
+    """Whether the role with the ID in the path may be one of a client: that was not looked up, or is hidden from the caller."""
+    return any(variant.id == CLIENT_ROLE for variant in hidden(context))
 
 
 def _of_client_role(entry: PermissionEntry) -> PermissionNeed | None:

@@ -1,10 +1,6 @@
-"""The decision of permissions for one refused call, as an operator may see it and as its caller may.
+"""The decision of permissions for one refused call, as an operator may see it and as its caller may (``visible_permissions``)."""
 
-A caller must not learn from an explanation what Keycloak hides from them: whether a user, client or organization exists, and which permissions
-concern others. For them an object that they cannot see is decided as an unknown one, without the permissions that deny it by name.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -14,32 +10,22 @@ from kcproxy.catalog.permissions import Levels, PermissionNeed, Term, TermSet, p
 from kcproxy.explain.context import REALM_MANAGEMENT, Context
 from kcproxy.explain.evidence import admin_roles_in
 from kcproxy.explain.permission_needs import permission_need
-from kcproxy.permissions.decide import Decision, Outcome, decide
+from kcproxy.explain.visible_permissions import VisiblePermissions, stands_for, visible_permissions
+from kcproxy.permissions.decide import Outcome
 from kcproxy.permissions.facts import Item, PermissionFacts
-from kcproxy.permissions.model import CLIENTS, GROUPS, USERS, Object, rules_for
+from kcproxy.permissions.model import Object, rules_for
 from kcproxy.permissions.operation import Level, OperationDecision, TermDecision, decide_operation, settled, together
-from kcproxy.permissions.policies import Effect, Situation, judge
+from kcproxy.permissions.policies import Situation
 
 _REFUSED = (Outcome.MISSING, Outcome.DENIED)
-_BY_ROLE: Mapping[str, tuple[str, ...]] = {
-    "Users.view": ("view-users", "manage-users"),
-    "Users": ("manage-users",),
-    "Users.impersonate": ("impersonation",),
-    "Groups.view": ("view-users", "manage-users"),
-    "Groups.view-members": ("view-users", "manage-users"),
-    "Groups": ("manage-users",),
-    "Clients.view": ("view-clients", "manage-clients"),
-    "Clients": ("manage-clients",),
-}
-"""Roles that stand for a scope (UserPermissions, GroupPermissions, ClientPermissions of Keycloak 26): by type and scope, or by type for the rest."""
-_LIST_ROLES = {USERS: "query-users", CLIENTS: "query-clients", "Organizations": "query-organizations"}
+_CLIENT_IN_PATH = "client-uuid"
 
 
 class View(Struct, frozen=True, kw_only=True):
     """``decision`` has the alternative that lacks least. ``certain``: nothing in it rests on what was not measured or on what is hidden.
 
-    ``differs``: the terms for which Keycloak's own evaluation says otherwise. ``whole``: whether the objects may be shown as they are;
-    ``names``: and permissions of others.
+    ``differs``: the terms for which Keycloak's own evaluation says otherwise. ``facts``: those that the reader may see; their labels are the
+    names of objects. ``names``: whether permissions of others are among them. ``denied_by_others``: all that the caller can see grants the call.
     """
 
     decision: OperationDecision
@@ -47,8 +33,9 @@ class View(Struct, frozen=True, kw_only=True):
     facts: PermissionFacts
     certain: bool
     differs: tuple[TermDecision, ...]
-    whole: bool
+    visible: VisiblePermissions
     names: bool
+    denied_by_others: bool = False
     full: bool = False
     """Whether permissions give the full response, not only a part of it."""
 
@@ -79,16 +66,36 @@ class _Row(NamedTuple):
 
 def _judged(context: Context) -> View | None:
     facts = context.facts.permissions
-    if not isinstance(facts, PermissionFacts) or admin_roles_in(context) or _is_guarded(context, facts):
+    if not isinstance(facts, PermissionFacts) or admin_roles_in(context):
         return None
-    rows = _rows(context, facts)
+    every = Situation(identity=facts.identity, permissions=facts.permissions, rules=rules_for(context.version), about=facts.now_utc)
+    view = _seen(context, visible_permissions(context, facts, every, _counting(context)))
+    if view is None or context.for_operator or view.decision.outcome is not Outcome.GRANTED:
+        return view
+    return _denied_by_others(context, view, VisiblePermissions(facts=facts, situation=every))
+
+
+def _denied_by_others(context: Context, view: View, whole: VisiblePermissions) -> View:
+    """Keycloak refused what the permissions of the caller give, so that they see themselves that another one denies it.
+
+    If they may not view the objects, that there is no such object explains it as well, and the same is said of both.
+    """
+    if view.visible.every_object:
+        full = _seen(context, whole)
+        if full is None or full.decision.outcome is not Outcome.DENIED:
+            return view
+    elif _assumed(context):
+        return view
+    terms = tuple(replace(each, outcome=Outcome.DENIED) if each.decision else each for each in view.decision.alternative)
+    decision = OperationDecision(outcome=Outcome.DENIED, alternative=terms, alternatives=(terms,))
+    return replace(view, decision=decision, certain=view.visible.every_object, denied_by_others=True)
+
+
+def _seen(context: Context, visible: VisiblePermissions) -> View | None:
+    facts, situation, roles = visible.facts, visible.situation, _counting(context)
+    rows = [] if _is_guarded(context, facts) else _rows(context, facts)
     if not rows:
         return None
-    rules = rules_for(context.version)
-    situation = Situation(identity=facts.identity, permissions=facts.permissions, rules=rules, about=facts.now_utc)
-    roles, whole = _counting(context), context.for_operator or all(_sees_all(context, row, situation) for row in rows)
-    if not whole:
-        rows, situation = _hidden(rows, situation)
     rows = [row._replace(need=_addressable(row.need)) for row in rows]
     remaining = [row._replace(need=_without_roles(row.need, roles)) for row in rows]
     decision = together([settled(_decided(row, roles, situation), facts.server) for row in remaining])
@@ -99,9 +106,9 @@ def _judged(context: Context) -> View | None:
         decision=decision,
         situation=situation,
         facts=facts,
-        certain=not unsure and (whole or not _denies_by_name(facts, situation)),
+        certain=not unsure and visible.everything and not _may_be_guarded(context, visible),
         differs=differs,
-        whole=whole,
+        visible=visible,
         names=context.for_operator,
         full=all(decide_operation(*row, roles, situation, Level.FULL).outcome is Outcome.GRANTED for row in remaining),
     )
@@ -176,20 +183,20 @@ def _without_roles(need: PermissionNeed, roles: frozenset[str]) -> PermissionNee
 
 
 def _stripped(sets: tuple[TermSet, ...], roles: frozenset[str]) -> tuple[TermSet, ...]:
-    return tuple(tuple(term for term in terms if not _stands_for(term, roles)) for terms in sets)
-
-
-def _stands_for(term: Term, roles: frozenset[str]) -> bool:
-    names = _BY_ROLE.get(f"{term.type}.{term.scope}") or _BY_ROLE.get(term.type, ())
-    return bool(term.type) and any(name in roles for name in names)
+    return tuple(tuple(term for term in terms if not stands_for(term, roles)) for terms in sets)
 
 
 def _is_guarded(context: Context, facts: PermissionFacts) -> bool:
     """Whether the call changes a client that nobody may change, so that its own cause explains it."""
     if context.method == "GET":
         return False
-    uuid = context.request.target.parameters.get("client-uuid", "")
+    uuid = context.request.target.parameters.get(_CLIENT_IN_PATH, "")
     return context.facts.target_is_built_in is True or facts.labels.get(uuid) in {REALM_MANAGEMENT, "admin-permissions"}
+
+
+def _may_be_guarded(context: Context, visible: VisiblePermissions) -> bool:
+    """Whether the caller does not see if the client that they change is one that nobody may change."""
+    return context.method != "GET" and _CLIENT_IN_PATH in context.request.target.parameters and not visible.every_object
 
 
 def _assumed(context: Context) -> bool:
@@ -209,44 +216,3 @@ def _differs(each: TermDecision, facts: PermissionFacts) -> bool:
         return False
     asked = each.decision.asked
     return facts.server.get((asked.type, asked.id or "", each.decision.scope)) is True
-
-
-def _sees_all(context: Context, row: _Row, situation: Situation) -> bool:
-    """Whether Keycloak hides nothing about these objects from the caller anyway."""
-    roles = _counting(context)
-    scopes = {(term.object, term.scope) for terms in row.need.opening for term in terms if term.object}
-    return all(
-        asked.type == GROUPS
-        or _LIST_ROLES.get(asked.type) in roles
-        or _stands_for(Term(type=asked.type, scope="view"), roles)
-        or _granted(asked, "view", situation)
-        or _granted(Object(type=asked.type), "view", situation)
-        or any(_granted(asked, scope, situation) for name, scope in scopes if name == key)
-        for key, asked in row.objects.items()
-    )
-
-
-def _granted(asked: Object, scope: str, situation: Situation) -> bool:
-    found: Decision = decide(asked, scope, situation)
-    return found.outcome is Outcome.GRANTED
-
-
-def _hidden(rows: Sequence[_Row], situation: Situation) -> tuple[list[_Row], Situation]:
-    """The objects as unknown ones, and the permissions without those that name them and do not grant the caller anything."""
-    unknown = [row._replace(objects={key: _unknown(asked) for key, asked in row.objects.items()}) for row in rows]
-    named = {asked.id for row in rows for asked in row.objects.values() if asked.type != GROUPS}
-    kept = tuple(each for each in situation.permissions.permissions if not named & each.objects or _permits(each.policies, situation))
-    return unknown, replace(situation, permissions=replace(situation.permissions, permissions=kept))
-
-
-def _unknown(asked: Object) -> Object:
-    return asked if asked.type == GROUPS else replace(asked, groups=())
-
-
-def _permits(policies: tuple[str, ...], situation: Situation) -> bool:
-    return bool(policies) and all(judge(policy, situation).effect is Effect.PERMIT for policy in policies)
-
-
-def _denies_by_name(facts: PermissionFacts, situation: Situation) -> bool:
-    """Whether any object of the realm is denied to the caller by name: then what is said of one must be as sure as of all others."""
-    return any(each.objects and not _permits(each.policies, situation) for each in facts.permissions.permissions)

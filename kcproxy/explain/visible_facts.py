@@ -16,6 +16,12 @@ _ROLE_BY_ID = "/admin/realms/{realm}/roles-by-id/{role-id}"
 _CLIENT = "/admin/realms/{realm}/clients/{client-uuid}"
 
 
+def is_about_target(facts: Facts) -> bool:
+    """Whether anything was looked up that may be hidden from the caller."""
+    found = (facts.target_role_is_client, facts.roles_are_built_in, facts.target_is_built_in, facts.target_is_permissions)
+    return any(each is not None for each in found)
+
+
 def visible_facts(facts: Facts, catalog: Catalog, roles: frozenset[str], *, master: bool, passes_plainly: bool) -> Facts:
     """The facts without those that Keycloak hides from a caller with these effective roles; the same object if nothing is hidden.
 
@@ -29,6 +35,9 @@ def visible_facts(facts: Facts, catalog: Catalog, roles: frozenset[str], *, mast
             found = replace(found, target_role_is_client=None)
         if not (sees_client_roles if facts.target_role_is_client else sees_either_kind):
             found = replace(found, target_is_built_in=None)
+    about_client = facts.target_is_built_in if facts.target_role_is_client is None else None
+    if (about_client is not None or facts.target_is_permissions is not None) and not _reads(catalog, _CLIENT, roles, master=master):
+        found = replace(found, target_is_built_in=None, target_is_permissions=None)
     shown_by_refusal = facts.roles_are_built_in and passes_plainly
     if facts.roles_are_built_in is not None and not shown_by_refusal and not _reads(catalog, _CLIENT, roles, master=master):
         found = replace(found, roles_are_built_in=None)

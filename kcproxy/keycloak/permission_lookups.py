@@ -93,6 +93,7 @@ async def look_up_permissions(lookups: CallerLookups, client: Mapping[str, Any],
         labels=objects.labels,
         absent=frozenset(objects.absent),
         server=await _evaluated(search, scopes),
+        named=objects.named,
     )
 
 

@@ -26,11 +26,12 @@ _NAMES = {USERS: "username", GROUPS: "path", CLIENTS: "clientId", ROLES: "name",
 
 @dataclass(slots=True, kw_only=True)
 class Objects:
-    """The objects found so far. ``items``: those of a list in the body, item by item."""
+    """The objects found so far. ``items``: those of a list in the body, item by item. ``named``: what the request calls its objects."""
 
     lookups: CallerLookups
     realm: str
     found: dict[ObjectPlace, Object] = field(default_factory=dict)
+    named: dict[ObjectPlace, str] = field(default_factory=dict)
     items: tuple[Item, ...] = ()
     all_items: bool = True
     labels: dict[str, str] = field(default_factory=dict)
@@ -47,11 +48,11 @@ class Objects:
         """Every object that the request itself names, then the clients that own its roles. ``owned``: where the request names these roles."""
         listed = listed_items(places, self.lookups.request.body)
         in_items = {place for item in listed for place in item.names}
-        named = [(place, name) for place in places if place not in in_items and (name := self._named(place)) is not None]
+        self.named = {place: name for place in places if place not in in_items and (name := self._named(place)) is not None}
         self.all_items = len(listed) <= MOST_ITEMS
         items, _ = await asyncio.gather(
             asyncio.gather(*(self._item(item, owned) for item in listed[:MOST_ITEMS])),
-            asyncio.gather(*(self._resolve(place, name) for place, name in named)),
+            asyncio.gather(*(self._resolve(place, name) for place, name in self.named.items())),
         )
         self.items = tuple(items)
         await asyncio.gather(*(self._resolve_owner(client, role) for client, role in owned.items() if role not in in_items))
@@ -70,7 +71,8 @@ class Objects:
             names = {place: name for place, name in names.items() if place not in beside}
         found = await asyncio.gather(*(self._object(place, name) for place, name in names.items()))
         body = {**item.body, "clientRole": kind == "client"} if kind and isinstance(item.body, dict) else item.body
-        return Item(objects={place: each for place, each in zip(names, found, strict=True) if each}, beside=beside, body=body)
+        objects = {place: each for place, each in zip(names, found, strict=True) if each}
+        return Item(objects=objects, beside=beside, body=body, named=item.names, sent=item.body)
 
     async def _resolve_owner(self, client: ObjectPlace, role: ObjectPlace | None) -> None:
         if role is None:

@@ -22,12 +22,15 @@ class Item(Struct, frozen=True, kw_only=True):
     """One item of a list in the body, such as one of the roles to be mapped: a list needs what all of its items need.
 
     ``objects``: those that the item names, by place. ``beside``: places that do not concern it, such as the client of a realm role.
-    ``body``: an item of a body that is a list, as sent, with the kind of its role as it was found: it picks the variant of the table.
+    ``body``: an item of a body that is a list, with the kind of its role as it was found: it picks the variant of the table. ``named``: the
+    names and IDs that the item itself has, and ``sent`` the item as sent.
     """
 
     objects: Mapping[ObjectPlace, Object] = field(default_factory=lambda: MappingProxyType({}))
     beside: frozenset[ObjectPlace] = frozenset()
     body: Any = None
+    named: Mapping[ObjectPlace, str] = field(default_factory=lambda: MappingProxyType({}))
+    sent: Any = None
 
 
 class PermissionFacts(Struct, frozen=True, kw_only=True):
@@ -35,7 +38,8 @@ class PermissionFacts(Struct, frozen=True, kw_only=True):
 
     ``now_utc``: the time of the look-up, by the clock of this machine, without a zone. ``items``: if the body has a list of objects, each item of it; ``all_items``: whether none was left out.
     ``labels``: names of objects by ID, for operators. ``absent``: IDs in the request that no object has. ``server``: what
-    ``policy/evaluate`` says. ``client_uuid``: internal ID of the client admin-permissions.
+    ``policy/evaluate`` says. ``client_uuid``: internal ID of the client admin-permissions. ``named``: what the request itself calls its
+    objects, by place, whether they were found or not.
     """
 
     client_uuid: str
@@ -48,6 +52,7 @@ class PermissionFacts(Struct, frozen=True, kw_only=True):
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     absent: frozenset[str] = frozenset()
     server: Mapping[Asked, bool] = field(default_factory=lambda: MappingProxyType({}))
+    named: Mapping[ObjectPlace, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def lines_of(operation: Operation) -> tuple[PermissionEntry, ...]:

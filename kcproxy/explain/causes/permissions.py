@@ -7,14 +7,16 @@ from kcproxy.explain.context import Context
 from kcproxy.explain.evidence import known_roles
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.fixes.permissions import fixes_of
-from kcproxy.explain.permission_needs import joined, need_in_words, one_of, permission_need
+from kcproxy.explain.permission_needs import is_of_unknown_owner, joined, need_in_words, one_of, permission_need
 from kcproxy.explain.permission_view import View, permission_view
 from kcproxy.explain.text import list_of, shown
+from kcproxy.explain.visible_permissions import permits
 from kcproxy.model import Cause
 from kcproxy.permissions.decide import Outcome
-from kcproxy.permissions.model import Object
+from kcproxy.permissions.model import Object, Permission
 from kcproxy.permissions.operation import TermDecision
-from kcproxy.permissions.policies import Effect, judge
+
+_MOST_NAMED = 3
 
 
 def fine_grained_permission_missing(context: Context) -> Finding | None:
@@ -26,7 +28,7 @@ def fine_grained_permission_missing(context: Context) -> Finding | None:
     need = permission_need(context) if _could_be(context) else None
     if need is None:
         return None
-    if context.facts.permissions is not None:
+    if context.facts.permissions is not None and not is_of_unknown_owner(context):
         return _decided(context, Cause.FINE_GRAINED_PERMISSION_MISSING)
     enabled, roles = context.facts.admin_permissions_enabled, known_roles(context)
     only_queries = all(role.startswith("query-") for role in roles)
@@ -54,7 +56,7 @@ def fine_grained_permission_denied(context: Context) -> Finding | None:
     if need is None:
         return None
     if context.facts.permissions is not None:
-        return _decided(context, Cause.FINE_GRAINED_PERMISSION_DENIED)
+        return None if is_of_unknown_owner(context) else _decided(context, Cause.FINE_GRAINED_PERMISSION_DENIED)
     return found(Cause.FINE_GRAINED_PERMISSION_DENIED, POSSIBLE, need=need_in_words(need))
 
 
@@ -112,20 +114,19 @@ def _scope(view: View, each: TermDecision) -> str:
 
 
 def object_in_words(view: View, asked: Object) -> str:
-    """``group /sales`` for operators and what the caller can see; otherwise the ID that the request has."""
+    """``group /sales`` for operators and what the caller can see; otherwise as the request has it."""
     one = one_of(asked.type)
     if asked.id is None:
         return f"all {one}s"
-    return f"{one} {shown(view.facts.labels.get(asked.id, asked.id) if view.whole else asked.id)}"
+    return f"{one} {shown(view.facts.labels.get(asked.id, asked.id))}"
 
 
 def _because(view: View, each: TermDecision) -> list[str]:
     if each.decision is None:
         return []
-    denying = [
-        f"permission {shown(other.permission.name)} denies it (policy {list_of(other.denying)})" if view.names else "a permission denies it"
-        for other in each.decision.denying
-    ]
+    if view.denied_by_others:
+        return ["a permission denies it" if view.visible.every_object else "a permission denies it, or what the call names does not exist"]
+    denying = [f"permission {shown(other.permission.name)} denies it (policy {list_of(other.denying)})" for other in each.decision.denying]
     return list(dict.fromkeys(denying)) or _covered(view, each)
 
 
@@ -135,17 +136,23 @@ def _covered(view: View, each: TermDecision) -> list[str]:
         return []
     asked, scope, lines = each.decision.asked, each.decision.scope, []
     for permission in view.situation.permissions.permissions:
-        if permission.type != asked.type or not permission.policies:
-            continue
-        if any(judge(policy, view.situation).effect is not Effect.PERMIT for policy in permission.policies):
+        if permission.type != asked.type or not permits(permission, view.situation):
             continue
         if scope in permission.scopes and permission.objects:
-            names = [shown(view.facts.labels.get(each, each)) for each in sorted(permission.objects)[:3]]
-            more = f" and {len(permission.objects) - 3} more" if len(permission.objects) > 3 else ""
-            lines.append(f"permission {shown(permission.name)} covers {one_of(asked.type)} {joined(names)}{more} only")
+            lines.append(f"permission {shown(permission.name)} covers {_objects_in_words(view, permission)} only")
         elif asked.id in permission.objects or permission.type_wide:
             lines.append(f"permission {shown(permission.name)} gives {list_of(sorted(permission.scopes))} only")
     return lines[:2]
+
+
+def _objects_in_words(view: View, permission: Permission) -> str:
+    """``group /sales and 2 more``. Those that a caller may not view are only counted."""
+    one, every = one_of(permission.type), sorted(permission.objects)
+    named = [shown(view.facts.labels.get(each, each)) for each in every if view.visible.may_write([each])][:_MOST_NAMED]
+    more = len(every) - len(named)
+    if not named:
+        return f"{more} other {one}{'s' if more > 1 else ''}"
+    return f"{one} {joined(named)}" + (f" and {more} more" if more else "")
 
 
 def _evidence(view: View) -> list[str]:

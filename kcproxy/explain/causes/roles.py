@@ -14,6 +14,7 @@ from kcproxy.explain.context import (
 from kcproxy.explain.evidence import grant_evidence, is_borrowed, listed, permissions_could_open, scope_is_suspect, token_evidence
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.fixes.build import grant, grant_realm_role
+from kcproxy.explain.permission_needs import is_of_unknown_owner
 from kcproxy.explain.text import list_of, shown
 from kcproxy.model import CallerKind, Cause, Confidence, RoleElsewhere, RoleSet
 
@@ -73,7 +74,7 @@ def _is_guarded(context: Context) -> bool:
 def _missing_confidence(context: Context) -> Confidence | None:
     granted = context.granted_suffices
     if granted is not None:
-        doubt = permissions_could_open(context) or is_borrowed(context)
+        doubt = permissions_could_open(context) or is_borrowed(context) or is_of_unknown_owner(context)
         return None if granted else LIKELY if doubt else CERTAIN
     if context.token_suffices:
         return None

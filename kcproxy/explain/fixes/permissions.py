@@ -94,7 +94,9 @@ def _fix(context: Context, verdict: Verdict, view: View, to: Grantee, choice: Se
 
 
 def _written(view: View, realm: str, steps: Sequence[_Step], write: Callable[[View, str, _Step], str]) -> tuple[str, ...]:
-    """All lines, or none if one cannot be written."""
+    """All lines, or none if one cannot be written, or has an ID that its reader may not see."""
+    if not all(view.visible.may_write(step.body.get("resources", ())) for step in steps):
+        return ()
     try:
         return tuple(write(view, realm, step) for step in steps)
     except Unwritable:
@@ -151,7 +153,8 @@ def _new_policy(view: View, to: Grantee) -> _Step:
 def _new_permission(view: View, to: Grantee, each: Addition, policy: str, policy_shown: str) -> _Step:
     asked, who = each.asked, to.username or view.situation.identity.account_id
     one = one_of(asked.type)
-    target = f"{one} {asked.id}" if asked.id else f"all {one}s"
+    identifier = asked.id if view.visible.may_write([asked.id]) else _object(view, each)
+    target = f"{one} {identifier}" if asked.id else f"all {one}s"
     name = f"{each.scope} of {target} for {who}"
     resources = f"Specific {asked.type.lower()} {_object(view, each)}" if asked.id else f"All {asked.type.lower()}"
     return _Step(
@@ -203,7 +206,7 @@ def _change(view: View, changes: Sequence[Addition]) -> _Step:
 
 def _object(view: View, each: Addition) -> str:
     identifier = each.asked.id or ""
-    return shown(view.facts.labels.get(identifier, identifier) if view.whole else identifier)
+    return shown(view.facts.labels.get(identifier, identifier))
 
 
 def _kcadm(view: View, realm: str, step: _Step) -> str:
