@@ -55,6 +55,7 @@ REFUSED: tuple[Rule, ...] = (
     roles.role_of_other_client,
     scopes.scope_excludes_role,
     scopes.roles_not_in_token,
+    guards.only_realm_admin,
     guards.escalation_guard,
     guards.protected_object,
     permissions.fine_grained_permission_missing,

@@ -1,6 +1,6 @@
 """Causes about the role itself: what is required, what is granted, and what the token contains."""
 
-from kcproxy.explain.causes.guards import permissions_client, target_needs_other_role
+from kcproxy.explain.causes.guards import only_realm_admin, permissions_client, target_needs_other_role
 from kcproxy.explain.causes.realms import master_realm_role_missing, master_realm_role_not_in_token
 from kcproxy.explain.causes.spec import FOR_OPERATION, NEW_TOKEN, NOT_ALLOWED, NOT_WITH_THIS_TOKEN, REFUSED, CauseSpec, Remedy
 from kcproxy.explain.context import (
@@ -23,7 +23,8 @@ def role_missing(context: Context) -> Finding | None:
     """The most frequent cause, and what remains if nothing suggests a rarer one."""
     confidence = _missing_confidence(context)
     missing = context.missing
-    if confidence is None or not missing or _is_guarded(context):
+    guarded = only_realm_admin(context)
+    if confidence is None or not missing or _is_guarded(context) or (guarded is not None and guarded.confidence is not POSSIBLE):
         return None
     cause = Cause.MASTER_ROLE_MISSING if context.from_master and context.request.target.realm else Cause.ROLE_MISSING
     unread = context.token_is_unread
@@ -74,7 +75,7 @@ def _is_guarded(context: Context) -> bool:
 def _missing_confidence(context: Context) -> Confidence | None:
     granted = context.granted_suffices
     if granted is not None:
-        doubt = permissions_could_open(context) or is_borrowed(context) or is_of_unknown_owner(context)
+        doubt = permissions_could_open(context) or is_borrowed(context) or is_of_unknown_owner(context) or only_realm_admin(context) is not None
         return None if granted else LIKELY if doubt else CERTAIN
     if context.token_suffices:
         return None
