@@ -1,5 +1,7 @@
 """In a realm with fine-grained admin permissions, only realm-admin hands out roles of realm-management. Measured on six versions."""
 
+from typing import Any
+
 import pytest
 
 from devkit.explain.cases import held
@@ -21,8 +23,8 @@ CALLS = [
 ]
 
 
-def asked(method: str, path: str, *roles: str, version: str = "26.7.5", looked_up: bool = True, **facts: bool) -> Explanation:
-    known = Facts(granted=roles, full_scope=True, **facts) if looked_up else None  # type: ignore[arg-type] - flags only
+def asked(method: str, path: str, *roles: str, version: str = "26.7.5", looked_up: bool = True, **facts: Any) -> Explanation:
+    known = Facts(granted=roles, full_scope=True, **facts) if looked_up else None
     explanation = ask(
         method,
         path,

@@ -108,7 +108,9 @@ def _hands_out_roles(context: Context) -> bool:
     return context.version >= (_ONLY_ADMINS_SINCE if context.method == "POST" else deleted_since)
 
 
-_ONLY_ADMINS = "Realm {realm} uses fine-grained admin permissions, and there only realm-admin can hand out or take away roles of {container}"
+_ONLY_ADMINS = (
+    "Realm {realm} uses fine-grained admin permissions, and there only realm-admin can hand out or take away roles of {container}"
+)
 _IF_ADMINS = "If realm {realm} uses fine-grained admin permissions, only realm-admin can hand out or take away roles of {container}"
 _BY_REALM_ADMIN = "Let an administrator who has realm-admin do this once; do not give the calling account more for it"
 

@@ -15,6 +15,7 @@ from kcproxy.explain.evidence import grant_evidence, is_borrowed, listed, permis
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.fixes.build import grant, grant_realm_role
 from kcproxy.explain.permission_needs import is_of_unknown_owner
+from kcproxy.explain.targets import open_in_body
 from kcproxy.explain.text import list_of, shown
 from kcproxy.model import CallerKind, Cause, Confidence, RoleElsewhere, RoleSet
 
@@ -72,10 +73,15 @@ def _is_guarded(context: Context) -> bool:
     return plain is not None and context.catalog.satisfies(frozenset(roles), plain.admits)
 
 
+def _depends_on_what_is_hidden(context: Context) -> bool:
+    """Whether the required roles may be others: for roles of a client, or in a realm with fine-grained admin permissions."""
+    return is_of_unknown_owner(context) or bool(open_in_body(context)) or only_realm_admin(context) is not None
+
+
 def _missing_confidence(context: Context) -> Confidence | None:
     granted = context.granted_suffices
     if granted is not None:
-        doubt = permissions_could_open(context) or is_borrowed(context) or is_of_unknown_owner(context) or only_realm_admin(context) is not None
+        doubt = permissions_could_open(context) or is_borrowed(context) or _depends_on_what_is_hidden(context)
         return None if granted else LIKELY if doubt else CERTAIN
     if context.token_suffices:
         return None
