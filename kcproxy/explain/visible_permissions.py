@@ -119,8 +119,17 @@ class _Caller:
         every = all(each.seen for each in self._shown)
         viewed = {each.asked.id for each in self._shown if each.seen}
         server = {asked: says for asked, says in self._facts.server.items() if not asked[1] or asked[1] in viewed}
-        facts = replace(
-            self._facts, permissions=permissions, objects=objects, items=items, labels=labels, absent=frozenset(), server=server
+        facts = PermissionFacts(  # named one by one: a fact that is added later is hidden until somebody decides that it may be shown
+            client_uuid=self._facts.client_uuid,
+            permissions=permissions,
+            identity=self._facts.identity,
+            objects=objects,
+            now_utc=self._facts.now_utc,
+            items=items,
+            all_items=self._facts.all_items,
+            labels=labels,
+            server=server,
+            named=named,
         )
         return VisiblePermissions(
             facts=facts,

@@ -188,3 +188,11 @@ async def test_items_that_are_no_objects_are_left_open() -> None:
     found = await looked_up_with_body(stage(), "POST", f"/users/{USER_ID}/role-mappings/realm", ["x", None, {"id": 7}])
 
     assert all(not item.objects for item in found.items)
+
+
+async def test_what_the_request_calls_an_object_is_noted_whether_it_is_found_or_not() -> None:
+    for made in (stage(), stage(paths=[f"{_DEMO}/users/{USER_ID}"])):
+        found = (await looked_up(made)).permissions
+
+        assert isinstance(found, PermissionFacts)
+        assert list(found.named.values()) == [USER_ID]
