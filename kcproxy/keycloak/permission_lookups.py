@@ -14,7 +14,7 @@ from typing import Any
 from kcproxy.explain.claims import read_claims
 from kcproxy.keycloak.caller_lookups import CallerLookups, realm_path
 from kcproxy.keycloak.permission_objects import Objects
-from kcproxy.keycloak.representations import flag, segment, text
+from kcproxy.keycloak.representations import flag, segment, text, users_log_in
 from kcproxy.permissions.facts import Asked, PermissionFacts, asked_scopes, lines_of, places_of, roles_owned
 from kcproxy.permissions.model import (
     GROUPS,
@@ -145,6 +145,7 @@ async def _identity(search: _Search, known: PermissionSet) -> Identity:
         claims=None if read is None else read[1],
         service_account=search.account == lookups.facts.service_account_id,
         authorization_services=bool(flag(search.client, "authorizationServicesEnabled")),
+        users_log_in=users_log_in(search.client),
     )
 
 

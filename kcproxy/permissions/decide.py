@@ -18,8 +18,8 @@ from itertools import product
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kcproxy.permissions.model import GROUPS, USERS, Object, Permission, Strategy
-from kcproxy.permissions.policies import Effect, Judgement, Situation, judge
+from kcproxy.permissions.model import GROUPS, USERS, Object, Permission
+from kcproxy.permissions.policies import Effect, Judgement, Situation, agrees, judge
 
 MANAGE, RESET_PASSWORD = "manage", "reset-password"
 MOST_OPEN = 6
@@ -136,7 +136,7 @@ def _effect(permission: Permission, situation: Situation, known: dict[str, Judge
     parts = [(policy, judge(policy, situation, known)) for policy in permission.policies]
     permits = sum(part.effect is Effect.PERMIT for _, part in parts)
     maybe = sum(part.effect is Effect.OPEN for _, part in parts)
-    least, most = (_agree(permission.strategy, count, len(parts)) for count in (permits, permits + maybe))
+    least, most = (agrees(permission.strategy, count, len(parts)) for count in (permits, permits + maybe))
     effect = (Effect.PERMIT if least else Effect.DENY) if least == most else Effect.OPEN
     return Considered(
         permission=permission,
@@ -144,12 +144,6 @@ def _effect(permission: Permission, situation: Situation, known: dict[str, Judge
         denying=tuple(_policy_name(policy, situation) for policy, part in parts if part.effect is Effect.DENY),
         why=_whys(part for _, part in parts),
     )
-
-
-def _agree(strategy: Strategy, permits: int, of: int) -> bool:
-    if strategy is Strategy.AFFIRMATIVE:
-        return permits > 0
-    return permits * 2 > of if strategy is Strategy.CONSENSUS else permits == of
 
 
 def _whys(parts: Iterator[Judgement]) -> tuple[str, ...]:

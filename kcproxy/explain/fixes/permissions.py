@@ -26,6 +26,7 @@ from kcproxy.permissions.operation import operation_additions
 from kcproxy.permissions.policies import acts_as_client
 
 _CURL = "keycloak -H 'Content-Type: application/json'"
+_MOST_TAKEN = 3
 _RESOURCE_SERVER = "clients/{client}/authz/resource-server/"
 
 
@@ -89,7 +90,7 @@ def _fix(context: Context, verdict: Verdict, view: View, to: Grantee, choice: Se
         console=(*map(sentence, console), *(text for fix in also for text in fix.console)),
         kcadm=(*_written(view, to.realm, steps, _kcadm), *(text for fix in also for text in fix.kcadm)),
         curl=(*_script(_written(view, to.realm, steps, _curl)), *(text for fix in also for text in fix.curl)),
-        warning=_warning(choice),
+        warning=_warning(choice, by_name=view.names),
     )
 
 
@@ -248,13 +249,25 @@ def _summary(view: View, each: Addition, to: Grantee) -> str:
         return f"add {target} to the permission {name}, which gives {list_of(sorted(each.permission.scopes))}" if each.permission else ""
     if each.kind is AdditionKind.ADD_SCOPE:
         return f"add the scope {each.scope} to the permission {name}"
-    return f"make a permission with the scope {each.scope} for {target} and {shown(to.username or 'the calling account')} alone"
+    who = shown(to.username or "the calling account")
+    return f"make a permission with the scope {each.scope} for {target} and {f'the client of {who}' if each.for_others else f'{who} alone'}"
 
 
-def _warning(choice: Sequence[Addition]) -> str | None:
+def _taken(each: Addition, *, by_name: bool) -> list[str]:
+    """Who loses access by this, because a permission that names the object denies all others. That there are such permissions is for operators."""
+    if not each.takes or not by_name:
+        return []
+    names, one = list_of([shown(other.name) for other in each.takes[:_MOST_TAKEN]]), one_of(each.asked.type)
+    return [f"others who have {each.scope} of this {one} by permission {names} lose it, unless the policies of this permission permit them"]
+
+
+def _warning(choice: Sequence[Addition], *, by_name: bool) -> str | None:
     lines = []
     for each in choice:
         name = shown(each.permission.name) if each.permission else ""
+        if each.for_others and each.permission is None:
+            lines.append("its policy names the client, and users who log in through the client get the same")
+        lines += _taken(each, by_name=by_name)
         if each.for_others and each.permission:
             lines.append(f"the policies of {name} may also name others, who get the same")
         if each.opens_more and each.permission:
