@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from kcproxy.catalog.permissions import Levels, PermissionNeed, Term, TermSet, permission_entry
 from kcproxy.explain.context import REALM_MANAGEMENT, Context
 from kcproxy.explain.evidence import admin_roles_in
+from kcproxy.explain.permission_lists import items_of_list, useful
 from kcproxy.explain.permission_needs import permission_need
 from kcproxy.permissions.decide import Decision, Outcome, decide
 from kcproxy.permissions.facts import Item, PermissionFacts
@@ -81,20 +82,28 @@ def _judged(context: Context) -> View | None:
     facts = context.facts.permissions
     if not isinstance(facts, PermissionFacts) or admin_roles_in(context) or _is_guarded(context, facts):
         return None
-    rows = _rows(context, facts)
-    if not rows:
-        return None
     rules = rules_for(context.version)
     situation = Situation(identity=facts.identity, permissions=facts.permissions, rules=rules, about=facts.now_utc)
+    rows = _rows(context, facts, situation)
+    if not rows:
+        return None
     roles, whole = _counting(context), context.for_operator or all(_sees_all(context, row, situation) for row in rows)
     if not whole:
         rows, situation = _hidden(rows, situation)
-    rows = [row._replace(need=_addressable(row.need)) for row in rows]
+    rows = [row._replace(need=_addressable(row)) for row in rows]
     remaining = [row._replace(need=_without_roles(row.need, roles)) for row in rows]
     decision = together([settled(_decided(row, roles, situation), facts.server) for row in remaining])
     differs = tuple(each for each in decision.lacking if _differs(each, facts))
     by_role = any(left.need is not row.need for left, row in zip(remaining, rows, strict=True))
-    unsure = by_role or _assumed(context) or _was_settled(decision) or bool(differs) or _is_incomplete(decision) or not facts.all_items
+    unsure = (
+        (_lists_untold(rows) and not context.for_operator)
+        or by_role
+        or _assumed(context)
+        or _was_settled(decision)
+        or bool(differs)
+        or _is_incomplete(decision)
+        or not facts.all_items
+    )
     return View(
         decision=decision,
         situation=situation,
@@ -107,10 +116,11 @@ def _judged(context: Context) -> View | None:
     )
 
 
-def _rows(context: Context, facts: PermissionFacts) -> list[_Row]:
-    """A row for each item of the list in the body; none if no permission opens the call, for example because of one of the items."""
-    rows = [_row(context, facts, item) for item in facts.items or (None,)]
-    return [] if None in rows else [row for row in rows if row is not None]
+def _rows(context: Context, facts: PermissionFacts, situation: Situation) -> list[_Row]:
+    """A row for each item of the list in the body or of the list that is asked for; none if no permission opens the call, for example because of one of the items."""
+    listed = items_of_list(permission_need(context), facts, situation, for_operator=context.for_operator)
+    rows = [_row(context, facts, item) for item in facts.items or listed or (None,)]
+    return [] if None in rows else [row._replace(need=useful(row.need, facts, situation)) for row in rows if row is not None]
 
 
 def _row(context: Context, facts: PermissionFacts, item: Item | None) -> _Row | None:
@@ -140,17 +150,18 @@ def _decided(row: _Row, roles: frozenset[str], situation: Situation) -> Operatio
     return shown if shown.outcome in _REFUSED and shown.alternatives else admitted
 
 
-def _addressable(need: PermissionNeed) -> PermissionNeed:
-    """The need without alternatives about objects that the request does not name, such as the groups of a user: permissions on a group count for
-    its members as those on the user do, and are decided with them.
+def _addressable(row: _Row) -> PermissionNeed:
+    """The need without alternatives about objects that are not known and that the request does not name, such as the groups of a user: permissions on a
+    group count for its members as those on the user do, and are decided with them.
     """
+    need = row.need
 
     def kept(sets: tuple[TermSet, ...]) -> tuple[TermSet, ...]:
         return tuple(terms for terms in sets if not any(is_unnamed(term) for term in terms)) or sets
 
     def is_unnamed(term: Term) -> bool:
         place = need.objects.get(term.object)
-        return place is not None and bool(place.related or place.listed)
+        return place is not None and term.object not in row.objects and bool(place.related or place.listed)
 
     return _with_sets(need, kept)
 
@@ -163,6 +174,11 @@ def _with_sets(need: PermissionNeed, change: Callable[[tuple[TermSet, ...]], tup
 
     changed = replace(need, levels=levels(need.levels), with_query_role=levels(need.with_query_role) if need.with_query_role else None)
     return need if changed == need else changed
+
+
+def _lists_untold(rows: Sequence[_Row]) -> bool:
+    """Whether the call lists objects and it is not said which: then a permission on one of them may be enough."""
+    return any(place.listed and key not in row.objects for row in rows for key, place in row.need.objects.items())
 
 
 def _is_incomplete(decision: OperationDecision) -> bool:

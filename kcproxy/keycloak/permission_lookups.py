@@ -13,6 +13,7 @@ from typing import Any
 
 from kcproxy.explain.claims import read_claims
 from kcproxy.keycloak.caller_lookups import CallerLookups, realm_path
+from kcproxy.keycloak.permission_lists import listed_objects
 from kcproxy.keycloak.permission_objects import Objects
 from kcproxy.keycloak.representations import flag, segment, text, users_log_in
 from kcproxy.permissions.facts import Asked, PermissionFacts, asked_scopes, lines_of, places_of, roles_owned
@@ -75,7 +76,7 @@ async def look_up_permissions(lookups: CallerLookups, client: Mapping[str, Any],
     known, _ = await asyncio.gather(_permissions(search, scopes), objects.resolve(places_of(lines), roles_owned(lines)))
     if known is None:
         return
-    identity = await _identity(search, known)
+    identity, listed = await asyncio.gather(_identity(search, known), listed_objects(objects, places_of(lines), known, scopes))
     await _labels(search, known, scopes)
     facts.permissions = PermissionFacts(
         client_uuid=uuid,
@@ -90,6 +91,7 @@ async def look_up_permissions(lookups: CallerLookups, client: Mapping[str, Any],
         now_utc=_utc(lookups.now_epoch_seconds),
         items=objects.items,
         all_items=objects.all_items,
+        listed=listed,
         labels=objects.labels,
         absent=frozenset(objects.absent),
         server=await _evaluated(search, scopes),

@@ -19,7 +19,7 @@ MOST_DEPTH = 8
 MOST_ITEMS = 10
 """Items of a list in the body that are looked up; with more, no decision is certain."""
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_WHAT = "permissions"
+WHAT = "permissions"
 _PATHS = {USERS: "users", GROUPS: "groups", CLIENTS: "clients", ROLES: "roles-by-id", "Organizations": "organizations"}
 _NAMES = {USERS: "username", GROUPS: "path", CLIENTS: "clientId", ROLES: "name", "Organizations": "name"}
 
@@ -36,6 +36,21 @@ class Objects:
     labels: dict[str, str] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)
     roles: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def base(self) -> str:
+        """The path of the realm."""
+        return realm_path(self.realm)
+
+    async def by_id(self, type_name: str, identifier: str) -> Object | None:
+        """An object by its ID, a user with their groups; None if it could not be read."""
+        found = await self._read(type_name, identifier)
+        if found.status == 404:
+            self.absent.add(identifier)
+        elif not found.object and (found.status != 403 or type_name == USERS):
+            return None  # organizations are decided by their ID alone: the inspector need not see them
+        groups = await self._chains(identifier) if type_name == USERS and found.object else ()
+        return Object(type=type_name, id=identifier, groups=groups)
 
     @property
     def every(self) -> tuple[Object, ...]:
@@ -99,30 +114,22 @@ class Objects:
 
     async def _object(self, place: ObjectPlace, name: str) -> Object | None:
         identifier = await self._id_of(place, name)
-        if identifier is None:
-            return None
-        found = await self._read(place.type, identifier)
-        if found.status == 404:
-            self.absent.add(identifier)
-        elif not found.object and (found.status != 403 or place.type == USERS):
-            return None  # organizations are decided by their ID alone: the inspector need not see them
-        groups = await self._chains(identifier) if place.type == USERS and found.object else ()
-        return Object(type=place.type, id=identifier, groups=groups)
+        return None if identifier is None else await self.by_id(place.type, identifier)
 
     async def _id_of(self, place: ObjectPlace, name: str) -> str | None:
         """The ID, which is the name itself unless a body names a group by its path, or a query a client by its client ID."""
         base = realm_path(self.realm)
         if place.type == GROUPS and name.startswith("/"):
             path = "/".join(segment(part) for part in name.strip("/").split("/"))
-            return text((await self.lookups.get(f"{base}/group-by-path/{path}", _WHAT)).object, "id")
+            return text((await self.lookups.get(f"{base}/group-by-path/{path}", WHAT)).object, "id")
         if place.type == CLIENTS and place.query == "clientId":
-            items = (await self.lookups.get(f"{base}/clients?clientId={query_value(name)}", _WHAT)).items
+            items = (await self.lookups.get(f"{base}/clients?clientId={query_value(name)}", WHAT)).items
             named = text(client_named(name, items), "id")
             return name if named is None and _UUID.fullmatch(name) else named  # some operations of the console take the ID by this name
         return name
 
     async def _read(self, type_name: str, identifier: str) -> Lookup:
-        found = await self.lookups.get(f"{realm_path(self.realm)}/{_PATHS[type_name]}/{segment(identifier)}", _WHAT)
+        found = await self.lookups.get(f"{realm_path(self.realm)}/{_PATHS[type_name]}/{segment(identifier)}", WHAT)
         label = text(found.object, _NAMES[type_name])
         if label is not None:
             self.labels[identifier] = label
@@ -134,15 +141,13 @@ class Objects:
         """The name of an object, for the operator."""
         if identifier not in self.labels and type_name in _PATHS:
             path = f"{realm_path(self.realm)}/{_PATHS[type_name]}/{segment(identifier)}"
-            label = text((await self.lookups.client.get(path, _WHAT)).object, _NAMES[type_name])
+            label = text((await self.lookups.client.get(path, WHAT)).object, _NAMES[type_name])
             if label is not None:
                 self.labels[identifier] = label
 
     async def _chains(self, user: str) -> tuple[tuple[str, ...], ...] | None:
         """Each group of the user with the groups above it."""
-        items = (
-            await self.lookups.get(f"{realm_path(self.realm)}/users/{segment(user)}/groups?first=0&max={MOST_GROUPS + 1}", _WHAT)
-        ).items
+        items = (await self.lookups.get(f"{realm_path(self.realm)}/users/{segment(user)}/groups?first=0&max={MOST_GROUPS + 1}", WHAT)).items
         if items is None or len(items) > MOST_GROUPS:
             return None
         chains = await asyncio.gather(*(self._chain(item) for item in items if isinstance(item, dict)))
@@ -167,8 +172,8 @@ class Objects:
         base = realm_path(self.realm)
         if parent is None:
             place = f"{base}/group-by-path/" + "/".join(segment(part) for part in path.strip("/").split("/"))
-            return (await self.lookups.client.get(place, _WHAT)).object
-        return (await self.lookups.client.get(f"{base}/groups/{segment(parent)}", _WHAT)).object
+            return (await self.lookups.client.get(place, WHAT)).object
+        return (await self.lookups.client.get(f"{base}/groups/{segment(parent)}", WHAT)).object
 
 
 def _in_body(place: str, body: Any) -> str | None:

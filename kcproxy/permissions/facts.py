@@ -30,10 +30,20 @@ class Item(Struct, frozen=True, kw_only=True):
     body: Any = None
 
 
+class Listed(Struct, frozen=True, kw_only=True):
+    """What a call lists. ``named``: the objects that its filter finds; None if they are many, or not known. ``held``: objects that
+    permissions with the scopes name, as far as they were looked up.
+    """
+
+    named: tuple[Object, ...] | None = None
+    held: tuple[Object, ...] = ()
+
+
 class PermissionFacts(Struct, frozen=True, kw_only=True):
     """``objects``: those that the request names, by the place where it names them; without an entry if they could not be resolved.
 
     ``now_utc``: the time of the look-up, by the clock of this machine, without a zone. ``items``: if the body has a list of objects, each item of it; ``all_items``: whether none was left out.
+    ``listed``: what a call that lists objects may be about.
     ``labels``: names of objects by ID, for operators. ``absent``: IDs in the request that no object has. ``server``: what
     ``policy/evaluate`` says. ``client_uuid``: internal ID of the client admin-permissions.
     """
@@ -45,6 +55,7 @@ class PermissionFacts(Struct, frozen=True, kw_only=True):
     now_utc: datetime | None = None
     items: tuple[Item, ...] = ()
     all_items: bool = True
+    listed: Mapping[ObjectPlace, Listed] = field(default_factory=lambda: MappingProxyType({}))
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     absent: frozenset[str] = frozenset()
     server: Mapping[Asked, bool] = field(default_factory=lambda: MappingProxyType({}))

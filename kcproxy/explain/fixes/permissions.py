@@ -53,7 +53,7 @@ def fixes_of(context: Context, verdict: Verdict, console_base: str | None) -> tu
     if all(sides):
         least = _compatible(sides)
         new = [next((each for each in side if each.kind is AdditionKind.NEW_PERMISSION), side[0]) for side in sides]
-        fixes += [_fix(context, verdict, view, to, choice) for choice in ([least] if least == new else [least, new])]
+        fixes += [_fix(context, verdict, view, to, choice, console_base) for choice in ([least] if least == new else [least, new])]
     else:
         fixes += _denials(view, [each for side in found for each in side if each.kind is AdditionKind.CHANGE_DENIAL], to)
     return (*fixes, *_by_role(context, verdict, console_base))
@@ -76,11 +76,19 @@ def _by_role(context: Context, verdict: Verdict, console_base: str | None) -> tu
     return tuple(replace(fix, warning=". ".join(filter(None, (opens, fix.warning)))) for fix in found)
 
 
-def _fix(context: Context, verdict: Verdict, view: View, to: Grantee, choice: Sequence[Addition]) -> Fix:
+def _of_list(view: View) -> str | None:
+    """What a list shows to a caller with a ``query-`` role and permissions on single objects."""
+    asked = [each.decision.asked for each in view.decision.alternative if each.decision is not None and each.decision.asked.id]
+    return f"only the {asked[0].type.lower()} that permissions let the caller view" if asked else None
+
+
+def _fix(context: Context, verdict: Verdict, view: View, to: Grantee, choice: Sequence[Addition], console_base: str | None = None) -> Fix:
     """All requests of one choice, and the role that lets query if that is lacking, too."""
     roles = tuple(each.term.role for each in view.decision.lacking if each.term.role)
     steps = _steps(view, to, choice)
-    also = build.grant(context, replace(verdict, missing=roles), None) if roles else ()
+    also = build.grant(context, replace(verdict, missing=roles), console_base)[:1] if roles else ()
+    if also and not steps:
+        return replace(also[0], gives=_of_list(view))
     parts = [_summary(view, each, to) for each in choice] + [f"grant the role {list_of(roles)}"] * bool(roles)
     summary = joined(list(dict.fromkeys(parts)))
     console = ("Choose the realm " + shown(to.realm), *(text for step in steps for text in step.console))
@@ -90,6 +98,7 @@ def _fix(context: Context, verdict: Verdict, view: View, to: Grantee, choice: Se
         console=(*map(sentence, console), *(text for fix in also for text in fix.console)),
         kcadm=(*_written(view, to.realm, steps, _kcadm), *(text for fix in also for text in fix.kcadm)),
         curl=(*_script(_written(view, to.realm, steps, _curl)), *(text for fix in also for text in fix.curl)),
+        gives=_of_list(view) if roles else None,
         warning=_warning(choice, by_name=view.names),
     )
 
