@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from kcproxy.catalog.permissions import ObjectPlace, PermissionNeed, TermSet
 from kcproxy.permissions.decide import Outcome, decide
 from kcproxy.permissions.facts import Item, Listed, PermissionFacts
-from kcproxy.permissions.model import Object
+from kcproxy.permissions.model import GROUPS, USERS, Object
 from kcproxy.permissions.policies import Situation
 
 _MOST_OBJECTS = 3
@@ -26,9 +26,21 @@ def items_of_list(need: PermissionNeed | None, facts: PermissionFacts, situation
     scopes = _scopes(need, place)
     held = [each for each in found.held if _has(each, scopes, situation)]
     if not for_operator or found.named is None:
-        return _each(place, held[:1])
+        return _each(place, held[:1]) or _members(place, scopes, situation)
     shown = [each for each in found.named if _has(each, scopes, situation)]
     return _each(place, shown[:1] or found.named) or (Item(beside=frozenset({place})),)
+
+
+def _members(place: ObjectPlace, scopes: set[str], situation: Situation) -> tuple[Item, ...]:
+    """Nothing is missing on the side of the objects if a permission on a group lets the caller have its members."""
+    aliases = {situation.rules.aliases.get(scope, "") for scope in scopes} - {""}
+    groups = [each for each in situation.permissions.permissions if each.type == GROUPS and each.scopes & aliases]
+    given = (
+        _has(Object(type=GROUPS, id=identifier), aliases, situation)
+        for each in groups
+        for identifier in sorted(each.objects)[:_MOST_OBJECTS]
+    )
+    return (Item(beside=frozenset({place})),) if place.type == USERS and any(given) else ()
 
 
 def useful(need: PermissionNeed, facts: PermissionFacts, situation: Situation) -> PermissionNeed:

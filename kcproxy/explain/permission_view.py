@@ -50,6 +50,8 @@ class View(Struct, frozen=True, kw_only=True):
     differs: tuple[TermDecision, ...]
     whole: bool
     names: bool
+    untold: bool = False
+    """Whether the call lists objects and it is not said which, so that a query role and permissions on some of them may be enough."""
     full: bool = False
     """Whether permissions give the full response, not only a part of it."""
 
@@ -90,13 +92,14 @@ def _judged(context: Context) -> View | None:
     roles, whole = _counting(context), context.for_operator or all(_sees_all(context, row, situation) for row in rows)
     if not whole:
         rows, situation = _hidden(rows, situation)
+    untold = any(map(_is_untold, rows))
     rows = [row._replace(need=_addressable(row)) for row in rows]
     remaining = [row._replace(need=_without_roles(row.need, roles)) for row in rows]
     decision = together([settled(_decided(row, roles, situation), facts.server) for row in remaining])
     differs = tuple(each for each in decision.lacking if _differs(each, facts))
     by_role = any(left.need is not row.need for left, row in zip(remaining, rows, strict=True))
     unsure = (
-        (_lists_untold(rows) and not context.for_operator)
+        (untold and not context.for_operator)
         or by_role
         or _assumed(context)
         or _was_settled(decision)
@@ -112,6 +115,7 @@ def _judged(context: Context) -> View | None:
         differs=differs,
         whole=whole,
         names=context.for_operator,
+        untold=untold,
         full=all(decide_operation(*row, roles, situation, Level.FULL).outcome is Outcome.GRANTED for row in remaining),
     )
 
@@ -176,9 +180,10 @@ def _with_sets(need: PermissionNeed, change: Callable[[tuple[TermSet, ...]], tup
     return need if changed == need else changed
 
 
-def _lists_untold(rows: Sequence[_Row]) -> bool:
-    """Whether the call lists objects and it is not said which: then a permission on one of them may be enough."""
-    return any(place.listed and key not in row.objects for row in rows for key, place in row.need.objects.items())
+def _is_untold(row: _Row) -> bool:
+    """Whether one of the alternatives is about an object of a list, and it is not said about which."""
+    unknown = {key for key, place in row.need.objects.items() if place.listed and key not in row.objects}
+    return any(term.object in unknown for terms in row.need.levels.shows for term in terms)
 
 
 def _is_incomplete(decision: OperationDecision) -> bool:

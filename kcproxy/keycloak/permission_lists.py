@@ -5,7 +5,7 @@ A caller with a permission on one object needs only a ``query-`` role to find it
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from kcproxy.catalog.permissions import ObjectPlace
@@ -13,15 +13,16 @@ from kcproxy.keycloak.permission_objects import WHAT, Objects
 from kcproxy.keycloak.representations import query_value, segment, text
 from kcproxy.model import Target
 from kcproxy.permissions.facts import Listed
-from kcproxy.permissions.model import GROUPS, USERS, Object, Permission, PermissionSet
+from kcproxy.permissions.model import Permission, PermissionSet
 
 MOST_NAMED = 3
 """A filter that finds more objects than that does not name single ones."""
 MOST_HELD = 3
+MOST_FOUND = 100
+"""With more, it is not known whether an object is among them."""
 _PARAMETER = re.compile(r"\{([^}]+)\}")
 _PAGING = frozenset({"first", "max", "briefRepresentation"})
 _MOST_QUERY_CHARACTERS = 500
-_OF_MEMBERS = "-members"
 
 
 async def listed_objects(
@@ -35,19 +36,41 @@ async def listed_objects(
 
 async def _listed(objects: Objects, place: ObjectPlace, known: PermissionSet, scopes: frozenset[tuple[str, str]]) -> Listed:
     wanted = {scope for type_name, scope in scopes if type_name == place.type}
-    named, held = await asyncio.gather(_named(objects, place), _held(objects, place, known.permissions, wanted))
-    return Listed(named=named, held=held)
+    items = await _same_list(objects)
+    named = _named(items)
+    held = [each for each in _held(place, known.permissions, wanted) if items is None or len(items) > MOST_FOUND or each in _ids(items)]
+    chosen = list(dict.fromkeys([*(named or ()), *held[:MOST_HELD]]))
+    found = dict(zip(chosen, await asyncio.gather(*(objects.by_id(place.type, each) for each in chosen)), strict=True))
+    there = {identifier: each for identifier, each in found.items() if each is not None and identifier not in objects.absent}
+    return Listed(
+        named=tuple(there[each] for each in named) if named is not None and there.keys() >= set(named) else None,
+        held=tuple(there[each] for each in held[:MOST_HELD] if each in there),
+    )
 
 
-async def _named(objects: Objects, place: ObjectPlace) -> tuple[Object, ...] | None:
-    """What the same request finds without the caller's limits; None if that is too much, or is not known."""
+async def _same_list(objects: Objects) -> list[Any] | None:
+    """What the same request finds without the caller's limits; None if that is not known."""
     path = _same_request(objects)
-    items = (await objects.lookups.get(path, WHAT)).items if path else None
+    return (await objects.lookups.get(path, WHAT)).items if path else None
+
+
+def _named(items: list[Any] | None) -> list[str] | None:
+    """The IDs, if they are few."""
     if items is None or len(items) > MOST_NAMED or not all(_is_plain(item) for item in items):
         return None
-    identifiers = [str(item["id"]) for item in items]
-    found = await asyncio.gather(*(objects.by_id(place.type, identifier) for identifier in identifiers))
-    return None if None in found else tuple(each for each in found if each is not None)
+    return [str(item["id"]) for item in items]
+
+
+def _ids(items: list[Any]) -> set[str]:
+    """The IDs of all objects of a list, and of the groups below them that a search finds."""
+    found, rest = set[str](), [*items]
+    while rest:
+        item = rest.pop()
+        if isinstance(item, dict):
+            found.add(str(item.get("id")))
+            below = item.get("subGroups")
+            rest += below if isinstance(below, list) else []
+    return found
 
 
 def _is_plain(item: Any) -> bool:
@@ -64,7 +87,7 @@ def _same_request(objects: Objects) -> str | None:
     query = [
         f"{query_value(name)}={query_value(value)}" for name, values in request.query.items() if name not in _PAGING for value in values
     ]
-    text_of = "&".join([*query, "first=0", f"max={MOST_NAMED + 1}"])
+    text_of = "&".join([*query, "briefRepresentation=true", "first=0", f"max={MOST_FOUND + 1}"])
     return f"{path}?{text_of}" if len(text_of) <= _MOST_QUERY_CHARACTERS else None
 
 
@@ -72,22 +95,7 @@ def _names(target: Target) -> list[str]:
     return _PARAMETER.findall(target.operation.path) if target.operation else []
 
 
-async def _held(objects: Objects, place: ObjectPlace, permissions: Iterable[Permission], wanted: set[str]) -> tuple[Object, ...]:
-    """Objects that a permission with one of the scopes names; for a user also a member of a group that one names."""
-    permissions = tuple(permissions)
-    direct = [identifier for each in permissions if each.type == place.type and wanted & each.scopes for identifier in sorted(each.objects)]
-    groups = [identifier for each in permissions if _is_of_members(each, place) for identifier in sorted(each.objects)]
-    members = await asyncio.gather(*(_member(objects, group) for group in list(dict.fromkeys(groups))[:MOST_HELD]))
-    chosen = [*direct[:MOST_HELD], *(member for member in members if member is not None)]
-    found = await asyncio.gather(*(objects.by_id(place.type, identifier) for identifier in dict.fromkeys(chosen)))
-    return tuple(each for each in found if each is not None and each.id not in objects.absent)
-
-
-def _is_of_members(permission: Permission, place: ObjectPlace) -> bool:
-    return place.type == USERS and permission.type == GROUPS and any(scope.endswith(_OF_MEMBERS) for scope in permission.scopes)
-
-
-async def _member(objects: Objects, group: str) -> str | None:
-    items = (await objects.lookups.get(f"{objects.base}/groups/{segment(group)}/members?first=0&max=1", WHAT)).items
-    first: Mapping[str, Any] = items[0] if items and isinstance(items[0], dict) else {}
-    return text(first, "id")
+def _held(place: ObjectPlace, permissions: Iterable[Permission], wanted: set[str]) -> list[str]:
+    """Objects that a permission with one of the scopes names."""
+    named = (each for each in permissions if each.type == place.type and wanted & each.scopes)
+    return list(dict.fromkeys(identifier for each in named for identifier in sorted(each.objects)))

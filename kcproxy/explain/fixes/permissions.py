@@ -19,10 +19,11 @@ from kcproxy.explain.fixes.shell import Part, line, path, realm_option, segment,
 from kcproxy.explain.fixes.unwritable import Unwritable
 from kcproxy.explain.permission_needs import joined, one_of, permission_need
 from kcproxy.explain.permission_view import View, permission_view
-from kcproxy.explain.text import list_of, sentence, shown
+from kcproxy.explain.text import list_of, sentence, sentences, shown
 from kcproxy.model import Fix, Verdict
 from kcproxy.permissions.additions import Addition, AdditionKind
-from kcproxy.permissions.operation import operation_additions
+from kcproxy.permissions.alone import only_caller
+from kcproxy.permissions.operation import QUERY, operation_additions
 from kcproxy.permissions.policies import acts_as_client
 
 _CURL = "keycloak -H 'Content-Type: application/json'"
@@ -56,7 +57,51 @@ def fixes_of(context: Context, verdict: Verdict, console_base: str | None) -> tu
         fixes += [_fix(context, verdict, view, to, choice, console_base) for choice in ([least] if least == new else [least, new])]
     else:
         fixes += _denials(view, [each for side in found for each in side if each.kind is AdditionKind.CHANGE_DENIAL], to)
-    return (*fixes, *_by_role(context, verdict, console_base))
+    roles = [fix.roles for fix in fixes if not any("authz" in text for text in fix.kcadm)]
+    return (
+        *_with_some(context, verdict, view, to, fixes),
+        *(fix for fix in _by_role(context, verdict, console_base) if fix.roles not in roles),
+    )
+
+
+def _with_some(context: Context, verdict: Verdict, view: View, to: Grantee, fixes: Sequence[Fix]) -> Sequence[Fix]:
+    """For a list of which it is not said what it has to show, also the query role with permissions on some objects: in words, because only the
+    operator knows on which. It comes first where a permission for all objects would take something away from others, or is more than is known to be needed.
+    """
+    need = permission_need(context)
+    some = (
+        next((terms for terms in need.levels.shows if any(term.object and need.objects[term.object].listed for term in terms)), None)
+        if need
+        else None
+    )
+    if not view.untold or need is None or some is None:
+        return fixes
+    roles = tuple(term.role for term in some if term.role.startswith(QUERY))
+    term = next(term for term in some if term.object and need.objects[term.object].listed)
+    granted, many = build.grant(context, replace(verdict, missing=roles), None)[:1], term.type.lower()
+    who = shown(to.username or "the calling account")
+    fix = Fix(
+        summary=sentence(
+            f"Grant the role {list_of(roles)} to {who}, and make a permission with the scope {term.scope} for those {many} that the list has to show"
+        ),
+        roles=roles,
+        console=(
+            *(text for fix in granted for text in fix.console),
+            *sentences(
+                (
+                    f"Permissions, Create permission, resource type {term.type}",
+                    f"Authorization scopes {term.scope}, Enforce access to Specific {many}, and choose them",
+                    f"Create a policy of type User that names {who} alone, Save",
+                )
+            ),
+        ),
+        gives=f"only the {many} that permissions let the caller view",
+    )
+    others = any(
+        each.type == term.type and each.policies and not only_caller(each, view.situation)
+        for each in view.situation.permissions.permissions
+    )
+    return (fix, *fixes) if others or not view.names else (*fixes, fix)
 
 
 def _compatible(sides: Sequence[Sequence[Addition]]) -> list[Addition]:
