@@ -257,7 +257,8 @@ def _hidden(rows: Sequence[_Row], situation: Situation) -> tuple[list[_Row], Sit
     unknown = [row._replace(objects={key: _unknown(asked) for key, asked in row.objects.items()}) for row in rows]
     named = {asked.id for row in rows for asked in row.objects.values() if asked.type != GROUPS}
     kept = tuple(each for each in situation.permissions.permissions if not named & each.objects or _permits(each.policies, situation))
-    return unknown, replace(situation, permissions=replace(situation.permissions, permissions=kept))
+    unread = tuple(each for each in situation.permissions.unread if not named & each.objects)
+    return unknown, replace(situation, permissions=replace(situation.permissions, permissions=kept, unread=unread))
 
 
 def _unknown(asked: Object) -> Object:
@@ -270,4 +271,5 @@ def _permits(policies: tuple[str, ...], situation: Situation) -> bool:
 
 def _denies_by_name(facts: PermissionFacts, situation: Situation) -> bool:
     """Whether any object of the realm is denied to the caller by name: then what is said of one must be as sure as of all others."""
-    return any(each.objects and not _permits(each.policies, situation) for each in facts.permissions.permissions)
+    unread = any(each.objects for each in facts.permissions.unread)
+    return unread or any(each.objects and not _permits(each.policies, situation) for each in facts.permissions.permissions)

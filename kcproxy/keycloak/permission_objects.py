@@ -18,6 +18,8 @@ MOST_GROUPS = 20
 MOST_DEPTH = 8
 MOST_ITEMS = 10
 """Items of a list in the body that are looked up; with more, no decision is certain."""
+BY_PATH_IN_BODY, BY_PATH_IN_PATH = "groups", "path"
+"""Where requests name groups by their paths instead of their IDs."""
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 WHAT = "permissions"
 _PATHS = {USERS: "users", GROUPS: "groups", CLIENTS: "clients", ROLES: "roles-by-id", "Organizations": "organizations"}
@@ -33,6 +35,7 @@ class Objects:
     found: dict[ObjectPlace, Object] = field(default_factory=dict)
     items: tuple[Item, ...] = ()
     all_items: bool = True
+    items_left: int = 0
     labels: dict[str, str] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)
     roles: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -63,7 +66,7 @@ class Objects:
         listed = listed_items(places, self.lookups.request.body)
         in_items = {place for item in listed for place in item.names}
         named = [(place, name) for place in places if place not in in_items and (name := self._named(place)) is not None]
-        self.all_items = len(listed) <= MOST_ITEMS
+        self.all_items, self.items_left = len(listed) <= MOST_ITEMS, max(0, len(listed) - MOST_ITEMS)
         items, _ = await asyncio.gather(
             asyncio.gather(*(self._item(item, owned) for item in listed[:MOST_ITEMS])),
             asyncio.gather(*(self._resolve(place, name) for place, name in named)),
@@ -113,15 +116,25 @@ class Objects:
             self.found[place] = found
 
     async def _object(self, place: ObjectPlace, name: str) -> Object | None:
+        if place.type == GROUPS and (place.body == BY_PATH_IN_BODY or place.path == BY_PATH_IN_PATH):
+            return await self._by_path(name)
         identifier = await self._id_of(place, name)
         return None if identifier is None else await self.by_id(place.type, identifier)
 
+    async def _by_path(self, name: str) -> Object | None:
+        """A group by its path. Like Keycloak, this ignores one slash at the beginning and one at the end."""
+        parts = name.removeprefix("/").removesuffix("/").split("/")
+        found = await self.lookups.get(f"{self.base}/group-by-path/{'/'.join(map(segment, parts))}", WHAT)
+        identifier = text(found.object, "id")
+        if identifier is None and found.status == 404:
+            path = "/" + "/".join(parts)
+            self.absent.add(path)
+            return Object(type=GROUPS, id=path)
+        return None if identifier is None else await self.by_id(GROUPS, identifier)
+
     async def _id_of(self, place: ObjectPlace, name: str) -> str | None:
-        """The ID, which is the name itself unless a body names a group by its path, or a query a client by its client ID."""
+        """The ID, which is the name itself unless a query names a client by its client ID."""
         base = realm_path(self.realm)
-        if place.type == GROUPS and name.startswith("/"):
-            path = "/".join(segment(part) for part in name.strip("/").split("/"))
-            return text((await self.lookups.get(f"{base}/group-by-path/{path}", WHAT)).object, "id")
         if place.type == CLIENTS and place.query == "clientId":
             items = (await self.lookups.get(f"{base}/clients?clientId={query_value(name)}", WHAT)).items
             named = text(client_named(name, items), "id")

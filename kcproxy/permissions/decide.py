@@ -107,6 +107,12 @@ def applicable(asked: Object, situation: Situation) -> list[list[Permission]]:
     return _once([*levels, wide])
 
 
+def unread_for(asked: Object, situation: Situation) -> list[Permission]:
+    """The relevant permissions of which the policies are not known."""
+    unread = replace(situation.permissions, permissions=situation.permissions.unread)
+    return [permission for level in applicable(asked, replace(situation, permissions=unread)) for permission in level]
+
+
 def _once(levels: list[list[Permission]]) -> list[list[Permission]]:
     """Remove repeated permissions: one can name a user's group and the group above it."""
     seen: set[str] = set()
@@ -118,11 +124,12 @@ def _once(levels: list[list[Permission]]) -> list[list[Permission]]:
 
 
 def _unknown(asked: Object, scope: str, situation: Situation) -> Iterator[str]:
-    if not situation.permissions.complete:
+    if not situation.permissions.complete or any(unread_for(asked, situation)):
         yield "not all permissions could be read"
     if asked.type == USERS and asked.id is not None and asked.groups is None:
         alias = situation.rules.aliases.get(scope)
-        on_groups = [each for each in situation.permissions.permissions if each.type == GROUPS]
+        every = (*situation.permissions.permissions, *situation.permissions.unread)
+        on_groups = [each for each in every if each.type == GROUPS]
         if any(alias in each.scopes or scope in each.scopes or situation.rules.group_denial_closes_all for each in on_groups):
             yield "the groups of the user"
 

@@ -42,19 +42,23 @@ class Listed(Struct, frozen=True, kw_only=True):
 class PermissionFacts(Struct, frozen=True, kw_only=True):
     """``objects``: those that the request names, by the place where it names them; without an entry if they could not be resolved.
 
-    ``now_utc``: the time of the look-up, by the clock of this machine, without a zone. ``items``: if the body has a list of objects, each item of it; ``all_items``: whether none was left out.
+    ``now_utc``: the time of the look-up, by the clock of this machine, without a zone. ``items``: if the body has a list of objects, each item of it; ``all_items``: whether none was left out,
+    ``items_left``: how many were.
     ``listed``: what a call that lists objects may be about.
-    ``labels``: names of objects by ID, for operators. ``absent``: IDs in the request that no object has. ``server``: what
+    ``labels``: names of objects by ID, for operators. ``absent``: IDs (and paths of groups, from a slash) in the request that no object has. ``server``: what
     ``policy/evaluate`` says. ``client_uuid``: internal ID of the client admin-permissions.
+    ``taken_names``: names of permissions and policies of all types, which must differ.
     """
 
     client_uuid: str
+    taken_names: frozenset[str] = frozenset()
     permissions: PermissionSet
     identity: Identity
     objects: Mapping[ObjectPlace, Object] = field(default_factory=lambda: MappingProxyType({}))
     now_utc: datetime | None = None
     items: tuple[Item, ...] = ()
     all_items: bool = True
+    items_left: int = 0
     listed: Mapping[ObjectPlace, Listed] = field(default_factory=lambda: MappingProxyType({}))
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     absent: frozenset[str] = frozenset()

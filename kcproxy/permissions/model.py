@@ -163,9 +163,13 @@ class Names(Struct, frozen=True, kw_only=True):
 
 
 class PermissionSet(Struct, frozen=True, kw_only=True):
-    """All permissions of a realm with the policies that they use. `complete` is False if some could not be read."""
+    """All permissions of a realm with the policies that they use. `complete` is False if some could not be read.
+
+    `unread`: permissions of which the policies are not known. They count only where they would apply.
+    """
 
     permissions: tuple[Permission, ...] = ()
+    unread: tuple[Permission, ...] = ()
     policies: Mapping[str, Policy] = field(default_factory=lambda: MappingProxyType({}))
     names: Names = Names()
     complete: bool = True

@@ -120,8 +120,15 @@ def _part(each: TermDecision) -> tuple[str, ...]:
 
 def operation_additions(decision: OperationDecision, situation: Situation) -> tuple[tuple[Addition, ...], ...]:
     """For each permission that the nearest alternative lacks, the changes that grant it. All of them are needed."""
-    lacking = (each.decision for each in decision.lacking if each.decision is not None)
-    return tuple(additions(each, situation) for each in lacking)
+    return tuple(_additions(each, each.decision, situation) for each in decision.lacking if each.decision is not None)
+
+
+def _additions(each: TermDecision, decision: Decision, situation: Situation) -> tuple[Addition, ...]:
+    """What grants a term. If the server says that it is refused and some permissions could not be read: as if these did not matter."""
+    if not each.by_server:
+        return additions(decision, situation)
+    known = replace(situation, permissions=replace(situation.permissions, unread=(), complete=True))
+    return additions(decide(decision.asked, decision.scope, known), known)
 
 
 def _sets(need: PermissionNeed, roles: frozenset[str] | None, level: Level) -> Sequence[TermSet]:

@@ -11,7 +11,7 @@ from kcproxy.explain.permission_needs import joined, need_in_words, one_of, perm
 from kcproxy.explain.permission_view import View, permission_view
 from kcproxy.explain.text import list_of, shown
 from kcproxy.model import Cause
-from kcproxy.permissions.decide import Outcome
+from kcproxy.permissions.decide import Outcome, unread_for
 from kcproxy.permissions.model import Object
 from kcproxy.permissions.operation import TermDecision
 from kcproxy.permissions.policies import Effect, judge
@@ -122,6 +122,8 @@ def object_in_words(view: View, asked: Object) -> str:
 def _because(view: View, each: TermDecision) -> list[str]:
     if each.decision is None:
         return []
+    if each.by_server:
+        return ["Keycloak's own evaluation (policy/evaluate) does not allow it"]
     denying = [
         f"permission {shown(other.permission.name)} denies it (policy {list_of(other.denying)})" if view.names else "a permission denies it"
         for other in each.decision.denying
@@ -164,8 +166,16 @@ def _evidence(view: View) -> list[str]:
         f"Keycloak's own evaluation (policy/evaluate) allows {_scope(view, each)}, which the policies and the token do not"
         for each in view.differs
     ]
+    if any(
+        each.decision and each.outcome is not Outcome.GRANTED and unread_for(each.decision.asked, view.situation)
+        for each in view.decision.alternative
+    ):
+        lines.append(NOT_ALL_READ)
     if view.names:
-        lines += [f"looked up: there is no object with the ID {shown(identifier)}" for identifier in sorted(view.facts.absent)]
+        lines += [
+            f"looked up: there is no {'group with the path' if identifier.startswith('/') else 'object with the ID'} {shown(identifier)}"
+            for identifier in sorted(view.facts.absent)
+        ]
         lines += [
             f"permission {shown(other.permission.name)} denies the caller by policy {list_of(other.denying)}"
             for each in view.decision.lacking
@@ -175,6 +185,7 @@ def _evidence(view: View) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
+NOT_ALL_READ = "not all permissions were read, because look-ups are limited: one of the others may deny this"
 _IF_IN_USE = "Realm {realm} may use fine-grained admin permissions, and none of them allows this call for {who}"
 
 

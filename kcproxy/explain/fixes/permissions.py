@@ -15,6 +15,7 @@ from kcproxy.explain.context import Context
 from kcproxy.explain.fixes import build
 from kcproxy.explain.fixes.commands import CURL_HEAD, CURL_TAIL
 from kcproxy.explain.fixes.grantee import Grantee
+from kcproxy.explain.fixes.policy_names import free_name
 from kcproxy.explain.fixes.shell import Part, line, path, realm_option, segment, word
 from kcproxy.explain.fixes.unwritable import Unwritable
 from kcproxy.explain.permission_needs import joined, one_of, permission_need
@@ -23,7 +24,9 @@ from kcproxy.explain.text import list_of, sentence, sentences, shown
 from kcproxy.model import Fix, Verdict
 from kcproxy.permissions.additions import Addition, AdditionKind
 from kcproxy.permissions.alone import only_caller
-from kcproxy.permissions.operation import QUERY, operation_additions
+from kcproxy.permissions.decide import unread_for
+from kcproxy.permissions.model import Object
+from kcproxy.permissions.operation import QUERY, TermDecision, operation_additions
 from kcproxy.permissions.policies import acts_as_client
 
 _CURL = "keycloak -H 'Content-Type: application/json'"
@@ -48,6 +51,9 @@ def fixes_of(context: Context, verdict: Verdict, console_base: str | None) -> tu
     need = permission_need(context)
     if need is not None and not (need.levels.shows or need.levels.any_of):
         return _by_role(context, verdict, console_base)  # permissions would let the call in and leave the list empty
+    absent = [each for each in view.decision.lacking if each.decision is not None and each.decision.asked.id in view.facts.absent]
+    if absent and view.names:
+        return _correction(view, absent, _by_role(context, verdict, console_base))
     found = operation_additions(view.decision, view.situation)
     sides = [[each for each in side if each.kind is not AdditionKind.CHANGE_DENIAL] for side in found]
     fixes: list[Fix] = []
@@ -62,6 +68,21 @@ def fixes_of(context: Context, verdict: Verdict, console_base: str | None) -> tu
         *_with_some(context, verdict, view, to, fixes),
         *(fix for fix in _by_role(context, verdict, console_base) if fix.roles not in roles),
     )
+
+
+def _correction(view: View, absent: Sequence[TermDecision], by_role: Sequence[Fix]) -> tuple[Fix, ...]:
+    """Nothing can be permitted of an object that is not there, and a role does not make it appear."""
+    names = list(dict.fromkeys(_absent(each.decision.asked) for each in absent if each.decision is not None))
+    says = f"there is no {joined(names)}"
+    steps = (f"Check the request: {says}", "Correct it, or create what it names")
+    first = Fix(summary=sentence(f"Correct the request: {says}"), console=tuple(map(sentence, steps)))
+    warning = f"This alone does not help: {says}, and Keycloak then answers with another error"
+    return (first, *(replace(fix, warning=". ".join(filter(None, (warning, fix.warning)))) for fix in by_role))
+
+
+def _absent(asked: Object) -> str:
+    identifier = asked.id or ""
+    return f"{one_of(asked.type)} {'with the path ' if identifier.startswith('/') else 'with the ID '}{shown(identifier)}"
 
 
 def _with_some(context: Context, verdict: Verdict, view: View, to: Grantee, fixes: Sequence[Fix]) -> Sequence[Fix]:
@@ -121,6 +142,23 @@ def _by_role(context: Context, verdict: Verdict, console_base: str | None) -> tu
     return tuple(replace(fix, warning=". ".join(filter(None, (opens, fix.warning)))) for fix in found)
 
 
+def _unread(view: View) -> str | None:
+    """Permissions that were not read can deny what a new one gives."""
+    unread = not view.situation.permissions.complete or any(
+        unread_for(each.decision.asked, view.situation) for each in view.decision.lacking if each.decision is not None
+    )
+    return (
+        "Not all permissions were read, because look-ups are limited: if one of the others denies this, it stays refused"
+        if unread
+        else None
+    )
+
+
+def _left_out(view: View) -> str | None:
+    left = view.facts.items_left
+    return f"The list in the request has {left} more, which were not looked up: the call takes the same for each of them" if left else None
+
+
 def _of_list(view: View) -> str | None:
     """What a list shows to a caller with a ``query-`` role and permissions on single objects."""
     asked = [each.decision.asked for each in view.decision.alternative if each.decision is not None and each.decision.asked.id]
@@ -144,7 +182,7 @@ def _fix(context: Context, verdict: Verdict, view: View, to: Grantee, choice: Se
         kcadm=(*_written(view, to.realm, steps, _kcadm), *(text for fix in also for text in fix.kcadm)),
         curl=(*_script(_written(view, to.realm, steps, _curl)), *(text for fix in also for text in fix.curl)),
         gives=_of_list(view) if roles else None,
-        warning=_warning(choice, by_name=view.names),
+        warning=". ".join(filter(None, (_warning(choice, by_name=view.names), _left_out(view), _unread(view)))) or None,
     )
 
 
@@ -184,7 +222,13 @@ def _by_client(view: View) -> bool:
 
 
 def _policy_name(view: View, to: Grantee) -> str:
-    return f"Only {to.username or view.situation.identity.account_id}"
+    return free_name(f"Only {to.username or view.situation.identity.account_id}", _taken_names(view))
+
+
+def _taken_names(view: View) -> frozenset[str]:
+    """Names that permissions and policies have. A policy may be left of an account that was deleted and made again."""
+    known = view.facts.permissions
+    return view.facts.taken_names | {each.name for each in (*known.permissions, *known.policies.values())}
 
 
 def _new_policy(view: View, to: Grantee) -> _Step:
@@ -207,7 +251,7 @@ def _new_permission(view: View, to: Grantee, each: Addition, policy: str, policy
     asked, who = each.asked, to.username or view.situation.identity.account_id
     one = one_of(asked.type)
     target = f"{one} {asked.id}" if asked.id else f"all {one}s"
-    name = f"{each.scope} of {target} for {who}"
+    name = free_name(f"{each.scope} of {target} for {who}", _taken_names(view))
     resources = f"Specific {asked.type.lower()} {_object(view, each)}" if asked.id else f"All {asked.type.lower()}"
     return _Step(
         method="POST",
