@@ -123,7 +123,8 @@ def _judged(context: Context) -> View | None:
 def _rows(context: Context, facts: PermissionFacts, situation: Situation) -> list[_Row]:
     """A row for each item of the list in the body or of the list that is asked for; none if no permission opens the call, for example because of one of the items."""
     listed = items_of_list(permission_need(context), facts, situation, for_operator=context.for_operator)
-    rows = [_row(context, facts, item) for item in facts.items or listed or (None,)]
+    items = () if facts.items_found and not context.for_operator else facts.items  # which roles are mapped is not for every caller
+    rows = [_row(context, facts, item) for item in items or listed or (None,)]
     return [] if None in rows else [row._replace(need=useful(row.need, facts, situation)) for row in rows if row is not None]
 
 

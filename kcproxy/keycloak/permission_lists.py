@@ -4,14 +4,12 @@ A caller with a permission on one object needs only a ``query-`` role to find it
 """
 
 import asyncio
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from kcproxy.catalog.permissions import ObjectPlace
-from kcproxy.keycloak.permission_objects import WHAT, Objects
-from kcproxy.keycloak.representations import query_value, segment, text
-from kcproxy.model import Target
+from kcproxy.keycloak.permission_objects import WHAT, Objects, path_of
+from kcproxy.keycloak.representations import query_value, text
 from kcproxy.permissions.facts import Listed
 from kcproxy.permissions.model import Permission, PermissionSet
 
@@ -20,7 +18,6 @@ MOST_NAMED = 3
 MOST_HELD = 3
 MOST_FOUND = 100
 """With more, it is not known whether an object is among them."""
-_PARAMETER = re.compile(r"\{([^}]+)\}")
 _PAGING = frozenset({"first", "max", "briefRepresentation"})
 _MOST_QUERY_CHARACTERS = 500
 
@@ -80,19 +77,12 @@ def _is_plain(item: Any) -> bool:
 
 def _same_request(objects: Objects) -> str | None:
     request = objects.lookups.request
-    target: Target = request.target
-    if target.operation is None or target.method not in {"GET", "HEAD"} or any(name not in target.parameters for name in _names(target)):
-        return None
-    path = _PARAMETER.sub(lambda name: segment(target.parameters[name[1]]), target.operation.path)
+    path = path_of(request.target) if request.target.method in {"GET", "HEAD"} else None
     query = [
         f"{query_value(name)}={query_value(value)}" for name, values in request.query.items() if name not in _PAGING for value in values
     ]
-    text_of = "&".join([*query, "briefRepresentation=true", "first=0", f"max={MOST_FOUND + 1}"])
-    return f"{path}?{text_of}" if len(text_of) <= _MOST_QUERY_CHARACTERS else None
-
-
-def _names(target: Target) -> list[str]:
-    return _PARAMETER.findall(target.operation.path) if target.operation else []
+    sent = "&".join([*query, "briefRepresentation=true", "first=0", f"max={MOST_FOUND + 1}"])
+    return f"{path}?{sent}" if path and len(sent) <= _MOST_QUERY_CHARACTERS else None
 
 
 def _held(place: ObjectPlace, permissions: Iterable[Permission], wanted: set[str]) -> list[str]:

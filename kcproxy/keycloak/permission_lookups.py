@@ -17,6 +17,7 @@ from kcproxy.explain.claims import read_claims
 from kcproxy.keycloak.caller_lookups import CallerLookups, realm_path
 from kcproxy.keycloak.permission_lists import listed_objects
 from kcproxy.keycloak.permission_objects import Objects
+from kcproxy.keycloak.permission_powers import powers
 from kcproxy.keycloak.representations import flag, segment, text, users_log_in
 from kcproxy.permissions.facts import Asked, PermissionFacts, asked_scopes, lines_of, places_of, roles_owned
 from kcproxy.permissions.model import (
@@ -79,7 +80,9 @@ async def look_up_permissions(lookups: CallerLookups, client: Mapping[str, Any],
     if items is None:
         return
     known = await _permissions(search, items, scopes)
-    identity, listed = await asyncio.gather(_identity(search, known), listed_objects(objects, places_of(lines), known, scopes))
+    identity, listed, behind = await asyncio.gather(
+        _identity(search, known), listed_objects(objects, places_of(lines), known, scopes), powers(objects, scopes)
+    )
     await _labels(search, known, scopes)
     facts.permissions = PermissionFacts(
         client_uuid=uuid,
@@ -97,7 +100,9 @@ async def look_up_permissions(lookups: CallerLookups, client: Mapping[str, Any],
         items=objects.items,
         all_items=objects.all_items,
         items_left=objects.items_left,
+        items_found=objects.items_found,
         listed=listed,
+        powers=behind,
         labels=objects.labels,
         absent=frozenset(objects.absent),
         server=await _evaluated(search, scopes),

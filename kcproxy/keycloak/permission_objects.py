@@ -11,6 +11,7 @@ from kcproxy.keycloak.caller_lookups import CallerLookups, realm_path
 from kcproxy.keycloak.listed_items import ListedItem, listed_items
 from kcproxy.keycloak.lookup_client import Lookup
 from kcproxy.keycloak.representations import client_named, query_value, segment, text
+from kcproxy.model import Target
 from kcproxy.permissions.facts import Item
 from kcproxy.permissions.model import CLIENTS, GROUPS, ROLES, USERS, Object
 
@@ -18,8 +19,11 @@ MOST_GROUPS = 20
 MOST_DEPTH = 8
 MOST_ITEMS = 10
 """Items of a list in the body that are looked up; with more, no decision is certain."""
+MOST_DECIDED = 40
+"""Items of a list that are decided at all."""
 BY_PATH_IN_BODY, BY_PATH_IN_PATH = "groups", "path"
 """Where requests name groups by their paths instead of their IDs."""
+_PARAMETER = re.compile(r"\{([^}]+)\}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 WHAT = "permissions"
 _PATHS = {USERS: "users", GROUPS: "groups", CLIENTS: "clients", ROLES: "roles-by-id", "Organizations": "organizations"}
@@ -36,6 +40,7 @@ class Objects:
     items: tuple[Item, ...] = ()
     all_items: bool = True
     items_left: int = 0
+    items_found: bool = False
     labels: dict[str, str] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)
     roles: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -63,16 +68,29 @@ class Objects:
 
     async def resolve(self, places: Iterable[ObjectPlace], owned: Mapping[ObjectPlace, ObjectPlace | None]) -> None:
         """Every object that the request itself names, then the clients that own its roles. ``owned``: where the request names these roles."""
-        listed = listed_items(places, self.lookups.request.body)
+        places = tuple(places)
+        listed = listed_items(places, await self._body(places))
         in_items = {place for item in listed for place in item.names}
         named = [(place, name) for place in places if place not in in_items and (name := self._named(place)) is not None]
-        self.all_items, self.items_left = len(listed) <= MOST_ITEMS, max(0, len(listed) - MOST_ITEMS)
+        self.all_items, self.items_left = len(listed) <= MOST_ITEMS, max(0, len(listed) - MOST_DECIDED)
         items, _ = await asyncio.gather(
             asyncio.gather(*(self._item(item, owned) for item in listed[:MOST_ITEMS])),
             asyncio.gather(*(self._resolve(place, name) for place, name in named)),
         )
-        self.items = tuple(items)
+        self.items = (*items, *map(_by_its_id, listed[MOST_ITEMS:MOST_DECIDED]))
         await asyncio.gather(*(self._resolve_owner(client, role) for client, role in owned.items() if role not in in_items))
+
+    async def _body(self, places: Iterable[ObjectPlace]) -> Any:
+        """The body, or if a call without one takes away all roles that are mapped: these."""
+        request = self.lookups.request
+        target = request.target
+        in_list = any(place.body is not None and place.body.startswith("[].") for place in places)
+        if request.body is not None or request.body_unseen or target.method != "DELETE" or not in_list or target.operation is None:
+            return request.body
+        path = path_of(target)
+        found = (await self.lookups.get(path, WHAT)).items if path else None
+        self.items_found = found is not None
+        return found
 
     async def _item(self, item: ListedItem, owned: Mapping[ObjectPlace, ObjectPlace | None]) -> Item:
         """The objects of one item. What its role says about itself counts, because Keycloak decides by that, too."""
@@ -187,6 +205,20 @@ class Objects:
             place = f"{base}/group-by-path/" + "/".join(segment(part) for part in path.strip("/").split("/"))
             return (await self.lookups.client.get(place, WHAT)).object
         return (await self.lookups.client.get(f"{base}/groups/{segment(parent)}", WHAT)).object
+
+
+def path_of(target: Target) -> str | None:
+    """The path of the request, made of its template; None if the request lacks a part of that."""
+    template = target.operation.path if target.operation else ""
+    if not template or any(name not in target.parameters for name in _PARAMETER.findall(template)):
+        return None
+    return _PARAMETER.sub(lambda name: segment(target.parameters[name[1]]), template)
+
+
+def _by_its_id(item: ListedItem) -> Item:
+    """An item of a long list that is decided by its ID alone. A role of which the kind has to be looked up is left open."""
+    roles = {place: Object(type=ROLES, id=name) for place, name in item.names.items() if place.type == ROLES and not place.role_of}
+    return Item(objects=roles, body=item.body)
 
 
 def _in_body(place: str, body: Any) -> str | None:

@@ -80,7 +80,13 @@ def _decided(asked: Object, scope: str, situation: Situation) -> Decision:
     decision = Decision(asked=asked, scope=scope, outcome=Outcome.OPEN, considered=considered)
     unknown = tuple(_unknown(asked, scope, situation))
     if unknown:
-        return replace(decision, why=unknown)
+        # Whatever else there is: nothing outweighs a denial on the object itself.
+        denying = tuple(
+            each
+            for each in considered
+            if each.effect is Effect.DENY and asked.id in each.permission.objects and scope in each.permission.scopes
+        )
+        return replace(decision, outcome=Outcome.DENIED, denying=denying) if denying else replace(decision, why=unknown)
     open_ones = [each for each in considered if each.effect is Effect.OPEN]
     why = tuple(dict.fromkeys(why for each in open_ones for why in each.why))
     if len(open_ones) > MOST_OPEN:

@@ -43,7 +43,8 @@ class PermissionFacts(Struct, frozen=True, kw_only=True):
     """``objects``: those that the request names, by the place where it names them; without an entry if they could not be resolved.
 
     ``now_utc``: the time of the look-up, by the clock of this machine, without a zone. ``items``: if the body has a list of objects, each item of it; ``all_items``: whether none was left out,
-    ``items_left``: how many were.
+    ``items_left``: how many were; ``items_found``: they are not in the request, but what it is about was looked up. ``powers``: admin roles
+    that objects of the call hold or contain, by ID.
     ``listed``: what a call that lists objects may be about.
     ``labels``: names of objects by ID, for operators. ``absent``: IDs (and paths of groups, from a slash) in the request that no object has. ``server``: what
     ``policy/evaluate`` says. ``client_uuid``: internal ID of the client admin-permissions.
@@ -59,9 +60,11 @@ class PermissionFacts(Struct, frozen=True, kw_only=True):
     items: tuple[Item, ...] = ()
     all_items: bool = True
     items_left: int = 0
+    items_found: bool = False
     listed: Mapping[ObjectPlace, Listed] = field(default_factory=lambda: MappingProxyType({}))
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     absent: frozenset[str] = frozenset()
+    powers: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     server: Mapping[Asked, bool] = field(default_factory=lambda: MappingProxyType({}))
 
 

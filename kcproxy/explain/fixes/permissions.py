@@ -25,7 +25,7 @@ from kcproxy.model import Fix, Verdict
 from kcproxy.permissions.additions import Addition, AdditionKind
 from kcproxy.permissions.alone import only_caller
 from kcproxy.permissions.decide import unread_for
-from kcproxy.permissions.model import Object
+from kcproxy.permissions.model import ROLES, Object
 from kcproxy.permissions.operation import QUERY, TermDecision, operation_additions
 from kcproxy.permissions.policies import acts_as_client
 
@@ -142,6 +142,20 @@ def _by_role(context: Context, verdict: Verdict, console_base: str | None) -> tu
     return tuple(replace(fix, warning=". ".join(filter(None, (opens, fix.warning)))) for fix in found)
 
 
+def _powers(context: Context, view: View, choice: Sequence[Addition]) -> str | None:
+    """What the objects may do themselves: who acts on an administrator, or hands out a role with admin roles, can get that. For operators."""
+    lines = []
+    for each in choice if view.names else ():
+        roles = view.facts.powers.get(each.asked.id or "", ())
+        if roles:
+            has = "contains" if each.asked.type == ROLES else "holds"
+            lines.append(
+                f"{one_of(each.asked.type)} {_object(view, each)} {has} {list_of(roles)} of {shown(context.words['container'])}, and {each.scope} can give what that allows"
+            )
+            lines.append(build.warning(context, roles) or "")
+    return ". ".join(dict.fromkeys(filter(None, lines))) or None
+
+
 def _unread(view: View) -> str | None:
     """Permissions that were not read can deny what a new one gives."""
     unread = not view.situation.permissions.complete or any(
@@ -182,7 +196,10 @@ def _fix(context: Context, verdict: Verdict, view: View, to: Grantee, choice: Se
         kcadm=(*_written(view, to.realm, steps, _kcadm), *(text for fix in also for text in fix.kcadm)),
         curl=(*_script(_written(view, to.realm, steps, _curl)), *(text for fix in also for text in fix.curl)),
         gives=_of_list(view) if roles else None,
-        warning=". ".join(filter(None, (_warning(choice, by_name=view.names), _left_out(view), _unread(view)))) or None,
+        warning=". ".join(
+            filter(None, (_powers(context, view, choice), _warning(choice, by_name=view.names), _left_out(view), _unread(view)))
+        )
+        or None,
     )
 
 
