@@ -131,7 +131,8 @@ async def _items(search: _Search) -> _Items | None:
     if permissions is None or policies is None:
         return None
     complete = len(permissions) <= MOST_LISTED and len(policies) <= MOST_LISTED
-    return _Items(*([item for item in items if isinstance(item, dict)] for items in (permissions, policies)), complete)
+    listed, known = ([item for item in items if isinstance(item, dict)] for items in (permissions, policies))
+    return _Items(permissions=listed, policies=known, complete=complete)
 
 
 async def _permissions(search: _Search, items: _Items, scopes: frozenset[tuple[str, str]]) -> PermissionSet:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
+from kcproxy.catalog.permissions import PermissionNeed
 from kcproxy.explain.causes.spec import REFUSED, CauseSpec, Remedy
 from kcproxy.explain.context import Context
 from kcproxy.explain.evidence import known_roles
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.fixes.permissions import fixes_of
 from kcproxy.explain.permission_needs import joined, need_in_words, one_of, permission_need
-from kcproxy.explain.permission_view import View, permission_view
+from kcproxy.explain.permission_view import View, permission_outcome, permission_view
 from kcproxy.explain.text import list_of, shown
 from kcproxy.model import Cause
 from kcproxy.permissions.decide import Outcome, unread_for
@@ -27,7 +28,7 @@ def fine_grained_permission_missing(context: Context) -> Finding | None:
     if need is None:
         return None
     if context.facts.permissions is not None:
-        return _decided(context, Cause.FINE_GRAINED_PERMISSION_MISSING)
+        return _decided(context, Cause.FINE_GRAINED_PERMISSION_MISSING) or _undecided(context, need)
     enabled, roles = context.facts.admin_permissions_enabled, known_roles(context)
     only_queries = all(role.startswith("query-") for role in roles)
     if enabled is False or not (enabled or _lets_see_only(context)):
@@ -56,6 +57,20 @@ def fine_grained_permission_denied(context: Context) -> Finding | None:
     if context.facts.permissions is not None:
         return _decided(context, Cause.FINE_GRAINED_PERMISSION_DENIED)
     return found(Cause.FINE_GRAINED_PERMISSION_DENIED, POSSIBLE, need=need_in_words(need))
+
+
+def _undecided(context: Context, need: PermissionNeed) -> Finding | None:
+    """If it is not known whether permissions allow the call: what they would have to be."""
+    if permission_outcome(context) is not Outcome.OPEN:
+        return None
+    words = need_in_words(need)
+    return found(
+        Cause.FINE_GRAINED_PERMISSION_MISSING,
+        POSSIBLE,
+        "looked up: fine-grained admin permissions are on in the realm",
+        f"by the table of permissions, the call requires {words}",
+        need=words,
+    )
 
 
 def _lets_see_only(context: Context) -> bool:

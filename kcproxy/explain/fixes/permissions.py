@@ -15,22 +15,20 @@ from kcproxy.explain.context import Context
 from kcproxy.explain.fixes import build
 from kcproxy.explain.fixes.commands import CURL_HEAD, CURL_TAIL
 from kcproxy.explain.fixes.grantee import Grantee
+from kcproxy.explain.fixes.permission_warnings import warning_of
+from kcproxy.explain.fixes.permission_words import corrections, part_of, with_some_of_list
 from kcproxy.explain.fixes.policy_names import free_name
 from kcproxy.explain.fixes.shell import Part, line, path, realm_option, segment, word
 from kcproxy.explain.fixes.unwritable import Unwritable
 from kcproxy.explain.permission_needs import joined, one_of, permission_need
 from kcproxy.explain.permission_view import View, permission_view
-from kcproxy.explain.text import list_of, sentence, sentences, shown
+from kcproxy.explain.text import list_of, sentence, shown
 from kcproxy.model import Fix, Verdict
 from kcproxy.permissions.additions import Addition, AdditionKind
-from kcproxy.permissions.alone import only_caller
-from kcproxy.permissions.decide import unread_for
-from kcproxy.permissions.model import ROLES, Object
-from kcproxy.permissions.operation import QUERY, TermDecision, operation_additions
+from kcproxy.permissions.operation import operation_additions
 from kcproxy.permissions.policies import acts_as_client
 
 _CURL = "keycloak -H 'Content-Type: application/json'"
-_MOST_TAKEN = 3
 _RESOURCE_SERVER = "clients/{client}/authz/resource-server/"
 
 
@@ -51,78 +49,24 @@ def fixes_of(context: Context, verdict: Verdict, console_base: str | None) -> tu
     need = permission_need(context)
     if need is not None and not (need.levels.shows or need.levels.any_of):
         return _by_role(context, verdict, console_base)  # permissions would let the call in and leave the list empty
-    absent = [each for each in view.decision.lacking if each.decision is not None and each.decision.asked.id in view.facts.absent]
-    if absent and view.names:
-        return _correction(view, absent, _by_role(context, verdict, console_base))
+    by_role = _by_role(context, verdict, console_base)
+    corrected = corrections(view, by_role)
+    if corrected:
+        return corrected
     found = operation_additions(view.decision, view.situation)
     sides = [[each for each in side if each.kind is not AdditionKind.CHANGE_DENIAL] for side in found]
     fixes: list[Fix] = []
     if all(sides):
         least = _compatible(sides)
         new = [next((each for each in side if each.kind is AdditionKind.NEW_PERMISSION), side[0]) for side in sides]
-        fixes += [_fix(context, verdict, view, to, choice, console_base) for choice in ([least] if least == new else [least, new])]
+        fixes += [
+            _fix(context, view, to, choice, _query_role(context, verdict, view, console_base))
+            for choice in ([least] if least == new else [least, new])
+        ]
     else:
         fixes += _denials(view, [each for side in found for each in side if each.kind is AdditionKind.CHANGE_DENIAL], to)
-    roles = [fix.roles for fix in fixes if not any("authz" in text for text in fix.kcadm)]
-    return (
-        *_with_some(context, verdict, view, to, fixes),
-        *(fix for fix in _by_role(context, verdict, console_base) if fix.roles not in roles),
-    )
-
-
-def _correction(view: View, absent: Sequence[TermDecision], by_role: Sequence[Fix]) -> tuple[Fix, ...]:
-    """Nothing can be permitted of an object that is not there, and a role does not make it appear."""
-    names = list(dict.fromkeys(_absent(each.decision.asked) for each in absent if each.decision is not None))
-    says = f"there is no {joined(names)}"
-    steps = (f"Check the request: {says}", "Correct it, or create what it names")
-    first = Fix(summary=sentence(f"Correct the request: {says}"), console=tuple(map(sentence, steps)))
-    warning = f"This alone does not help: {says}, and Keycloak then answers with another error"
-    return (first, *(replace(fix, warning=". ".join(filter(None, (warning, fix.warning)))) for fix in by_role))
-
-
-def _absent(asked: Object) -> str:
-    identifier = asked.id or ""
-    return f"{one_of(asked.type)} {'with the path ' if identifier.startswith('/') else 'with the ID '}{shown(identifier)}"
-
-
-def _with_some(context: Context, verdict: Verdict, view: View, to: Grantee, fixes: Sequence[Fix]) -> Sequence[Fix]:
-    """For a list of which it is not said what it has to show, also the query role with permissions on some objects: in words, because only the
-    operator knows on which. It comes first where a permission for all objects would take something away from others, or is more than is known to be needed.
-    """
-    need = permission_need(context)
-    some = (
-        next((terms for terms in need.levels.shows if any(term.object and need.objects[term.object].listed for term in terms)), None)
-        if need
-        else None
-    )
-    if not view.untold or need is None or some is None:
-        return fixes
-    roles = tuple(term.role for term in some if term.role.startswith(QUERY))
-    term = next(term for term in some if term.object and need.objects[term.object].listed)
-    granted, many = build.grant(context, replace(verdict, missing=roles), None)[:1], term.type.lower()
-    who = shown(to.username or "the calling account")
-    fix = Fix(
-        summary=sentence(
-            f"Grant the role {list_of(roles)} to {who}, and make a permission with the scope {term.scope} for those {many} that the list has to show"
-        ),
-        roles=roles,
-        console=(
-            *(text for fix in granted for text in fix.console),
-            *sentences(
-                (
-                    f"Permissions, Create permission, resource type {term.type}",
-                    f"Authorization scopes {term.scope}, Enforce access to Specific {many}, and choose them",
-                    f"Create a policy of type User that names {who} alone, Save",
-                )
-            ),
-        ),
-        gives=f"only the {many} that permissions let the caller view",
-    )
-    others = any(
-        each.type == term.type and each.policies and not only_caller(each, view.situation)
-        for each in view.situation.permissions.permissions
-    )
-    return (fix, *fixes) if others or not view.names else (*fixes, fix)
+    roles = [fix.roles for fix in fixes if fix.terraform]  # only a role by itself has that form
+    return (*with_some_of_list(context, verdict, view, to, fixes), *(fix for fix in by_role if fix.roles not in roles))
 
 
 def _compatible(sides: Sequence[Sequence[Addition]]) -> list[Addition]:
@@ -142,65 +86,37 @@ def _by_role(context: Context, verdict: Verdict, console_base: str | None) -> tu
     return tuple(replace(fix, warning=". ".join(filter(None, (opens, fix.warning)))) for fix in found)
 
 
-def _powers(context: Context, view: View, choice: Sequence[Addition]) -> str | None:
-    """What the objects may do themselves: who acts on an administrator, or hands out a role with admin roles, can get that. For operators."""
-    lines = []
-    for each in choice if view.names else ():
-        roles = view.facts.powers.get(each.asked.id or "", ())
-        if roles:
-            has = "contains" if each.asked.type == ROLES else "holds"
-            lines.append(
-                f"{one_of(each.asked.type)} {_object(view, each)} {has} {list_of(roles)} of {shown(context.words['container'])}, and {each.scope} can give what that allows"
-            )
-            lines.append(build.warning(context, roles) or "")
-    return ". ".join(dict.fromkeys(filter(None, lines))) or None
-
-
-def _unread(view: View) -> str | None:
-    """Permissions that were not read can deny what a new one gives."""
-    unread = not view.situation.permissions.complete or any(
-        unread_for(each.decision.asked, view.situation) for each in view.decision.lacking if each.decision is not None
-    )
-    return (
-        "Not all permissions were read, because look-ups are limited: if one of the others denies this, it stays refused"
-        if unread
-        else None
-    )
-
-
-def _left_out(view: View) -> str | None:
-    left = view.facts.items_left
-    return f"The list in the request has {left} more, which were not looked up: the call takes the same for each of them" if left else None
-
-
-def _of_list(view: View) -> str | None:
-    """What a list shows to a caller with a ``query-`` role and permissions on single objects."""
-    asked = [each.decision.asked for each in view.decision.alternative if each.decision is not None and each.decision.asked.id]
-    return f"only the {asked[0].type.lower()} that permissions let the caller view" if asked else None
-
-
-def _fix(context: Context, verdict: Verdict, view: View, to: Grantee, choice: Sequence[Addition], console_base: str | None = None) -> Fix:
-    """All requests of one choice, and the role that lets query if that is lacking, too."""
+def _query_role(context: Context, verdict: Verdict, view: View, console_base: str | None) -> Fix | None:
+    """The grant of the roles that the call needs beside permissions, such as the one that lets query; None if it needs none."""
     roles = tuple(each.term.role for each in view.decision.lacking if each.term.role)
+    granted = build.grant(context, replace(verdict, missing=roles), console_base) if roles else ()
+    asked = [each.decision.asked for each in view.decision.alternative if each.decision is not None and each.decision.asked.id]
+    gives = part_of(asked[0].type) if asked else None
+    return replace(granted[0], gives=gives) if granted else None
+
+
+def _fix(context: Context, view: View, to: Grantee, choice: Sequence[Addition], role: Fix | None) -> Fix:
+    """All requests of one choice, and the roles that are lacking, too."""
     steps = _steps(view, to, choice)
-    also = build.grant(context, replace(verdict, missing=roles), console_base)[:1] if roles else ()
-    if also and not steps:
-        return replace(also[0], gives=_of_list(view))
-    parts = [_summary(view, each, to) for each in choice] + [f"grant the role {list_of(roles)}"] * bool(roles)
-    summary = joined(list(dict.fromkeys(parts)))
+    if role is not None and not steps:
+        return role
+    also = f"grant the role {list_of(role.roles)}{build.new_token_clause(context)}" if role else ""
+    summary = joined(list(dict.fromkeys(filter(None, [*(_summary(view, each, to) for each in choice), also]))))
     console = ("Choose the realm " + shown(to.realm), *(text for step in steps for text in step.console))
     return Fix(
         summary=sentence(summary[:1].upper() + summary[1:]),
-        roles=roles,
-        console=(*map(sentence, console), *(text for fix in also for text in fix.console)),
-        kcadm=(*_written(view, to.realm, steps, _kcadm), *(text for fix in also for text in fix.kcadm)),
-        curl=(*_script(_written(view, to.realm, steps, _curl)), *(text for fix in also for text in fix.curl)),
-        gives=_of_list(view) if roles else None,
-        warning=". ".join(
-            filter(None, (_powers(context, view, choice), _warning(choice, by_name=view.names), _left_out(view), _unread(view)))
-        )
-        or None,
+        roles=role.roles if role else (),
+        console=(*map(sentence, console), *(role.console if role else ())),
+        kcadm=_whole(_written(view, to.realm, steps, _kcadm), role.kcadm if role else None),
+        curl=_whole(_script(_written(view, to.realm, steps, _curl)), role.curl if role else None),
+        gives=role.gives if role else None,
+        warning=warning_of(context, view, choice),
     )
+
+
+def _whole(permissions: tuple[str, ...], role: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Both parts of a form, or nothing."""
+    return permissions if role is None else (*permissions, *role) if permissions and role else ()
 
 
 def _written(view: View, realm: str, steps: Sequence[_Step], write: Callable[[View, str, _Step], str]) -> tuple[str, ...]:
@@ -245,7 +161,7 @@ def _policy_name(view: View, to: Grantee) -> str:
 def _taken_names(view: View) -> frozenset[str]:
     """Names that permissions and policies have. A policy may be left of an account that was deleted and made again."""
     known = view.facts.permissions
-    return view.facts.taken_names | {each.name for each in (*known.permissions, *known.policies.values())}
+    return view.facts.taken_names | {each.name for each in known.permissions} | {each.name for each in known.policies.values()}
 
 
 def _new_policy(view: View, to: Grantee) -> _Step:
@@ -366,33 +282,6 @@ def _summary(view: View, each: Addition, to: Grantee) -> str:
         return f"add the scope {each.scope} to the permission {name}"
     who = shown(to.username or "the calling account")
     return f"make a permission with the scope {each.scope} for {target} and {f'the client of {who}' if each.for_others else f'{who} alone'}"
-
-
-def _taken(each: Addition, *, by_name: bool) -> list[str]:
-    """Who loses access by this, because a permission that names the object denies all others. That there are such permissions is for operators."""
-    if not each.takes or not by_name:
-        return []
-    names, one = list_of([shown(other.name) for other in each.takes[:_MOST_TAKEN]]), one_of(each.asked.type)
-    return [f"others who have {each.scope} of this {one} by permission {names} lose it, unless the policies of this permission permit them"]
-
-
-def _warning(choice: Sequence[Addition], *, by_name: bool) -> str | None:
-    lines = []
-    for each in choice:
-        name = shown(each.permission.name) if each.permission else ""
-        if each.for_others and each.permission is None:
-            lines.append("its policy names the client, and users who log in through the client get the same")
-        lines += _taken(each, by_name=by_name)
-        if each.for_others and each.permission:
-            lines.append(f"the policies of {name} may also name others, who get the same")
-        if each.opens_more and each.permission:
-            more = sorted(each.permission.scopes - {each.scope}) if each.kind is AdditionKind.ADD_OBJECT else []
-            lines.append(f"it also gives {list_of(more)} of this object" if more else f"it applies to each object of {name}")
-        if each.permission is None and each.asked.id is None:
-            lines.append(
-                f"it is for all objects of the type {each.asked.type}, and a permission for all objects denies every other caller the scopes of that type"
-            )
-    return ". ".join(dict.fromkeys(lines)) or None
 
 
 def _denials(view: View, denials: Sequence[Addition], to: Grantee) -> list[Fix]:
