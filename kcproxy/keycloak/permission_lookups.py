@@ -105,6 +105,7 @@ async def look_up_permissions(lookups: CallerLookups, client: Mapping[str, Any],
         powers=behind,
         labels=objects.labels,
         absent=frozenset(objects.absent),
+        elsewhere=objects.elsewhere,
         server=await _evaluated(search, scopes),
     )
 

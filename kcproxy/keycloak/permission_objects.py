@@ -23,6 +23,7 @@ MOST_DECIDED = 40
 """Items of a list that are decided at all."""
 BY_PATH_IN_BODY, BY_PATH_IN_PATH = "groups", "path"
 """Where requests name groups by their paths instead of their IDs."""
+_MAPPED_ROLES = re.compile(r"/(?:role|scope)-mappings/clients/\{([^}]+)\}$")
 _PARAMETER = re.compile(r"\{([^}]+)\}")
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 WHAT = "permissions"
@@ -59,6 +60,16 @@ class Objects:
             return None  # organizations are decided by their ID alone: the inspector need not see them
         groups = await self._chains(identifier) if type_name == USERS and found.object else ()
         return Object(type=type_name, id=identifier, groups=groups)
+
+    @property
+    def elsewhere(self) -> frozenset[str]:
+        """Roles in a body that belong to another client than that in the path, as whose roles they are mapped."""
+        target = self.lookups.request.target
+        mapped = _MAPPED_ROLES.search(target.operation.path if target.operation else "")
+        owner = target.parameters.get(mapped[1]) if mapped else None
+        named = {each.id for item in self.items for each in item.objects.values() if each.type == ROLES}
+        known = {identifier: text(role, "containerId") for identifier, role in self.roles.items() if identifier in named}
+        return frozenset(identifier for identifier, of in known.items() if owner is not None and of not in {None, owner})
 
     @property
     def every(self) -> tuple[Object, ...]:

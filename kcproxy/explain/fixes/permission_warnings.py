@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from kcproxy.explain.context import Context
 from kcproxy.explain.fixes import build
-from kcproxy.explain.permission_needs import one_of
+from kcproxy.explain.permission_needs import one_of, terms_in_words
 from kcproxy.explain.permission_view import View
 from kcproxy.explain.text import list_of, shown
 from kcproxy.model import Fix
@@ -14,12 +14,15 @@ from kcproxy.permissions.additions import Addition, AdditionKind
 from kcproxy.permissions.decide import unread_for
 from kcproxy.permissions.model import ROLES
 
+IMPERSONATE = "impersonate"
 _MOST_TAKEN = 3
 
 
 def warning_of(context: Context, view: View, choice: Sequence[Addition]) -> str | None:
     """All of it in sentences without the last stop; None if there is nothing to say."""
-    return joined_warning(_powers(context, view, choice), _of_changes(choice, by_name=view.names), _left_out(view), _unread(view))
+    return joined_warning(
+        _powers(context, view, choice), _of_changes(choice, by_name=view.names), _left_out(view), _unnamed(view), _unread(view)
+    )
 
 
 def joined_warning(*parts: str | None) -> str | None:
@@ -42,6 +45,7 @@ def _powers(context: Context, view: View, choice: Sequence[Addition]) -> str | N
             lines.append(
                 f"this {one_of(each.asked.type)} {has} {list_of(roles)} of {shown(context.words['container'])}, and {each.scope} can give what that allows"
             )
+            lines.append(f"To impersonate an administrator, the caller also needs {list_of(roles)}" if each.scope == IMPERSONATE else "")
             lines.append(build.warning(context, roles) or "")
     return ". ".join(dict.fromkeys(filter(None, lines))) or None
 
@@ -56,6 +60,12 @@ def _unread(view: View) -> str | None:
         if unread
         else None
     )
+
+
+def _unnamed(view: View) -> str | None:
+    """What the call needs of objects that the request does not name, or that were not found."""
+    terms = tuple(each.term for each in view.decision.lacking if each.is_unaddressed)
+    return f"The call also needs {terms_in_words(terms)}" if terms else None
 
 
 def _left_out(view: View) -> str | None:

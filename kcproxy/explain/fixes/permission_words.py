@@ -14,7 +14,7 @@ from kcproxy.explain.permission_view import View
 from kcproxy.explain.text import list_of, sentence, sentences, shown
 from kcproxy.model import Fix, Verdict
 from kcproxy.permissions.alone import only_caller
-from kcproxy.permissions.model import Object
+from kcproxy.permissions.model import GROUPS, USERS, Object
 from kcproxy.permissions.operation import QUERY
 
 
@@ -22,9 +22,10 @@ def corrections(view: View, by_role: Sequence[Fix]) -> tuple[Fix, ...]:
     """Nothing can be permitted of an object that is not there, and a role does not make it appear. None if all objects are there."""
     asked = [each.decision.asked for each in view.decision.lacking if each.decision is not None]
     absent = list(dict.fromkeys(_absent(each) for each in asked if each.id in view.facts.absent))
-    if not absent or not view.names:
+    elsewhere = list(dict.fromkeys(_elsewhere(each, view) for each in asked if each.id in view.facts.elsewhere))
+    if not (absent or elsewhere) or not view.names:
         return ()
-    says = f"there is no {joined(absent)}"
+    says = joined([*([f"there is no {joined(absent)}"] if absent else ()), *elsewhere])
     steps = (f"Check the request: {says}", "Correct it, or create what it names")
     first = Fix(summary=sentence(f"Correct the request: {says}"), console=sentences(steps))
     return (first, *after(f"This alone does not help: {says}, and Keycloak then answers with another error", by_role))
@@ -33,6 +34,11 @@ def corrections(view: View, by_role: Sequence[Fix]) -> tuple[Fix, ...]:
 def _absent(asked: Object) -> str:
     identifier = asked.id or ""
     return f"{one_of(asked.type)} {'with the path ' if identifier.startswith('/') else 'with the ID '}{shown(identifier)}"
+
+
+def _elsewhere(asked: Object, view: View) -> str:
+    identifier = asked.id or ""
+    return f"{one_of(asked.type)} {shown(view.facts.labels.get(identifier, identifier))} does not belong to the client in the path"
 
 
 def with_some_of_list(context: Context, verdict: Verdict, view: View, to: Grantee, fixes: Sequence[Fix]) -> Sequence[Fix]:
@@ -73,5 +79,6 @@ def _of_one(need: PermissionNeed) -> TermSet | None:
 
 
 def _others_have(type_name: str, view: View) -> bool:
-    known = view.situation.permissions.permissions
-    return any(each.type == type_name and each.policies and not only_caller(each, view.situation) for each in known)
+    """Whether others have something of this type by permissions, also users by their groups."""
+    known, types = view.situation.permissions.permissions, {type_name, GROUPS} if type_name == USERS else {type_name}
+    return any(each.type in types and each.policies and not only_caller(each, view.situation) for each in known)
