@@ -1,7 +1,7 @@
 """Calls that list objects: which object stands for the list, so that a ``query-`` role and a permission on it are named before one for all.
 
-What the request's filter finds is for operators. Callers are told of an object only if a permission lets them have it, whatever the filter is:
-otherwise the explanation would tell them whether an object with this name exists.
+What the request's filter finds is for operators. Callers are shown an object only if a permission lets them have it, and the filter makes no difference:
+otherwise the explanation would say whether an object with this name exists.
 """
 
 from collections.abc import Sequence

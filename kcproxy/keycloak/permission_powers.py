@@ -1,4 +1,4 @@
-"""Look-ups of the admin roles behind the objects of a call: who may act on an administrator, or hand out a role with admin roles, gets their power."""
+"""Look-ups of the admin roles behind the objects of a call: who may act on an administrator, or map a role with admin roles, gets their power."""
 
 import asyncio
 from collections.abc import Mapping

@@ -73,7 +73,7 @@ _GRANTS_OF_USERS = (
 
 
 def users_log_in(client: Mapping[str, Any]) -> bool | None:
-    """Whether a client can get tokens of users, besides those of its own service account. None if its representation does not say."""
+    """Whether a client can get tokens of users, not only those of its own service account. None if its representation does not say."""
     flows, attributes = [flag(client, name) for name in _FLOWS], client.get("attributes")
     grants = [attributes.get(name) == "true" for name in _GRANTS_OF_USERS] if isinstance(attributes, dict) else []
     return True if True in (*flows, *grants) else None if None in flows else False

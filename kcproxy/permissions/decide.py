@@ -80,7 +80,7 @@ def _decided(asked: Object, scope: str, situation: Situation) -> Decision:
     decision = Decision(asked=asked, scope=scope, outcome=Outcome.OPEN, considered=considered)
     unknown = tuple(_unknown(asked, scope, situation))
     if unknown:
-        # Whatever else there is: nothing outweighs a denial on the object itself.
+        # Unread permissions make no difference: nothing outweighs a denial on the object itself.
         denying = tuple(
             each
             for each in considered

@@ -36,7 +36,7 @@ def after(warning: str, fixes: Sequence[Fix]) -> tuple[Fix, ...]:
 
 
 def _powers(context: Context, view: View, choice: Sequence[Addition]) -> str | None:
-    """What the objects may do themselves: who acts on an administrator, or hands out a role with admin roles, can get that. For operators."""
+    """What the objects may do themselves: who acts on an administrator, or maps a role with admin roles, can get that. For operators."""
     lines = []
     for each in choice if view.names else ():
         roles = view.facts.powers.get(each.asked.id or "", ())
