@@ -1,11 +1,13 @@
 """One call of the loop: refused and explained, refused without each scope of the first fix, let in with it, refused for other objects."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from devkit.lab import Lab
 from devkit.servers import Events
+from kcproxy.keycloak.lookup_client import VOLATILE_SECONDS
 from kcproxy.model import Explanation, Fix
 from tools.measure.http import Unexpected
 from tools.measure.judge import Outcome, Seen, judge
@@ -52,6 +54,7 @@ class Attempt:
                 permissions = await self._permissions()
                 await permissions.take_back(*self._granted)
                 await permissions.clear()
+                await asyncio.sleep(2 * VOLATILE_SECONDS)  # the proxy may still know the permissions of this call
         return Result(name=name_of(self.task), kind=kind, reason=reason, **self._found)
 
     async def _closed_loop(self) -> tuple[Kind, str]:
