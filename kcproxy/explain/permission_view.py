@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from kcproxy.catalog.permissions import Levels, PermissionNeed, Term, TermSet, permission_entry
 from kcproxy.explain.context import REALM_MANAGEMENT, Context
 from kcproxy.explain.evidence import admin_roles_in
+from kcproxy.explain.permission_lists import items_of_list, useful
 from kcproxy.explain.permission_needs import permission_need
 from kcproxy.explain.visible_permissions import VisiblePermissions, stands_for, visible_permissions
 from kcproxy.permissions.decide import Outcome
@@ -35,7 +36,12 @@ class View(Struct, frozen=True, kw_only=True):
     differs: tuple[TermDecision, ...]
     visible: VisiblePermissions
     names: bool
+<<<<<<< HEAD
     denied_by_others: bool = False
+=======
+    untold: bool = False
+    """Whether the call lists objects and it is not said which, so that a query role and permissions on some of them may be enough."""
+>>>>>>> additions
     full: bool = False
     """Whether permissions give the full response, not only a part of it."""
 
@@ -68,6 +74,7 @@ def _judged(context: Context) -> View | None:
     facts = context.facts.permissions
     if not isinstance(facts, PermissionFacts) or admin_roles_in(context):
         return None
+<<<<<<< HEAD
     every = Situation(identity=facts.identity, permissions=facts.permissions, rules=rules_for(context.version), about=facts.now_utc)
     view = _seen(context, visible_permissions(context, facts, every, _counting(context)))
     if view is None or context.for_operator or view.decision.outcome is not Outcome.GRANTED:
@@ -97,11 +104,31 @@ def _seen(context: Context, visible: VisiblePermissions) -> View | None:
     if not rows:
         return None
     rows = [row._replace(need=_addressable(row.need)) for row in rows]
+=======
+    rules = rules_for(context.version)
+    situation = Situation(identity=facts.identity, permissions=facts.permissions, rules=rules, about=facts.now_utc)
+    rows = _rows(context, facts, situation)
+    if not rows:
+        return None
+    roles, whole = _counting(context), context.for_operator or all(_sees_all(context, row, situation) for row in rows)
+    if not whole:
+        rows, situation = _hidden(rows, situation)
+    untold = any(map(_is_untold, rows))
+    rows = [row._replace(need=_addressable(row)) for row in rows]
+>>>>>>> additions
     remaining = [row._replace(need=_without_roles(row.need, roles)) for row in rows]
     decision = together([settled(_decided(row, roles, situation), facts.server) for row in remaining])
     differs = tuple(each for each in decision.lacking if _differs(each, facts))
     by_role = any(left.need is not row.need for left, row in zip(remaining, rows, strict=True))
-    unsure = by_role or _assumed(context) or _was_settled(decision) or bool(differs) or _is_incomplete(decision) or not facts.all_items
+    unsure = (
+        (untold and not context.for_operator)
+        or by_role
+        or _assumed(context)
+        or _was_settled(decision)
+        or bool(differs)
+        or _is_incomplete(decision)
+        or not facts.all_items
+    )
     return View(
         decision=decision,
         situation=situation,
@@ -110,14 +137,17 @@ def _seen(context: Context, visible: VisiblePermissions) -> View | None:
         differs=differs,
         visible=visible,
         names=context.for_operator,
+        untold=untold,
         full=all(decide_operation(*row, roles, situation, Level.FULL).outcome is Outcome.GRANTED for row in remaining),
     )
 
 
-def _rows(context: Context, facts: PermissionFacts) -> list[_Row]:
-    """A row for each item of the list in the body; none if no permission opens the call, for example because of one of the items."""
-    rows = [_row(context, facts, item) for item in facts.items or (None,)]
-    return [] if None in rows else [row for row in rows if row is not None]
+def _rows(context: Context, facts: PermissionFacts, situation: Situation) -> list[_Row]:
+    """A row for each item of the list in the body or of the list that is asked for; none if no permission opens the call, for example because of one of the items."""
+    listed = items_of_list(permission_need(context), facts, situation, for_operator=context.for_operator)
+    items = () if facts.items_found and not context.for_operator else facts.items  # which roles are mapped is not for every caller
+    rows = [_row(context, facts, item) for item in items or listed or (None,)]
+    return [] if None in rows else [row._replace(need=useful(row.need, facts, situation)) for row in rows if row is not None]
 
 
 def _row(context: Context, facts: PermissionFacts, item: Item | None) -> _Row | None:
@@ -147,17 +177,18 @@ def _decided(row: _Row, roles: frozenset[str], situation: Situation) -> Operatio
     return shown if shown.outcome in _REFUSED and shown.alternatives else admitted
 
 
-def _addressable(need: PermissionNeed) -> PermissionNeed:
-    """The need without alternatives about objects that the request does not name, such as the groups of a user: permissions on a group count for
-    its members as those on the user do, and are decided with them.
+def _addressable(row: _Row) -> PermissionNeed:
+    """The need without alternatives about objects that are not known and that the request does not name, such as the groups of a user: permissions on a
+    group count for its members as those on the user do, and are decided with them.
     """
+    need = row.need
 
     def kept(sets: tuple[TermSet, ...]) -> tuple[TermSet, ...]:
         return tuple(terms for terms in sets if not any(is_unnamed(term) for term in terms)) or sets
 
     def is_unnamed(term: Term) -> bool:
         place = need.objects.get(term.object)
-        return place is not None and bool(place.related or place.listed)
+        return place is not None and term.object not in row.objects and bool(place.related or place.listed)
 
     return _with_sets(need, kept)
 
@@ -170,6 +201,12 @@ def _with_sets(need: PermissionNeed, change: Callable[[tuple[TermSet, ...]], tup
 
     changed = replace(need, levels=levels(need.levels), with_query_role=levels(need.with_query_role) if need.with_query_role else None)
     return need if changed == need else changed
+
+
+def _is_untold(row: _Row) -> bool:
+    """Whether one of the alternatives is about an object of a list, and it is not said about which."""
+    unknown = {key for key, place in row.need.objects.items() if place.listed and key not in row.objects}
+    return any(term.object in unknown for terms in row.need.levels.shows for term in terms)
 
 
 def _is_incomplete(decision: OperationDecision) -> bool:
@@ -216,3 +253,49 @@ def _differs(each: TermDecision, facts: PermissionFacts) -> bool:
         return False
     asked = each.decision.asked
     return facts.server.get((asked.type, asked.id or "", each.decision.scope)) is True
+<<<<<<< HEAD
+=======
+
+
+def _sees_all(context: Context, row: _Row, situation: Situation) -> bool:
+    """Whether Keycloak hides nothing about these objects from the caller anyway."""
+    roles = _counting(context)
+    scopes = {(term.object, term.scope) for terms in row.need.opening for term in terms if term.object}
+    return all(
+        asked.type == GROUPS
+        or _LIST_ROLES.get(asked.type) in roles
+        or _stands_for(Term(type=asked.type, scope="view"), roles)
+        or _granted(asked, "view", situation)
+        or _granted(Object(type=asked.type), "view", situation)
+        or any(_granted(asked, scope, situation) for name, scope in scopes if name == key)
+        for key, asked in row.objects.items()
+    )
+
+
+def _granted(asked: Object, scope: str, situation: Situation) -> bool:
+    found: Decision = decide(asked, scope, situation)
+    return found.outcome is Outcome.GRANTED
+
+
+def _hidden(rows: Sequence[_Row], situation: Situation) -> tuple[list[_Row], Situation]:
+    """The objects as unknown ones, and the permissions without those that name them and do not grant the caller anything."""
+    unknown = [row._replace(objects={key: _unknown(asked) for key, asked in row.objects.items()}) for row in rows]
+    named = {asked.id for row in rows for asked in row.objects.values() if asked.type != GROUPS}
+    kept = tuple(each for each in situation.permissions.permissions if not named & each.objects or _permits(each.policies, situation))
+    unread = tuple(each for each in situation.permissions.unread if not named & each.objects)
+    return unknown, replace(situation, permissions=replace(situation.permissions, permissions=kept, unread=unread))
+
+
+def _unknown(asked: Object) -> Object:
+    return asked if asked.type == GROUPS else replace(asked, groups=())
+
+
+def _permits(policies: tuple[str, ...], situation: Situation) -> bool:
+    return bool(policies) and all(judge(policy, situation).effect is Effect.PERMIT for policy in policies)
+
+
+def _denies_by_name(facts: PermissionFacts, situation: Situation) -> bool:
+    """Whether any object of the realm is denied to the caller by name: then what is said of one must be as sure as of all others."""
+    unread = any(each.objects for each in facts.permissions.unread)
+    return unread or any(each.objects and not _permits(each.policies, situation) for each in facts.permissions.permissions)
+>>>>>>> additions

@@ -312,13 +312,14 @@ def _aggregated(condition: AggregatedCondition, situation: Situation, known: dic
     parts = [judge(policy, situation, known, depth + 1) for policy in condition.policies]
     permits = sum(part.effect is Effect.PERMIT for part in parts)
     maybe = sum(part.effect is Effect.OPEN for part in parts)
-    least, most = (_agrees(condition.strategy, count, len(parts)) for count in (permits, permits + maybe))
+    least, most = (agrees(condition.strategy, count, len(parts)) for count in (permits, permits + maybe))
     if least == most:
         return PERMIT if least else DENY
     return Judgement(effect=Effect.OPEN, why=tuple(why for part in parts for why in part.why))
 
 
-def _agrees(strategy: Strategy, permits: int, of: int) -> bool:
+def agrees(strategy: Strategy, permits: int, of: int) -> bool:
+    """Whether so many permitting policies, of all, are enough."""
     if strategy is Strategy.AFFIRMATIVE:
         return permits > 0
     return permits * 2 > of if strategy is Strategy.CONSENSUS else permits == of

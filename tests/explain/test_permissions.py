@@ -16,7 +16,7 @@ from kcproxy.explain.notices.notice import notice
 from kcproxy.model import Cause, Confidence, Explanation, Facts, RequestFacts
 from kcproxy.permissions import Identity, Object, Permission, PermissionSet, Policy
 from kcproxy.permissions.facts import PermissionFacts
-from kcproxy.permissions.model import OpenCondition, UserCondition
+from kcproxy.permissions.model import Logic, OpenCondition, UserCondition
 
 _R = "/admin/realms/demo"
 MISSING = Cause.FINE_GRAINED_PERMISSION_MISSING.value
@@ -258,3 +258,26 @@ def test_a_caller_with_the_role_gets_no_such_notice() -> None:
     request = RequestFacts(target=CATALOG.target("GET", f"{_R}/users/{USER_ID}/groups"))
 
     assert notice(request, caller_of(roles={"realm-management": ["view-users"]}), CATALOG) is None
+
+
+def with_policies(facts: Facts, **policies: Policy) -> Facts:
+    assert isinstance(facts.permissions, PermissionFacts)
+    return replace(facts, permissions=replace(facts.permissions, permissions=replace(facts.permissions.permissions, policies=policies)))
+
+
+def test_a_policy_of_everybody_but_one_is_not_reused_for_the_caller_alone() -> None:
+    not_dave = Policy(id="not-dave", name="Not dave", logic=Logic.NEGATIVE, condition=UserCondition(users=frozenset({"dave"})))
+    fix = explained(with_policies(looked_up(), **{"not-dave": not_dave})).fixes[0]
+
+    assert "alone" in fix.summary
+    assert "not-dave" not in " ".join(fix.kcadm)
+    assert [json.loads(shlex.split(line)[-1]).get("users") for line in fix.kcadm] == [["alice"], None]
+
+
+def test_operators_are_warned_that_others_lose_what_another_permission_gives_them() -> None:
+    facts = looked_up(permission("Team", "Users", "view", policy="others"), permission("Own", "Users", "manage", USER_ID))
+
+    operators, callers = explained(facts, for_operator=True), explained(facts, for_operator=False)
+
+    assert "others who have view of this user by permission Team lose it" in (operators.fixes[0].warning or "")
+    assert not [fix for fix in callers.fixes if "lose it" in (fix.warning or "")]

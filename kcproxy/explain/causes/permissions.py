@@ -2,18 +2,29 @@
 
 from collections.abc import Sequence
 
+from kcproxy.catalog.permissions import PermissionNeed
 from kcproxy.explain.causes.spec import REFUSED, CauseSpec, Remedy
 from kcproxy.explain.context import Context
 from kcproxy.explain.evidence import known_roles
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.fixes.permissions import fixes_of
+<<<<<<< HEAD
 from kcproxy.explain.permission_needs import is_of_unknown_owner, joined, need_in_words, one_of, permission_need
 from kcproxy.explain.permission_view import View, permission_view
+=======
+from kcproxy.explain.permission_needs import joined, need_in_words, one_of, permission_need
+from kcproxy.explain.permission_view import View, permission_outcome, permission_view
+>>>>>>> additions
 from kcproxy.explain.text import list_of, shown
 from kcproxy.explain.visible_permissions import permits
 from kcproxy.model import Cause
+<<<<<<< HEAD
 from kcproxy.permissions.decide import Outcome
 from kcproxy.permissions.model import Object, Permission
+=======
+from kcproxy.permissions.decide import Outcome, unread_for
+from kcproxy.permissions.model import Object
+>>>>>>> additions
 from kcproxy.permissions.operation import TermDecision
 
 _MOST_NAMED = 3
@@ -28,8 +39,13 @@ def fine_grained_permission_missing(context: Context) -> Finding | None:
     need = permission_need(context) if _could_be(context) else None
     if need is None:
         return None
+<<<<<<< HEAD
     if context.facts.permissions is not None and not is_of_unknown_owner(context):
         return _decided(context, Cause.FINE_GRAINED_PERMISSION_MISSING)
+=======
+    if context.facts.permissions is not None:
+        return _decided(context, Cause.FINE_GRAINED_PERMISSION_MISSING) or _undecided(context, need)
+>>>>>>> additions
     enabled, roles = context.facts.admin_permissions_enabled, known_roles(context)
     only_queries = all(role.startswith("query-") for role in roles)
     if enabled is False or not (enabled or _lets_see_only(context)):
@@ -58,6 +74,20 @@ def fine_grained_permission_denied(context: Context) -> Finding | None:
     if context.facts.permissions is not None:
         return None if is_of_unknown_owner(context) else _decided(context, Cause.FINE_GRAINED_PERMISSION_DENIED)
     return found(Cause.FINE_GRAINED_PERMISSION_DENIED, POSSIBLE, need=need_in_words(need))
+
+
+def _undecided(context: Context, need: PermissionNeed) -> Finding | None:
+    """If it is not known whether permissions allow the call: what they would have to be."""
+    if permission_outcome(context) is not Outcome.OPEN:
+        return None
+    words = need_in_words(need)
+    return found(
+        Cause.FINE_GRAINED_PERMISSION_MISSING,
+        POSSIBLE,
+        "looked up: fine-grained admin permissions are on in the realm",
+        f"by the table of permissions, the call requires {words}",
+        need=words,
+    )
 
 
 def _lets_see_only(context: Context) -> bool:
@@ -124,9 +154,18 @@ def object_in_words(view: View, asked: Object) -> str:
 def _because(view: View, each: TermDecision) -> list[str]:
     if each.decision is None:
         return []
+<<<<<<< HEAD
     if view.denied_by_others:
         return ["a permission denies it" if view.visible.every_object else "a permission denies it, or what the call names does not exist"]
     denying = [f"permission {shown(other.permission.name)} denies it (policy {list_of(other.denying)})" for other in each.decision.denying]
+=======
+    if each.by_server:
+        return ["Keycloak's own evaluation (policy/evaluate) does not allow it"]
+    denying = [
+        f"permission {shown(other.permission.name)} denies it (policy {list_of(other.denying)})" if view.names else "a permission denies it"
+        for other in each.decision.denying
+    ]
+>>>>>>> additions
     return list(dict.fromkeys(denying)) or _covered(view, each)
 
 
@@ -171,8 +210,16 @@ def _evidence(view: View) -> list[str]:
         f"Keycloak's own evaluation (policy/evaluate) allows {_scope(view, each)}, which the policies and the token do not"
         for each in view.differs
     ]
+    if any(
+        each.decision and each.outcome is not Outcome.GRANTED and unread_for(each.decision.asked, view.situation)
+        for each in view.decision.alternative
+    ):
+        lines.append(NOT_ALL_READ)
     if view.names:
-        lines += [f"looked up: there is no object with the ID {shown(identifier)}" for identifier in sorted(view.facts.absent)]
+        lines += [
+            f"looked up: there is no {'group with the path' if identifier.startswith('/') else 'object with the ID'} {shown(identifier)}"
+            for identifier in sorted(view.facts.absent)
+        ]
         lines += [
             f"permission {shown(other.permission.name)} denies the caller by policy {list_of(other.denying)}"
             for each in view.decision.lacking
@@ -182,6 +229,7 @@ def _evidence(view: View) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
+NOT_ALL_READ = "not all permissions were read, because look-ups are limited: one of the others may deny this"
 _IF_IN_USE = "Realm {realm} may use fine-grained admin permissions, and none of them allows this call for {who}"
 
 
