@@ -36,12 +36,9 @@ class View(Struct, frozen=True, kw_only=True):
     differs: tuple[TermDecision, ...]
     visible: VisiblePermissions
     names: bool
-<<<<<<< HEAD
     denied_by_others: bool = False
-=======
     untold: bool = False
     """Whether the call lists objects and it is not said which, so that a query role and permissions on some of them may be enough."""
->>>>>>> additions
     full: bool = False
     """Whether permissions give the full response, not only a part of it."""
 
@@ -74,7 +71,6 @@ def _judged(context: Context) -> View | None:
     facts = context.facts.permissions
     if not isinstance(facts, PermissionFacts) or admin_roles_in(context):
         return None
-<<<<<<< HEAD
     every = Situation(identity=facts.identity, permissions=facts.permissions, rules=rules_for(context.version), about=facts.now_utc)
     view = _seen(context, visible_permissions(context, facts, every, _counting(context)))
     if view is None or context.for_operator or view.decision.outcome is not Outcome.GRANTED:
@@ -100,22 +96,11 @@ def _denied_by_others(context: Context, view: View, whole: VisiblePermissions) -
 
 def _seen(context: Context, visible: VisiblePermissions) -> View | None:
     facts, situation, roles = visible.facts, visible.situation, _counting(context)
-    rows = [] if _is_guarded(context, facts) else _rows(context, facts)
+    rows = [] if _is_guarded(context, facts) else _rows(context, facts, situation)
     if not rows:
         return None
-    rows = [row._replace(need=_addressable(row.need)) for row in rows]
-=======
-    rules = rules_for(context.version)
-    situation = Situation(identity=facts.identity, permissions=facts.permissions, rules=rules, about=facts.now_utc)
-    rows = _rows(context, facts, situation)
-    if not rows:
-        return None
-    roles, whole = _counting(context), context.for_operator or all(_sees_all(context, row, situation) for row in rows)
-    if not whole:
-        rows, situation = _hidden(rows, situation)
     untold = any(map(_is_untold, rows))
     rows = [row._replace(need=_addressable(row)) for row in rows]
->>>>>>> additions
     remaining = [row._replace(need=_without_roles(row.need, roles)) for row in rows]
     decision = together([settled(_decided(row, roles, situation), facts.server) for row in remaining])
     differs = tuple(each for each in decision.lacking if _differs(each, facts))
@@ -253,49 +238,3 @@ def _differs(each: TermDecision, facts: PermissionFacts) -> bool:
         return False
     asked = each.decision.asked
     return facts.server.get((asked.type, asked.id or "", each.decision.scope)) is True
-<<<<<<< HEAD
-=======
-
-
-def _sees_all(context: Context, row: _Row, situation: Situation) -> bool:
-    """Whether Keycloak hides nothing about these objects from the caller anyway."""
-    roles = _counting(context)
-    scopes = {(term.object, term.scope) for terms in row.need.opening for term in terms if term.object}
-    return all(
-        asked.type == GROUPS
-        or _LIST_ROLES.get(asked.type) in roles
-        or _stands_for(Term(type=asked.type, scope="view"), roles)
-        or _granted(asked, "view", situation)
-        or _granted(Object(type=asked.type), "view", situation)
-        or any(_granted(asked, scope, situation) for name, scope in scopes if name == key)
-        for key, asked in row.objects.items()
-    )
-
-
-def _granted(asked: Object, scope: str, situation: Situation) -> bool:
-    found: Decision = decide(asked, scope, situation)
-    return found.outcome is Outcome.GRANTED
-
-
-def _hidden(rows: Sequence[_Row], situation: Situation) -> tuple[list[_Row], Situation]:
-    """The objects as unknown ones, and the permissions without those that name them and do not grant the caller anything."""
-    unknown = [row._replace(objects={key: _unknown(asked) for key, asked in row.objects.items()}) for row in rows]
-    named = {asked.id for row in rows for asked in row.objects.values() if asked.type != GROUPS}
-    kept = tuple(each for each in situation.permissions.permissions if not named & each.objects or _permits(each.policies, situation))
-    unread = tuple(each for each in situation.permissions.unread if not named & each.objects)
-    return unknown, replace(situation, permissions=replace(situation.permissions, permissions=kept, unread=unread))
-
-
-def _unknown(asked: Object) -> Object:
-    return asked if asked.type == GROUPS else replace(asked, groups=())
-
-
-def _permits(policies: tuple[str, ...], situation: Situation) -> bool:
-    return bool(policies) and all(judge(policy, situation).effect is Effect.PERMIT for policy in policies)
-
-
-def _denies_by_name(facts: PermissionFacts, situation: Situation) -> bool:
-    """Whether any object of the realm is denied to the caller by name: then what is said of one must be as sure as of all others."""
-    unread = any(each.objects for each in facts.permissions.unread)
-    return unread or any(each.objects and not _permits(each.policies, situation) for each in facts.permissions.permissions)
->>>>>>> additions

@@ -83,13 +83,8 @@ class Objects:
         places = tuple(places)
         listed = listed_items(places, await self._body(places))
         in_items = {place for item in listed for place in item.names}
-<<<<<<< HEAD
         self.named = {place: name for place in places if place not in in_items and (name := self._named(place)) is not None}
-        self.all_items = len(listed) <= MOST_ITEMS
-=======
-        named = [(place, name) for place in places if place not in in_items and (name := self._named(place)) is not None]
         self.all_items, self.items_left = len(listed) <= MOST_ITEMS, max(0, len(listed) - MOST_DECIDED)
->>>>>>> additions
         items, _ = await asyncio.gather(
             asyncio.gather(*(self._item(item, owned) for item in listed[:MOST_ITEMS])),
             asyncio.gather(*(self._resolve(place, name) for place, name in self.named.items())),

@@ -38,6 +38,7 @@ class Stage:
 
 async def staged(lab: Lab, plain: str, seeing: str, *, permissions: bool) -> Stage:
     realm = await lab.make_realm(adminPermissionsEnabled=permissions)
+    assert lab.inspector is not None
     await lab.allow_inspector(lab.inspector, realm)
     base = f"/admin/realms/{realm}"
     await lab.admin("POST", f"{base}/groups", {"name": "staff"})

@@ -8,23 +8,13 @@ from kcproxy.explain.context import Context
 from kcproxy.explain.evidence import known_roles
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.fixes.permissions import fixes_of
-<<<<<<< HEAD
 from kcproxy.explain.permission_needs import is_of_unknown_owner, joined, need_in_words, one_of, permission_need
-from kcproxy.explain.permission_view import View, permission_view
-=======
-from kcproxy.explain.permission_needs import joined, need_in_words, one_of, permission_need
 from kcproxy.explain.permission_view import View, permission_outcome, permission_view
->>>>>>> additions
 from kcproxy.explain.text import list_of, shown
 from kcproxy.explain.visible_permissions import permits
 from kcproxy.model import Cause
-<<<<<<< HEAD
-from kcproxy.permissions.decide import Outcome
-from kcproxy.permissions.model import Object, Permission
-=======
 from kcproxy.permissions.decide import Outcome, unread_for
-from kcproxy.permissions.model import Object
->>>>>>> additions
+from kcproxy.permissions.model import Object, Permission
 from kcproxy.permissions.operation import TermDecision
 
 _MOST_NAMED = 3
@@ -39,13 +29,8 @@ def fine_grained_permission_missing(context: Context) -> Finding | None:
     need = permission_need(context) if _could_be(context) else None
     if need is None:
         return None
-<<<<<<< HEAD
     if context.facts.permissions is not None and not is_of_unknown_owner(context):
-        return _decided(context, Cause.FINE_GRAINED_PERMISSION_MISSING)
-=======
-    if context.facts.permissions is not None:
         return _decided(context, Cause.FINE_GRAINED_PERMISSION_MISSING) or _undecided(context, need)
->>>>>>> additions
     enabled, roles = context.facts.admin_permissions_enabled, known_roles(context)
     only_queries = all(role.startswith("query-") for role in roles)
     if enabled is False or not (enabled or _lets_see_only(context)):
@@ -154,18 +139,11 @@ def object_in_words(view: View, asked: Object) -> str:
 def _because(view: View, each: TermDecision) -> list[str]:
     if each.decision is None:
         return []
-<<<<<<< HEAD
     if view.denied_by_others:
         return ["a permission denies it" if view.visible.every_object else "a permission denies it, or what the call names does not exist"]
-    denying = [f"permission {shown(other.permission.name)} denies it (policy {list_of(other.denying)})" for other in each.decision.denying]
-=======
     if each.by_server:
         return ["Keycloak's own evaluation (policy/evaluate) does not allow it"]
-    denying = [
-        f"permission {shown(other.permission.name)} denies it (policy {list_of(other.denying)})" if view.names else "a permission denies it"
-        for other in each.decision.denying
-    ]
->>>>>>> additions
+    denying = [f"permission {shown(other.permission.name)} denies it (policy {list_of(other.denying)})" for other in each.decision.denying]
     return list(dict.fromkeys(denying)) or _covered(view, each)
 
 

@@ -185,14 +185,9 @@ def _new_policy(view: View, to: Grantee) -> _Step:
 def _new_permission(view: View, to: Grantee, each: Addition, policy: str, policy_shown: str) -> _Step:
     asked, who = each.asked, to.username or view.situation.identity.account_id
     one = one_of(asked.type)
-<<<<<<< HEAD
     identifier = asked.id if view.visible.may_write([asked.id]) else _object(view, each)
     target = f"{one} {identifier}" if asked.id else f"all {one}s"
-    name = f"{each.scope} of {target} for {who}"
-=======
-    target = f"{one} {asked.id}" if asked.id else f"all {one}s"
     name = free_name(f"{each.scope} of {target} for {who}", _taken_names(view))
->>>>>>> additions
     resources = f"Specific {asked.type.lower()} {_object(view, each)}" if asked.id else f"All {asked.type.lower()}"
     return _Step(
         method="POST",
