@@ -104,7 +104,7 @@ async def look_up_permissions(lookups: CallerLookups, client: Mapping[str, Any],
         listed=listed,
         powers=behind,
         labels=objects.labels,
-        absent=frozenset(objects.absent),
+        absent=frozenset(objects.absent - objects.labels.keys()),  # what one version takes for a client may be a role for another
         elsewhere=objects.elsewhere,
         server=await _evaluated(search, scopes),
         named=objects.named,

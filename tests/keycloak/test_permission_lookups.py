@@ -7,7 +7,7 @@ from kcproxy import catalog as catalogs
 from kcproxy.model import Facts, RequestFacts
 from kcproxy.permissions import Object
 from kcproxy.permissions.facts import Listed, PermissionFacts
-from tests.keycloak.test_inspector import FORBIDDEN, Stage, inspecting
+from tests.keycloak.test_inspector import FORBIDDEN, OWNER, Stage, inspecting
 
 _DEMO = "/admin/realms/demo"
 _UUID = "d0d0d0d0-3aae-4b0e-af38-629b3432738a"
@@ -285,3 +285,62 @@ async def test_objects_of_permissions_that_the_list_does_not_have_are_not_held()
     made.documents |= {f"{_DEMO}/users?search=x&{_LIST}": [], f"{_DEMO}/users/other": {"id": "other", "username": "eve"}}
 
     assert await listed(made, "/users", search=("x",)) == Listed(named=(), held=())
+
+
+async def test_a_role_in_a_body_is_not_absent_because_no_client_has_its_id() -> None:
+    made = stage()
+    (realm_role,) = roles_of(made, 1)
+
+    found = await looked_up_with_body(made, "POST", f"/clients/{_OWNER}/roles/x/composites", [{"id": realm_role, "name": "r"}])
+
+    assert realm_role not in found.absent
+
+
+async def test_a_call_without_a_body_that_takes_roles_away_is_about_the_roles_that_are_mapped() -> None:
+    made = stage()
+    roles = roles_of(made, 2)
+    made.documents[f"{_DEMO}/users/{USER_ID}/role-mappings/realm"] = [{"id": role, "name": "r"} for role in roles]
+
+    found = await looked_up_with_body(made, "DELETE", f"/users/{USER_ID}/role-mappings/realm", None)
+
+    assert [[each.id for each in item.objects.values()] for item in found.items] == [[role] for role in roles]
+    assert found.items_found
+
+
+async def test_items_beyond_those_that_are_looked_up_are_decided_by_their_ids() -> None:
+    made = stage()
+    roles = roles_of(made, 50)
+
+    found = await looked_up_with_body(made, "POST", f"/users/{USER_ID}/role-mappings/realm", [{"id": role, "name": "r"} for role in roles])
+
+    assert [each.id for item in found.items for each in item.objects.values()] == roles[:40]
+    assert (found.all_items, found.items_left) == (False, 10)
+
+
+async def test_admin_roles_of_a_user_and_in_a_role_are_found() -> None:
+    made = stage()
+    outer, inner = roles_of(made, 2)
+    made.documents |= {
+        f"{_DEMO}/users/{USER_ID}/role-mappings/clients/{OWNER}/composite": [{"name": "manage-users"}, {"name": "query-users"}],
+        f"{_DEMO}/roles-by-id/{outer}": {"id": outer, "name": "outer", "composite": True},
+        f"{_DEMO}/roles-by-id/{outer}/composites": [{"id": inner, "name": "inner", "composite": True}],
+        f"{_DEMO}/roles-by-id/{inner}/composites": [{"id": "v", "name": "view-users", "clientRole": True, "containerId": OWNER}],
+    }
+
+    of_user = (await looked_up_with_body(made, "PUT", f"/users/{USER_ID}/reset-password", {"value": "x"})).powers
+    of_role = (await looked_up_with_body(made, "POST", f"/users/{USER_ID}/role-mappings/realm", [{"id": outer, "name": "outer"}])).powers
+
+    assert of_user == {USER_ID: ("manage-users",)}
+    assert of_role == {outer: ("view-users",)}
+
+
+async def test_a_role_that_belongs_to_another_client_than_the_path_says_is_elsewhere() -> None:
+    made = stage()
+    made.documents[f"{_DEMO}/roles-by-id/{_ROLE}"] = {"id": _ROLE, "name": "r0", "clientRole": True, "containerId": _OWNER}
+
+    own, other = [
+        await looked_up_with_body(made, "POST", f"/users/{USER_ID}/role-mappings/clients/{client}", [{"id": _ROLE, "name": "r0"}])
+        for client in (_OWNER, CLIENT_UUID)
+    ]
+
+    assert (own.elsewhere, other.elsewhere) == (frozenset(), frozenset({_ROLE}))
