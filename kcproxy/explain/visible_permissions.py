@@ -121,7 +121,7 @@ class _Caller:
         every = all(each.seen for each in self._shown)
         viewed = {each.asked.id for each in self._shown if each.seen}
         server = {asked: says for asked, says in self._facts.server.items() if not asked[1] or asked[1] in viewed}
-        facts = PermissionFacts(  # named one by one: a fact that is added later is hidden until somebody decides that it may be shown
+        facts = PermissionFacts(  # named one by one: a fact that is added later is hidden until it is added here
             client_uuid=self._facts.client_uuid,
             permissions=permissions,
             identity=self._facts.identity,

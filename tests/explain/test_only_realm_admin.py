@@ -1,4 +1,4 @@
-"""In a realm with fine-grained admin permissions, only realm-admin hands out roles of realm-management. Measured on six versions."""
+"""In a realm with fine-grained admin permissions, only realm-admin assigns roles of realm-management. Measured on six versions."""
 
 from typing import Any
 
@@ -41,11 +41,11 @@ def asked(method: str, path: str, *roles: str, version: str = "26.7.5", looked_u
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
 @pytest.mark.parametrize("roles", [(), ("manage-users",), ("manage-users", "manage-clients", "manage-realm")], ids=len)
-def test_no_other_role_lets_a_caller_hand_them_out_and_none_is_advised(method: str, path: str, roles: tuple[str, ...]) -> None:
+def test_no_other_role_lets_a_caller_assign_them_and_none_is_advised(method: str, path: str, roles: tuple[str, ...]) -> None:
     explanation = asked(method, path, *roles, admin_permissions_enabled=True, roles_are_built_in=True)
 
     assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.ESCALATION_GUARD, Confidence.CERTAIN)
-    assert "only realm-admin can hand out" in explanation.summary
+    assert "only realm-admin can assign" in explanation.summary
     assert [fix.roles for fix in explanation.fixes] == [()]
     assert "realm-admin do this once" in explanation.fixes[0].summary
 

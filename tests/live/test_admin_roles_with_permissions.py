@@ -1,4 +1,4 @@
-"""Handing out roles of realm-management, and composites of mixed owners, in realms with fine-grained admin permissions on and off."""
+"""Assigning roles of realm-management, and composites of mixed owners, in realms with fine-grained admin permissions on and off."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ async def operators(stage: Stage, attempt: Attempt) -> Verdict:
 
 
 MAP = "POST /users/{user}/role-mappings/clients/{owner}"
-HANDED_OUT = (
+ASSIGNED = (
     MAP,
     "POST /groups/{group}/role-mappings/clients/{owner}",
     "POST /roles/r0/composites",
@@ -86,15 +86,15 @@ HANDED_OUT = (
 
 
 @pytest.mark.parametrize("roles", [(), ("manage-users", "manage-clients", "manage-realm")], ids=["none", "three"])
-@pytest.mark.parametrize("call", HANDED_OUT)
-async def test_with_permissions_on_only_realm_admin_hands_out_admin_roles(
+@pytest.mark.parametrize("call", ASSIGNED)
+async def test_with_permissions_on_only_realm_admin_assigns_admin_roles(
     stages: dict[bool, Stage], call: str, roles: tuple[str, ...]
 ) -> None:
     stage = stages[True]
     body = [stage.roles["view-users"]]
     verdict = await operators(stage, await stage.attempt(call, body, *roles))
     assert (verdict.cause, verdict.confidence) == (Cause.ESCALATION_GUARD, Confidence.CERTAIN)
-    assert "only realm-admin can hand out" in stage.lab.events.denials[-1].summary
+    assert "only realm-admin can assign" in stage.lab.events.denials[-1].summary
 
     alone = await stage.lab.send(stage.plain, await stage.attempt(call, body, *roles))
     assert alone.confidence != "certain"

@@ -68,17 +68,17 @@ _ROLE_LISTS: Mapping[str, tuple[int, ...]] = {
     "/roles/{role-name}/composites": (26, 7),
     "/roles-by-id/{role-id}/composites": (26, 7),
 }
-"""Calls that hand out the roles in their body: by the end of their path, the version since which their DELETE is guarded like their POST."""
+"""Calls that assign the roles in their body: by the end of their path, the version since which their DELETE is guarded like their POST."""
 _ONLY_ADMINS_SINCE = (26, 3)
 
 
 def only_realm_admin(context: Context) -> Finding | None:
-    """In a realm with fine-grained admin permissions, only realm-admin hands out roles of realm-management, regardless of other roles.
+    """In a realm with fine-grained admin permissions, only realm-admin assigns roles of realm-management, regardless of other roles.
 
     Measured with the switch on and off on 26.2.5, 26.3.5, 26.4.7, 26.5.6, 26.6.4 and 26.7.5. Not so on 26.2.5.
     """
     names = [name for name in admin_roles_in(context) if name in context.catalog.roles]
-    if not names or not _hands_out_roles(context) or context.facts.roles_are_built_in is False:
+    if not names or not _assigns_roles(context) or context.facts.roles_are_built_in is False:
         return None
     if context.facts.admin_permissions_enabled is False or _is_administrator(context):
         return None
@@ -101,17 +101,15 @@ def _is_administrator(context: Context) -> bool:
     return "realm-admin" in known_roles(context) or "admin" in realm_roles
 
 
-def _hands_out_roles(context: Context) -> bool:
+def _assigns_roles(context: Context) -> bool:
     deleted_since = next((since for end, since in _ROLE_LISTS.items() if context.template.endswith(end)), None)
     if deleted_since is None or context.method not in {"POST", "DELETE"}:
         return False
     return context.version >= (_ONLY_ADMINS_SINCE if context.method == "POST" else deleted_since)
 
 
-_ONLY_ADMINS = (
-    "Realm {realm} uses fine-grained admin permissions, and there only realm-admin can hand out or take away roles of {container}"
-)
-_IF_ADMINS = "If realm {realm} uses fine-grained admin permissions, only realm-admin can hand out or take away roles of {container}"
+_ONLY_ADMINS = "Realm {realm} uses fine-grained admin permissions, and there only realm-admin can assign or remove roles of {container}"
+_IF_ADMINS = "If realm {realm} uses fine-grained admin permissions, only realm-admin can assign or remove roles of {container}"
 _BY_REALM_ADMIN = "Let an administrator who has realm-admin do this once; do not give the calling account more for it"
 
 
