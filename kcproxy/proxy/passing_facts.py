@@ -30,7 +30,6 @@ def with_facts_noted(runtime: Runtime, target: Target, response: UpstreamRespons
 
 def reader(runtime: Runtime, target: Target, status: int, headers: RawHeaders) -> Read | None:
     """What reads the body of this response; None for nearly all."""
-    runtime.permission_switches.note_passed(target, status)
     if status != 200 or target.method != "GET" or target.operation is None or _is_encoded(headers):
         return None
     if target.operation.path == SERVER_INFO and runtime.settings.explain.keycloak_version is None:

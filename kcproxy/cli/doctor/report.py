@@ -156,7 +156,8 @@ def _open_because(inputs: Inputs) -> tuple[str, ...]:
     view = permission_decision(context(inputs)) if inputs.facts is not None and _can_call(inputs.facts) else None
     if view is None:
         return ()
-    return tuple(dict.fromkeys(why for each in view.decision.alternative if each.decision for why in each.decision.why))
+    terms = (each for alternative in view.decision.alternatives for each in alternative)
+    return tuple(dict.fromkeys(why for each in terms if each.decision and each.outcome is Outcome.OPEN for why in each.decision.why))
 
 
 def _holds_realm_role(requirement: Requirement, facts: Facts) -> bool:
