@@ -84,7 +84,10 @@ async def test_permissions_by_roles_and_claims_are_judged_by_the_token_that_the_
             bob = f"/users/{stand.ids['bob']}"
 
             refused = await lab.send(seeing, call)
-            assert (refused.status, refused.cause) == (403, kept_back.truth)
+            operators = lab.events.denials[-1]
+            assert (refused.status, operators.verdict.cause.value) == (403, kept_back.truth)
+            assert kept_back.named in operators.summary
+            assert operators.verdict.confidence.value == "likely"
             code, found = await _doctor(lab, call.client.client_id, tmp_path, realm, bob)
             assert (code, found["verdict"], found["explanation"]["cause"]) == (3, "no", kept_back.truth)
             await lab.carry_out(found["explanation"]["fixes"][0]["kcadm"])
