@@ -221,7 +221,7 @@ async def _roles(search: _Search, roles: list[str], claims: Mapping[str, Any] | 
     in_scope, clients = await asyncio.gather(_in_scope(search, owners), _client_ids(search, owners))
     for item in items:
         search.roles[str(item.get("id"))] = PolicyRole(name=str(item.get("name")), client=clients.get(str(item.get("containerId"))))
-    if search.lookups.token is None:
+    if not search.lookups.token:
         return held, in_scope, _in_new_token(search, held, in_scope)
     return held, in_scope, _in_token(items, claims, clients)
 
