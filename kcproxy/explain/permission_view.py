@@ -102,7 +102,7 @@ def _seen(context: Context, visible: VisiblePermissions) -> View | None:
     untold = any(map(_is_untold, rows))
     rows = [row._replace(need=_addressable(row)) for row in rows]
     remaining = [row._replace(need=_without_roles(row.need, roles)) for row in rows]
-    decision = together([settled(_decided(row, roles, situation), facts.server) for row in remaining])
+    decision = together([settled(_decided(row, roles, situation), facts.server, situation) for row in remaining])
     differs = tuple(each for each in decision.lacking if _differs(each, facts))
     by_role = any(left.need is not row.need for left, row in zip(remaining, rows, strict=True))
     unsure = (

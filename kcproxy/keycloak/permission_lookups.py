@@ -19,7 +19,7 @@ from kcproxy.keycloak.permission_lists import listed_objects
 from kcproxy.keycloak.permission_objects import Objects
 from kcproxy.keycloak.permission_powers import powers
 from kcproxy.keycloak.representations import flag, segment, text, users_log_in
-from kcproxy.permissions.facts import Asked, PermissionFacts, asked_scopes, lines_of, places_of, roles_owned
+from kcproxy.permissions.facts import Asked, PermissionFacts, PolicyRole, asked_scopes, lines_of, places_of, roles_owned
 from kcproxy.permissions.model import (
     GROUPS,
     USERS,
@@ -55,6 +55,7 @@ class _Search:
     objects: Objects
     names: dict[str, str] = field(default_factory=dict)
     scope_names: dict[str, str] = field(default_factory=dict)
+    roles: dict[str, PolicyRole] = field(default_factory=dict)
 
     async def items(self, path: str) -> list[Any] | None:
         """A list below the client admin-permissions."""
@@ -95,6 +96,7 @@ async def look_up_permissions(lookups: CallerLookups, client: Mapping[str, Any],
             complete=known.complete,
         ),
         identity=identity,
+        roles=search.roles,
         objects=objects.found,
         now_utc=_utc(lookups.now_epoch_seconds),
         items=objects.items,
@@ -216,7 +218,26 @@ async def _roles(search: _Search, roles: list[str], claims: Mapping[str, Any] | 
     owners = sorted({str(item.get("containerId")) for item in items if item.get("clientRole")})
     base = f"/users/{segment(search.account)}/role-mappings"
     held = await _ids(search, [f"{base}/realm/composite", *(f"{base}/clients/{segment(owner)}/composite" for owner in owners)])
-    return held, await _in_scope(search, owners), _in_token(items, claims)
+    in_scope, clients = await asyncio.gather(_in_scope(search, owners), _client_ids(search, owners))
+    for item in items:
+        search.roles[str(item.get("id"))] = PolicyRole(name=str(item.get("name")), client=clients.get(str(item.get("containerId"))))
+    if not search.lookups.token:
+        return held, in_scope, _in_new_token(search, held, in_scope)
+    return held, in_scope, _in_token(items, claims, clients)
+
+
+async def _client_ids(search: _Search, owners: list[str]) -> dict[str, str]:
+    """The client IDs of the clients that own roles, by internal ID: tokens have these."""
+    found = await asyncio.gather(*(search.of_realm(f"/clients/{segment(owner)}") for owner in owners))
+    names = {owner: text(item, "clientId") for owner, item in zip(owners, found, strict=True) if isinstance(item, dict)}
+    return {owner: name for owner, name in names.items() if name is not None}
+
+
+def _in_new_token(search: _Search, held: _Ids, in_scope: _Ids) -> _Ids:
+    """Without a token: what a new one would have, which is what the client lets through of the account's roles."""
+    if search.lookups.facts.full_scope:
+        return held
+    return None if held is None or in_scope is None else held & in_scope
 
 
 async def _in_scope(search: _Search, owners: list[str]) -> _Ids:
@@ -236,13 +257,20 @@ async def _ids(search: _Search, paths: list[str]) -> _Ids:
     return frozenset(str(item["id"]) for items in lists for item in items or () if isinstance(item, dict) and "id" in item)
 
 
-def _in_token(items: list[dict[str, Any]], claims: Mapping[str, Any] | None) -> _Ids:
-    """None if a role of a client is among them: its client's name is not known here."""
-    if claims is None or any(item.get("clientRole") for item in items):
+def _in_token(items: list[dict[str, Any]], claims: Mapping[str, Any] | None, clients: Mapping[str, str]) -> _Ids:
+    """None if the client ID of a role's client is not known."""
+    if claims is None or any(item.get("clientRole") and item.get("containerId") not in clients for item in items):
         return None
-    access = claims.get("realm_access")
+    return frozenset(str(item["id"]) for item in items if item.get("name") in _named_in(claims, clients.get(str(item.get("containerId")))))
+
+
+def _named_in(claims: Mapping[str, Any], client: str | None) -> list[Any]:
+    """The names of the roles of a client, or of the realm, in a token."""
+    access = claims.get("realm_access") if client is None else claims.get("resource_access")
+    if client is not None and isinstance(access, dict):
+        access = access.get(client)
     named = access.get("roles") if isinstance(access, dict) else None
-    return frozenset(str(item["id"]) for item in items if isinstance(named, list) and item.get("name") in named)
+    return named if isinstance(named, list) else []
 
 
 async def _labels(search: _Search, known: PermissionSet, scopes: frozenset[tuple[str, str]]) -> None:

@@ -42,6 +42,13 @@ class Listed(Struct, frozen=True, kw_only=True):
     held: tuple[Object, ...] = ()
 
 
+class PolicyRole(Struct, frozen=True, kw_only=True):
+    """A role that policies name. ``client``: the ID of the client that owns it; None for a role of the realm."""
+
+    name: str
+    client: str | None = None
+
+
 class PermissionFacts(Struct, frozen=True, kw_only=True):
     """``objects``: those that the request names, by the place where it names them; without an entry if they could not be resolved.
 
@@ -53,6 +60,7 @@ class PermissionFacts(Struct, frozen=True, kw_only=True):
     the body that belong to another client than the path says. ``server``: what
     ``policy/evaluate`` says. ``client_uuid``: internal ID of the client admin-permissions. ``named``: what the request itself calls its
     objects, by place, whether they were found or not.
+    ``roles``: those that policies name, by ID.
     ``taken_names``: names of permissions and policies of all types, which must differ.
     """
 
@@ -60,6 +68,7 @@ class PermissionFacts(Struct, frozen=True, kw_only=True):
     taken_names: frozenset[str] = frozenset()
     permissions: PermissionSet
     identity: Identity
+    roles: Mapping[str, PolicyRole] = field(default_factory=lambda: MappingProxyType({}))
     objects: Mapping[ObjectPlace, Object] = field(default_factory=lambda: MappingProxyType({}))
     now_utc: datetime | None = None
     items: tuple[Item, ...] = ()

@@ -10,7 +10,7 @@ from kcproxy.catalog.permissions import Levels, PermissionNeed, Term, TermSet
 from kcproxy.permissions.additions import Addition, additions
 from kcproxy.permissions.decide import MANAGE, RESET_PASSWORD, Decision, Outcome, decide
 from kcproxy.permissions.model import CLIENTS, GROUPS, USERS, Object
-from kcproxy.permissions.policies import Situation
+from kcproxy.permissions.policies import Effect, Situation, rests_on_token
 
 QUERY = "query-"
 MAP_ROLES = "map-roles"
@@ -83,22 +83,30 @@ def decide_operation(
     return OperationDecision(outcome=_outcome(nearest, alternatives), alternative=nearest, alternatives=alternatives)
 
 
-def settled(decision: OperationDecision, server: Mapping[tuple[str, str, str], bool]) -> OperationDecision:
-    """The decision with what the server's own evaluation says of terms that are open, by resource type, ID of the object ("" for all), scope."""
+def settled(decision: OperationDecision, server: Mapping[tuple[str, str, str], bool], situation: Situation) -> OperationDecision:
+    """The decision with what the server's own evaluation says of terms that are open, by resource type, ID of the object ("" for all), scope.
+
+    It evaluates the roles of the account and a token of its own, so it does not settle what rests on the caller's token.
+    """
     if decision.outcome is not Outcome.OPEN:
         return decision
-    alternatives = tuple(tuple(_settled(each, server) for each in alternative) for alternative in decision.alternatives)
+    alternatives = tuple(tuple(_settled(each, server, situation) for each in alternative) for alternative in decision.alternatives)
     if not alternatives:
         return decision
     nearest = min(alternatives, key=_nearness)
     return OperationDecision(outcome=_outcome(nearest, alternatives), alternative=nearest, alternatives=alternatives)
 
 
-def _settled(each: TermDecision, server: Mapping[tuple[str, str, str], bool]) -> TermDecision:
-    if each.outcome is not Outcome.OPEN or each.decision is None:
+def _settled(each: TermDecision, server: Mapping[tuple[str, str, str], bool], situation: Situation) -> TermDecision:
+    if each.outcome is not Outcome.OPEN or each.decision is None or _rests_on_token(each.decision, situation):
         return each
     says = server.get((each.decision.asked.type, each.decision.asked.id or "", each.decision.scope))
     return each if says is None else replace(each, outcome=Outcome.GRANTED if says else Outcome.MISSING, by_server=True)
+
+
+def _rests_on_token(decision: Decision, situation: Situation) -> bool:
+    open_ones = (each.permission for each in decision.considered if each.effect is Effect.OPEN)
+    return any(rests_on_token(policy, situation) for permission in open_ones for policy in permission.policies)
 
 
 def together(decisions: Sequence[OperationDecision]) -> OperationDecision:

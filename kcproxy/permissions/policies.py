@@ -104,6 +104,16 @@ def _judged(policy_id: str, situation: Situation, known: dict[str, Judgement], d
     return _turned(judged) if policy.logic is Logic.NEGATIVE else judged
 
 
+def rests_on_token(policy_id: str, situation: Situation, depth: int = 0) -> bool:
+    """Whether a policy is open because of what only the caller's token shows."""
+    policy = situation.permissions.policies.get(policy_id)
+    if policy is None or depth > DEPTH or judge(policy_id, situation).effect is not Effect.OPEN:
+        return False
+    if isinstance(policy.condition, AggregatedCondition):
+        return any(rests_on_token(part, situation, depth + 1) for part in policy.condition.policies)
+    return isinstance(policy.condition, RoleCondition | RegexCondition | ClientScopeCondition | GroupCondition)
+
+
 def _named(policy: Policy, why: str) -> str:
     return why if why.startswith("policy ") else f"policy {policy.name}: {why}"
 
@@ -273,7 +283,7 @@ def _regex(condition: RegexCondition, situation: Situation) -> Judgement:
     if condition.context or condition.claim.startswith("kc."):
         return unknown(f"the request's context, of which {condition.claim} is a part")
     if identity.claims is None:
-        return unknown("the token's claims")
+        return unknown(f"the claim {condition.claim}")
     found, value = _claim(condition.claim, identity.claims)
     if not found:
         return unknown(f"the claim {condition.claim}")

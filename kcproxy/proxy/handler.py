@@ -241,6 +241,7 @@ class RequestHandler:
                     return
             if treatment is Treatment.INSPECT and runtime.reduced_responses is not None:
                 runtime.reduced_responses.inspect(exchange, fields)
+            runtime.permission_switches.note_passed(exchange.target, response.status)
             await writer.forward(with_facts_noted(runtime, exchange.target, response), fields)
         finally:
             exchange.upstream_seconds += max(runtime.clock() - began - exchange.explaining_seconds, 0.0)

@@ -15,8 +15,8 @@ from kcproxy.explain.fixes.commands import CURL_HEAD
 from kcproxy.explain.notices.notice import notice
 from kcproxy.model import Cause, Confidence, Explanation, Facts, RequestFacts
 from kcproxy.permissions import Identity, Object, Permission, PermissionSet, Policy
-from kcproxy.permissions.facts import PermissionFacts
-from kcproxy.permissions.model import Logic, OpenCondition, UserCondition
+from kcproxy.permissions.facts import PermissionFacts, PolicyRole
+from kcproxy.permissions.model import Logic, OpenCondition, RegexCondition, Required, RoleCondition, UserCondition
 
 _R = "/admin/realms/demo"
 MISSING = Cause.FINE_GRAINED_PERMISSION_MISSING.value
@@ -281,3 +281,54 @@ def test_operators_are_warned_that_others_lose_what_another_permission_gives_the
 
     assert "others who have view of this user by permission Team lose it" in (operators.fixes[0].warning or "")
     assert not [fix for fix in callers.fixes if "lose it" in (fix.warning or "")]
+
+
+ASKED = ("Users", USER_ID, "view")
+
+
+def by_role(*, client: str | None = None, **identity: Any) -> Facts:
+    """A permission by a role that the account holds; Keycloak's own evaluation takes it for effective."""
+    policy = Policy(id="own", name="Has r1", condition=RoleCondition(roles=(Required(id="r1-id"),)))
+    facts = looked_up(
+        permission("Mine", "Users", "view", USER_ID), server={ASKED: True}, roles={"r1-id": PolicyRole(name="r1", client=client)}
+    )
+    facts = with_policies(facts, own=policy)
+    assert isinstance(facts.permissions, PermissionFacts)
+    held = {"held": frozenset({"r1-id"}), "full_scope": False, "in_scope": frozenset(), **identity}
+    found = replace(facts.permissions, identity=replace(CALLER, **held))
+    return replace(facts, permissions=found, full_scope=False, in_scope=())
+
+
+@pytest.mark.parametrize("client", [None, "shop"])
+def test_a_role_that_the_client_keeps_out_of_the_token_is_let_through_first(client: str | None) -> None:
+    explanation = explained(by_role(client=client))
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.FINE_GRAINED_PERMISSION_DENIED, Confidence.LIKELY)
+    assert "permission Mine denies it (policy Has r1)" in explanation.summary
+    assert any("policy/evaluate" in line for line in explanation.verdict.evidence)
+    assert "r1" in explanation.fixes[0].summary
+    assert "through the scope of client" in explanation.fixes[0].summary
+    assert "scope-mappings" in " ".join(explanation.fixes[0].kcadm)
+
+
+def test_the_servers_evaluation_does_not_settle_what_rests_on_the_token() -> None:
+    explanation = explained(by_role(in_token=None))
+
+    assert MISSING in causes(explanation)
+    assert explanation.verdict.confidence is not Confidence.CERTAIN
+
+
+def test_a_claim_that_the_token_lacks_is_denied_though_the_servers_evaluation_allows_it() -> None:
+    policy = Policy(id="own", name="Mail", condition=RegexCondition(claim="email", pattern=".*"))
+    facts = with_policies(looked_up(permission("Mine", "Users", "view", USER_ID), server={ASKED: True}), own=policy)
+
+    explanation = explained(facts)
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.FINE_GRAINED_PERMISSION_DENIED, Confidence.LIKELY)
+
+
+def test_a_part_without_a_role_names_its_scope() -> None:
+    explanation = explained(looked_up(), "POST", f"/users/{USER_ID}/role-mappings/realm")
+
+    assert "without the role  " not in explanation.summary
+    assert "query without" not in explanation.summary

@@ -22,7 +22,7 @@ class PermissionSituation:
 
     ``sure``: the least confidence. ``passes``: whether the first fix of the operator opens the call. ``joins``: a group of which the calling account is a member; ``holds``:
     roles of the realm that it has. ``since``: the first version in which it can be played. ``taken``: another policy has
-    the name that the fix would give its own. ``warned``: what the first fix warns of.
+    the name that the fix would give its own. ``warned``: what the first fix warns of. ``full_scope``: whether the client lets all roles through.
     """
 
     says: str
@@ -41,6 +41,7 @@ class PermissionSituation:
     since: tuple[int, ...] = ()
     taken: bool = False
     warned: str = ""
+    full_scope: bool = True
 
 
 def given(text: str, policy: str = "own", name: str = "") -> Given:

@@ -78,7 +78,7 @@ class Stand:
     async def play(self, situation: PermissionSituation) -> tuple[Attempt, Attempt | None]:
         """Put the situation in force: the call of a new caller, and the control."""
         await self.clear()
-        caller = await self.lab.make_client(self.realm)
+        caller = await self.lab.make_client(self.realm, fullScopeAllowed=situation.full_scope)
         if situation.roles:
             await self.lab.grant(caller, *situation.roles)
         if situation.joins:
@@ -164,6 +164,7 @@ class Stand:
             "own-client": ("client", {"clients": [caller.uuid]}),
             "scope": ("client-scope", {"clientScopes": [{"id": self.ids["s0"], "required": False}]}),
             "regex": ("regex", {"targetClaim": "preferred_username", "pattern": "nobody-.*"}),
+            "host": ("regex", {"targetClaim": "clientHost", "pattern": ".+"}),
             "account": ("regex", {"targetClaim": "preferred_username", "pattern": "service-account-.*"}),
             "not-account": ("regex", {"targetClaim": "preferred_username", "pattern": "service-account-.*", "logic": "NEGATIVE"}),
             "past": ("time", {"notOnOrAfter": "2020-01-01 00:00:00"}),

@@ -15,7 +15,7 @@ from kcproxy.explain.visible_permissions import permits
 from kcproxy.model import Cause
 from kcproxy.permissions.decide import Outcome, unread_for
 from kcproxy.permissions.model import Object, Permission
-from kcproxy.permissions.operation import TermDecision
+from kcproxy.permissions.operation import QUERY, TermDecision
 
 _MOST_NAMED = 3
 
@@ -49,15 +49,18 @@ def fine_grained_permission_missing(context: Context) -> Finding | None:
 
 def fine_grained_permission_denied(context: Context) -> Finding | None:
     """A permission takes the scope away from the caller, also where another one grants it."""
-    if not _could_be(context):
+    if context.facts.permissions is None or not _could_be(context) or is_of_unknown_owner(context):
         return None
-    if context.facts.permissions is None and (context.facts.admin_permissions_enabled is False or not _lets_see_only(context)):
+    return None if permission_need(context) is None else _decided(context, Cause.FINE_GRAINED_PERMISSION_DENIED)
+
+
+def permission_may_deny(context: Context) -> Finding | None:
+    """Without a look-up: a question."""
+    if context.facts.permissions is not None or not _could_be(context):
         return None
     need = permission_need(context)
-    if need is None:
+    if need is None or context.facts.admin_permissions_enabled is False or not _lets_see_only(context):
         return None
-    if context.facts.permissions is not None:
-        return None if is_of_unknown_owner(context) else _decided(context, Cause.FINE_GRAINED_PERMISSION_DENIED)
     return found(Cause.FINE_GRAINED_PERMISSION_DENIED, POSSIBLE, need=need_in_words(need))
 
 
@@ -124,8 +127,16 @@ def _scopes(view: View, terms: Sequence[TermDecision]) -> str:
 def _scope(view: View, each: TermDecision) -> str:
     """``manage-membership of group /sales``."""
     if each.decision is None:
-        return f"query without the role {each.term.role}"
+        return _without_role(each)
     return f"{each.decision.scope} of {object_in_words(view, each.decision.asked)}"
+
+
+def _without_role(each: TermDecision) -> str:
+    """A role that is lacking, or the scope on an object that the request does not name."""
+    role = each.term.role
+    if not role:
+        return f"{each.term.scope} of {one_of(each.term.type)}s that the request does not name"
+    return f"{'query' if role.startswith(QUERY) else 'call'} without the role {role}"
 
 
 def object_in_words(view: View, asked: Object) -> str:
@@ -182,7 +193,7 @@ def _evidence(view: View) -> list[str]:
                 if names
                 else f"{_scope(view, each)} is allowed by Keycloak's own evaluation"
             )
-        elif each.decision is None:
+        elif each.term.role and each.outcome is not Outcome.GRANTED:
             lines.append(f"the caller does not hold the role {each.term.role}")
     lines += [
         f"Keycloak's own evaluation (policy/evaluate) allows {_scope(view, each)}, which the policies and the token do not"
@@ -242,7 +253,7 @@ FINE_GRAINED_PERMISSION_DENIED = CauseSpec(
     reason="A fine-grained admin permission may deny this call to {who}",
     effect=REFUSED,
     check="Open realm {realm}, Permissions, tab Evaluate: choose {who}, the resource and {need}. Which permission is listed as denied?",
-    rules=(fine_grained_permission_denied,),
+    rules=(fine_grained_permission_denied, permission_may_deny),
     fixer=fixes_of,
     remedies=(
         Remedy(

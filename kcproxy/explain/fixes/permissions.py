@@ -18,6 +18,7 @@ from kcproxy.explain.fixes.grantee import Grantee
 from kcproxy.explain.fixes.permission_warnings import warning_of
 from kcproxy.explain.fixes.permission_words import corrections, part_of, with_some_of_list
 from kcproxy.explain.fixes.policy_names import free_name
+from kcproxy.explain.fixes.policy_roles import let_policy_role_through
 from kcproxy.explain.fixes.shell import Part, line, path, realm_option, segment, word
 from kcproxy.explain.fixes.unwritable import Unwritable
 from kcproxy.explain.permission_needs import joined, one_of, permission_need
@@ -53,6 +54,7 @@ def fixes_of(context: Context, verdict: Verdict, console_base: str | None) -> tu
     corrected = corrections(view, by_role)
     if corrected:
         return corrected
+    let_through = let_policy_role_through(context, view, to, console_base)
     found = operation_additions(view.decision, view.situation)
     sides = [[each for each in side if each.kind is not AdditionKind.CHANGE_DENIAL] for side in found]
     fixes: list[Fix] = []
@@ -66,7 +68,7 @@ def fixes_of(context: Context, verdict: Verdict, console_base: str | None) -> tu
     else:
         fixes += _denials(view, [each for side in found for each in side if each.kind is AdditionKind.CHANGE_DENIAL], to)
     roles = [fix.roles for fix in fixes if fix.terraform]  # only a role by itself has that form
-    return (*with_some_of_list(context, verdict, view, to, fixes), *(fix for fix in by_role if fix.roles not in roles))
+    return (*let_through, *with_some_of_list(context, verdict, view, to, fixes), *(fix for fix in by_role if fix.roles not in roles))
 
 
 def _compatible(sides: Sequence[Sequence[Addition]]) -> list[Addition]:
