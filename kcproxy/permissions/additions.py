@@ -54,11 +54,16 @@ def additions(decision: Decision, situation: Situation) -> tuple[Addition, ...]:
     proposals = [*islice(_changed(decision, situation), MOST), _new(decision, situation)]
     working = [addition for addition in proposals if _grants(addition, situation)]
     if working:
-        return tuple(sorted(working, key=lambda addition: (addition.opens_more, addition.for_others)))
+        return tuple(sorted(working, key=_reach))
     return tuple(
         Addition(kind=AdditionKind.CHANGE_DENIAL, asked=decision.asked, scope=decision.scope, permission=each.permission, for_others=True)
         for each in decision.denying
     )
+
+
+def _reach(addition: Addition) -> tuple[bool, bool, bool]:
+    """A new permission that others get only through the caller's own client comes before one that is shared with anybody."""
+    return addition.opens_more, addition.for_others, addition.for_others and addition.permission is not None
 
 
 def _changed(decision: Decision, situation: Situation) -> Iterator[Addition]:

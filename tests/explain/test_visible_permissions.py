@@ -220,6 +220,14 @@ def test_a_denial_that_the_refusal_itself_shows_is_said_without_its_permission()
     assert "Closed" not in shown(explanation, "-")
 
 
+def test_a_denial_of_an_object_that_the_caller_may_not_view_is_likely_and_may_be_an_object_that_does_not_exist() -> None:
+    facts = found(permission("All", "Users", "view"), permission("Closed", "Users", "view", USER_ID, policy="others"), **user())
+    explanation = explained(f"GET /users/{USER_ID}", facts)
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.FINE_GRAINED_PERMISSION_DENIED, Confidence.LIKELY)
+    assert "a permission denies it, or what the call names does not exist" in explanation.summary
+
+
 def test_with_permissions_of_others_in_force_nothing_is_certain_for_the_caller() -> None:
     for name in (USER_ID, _OTHER_USER):
         facts = found(permission("Closed", "Users", "view", name, policy="others"), **user())

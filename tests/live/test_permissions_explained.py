@@ -96,7 +96,7 @@ async def _judged(stand: Stand, situation: PermissionSituation, plain: str, seei
         return [f"status {alone.status} and {answer.status}"]
     if situation.truth not in alone.causes or alone.confidence == "certain":
         wrong.append(f"without look-ups {alone.causes} {alone.confidence}")
-    if answer.cause not in {situation.truth, MISSING} or (answer.cause != situation.truth and answer.confidence == "certain"):
+    if not {situation.truth, MISSING} & set(answer.causes) or (answer.cause != situation.truth and answer.confidence == "certain"):
         wrong.append(f"the caller is shown {answer.cause} {answer.confidence}")
     if situation.truth == DENIED and ("policy" in answer.explanation.get("summary", "") or "Closed" in str(answer.body)):
         wrong.append("the caller is shown the permission of others")

@@ -30,7 +30,9 @@ def fine_grained_permission_missing(context: Context) -> Finding | None:
     if need is None:
         return None
     if context.facts.permissions is not None and not is_of_unknown_owner(context):
-        return _decided(context, Cause.FINE_GRAINED_PERMISSION_MISSING) or _undecided(context, need)
+        decided = _decided(context, Cause.FINE_GRAINED_PERMISSION_MISSING) or _undecided(context, need)
+        if decided is not None or context.for_operator or permission_outcome(context) is not None:
+            return decided
     enabled, roles = context.facts.admin_permissions_enabled, known_roles(context)
     only_queries = all(role.startswith("query-") for role in roles)
     if enabled is False or not (enabled or _lets_see_only(context)):
