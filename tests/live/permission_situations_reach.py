@@ -23,7 +23,7 @@ REACH = (
     one("groups below a group are listed", "GET /groups/{sales}/children", "view of group /sales/emea", given("Groups view sales"), control="GET /groups/{staff}/children", since=_NOT_FOUND_BEFORE),
     one("a group is read by its path", "GET /group-by-path/sales/emea", "view of group /sales/emea", control="GET /group-by-path/staff"),
     # paths without a slash, bodies that are not there, administrators
-    one("a user is created in a group without a slash", "POST /users", "manage-membership of group /sales/emea", given("Users manage"), json={"username": "made-6", "groups": ["sales/emea"]}, control="POST /users", control_json={"username": "made-7", "groups": ["other/"]}),
+    one("a user is created in a group without a slash", "POST /users", "manage-membership of group /sales/emea", given("Users manage"), json={"username": "made-6", "groups": ["sales/emea"]}, control="POST /users", control_json={"username": "made-7", "groups": ["other/"]}, since=(26, 7)),
     one("all roles of a user are taken away", "DELETE /users/{hank}/role-mappings/realm", "map-role of role r0", control="DELETE /users/{ivy}/role-mappings/realm"),
     one("the password of an administrator is reset", "PUT /users/{chief}/reset-password", "reset-password of user chief", json=_RESET, control="PUT /users/{carol}/reset-password", warned="manage-users", since=(26, 4)),
 )  # fmt: skip
