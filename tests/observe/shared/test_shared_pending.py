@@ -14,6 +14,7 @@ from kcproxy.observe.denials.records import Stored
 from kcproxy.observe.observer import LiveObserver
 from kcproxy.observe.pending_setup import pending_files
 from kcproxy.observe.shared import denial_rows, history
+from kcproxy.observe.shared import waiting as shared_waiting
 from tests.admin.stage import deny
 from tests.observe.samples import caller
 from tests.observe.shared.stage import counts, history_of, instance, metric, settings_of, store_of, until, written
@@ -153,7 +154,7 @@ async def test_a_failure_within_the_recovery_repeats_and_loses_nothing(
 async def test_an_outage_longer_than_memory_drops_and_counts_and_the_rest_is_in_the_file(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kcproxy.observe.shared.waiting.MAX_WAITING", 5)
+    monkeypatch.setattr(shared_waiting, "MAX_WAITING", 5)
     dead = database.replace(database.rpartition(":")[2].partition("/")[0], str(free_port()))
     async with instance(dead, "one", wait=False, pending_dir=tmp_path) as first:
         for number in range(8):
