@@ -26,7 +26,9 @@ from kcproxy.keycloak.inspector import Inspector
 from kcproxy.keycloak.lookup_client import LookupClient
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.model import Answer, RequestFacts
+from kcproxy.permissions.decide import unread_for
 from kcproxy.permissions.facts import PermissionFacts
+from kcproxy.permissions.policies import Situation
 from kcproxy.settings import AccountSettings, InspectorSettings, Secret, UpstreamSettings
 from kcproxy.upstream.pool import side_upstream
 
@@ -194,12 +196,16 @@ async def cost(request: RequestFacts, permissions: int) -> Cost:
 
 
 async def _is_decided(request: RequestFacts, permissions: int) -> bool | None:
-    """Whether all permissions and items were read at the default rate; None if there is nothing to decide."""
+    """Whether all items and all permissions that apply to the objects were read at the default rate; None if there is nothing to decide."""
     rate, patience = _DEFAULTS.max_lookups_per_second, _PATIENCE_SECONDS
     async with inspecting(Realm(permissions), per_second=rate, budget_seconds=patience, clock=lambda: 1000.0) as inspector:
         facts = await inspector.facts(request, caller_of(realm="demo"), _REFUSAL)
     found = facts.permissions if facts else None
-    return found.permissions.complete and found.all_items if isinstance(found, PermissionFacts) else None
+    if not isinstance(found, PermissionFacts):
+        return None
+    situation = Situation(identity=found.identity, permissions=found.permissions)
+    objects = [*found.objects.values(), *(each for item in found.items for each in item.objects.values())]
+    return found.permissions.complete and found.all_items and not any(unread_for(each, situation) for each in objects)
 
 
 class Attack(NamedTuple):
@@ -242,16 +248,17 @@ requests and has so many permissions of each resource type, each with a policy o
 *First*: nothing is cached. *At once*: the same denial again, within 0.1 s. *After a second*: the caller's roles, the permissions and the objects are asked again, because an
 operator may just have changed them. What seldom changes (IDs of clients, names of objects) is cached for 10 s.
 
-*Everything read*: whether the default rate (`inspector.max_lookups_per_second`) lets a first denial read all permissions with their policies and all items of
-the body, so that the decision can be certain. Where it says no for few permissions, a higher rate helps.
+*Everything read*: whether the default rate (`inspector.max_lookups_per_second`) lets a first denial read all that its decision depends on: the policies of each
+permission that applies to an object of the call, and all items of the body. Where it says no for few permissions, a higher rate helps.
 
 | The refused call | Permissions of each type | First | At once | After a second | Everything read |
 |---|---:|---:|---:|---:|---|
 """
 _LIMITS = """
-The number is bounded however large the realm and the request are: at most 500 permissions and 500 policies are read in one request each, the parts of 24 of them, 10 items of
-a list in the body, 20 groups of a user with 8 groups above each, 20 names for the operator, and 6 questions to Keycloak's own evaluation. If a bound for permissions, policies, items or
-groups is reached, no decision is certain. One denial sends at most 16 of them at the same time.
+The number is bounded however large the realm and the request are: at most 500 permissions and 500 policies are read in one request each, and the policies of 24 of them, first of those that name an object of the call, a group of it or
+all objects. Then 10 items of a list in the body (40 are decided, the rest by their IDs), 20 groups of a user with 8 groups above each, 20 names for the operator, 6 objects with the admin roles behind them, for a call
+that lists objects the list once more and 6 of its objects, and 6 questions to Keycloak's own evaluation. If a bound is reached for something that the decision depends on, it is not certain, and the
+evidence says so. A permission that applies to no object of the call cannot change the decision, so it may stay unread. One denial sends at most 16 look-ups at the same time.
 
 ## What a hostile caller can cause
 

@@ -130,7 +130,7 @@ _ADMIN_ROLE_IN_BODY = [{"id": "x", "name": "manage-users"}]
 _MAP = f"{_R}/users/{USER_ID}/role-mappings/clients/{CLIENT_UUID}"
 H = (
     Case(id="C70", says="an administrator assigns an admin role that the administrator does not have", method="POST", path=_MAP, truth=Cause.ESCALATION_GUARD,
-         ask={"caller": held("manage-users"), "sent": [{"name": "realm-admin"}]}, facts=Facts(granted=("manage-users",), full_scope=True, roles_are_built_in=True)),
+         ask={"caller": held("manage-users"), "sent": [{"name": "realm-admin"}]}, facts=Facts(granted=("manage-users",), full_scope=True, roles_are_built_in=True, admin_permissions_enabled=False)),
     Case(id="C71", says="a master administrator may not map a role that the administrator has, on 26.4.7", method="POST", path=_MAP, truth=Cause.KNOWN_DEFECT,
          ask={"caller": master("manage-users"), "sent": _ADMIN_ROLE_IN_BODY, "catalog": table("26.4.7")},
          facts=Facts(granted=("manage-users",), full_scope=True, keycloak="26.4.7"), sure=Confidence.LIKELY),

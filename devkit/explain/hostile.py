@@ -58,6 +58,7 @@ def explained(case: Case, read: Read) -> Explanation | None:
             keycloak_version=case.ask.get("keycloak_version"),
             require_audience=case.ask.get("require_audience"),
             docs_url="https://docs.test",
+            for_operator=case.ask.get("for_operator", False),
         ),
     )
 

@@ -70,6 +70,7 @@ class Refusals:
         enriched: Enriched | None = await enricher.enrich(exchange, response, fields)
         if enriched is None or exchange.explanation is None:
             return None
+        self._recorder.announce(exchange, exchange.runtime)
         exchange.sent_bytes = len(enriched.body)
         old_body = await response.read(len(enriched.body) + exchange.runtime.settings.limits.explain_body_bytes) or b""
         return changes_between(response.headers, enriched.fields, old_body=old_body, new_body=enriched.body)

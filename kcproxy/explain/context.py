@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -100,10 +100,10 @@ def context(inputs: Inputs) -> Context:
     version, version_known = _version(asked, catalog)
     container, container_realm = owner_of_roles(caller, request.target.realm)
     from_master, operation = caller.realm == MASTER, request.target.operation
-    body = None if _only_has_the_names(request, facts) else request.body
+    body = as_looked_up(request, facts)
     requirement = catalog.requirement(request.target, query=request.query, body=body, master=from_master, asked=asked)
-    if facts.target_role_is_client and requirement is not None and requirement.variant is None:
-        requirement = _for_client_role(catalog, request, requirement, master=from_master)
+    if facts.target_role_is_client and requirement is not None:
+        requirement = _for_client_role(catalog, request, body, requirement, master=from_master)
     held = catalog.closure(caller.client_roles.get(container, ()))
     granted = None if facts.granted is None else catalog.closure(facts.granted)
     need = requirement.admits if requirement else ()
@@ -178,12 +178,38 @@ def _only_has_the_names(request: RequestFacts, facts: Facts) -> bool:
     return facts.roles_are_built_in is False and isinstance(request.body, list) and request.target.realm != MASTER
 
 
-def _for_client_role(catalog: Catalog, request: RequestFacts, plain: Requirement, *, master: bool) -> Requirement:
-    entry = catalog.entry(request.target)
+def as_looked_up(request: RequestFacts, facts: Facts) -> Any:
+    """The body with the owners of its roles, as far as they were looked up, and without names that mean nothing there."""
+    body, only_names = request.body, _only_has_the_names(request, facts)
+    if not isinstance(body, list) or not (only_names or facts.roles_in_body):
+        return body
+    return [_role_as_looked_up(item, facts.roles_in_body or {}, only_names=only_names) if isinstance(item, dict) else item for item in body]
+
+
+def _role_as_looked_up(role: dict[str, Any], kinds: Mapping[str, bool], *, only_names: bool) -> dict[str, Any]:
+    kept = {name: value for name, value in role.items() if name != "name"} if only_names else role
+    identifier = role.get("id")
+    return {**kept, "clientRole": kinds[identifier]} if isinstance(identifier, str) and identifier in kinds else kept
+
+
+_COMPOSITES_BY_ID = "/admin/realms/{realm}/roles-by-id/{role-id}/composites"
+_COMPOSITES_OF_CLIENT = "/admin/realms/{realm}/clients/{client-uuid}/roles/{role-name}/composites"
+
+
+def _for_client_role(catalog: Catalog, request: RequestFacts, body: Any, plain: Requirement, *, master: bool) -> Requirement:
+    """The requirement if the role with the ID in the path belongs to a client. For roles in the body it is that of the same call by name."""
+    entry, operation = catalog.entry(request.target), request.target.operation
+    if operation is not None and operation.path == _COMPOSITES_BY_ID and operation.method != "GET":
+        twin = catalog.find(operation.method, _COMPOSITES_OF_CLIENT)
+        return plain if twin is None else _with_source(twin.pick(query=request.query, body=body, master=master), plain)
     variant = next((each for each in entry.variants if each.id == CLIENT_ROLE), None) if entry else None
-    if variant is None:
+    if variant is None or plain.variant is not None:
         return plain
     found = (variant.master if master else None) or variant.requirement
+    return _with_source(found, plain)
+
+
+def _with_source(found: Requirement, plain: Requirement) -> Requirement:
     return replace(found, asked_keycloak=plain.asked_keycloak, basis=plain.basis)
 
 

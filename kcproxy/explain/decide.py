@@ -55,17 +55,18 @@ REFUSED: tuple[Rule, ...] = (
     roles.role_of_other_client,
     scopes.scope_excludes_role,
     scopes.roles_not_in_token,
+    guards.only_realm_admin,
     guards.escalation_guard,
     guards.protected_object,
-    permissions.fine_grained_permission_denies,
     permissions.fine_grained_permission_missing,
+    permissions.fine_grained_permission_denied,
     guards.permissions_client,
     guards.target_needs_other_role,
     roles.role_revoked,
     roles.role_missing,
     roles.token_older_than_grant,
     roles.role_granted_to_other_account,
-    permissions.fine_grained_permission_denied,
+    permissions.permission_may_deny,
 )
 """403 of the Admin REST API. Among findings with equal confidence the earlier one wins."""
 

@@ -9,6 +9,7 @@ from kcproxy.explain.context import Context, is_line_of
 from kcproxy.explain.targets import hidden, is_guard, need_of
 from kcproxy.explain.text import either, list_of, sentences, shown
 from kcproxy.model import RoleSet, Verdict
+from kcproxy.permissions.facts import PermissionFacts
 
 _BY_OPERATION: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/admin/realms/{realm}/users"): (
@@ -52,7 +53,7 @@ def hints(context: Context, verdict: Verdict) -> Hints:
     if not SPECS[verdict.cause].is_about_a_role:
         return Hints(before=tuple(_version_hint(context)))
     found = [*_version_hint(context), *_organizations_hint(context), *_creator_hint(context, verdict)]
-    found += [*_realms_hint(context), *_permissions_hint(context, verdict)]
+    found += [*_realms_hint(context), *_permissions_hint(context, verdict), *_administrator_hint(context)]
     found += [*_target_hints(context, verdict), *_less_power_hints(context, verdict)]
     return Hints(before=_BY_OPERATION.get((context.method, context.template), ()), after=tuple(found), about_ids=True)
 
@@ -130,6 +131,21 @@ def _permissions_hint(context: Context, verdict: Verdict) -> list[str]:
         return []
     condition = "If the client is admin-permissions, which holds the fine-grained permissions of the realm"
     return [f"{condition}, the call requires {list_of(need)} of {context.words['container']} instead."]
+
+
+def _administrator_hint(context: Context) -> list[str]:
+    """What else impersonating an administrator takes, for the operator."""
+    facts, parameters = context.facts.permissions, context.request.target.parameters
+    if not isinstance(facts, PermissionFacts) or not context.for_operator or not context.template.endswith("/impersonation"):
+        return []
+    roles = set(facts.powers.get(parameters.get("user-id", ""), ())) - set(context.catalog.closure(context.facts.granted or ()))
+    return (
+        [
+            f"The user is an administrator. The call takes the role impersonation, or a permission with the scope impersonate, and also {list_of(sorted(roles))}."
+        ]
+        if roles
+        else []
+    )
 
 
 def _realms_hint(context: Context) -> list[str]:

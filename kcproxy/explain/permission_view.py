@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from kcproxy.catalog.permissions import Levels, PermissionNeed, Term, TermSet, permission_entry
 from kcproxy.explain.context import REALM_MANAGEMENT, Context
 from kcproxy.explain.evidence import admin_roles_in
+from kcproxy.explain.permission_lists import items_of_list, useful
 from kcproxy.explain.permission_needs import permission_need
 from kcproxy.explain.visible_permissions import VisiblePermissions, stands_for, visible_permissions
 from kcproxy.permissions.decide import Outcome
@@ -36,6 +37,8 @@ class View(Struct, frozen=True, kw_only=True):
     visible: VisiblePermissions
     names: bool
     denied_by_others: bool = False
+    untold: bool = False
+    """Whether the call lists objects and it is not said which, so that a query role and permissions on some of them may be enough."""
     full: bool = False
     """Whether permissions give the full response, not only a part of it."""
 
@@ -93,18 +96,26 @@ def _denied_by_others(context: Context, view: View, whole: VisiblePermissions) -
 
 def _seen(context: Context, visible: VisiblePermissions) -> View | None:
     facts, situation, roles = visible.facts, visible.situation, _counting(context)
-    rows = [] if _is_guarded(context, facts) else _rows(context, facts)
+    rows = [] if _is_guarded(context, facts) else _rows(context, facts, situation)
     if not rows:
         return None
-    rows = [row._replace(need=_addressable(row.need)) for row in rows]
-    named = rows if context.for_operator else [_of_named_objects(row) for row in rows]
-    is_certain = visible.everything and all(kept.need is row.need for kept, row in zip(named, rows, strict=True))
-    rows = named
+    untold = any(map(_is_untold, rows))
+    addressable = [row._replace(need=_addressable(row)) for row in rows]
+    rows = addressable if context.for_operator else list(map(_of_named_objects, addressable))
+    is_certain = visible.everything and all(row.need is each.need for row, each in zip(rows, addressable, strict=True))
     remaining = [row._replace(need=_without_roles(row.need, roles)) for row in rows]
-    decision = together([settled(_decided(row, roles, situation), facts.server) for row in remaining])
+    decision = together([settled(_decided(row, roles, situation), facts.server, situation) for row in remaining])
     differs = tuple(each for each in decision.lacking if _differs(each, facts))
     by_role = any(left.need is not row.need for left, row in zip(remaining, rows, strict=True))
-    unsure = by_role or _assumed(context) or _was_settled(decision) or bool(differs) or _is_incomplete(decision) or not facts.all_items
+    unsure = (
+        (untold and not context.for_operator)
+        or by_role
+        or _assumed(context)
+        or _was_settled(decision)
+        or bool(differs)
+        or _is_incomplete(decision)
+        or not facts.all_items
+    )
     return View(
         decision=decision,
         situation=situation,
@@ -113,14 +124,17 @@ def _seen(context: Context, visible: VisiblePermissions) -> View | None:
         differs=differs,
         visible=visible,
         names=context.for_operator,
+        untold=untold,
         full=all(decide_operation(*row, roles, situation, Level.FULL).outcome is Outcome.GRANTED for row in remaining),
     )
 
 
-def _rows(context: Context, facts: PermissionFacts) -> list[_Row]:
-    """A row for each item of the list in the body; none if no permission opens the call, for example because of one of the items."""
-    rows = [_row(context, facts, item) for item in facts.items or (None,)]
-    return [] if None in rows else [row for row in rows if row is not None]
+def _rows(context: Context, facts: PermissionFacts, situation: Situation) -> list[_Row]:
+    """A row for each item of the list in the body or of the list that is asked for; none if no permission opens the call, for example because of one of the items."""
+    listed = items_of_list(permission_need(context), facts, situation, for_operator=context.for_operator)
+    items = () if facts.items_found and not context.for_operator else facts.items  # which roles are mapped is not for every caller
+    rows = [_row(context, facts, item) for item in items or listed or (None,)]
+    return [] if None in rows else [row._replace(need=useful(row.need, facts, situation)) for row in rows if row is not None]
 
 
 def _row(context: Context, facts: PermissionFacts, item: Item | None) -> _Row | None:
@@ -150,17 +164,18 @@ def _decided(row: _Row, roles: frozenset[str], situation: Situation) -> Operatio
     return shown if shown.outcome in _REFUSED and shown.alternatives else admitted
 
 
-def _addressable(need: PermissionNeed) -> PermissionNeed:
-    """The need without alternatives about objects that the request does not name, such as the groups of a user: permissions on a group count for
-    its members as those on the user do, and are decided with them.
+def _addressable(row: _Row) -> PermissionNeed:
+    """The need without alternatives about objects that are not known and that the request does not name, such as the groups of a user: permissions on a
+    group count for its members as those on the user do, and are decided with them.
     """
+    need = row.need
 
     def kept(sets: tuple[TermSet, ...]) -> tuple[TermSet, ...]:
         return tuple(terms for terms in sets if not any(is_unnamed(term) for term in terms)) or sets
 
     def is_unnamed(term: Term) -> bool:
         place = need.objects.get(term.object)
-        return place is not None and bool(place.related or place.listed)
+        return place is not None and term.object not in row.objects and bool(place.related or place.listed)
 
     return _with_sets(need, kept)
 
@@ -182,6 +197,12 @@ def _with_sets(need: PermissionNeed, change: Callable[[tuple[TermSet, ...]], tup
 
     changed = replace(need, levels=levels(need.levels), with_query_role=levels(need.with_query_role) if need.with_query_role else None)
     return need if changed == need else changed
+
+
+def _is_untold(row: _Row) -> bool:
+    """Whether one of the alternatives is about an object of a list, and it is not said about which."""
+    unknown = {key for key, place in row.need.objects.items() if place.listed and key not in row.objects}
+    return any(term.object in unknown for terms in row.need.levels.shows for term in terms)
 
 
 def _is_incomplete(decision: OperationDecision) -> bool:

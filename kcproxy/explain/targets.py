@@ -1,7 +1,7 @@
 """What a request is about, beyond its operation: names of Keycloak's own roles in its path, and variants that only the server or a look-up can tell."""
 
 from kcproxy.catalog import Catalog, Variant
-from kcproxy.explain.context import Context
+from kcproxy.explain.context import Context, as_looked_up
 from kcproxy.explain.known_defects import RESERVED_NAMES
 from kcproxy.explain.visible_facts import CLIENT_ROLE
 from kcproxy.model import Requirement, Target
@@ -17,10 +17,23 @@ def is_guard(variant: Variant) -> bool:
 def hidden(context: Context) -> tuple[Variant, ...]:
     """The variants of the operation that nobody has looked up."""
     entry = context.catalog.entry(context.request.target)
-    variants = entry.hidden if entry else ()
+    variants = (*entry.hidden, *open_in_body(context)) if entry else ()
     if context.facts.target_role_is_client is None:
         return variants
     return tuple(variant for variant in variants if variant.id != CLIENT_ROLE)
+
+
+def open_in_body(context: Context) -> tuple[Variant, ...]:
+    """The variants about roles of clients (or of the realm) in the body, if it does not say whose roles they are and nobody looked it up."""
+    entry, body = context.catalog.entry(context.request.target), as_looked_up(context.request, context.facts)
+    variants = tuple(variant for variant in entry.variants if set(variant.when.get("bodyHasAny", ())) == _ABOUT_OWNER) if entry else ()
+    if not variants or not isinstance(body, list):
+        return ()
+    is_open = any(isinstance(item, dict) and not isinstance(item.get("clientRole"), bool) for item in body)
+    return tuple(variant for variant in variants if not variant.applies({}, body)) if is_open else ()
+
+
+_ABOUT_OWNER = {"clientRole"}
 
 
 def need_of(variant: Variant, context: Context) -> Requirement:

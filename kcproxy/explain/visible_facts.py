@@ -18,7 +18,13 @@ _CLIENT = "/admin/realms/{realm}/clients/{client-uuid}"
 
 def is_about_target(facts: Facts) -> bool:
     """Whether anything was looked up that may be hidden from the caller."""
-    found = (facts.target_role_is_client, facts.roles_are_built_in, facts.target_is_built_in, facts.target_is_permissions)
+    found = (
+        facts.target_role_is_client,
+        facts.roles_are_built_in,
+        facts.roles_in_body,
+        facts.target_is_built_in,
+        facts.target_is_permissions,
+    )
     return any(each is not None for each in found)
 
 
@@ -28,9 +34,11 @@ def visible_facts(facts: Facts, catalog: Catalog, roles: frozenset[str], *, mast
     ``passes_plainly``: the roles allow the call for ordinary roles in its body. Then the refusal itself shows that they are admin roles.
     """
     found = facts
+    sees_client_roles = _reads(catalog, _ROLE_BY_ID, roles, master=master, variant=CLIENT_ROLE)
+    sees_either_kind = sees_client_roles or _reads(catalog, _ROLE_BY_ID, roles, master=master)  # the other kind is a 403
+    if facts.roles_in_body is not None and not sees_either_kind:
+        found = replace(found, roles_in_body=None)
     if facts.target_role_is_client is not None:
-        sees_client_roles = _reads(catalog, _ROLE_BY_ID, roles, master=master, variant=CLIENT_ROLE)
-        sees_either_kind = sees_client_roles or _reads(catalog, _ROLE_BY_ID, roles, master=master)  # the other kind is a 403
         if not sees_either_kind:
             found = replace(found, target_role_is_client=None)
         if not (sees_client_roles if facts.target_role_is_client else sees_either_kind):

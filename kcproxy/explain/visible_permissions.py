@@ -113,15 +113,17 @@ class _Caller:
 
     def visible(self, named: Mapping[ObjectPlace, str]) -> VisiblePermissions:
         objects = self._objects(named, self._facts.objects)
-        items = tuple(map(self._item, self._facts.items))
+        items = (
+            () if self._facts.items_found else tuple(map(self._item, self._facts.items))
+        )  # which roles are mapped is not for every caller
         labels, ids = self._labels_and_ids()
         known = self._facts.permissions
         policies = {policy: known.policies[policy] for policy in self._policies() if policy in known.policies}
-        permissions = replace(known, permissions=self._own, policies=policies)
+        permissions = replace(known, permissions=self._own, policies=policies, unread=())
         every = all(each.seen for each in self._shown)
         viewed = {each.asked.id for each in self._shown if each.seen}
         server = {asked: says for asked, says in self._facts.server.items() if not asked[1] or asked[1] in viewed}
-        facts = PermissionFacts(  # named one by one: a fact that is added later is hidden until somebody decides that it may be shown
+        facts = PermissionFacts(  # named one by one: a fact that is added later is hidden until it is added here
             client_uuid=self._facts.client_uuid,
             permissions=permissions,
             identity=self._facts.identity,
@@ -129,6 +131,8 @@ class _Caller:
             now_utc=self._facts.now_utc,
             items=items,
             all_items=self._facts.all_items,
+            items_left=self._facts.items_left,
+            items_found=self._facts.items_found,
             labels=labels,
             server=server,
             named=named,
@@ -138,7 +142,10 @@ class _Caller:
             situation=replace(self._situation, permissions=permissions),
             ids=ids,
             every_object=every,
-            everything=len(self._own) == len(known.permissions) and self._kinds_known and (every or not self._reaches_members()),
+            everything=len(self._own) == len(known.permissions)
+            and not known.unread
+            and self._kinds_known
+            and (every or not self._reaches_members()),
         )
 
     def _objects(self, named: Mapping[ObjectPlace, str], found: Mapping[ObjectPlace, Object]) -> dict[ObjectPlace, Object]:

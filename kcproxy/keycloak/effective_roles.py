@@ -194,12 +194,38 @@ async def _look_up_role_in_path(lookups: CallerLookups, realm: str) -> None:
 
 async def _look_up_owner(lookups: CallerLookups, realm: str) -> None:
     """Whether the roles in the body belong to the client that owns the admin roles of the realm. Their names alone do not say it."""
-    owners = owners_of_roles(lookups.request)
+    owners = owners_of_roles(lookups.request) | await _look_up_roles_in_body(lookups, realm)
     if not owners:
         return
     built_in = await lookups.client_uuid(realm, _owner_in(realm))
     if built_in is not None:
         lookups.facts.roles_are_built_in = owners == {built_in}
+
+
+MOST_ROLES = 10
+"""Roles of one body that are looked up, at most."""
+
+
+async def _look_up_roles_in_body(lookups: CallerLookups, realm: str) -> frozenset[str]:
+    """The clients that own those roles in the body of which the request does not say it. Keycloak itself only reads their IDs."""
+    path = lookups.request.target.operation.path if lookups.request.target.operation else ""
+    unsaid = roles_without_owner(lookups.request.body)[:MOST_ROLES] if path.endswith("/composites") else ()
+    found = await asyncio.gather(*(lookups.get(f"{realm_path(realm)}/roles-by-id/{segment(role_id)}", "role") for role_id in unsaid))
+    kinds = {role_id: flag(each.object, "clientRole") for role_id, each in zip(unsaid, found, strict=True)}
+    known = {role_id: kind for role_id, kind in kinds.items() if kind is not None}
+    if known:
+        lookups.facts.roles_in_body = known
+    owners = (text(each.object, "containerId") for each in found if flag(each.object, "clientRole"))
+    return frozenset(owner for owner in owners if owner is not None)
+
+
+def roles_without_owner(body: Any) -> tuple[str, ...]:
+    """The IDs of those roles in a body of which it does not say whether they belong to a client."""
+    roles = [role for role in body if isinstance(role, dict)] if isinstance(body, list) else []
+    unsaid = (
+        role.get("id") for role in roles if not (role.get("clientRole") is False or (role.get("clientRole") and role.get("containerId")))
+    )
+    return tuple(dict.fromkeys(identifier for identifier in unsaid if isinstance(identifier, str) and identifier))
 
 
 def owners_of_roles(request: RequestFacts) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """The facts about one refusal while they are gathered. Each look-up fills in what it found; the frozen ``Facts`` come out at the end."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from kcproxy.model import Facts, RoleElsewhere
@@ -50,6 +51,7 @@ class FactsDraft:
     target_is_permissions: bool | None = None
     target_role_is_client: bool | None = None
     roles_are_built_in: bool | None = None
+    roles_in_body: Mapping[str, bool] | None = None
     issuer: str | None = None
     own_issuer: str | None = None
     key_ids: tuple[str, ...] | None = None

@@ -9,13 +9,17 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from kcproxy.explain.claims import read_claims
 from kcproxy.keycloak.caller_lookups import CallerLookups, realm_path
+from kcproxy.keycloak.permission_lists import listed_objects
 from kcproxy.keycloak.permission_objects import Objects
-from kcproxy.keycloak.representations import flag, segment, text
-from kcproxy.permissions.facts import Asked, PermissionFacts, asked_scopes, lines_of, places_of, roles_owned
+from kcproxy.keycloak.permission_powers import powers
+from kcproxy.keycloak.representations import flag, segment, text, users_log_in
+from kcproxy.permissions.facts import Asked, PermissionFacts, PolicyRole, asked_scopes, lines_of, places_of, roles_owned
 from kcproxy.permissions.model import (
     GROUPS,
     USERS,
@@ -51,6 +55,7 @@ class _Search:
     objects: Objects
     names: dict[str, str] = field(default_factory=dict)
     scope_names: dict[str, str] = field(default_factory=dict)
+    roles: dict[str, PolicyRole] = field(default_factory=dict)
 
     async def items(self, path: str) -> list[Any] | None:
         """A list below the client admin-permissions."""
@@ -72,26 +77,37 @@ async def look_up_permissions(lookups: CallerLookups, client: Mapping[str, Any],
     objects = Objects(lookups=lookups, realm=realm)
     search = _Search(lookups=lookups, client=client, account=account, realm=realm, base=base, objects=objects)
     scopes = asked_scopes(lines)
-    known, _ = await asyncio.gather(_permissions(search, scopes), objects.resolve(places_of(lines), roles_owned(lines)))
-    if known is None:
+    items, _ = await asyncio.gather(_items(search), objects.resolve(places_of(lines), roles_owned(lines)))
+    if items is None:
         return
-    identity = await _identity(search, known)
+    known = await _permissions(search, items, scopes)
+    identity, listed, behind = await asyncio.gather(
+        _identity(search, known), listed_objects(objects, places_of(lines), known, scopes), powers(objects, scopes)
+    )
     await _labels(search, known, scopes)
     facts.permissions = PermissionFacts(
         client_uuid=uuid,
+        taken_names=frozenset(str(item.get("name")) for item in (*items.permissions, *items.policies)),
         permissions=PermissionSet(
             permissions=known.permissions,
+            unread=known.unread,
             policies=known.policies,
             names=Names(group_paths=search.names, client_scope_names=search.scope_names),
             complete=known.complete,
         ),
         identity=identity,
+        roles=search.roles,
         objects=objects.found,
         now_utc=_utc(lookups.now_epoch_seconds),
         items=objects.items,
         all_items=objects.all_items,
+        items_left=objects.items_left,
+        items_found=objects.items_found,
+        listed=listed,
+        powers=behind,
         labels=objects.labels,
-        absent=frozenset(objects.absent),
+        absent=frozenset(objects.absent - objects.labels.keys()),  # what one version takes for a client may be a role for another
+        elsewhere=objects.elsewhere,
         server=await _evaluated(search, scopes),
         named=objects.named,
     )
@@ -101,8 +117,16 @@ def _utc(epoch_seconds: float) -> datetime | None:
     return datetime.fromtimestamp(epoch_seconds, tz=UTC).replace(tzinfo=None) if epoch_seconds else None
 
 
-async def _permissions(search: _Search, scopes: frozenset[tuple[str, str]]) -> PermissionSet | None:
-    """The realm's permissions of the types that matter, with their policies."""
+class _Items(NamedTuple):
+    """Permissions and policies as they were listed; ``complete``: whether no list was cut."""
+
+    permissions: list[dict[str, Any]]
+    policies: list[dict[str, Any]]
+    complete: bool
+
+
+async def _items(search: _Search) -> _Items | None:
+    """The realm's permissions of all types, and its policies."""
     page = f"first=0&max={MOST_LISTED + 1}"
     # /permission/scope would do, but before 26.7 its items have neither resources nor scopes.
     permissions, policies = await asyncio.gather(
@@ -110,15 +134,26 @@ async def _permissions(search: _Search, scopes: frozenset[tuple[str, str]]) -> P
     )
     if permissions is None or policies is None:
         return None
+    complete = len(permissions) <= MOST_LISTED and len(policies) <= MOST_LISTED
+    listed, known = ([item for item in items if isinstance(item, dict)] for items in (permissions, policies))
+    return _Items(permissions=listed, policies=known, complete=complete)
+
+
+async def _permissions(search: _Search, items: _Items, scopes: frozenset[tuple[str, str]]) -> PermissionSet:
+    """The permissions of the types that matter, with their policies: first those that apply to the objects of the call."""
     types = {type_name for type_name, _ in scopes} | ({GROUPS} if any(type_name == USERS for type_name, _ in scopes) else set())
-    relevant = [item for item in permissions if isinstance(item, dict) and _type_of(item) in types]
-    combined = [item for item in policies if isinstance(item, dict) and item.get("type") == "aggregate"]
-    parts = [identifier for item in (*relevant, *combined) if (identifier := text(item, "id"))]
-    found = await asyncio.gather(*(search.items(f"/policy/{segment(part)}/associatedPolicies") for part in parts[:MOST_PARTS]))
-    associated = {part: items for part, items in zip(parts, found, strict=False) if items is not None}
-    known = permission_set(relevant, policies, associated=associated)
-    complete = known.complete and len(permissions) <= MOST_LISTED and len(policies) <= MOST_LISTED
-    return PermissionSet(permissions=known.permissions, policies=known.policies, complete=complete)
+    relevant = [item for item in items.permissions if _type_of(item) in types]
+    listed = permission_set(relevant, items.policies)
+    at_stake = {
+        identifier for each in search.objects.every for identifier in (each.id, *(group for chain in each.groups or () for group in chain))
+    }
+    applying = [each.id for each in listed.unread if each.type_wide or at_stake & each.objects]
+    combined = [identifier for item in items.policies if item.get("type") == "aggregate" and (identifier := text(item, "id"))]
+    parts = list(dict.fromkeys([*applying, *combined, *(each.id for each in listed.unread)]))[:MOST_PARTS]
+    found = await asyncio.gather(*(search.items(f"/policy/{segment(part)}/associatedPolicies") for part in parts))
+    associated = {part: policies for part, policies in zip(parts, found, strict=True) if policies is not None}
+    known = permission_set(relevant, items.policies, associated=associated)
+    return replace(known, complete=known.complete and items.complete)
 
 
 def _type_of(item: Mapping[str, Any]) -> str | None:
@@ -146,6 +181,7 @@ async def _identity(search: _Search, known: PermissionSet) -> Identity:
         claims=None if read is None else read[1],
         service_account=search.account == lookups.facts.service_account_id,
         authorization_services=bool(flag(search.client, "authorizationServicesEnabled")),
+        users_log_in=users_log_in(search.client),
     )
 
 
@@ -182,7 +218,26 @@ async def _roles(search: _Search, roles: list[str], claims: Mapping[str, Any] | 
     owners = sorted({str(item.get("containerId")) for item in items if item.get("clientRole")})
     base = f"/users/{segment(search.account)}/role-mappings"
     held = await _ids(search, [f"{base}/realm/composite", *(f"{base}/clients/{segment(owner)}/composite" for owner in owners)])
-    return held, await _in_scope(search, owners), _in_token(items, claims)
+    in_scope, clients = await asyncio.gather(_in_scope(search, owners), _client_ids(search, owners))
+    for item in items:
+        search.roles[str(item.get("id"))] = PolicyRole(name=str(item.get("name")), client=clients.get(str(item.get("containerId"))))
+    if not search.lookups.token:
+        return held, in_scope, _in_new_token(search, held, in_scope)
+    return held, in_scope, _in_token(items, claims, clients)
+
+
+async def _client_ids(search: _Search, owners: list[str]) -> dict[str, str]:
+    """The client IDs of the clients that own roles, by internal ID: tokens have these."""
+    found = await asyncio.gather(*(search.of_realm(f"/clients/{segment(owner)}") for owner in owners))
+    names = {owner: text(item, "clientId") for owner, item in zip(owners, found, strict=True) if isinstance(item, dict)}
+    return {owner: name for owner, name in names.items() if name is not None}
+
+
+def _in_new_token(search: _Search, held: _Ids, in_scope: _Ids) -> _Ids:
+    """Without a token: what a new one would have, which is what the client lets through of the account's roles."""
+    if search.lookups.facts.full_scope:
+        return held
+    return None if held is None or in_scope is None else held & in_scope
 
 
 async def _in_scope(search: _Search, owners: list[str]) -> _Ids:
@@ -202,13 +257,20 @@ async def _ids(search: _Search, paths: list[str]) -> _Ids:
     return frozenset(str(item["id"]) for items in lists for item in items or () if isinstance(item, dict) and "id" in item)
 
 
-def _in_token(items: list[dict[str, Any]], claims: Mapping[str, Any] | None) -> _Ids:
-    """None if a role of a client is among them: its client's name is not known here."""
-    if claims is None or any(item.get("clientRole") for item in items):
+def _in_token(items: list[dict[str, Any]], claims: Mapping[str, Any] | None, clients: Mapping[str, str]) -> _Ids:
+    """None if the client ID of a role's client is not known."""
+    if claims is None or any(item.get("clientRole") and item.get("containerId") not in clients for item in items):
         return None
-    access = claims.get("realm_access")
+    return frozenset(str(item["id"]) for item in items if item.get("name") in _named_in(claims, clients.get(str(item.get("containerId")))))
+
+
+def _named_in(claims: Mapping[str, Any], client: str | None) -> list[Any]:
+    """The names of the roles of a client, or of the realm, in a token."""
+    access = claims.get("realm_access") if client is None else claims.get("resource_access")
+    if client is not None and isinstance(access, dict):
+        access = access.get(client)
     named = access.get("roles") if isinstance(access, dict) else None
-    return frozenset(str(item["id"]) for item in items if isinstance(named, list) and item.get("name") in named)
+    return named if isinstance(named, list) else []
 
 
 async def _labels(search: _Search, known: PermissionSet, scopes: frozenset[tuple[str, str]]) -> None:

@@ -63,6 +63,22 @@ def is_lightweight(client: Mapping[str, Any]) -> bool:
     return isinstance(attributes, dict) and attributes.get("client.use.lightweight.access.token.enabled") == "true"
 
 
+_FLOWS = ("standardFlowEnabled", "implicitFlowEnabled", "directAccessGrantsEnabled")
+_GRANTS_OF_USERS = (
+    "oauth2.device.authorization.grant.enabled",
+    "oidc.ciba.grant.enabled",
+    "oauth2.jwt.authorization.grant.enabled",
+    "standard.token.exchange.enabled",
+)
+
+
+def users_log_in(client: Mapping[str, Any]) -> bool | None:
+    """Whether a client can get tokens of users, not only those of its own service account. None if its representation does not say."""
+    flows, attributes = [flag(client, name) for name in _FLOWS], client.get("attributes")
+    grants = [attributes.get(name) == "true" for name in _GRANTS_OF_USERS] if isinstance(attributes, dict) else []
+    return True if True in (*flows, *grants) else None if None in flows else False
+
+
 def maps_client_roles(mappers: list[Any]) -> bool:
     """Whether one of the protocol mappers writes client roles into the token."""
     return any(isinstance(mapper, dict) and mapper.get("protocolMapper") == _CLIENT_ROLES for mapper in mappers)

@@ -66,6 +66,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     )
     target_role_is_client: bool | None = None  # the role with the ID in the path belongs to a client; for operators
     roles_are_built_in: bool | None = None  # the roles in the body belong to the client that owns the realm's admin roles; for operators
+    roles_in_body: Mapping[str, bool] | None = None  # by ID of a role in the body: whether it belongs to a client; for operators
     issuer: str | None = None  # as Keycloak publishes it for requests with the address of this one (Host, X-Forwarded-*)
     own_issuer: str | None = None  # as it publishes it for the proxy itself
     key_ids: tuple[str, ...] | None = None

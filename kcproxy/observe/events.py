@@ -54,6 +54,14 @@ class Observer:
     def request_finished(self, record: RequestRecord) -> None:
         """The last byte of the response has been sent, or never will be."""
 
+    @property
+    def announces_denials(self) -> bool:
+        """Whether ``denial_announced`` matters."""
+        return False
+
+    def denial_announced(self, explanation: Explanation, record: RequestRecord) -> None:
+        """The response to a refused request is about to be sent. ``denied`` follows when it has been."""
+
     def denied(self, explanation: Explanation, record: RequestRecord) -> None:
         """Keycloak or the proxy refused a request."""
 

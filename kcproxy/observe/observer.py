@@ -3,6 +3,7 @@
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Protocol
 
 from kcproxy.catalog import Catalog
@@ -108,6 +109,14 @@ class LiveObserver(Observer):
             self._uses.count(known, target.realm, target.operation.key, record.variant, outcome)
         if self.metrics.shows_clients:
             self.metrics.operation_used(known, target.operation.key, outcome)
+
+    @property
+    def announces_denials(self) -> bool:
+        return self.denials.pending is not None
+
+    def denial_announced(self, explanation: Explanation, record: RequestRecord) -> None:
+        with suppress(TypeError, ValueError, RecursionError):  # an unexpected value, which `denied` reports
+            self.denials.announce(explanation, record)
 
     def denied(self, explanation: Explanation, record: RequestRecord) -> None:
         key = self.metrics.denied(explanation)

@@ -23,21 +23,39 @@ def make_private(path: Path, *, create: bool) -> tuple[Identity | None, bool]:
     Returns its identity (None if it does not exist), and whether permissions were removed. Raises OSError if it is a symbolic link, not a
     regular file, or cannot be opened.
     """
-    flags = (os.O_RDWR | os.O_CREAT) if create else os.O_RDONLY
     try:
-        descriptor = os.open(path, flags | _CLOSED_LINK, stat.S_IRUSR | stat.S_IWUSR)
+        descriptor = _opened(path, (os.O_RDWR | os.O_CREAT) if create else os.O_RDONLY)
     except FileNotFoundError:
         if create:
             raise
         return None, False
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise OSError(errno.ELOOP, "it is a symbolic link, which the proxy does not follow", str(path)) from error
-        raise
     try:
         return _tightened(descriptor, path)
     finally:
         os.close(descriptor)
+
+
+def open_private(path: Path, flags: int) -> tuple[int, Identity]:
+    """A descriptor of a file of this process's user, and its identity. Group and others lose their permissions.
+
+    Raises OSError as ``make_private`` does, and if the file belongs to another user, who could have written anything into it.
+    """
+    descriptor = _opened(path, flags)
+    try:
+        _check_owner(descriptor, path)
+        return descriptor, _tightened(descriptor, path)[0]
+    except OSError:
+        os.close(descriptor)
+        raise
+
+
+def _opened(path: Path, flags: int) -> int:
+    try:
+        return os.open(path, flags | _CLOSED_LINK, stat.S_IRUSR | stat.S_IWUSR)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "it is a symbolic link, which the proxy does not follow", str(path)) from error
+        raise
 
 
 def is_same(path: Path, identity: Identity) -> bool:
@@ -47,6 +65,11 @@ def is_same(path: Path, identity: Identity) -> bool:
     except OSError:
         return False
     return (found.st_dev, found.st_ino) == identity
+
+
+def _check_owner(descriptor: int, path: Path) -> None:
+    if os.name == "posix" and os.fstat(descriptor).st_uid != os.geteuid():
+        raise OSError(errno.EPERM, "it belongs to another user", str(path))
 
 
 def _tightened(descriptor: int, path: Path) -> tuple[Identity, bool]:

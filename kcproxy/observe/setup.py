@@ -13,8 +13,9 @@ from kcproxy.observe.log import Log, configure
 from kcproxy.observe.log_console import page_url
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
+from kcproxy.observe.pending_setup import log_recovered, pending_files
 from kcproxy.observe.tracing import spans_from_environment
-from kcproxy.settings import HistorySettings, Settings
+from kcproxy.settings import Settings
 from kcproxy.usage.tally import UseTally
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def live_observer(settings: Settings, catalog: Catalog, *, log: Log | None = Non
     log.export = _log_export(settings, metrics, log)
     uses = UseTally(recording=settings.use_path is not None or settings.use_database is not None)
     shared = _shared(settings, metrics, log, uses, stores_denials=stores_denials)
-    history = _history(settings.history, metrics.counter("kcproxy_history_dropped_total").inc) if stores_denials else None
+    history = _history(settings, log, metrics.counter("kcproxy_history_dropped_total").inc) if stores_denials else None
     use_history = _use_history(settings, uses, metrics.counter("kcproxy_use_dropped_total").inc)
     spans = spans_from_environment(
         os.environ, instance=settings.instance or "", scheme="http" if settings.inbound.tls_certificate_file is None else "https"
@@ -92,19 +93,22 @@ def _shared(settings: Settings, metrics: Metrics, log: Log, uses: UseTally, *, s
     return SharedParts(settings, metrics, log, uses, stores_denials=stores_denials)
 
 
-def _history(settings: HistorySettings, on_drop: Callable[[int], None]) -> "History | None":
-    if settings.path is None:
+def _history(settings: Settings, log: Log, on_drop: Callable[[int], None]) -> "History | None":
+    path = settings.history.path
+    if path is None:
         return None
     import sqlite3  # noqa: PLC0415 - only a process with a history file needs SQLite
 
     from kcproxy.observe.denials.history import History  # noqa: PLC0415 - the same
 
     try:
-        return History(settings.path, settings.max_denials, on_drop=on_drop)
+        history = History(path, settings.history.max_denials, on_drop=on_drop, pending=pending_files(settings, log))
     except OSError as error:
-        raise _unusable(error.filename or settings.path, error.strerror or type(error).__name__) from error
+        raise _unusable(error.filename or path, error.strerror or type(error).__name__) from error
     except sqlite3.Error as error:
-        raise _unusable(settings.path, str(error)) from error
+        raise _unusable(path, str(error)) from error
+    log_recovered(log, history.recovered)
+    return history
 
 
 def _use_history(settings: Settings, uses: UseTally, on_drop: Callable[[int], None]) -> "UseHistory | None":

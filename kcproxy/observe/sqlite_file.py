@@ -30,13 +30,13 @@ class SqliteFile:
         return sqlite3.connect(self.path, timeout=5, check_same_thread=False)
 
     def prepared(self, check_format: CheckFormat, script: str) -> sqlite3.Connection:
-        """A connection to the checked file, with the tables that ``script`` creates. Raises OSError or sqlite3.Error."""
+        """A connection to the checked file, with the tables that ``script`` creates at once. Raises OSError or sqlite3.Error."""
         connection = self.open()
         try:
             check_format(connection, self.path)
             _check_pages(connection, self.path)
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript(script)
+            connection.executescript(f"BEGIN IMMEDIATE; {script} COMMIT;")  # no other process sees half of it
         except sqlite3.Error:
             connection.close()
             raise

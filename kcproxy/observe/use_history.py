@@ -39,7 +39,6 @@ CREATE TABLE IF NOT EXISTS uses (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS uses_day ON uses (day);
 CREATE TABLE IF NOT EXISTS days (day INTEGER PRIMARY KEY);
-PRAGMA synchronous = NORMAL;
 PRAGMA user_version = 1;
 """
 _CALLER = "INSERT INTO callers (client, token_realm, kind, injected) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
@@ -72,6 +71,7 @@ class UseHistory:
         file = SqliteFile(path)
         self.tightened = file.tightened
         connection = file.prepared(check_format, _SCHEMA)
+        connection.execute("PRAGMA synchronous = NORMAL")
         self._writer = _Writer(connection, keep_days=keep_days, max_rows=max_rows)
         self._began_at: float | None = None  # monotonic seconds
         self._ending = threading.Event()

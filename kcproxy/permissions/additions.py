@@ -7,9 +7,10 @@ from itertools import islice
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kcproxy.permissions.decide import Decision, Outcome, decide
-from kcproxy.permissions.model import ClientCondition, Object, Permission, Policy, UserCondition
-from kcproxy.permissions.policies import Effect, Situation, judge
+from kcproxy.permissions.alone import is_alone_in_client, names_only_caller, only_caller
+from kcproxy.permissions.decide import Decision, Outcome, applicable, decide
+from kcproxy.permissions.model import USERS, Object, Permission, Policy, UserCondition
+from kcproxy.permissions.policies import Effect, Situation, acts_as_client, judge
 
 _NEW = "new"
 MOST = 20
@@ -30,6 +31,7 @@ class Addition(Struct, frozen=True, kw_only=True):
 
     `opens_more`: whether it allows the caller more than requested. `for_others`: whether it also affects other callers, whom the
     permission's policies name or may name. `policy`: an existing policy that names only this caller, for a new permission.
+    `takes`: permissions that give others what was requested; these others lose it, unless the changed or new permission permits them, too.
     """
 
     kind: AdditionKind
@@ -39,6 +41,7 @@ class Addition(Struct, frozen=True, kw_only=True):
     opens_more: bool = False
     for_others: bool = False
     policy: Policy | None = None
+    takes: tuple[Permission, ...] = ()
 
 
 def additions(decision: Decision, situation: Situation) -> tuple[Addition, ...]:
@@ -51,11 +54,16 @@ def additions(decision: Decision, situation: Situation) -> tuple[Addition, ...]:
     proposals = [*islice(_changed(decision, situation), MOST), _new(decision, situation)]
     working = [addition for addition in proposals if _grants(addition, situation)]
     if working:
-        return tuple(sorted(working, key=lambda addition: (addition.opens_more, addition.for_others)))
+        return tuple(sorted(working, key=_reach))
     return tuple(
         Addition(kind=AdditionKind.CHANGE_DENIAL, asked=decision.asked, scope=decision.scope, permission=each.permission, for_others=True)
         for each in decision.denying
     )
+
+
+def _reach(addition: Addition) -> tuple[bool, bool, bool]:
+    """A new permission that others get only through the caller's own client comes before one that is shared with anybody."""
+    return addition.opens_more, addition.for_others, addition.for_others and addition.permission is not None
 
 
 def _changed(decision: Decision, situation: Situation) -> Iterator[Addition]:
@@ -64,7 +72,7 @@ def _changed(decision: Decision, situation: Situation) -> Iterator[Addition]:
         if permission.type != asked.type or not _grants_caller(permission, situation):
             continue
         named = asked.id in permission.objects if asked.id else permission.type_wide
-        shared = not _only_caller(permission, situation)
+        shared = not only_caller(permission, situation)
         if named and scope not in permission.scopes:
             yield Addition(
                 kind=AdditionKind.ADD_SCOPE,
@@ -73,6 +81,7 @@ def _changed(decision: Decision, situation: Situation) -> Iterator[Addition]:
                 permission=permission,
                 opens_more=len(permission.objects) > 1,
                 for_others=shared,
+                takes=_taken(decision, permission, situation),
             )
         elif not named and asked.id and not permission.type_wide and scope in permission.scopes:
             yield Addition(
@@ -82,6 +91,7 @@ def _changed(decision: Decision, situation: Situation) -> Iterator[Addition]:
                 permission=permission,
                 opens_more=permission.scopes != {scope},
                 for_others=shared,
+                takes=_taken(decision, permission, situation),
             )
 
 
@@ -89,22 +99,34 @@ def _grants_caller(permission: Permission, situation: Situation) -> bool:
     return bool(permission.policies) and all(judge(policy, situation).effect is Effect.PERMIT for policy in permission.policies)
 
 
-def _only_caller(permission: Permission, situation: Situation) -> bool:
-    return any(_names_only_caller(situation.permissions.policies.get(policy), situation) for policy in permission.policies)
-
-
-def _names_only_caller(policy: Policy | None, situation: Situation) -> bool:
-    if policy is None or judge(policy.id, situation).effect is not Effect.PERMIT:
-        return False
-    if isinstance(policy.condition, UserCondition):
-        return len(policy.condition.users) == 1
-    return isinstance(policy.condition, ClientCondition) and bool(situation.identity.service_account) and len(policy.condition.clients) == 1
-
-
 def _new(decision: Decision, situation: Situation) -> Addition:
     policies = situation.permissions.policies.values()
-    own = next((policy for policy in policies if _names_only_caller(policy, situation)), None)
-    return Addition(kind=AdditionKind.NEW_PERMISSION, asked=decision.asked, scope=decision.scope, policy=own)
+    own = next((policy for policy in policies if names_only_caller(policy, situation)), None)
+    by_client = acts_as_client(situation.identity, situation.rules) is not False
+    return Addition(
+        kind=AdditionKind.NEW_PERMISSION,
+        asked=decision.asked,
+        scope=decision.scope,
+        for_others=own is None and by_client and not is_alone_in_client(situation.identity),
+        policy=own,
+        takes=_taken(decision, None, situation),
+    )
+
+
+def _taken(decision: Decision, changed: Permission | None, situation: Situation) -> tuple[Permission, ...]:
+    """Permissions that give the scope on the object to others, too. A permission that names the object denies it to everybody whom it does not permit."""
+    alias = situation.rules.aliases.get(decision.scope) if decision.asked.type == USERS else None
+    if decision.asked.id is None:
+        return ()
+    return tuple(
+        each
+        for level in applicable(decision.asked, situation)
+        for each in level
+        if each is not changed
+        and each.policies
+        and ((each.type == decision.asked.type and decision.scope in each.scopes) or (alias is not None and alias in each.scopes))
+        and not only_caller(each, situation)
+    )
 
 
 def _grants(addition: Addition, situation: Situation) -> bool:

@@ -18,8 +18,8 @@ from itertools import product
 from msgspec import Struct
 from msgspec.structs import replace
 
-from kcproxy.permissions.model import GROUPS, USERS, Object, Permission, Strategy
-from kcproxy.permissions.policies import Effect, Judgement, Situation, judge
+from kcproxy.permissions.model import GROUPS, USERS, Object, Permission
+from kcproxy.permissions.policies import Effect, Judgement, Situation, agrees, judge
 
 MANAGE, RESET_PASSWORD = "manage", "reset-password"
 MOST_OPEN = 6
@@ -80,7 +80,13 @@ def _decided(asked: Object, scope: str, situation: Situation) -> Decision:
     decision = Decision(asked=asked, scope=scope, outcome=Outcome.OPEN, considered=considered)
     unknown = tuple(_unknown(asked, scope, situation))
     if unknown:
-        return replace(decision, why=unknown)
+        # Unread permissions make no difference: nothing outweighs a denial on the object itself.
+        denying = tuple(
+            each
+            for each in considered
+            if each.effect is Effect.DENY and asked.id in each.permission.objects and scope in each.permission.scopes
+        )
+        return replace(decision, outcome=Outcome.DENIED, denying=denying) if denying else replace(decision, why=unknown)
     open_ones = [each for each in considered if each.effect is Effect.OPEN]
     why = tuple(dict.fromkeys(why for each in open_ones for why in each.why))
     if len(open_ones) > MOST_OPEN:
@@ -107,6 +113,12 @@ def applicable(asked: Object, situation: Situation) -> list[list[Permission]]:
     return _once([*levels, wide])
 
 
+def unread_for(asked: Object, situation: Situation) -> list[Permission]:
+    """The relevant permissions of which the policies are not known."""
+    unread = replace(situation.permissions, permissions=situation.permissions.unread)
+    return [permission for level in applicable(asked, replace(situation, permissions=unread)) for permission in level]
+
+
 def _once(levels: list[list[Permission]]) -> list[list[Permission]]:
     """Remove repeated permissions: one can name a user's group and the group above it."""
     seen: set[str] = set()
@@ -118,11 +130,12 @@ def _once(levels: list[list[Permission]]) -> list[list[Permission]]:
 
 
 def _unknown(asked: Object, scope: str, situation: Situation) -> Iterator[str]:
-    if not situation.permissions.complete:
+    if not situation.permissions.complete or any(unread_for(asked, situation)):
         yield "not all permissions could be read"
     if asked.type == USERS and asked.id is not None and asked.groups is None:
         alias = situation.rules.aliases.get(scope)
-        on_groups = [each for each in situation.permissions.permissions if each.type == GROUPS]
+        every = (*situation.permissions.permissions, *situation.permissions.unread)
+        on_groups = [each for each in every if each.type == GROUPS]
         if any(alias in each.scopes or scope in each.scopes or situation.rules.group_denial_closes_all for each in on_groups):
             yield "the groups of the user"
 
@@ -136,7 +149,7 @@ def _effect(permission: Permission, situation: Situation, known: dict[str, Judge
     parts = [(policy, judge(policy, situation, known)) for policy in permission.policies]
     permits = sum(part.effect is Effect.PERMIT for _, part in parts)
     maybe = sum(part.effect is Effect.OPEN for _, part in parts)
-    least, most = (_agree(permission.strategy, count, len(parts)) for count in (permits, permits + maybe))
+    least, most = (agrees(permission.strategy, count, len(parts)) for count in (permits, permits + maybe))
     effect = (Effect.PERMIT if least else Effect.DENY) if least == most else Effect.OPEN
     return Considered(
         permission=permission,
@@ -144,12 +157,6 @@ def _effect(permission: Permission, situation: Situation, known: dict[str, Judge
         denying=tuple(_policy_name(policy, situation) for policy, part in parts if part.effect is Effect.DENY),
         why=_whys(part for _, part in parts),
     )
-
-
-def _agree(strategy: Strategy, permits: int, of: int) -> bool:
-    if strategy is Strategy.AFFIRMATIVE:
-        return permits > 0
-    return permits * 2 > of if strategy is Strategy.CONSENSUS else permits == of
 
 
 def _whys(parts: Iterator[Judgement]) -> tuple[str, ...]:

@@ -33,24 +33,53 @@ class Item(Struct, frozen=True, kw_only=True):
     sent: Any = None
 
 
+class Listed(Struct, frozen=True, kw_only=True):
+    """What a call lists. ``named``: the objects that its filter finds; None if they are many, or not known. ``held``: objects that
+    permissions with the scopes name, as far as they were looked up.
+    """
+
+    named: tuple[Object, ...] | None = None
+    held: tuple[Object, ...] = ()
+
+
+class PolicyRole(Struct, frozen=True, kw_only=True):
+    """A role that policies name. ``client``: the ID of the client that owns it; None for a role of the realm."""
+
+    name: str
+    client: str | None = None
+
+
 class PermissionFacts(Struct, frozen=True, kw_only=True):
     """``objects``: those that the request names, by the place where it names them; without an entry if they could not be resolved.
 
-    ``now_utc``: the time of the look-up, by the clock of this machine, without a zone. ``items``: if the body has a list of objects, each item of it; ``all_items``: whether none was left out.
-    ``labels``: names of objects by ID, for operators. ``absent``: IDs in the request that no object has. ``server``: what
+    ``now_utc``: the time of the look-up, by the clock of this machine, without a zone. ``items``: if the body has a list of objects, each item of it; ``all_items``: whether none was left out,
+    ``items_left``: how many were; ``items_found``: they are not in the request, but what it is about was looked up. ``powers``: admin roles
+    that objects of the call hold or contain, by ID.
+    ``listed``: what a call that lists objects may be about.
+    ``labels``: names of objects by ID, for operators. ``absent``: IDs (and paths of groups, from a slash) in the request that no object has. ``elsewhere``: IDs of roles in
+    the body that belong to another client than the path says. ``server``: what
     ``policy/evaluate`` says. ``client_uuid``: internal ID of the client admin-permissions. ``named``: what the request itself calls its
     objects, by place, whether they were found or not.
+    ``roles``: those that policies name, by ID.
+    ``taken_names``: names of permissions and policies of all types, which must differ.
     """
 
     client_uuid: str
+    taken_names: frozenset[str] = frozenset()
     permissions: PermissionSet
     identity: Identity
+    roles: Mapping[str, PolicyRole] = field(default_factory=lambda: MappingProxyType({}))
     objects: Mapping[ObjectPlace, Object] = field(default_factory=lambda: MappingProxyType({}))
     now_utc: datetime | None = None
     items: tuple[Item, ...] = ()
     all_items: bool = True
+    items_left: int = 0
+    items_found: bool = False
+    listed: Mapping[ObjectPlace, Listed] = field(default_factory=lambda: MappingProxyType({}))
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     absent: frozenset[str] = frozenset()
+    elsewhere: frozenset[str] = frozenset()
+    powers: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     server: Mapping[Asked, bool] = field(default_factory=lambda: MappingProxyType({}))
     named: Mapping[ObjectPlace, str] = field(default_factory=lambda: MappingProxyType({}))
 

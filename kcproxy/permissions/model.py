@@ -163,9 +163,13 @@ class Names(Struct, frozen=True, kw_only=True):
 
 
 class PermissionSet(Struct, frozen=True, kw_only=True):
-    """All permissions of a realm with the policies that they use. `complete` is False if some could not be read."""
+    """All permissions of a realm with the policies that they use. `complete` is False if some could not be read.
+
+    `unread`: permissions of which the policies are not known. They count only where they would apply.
+    """
 
     permissions: tuple[Permission, ...] = ()
+    unread: tuple[Permission, ...] = ()
     policies: Mapping[str, Policy] = field(default_factory=lambda: MappingProxyType({}))
     names: Names = Names()
     complete: bool = True
@@ -178,7 +182,7 @@ class Identity(Struct, frozen=True, kw_only=True):
     in the token. `groups`: paths of the groups that the account is a direct member of. `claims`: the token's, as parsed JSON.
     `service_account`: the account is that of the token's client. `authorization_services`: that client has authorization services. For
     such a service account, and before 26.7 for every one, Keycloak takes the client's internal id for the caller's id
-    (`KeycloakIdentity`), and a user policy that names the account has no effect.
+    (`KeycloakIdentity`), and a user policy that names the account has no effect. `users_log_in`: the client can also get tokens of users.
     """
 
     account_id: str | None = None
@@ -191,6 +195,7 @@ class Identity(Struct, frozen=True, kw_only=True):
     claims: Mapping[str, Any] | None = None
     service_account: bool | None = False
     authorization_services: bool | None = False
+    users_log_in: bool | None = None
 
 
 class Object(Struct, frozen=True, kw_only=True):

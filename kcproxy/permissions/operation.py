@@ -1,7 +1,7 @@
 """The decision for a complete operation: which of its alternatives the caller's permissions satisfy, and what the nearest one lacks."""
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -9,12 +9,15 @@ from msgspec.structs import replace
 from kcproxy.catalog.permissions import Levels, PermissionNeed, Term, TermSet
 from kcproxy.permissions.additions import Addition, additions
 from kcproxy.permissions.decide import MANAGE, RESET_PASSWORD, Decision, Outcome, decide
-from kcproxy.permissions.model import CLIENTS, USERS, Object
-from kcproxy.permissions.policies import Situation
+from kcproxy.permissions.model import CLIENTS, GROUPS, USERS, Object
+from kcproxy.permissions.policies import Effect, Situation, rests_on_token
 
 QUERY = "query-"
 MAP_ROLES = "map-roles"
 """The beginning of scopes of clients that stand for all roles of a client."""
+
+MEMBERS = "members"
+"""A part of the scopes of groups that are about all of a group's members."""
 
 
 class Level(StrEnum):
@@ -23,6 +26,14 @@ class Level(StrEnum):
     ADMITS = "admits"
     SHOWS = "shows"
     FULL = "any_of"
+
+
+class Reach(IntEnum):
+    """How much a term opens."""
+
+    ONE = 1  # one object; a role that only lets query lists shows nothing by itself
+    PART = 2  # the members of a group, the roles of a client
+    ALL = 3  # all objects of a type; every other role
 
 
 class TermDecision(Struct, frozen=True, kw_only=True):
@@ -72,22 +83,30 @@ def decide_operation(
     return OperationDecision(outcome=_outcome(nearest, alternatives), alternative=nearest, alternatives=alternatives)
 
 
-def settled(decision: OperationDecision, server: Mapping[tuple[str, str, str], bool]) -> OperationDecision:
-    """The decision with what the server's own evaluation says of terms that are open, by resource type, ID of the object ("" for all), scope."""
+def settled(decision: OperationDecision, server: Mapping[tuple[str, str, str], bool], situation: Situation) -> OperationDecision:
+    """The decision with what the server's own evaluation says of terms that are open, by resource type, ID of the object ("" for all), scope.
+
+    It evaluates the roles of the account and a token of its own, so it does not settle what rests on the caller's token.
+    """
     if decision.outcome is not Outcome.OPEN:
         return decision
-    alternatives = tuple(tuple(_settled(each, server) for each in alternative) for alternative in decision.alternatives)
+    alternatives = tuple(tuple(_settled(each, server, situation) for each in alternative) for alternative in decision.alternatives)
     if not alternatives:
         return decision
     nearest = min(alternatives, key=_nearness)
     return OperationDecision(outcome=_outcome(nearest, alternatives), alternative=nearest, alternatives=alternatives)
 
 
-def _settled(each: TermDecision, server: Mapping[tuple[str, str, str], bool]) -> TermDecision:
-    if each.outcome is not Outcome.OPEN or each.decision is None:
+def _settled(each: TermDecision, server: Mapping[tuple[str, str, str], bool], situation: Situation) -> TermDecision:
+    if each.outcome is not Outcome.OPEN or each.decision is None or _rests_on_token(each.decision, situation):
         return each
     says = server.get((each.decision.asked.type, each.decision.asked.id or "", each.decision.scope))
     return each if says is None else replace(each, outcome=Outcome.GRANTED if says else Outcome.MISSING, by_server=True)
+
+
+def _rests_on_token(decision: Decision, situation: Situation) -> bool:
+    open_ones = (each.permission for each in decision.considered if each.effect is Effect.OPEN)
+    return any(rests_on_token(policy, situation) for permission in open_ones for policy in permission.policies)
 
 
 def together(decisions: Sequence[OperationDecision]) -> OperationDecision:
@@ -109,8 +128,15 @@ def _part(each: TermDecision) -> tuple[str, ...]:
 
 def operation_additions(decision: OperationDecision, situation: Situation) -> tuple[tuple[Addition, ...], ...]:
     """For each permission that the nearest alternative lacks, the changes that grant it. All of them are needed."""
-    lacking = (each.decision for each in decision.lacking if each.decision is not None)
-    return tuple(additions(each, situation) for each in lacking)
+    return tuple(_additions(each, each.decision, situation) for each in decision.lacking if each.decision is not None)
+
+
+def _additions(each: TermDecision, decision: Decision, situation: Situation) -> tuple[Addition, ...]:
+    """What grants a term. If the server says that it is refused and some permissions could not be read: as if these did not matter."""
+    if not each.by_server:
+        return additions(decision, situation)
+    known = replace(situation, permissions=replace(situation.permissions, unread=(), complete=True))
+    return additions(decide(decision.asked, decision.scope, known), known)
 
 
 def _sets(need: PermissionNeed, roles: frozenset[str] | None, level: Level) -> Sequence[TermSet]:
@@ -137,15 +163,18 @@ def _term(term: Term, objects: Mapping[str, Object], roles: frozenset[str] | Non
     return TermDecision(term=term, outcome=decision.outcome, decision=decision)
 
 
-def _nearness(alternative: tuple[TermDecision, ...]) -> tuple[int, int, int, int]:
-    """What can be granted comes first, then what opens least (one role before all roles of a client, one object before all), then what lacks least."""
-    wide = sum(each.outcome is not Outcome.GRANTED and _opens_more(each.term) for each in alternative)
-    return (sum(each.is_unaddressed for each in alternative), wide, *_distance(alternative))
+def _nearness(alternative: tuple[TermDecision, ...]) -> tuple[int, tuple[Reach, ...], int, int]:
+    """What can be granted comes first, then what opens least: the widest of the lacking terms counts first, then their number."""
+    lacking = (each for each in alternative if each.outcome is not Outcome.GRANTED)
+    reach = sorted((_reach(each.term) for each in lacking), reverse=True)
+    return (sum(each.is_unaddressed for each in alternative), tuple(reach), *_distance(alternative))
 
 
-def _opens_more(term: Term) -> bool:
-    """Whether a term is for more than one object. A role always is."""
-    return not term.object or (term.type == CLIENTS and term.scope.startswith(MAP_ROLES))
+def _reach(term: Term) -> Reach:
+    if not term.object:
+        return Reach.ONE if term.role.startswith(QUERY) else Reach.ALL
+    is_part = term.scope.startswith(MAP_ROLES) if term.type == CLIENTS else term.type == GROUPS and MEMBERS in term.scope
+    return Reach.PART if is_part else Reach.ONE
 
 
 def _distance(alternative: tuple[TermDecision, ...]) -> tuple[int, int]:

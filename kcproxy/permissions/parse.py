@@ -63,11 +63,15 @@ def permission_set(
 ) -> PermissionSet:
     """All of a realm's permissions; `complete` is False if a permission could not be read or there are too many."""
     listed, policy_items = _objects(permissions), _objects(policies)
-    read = [permission_of(item, associated, resources, scopes) for item in listed[:MOST]]
+    unread = {
+        str(item.get("id")): () for item in listed[:MOST] if _ids_of(associated.get(str(item.get("id")), item.get("policies"))) is None
+    }
+    read = [permission_of(item, {**associated, **unread}, resources, scopes) for item in listed[:MOST]]
     known = [policy_of(item, associated) for item in policy_items[:MOST]]
     complete = isinstance(permissions, list) and None not in read and len(listed) == len(permissions) and len(listed) <= MOST
     return PermissionSet(
-        permissions=tuple(permission for permission in read if permission is not None),
+        permissions=tuple(permission for permission in read if permission is not None and permission.id not in unread),
+        unread=tuple(permission for permission in read if permission is not None and permission.id in unread),
         policies=MappingProxyType({policy.id: policy for policy in known if policy is not None}),
         names=names or Names(),
         complete=complete,
@@ -226,7 +230,7 @@ def _ids_of(value: Any) -> list[str] | None:
 
 
 def _members(value: Any, member: str) -> list[str] | None:
-    if not isinstance(value, list) or len(value) > MOST:
+    if not isinstance(value, list | tuple) or len(value) > MOST:
         return None
     found = [item.get(member) if isinstance(item, Mapping) else item for item in value]
     return [str(item) for item in found] if all(isinstance(item, str) for item in found) else None

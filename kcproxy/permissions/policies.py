@@ -104,6 +104,16 @@ def _judged(policy_id: str, situation: Situation, known: dict[str, Judgement], d
     return _turned(judged) if policy.logic is Logic.NEGATIVE else judged
 
 
+def rests_on_token(policy_id: str, situation: Situation, depth: int = 0) -> bool:
+    """Whether a policy is open because of what only the caller's token shows."""
+    policy = situation.permissions.policies.get(policy_id)
+    if policy is None or depth > DEPTH or judge(policy_id, situation).effect is not Effect.OPEN:
+        return False
+    if isinstance(policy.condition, AggregatedCondition):
+        return any(rests_on_token(part, situation, depth + 1) for part in policy.condition.policies)
+    return isinstance(policy.condition, RoleCondition | RegexCondition | ClientScopeCondition | GroupCondition)
+
+
 def _named(policy: Policy, why: str) -> str:
     return why if why.startswith("policy ") else f"policy {policy.name}: {why}"
 
@@ -273,7 +283,7 @@ def _regex(condition: RegexCondition, situation: Situation) -> Judgement:
     if condition.context or condition.claim.startswith("kc."):
         return unknown(f"the request's context, of which {condition.claim} is a part")
     if identity.claims is None:
-        return unknown("the token's claims")
+        return unknown(f"the claim {condition.claim}")
     found, value = _claim(condition.claim, identity.claims)
     if not found:
         return unknown(f"the claim {condition.claim}")
@@ -312,13 +322,14 @@ def _aggregated(condition: AggregatedCondition, situation: Situation, known: dic
     parts = [judge(policy, situation, known, depth + 1) for policy in condition.policies]
     permits = sum(part.effect is Effect.PERMIT for part in parts)
     maybe = sum(part.effect is Effect.OPEN for part in parts)
-    least, most = (_agrees(condition.strategy, count, len(parts)) for count in (permits, permits + maybe))
+    least, most = (agrees(condition.strategy, count, len(parts)) for count in (permits, permits + maybe))
     if least == most:
         return PERMIT if least else DENY
     return Judgement(effect=Effect.OPEN, why=tuple(why for part in parts for why in part.why))
 
 
-def _agrees(strategy: Strategy, permits: int, of: int) -> bool:
+def agrees(strategy: Strategy, permits: int, of: int) -> bool:
+    """Whether so many permitting policies, of all, are enough."""
     if strategy is Strategy.AFFIRMATIVE:
         return permits > 0
     return permits * 2 > of if strategy is Strategy.CONSENSUS else permits == of

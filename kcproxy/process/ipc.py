@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from kcproxy.model import Explanation
+from kcproxy.observe.denials.pending import PendingFiles
 from kcproxy.observe.denials.store import DenialStore
 from kcproxy.observe.events import RequestRecord
 
@@ -32,6 +33,7 @@ class Kind(Enum):
     RESOLVED = b"S"  # the group of a resolved denial
     METRICS = b"M"  # the worker's metrics
     WANT_METRICS = b"m"
+    KEPT = b"K"  # ids of denials that the supervisor has in a pending file of its own, one on each line
 
 
 Receive = Callable[[Kind, bytes], None]
@@ -66,6 +68,11 @@ class IpcLink:
         except (asyncio.IncompleteReadError, ConnectionError):
             return
 
+    def end(self) -> None:
+        """Send nothing more; the other end sees that, after the buffered frames."""
+        if not self._writer.transport.is_closing():
+            self._writer.write_eof()
+
     async def close(self) -> None:
         """Send buffered frames and close."""
         self._writer.close()
@@ -78,10 +85,26 @@ class IpcLink:
 class RelayingStore(DenialStore):
     """Denials of a worker: stored, to detect when they are resolved, and sent to the supervisor, whose page shows them."""
 
-    def __init__(self, max_denials: int, link: IpcLink) -> None:
-        """It has no history file."""
+    def __init__(self, max_denials: int, link: IpcLink, *, pending: PendingFiles | None = None) -> None:
+        """It has no history file. Denials that the supervisor does not have in a pending file are in those of the worker."""
         super().__init__(max_denials)
         self._link = link
+        self._pending = pending
+
+    @property
+    def pending(self) -> PendingFiles | None:
+        """The files that keep what the supervisor does not have yet if the worker is killed."""
+        return self._pending
+
+    def kept(self, payload: bytes) -> None:
+        """The supervisor has these denials in a file of its own."""
+        if self._pending is not None:
+            self._pending.settle(payload.decode().split())
+
+    def close(self) -> None:
+        """Leave to the next start what the supervisor does not have."""
+        if self._pending is not None:
+            self._pending.close()
 
     def add(self, explanation: Explanation, record: RequestRecord) -> str:
         """Store a denial and send it to the supervisor."""

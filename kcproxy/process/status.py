@@ -9,8 +9,12 @@ from prometheus_client import generate_latest
 
 from kcproxy.admin.listener import AdminListener, AdminSockets, admin_listeners
 from kcproxy.observe.observer import LiveObserver
+from kcproxy.observe.pending_setup import pending_files
 from kcproxy.process.ipc import IpcLink, Kind, RelayingStore
 from kcproxy.settings import Settings
+
+_TAKEN_SECONDS = 2.0
+"""How long the end of a worker waits for the supervisor, which may be gone or stand still."""
 
 
 class StatusChannel(Protocol):
@@ -67,11 +71,14 @@ class SupervisorLink:
     async def open(self, settings: Settings, observer: LiveObserver) -> None:
         """Answer the supervisor, and send it denials from now on."""
         link = self._link = await IpcLink.over(self._end)
-        observer.denials = RelayingStore(settings.history.max_denials, link)
+        denials = RelayingStore(settings.history.max_denials, link, pending=pending_files(settings, observer.log))
+        observer.denials = denials
 
-        def take(kind: Kind, _: bytes) -> None:
+        def take(kind: Kind, payload: bytes) -> None:
             if kind is Kind.WANT_METRICS:
                 link.send(Kind.METRICS, generate_latest(observer.metrics.registry))
+            elif kind is Kind.KEPT:
+                denials.kept(payload)
 
         async def read() -> None:
             await link.receive(take)
@@ -85,8 +92,10 @@ class SupervisorLink:
             self._link.send(Kind.READINESS, "\n".join(problems).encode())
 
     async def close(self) -> None:
-        """Send buffered frames and close."""
-        if self._reading is not None:
+        """Send buffered frames, wait until the supervisor has taken them, and close."""
+        if self._link is not None and self._reading is not None:
+            self._link.end()
+            await asyncio.wait([self._reading], timeout=_TAKEN_SECONDS)
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
         if self._link is not None:

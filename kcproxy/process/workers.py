@@ -37,6 +37,7 @@ Serve = Callable[[socket.socket, socket.socket | None], int]
 """Runs a worker: takes its end of the link, and the listening socket if it is inherited; returns the exit code."""
 
 _METRICS_SECONDS = 2.0
+_KEPT_SECONDS = 0.1
 
 
 @dataclass(slots=True)
@@ -49,6 +50,8 @@ class Worker:
     problems: list[str] = field(default_factory=lambda: ["starting"])
     page: asyncio.Future[str] | None = None
     last_page: str | None = None
+    kept: list[str] = field(default_factory=list)
+    """Ids of denials that are in a pending file of the supervisor, and that the worker still has in its own."""
     exit_code: int | None = None
 
 
@@ -142,9 +145,10 @@ class Supervisor:
         worker.link = await IpcLink.over(worker.end)
         await worker.link.receive(lambda kind, payload: self._handle(worker, observer, kind, payload))
         worker.problems = ["ended"]
+        self._acknowledge(worker)
+        await worker.link.close()
         _, status = await asyncio.to_thread(os.waitpid, worker.pid, 0)
         worker.exit_code = abs(os.waitstatus_to_exitcode(status))
-        await worker.link.close()
         if not self._stopping:
             observer.log.error("worker_ended", pid=worker.pid, exit_code=worker.exit_code)
             worker.exit_code = worker.exit_code or 1
@@ -154,13 +158,27 @@ class Supervisor:
         if kind is Kind.READINESS:
             worker.problems = payload.decode().splitlines()
         elif kind is Kind.DENIAL:
-            observer.denials.add(*unpacked(payload))
+            explanation, record = unpacked(payload)
+            observer.denials.add(explanation, record)
+            self._keep(worker, observer, explanation.id)
         elif kind is Kind.RESOLVED:
             observer.denials.resolved(payload.decode())
         elif kind is Kind.METRICS:
             worker.last_page = payload.decode()
             if worker.page is not None and not worker.page.done():
                 worker.page.set_result(worker.last_page)
+
+    def _keep(self, worker: Worker, observer: LiveObserver, denial_id: str) -> None:
+        """Tell the worker, a little later and with others, that the supervisor has a denial in a file of its own."""
+        if observer.denials.pending is not None and denial_id in observer.denials.pending:
+            if not worker.kept:
+                asyncio.get_running_loop().call_later(_KEPT_SECONDS, self._acknowledge, worker)
+            worker.kept.append(denial_id)
+
+    def _acknowledge(self, worker: Worker) -> None:
+        if worker.kept and worker.link is not None:
+            worker.link.send(Kind.KEPT, "\n".join(worker.kept).encode())
+            worker.kept.clear()
 
     def _readiness(self) -> list[str]:
         return sorted({problem for worker in self._workers for problem in worker.problems})

@@ -209,6 +209,8 @@ class FastExchange(ServedExchange):
             read = reader(runtime, self.target, response.status, response.headers)
             if read is not None:
                 read(body)
+        if not self.is_read:
+            runtime.permission_switches.note_passed(self.target, response.status)
         self._write(response.status, response_head(response.status, response.reason, fields.lines) + body, len(body))
         return True
 

@@ -235,11 +235,13 @@ class RequestHandler:
             if treatment is Treatment.EXPLAIN and runtime.denial_enricher is not None:
                 enriched = await runtime.denial_enricher.enrich(exchange, response, fields)
                 runtime.token_retry.note_refusal(exchange)
+                self._recorder.announce(exchange, runtime)
                 if enriched is not None:
                     await writer.write(response.status, response.reason, enriched.fields, enriched.body)
                     return
             if treatment is Treatment.INSPECT and runtime.reduced_responses is not None:
                 runtime.reduced_responses.inspect(exchange, fields)
+            runtime.permission_switches.note_passed(exchange.target, response.status)
             await writer.forward(with_facts_noted(runtime, exchange.target, response), fields)
         finally:
             exchange.upstream_seconds += max(runtime.clock() - began - exchange.explaining_seconds, 0.0)

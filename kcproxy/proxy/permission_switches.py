@@ -30,6 +30,14 @@ class PermissionSwitches:
         """Whether permissions are on. None if no response showed it."""
         return None if realm is None else self._by_realm.get(realm)
 
+    def note_passed(self, target: Target, status: int) -> None:
+        """Forget what was known of a realm after a request that may have changed it."""
+        operation = target.operation
+        if operation is None or operation.path != REALM or target.method not in {"PUT", "DELETE"} or target.realm is None:
+            return
+        if status < 300:
+            self._by_realm.pop(target.realm, None)
+
     def reader(self, target: Target) -> "SwitchReader | None":
         """A reader for the body of a successful response to this target; None if it does not show the switch."""
         operation = target.operation

@@ -19,6 +19,15 @@ class Recorder:
         tally = observer.use_tally()
         self._identities = None if tally is None else CallerIdentities(tally)
 
+    def announce(self, exchange: Exchange, runtime: Runtime) -> None:
+        """Announce a denial before its response is sent, so that its id is not lost if the process is killed. Never raises."""
+        if exchange.explanation is None or not self._observer.announces_denials:
+            return
+        try:
+            self._observer.denial_announced(exchange.explanation.operator or exchange.explanation, exchange.record(runtime.clock()))
+        except Exception:
+            log.exception("a denial could not be announced")
+
     def record(self, exchange: Exchange, runtime: Runtime) -> None:
         """Record an exchange that has ended. Never raises: the response is written, and later requests are served."""
         try:

@@ -122,6 +122,19 @@ def check_socket(resolved: Resolved, key: str, path: Path | None, findings: Find
     note_dangers(location, key, path, findings)
 
 
+def check_folder(resolved: Resolved, key: str, findings: Findings) -> None:
+    """Report a folder in which no file can be created, or whose files others could replace."""
+    folder = resolved.values.get(key)
+    if folder is None:
+        return
+    location = resolved.location(key)
+    if not folder.is_dir():
+        findings.problem(location, f"{key}: there is no directory {shown(folder)}", "create it, or use another path")
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        findings.problem(location, f"{key}: {shown(folder)} cannot be written", "let the proxy's user write to it, or use another path")
+    note_dangers(location, key, folder / "pending", findings)
+
+
 def check_parent(resolved: Resolved, key: str, path: Path | None, findings: Findings) -> None:
     """Report a file whose directory does not exist."""
     if path is not None and not path.parent.is_dir():

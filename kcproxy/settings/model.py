@@ -128,6 +128,13 @@ class HistorySettings:
         content=Content.AT_EACH_USE,
         effect="the next connection to the database uses it",
     )
+    pending_dir: Path | None = setting(
+        None,
+        file_path("the path of a folder", example="/var/lib/kcproxy"),
+        "Folder on a local disk for the denials that wait for the database of history.url. If an instance is killed, its next start writes them."
+        " Default: they wait in memory only.",
+        change=Change.RESTART,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,7 +140,7 @@ def listing(item: Kind, *, plural: str) -> Kind:
     return Kind(words=words, read=read, schema={"type": "array", "items": dict(item.schema)}, example=item.example)
 
 
-def file_path(words: str = "the path of a file") -> Kind:
+def file_path(words: str = "the path of a file", *, example: str = "") -> Kind:
     """A path. Whether the file exists is checked later, when all other settings are known."""
 
     def read(raw: Any) -> Path:
@@ -151,7 +151,7 @@ def file_path(words: str = "the path of a file") -> Kind:
         except RuntimeError:  # pathlib: ~name is not a user
             raise _refused(raw, f"{words}: there is no such user") from None
 
-    return Kind(words=words, read=read, schema={"type": "string", "minLength": 1})
+    return Kind(words=words, read=read, schema={"type": "string", "minLength": 1}, example=example)
 
 
 def secret_text() -> Kind:

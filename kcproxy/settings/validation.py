@@ -10,7 +10,7 @@ from kcproxy.errors import SettingsError
 from kcproxy.network import is_loopback
 from kcproxy.settings.accounts import check_accounts
 from kcproxy.settings.api_keys import read_keys
-from kcproxy.settings.file_checks import check_file, check_own_file, check_socket, note_dangers
+from kcproxy.settings.file_checks import check_file, check_folder, check_own_file, check_socket, note_dangers
 from kcproxy.settings.file_reading import content_of
 from kcproxy.settings.file_safety import BESIDE_SQLITE
 from kcproxy.settings.merge import Resolved
@@ -194,6 +194,7 @@ def _check_database(resolved: Resolved, findings: Findings) -> None:
     if resolved.has("history.password_file") and not resolved.has("history.url"):
         location = resolved.location("history.password_file")
         findings.note(location, "history.password_file has no effect without history.url", "set history.url, or remove it")
+    _check_pending_dir(resolved, findings)
     url = resolved.values.get("history.url")
     if url is None:
         return
@@ -203,6 +204,18 @@ def _check_database(resolved: Resolved, findings: Findings) -> None:
         what = f"history.url has sslmode={url.ssl_mode or 'prefer'}, so the proxy does not check which server it sends denials and the password to"
         remedy = "use sslmode=verify-full, with sslrootcert=FILE if the authority is not in ~/.postgresql/root.crt"
         findings.note(location, what, remedy)
+
+
+def _check_pending_dir(resolved: Resolved, findings: Findings) -> None:
+    if resolved.has("history.pending_dir") and not resolved.has("history.url"):
+        location = resolved.location("history.pending_dir")
+        remedy = (
+            "remove it: the pending files of history.path are beside it"
+            if resolved.has("history.path")
+            else "set history.url, or remove it"
+        )
+        findings.note(location, "history.pending_dir has no effect without history.url", remedy)
+    check_folder(resolved, "history.pending_dir", findings)
 
 
 def _check_api_keys(resolved: Resolved, findings: Findings) -> None:

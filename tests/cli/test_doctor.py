@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from devkit.explain.stage import OLD_TABLE, TABLE
+from kcproxy import catalog as catalogs
 from kcproxy.catalog import Catalog
 from kcproxy.cli.doctor import report as examination
 from kcproxy.cli.doctor.inspector_setup import LEAST_ROLES, setup_commands
@@ -15,6 +16,9 @@ from kcproxy.cli.exit_codes import Exit
 from kcproxy.explain.offline import asked
 from kcproxy.keycloak import inspector
 from kcproxy.model import Facts
+from kcproxy.permissions import Identity, Permission, PermissionSet, Policy
+from kcproxy.permissions.facts import PermissionFacts
+from kcproxy.permissions.model import RegexCondition, Required, RoleCondition
 from kcproxy.settings import Settings, UpstreamSettings
 from tests.cli.running import run, run_json
 
@@ -173,3 +177,33 @@ def test_a_service_account_that_does_not_exist_is_not_described(
     if not facts["client_known"]:
         assert "has no client nosuch" in result.stdout
     assert result.exit_code == code
+
+
+def _with_permission(policy: Policy, identity: Identity) -> Facts:
+    """A permission by this policy for viewing all users, which Keycloak's own evaluation refuses."""
+    viewing = Permission(id="p", name="Viewing", type="Users", scopes=frozenset({"view"}), policies=("policy",))
+    found = PermissionFacts(
+        client_uuid="permissions",
+        permissions=PermissionSet(permissions=(viewing,), policies={"policy": policy}),
+        identity=identity,
+        server={("Users", "", "view"): False},
+    )
+    return Facts(**HEALTHY, granted=(), admin_permissions_enabled=True, permissions=found)
+
+
+def test_a_claim_that_only_a_token_shows_leaves_it_open_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = Policy(id="policy", name="Host", condition=RegexCondition(claim="clientHost", pattern=".*"))
+    found = _examined(monkeypatch, _with_permission(policy, Identity(account_id="a", client_id="c")), table=catalogs.load("26.7.5"))
+
+    assert found is not None
+    assert found.verdict is Verdict.UNKNOWN
+    assert "clientHost" in " ".join(found.open_because)
+
+
+def test_a_role_that_is_not_in_the_scope_of_the_client_does_not_count_for_a_permission(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = Policy(id="policy", name="Has r1", condition=RoleCondition(roles=(Required(id="r1"),)))
+    identity = Identity(account_id="a", client_id="c", held=frozenset({"r1"}), full_scope=False, in_scope=frozenset(), in_token=frozenset())
+    found = _examined(monkeypatch, _with_permission(policy, identity), table=catalogs.load("26.7.5"))
+
+    assert found is not None
+    assert found.verdict is Verdict.NO

@@ -187,3 +187,14 @@ async def test_a_reload_uses_the_new_settings_for_the_next_refusal() -> None:
         await dismantle(runtime, patience_seconds=0)
     assert stored is not None
     assert stored["explanation"]["docs"] == "https://docs.example/role-missing"
+
+
+async def test_a_denial_is_announced_before_it_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    address, seen = tcp(), list[tuple[str, str]]()
+    monkeypatch.setattr(LiveObserver, "announces_denials", True)
+    monkeypatch.setattr(LiveObserver, "denial_announced", lambda _, explanation, __: seen.append(("announced", explanation.id)))
+    monkeypatch.setattr(LiveObserver, "denied", lambda _, explanation, __: seen.append(("denied", explanation.id)))
+    async with running(EnvoyAddresses(grpc=address)), grpc.aio.insecure_channel(str(address)) as channel:
+        (answer,) = await processed(channel, messages())
+    denial_id = fields(answer)["kcproxy-denial-id"].decode()
+    assert seen == [("announced", denial_id), ("denied", denial_id)]

@@ -15,8 +15,8 @@ from kcproxy.explain.fixes.commands import CURL_HEAD
 from kcproxy.explain.notices.notice import notice
 from kcproxy.model import Cause, Confidence, Explanation, Facts, RequestFacts
 from kcproxy.permissions import Identity, Object, Permission, PermissionSet, Policy
-from kcproxy.permissions.facts import PermissionFacts
-from kcproxy.permissions.model import OpenCondition, UserCondition
+from kcproxy.permissions.facts import PermissionFacts, PolicyRole
+from kcproxy.permissions.model import Logic, OpenCondition, RegexCondition, Required, RoleCondition, UserCondition
 
 _R = "/admin/realms/demo"
 MISSING = Cause.FINE_GRAINED_PERMISSION_MISSING.value
@@ -258,3 +258,77 @@ def test_a_caller_with_the_role_gets_no_such_notice() -> None:
     request = RequestFacts(target=CATALOG.target("GET", f"{_R}/users/{USER_ID}/groups"))
 
     assert notice(request, caller_of(roles={"realm-management": ["view-users"]}), CATALOG) is None
+
+
+def with_policies(facts: Facts, **policies: Policy) -> Facts:
+    assert isinstance(facts.permissions, PermissionFacts)
+    return replace(facts, permissions=replace(facts.permissions, permissions=replace(facts.permissions.permissions, policies=policies)))
+
+
+def test_a_policy_of_everybody_but_one_is_not_reused_for_the_caller_alone() -> None:
+    not_dave = Policy(id="not-dave", name="Not dave", logic=Logic.NEGATIVE, condition=UserCondition(users=frozenset({"dave"})))
+    fix = explained(with_policies(looked_up(), **{"not-dave": not_dave})).fixes[0]
+
+    assert "alone" in fix.summary
+    assert "not-dave" not in " ".join(fix.kcadm)
+    assert [json.loads(shlex.split(line)[-1]).get("users") for line in fix.kcadm] == [["alice"], None]
+
+
+def test_operators_are_warned_that_others_lose_what_another_permission_gives_them() -> None:
+    facts = looked_up(permission("Team", "Users", "view", policy="others"), permission("Own", "Users", "manage", USER_ID))
+
+    operators, callers = explained(facts, for_operator=True), explained(facts, for_operator=False)
+
+    assert "others who have view of this user by permission Team lose it" in (operators.fixes[0].warning or "")
+    assert not [fix for fix in callers.fixes if "lose it" in (fix.warning or "")]
+
+
+ASKED = ("Users", USER_ID, "view")
+
+
+def by_role(*, client: str | None = None, **identity: Any) -> Facts:
+    """A permission by a role that the account holds; Keycloak's own evaluation takes it for effective."""
+    policy = Policy(id="own", name="Has r1", condition=RoleCondition(roles=(Required(id="r1-id"),)))
+    facts = looked_up(
+        permission("Mine", "Users", "view", USER_ID), server={ASKED: True}, roles={"r1-id": PolicyRole(name="r1", client=client)}
+    )
+    facts = with_policies(facts, own=policy)
+    assert isinstance(facts.permissions, PermissionFacts)
+    held = {"held": frozenset({"r1-id"}), "full_scope": False, "in_scope": frozenset(), **identity}
+    found = replace(facts.permissions, identity=replace(CALLER, **held))
+    return replace(facts, permissions=found, full_scope=False, in_scope=())
+
+
+@pytest.mark.parametrize("client", [None, "shop"])
+def test_a_role_that_the_client_keeps_out_of_the_token_is_let_through_first(client: str | None) -> None:
+    explanation = explained(by_role(client=client))
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.FINE_GRAINED_PERMISSION_DENIED, Confidence.LIKELY)
+    assert "permission Mine denies it (policy Has r1)" in explanation.summary
+    assert any("policy/evaluate" in line for line in explanation.verdict.evidence)
+    assert "r1" in explanation.fixes[0].summary
+    assert "through the scope of client" in explanation.fixes[0].summary
+    assert "scope-mappings" in " ".join(explanation.fixes[0].kcadm)
+
+
+def test_the_servers_evaluation_does_not_settle_what_rests_on_the_token() -> None:
+    explanation = explained(by_role(in_token=None))
+
+    assert MISSING in causes(explanation)
+    assert explanation.verdict.confidence is not Confidence.CERTAIN
+
+
+def test_a_claim_that_the_token_lacks_is_denied_though_the_servers_evaluation_allows_it() -> None:
+    policy = Policy(id="own", name="Mail", condition=RegexCondition(claim="email", pattern=".*"))
+    facts = with_policies(looked_up(permission("Mine", "Users", "view", USER_ID), server={ASKED: True}), own=policy)
+
+    explanation = explained(facts)
+
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.FINE_GRAINED_PERMISSION_DENIED, Confidence.LIKELY)
+
+
+def test_a_part_without_a_role_names_its_scope() -> None:
+    explanation = explained(looked_up(), "POST", f"/users/{USER_ID}/role-mappings/realm")
+
+    assert "without the role  " not in explanation.summary
+    assert "query without" not in explanation.summary

@@ -120,7 +120,9 @@ def test_the_owner_of_roles_in_the_body_is_hidden_from_callers_who_see_no_client
 
 
 def test_a_refusal_that_only_an_admin_role_gets_is_certain_for_its_caller() -> None:
-    found = _inputs("POST", _MAP, granted=("manage-users",), sent=[{"name": "realm-admin"}], roles_are_built_in=True)
+    found = _inputs(
+        "POST", _MAP, granted=("manage-users",), sent=[{"name": "realm-admin"}], roles_are_built_in=True, admin_permissions_enabled=False
+    )
     explanation = _explained(found)
 
     assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.ESCALATION_GUARD, Confidence.CERTAIN)

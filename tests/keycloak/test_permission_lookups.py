@@ -6,8 +6,8 @@ from devkit.explain.stage import CLIENT_UUID, SUBJECT, USER_ID, caller_of
 from kcproxy import catalog as catalogs
 from kcproxy.model import Facts, RequestFacts
 from kcproxy.permissions import Object
-from kcproxy.permissions.facts import PermissionFacts
-from tests.keycloak.test_inspector import FORBIDDEN, Stage, inspecting
+from kcproxy.permissions.facts import Listed, PermissionFacts
+from tests.keycloak.test_inspector import FORBIDDEN, OWNER, Stage, inspecting
 
 _DEMO = "/admin/realms/demo"
 _UUID = "d0d0d0d0-3aae-4b0e-af38-629b3432738a"
@@ -60,11 +60,12 @@ async def test_an_id_that_no_user_has_is_an_object_that_is_absent() -> None:
     assert [asked.id for asked in found.objects.values()] == [USER_ID]
 
 
-async def test_a_permission_whose_policies_could_not_be_read_makes_the_set_incomplete() -> None:
+async def test_a_permission_whose_policies_could_not_be_read_is_unread() -> None:
     found = (await looked_up(stage(paths=[f"{_SERVER}/policy/p/associatedPolicies"]))).permissions
 
     assert isinstance(found, PermissionFacts)
-    assert not found.permissions.complete
+    assert [each.id for each in found.permissions.unread] == ["p"]
+    assert found.permissions.permissions == ()
 
 
 async def test_nothing_is_asked_about_operations_that_no_permission_opens() -> None:
@@ -93,8 +94,32 @@ async def test_a_realm_with_many_permissions_costs_a_bounded_number_of_look_ups(
     found = (await looked_up(made)).permissions
 
     assert isinstance(found, PermissionFacts)
-    assert not found.permissions.complete
+    assert len(found.permissions.unread) > 300
     assert sum("associatedPolicies" in path for path in made.asked) <= 24
+
+
+async def test_the_policies_of_permissions_that_apply_to_the_object_are_read_first() -> None:
+    made = stage()
+    others = [{**PERMISSION, "id": f"p{number}"} for number in range(400)]
+    applying = [
+        {**PERMISSION, "id": "on-bob", "resourcesData": [{"name": USER_ID}]},
+        {**PERMISSION, "id": "wide", "resourcesData": [{"name": "Users"}]},
+        {
+            **PERMISSION,
+            "id": "above",
+            "resourceType": "Groups",
+            "resourcesData": [{"name": "sales"}],
+            "scopesData": [{"name": "view-members"}],
+        },
+    ]
+    made.documents[f"{_SERVER}/policy?permission=true&fields=*&{_PAGE}"] = [*others, *applying]
+    made.documents |= {f"{_SERVER}/policy/{each['id']}/associatedPolicies": [{"id": "own"}] for each in applying}
+
+    found = (await looked_up(made)).permissions
+
+    assert isinstance(found, PermissionFacts)
+    assert [each.id for each in found.permissions.permissions] == ["on-bob", "wide", "above"]
+    assert found.permissions.complete
 
 
 _ROLE, _OWNER = "e1e1e1e1-3aae-4b0e-af38-629b3432738a", "e2e2e2e2-3aae-4b0e-af38-629b3432738a"
@@ -196,3 +221,126 @@ async def test_what_the_request_calls_an_object_is_noted_whether_it_is_found_or_
 
         assert isinstance(found, PermissionFacts)
         assert list(found.named.values()) == [USER_ID]
+
+
+async def test_groups_are_named_by_their_paths_with_or_without_slashes_around() -> None:
+    made = stage()
+    made.documents |= {
+        f"{_DEMO}/group-by-path/sales/emea": {"id": "emea", "path": "/sales/emea"},
+        f"{_DEMO}/groups/emea": {"id": "emea", "path": "/sales/emea"},
+    }
+
+    found = await looked_up_with_body(made, "POST", "/users", {"username": "x", "groups": ["/sales/emea", "sales/emea", "/sales/emea/"]})
+
+    assert [[each.id for each in item.objects.values()] for item in found.items] == [["emea"]] * 3
+    assert not found.absent
+
+
+async def test_a_group_that_is_not_there_is_an_absent_path() -> None:
+    found = await looked_up_with_body(stage(), "POST", "/users", {"username": "x", "groups": ["nope/below"]})
+
+    assert found.absent == {"/nope/below"}
+    assert [[each.id for each in item.objects.values()] for item in found.items] == [["/nope/below"]]
+
+
+async def listed(made: Stage, path: str, **query: tuple[str, ...]) -> Listed:
+    async with inspecting(made, rate=1000.0) as inspector:
+        request = RequestFacts(target=TABLE.target("GET", f"{_DEMO}{path}"), query=query)
+        facts = await inspector.facts(request, caller_of(realm="demo"), FORBIDDEN)
+    assert facts is not None
+    assert isinstance(facts.permissions, PermissionFacts)
+    (found,) = facts.permissions.listed.values()
+    return found
+
+
+_LIST = "briefRepresentation=true&first=0&max=101"
+
+
+async def test_what_the_filter_of_a_list_finds_is_looked_up_without_the_callers_limits() -> None:
+    made = stage()
+    made.documents[f"{_DEMO}/users?search=b&{_LIST}"] = [{"id": USER_ID, "username": "bob"}]
+
+    found = await listed(made, "/users", search=("b",), max=("1",), first=("5",))
+
+    assert found.named == (Object(type="Users", id=USER_ID, groups=(("emea", "sales"),)),)
+    assert found.held == ()
+
+
+async def test_many_objects_in_a_list_are_not_named_and_those_of_permissions_are_held() -> None:
+    made = stage()
+    made.documents |= {
+        f"{_DEMO}/users?{_LIST}": [{"id": f"u{number}"} for number in range(50)] + [{"id": "other"}],
+        f"{_DEMO}/users/other": {"id": "other", "username": "eve"},
+    }
+    made.documents |= {f"{_DEMO}/users/other/groups?first=0&max=21": []}
+
+    found = await listed(made, "/users")
+
+    assert found.named is None
+    assert [each.id for each in found.held] == ["other"]
+
+
+async def test_objects_of_permissions_that_the_list_does_not_have_are_not_held() -> None:
+    made = stage()
+    made.documents |= {f"{_DEMO}/users?search=x&{_LIST}": [], f"{_DEMO}/users/other": {"id": "other", "username": "eve"}}
+
+    assert await listed(made, "/users", search=("x",)) == Listed(named=(), held=())
+
+
+async def test_a_role_in_a_body_is_not_absent_because_no_client_has_its_id() -> None:
+    made = stage()
+    (realm_role,) = roles_of(made, 1)
+
+    found = await looked_up_with_body(made, "POST", f"/clients/{_OWNER}/roles/x/composites", [{"id": realm_role, "name": "r"}])
+
+    assert realm_role not in found.absent
+
+
+async def test_a_call_without_a_body_that_takes_roles_away_is_about_the_roles_that_are_mapped() -> None:
+    made = stage()
+    roles = roles_of(made, 2)
+    made.documents[f"{_DEMO}/users/{USER_ID}/role-mappings/realm"] = [{"id": role, "name": "r"} for role in roles]
+
+    found = await looked_up_with_body(made, "DELETE", f"/users/{USER_ID}/role-mappings/realm", None)
+
+    assert [[each.id for each in item.objects.values()] for item in found.items] == [[role] for role in roles]
+    assert found.items_found
+
+
+async def test_items_beyond_those_that_are_looked_up_are_decided_by_their_ids() -> None:
+    made = stage()
+    roles = roles_of(made, 50)
+
+    found = await looked_up_with_body(made, "POST", f"/users/{USER_ID}/role-mappings/realm", [{"id": role, "name": "r"} for role in roles])
+
+    assert [each.id for item in found.items for each in item.objects.values()] == roles[:40]
+    assert (found.all_items, found.items_left) == (False, 10)
+
+
+async def test_admin_roles_of_a_user_and_in_a_role_are_found() -> None:
+    made = stage()
+    outer, inner = roles_of(made, 2)
+    made.documents |= {
+        f"{_DEMO}/users/{USER_ID}/role-mappings/clients/{OWNER}/composite": [{"name": "manage-users"}, {"name": "query-users"}],
+        f"{_DEMO}/roles-by-id/{outer}": {"id": outer, "name": "outer", "composite": True},
+        f"{_DEMO}/roles-by-id/{outer}/composites": [{"id": inner, "name": "inner", "composite": True}],
+        f"{_DEMO}/roles-by-id/{inner}/composites": [{"id": "v", "name": "view-users", "clientRole": True, "containerId": OWNER}],
+    }
+
+    of_user = (await looked_up_with_body(made, "PUT", f"/users/{USER_ID}/reset-password", {"value": "x"})).powers
+    of_role = (await looked_up_with_body(made, "POST", f"/users/{USER_ID}/role-mappings/realm", [{"id": outer, "name": "outer"}])).powers
+
+    assert of_user == {USER_ID: ("manage-users",)}
+    assert of_role == {outer: ("view-users",)}
+
+
+async def test_a_role_that_belongs_to_another_client_than_the_path_says_is_elsewhere() -> None:
+    made = stage()
+    made.documents[f"{_DEMO}/roles-by-id/{_ROLE}"] = {"id": _ROLE, "name": "r0", "clientRole": True, "containerId": _OWNER}
+
+    own, other = [
+        await looked_up_with_body(made, "POST", f"/users/{USER_ID}/role-mappings/clients/{client}", [{"id": _ROLE, "name": "r0"}])
+        for client in (_OWNER, CLIENT_UUID)
+    ]
+
+    assert (own.elsewhere, other.elsewhere) == (frozenset(), frozenset({_ROLE}))

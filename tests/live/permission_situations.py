@@ -21,7 +21,8 @@ class PermissionSituation:
     """``call`` and ``control``: method and path, with names in braces instead of IDs. ``named``: what the operator's summary contains.
 
     ``sure``: the least confidence. ``passes``: whether the first fix of the operator opens the call. ``joins``: a group of which the calling account is a member; ``holds``:
-    roles of the realm that it has. ``since``: the first version in which it can be played.
+    roles of the realm that it has. ``since``: the first version in which it can be played. ``taken``: another policy has
+    the name that the fix would give its own. ``warned``: what the first fix warns of. ``full_scope``: whether the client lets all roles through.
     """
 
     says: str
@@ -38,6 +39,9 @@ class PermissionSituation:
     joins: str = ""
     holds: tuple[str, ...] = ()
     since: tuple[int, ...] = ()
+    taken: bool = False
+    warned: str = ""
+    full_scope: bool = True
 
 
 def given(text: str, policy: str = "own", name: str = "") -> Given:

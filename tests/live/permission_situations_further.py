@@ -29,6 +29,12 @@ def _elsewhere(says: str, policy: str, **more: Any) -> PermissionSituation:
     return one(says, _BOB, _DAVE, given("Users view dave", policy), control=_CAROL, **more)
 
 
+def _kept_back(says: str, policy: str) -> PermissionSituation:
+    """The account holds the role of the policy, and the scope of its client keeps it out of the token."""
+    permission, named = given("Users view bob", policy, "P"), f"permission P denies it (policy {policy})"
+    return one(says, _BOB, named, permission, truth=DENIED, holds=("r1",), full_scope=False, sure="likely", control=_CAROL, since=(26, 7))
+
+
 FURTHER = (
     # logic, decision strategies, aggregated policies
     _elsewhere("a negative policy that permits, for another user", "not-others"),
@@ -49,6 +55,7 @@ FURTHER = (
     _elsewhere("a role that another role contains, for another user", "role", holds=("above-r1",), since=(26, 7)),
     _elsewhere("a group that is below that of the policy, for another user", "sales", joins="emea"),
     _denied("a group that is below that of the policy, which does not extend to it", "sales-alone", joins="emea"),
+    _kept_back("a role of the realm that the account holds and the client does not let through", "role"),
     # groups of the user
     one("view of a group that is denied is denied for its members", _BOB, "permission Team denies it (policy others)", given("Users view"), given("Groups view emea", "others", "Team"), truth=DENIED, passes=False),
     one("a permission on the group above lets view its members, not change them", "PUT /users/{bob}", "manage of user bob", given("Groups view-members sales"), json={"firstName": "X"}, control="PUT /users/{carol}"),

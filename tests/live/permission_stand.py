@@ -19,6 +19,8 @@ class Stand:
     ids: dict[str, str] = field(default_factory=dict)
     server: str = ""
     policies: list[str] = field(default_factory=list)
+    outsider: Attempt | None = None
+    """The call of an account without rights, in the situation that is played."""
 
     @property
     def path(self) -> str:
@@ -33,11 +35,13 @@ class Stand:
         for group in await admin("GET", f"{path}/groups"):
             self.ids[group["name"]] = group["id"]
         self.ids["emea"] = (await admin("POST", f"{path}/groups/{self.ids['sales']}/children", {"name": "emea"}))["id"]
-        for name, groups in (("bob", ["/sales/emea"]), ("carol", ["/other"]), ("dave", [])):
+        members = [(name, ["/sales/emea"]) for name in ("bob", "eve", "finn", "gina")]
+        for name, groups in (*members, ("carol", ["/other"]), *((name, []) for name in ("dave", "hank", "ivy", "chief", "zoe"))):
             self.ids[name] = await self.lab.make_user(name, self.realm, groups=groups)
         for name in ("c0", "c1"):
             self.ids[name] = (await self.lab.make_client(self.realm, clientId=name, serviceAccountsEnabled=False)).uuid
         await self._make_roles()
+        await self._give_roles()
         self.ids["s0"] = await self._client_scope("s0")
         self.ids["team"] = await self._group_with_role("team", "r1")
         for name in ("o0", "o1"):
@@ -55,6 +59,12 @@ class Stand:
             await admin("POST", f"{path}/clients/{self.ids[client]}/roles", {"name": name})
             self.ids[name] = (await admin("GET", f"{path}/clients/{self.ids[client]}/roles/{name}"))["id"]
 
+    async def _give_roles(self) -> None:
+        for name in ("hank", "ivy"):
+            await self.lab.admin("POST", f"{self.path}/users/{self.ids[name]}/role-mappings/realm", [{"id": self.ids["r0"], "name": "r0"}])
+        owner, role = await self.lab.role(self.realm, "realm-management", "manage-users")
+        await self.lab.admin("POST", f"{self.path}/users/{self.ids['chief']}/role-mappings/clients/{owner}", [role])
+
     async def _client_scope(self, name: str) -> str:
         await self.lab.admin("POST", f"{self.path}/client-scopes", {"name": name, "protocol": "openid-connect"})
         return next(str(each["id"]) for each in await self.lab.admin("GET", f"{self.path}/client-scopes") if each["name"] == name)
@@ -68,7 +78,7 @@ class Stand:
     async def play(self, situation: PermissionSituation) -> tuple[Attempt, Attempt | None]:
         """Put the situation in force: the call of a new caller, and the control."""
         await self.clear()
-        caller = await self.lab.make_client(self.realm)
+        caller = await self.lab.make_client(self.realm, fullScopeAllowed=situation.full_scope)
         if situation.roles:
             await self.lab.grant(caller, *situation.roles)
         if situation.joins:
@@ -78,11 +88,21 @@ class Stand:
             await self.lab.admin("POST", f"{self.path}/users/{caller.account}/role-mappings/realm", roles)
         for number, permission in enumerate(situation.given):
             await self._permit(permission, caller, number)
+        if situation.taken:
+            name = f"Only service-account-{caller.client_id}"
+            await self.lab.admin("POST", f"{self.server}/policy/user", {"name": name, "users": [self.ids["dave"]]})
         token = await self.lab.token(caller)
         await asyncio.sleep(2 * VOLATILE_SECONDS)  # the proxy may still know the permissions of the situation before
         call = self._attempt(situation.call, situation.json, token, caller)
+        self.outsider = self._attempt(situation.call, situation.json, await self._other_token(caller), caller)
         control = self._attempt(situation.control, situation.control_json or situation.json, token, caller) if situation.control else None
         return call, control
+
+    async def _other_token(self, caller: Client) -> str:
+        """Of an account without rights: a user who logs in through the caller's client, where policies can tell the two apart."""
+        if version_numbers(self.lab.keycloak.version)[:2] < (26, 7):
+            return await self.lab.token(await self.lab.make_client(self.realm))
+        return await self.lab.token(caller, user="zoe")
 
     def _attempt(self, text: str, json: Any, token: str, caller: Client) -> Attempt:
         method, _, path = text.partition(" ")
@@ -140,9 +160,11 @@ class Stand:
             "sales": ("group", {"groups": [{"id": self.ids["sales"], "extendChildren": True}]}),
             "sales-alone": ("group", {"groups": [{"id": self.ids["sales"], "extendChildren": False}]}),
             "client": ("client", {"clients": [self.ids["c1"]]}),
+            "not-c1": ("client", {"clients": [self.ids["c1"]], "logic": "NEGATIVE"}),
             "own-client": ("client", {"clients": [caller.uuid]}),
             "scope": ("client-scope", {"clientScopes": [{"id": self.ids["s0"], "required": False}]}),
             "regex": ("regex", {"targetClaim": "preferred_username", "pattern": "nobody-.*"}),
+            "host": ("regex", {"targetClaim": "clientHost", "pattern": ".+"}),
             "account": ("regex", {"targetClaim": "preferred_username", "pattern": "service-account-.*"}),
             "not-account": ("regex", {"targetClaim": "preferred_username", "pattern": "service-account-.*", "logic": "NEGATIVE"}),
             "past": ("time", {"notOnOrAfter": "2020-01-01 00:00:00"}),

@@ -13,12 +13,13 @@ from devkit.realserver.distribution import version_numbers
 from tests.live.conftest import Keycloak
 from tests.live.permission_situations import DENIED, MISSING, SITUATIONS, UNKNOWN_ID, PermissionSituation, given, one
 from tests.live.permission_situations_further import FURTHER
+from tests.live.permission_situations_reach import REACH
 from tests.live.permission_stand import Stand
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(1800)]
 
 
-EVERY = (*SITUATIONS, *FURTHER)
+EVERY = (*SITUATIONS, *FURTHER, *REACH)
 
 
 async def test_every_situation_is_explained_and_its_fix_opens_no_more(keycloak: Keycloak, tmp_path: Path) -> None:
@@ -95,22 +96,29 @@ async def _judged(stand: Stand, situation: PermissionSituation, plain: str, seei
         return [f"status {alone.status} and {answer.status}"]
     if situation.truth not in alone.causes or alone.confidence == "certain":
         wrong.append(f"without look-ups {alone.causes} {alone.confidence}")
-    if answer.cause not in {situation.truth, MISSING} or (answer.cause != situation.truth and answer.confidence == "certain"):
+    if not {situation.truth, MISSING} & set(answer.causes) or (answer.cause != situation.truth and answer.confidence == "certain"):
         wrong.append(f"the caller is shown {answer.cause} {answer.confidence}")
     if situation.truth == DENIED and ("policy" in answer.explanation.get("summary", "") or "Closed" in str(answer.body)):
         wrong.append("the caller is shown the permission of others")
     is_sure = verdict.confidence.value in {situation.sure, "certain"}
     if verdict.cause.value != situation.truth or not is_sure or situation.named not in operators.summary:
         wrong.append(f"the operator is shown {verdict.cause.value} {verdict.confidence.value}: {operators.summary} {verdict.evidence}")
+    elif situation.warned not in (operators.fixes[0].warning or ""):
+        wrong.append(f"the first fix warns of {operators.fixes[0].warning}")
     elif situation.passes:
         wrong += await _fixed(stand, call, control, operators.fixes[0].curl, seeing)
     return wrong
 
 
 async def _fixed(stand: Stand, call: object, control: object, commands: tuple[str, ...], seeing: str) -> list[str]:
-    lab = stand.lab
+    lab, outsider = stand.lab, stand.outsider
+    assert outsider is not None
+    before = await lab.send(lab.keycloak.base_url, outsider)
     await lab.carry_out_by_curl(list(commands))
+    apart = await lab.send(lab.keycloak.base_url, outsider)
     after = await lab.send(seeing, call)  # type: ignore[arg-type]
     other = await lab.send(seeing, control) if control is not None else None  # type: ignore[arg-type]
     wrong = [] if after.status < 300 else [f"after {commands}: {after.status} {after.explanation.get('summary')}"]
+    if before.status == 403 != apart.status:
+        wrong.append(f"an account without rights gets {apart.status} after {commands}")
     return wrong if other is None or other.status == 403 else [*wrong, f"the control is open: {other.status}"]

@@ -8,6 +8,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,6 +128,7 @@ def test_another_file_is_refused_in_words(tmp_path: Path, content: str) -> None:
 KILLED = """
 import sys, time
 from pathlib import Path
+from typing import Any
 from tests.observe.test_use_history import count
 from kcproxy.observe.use_history import UseHistory
 from kcproxy.usage.tally import UseTally
@@ -163,3 +165,21 @@ def test_a_count_is_in_the_file_within_a_second(tmp_path: Path) -> None:
         assert time.monotonic() - began < 5, "nothing was written"
         time.sleep(0.02)
     history.close()
+
+
+def test_a_process_sees_nothing_of_a_file_that_another_one_creates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, connect, seen = tmp_path / "use.sqlite", sqlite3.connect, list[list[str]]()
+
+    def look(statement: str) -> None:
+        if "uses_day" in statement:
+            with closing(connect(path)) as other:
+                seen.append([name for (name,) in other.execute("SELECT name FROM sqlite_master")])
+
+    def traced(*given: Any, **named: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*given, **named)
+        connection.set_trace_callback(look)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", traced)
+    UseHistory(path, UseTally(), keep_days=90, max_rows=1000).close()
+    assert seen == [[]]

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from kcproxy.permissions import Object, Outcome, Permission, Rules, decide, rules_for
 from tests.permissions.building import permission, situation, user
@@ -191,3 +192,20 @@ def test_another_permission_that_grants_never_takes_anything_away(permissions: l
 
 def test_the_defaults_are_the_rules_of_26_7() -> None:
     assert rules_for((26, 7, 5)) == Rules()
+
+
+def test_a_permission_whose_policies_are_not_known_counts_only_where_it_applies() -> None:
+    unread = (permission("Users view eve", ""),)
+    there = situation(permission("Users view bob"))
+    there = replace(there, permissions=replace(there.permissions, unread=unread))
+
+    assert decide(user("bob"), "view", there).outcome is Outcome.GRANTED
+    assert decide(user("eve"), "view", there).outcome is Outcome.OPEN
+
+
+def test_a_denial_on_the_object_counts_even_if_other_permissions_are_not_known() -> None:
+    there = situation(permission("Users view bob", "no"))
+    there = replace(there, permissions=replace(there.permissions, unread=(permission("Users view", ""),)))
+
+    assert decide(user("bob"), "view", there).outcome is Outcome.DENIED
+    assert decide(user("bob"), "manage", there).outcome is Outcome.OPEN

@@ -24,6 +24,12 @@ def levels(*alternatives: str) -> Levels:
 
 JOIN = PermissionNeed(levels=levels("Groups.manage-membership@group Users.manage-group-membership@user"))
 LISTING = PermissionNeed(levels=levels("Users.view", "Users.view@user query-users"))
+LEAVE = PermissionNeed(
+    levels=levels(
+        "Groups.manage-membership-of-members@group Groups.manage-membership@group",
+        "Groups.manage-membership@group Users.manage-group-membership@user",
+    )
+)
 RESET = PermissionNeed(levels=levels("Users.manage@user", "Users.reset-password@user"))
 COMPOSITE = PermissionNeed(
     levels=levels("Users.manage@user Clients.map-roles-composite@client", "Users.manage@user Roles.map-role-composite@role")
@@ -47,7 +53,10 @@ NONE: frozenset[str] = frozenset()
             ["Groups.manage-membership@group"],
         ),
         (JOIN, NONE, [permission("Groups manage-membership sales", "script"), permission("Users manage-group-membership bob")], Outcome.OPEN, ["Groups.manage-membership@group"]),
-        (LISTING, NONE, [permission("Users view bob")], Outcome.MISSING, ["Users.view"]),
+        (LISTING, NONE, [permission("Users view bob")], Outcome.MISSING, ["query-users"]),
+        (LISTING, NONE, [], Outcome.MISSING, ["Users.view@user", "query-users"]),
+        (LEAVE, NONE, [], Outcome.MISSING, ["Groups.manage-membership@group", "Users.manage-group-membership@user"]),
+        (LEAVE, NONE, [permission("Groups manage-membership sales")], Outcome.MISSING, ["Users.manage-group-membership@user"]),
         (LISTING, frozenset({"query-users"}), [permission("Users view bob")], Outcome.GRANTED, []),
         (LISTING, None, [permission("Users view bob")], Outcome.OPEN, ["query-users"]),
         (RESET, NONE, [permission("Users manage bob")], Outcome.GRANTED, []),

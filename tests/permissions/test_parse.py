@@ -75,7 +75,6 @@ def test_the_resource_that_bears_the_types_name_means_all_objects() -> None:
 @pytest.mark.parametrize(
     ("item", "associated"),
     [
-        (LISTED, {}),
         (LISTED | {"resourceType": None}, {"p1": []}),
         ({key: value for key, value in LISTED.items() if key != "resourcesData"}, {"p1": []}),
         (LISTED | {"scopesData": [{"id": 3}]}, {"p1": []}),
@@ -88,6 +87,14 @@ def test_a_permission_that_cannot_be_read_leaves_the_set_incomplete(item: Any, a
 
     assert read.permissions == ()
     assert not read.complete
+
+
+def test_a_permission_whose_policies_are_not_known_is_unread() -> None:
+    read = permission_set([LISTED], [])
+
+    assert read.permissions == ()
+    assert [each.name for each in read.unread] == ["Support"]
+    assert read.complete
 
 
 def test_too_many_permissions_leave_the_set_incomplete() -> None:

@@ -106,3 +106,14 @@ def test_other_operations_are_not_read() -> None:
     switches = PermissionSwitches(lambda: 0.0)
     assert switches.reader(target("PUT")) is None
     assert switches.reader(target(path="/admin/realms/{realm}/users")) is None
+
+
+@pytest.mark.parametrize(("status", "known"), [(204, None), (403, True)])
+async def test_a_change_of_the_realm_that_passes_makes_it_forgotten(upstream: RecordingUpstream, status: int, known: bool | None) -> None:
+    async with proxy(upstream, representation(False, padding=10)) as url:
+        assert MISSING not in await causes_after(url, REALM)
+        upstream.react = lambda _: _json(status, b"" if status == 204 else FORBIDDEN)
+        async with aiohttp.ClientSession(headers=HEADERS) as http, http.put(url + REALM, json={"realm": "demo"}) as response:
+            assert response.status == status
+        upstream.react = lambda _: _json(403, FORBIDDEN)
+        assert (MISSING in await causes_after(url)) is (known is None)

@@ -24,8 +24,8 @@ async def ask(running: Served, target: str) -> int:
     return answer.status
 
 
-async def all_ready(running: Served) -> None:
-    await running.logged("listening", 3)
+async def all_ready(running: Served, workers: int = 3) -> None:
+    await running.logged("listening", workers)
     async with asyncio.timeout(20):
         while (await running.admin("/readyz"))[0] != 200:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)

@@ -1,8 +1,11 @@
 """Refusals get an explanation. Keycloak's own response stays, and one that cannot be enriched passes unchanged."""
 
+import asyncio
 import gzip
 import json
+import socket
 from collections.abc import AsyncIterator
+from contextlib import closing, suppress
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +16,7 @@ from devkit.servers import Events, Message, RecordingUpstream, Running, running_
 from kcproxy.catalog import default_version, load
 from kcproxy.denial.evidence import decoded
 from kcproxy.model import Answer, Cause, Detail, Explanation, RequestFacts
+from kcproxy.observe.events import RequestRecord
 from kcproxy.proxy.explainer import LiveExplainer
 from kcproxy.settings import ExplainSettings
 from tests.hostile_text import ALL_AT_ONCE, unseen
@@ -71,6 +75,32 @@ async def test_a_403_says_which_role_is_missing(explaining: Running, upstream: R
     assert (answer.value("www-authenticate") or b"").startswith(b'Bearer error="insufficient_scope"')
     explanation = explaining.events.denials[0]
     assert (await explaining.settled(1))[0].denial_id == explanation.id
+
+
+async def test_a_denial_is_announced_before_the_client_has_its_id(
+    explaining: Running, upstream: RecordingUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing(upstream)
+    announced, received = list[str](), list[bytes]()
+    client = socket.create_connection(("127.0.0.1", explaining.port))
+    client.setblocking(False)
+
+    def look(_: Events, explanation: Explanation, record: RequestRecord) -> None:
+        announced.append(explanation.id)
+        assert record.status == 403
+        with suppress(BlockingIOError):
+            received.append(client.recv(1, socket.MSG_PEEK))
+        raise LookupError("a bug")
+
+    monkeypatch.setattr(Events, "announces_denials", True)
+    monkeypatch.setattr(Events, "denial_announced", look)
+    with closing(client):
+        await asyncio.get_running_loop().sock_sendall(client, f"GET {USERS} HTTP/1.1\r\nHost: a\r\n{bearer()}\r\n\r\n".encode())
+        await explaining.settled(1)
+        answer = client.recv(65536)
+    assert received == []
+    assert b"Kcproxy-Denial-Id: " + announced[0].encode() in answer
+    assert [each.id for each in explaining.events.denials] == announced
 
 
 async def test_names_that_cannot_be_seen_are_escapes_in_the_body_and_exact_in_its_values(

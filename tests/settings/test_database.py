@@ -1,5 +1,6 @@
 """The URL of the shared database: what is accepted, where a password may be, and that none is shown."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,34 @@ def test_denials_have_one_place(tmp_path: Path) -> None:
     found = "\n".join(problems(config(tmp_path, text)))
     assert "history.url and history.path are both given; keep one of them" in found
     assert "history.url and fleet.peers are both given" in found
+
+
+def test_the_folder_of_pending_files_must_be_one_that_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environ = {**UPSTREAM, "KCPROXY_HISTORY__URL": f"{PLAIN}?sslmode=verify-full"}
+    missing, file = tmp_path / "missing", secret_file(tmp_path)
+    for wrong in (missing, file):
+        (found,) = problems(environ={**environ, "KCPROXY_HISTORY__PENDING_DIR": str(wrong)})
+        assert found.endswith(f"history.pending_dir: there is no directory {wrong}; create it, or use another path")
+    assert read(environ={**environ, "KCPROXY_HISTORY__PENDING_DIR": str(tmp_path)}).history.pending_dir == tmp_path
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    (found,) = problems(environ={**environ, "KCPROXY_HISTORY__PENDING_DIR": str(tmp_path)})
+    assert f"{tmp_path} cannot be written; let the proxy's user write to it" in found
+
+
+def test_a_folder_in_which_everybody_can_replace_pending_files_is_noted(tmp_path: Path) -> None:
+    environ = {**UPSTREAM, "KCPROXY_HISTORY__URL": f"{PLAIN}?sslmode=verify-full", "KCPROXY_HISTORY__PENDING_DIR": str(tmp_path)}
+    assert read(environ=environ).notes == ()
+    tmp_path.chmod(0o777)
+    (note,) = read(environ=environ).notes
+    assert "history.pending_dir: everybody on this machine can replace" in note
+
+
+def test_a_folder_of_pending_files_without_a_database_is_noted(tmp_path: Path) -> None:
+    environ = {**UPSTREAM, "KCPROXY_HISTORY__PENDING_DIR": str(tmp_path)}
+    (note,) = read(environ=environ).notes
+    assert "history.pending_dir has no effect without history.url; set history.url, or remove it" in note
+    (note,) = read(environ={**environ, "KCPROXY_HISTORY__PATH": str(tmp_path / "denials")}).notes
+    assert "remove it: the pending files of history.path are beside it" in note
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,16 @@ Other lines (start, stop, settings, warnings) have `time`, `level`, `event` and 
 | `accept_recovered` | `info` | `listener`, `failures` | The first connection after such failures. |
 | `connection_refused` | `debug` | `listener`, `reason` | A connection was closed before its first request: `limit`, `displaced`, `handshake`, `slow` ([limits.md](limits.md)). |
 
+Those about the history:
+
+| Event | Level | Fields | Meaning |
+|---|---|---|---|
+| `history_away`, `history_back` | `error`, `info` | `reason`; `behind_seconds` | The database of `history.url` cannot be used, and can again. |
+| `history_recovered` | `info` | `files`, `denials`, `lost` | What killed processes had left in pending files is in the history. `lost`: damaged lines, and values that cannot be stored. |
+| `history_pending_failed` | `error` | `reason` | Pending files cannot be written or read: a killed process would lose denials. At most one line a minute for each reason. |
+| `history_pending_back` | `info` | `only_in_memory` | They can be written again. So many denials waited in memory only. |
+| `history_pending_left` | `warning` | `denials` | At the end: so many denials wait in pending files for the next start. |
+
 The line `log_export_failed` (`warning`, with `reason`) says that an OTLP endpoint does not take log records (below). It comes once until records are taken again.
 """
 

@@ -56,6 +56,9 @@ LISTED: dict[str, tuple[str, ...]] = {
 }
 """Readings by path, and what of the shared fixtures their answer lists."""
 
+BY_PATH = re.compile(r"^~/group-by-path/")
+"""Names a group by its path, of which the fixture's template has only the name."""
+
 
 def objects_of(operation: Operation, spec: Spec) -> dict[str, Place]:
     """The objects that an operation takes, called in this way: key of the fixture → if it is named."""
@@ -65,6 +68,8 @@ def objects_of(operation: Operation, spec: Spec) -> dict[str, Place]:
             found.setdefault(key, place)
     for need in spec.needs:
         _add(found, _needed(need), {"body": spec.variant} if "bodyPresent" in spec.when else {"related": need})
+    if BY_PATH.search(operation.short):
+        found.setdefault("group", {"path": "path"})
     if operation.method == "GET":
         listed = [key for pattern, keys in LISTED.items() if re.search(pattern, operation.short) for key in keys]
         _add(found, tuple(listed), {"listed": operation.short.rsplit("/", 1)[-1]})

@@ -139,13 +139,16 @@ def _document(catalog: Catalog, found: "Examination") -> dict[str, Any]:
             "counting": list(found.counting),
         },
         "operations": found.opened,
+        "openBecause": list(found.open_because),
         "obstacles": list(found.obstacles),
         "explanation": explanation_document(found.explanation) if found.explanation else None,
     }
 
 
 def _text(catalog: Catalog, found: "Examination", client_id: str) -> Iterator[str]:
-    if found.verdict.value in _RESPONSES:
+    if found.open_because:
+        yield bold(paint(f"Open: fine-grained permissions decide, by what doctor cannot see: {'; '.join(found.open_because)}.", "yellow"))
+    elif found.verdict.value in _RESPONSES:
         yield bold(paint(_RESPONSES[found.verdict.value], _COLOURS.get(found.verdict.value, "yellow")))
     if not found.facts.client_known or found.facts.service_accounts_enabled is False:
         yield from found.obstacles  # there is no service account to describe

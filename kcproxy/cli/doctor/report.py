@@ -12,7 +12,7 @@ from kcproxy.explain.context import context, grants_are_live, owner_of_roles, ve
 from kcproxy.explain.fixes.own_client import is_built_in
 from kcproxy.explain.inputs import Inputs
 from kcproxy.explain.offline import Asked
-from kcproxy.explain.permission_view import permission_outcome
+from kcproxy.explain.permission_view import permission_decision, permission_outcome
 from kcproxy.keycloak.inspector import inspector_of
 from kcproxy.keycloak.token_cache import TokenSource
 from kcproxy.model import Answer, Caller, CallerKind, Explanation, Facts, RequestFacts, Requirement, RoleSet
@@ -60,7 +60,10 @@ class Patient(Struct, frozen=True, kw_only=True):
 
 
 class Examination(Struct, frozen=True, kw_only=True):
-    """``counting``: roles that are granted and in scope, with composites resolved. ``obstacles``: sentences. ``opened``: number of allowed operations."""
+    """``counting``: roles that are granted and in scope, with composites resolved. ``obstacles``: sentences. ``opened``: number of allowed operations.
+
+    ``open_because``: what policies of permissions rest on and doctor cannot see, such as a claim of the token.
+    """
 
     container: str
     facts: Facts
@@ -68,6 +71,7 @@ class Examination(Struct, frozen=True, kw_only=True):
     obstacles: tuple[str, ...]
     opened: int
     verdict: Verdict
+    open_because: tuple[str, ...] = ()
     explanation: Explanation | None = None
 
 
@@ -105,6 +109,7 @@ def examine(settings: Settings, catalog: Catalog, patient: Patient, *, version: 
         obstacles=tuple(_obstacles(patient, facts, live=live)),
         opened=catalog.unlocked(counting),
         verdict=verdict,
+        open_because=_open_because(inputs) if verdict is Verdict.UNKNOWN else (),
         explanation=_explained(inputs, facts) if verdict is Verdict.NO else None,
     )
 
@@ -145,6 +150,14 @@ def _by_permissions(verdict: Verdict, inputs: Inputs) -> Verdict:
         return verdict
     outcome = permission_outcome(context(inputs))
     return {Outcome.GRANTED: Verdict.YES, Outcome.OPEN: Verdict.UNKNOWN}.get(outcome, verdict) if outcome else verdict
+
+
+def _open_because(inputs: Inputs) -> tuple[str, ...]:
+    view = permission_decision(context(inputs)) if inputs.facts is not None and _can_call(inputs.facts) else None
+    if view is None:
+        return ()
+    terms = (each for alternative in view.decision.alternatives for each in alternative)
+    return tuple(dict.fromkeys(why for each in terms if each.decision and each.outcome is Outcome.OPEN for why in each.decision.why))
 
 
 def _holds_realm_role(requirement: Requirement, facts: Facts) -> bool:

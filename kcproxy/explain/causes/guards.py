@@ -1,5 +1,6 @@
 """Causes that no role of the caller resolves: escalation guards, protected objects, defects."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from kcproxy.explain.causes.spec import NOT_ALLOWED, CauseSpec, Remedy
@@ -35,9 +36,10 @@ def escalation_guard(context: Context) -> Finding | None:
         return None
     if not passes_plainly(context) or (by_body and suffices(context)):
         return None
+    is_known = context.facts.granted is not None and context.facts.roles_are_built_in and only_realm_admin(context) is None
     return found(
         Cause.ESCALATION_GUARD,
-        CERTAIN if by_body and context.facts.granted is not None and context.facts.roles_are_built_in else LIKELY,
+        CERTAIN if by_body and is_known else LIKELY,
         f"the body names the admin role {list_of(roles)}" if roles else "the known roles allow this call for an ordinary user",
         "" if by_body else user_may_not_exist,
         "" if not by_body or _owner_is_open(context) else f"in the table of Keycloak {table}, {_variant_says(context)} requires more",
@@ -58,6 +60,57 @@ _OWNER_OPEN = (
 def _owner_is_open(context: Context) -> bool:
     """In master, roles with these names belong to the clients of all realms, and only the ID in the path says to which."""
     return context.request.target.realm == MASTER and not context.facts.roles_are_built_in
+
+
+_ROLE_LISTS: Mapping[str, tuple[int, ...]] = {
+    "/users/{user-id}/role-mappings/clients/{client-id}": (26, 3),
+    "/groups/{group-id}/role-mappings/clients/{client-id}": (26, 3),
+    "/roles/{role-name}/composites": (26, 7),
+    "/roles-by-id/{role-id}/composites": (26, 7),
+}
+"""Calls that assign the roles in their body: by the end of their path, the version since which their DELETE is guarded like their POST."""
+_ONLY_ADMINS_SINCE = (26, 3)
+
+
+def only_realm_admin(context: Context) -> Finding | None:
+    """In a realm with fine-grained admin permissions, only realm-admin assigns roles of realm-management, regardless of other roles.
+
+    Measured with the switch on and off on 26.2.5, 26.3.5, 26.4.7, 26.5.6, 26.6.4 and 26.7.5. Not so on 26.2.5.
+    """
+    names = [name for name in admin_roles_in(context) if name in context.catalog.roles]
+    if not names or not _assigns_roles(context) or context.facts.roles_are_built_in is False:
+        return None
+    if context.facts.admin_permissions_enabled is False or _is_administrator(context):
+        return None
+    is_on = context.facts.admin_permissions_enabled is True
+    is_known = context.facts.granted is not None and context.facts.roles_are_built_in and context.line_known and not context.from_master
+    return found(
+        Cause.ESCALATION_GUARD,
+        CERTAIN if is_on and is_known else LIKELY if is_on else POSSIBLE,
+        "looked up: fine-grained admin permissions are on in the realm" if is_on else "",
+        f"the body names the admin role {list_of(names)}",
+        token_evidence,
+        grant_evidence,
+        reason=_ONLY_ADMINS if is_on else _IF_ADMINS,
+        remedy=_BY_REALM_ADMIN,
+    )
+
+
+def _is_administrator(context: Context) -> bool:
+    realm_roles = {*context.caller.realm_roles, *(context.facts.realm_roles_granted or ())} if context.from_master else set[str]()
+    return "realm-admin" in known_roles(context) or "admin" in realm_roles
+
+
+def _assigns_roles(context: Context) -> bool:
+    deleted_since = next((since for end, since in _ROLE_LISTS.items() if context.template.endswith(end)), None)
+    if deleted_since is None or context.method not in {"POST", "DELETE"}:
+        return False
+    return context.version >= (_ONLY_ADMINS_SINCE if context.method == "POST" else deleted_since)
+
+
+_ONLY_ADMINS = "Realm {realm} uses fine-grained admin permissions, and there only realm-admin can assign or remove roles of {container}"
+_IF_ADMINS = "If realm {realm} uses fine-grained admin permissions, only realm-admin can assign or remove roles of {container}"
+_BY_REALM_ADMIN = "Let an administrator who has realm-admin do this once; do not give the calling account more for it"
 
 
 def composites_in(body: Any) -> frozenset[str]:
@@ -87,7 +140,7 @@ ESCALATION_GUARD = CauseSpec(
     reason="Keycloak does not allow callers to grant or assume more privileges than they have",
     effect=NOT_ALLOWED,
     check="Repeat the call for an ordinary user or an ordinary role. If that passes, it was the guard.",
-    rules=(escalation_guard,),
+    rules=(only_realm_admin, escalation_guard),
     remedies=(
         Remedy(
             summary="Let an administrator who has {roles} of {container}, and everything that it contains, do this once; do not give the calling account more for it",

@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 
+from kcproxy.catalog.permissions import PermissionNeed
 from kcproxy.explain.causes.spec import REFUSED, CauseSpec, Remedy
 from kcproxy.explain.context import Context
 from kcproxy.explain.evidence import known_roles
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.fixes.permissions import fixes_of
 from kcproxy.explain.permission_needs import is_of_unknown_owner, joined, need_in_words, one_of, permission_need
-from kcproxy.explain.permission_view import View, permission_view
+from kcproxy.explain.permission_view import View, permission_outcome, permission_view
 from kcproxy.explain.text import list_of, shown
 from kcproxy.explain.visible_permissions import permits
 from kcproxy.model import Cause
-from kcproxy.permissions.decide import Outcome
+from kcproxy.permissions.decide import Outcome, unread_for
 from kcproxy.permissions.model import Object, Permission
-from kcproxy.permissions.operation import TermDecision
+from kcproxy.permissions.operation import QUERY, TermDecision
 
 _MOST_NAMED = 3
 
@@ -29,7 +30,9 @@ def fine_grained_permission_missing(context: Context) -> Finding | None:
     if need is None:
         return None
     if context.facts.permissions is not None and not is_of_unknown_owner(context):
-        return _decided(context, Cause.FINE_GRAINED_PERMISSION_MISSING)
+        decided = _decided(context, Cause.FINE_GRAINED_PERMISSION_MISSING) or _undecided(context, need)
+        if decided is not None or context.for_operator or permission_outcome(context) is not None:
+            return decided
     enabled, roles = context.facts.admin_permissions_enabled, known_roles(context)
     only_queries = all(role.startswith("query-") for role in roles)
     if enabled is False or not (enabled or _lets_see_only(context)):
@@ -46,25 +49,35 @@ def fine_grained_permission_missing(context: Context) -> Finding | None:
     )
 
 
-def fine_grained_permission_denies(context: Context) -> Finding | None:
-    """A permission that look-ups found takes the scope away. This comes before a missing role, which would not be enough to explain the refusal."""
-    if context.facts.permissions is None or is_of_unknown_owner(context) or not _could_be(context) or permission_need(context) is None:
-        return None
-    return _decided(context, Cause.FINE_GRAINED_PERMISSION_DENIED)
-
-
 def fine_grained_permission_denied(context: Context) -> Finding | None:
-    """A permission takes the scope away from the caller, also where another one grants it. Without a look-up this stays a question."""
-    if not _could_be(context):
+    """A permission takes the scope away from the caller, also where another one grants it."""
+    if context.facts.permissions is None or not _could_be(context) or is_of_unknown_owner(context):
         return None
-    if context.facts.permissions is None and (context.facts.admin_permissions_enabled is False or not _lets_see_only(context)):
+    return None if permission_need(context) is None else _decided(context, Cause.FINE_GRAINED_PERMISSION_DENIED)
+
+
+def permission_may_deny(context: Context) -> Finding | None:
+    """Without a look-up: a question."""
+    if context.facts.permissions is not None or not _could_be(context):
         return None
     need = permission_need(context)
-    if need is None:
-        return None
-    if context.facts.permissions is not None:
+    if need is None or context.facts.admin_permissions_enabled is False or not _lets_see_only(context):
         return None
     return found(Cause.FINE_GRAINED_PERMISSION_DENIED, POSSIBLE, need=need_in_words(need))
+
+
+def _undecided(context: Context, need: PermissionNeed) -> Finding | None:
+    """If it is not known whether permissions allow the call: what they would have to be."""
+    if permission_outcome(context) is not Outcome.OPEN:
+        return None
+    words = need_in_words(need)
+    return found(
+        Cause.FINE_GRAINED_PERMISSION_MISSING,
+        POSSIBLE,
+        "looked up: fine-grained admin permissions are on in the realm",
+        f"by the table of permissions, the call requires {words}",
+        need=words,
+    )
 
 
 def _lets_see_only(context: Context) -> bool:
@@ -116,8 +129,16 @@ def _scopes(view: View, terms: Sequence[TermDecision]) -> str:
 def _scope(view: View, each: TermDecision) -> str:
     """``manage-membership of group /sales``."""
     if each.decision is None:
-        return f"query without the role {each.term.role}"
+        return _without_role(each)
     return f"{each.decision.scope} of {object_in_words(view, each.decision.asked)}"
+
+
+def _without_role(each: TermDecision) -> str:
+    """A role that is lacking, or the scope on an object that the request does not name."""
+    role = each.term.role
+    if not role:
+        return f"{each.term.scope} of {one_of(each.term.type)}s that the request does not name"
+    return f"{'query' if role.startswith(QUERY) else 'call'} without the role {role}"
 
 
 def object_in_words(view: View, asked: Object) -> str:
@@ -133,6 +154,8 @@ def _because(view: View, each: TermDecision) -> list[str]:
         return []
     if view.denied_by_others:
         return ["a permission denies it" if view.visible.every_object else "a permission denies it, or what the call names does not exist"]
+    if each.by_server:
+        return ["Keycloak's own evaluation (policy/evaluate) does not allow it"]
     denying = [f"permission {shown(other.permission.name)} denies it (policy {list_of(other.denying)})" for other in each.decision.denying]
     return list(dict.fromkeys(denying)) or _covered(view, each)
 
@@ -172,14 +195,22 @@ def _evidence(view: View) -> list[str]:
                 if names
                 else f"{_scope(view, each)} is allowed by Keycloak's own evaluation"
             )
-        elif each.decision is None:
+        elif each.term.role and each.outcome is not Outcome.GRANTED:
             lines.append(f"the caller does not hold the role {each.term.role}")
     lines += [
         f"Keycloak's own evaluation (policy/evaluate) allows {_scope(view, each)}, which the policies and the token do not"
         for each in view.differs
     ]
+    if any(
+        each.decision and each.outcome is not Outcome.GRANTED and unread_for(each.decision.asked, view.situation)
+        for each in view.decision.alternative
+    ):
+        lines.append(NOT_ALL_READ)
     if view.names:
-        lines += [f"looked up: there is no object with the ID {shown(identifier)}" for identifier in sorted(view.facts.absent)]
+        lines += [
+            f"looked up: there is no {'group with the path' if identifier.startswith('/') else 'object with the ID'} {shown(identifier)}"
+            for identifier in sorted(view.facts.absent)
+        ]
         lines += [
             f"permission {shown(other.permission.name)} denies the caller by policy {list_of(other.denying)}"
             for each in view.decision.lacking
@@ -189,6 +220,7 @@ def _evidence(view: View) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
+NOT_ALL_READ = "not all permissions were read, because look-ups are limited: one of the others may deny this"
 _IF_IN_USE = "Realm {realm} may use fine-grained admin permissions, and none of them allows this call for {who}"
 
 
@@ -223,7 +255,7 @@ FINE_GRAINED_PERMISSION_DENIED = CauseSpec(
     reason="A fine-grained admin permission may deny this call to {who}",
     effect=REFUSED,
     check="Open realm {realm}, Permissions, tab Evaluate: choose {who}, the resource and {need}. Which permission is listed as denied?",
-    rules=(fine_grained_permission_denied, fine_grained_permission_denies),
+    rules=(fine_grained_permission_denied, permission_may_deny),
     fixer=fixes_of,
     remedies=(
         Remedy(

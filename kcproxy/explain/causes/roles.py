@@ -1,6 +1,6 @@
 """Causes about the role itself: what is required, what is granted, and what the token contains."""
 
-from kcproxy.explain.causes.guards import permissions_client, target_needs_other_role
+from kcproxy.explain.causes.guards import only_realm_admin, permissions_client, target_needs_other_role
 from kcproxy.explain.causes.realms import master_realm_role_missing, master_realm_role_not_in_token
 from kcproxy.explain.causes.spec import FOR_OPERATION, NEW_TOKEN, NOT_ALLOWED, NOT_WITH_THIS_TOKEN, REFUSED, CauseSpec, Remedy
 from kcproxy.explain.context import (
@@ -15,6 +15,7 @@ from kcproxy.explain.evidence import grant_evidence, is_borrowed, listed, permis
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.fixes.build import grant, grant_realm_role
 from kcproxy.explain.permission_needs import is_of_unknown_owner
+from kcproxy.explain.targets import open_in_body
 from kcproxy.explain.text import list_of, shown
 from kcproxy.model import CallerKind, Cause, Confidence, RoleElsewhere, RoleSet
 
@@ -23,7 +24,8 @@ def role_missing(context: Context) -> Finding | None:
     """The most frequent cause, and what remains if nothing suggests a rarer one."""
     confidence = _missing_confidence(context)
     missing = context.missing
-    if confidence is None or not missing or _is_guarded(context):
+    guarded = only_realm_admin(context)
+    if confidence is None or not missing or _is_guarded(context) or (guarded is not None and guarded.confidence is not POSSIBLE):
         return None
     cause = Cause.MASTER_ROLE_MISSING if context.from_master and context.request.target.realm else Cause.ROLE_MISSING
     unread = context.token_is_unread
@@ -71,10 +73,15 @@ def _is_guarded(context: Context) -> bool:
     return plain is not None and context.catalog.satisfies(frozenset(roles), plain.admits)
 
 
+def _depends_on_what_is_hidden(context: Context) -> bool:
+    """Whether the required roles may be others: for roles of a client, or in a realm with fine-grained admin permissions."""
+    return is_of_unknown_owner(context) or bool(open_in_body(context)) or only_realm_admin(context) is not None
+
+
 def _missing_confidence(context: Context) -> Confidence | None:
     granted = context.granted_suffices
     if granted is not None:
-        doubt = permissions_could_open(context) or is_borrowed(context) or is_of_unknown_owner(context)
+        doubt = permissions_could_open(context) or is_borrowed(context) or _depends_on_what_is_hidden(context)
         return None if granted else LIKELY if doubt else CERTAIN
     if context.token_suffices:
         return None

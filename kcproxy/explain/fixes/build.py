@@ -131,14 +131,15 @@ def let_through(context: Context, verdict: Verdict, console_base: str | None) ->
     if to is None or not roles or to.client_id is None:
         return ()
     if context.facts.realm_roles_granted is not None and _are_realm_roles(context, roles):
-        return (_let_through(context, to, None, roles, console_base),)
+        return (let_roles_through(context, to, None, roles, console_base),)
     if context.facts.granted is None:
         return grant(context, verdict, console_base)
-    return (_let_through(context, to, context.container, roles, console_base),)
+    return (let_roles_through(context, to, context.container, roles, console_base),)
 
 
-def _let_through(context: Context, to: Grantee, container: str | None, roles: RoleSet, console_base: str | None) -> Fix:
-    what = f"the realm role {list_of(roles)} of master" if container is None else _roles_of(roles, container)
+def let_roles_through(context: Context, to: Grantee, container: str | None, roles: RoleSet, console_base: str | None) -> Fix:
+    """Add roles to the client's scope. Without ``container`` they are realm roles."""
+    what = f"the realm role {list_of(roles)} of {shown(to.realm)}" if container is None else _roles_of(roles, container)
     summary = f"Let {what} through the scope of client {shown(to.client_id or '')}"
     forms = scope_forms(to, container, roles, version=context.version)
     console = console_scope(to, container, roles, version=context.version)

@@ -15,6 +15,10 @@ from kcproxy.explain.context import Context
 from kcproxy.explain.fixes import build
 from kcproxy.explain.fixes.commands import CURL_HEAD, CURL_TAIL
 from kcproxy.explain.fixes.grantee import Grantee
+from kcproxy.explain.fixes.permission_warnings import warning_of
+from kcproxy.explain.fixes.permission_words import corrections, part_of, with_some_of_list
+from kcproxy.explain.fixes.policy_names import free_name
+from kcproxy.explain.fixes.policy_roles import let_policy_role_through
 from kcproxy.explain.fixes.shell import Part, line, path, realm_option, segment, word
 from kcproxy.explain.fixes.unwritable import Unwritable
 from kcproxy.explain.permission_needs import joined, one_of, permission_need
@@ -46,16 +50,25 @@ def fixes_of(context: Context, verdict: Verdict, console_base: str | None) -> tu
     need = permission_need(context)
     if need is not None and not (need.levels.shows or need.levels.any_of):
         return _by_role(context, verdict, console_base)  # permissions would let the call in and leave the list empty
+    by_role = _by_role(context, verdict, console_base)
+    corrected = corrections(view, by_role)
+    if corrected:
+        return corrected
+    let_through = let_policy_role_through(context, view, to, console_base)
     found = operation_additions(view.decision, view.situation)
     sides = [[each for each in side if each.kind is not AdditionKind.CHANGE_DENIAL] for side in found]
     fixes: list[Fix] = []
     if all(sides):
         least = _compatible(sides)
         new = [next((each for each in side if each.kind is AdditionKind.NEW_PERMISSION), side[0]) for side in sides]
-        fixes += [_fix(context, verdict, view, to, choice) for choice in ([least] if least == new else [least, new])]
+        fixes += [
+            _fix(context, view, to, choice, _query_role(context, verdict, view, console_base))
+            for choice in ([least] if least == new else [least, new])
+        ]
     else:
         fixes += _denials(view, [each for side in found for each in side if each.kind is AdditionKind.CHANGE_DENIAL], to)
-    return (*fixes, *_by_role(context, verdict, console_base))
+    roles = [fix.roles for fix in fixes if fix.terraform]  # only a role by itself has that form
+    return (*let_through, *with_some_of_list(context, verdict, view, to, fixes), *(fix for fix in by_role if fix.roles not in roles))
 
 
 def _compatible(sides: Sequence[Sequence[Addition]]) -> list[Addition]:
@@ -75,22 +88,37 @@ def _by_role(context: Context, verdict: Verdict, console_base: str | None) -> tu
     return tuple(replace(fix, warning=". ".join(filter(None, (opens, fix.warning)))) for fix in found)
 
 
-def _fix(context: Context, verdict: Verdict, view: View, to: Grantee, choice: Sequence[Addition]) -> Fix:
-    """All requests of one choice, and the role that lets query if that is lacking, too."""
+def _query_role(context: Context, verdict: Verdict, view: View, console_base: str | None) -> Fix | None:
+    """The grant of the roles that the call needs beside permissions, such as the one that lets query; None if it needs none."""
     roles = tuple(each.term.role for each in view.decision.lacking if each.term.role)
+    granted = build.grant(context, replace(verdict, missing=roles), console_base) if roles else ()
+    asked = [each.decision.asked for each in view.decision.alternative if each.decision is not None and each.decision.asked.id]
+    gives = part_of(asked[0].type) if asked else None
+    return replace(granted[0], gives=gives) if granted else None
+
+
+def _fix(context: Context, view: View, to: Grantee, choice: Sequence[Addition], role: Fix | None) -> Fix:
+    """All requests of one choice, and the roles that are lacking, too."""
     steps = _steps(view, to, choice)
-    also = build.grant(context, replace(verdict, missing=roles), None) if roles else ()
-    parts = [_summary(view, each, to) for each in choice] + [f"grant the role {list_of(roles)}"] * bool(roles)
-    summary = joined(list(dict.fromkeys(parts)))
+    if role is not None and not steps:
+        return role
+    also = f"grant the role {list_of(role.roles)}{build.new_token_clause(context)}" if role else ""
+    summary = joined(list(dict.fromkeys(filter(None, [*(_summary(view, each, to) for each in choice), also]))))
     console = ("Choose the realm " + shown(to.realm), *(text for step in steps for text in step.console))
     return Fix(
         summary=sentence(summary[:1].upper() + summary[1:]),
-        roles=roles,
-        console=(*map(sentence, console), *(text for fix in also for text in fix.console)),
-        kcadm=(*_written(view, to.realm, steps, _kcadm), *(text for fix in also for text in fix.kcadm)),
-        curl=(*_script(_written(view, to.realm, steps, _curl)), *(text for fix in also for text in fix.curl)),
-        warning=_warning(choice),
+        roles=role.roles if role else (),
+        console=(*map(sentence, console), *(role.console if role else ())),
+        kcadm=_whole(_written(view, to.realm, steps, _kcadm), role.kcadm if role else None),
+        curl=_whole(_script(_written(view, to.realm, steps, _curl)), role.curl if role else None),
+        gives=role.gives if role else None,
+        warning=warning_of(context, view, choice),
     )
+
+
+def _whole(permissions: tuple[str, ...], role: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Both parts of a form, or nothing."""
+    return permissions if role is None else (*permissions, *role) if permissions and role else ()
 
 
 def _written(view: View, realm: str, steps: Sequence[_Step], write: Callable[[View, str, _Step], str]) -> tuple[str, ...]:
@@ -131,7 +159,13 @@ def _by_client(view: View) -> bool:
 
 
 def _policy_name(view: View, to: Grantee) -> str:
-    return f"Only {to.username or view.situation.identity.account_id}"
+    return free_name(f"Only {to.username or view.situation.identity.account_id}", _taken_names(view))
+
+
+def _taken_names(view: View) -> frozenset[str]:
+    """Names that permissions and policies have. A policy may be left of an account that was deleted and made again."""
+    known = view.facts.permissions
+    return view.facts.taken_names | {each.name for each in known.permissions} | {each.name for each in known.policies.values()}
 
 
 def _new_policy(view: View, to: Grantee) -> _Step:
@@ -155,7 +189,7 @@ def _new_permission(view: View, to: Grantee, each: Addition, policy: str, policy
     one = one_of(asked.type)
     identifier = asked.id if view.visible.may_write([asked.id]) else _object(view, each)
     target = f"{one} {identifier}" if asked.id else f"all {one}s"
-    name = f"{each.scope} of {target} for {who}"
+    name = free_name(f"{each.scope} of {target} for {who}", _taken_names(view))
     resources = f"Specific {asked.type.lower()} {_object(view, each)}" if asked.id else f"All {asked.type.lower()}"
     return _Step(
         method="POST",
@@ -251,23 +285,8 @@ def _summary(view: View, each: Addition, to: Grantee) -> str:
         return f"add {target} to the permission {name}, which gives {list_of(sorted(each.permission.scopes))}" if each.permission else ""
     if each.kind is AdditionKind.ADD_SCOPE:
         return f"add the scope {each.scope} to the permission {name}"
-    return f"make a permission with the scope {each.scope} for {target} and {shown(to.username or 'the calling account')} alone"
-
-
-def _warning(choice: Sequence[Addition]) -> str | None:
-    lines = []
-    for each in choice:
-        name = shown(each.permission.name) if each.permission else ""
-        if each.for_others and each.permission:
-            lines.append(f"the policies of {name} may also name others, who get the same")
-        if each.opens_more and each.permission:
-            more = sorted(each.permission.scopes - {each.scope}) if each.kind is AdditionKind.ADD_OBJECT else []
-            lines.append(f"it also gives {list_of(more)} of this object" if more else f"it applies to each object of {name}")
-        if each.permission is None and each.asked.id is None:
-            lines.append(
-                f"it is for all objects of the type {each.asked.type}, and a permission for all objects denies every other caller the scopes of that type"
-            )
-    return ". ".join(dict.fromkeys(lines)) or None
+    who = shown(to.username or "the calling account")
+    return f"make a permission with the scope {each.scope} for {target} and {f'the client of {who}' if each.for_others else f'{who} alone'}"
 
 
 def _denials(view: View, denials: Sequence[Addition], to: Grantee) -> list[Fix]:

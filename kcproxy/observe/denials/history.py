@@ -1,4 +1,7 @@
-"""Recent denials in an SQLite file, written in batches by a separate thread; bounded like those in memory (``retention``)."""
+"""Recent denials in an SQLite file, written in batches by a separate thread; bounded like those in memory (``retention``).
+
+What waits for the thread is also in pending files beside it, which the next start reads if this process is killed.
+"""
 
 import json
 import queue
@@ -6,14 +9,16 @@ import sqlite3
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from kcproxy.observe.denials.course import HOURS, MAX_CHANGES
 from kcproxy.observe.denials.document import is_whole
-from kcproxy.observe.denials.records import FIXED, ROW_BYTES, Kind, Resolution, Stored
+from kcproxy.observe.denials.pending import PendingFiles, Recovered
+from kcproxy.observe.denials.pending_lines import Item, key_of
+from kcproxy.observe.denials.records import FIXED, ROW_BYTES, Kind, Stored
 from kcproxy.observe.retention import bounds_of
 from kcproxy.observe.sqlite_file import SqliteFile
 
@@ -40,21 +45,32 @@ PRAGMA user_version = 1;
 _VERSION = 1
 
 
-def _size(item: "Stored | Resolution") -> int:
+def _size(item: Item) -> int:
     return item.size if isinstance(item, Stored) else ROW_BYTES
 
 
 class History:
     """The history file. ``add`` never waits: denials that cannot be written fast enough are dropped and counted."""
 
-    def __init__(self, path: Path, max_denials: int = 1000, *, on_drop: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        max_denials: int = 1000,
+        *,
+        on_drop: Callable[[int], None] | None = None,
+        pending: PendingFiles | None = None,
+    ) -> None:
         """Create the file, if necessary, readable by its owner only. Raises OSError or sqlite3.Error if that fails.
+
+        ``pending``: files of processes that are gone are written at once, and ``recovered`` says what was in them.
 
         If others could read the file or those that SQLite creates next to it, their permissions are removed; ``tightened`` has these files.
         """
         self._max_denials = max_denials
         self._on_drop = on_drop
-        self._waiting: queue.Queue[Stored | Resolution | None] = queue.Queue(MAX_WAITING)
+        self.pending = pending
+        self.recovered = Recovered()
+        self._waiting: queue.Queue[Item | None] = queue.Queue(MAX_WAITING)
         self._given_bytes = 0  # changed by `add` only, and the next by the thread only, so neither needs a lock
         self._taken_bytes = 0
         self._began_at: float | None = None  # monotonic seconds
@@ -62,6 +78,8 @@ class History:
         self._file = SqliteFile(path)
         self.tightened = self._file.tightened
         connection = self._file.prepared(check_format, _SCHEMA)
+        if pending is not None:
+            self._recover(connection, pending)
         self._thread = threading.Thread(target=self._run, args=(connection,), name="kcproxy-history", daemon=True)
         self._thread.start()
 
@@ -76,18 +94,20 @@ class History:
         began_at = self._began_at
         return 0.0 if began_at is None else time.monotonic() - began_at
 
-    def add(self, stored: Stored | Resolution) -> None:
+    def add(self, item: Item) -> None:
         """Queue a denial, or the end of a group."""
-        size = _size(stored)
-        if self.waiting_bytes + size > MAX_WAITING_BYTES:
+        if not self.has_room(item):
+            self._settle([item])
             self._dropped(1)
             return
-        try:
-            self._waiting.put_nowait(stored)
-        except queue.Full:
-            self._dropped(1)
-        else:
-            self._given_bytes += size
+        if self.pending is not None:
+            self.pending.append(item)  # before the thread can take it
+        self._waiting.put_nowait(item)
+        self._given_bytes += _size(item)
+
+    def has_room(self, item: Item) -> bool:
+        """Whether an item fits. On the thread that adds, it fits until the next one is added."""
+        return self.waiting_bytes + _size(item) <= MAX_WAITING_BYTES and not self._waiting.full()
 
     def load(self) -> list[Stored]:
         """The stored denials, oldest first. Unreadable ones are counted as dropped."""
@@ -100,15 +120,46 @@ class History:
             return kinds(connection)
 
     def close(self) -> None:
-        """Write pending denials, for at most five seconds."""
+        """Write pending denials, for at most five seconds. Later the disk blocks the thread, which ends with the process.
+
+        What it has not written then is in the pending files, or lost and counted.
+        """
         ends_at = time.monotonic() + CLOSE_SECONDS
         if self._thread.is_alive():
             try:
                 self._waiting.put(None, timeout=CLOSE_SECONDS)
             except queue.Full:
-                self._dropped(self._waiting.qsize())  # the disk blocks the thread, which ends with the process
-                return
-            self._thread.join(max(ends_at - time.monotonic(), 0.0))
+                self._dropped(sum(not self._is_in_a_file(item) for item in tuple(self._waiting.queue)))
+            else:
+                self._thread.join(max(ends_at - time.monotonic(), 0.0))
+        if self.pending is not None:
+            self.pending.close()
+
+    def _is_in_a_file(self, item: Item | None) -> bool:
+        return self.pending is not None and item is not None and key_of(item) in self.pending
+
+    def _recover(self, connection: sqlite3.Connection, pending: PendingFiles) -> None:
+        """Write what processes that are gone have left, and remove each of their files after the commit."""
+        pending.take_over()
+        for leftover in tuple(pending.leftovers):
+            contents = pending.read(leftover)
+            if contents is None:
+                continue
+            try:
+                for start in range(0, len(contents.items), MAX_BATCH):
+                    with connection:
+                        _write(connection, list(_unwritten(connection, contents.items[start : start + MAX_BATCH])), self._trimmer)
+            except sqlite3.Error as error:  # the disk is full, or another process has the file for long
+                self.recovered.failure = str(error)
+                break
+            self.recovered.add(contents)
+            pending.remove(leftover)
+        if self.recovered.lost:
+            self._dropped(self.recovered.lost)
+
+    def _settle(self, items: Iterable[Item]) -> None:
+        if self.pending is not None:
+            self.pending.settle(map(key_of, items))
 
     def _dropped(self, count: int) -> None:
         if self._on_drop is not None:
@@ -123,15 +174,16 @@ class History:
                 except sqlite3.Error:
                     # A full disk or a broken file must not break the page; the counter shows it.
                     self._dropped(len(batch))
+                self._settle(batch)
                 self._taken_bytes += sum(map(_size, batch))
                 self._began_at = None
 
-    def _batches(self) -> Iterator[list[Stored | Resolution]]:
+    def _batches(self) -> Iterator[list[Item]]:
         while True:
             first = self._waiting.get()
             if first is None:
                 return
-            batch: list[Stored | Resolution] = [first]
+            batch: list[Item] = [first]
             self._began_at = time.monotonic()
             threading.Event().wait(BATCH_SECONDS)  # collect many denials in one transaction
             while len(batch) < MAX_BATCH and not self._waiting.empty():
@@ -218,7 +270,7 @@ def _cut(connection: sqlite3.Connection, verified: bool, max_bytes: int) -> int:
     return total
 
 
-def _write(connection: sqlite3.Connection, batch: Sequence[Stored | Resolution], trimmer: _Trimmer) -> None:
+def _write(connection: sqlite3.Connection, batch: Sequence[Item], trimmer: _Trimmer) -> None:
     for item in batch:
         if isinstance(item, Stored):
             connection.execute(_INSERT, (item.id, item.at, item.group, item.verified, item.document))
@@ -234,7 +286,20 @@ def _write(connection: sqlite3.Connection, batch: Sequence[Stored | Resolution],
     _forget_the_past(connection, batch)
 
 
-def _forget_the_past(connection: sqlite3.Connection, batch: Sequence[Stored | Resolution]) -> None:
+def _unwritten(connection: sqlite3.Connection, items: Sequence[Item]) -> Iterator[Item]:
+    """Those of a killed process that were not committed: denials whose id is not stored, and ends without a later denial."""
+    ids = [item.id for item in items if isinstance(item, Stored)]
+    marks = ",".join("?" * len(ids))
+    known = {row[0] for row in connection.execute(f"SELECT id FROM denials WHERE id IN ({marks})", ids)}  # noqa: S608 - marks only
+    for item in items:
+        if isinstance(item, Stored):
+            if item.id not in known:
+                yield item
+        elif not connection.execute("SELECT 1 FROM denials WHERE fingerprint = ? AND at > ?", (item.group, item.at)).fetchone():
+            yield item
+
+
+def _forget_the_past(connection: sqlite3.Connection, batch: Sequence[Item]) -> None:
     """Keep the changes and hours that ``course`` shows."""
     for name in {item.group for item in batch}:
         connection.execute(_OLD_CHANGES, (name, name, MAX_CHANGES))

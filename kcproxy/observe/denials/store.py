@@ -21,6 +21,7 @@ from kcproxy.observe.retention import Bounds, bounds_of, is_verified
 
 if TYPE_CHECKING:
     from kcproxy.observe.denials.history import History
+    from kcproxy.observe.denials.pending import PendingFiles
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_EXAMPLES = 20
@@ -126,6 +127,7 @@ class DenialStore:
         self._unverified = _Groups(bounds_of(max_denials, max_bytes, verified=False))
         self._history = history
         self._now = now
+        self._announced: dict[str, tuple[Stored, str | None]] = {}  # with the trace id that was known then
         self.live = Subscriptions()
         if history is not None:
             self.restore(history.load(), history.kinds())
@@ -139,17 +141,24 @@ class DenialStore:
         """Total size of their documents."""
         return self._verified.bytes + self._unverified.bytes
 
+    @property
+    def pending(self) -> "PendingFiles | None":
+        """The files that keep what waits for the history if the process is killed."""
+        return None if self._history is None else self._history.pending
+
+    def announce(self, explanation: Explanation, record: RequestRecord) -> None:
+        """Write a denial to a pending file, before the client gets its id. ``add`` follows when the response has been sent."""
+        if self.pending is not None:
+            stored = self._stored(explanation, record)
+            self._announced[stored.id] = (stored, record.trace_id)
+            if self._has_room(stored):  # otherwise `add` drops and counts it
+                self.pending.append(stored)
+
     def add(self, explanation: Explanation, record: RequestRecord) -> str:
         """Store a denial. Returns the fingerprint of its group."""
-        now = self._now()
-        stored = Stored(
-            id=explanation.id,
-            at=now,
-            group=fingerprint(explanation),
-            verified=is_verified(explanation.answer.status),
-            document=documents.stored(explanation, record, now),
-            why=explanation.verdict.cause.value,
-        )
+        stored, trace_id = self._announced.pop(explanation.id, (None, None))
+        if stored is None or trace_id != record.trace_id:  # the span of the request has a trace id only now
+            stored = self._stored(explanation, record)
         self._class_of(stored).add(stored)
         self.write(stored)
         self.live.changed(stored.group)
@@ -199,6 +208,20 @@ class DenialStore:
         """Write pending denials to the history."""
         if self._history is not None:
             self._history.close()
+
+    def _has_room(self, stored: Stored) -> bool:
+        return self._history is None or self._history.has_room(stored)
+
+    def _stored(self, explanation: Explanation, record: RequestRecord) -> Stored:
+        now = self._now()
+        return Stored(
+            id=explanation.id,
+            at=now,
+            group=fingerprint(explanation),
+            verified=is_verified(explanation.answer.status),
+            document=documents.stored(explanation, record, now),
+            why=explanation.verdict.cause.value,
+        )
 
     def _class_of(self, stored: Stored) -> _Groups:
         return self._verified if stored.verified else self._unverified

@@ -29,8 +29,9 @@ _MAX_DELETED = 1000
 
 _INSERT = """
 INSERT INTO kcproxy.denials (id, at, fingerprint, verified, instance, document)
-SELECT given.id, given.at, given.fingerprint, given.verified, $6, given.document
-FROM unnest($1::text[], $2::float8[], $3::text[], $4::bool[], $5::bytea[]) AS given (id, at, fingerprint, verified, document)
+SELECT given.id, given.at, given.fingerprint, given.verified, given.instance, given.document
+FROM unnest($1::text[], $2::float8[], $3::text[], $4::bool[], $5::bytea[], $6::text[])
+  AS given (id, at, fingerprint, verified, document, instance)
 ON CONFLICT (id) DO NOTHING RETURNING id, number
 """
 _NEW_KINDS = """
@@ -65,7 +66,10 @@ class SharedKind(Struct, frozen=True, kw_only=True):
 
 
 async def write(connection: Connection, batch: Sequence[Stored | Resolution], instance: str) -> None:
-    """Store a batch in one transaction, and notify all instances of the kinds that it changed."""
+    """Store a batch in one transaction, and notify all instances of the kinds that it changed.
+
+    ``instance``: the one that stored the denials that do not name theirs.
+    """
     async with connection.transaction():
         numbers = await _insert(connection, [item for item in batch if isinstance(item, Stored)], instance)
         items = [item for item in batch if isinstance(item, Resolution) or item.id in numbers]
@@ -79,7 +83,8 @@ async def _insert(connection: Connection, denials: Sequence[Stored], instance: s
     if not denials:
         return {}
     columns = [[getattr(each, name) for each in denials] for name in ("id", "at", "group", "verified", "document")]
-    return {row["id"]: row["number"] for row in await connection.fetch(_INSERT, *columns, instance)}
+    instances = [each.instance or instance for each in denials]
+    return {row["id"]: row["number"] for row in await connection.fetch(_INSERT, *columns, instances)}
 
 
 async def _change_kinds(connection: Connection, items: Sequence[Stored | Resolution], numbers: dict[str, int], instance: str) -> list[str]:

@@ -3,7 +3,8 @@
     denials ─▶ waiting (bounded) ─▶ writer ─▶ database ─ NOTIFY ─▶ listener of every instance ─▶ its list, page and metrics
     calls ───▶ tally (bounded) ───┘
 
-If the database is away, both wait in bounded memory. What does not fit is dropped and counted, and the rest is written when it is back.
+If the database is away, both wait in bounded memory, denials also in pending files, if there is a folder for them. What does not fit is
+dropped and counted, and the rest is written when it is back.
 Attempts to connect are half a second, one, two, four … seconds apart, at most ten, and spread, so that instances do not all come back at once.
 """
 
@@ -19,15 +20,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import asyncpg
-
 from kcproxy.errors import HistoryUnusable
 from kcproxy.observe.denials.document import Document
+from kcproxy.observe.denials.pending import PendingFiles, Recovered
+from kcproxy.observe.denials.pending_lines import Item
 from kcproxy.observe.shared import denial_rows, use_rows
 from kcproxy.observe.shared.connection import FAILURES, Connection, Database, close, connect, words
 from kcproxy.observe.shared.denial_rows import ALL, CHANNEL, SharedKind
 from kcproxy.observe.shared.schema import prepare
-from kcproxy.observe.shared.waiting import Item, Waiting
+from kcproxy.observe.shared.waiting import Waiting
+from kcproxy.observe.shared.writing import UNWRITABLE, recover, write
 from kcproxy.usage.tally import UseTally
 
 BATCH_SECONDS = 0.2
@@ -41,8 +43,6 @@ FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0
 MAX_KINDS = 1000
 """Kinds that the list of an instance follows."""
-_UNWRITABLE = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
-"""Errors of a value. To write it again would not help."""
 
 Answer = TypeVar("Answer")
 
@@ -67,6 +67,10 @@ class Events:
     on_away: Callable[[str], None] = lambda _: None
     """The database cannot be used, and why. Called once for each reason until it can be used again."""
     on_back: Callable[[], None] = lambda: None
+    on_left: Callable[[int], None] = lambda _: None
+    """At the end, so many items wait in pending files for the next start."""
+    on_recovered: Callable[[Recovered], None] = lambda _: None
+    """Denials of processes that are gone were written."""
 
 
 class SharedHistory:
@@ -83,11 +87,13 @@ class SharedHistory:
         retention: Retention,
         events: Events,
         follows: bool = True,
+        pending: PendingFiles | None = None,
     ) -> None:
         """Nothing is opened before ``start``. ``tally``: the calls to record, if any. ``follows``: whether to listen to changes of denials."""
         self.instance = instance or socket.gethostname()
         self._database, self._tally, self._retention, self._events, self._follows = database, tally, retention, events, follows
-        self.waiting = Waiting(on_drop=events.on_drop)
+        self.pending = pending
+        self.waiting = Waiting(on_drop=events.on_drop, pending=pending)
         self._writer = f"{self.instance[:100]} {secrets.token_hex(8)}"
         self._numbered: use_rows.NumberedBatch | None = None
         self._numbers = 0
@@ -111,6 +117,8 @@ class SharedHistory:
         """Connect, in a thread."""
         if self._tally is not None:
             self._tally.on_wake = self._notice
+        if self.pending is not None:
+            self.pending.take_over()
         self._thread.start()
 
     # For the event loop of the process.
@@ -124,7 +132,8 @@ class SharedHistory:
     def behind_seconds(self) -> float:
         """How long the oldest denial or call has been waiting to be written."""
         numbered = self._numbered
-        return max(self.waiting.behind_seconds, 0.0 if numbered is None else time.time() - numbered.at)
+        left = 0.0 if self.pending is None else self.pending.behind_seconds
+        return max(self.waiting.behind_seconds, left, 0.0 if numbered is None else time.time() - numbered.at)
 
     @property
     def follows_now(self) -> bool:
@@ -140,7 +149,7 @@ class SharedHistory:
         return await self._ask(lambda connection: denial_rows.occurrences(connection, fingerprint), LOOK_UP_SECONDS)
 
     def close(self) -> None:
-        """Write what waits, for at most five seconds. What is not written then is counted."""
+        """Write what waits, for at most five seconds. What is not written then is counted, unless it is in a pending file."""
         if self._closing:
             return
         self._closing = True
@@ -150,8 +159,11 @@ class SharedHistory:
             self._loop.close()
         else:
             self._thread.join(CLOSE_SECONDS)
-        if left := len(self.waiting):
-            self._events.on_drop(left)
+        left, lost = self.waiting.close()
+        if left:
+            self._events.on_left(left)
+        if lost:
+            self._events.on_drop(lost)
         if lost := self._uncounted():
             self._events.on_use_drop(lost)
 
@@ -259,6 +271,7 @@ class SharedHistory:
             self.connected = False
 
     async def _write_until_the_end(self, connection: Connection) -> None:
+        await self._recover(connection)
         while True:
             self._wake.clear()
             self._woken = False
@@ -280,25 +293,23 @@ class SharedHistory:
     async def _write_what_waits(self, connection: Connection) -> None:
         while batch := self.waiting.batch():
             async with self._consistent:  # a kind is read with what was written, and not between the commit and `written`
-                try:
-                    await denial_rows.write(connection, batch, self.instance)
-                except _UNWRITABLE:
-                    await self._write_each(connection, batch)
-                else:
-                    self.waiting.written(len(batch))
+                unwritable = await write(connection, batch, self.instance)
+                self.waiting.written(len(batch))
+            if unwritable:
+                self._events.on_drop(unwritable)
             self._since_cleaning += len(batch)
             if self._since_cleaning > self._retention.max_denials:
                 await self._clean(connection)
         await self._write_use(connection)
 
-    async def _write_each(self, connection: Connection, batch: Iterable[Item]) -> None:
-        for item in batch:
-            try:
-                await denial_rows.write(connection, [item], self.instance)
-            except _UNWRITABLE:
-                self.waiting.drop(1)
-            else:
-                self.waiting.written(1)
+    async def _recover(self, connection: Connection) -> None:
+        """Write what processes that are gone have left."""
+        if self.pending is not None and self.pending.leftovers:
+            found = await recover(connection, self.pending, self.instance)
+            if found.lost:
+                self._events.on_drop(found.lost)
+            if found.files:
+                self._events.on_recovered(found)
 
     async def _write_use(self, connection: Connection) -> None:
         while self._tally is not None and self._has_batch(self._tally):
@@ -307,7 +318,7 @@ class SharedHistory:
                 return
             try:
                 dropped = await use_rows.write(connection, numbered, is_full=self._is_full)
-            except _UNWRITABLE:
+            except UNWRITABLE:
                 dropped = sum(numbered.batch.counts.values()) + numbered.batch.dropped
             self._numbered = None
             self._next_heartbeat = time.monotonic() + HEARTBEAT_SECONDS
@@ -330,6 +341,9 @@ class SharedHistory:
             return
         self._next_cleaning = now + CLEAN_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311 - to spread instances
         self._since_cleaning = 0
+        if self.pending is not None:
+            self.pending.take_over()
+            await self._recover(connection)
         bounds = self._retention
         for _ in range(ROUNDS_OF_CLEANING):
             if not await denial_rows.clean(connection, bounds.max_denials):

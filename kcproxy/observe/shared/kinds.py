@@ -72,8 +72,8 @@ class KindState:
 
 
 def apply(state: KindState, item: Stored | Resolution, instance: str) -> None:
-    """Add a denial or an end."""
+    """Add a denial or an end. ``instance``: the one that stored it, if the item does not say."""
     if isinstance(item, Stored):
-        state.add(item, instance)
+        state.add(item, item.instance or instance)
     else:
         state.end(item)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from kcproxy.observe.log import Log
 from kcproxy.observe.metrics import Metrics
 from kcproxy.observe.observer import LiveObserver
+from kcproxy.observe.pending_setup import log_recovered, pending_files
 from kcproxy.observe.shared.connection import Database
 from kcproxy.observe.shared.denial_rows import SharedKind
 from kcproxy.observe.shared.history import Events, Retention, SharedHistory
@@ -32,6 +33,8 @@ class SharedParts:
             on_use_drop=metrics.counter("kcproxy_use_dropped_total").inc,
             on_kinds=self._report,
             on_away=lambda reason: self._later(lambda: log.error("history_away", reason=reason)),
+            on_left=lambda count: log.warning("history_pending_left", denials=count),
+            on_recovered=lambda found: self._later(lambda: log_recovered(log, found)),
             on_back=lambda: self._later(lambda: log.info("history_back", behind_seconds=round(self.history.behind_seconds, 1))),
         )
         self.history = SharedHistory(
@@ -41,6 +44,7 @@ class SharedParts:
             retention=Retention(max_denials=settings.history.max_denials, keep_days=settings.use.keep_days, max_rows=settings.use.max_rows),
             events=events,
             follows=stores_denials,
+            pending=pending_files(settings, log, later=self._later) if stores_denials else None,
         )
         self.store = SharedDenialStore(settings.history.max_denials, self.history)
         metrics.gauge("kcproxy_history_connected").set_function(lambda: self.history.connected)

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Sequence
 
 from kcproxy.model import Explanation
 from kcproxy.observe.denials.document import Document
+from kcproxy.observe.denials.pending import PendingFiles
+from kcproxy.observe.denials.pending_lines import Item
 from kcproxy.observe.denials.records import Resolution, Stored
 from kcproxy.observe.denials.store import DenialStore, Group
 from kcproxy.observe.events import RequestRecord
 from kcproxy.observe.shared.denial_rows import SharedKind
 from kcproxy.observe.shared.history import SharedHistory
 from kcproxy.observe.shared.kinds import apply
-from kcproxy.observe.shared.waiting import Item
 
 
 class SharedDenialStore(DenialStore):
@@ -21,6 +22,11 @@ class SharedDenialStore(DenialStore):
         """Empty until the database is connected."""
         super().__init__(max_denials)
         self.history = history
+
+    @property
+    def pending(self) -> PendingFiles | None:
+        """The files that keep what waits for the database if the process is killed."""
+        return self.history.pending
 
     def add(self, explanation: Explanation, record: RequestRecord) -> str:
         """Store a denial of this instance. Returns the fingerprint of its group."""
@@ -74,6 +80,9 @@ class SharedDenialStore(DenialStore):
     async def occurrences(self, group_name: str) -> list[Document]:
         """The newest denials of a kind. Raises HistoryUnusable."""
         return await self.history.occurrences(group_name)
+
+    def _has_room(self, stored: Stored) -> bool:
+        return self.history.waiting.has_room(stored)
 
     def _has(self, denial_id: str) -> bool:
         return denial_id in self._verified.by_id or denial_id in self._unverified.by_id

@@ -1,11 +1,13 @@
 """One call of the loop: refused and explained, refused without each scope of the first fix, let in with it, refused for other objects."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from devkit.lab import Lab
 from devkit.servers import Events
+from kcproxy.keycloak.lookup_client import VOLATILE_SECONDS
 from kcproxy.model import Explanation, Fix
 from tools.measure.http import Unexpected
 from tools.measure.judge import Outcome, Seen, judge
@@ -36,6 +38,8 @@ class Attempt:
     lab: Lab
     events: Events
     _found: dict[str, Any] = field(default_factory=dict)
+    _granted: tuple[str, tuple[str, ...]] = ("", ())
+    """The account and the roles that the first fix grants beside permissions, such as one that lets query."""
 
     async def result(self) -> Result:
         """The result; a step that goes wrong is one too."""
@@ -47,7 +51,10 @@ class Attempt:
             kind, reason = Kind.FAILED, why(error, self.bench.last) if not isinstance(error, AssertionError) else str(error)[:500]
         finally:
             if self.bench.stand is not None:
-                await (await self._permissions()).clear()
+                permissions = await self._permissions()
+                await permissions.take_back(*self._granted)
+                await permissions.clear()
+                await asyncio.sleep(2 * VOLATILE_SECONDS)  # the proxy may still know the permissions of this call
         return Result(name=name_of(self.task), kind=kind, reason=reason, **self._found)
 
     async def _closed_loop(self) -> tuple[Kind, str]:
@@ -59,6 +66,7 @@ class Attempt:
         fix = self._first_fix(explanation)
         if fix is None:
             return Kind.ROLE, explanation.fixes[0].summary if explanation.fixes else "no fix"
+        self._granted = (f"service-account-{explanation.caller.client_id}", fix.roles)
         await self.lab.carry_out_by_curl(list(fix.curl))
         needless = await self._needless_scope(base)
         if needless and self.task.spec.variant:
@@ -90,7 +98,8 @@ class Attempt:
             raise Wrong(f"explained as {verdict.cause.value} {verdict.confidence.value}: {explanation.summary}")
         self._found["confidence"] = verdict.confidence.value
         fix = next(iter(explanation.fixes), None)
-        return fix if fix is not None and fix.curl and not fix.roles else None
+        makes_permission = fix is not None and any("/authz/" in line for line in fix.curl)
+        return fix if makes_permission else None
 
     @property
     def _is_about_admin_roles(self) -> bool:
@@ -123,7 +132,12 @@ class Attempt:
         return ""
 
     async def _others_stay_closed(self) -> None:
-        """Unless a permission is for all objects, because nothing less opens the call, or there is only one object of the kind."""
+        """Unless a permission is for all objects, because nothing less opens the call, or there is only one object of the kind.
+
+        With a role that lets query, other lists are let in, too, and show nothing.
+        """
+        if self._granted[1]:
+            return
         made = await (await self._permissions()).all()
         if not all(_names_objects(item) for item in made) or {*objects_of(self.task.operation, self.task.spec)} & {*ONLY_ONE}:
             return

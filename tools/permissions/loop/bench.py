@@ -94,6 +94,15 @@ class RealmPermissions:
             body = {key: value for key, value in permission.items() if key != "resources" or value}
             await self._stand.realm.admin("POST", f"{self._path}/permission/scope", {**body, "scopes": list(scopes)})
 
+    async def take_back(self, account: str, roles: Sequence[str]) -> None:
+        """Take roles of realm-management away from an account, if there are any."""
+        realm = self._stand.realm
+        for role in roles:
+            (user,) = (await realm.admin("GET", "/users", query=f"username={account}&exact=true")).body
+            (owner,) = (await realm.admin("GET", "/clients", query="clientId=realm-management")).body
+            found = (await realm.admin("GET", f"/clients/{owner['id']}/roles/{role}")).body
+            await realm.admin("DELETE", f"/users/{user['id']}/role-mappings/clients/{owner['id']}", [found])
+
     async def clear(self) -> None:
         """Remove all permissions, and all policies except the one of the callers. Some calls delete the realm, and then there are none."""
         for item in await self._listed("/permission/scope?first=0&max=500"):
