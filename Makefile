@@ -43,7 +43,7 @@ FAST := -m 'not live and not live_long'
 
 test: setup ## run all tests, including those on a real Keycloak if Java and Maven are installed
 	$(BIN)/python -m pytest -q -n 3 $(FAST) --durations=5 $(ARGS)
-	$(BIN)/python -m pytest -q -m 'live and not live_long' -n 2 --dist loadfile --durations=10 $(ARGS)
+	$(BIN)/python -m pytest -q -m 'live and not live_long' -n 3 --dist loadfile --durations=10 $(ARGS)
 
 test-fast: setup ## run all tests that need no Keycloak
 	$(BIN)/python -m pytest -q -n 3 $(FAST) --durations=5

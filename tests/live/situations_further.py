@@ -290,11 +290,13 @@ async def _permitted(lab: Lab, scopes: list[str]) -> tuple[str, Client, str, str
     return realm, caller, one, other
 
 
-@situation(
-    "I-other",
-    "permission to manage one user, and another is changed",
+@situation("I-other", "permission to manage one user, and another is changed", Cause.FINE_GRAINED_PERMISSION_MISSING, versions=(NEW,))
+@situation(  # before 26.7, a user policy does not permit a service account, and the caller is not told whom a permission of others is about
+    "I-other-old",
+    "a permission that does not permit the caller names one user, and another is changed",
     Cause.FINE_GRAINED_PERMISSION_MISSING,
-    versions=(NEW, MIDDLE),
+    sure="likely",
+    versions=(MIDDLE,),
 )
 async def _(lab: Lab) -> Attempt:
     realm, caller, _, other = await _permitted(lab, ["view", "manage"])
