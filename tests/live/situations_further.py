@@ -291,7 +291,7 @@ async def _permitted(lab: Lab, scopes: list[str]) -> tuple[str, Client, str, str
 
 
 @situation("I-other", "permission to manage one user, and another is changed", Cause.FINE_GRAINED_PERMISSION_MISSING, versions=(NEW,))
-@situation(  # before 26.7, a user policy does not permit a service account, and the caller is not told whom a permission of others is about
+@situation(  # before 26.7, a user policy does not permit a service account, and a caller does not learn whom a permission of others is about
     "I-other-old",
     "a permission that does not permit the caller names one user, and another is changed",
     Cause.FINE_GRAINED_PERMISSION_MISSING,
