@@ -193,7 +193,8 @@ def test_messages_of_the_exporter_at_the_end_are_in_the_log() -> None:
                     time.sleep(0.05)
             process.terminate()
             log, errors = process.communicate(timeout=20)
-    assert [line for line in errors.splitlines() if not line.startswith(b"kcproxy: note: aiohttp ")] == []  # it is noted if it is an old one
+    notes = b"kcproxy: note: aiohttp "  # if it is an old one
+    assert [line for line in errors.splitlines() if not line.startswith(notes)] == []
     assert any("opentelemetry" in json.loads(line).get("logger", "") for line in log.splitlines())
 
 
