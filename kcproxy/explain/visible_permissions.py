@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from kcproxy.catalog.permissions import ObjectPlace, Term
 from kcproxy.explain.context import Context
+from kcproxy.permissions.alone import names_only_caller
 from kcproxy.permissions.decide import Outcome, decide
 from kcproxy.permissions.facts import Item, PermissionFacts
 from kcproxy.permissions.model import (
@@ -21,12 +22,8 @@ from kcproxy.permissions.model import (
     ORGANIZATIONS,
     ROLES,
     AggregatedCondition,
-    ClientCondition,
-    Logic,
     Object,
     Permission,
-    Policy,
-    UserCondition,
 )
 from kcproxy.permissions.policies import Effect, Situation, judge
 
@@ -208,15 +205,7 @@ class _Caller:
                 found.add(policy)
                 condition = known[policy].condition if policy in known else None
                 waiting += condition.policies if isinstance(condition, AggregatedCondition) else ()
-        return found | {identifier for identifier, policy in known.items() if self._is_about_caller_alone(policy)}
-
-    def _is_about_caller_alone(self, policy: Policy) -> bool:
-        identity, condition = self._situation.identity, policy.condition
-        if policy.logic is not Logic.POSITIVE:
-            return False
-        if isinstance(condition, UserCondition):
-            return condition.users == {identity.account_id}
-        return isinstance(condition, ClientCondition) and bool(identity.service_account) and condition.clients == {identity.client_id}
+        return found | {identifier for identifier, policy in known.items() if names_only_caller(policy, self._situation)}
 
     def _reaches_members(self) -> bool:
         """Whether a permission of the caller is about members of groups: who they are is hidden, so more may be granted than is said."""

@@ -308,6 +308,7 @@ def test_a_role_that_the_client_keeps_out_of_the_token_is_let_through_first(clie
     assert any("policy/evaluate" in line for line in explanation.verdict.evidence)
     assert "r1" in explanation.fixes[0].summary
     assert "through the scope of client" in explanation.fixes[0].summary
+    assert "Roles that this role contains" in (explanation.fixes[0].warning or "")
     assert "scope-mappings" in " ".join(explanation.fixes[0].kcadm)
 
 

@@ -5,10 +5,13 @@ from msgspec.structs import replace
 from kcproxy.explain.context import Context
 from kcproxy.explain.fixes import build
 from kcproxy.explain.fixes.grantee import Grantee
+from kcproxy.explain.fixes.permission_warnings import after
 from kcproxy.explain.permission_view import View
 from kcproxy.model import Fix
 from kcproxy.permissions.decide import Outcome, decide
 from kcproxy.permissions.policies import Situation
+
+_CONTAINED = "Roles that this role contains, also admin roles, get into the token of the client, too"
 
 
 def let_policy_role_through(context: Context, view: View, to: Grantee, console_base: str | None) -> tuple[Fix, ...]:
@@ -18,7 +21,7 @@ def let_policy_role_through(context: Context, view: View, to: Grantee, console_b
     for role_id in sorted(_kept_back(view)):
         role = view.facts.roles.get(role_id)
         if role is not None and _opens(view, role_id):
-            return (build.let_roles_through(context, to, role.client, (role.name,), console_base),)
+            return after(_CONTAINED, (build.let_roles_through(context, to, role.client, (role.name,), console_base),))
     return ()
 
 
