@@ -54,14 +54,9 @@ def load(version: str) -> Catalog:
 
 
 def _powers(version: str) -> Powers:
-    """The version's own powers, otherwise those of the nearest version that has some."""
-    document = _powers_document()
+    """The version's own powers, otherwise those of the nearest version that has some. The document has all versions (0.7 MB), so it is not kept."""
+    document = json.loads((_data() / "powers.json").read_text(encoding="utf-8"))
     return powers_of(document, nearest(version, tuple(document["versions"])))
-
-
-@cache
-def _powers_document() -> Mapping[str, Any]:
-    return dict(json.loads((_data() / "powers.json").read_text(encoding="utf-8")))
 
 
 def parse(document: Mapping[str, Any], powers: Powers = NO_POWERS) -> Catalog:

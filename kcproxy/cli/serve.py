@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from kcproxy.catalog import catalog_for
 from kcproxy.cli import completions
 from kcproxy.cli.exit_codes import CONTEXT, epilog
 from kcproxy.cli.options import config_option
@@ -64,6 +65,7 @@ def command(config: Path | None, **flags: str | None) -> None:
 
     garbage_collection.pause()  # `run` resumes it
     watching = WatchedFiles(partial(watched_files, config, os.environ), settings)
+    catalog_for(settings.explain.keycloak_version)  # before the modules below: they reuse the memory that parsing needs for a moment
     with no_system_certificates():
         from kcproxy.process.serve import run  # noqa: PLC0415 - aiohttp is imported only if the proxy runs
 
