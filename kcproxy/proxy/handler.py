@@ -11,6 +11,7 @@ import asyncio
 import logging
 
 from kcproxy.catalog.targets import judge
+from kcproxy.denial.client_members import prints_each_member, user_agent_of
 from kcproxy.denial.decisions import REFUSED
 from kcproxy.errors import KcproxyError, RequestRefused, UpstreamError
 from kcproxy.http1.headers import RequestFields, read_response
@@ -261,8 +262,9 @@ class RequestHandler:
         body = request.body if request is not None else None
         if isinstance(error, RequestRefused) or (body is not None and not body.ended):
             writer.keep_alive = False  # what follows may be the rest of a body, or cannot be read safely
+        once = prints_each_member(user_agent_of(exchange.head.fields))
         try:
-            writer.write_raw(failure.as_bytes(keep_alive=writer.keep_alive, head_only=exchange.target.method == "HEAD"))
+            writer.write_raw(failure.as_bytes(keep_alive=writer.keep_alive, head_only=exchange.target.method == "HEAD", once=once))
         except ClientDisconnected:
             self._disconnected(exchange, writer)
 

@@ -26,8 +26,8 @@ class ErrorResponse(Struct, frozen=True, kw_only=True):
         extra = (("Retry-After", str(retry_after_seconds)),) if retry_after_seconds is not None else ()
         return cls(status=status, kind=kind, message=message, extra=extra)
 
-    def body(self) -> bytes:
-        """The JSON body: ``error`` for programs, and the message in every member that clients print."""
+    def body(self, *, once: bool = False) -> bytes:
+        """The JSON body: ``error`` for programs, and the message in every member that clients print. ``once``: for clients that join members."""
         message = visible(self.message)  # clients print it unchanged
         fields = {
             "error": f"kcproxy_{self.kind.replace('-', '_')}",
@@ -35,11 +35,13 @@ class ErrorResponse(Struct, frozen=True, kw_only=True):
             "errorMessage": message,
             "message": message,
         }
+        if once:
+            del fields["error_description"]
         return json.dumps(fields, ensure_ascii=False).encode()
 
-    def as_bytes(self, *, keep_alive: bool, head_only: bool = False) -> bytes:
-        """The whole response as bytes."""
-        body = self.body()
+    def as_bytes(self, *, keep_alive: bool, head_only: bool = False, once: bool = False) -> bytes:
+        """The whole response as bytes. ``once``: as for ``body``."""
+        body = self.body(once=once)
         fields = [
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(body))),

@@ -39,6 +39,16 @@ async def test_an_upstream_that_is_down_is_a_502_that_names_it() -> None:
             assert {record.error_kind for record in await proxy.settled(3)} == {"connect"}
 
 
+async def test_gocloak_gets_the_proxys_own_error_in_one_of_the_members_it_joins() -> None:
+    with refusing_port() as port:
+        async with running_proxy(port) as proxy:
+            answer = await proxy.get("/admin/realms", "User-Agent: go-resty/2.16.5 (https://github.com/go-resty/resty)")
+    body = json.loads(answer.body)
+    assert body["errorMessage"] == body["message"]
+    assert "error_description" not in body
+    assert answer.values("content-length") == [str(len(answer.body)).encode()]
+
+
 async def test_an_upstream_that_comes_back_is_used_again(upstream: RecordingUpstream, proxy: Running) -> None:
     await proxy.get("/")
     upstream.cut()
