@@ -198,26 +198,18 @@ class Objects:
         return None if None in chains else tuple(chain for chain in chains if chain is not None)
 
     async def _chain(self, group: dict[str, Any]) -> tuple[str, ...] | None:
+        """A group with those above it. Only their IDs tell: `/a/b` is also the path of a group at the top with a slash in its name."""
         chain: list[str] = []
         while len(chain) < MOST_DEPTH:
-            identifier, path = text(group, "id"), text(group, "path")
+            identifier, path, parent = text(group, "id"), text(group, "path"), text(group, "parentId")
             if identifier is None or path is None:
                 return None
             chain.append(identifier)
             self.labels[identifier] = path
-            parent = path.rpartition("/")[0]
-            if not parent:
+            if parent is None:
                 return tuple(chain)
-            group = await self._parent(group, parent)
+            group = (await self.lookups.client.get(f"{realm_path(self.realm)}/groups/{segment(parent)}", WHAT)).object
         return None
-
-    async def _parent(self, group: dict[str, Any], path: str) -> dict[str, Any]:
-        parent = text(group, "parentId")
-        base = realm_path(self.realm)
-        if parent is None:
-            place = f"{base}/group-by-path/" + "/".join(segment(part) for part in path.strip("/").split("/"))
-            return (await self.lookups.client.get(place, WHAT)).object
-        return (await self.lookups.client.get(f"{base}/groups/{segment(parent)}", WHAT)).object
 
 
 def path_of(target: Target) -> str | None:
