@@ -107,6 +107,7 @@ async def look_up_permissions(lookups: CallerLookups, client: Mapping[str, Any],
         powers=behind,
         labels=objects.labels,
         absent=frozenset(objects.absent - objects.labels.keys()),  # what one version takes for a client may be a role for another
+        absent_as=frozenset(objects.absent_as),
         elsewhere=objects.elsewhere,
         server=await _evaluated(search, scopes),
         named=objects.named,

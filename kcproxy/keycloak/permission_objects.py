@@ -45,6 +45,7 @@ class Objects:
     items_found: bool = False
     labels: dict[str, str] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)
+    absent_as: set[tuple[str, str]] = field(default_factory=set)
     roles: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -57,6 +58,7 @@ class Objects:
         found = await self._read(type_name, identifier)
         if found.status == 404:
             self.absent.add(identifier)
+            self.absent_as.add((type_name, identifier))
         elif not found.object and (found.status != 403 or type_name == USERS):
             return None  # organizations are decided by their ID alone: the inspector need not see them
         groups = await self._chains(identifier) if type_name == USERS and found.object else ()

@@ -284,6 +284,29 @@ def test_whether_the_client_in_the_path_is_a_special_one_is_hidden_from_those_wh
     assert shown(one, "-") == shown(other, "-")
 
 
+@pytest.mark.parametrize("role", ["view-clients", ""])
+def test_the_id_of_a_role_that_is_tried_as_that_of_a_client_is_no_client(role: str) -> None:
+    as_client, asked = ObjectPlace(type="Clients", body="[].id"), Object(type="Roles", id=OTHER_GROUP)
+    path, views = {_CLIENT: Object(type="Clients", id=_UNKNOWN)}, permission("All", "Clients", "view")
+    seen: list[str] = []
+    for known in (True, False):
+        objects = {_MAPPED: asked, as_client: Object(type="Clients", id=OTHER_GROUP)}
+        gone = {("Clients", OTHER_GROUP), *(() if known else (("Roles", OTHER_GROUP),))}
+        item = Item(objects=objects, named=dict.fromkeys(objects, OTHER_GROUP), body={"id": OTHER_GROUP})
+        facts = found(views, items=(item,), objects=path, absent_as=frozenset(gone), granted=(role,) if role else ())
+        facts = facts if known else without_label(facts, OTHER_GROUP)
+        seen.append(shown(explained(f"POST /clients/{_UNKNOWN}/roles/r/composites", facts, sent=[{"id": OTHER_GROUP}]), "-"))
+
+    assert seen[0] == seen[1]
+    assert "/sales" not in seen[0]
+
+
+def without_label(facts: Facts, identifier: str) -> Facts:
+    assert isinstance(facts.permissions, PermissionFacts)
+    labels = {key: label for key, label in facts.permissions.labels.items() if key != identifier}
+    return replace(facts, permissions=replace(facts.permissions, labels=labels, absent=frozenset({identifier})))
+
+
 def test_a_mapped_role_is_called_by_its_id() -> None:
     item = Item(objects={_MAPPED: Object(type="Roles", id=OTHER_GROUP)}, named={_MAPPED: OTHER_GROUP}, body={"id": OTHER_GROUP})
     facts = found(permission("M", "Users", "map-roles", USER_ID), items=(item,), **user())
