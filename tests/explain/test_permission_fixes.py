@@ -100,7 +100,8 @@ def test_what_else_impersonating_an_administrator_takes_is_said() -> None:
         for own in ((), (replace(permission("Bob", "Users", "impersonate", USER_ID), policies=("own",)),))
     )
 
-    assert "To impersonate an administrator, the caller also needs view-events" in (nothing.fixes[0].warning or "")
+    assert "Let an administrator who has view-events" in nothing.fixes[0].summary
+    assert "To impersonate an administrator, the caller also needs view-events" in (nothing.fixes[1].warning or "")
     del permitted
 
 

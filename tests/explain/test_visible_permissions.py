@@ -233,6 +233,76 @@ def test_a_denial_that_the_refusal_itself_shows_is_said_without_its_permission()
     assert "Closed" not in shown(explanation, "-")
 
 
+def test_a_denied_scope_that_stands_for_another_one_is_a_denial_for_the_caller_as_well() -> None:
+    own = permission("Sales", "Groups", "view-members manage-members", GROUP_ID)
+    facts = found(own, permission("Closed", "Users", "manage", USER_ID, policy="others"), **user(groups=((GROUP_ID,),)))
+    explanation = explained(f"PUT /users/{USER_ID}/reset-password", facts)
+
+    assert explanation.verdict.cause is Cause.FINE_GRAINED_PERMISSION_DENIED
+    assert "Closed" not in shown(explanation, "-")
+
+
+def test_what_two_objects_have_in_common_is_said_once() -> None:
+    facts = found(
+        permission("U", "Users", "manage-group-membership"), permission("G", "Groups", "manage-membership"), **joining(USER_ID, True)
+    )
+    explanation = explained(f"PUT /users/{USER_ID}/groups/{GROUP_ID}", facts)
+
+    assert explanation.summary.count("a permission denies it, or what the call names does not exist") == 1
+
+
+def test_impersonation_that_a_permission_allows_is_guarded_or_the_user_is_not_there() -> None:
+    wide, call = permission("All", "Users", "impersonate"), f"POST /users/{USER_ID}/impersonation"
+    chief = found(wide, powers={USER_ID: ("manage-users",)}, **user())
+    nobody = found(wide, absent=frozenset({USER_ID}), **user())
+
+    operators = explained(call, chief, for_operator=True)
+    callers = {shown(explained(call, facts), "-") for facts in (chief, nobody)}
+
+    assert (operators.verdict.cause, operators.verdict.missing) == (Cause.ESCALATION_GUARD, ("manage-users",))
+    assert "role-missing" not in json.dumps(render.document(operators))
+    assert len(callers) == 1
+    assert "the user holds" not in callers.pop()
+
+
+def test_impersonation_of_an_administrator_is_no_matter_of_permissions() -> None:
+    call, facts = f"POST /users/{USER_ID}/impersonation", found(powers={USER_ID: ("manage-users",)}, **user())
+
+    assert "Let an administrator who has manage-users" in explained(call, facts, for_operator=True).fixes[0].summary
+    assert "administrator" not in explained(call, facts).fixes[0].summary
+
+
+def test_a_user_who_is_not_there_is_the_cause_if_permissions_allow_the_call() -> None:
+    facts = found(permission("All", "Users", "manage"), absent=frozenset({USER_ID}), **user())
+    explanation = explained(f"PUT /users/{USER_ID}", facts, for_operator=True)
+
+    assert f"but there is no user with the ID {USER_ID}" in explanation.summary
+    assert "Check the request" in explanation.fixes[0].summary
+
+
+def test_a_credential_that_is_not_there_may_be_the_cause_if_permissions_allow_the_call() -> None:
+    facts = found(permission("Bob", "Users", "manage view", USER_ID), **user())
+
+    for for_operator in (True, False):
+        explanation = explained(f"DELETE /users/{USER_ID}/credentials/abc", facts, for_operator=for_operator)
+        assert "the user may not have a credential with the ID abc" in explanation.summary
+
+
+def test_no_permission_opens_the_permissions_of_the_realm() -> None:
+    known = found(permission("All", "Clients", "view"))
+    assert isinstance(known.permissions, PermissionFacts)
+    uuid = known.permissions.client_uuid
+    place = {"objects": {_CLIENT: Object(type="Clients", id=uuid)}, "named": {_CLIENT: uuid}}
+    call = "GET /clients/{}/authz/resource-server/permission"
+
+    operators = explained(call.format(uuid), found(**place), for_operator=True)
+    assert (operators.verdict.missing, operators.verdict.confidence) == (("view-realm",), Confidence.CERTAIN)
+    elsewhere = {"named": {_CLIENT: _UNKNOWN}, "objects": {_CLIENT: Object(type="Clients", id=_UNKNOWN)}, "absent": frozenset({_UNKNOWN})}
+    callers = [explained(call.format(uuid), found(**place)), explained(call.format(_UNKNOWN), found(**elsewhere))]
+    assert callers[0].verdict.confidence is Confidence.LIKELY
+    assert shown(callers[0], uuid) == shown(callers[1], _UNKNOWN)
+
+
 def test_a_denial_of_an_object_that_the_caller_may_not_view_is_likely_and_may_be_an_object_that_does_not_exist() -> None:
     facts = found(permission("All", "Users", "view"), permission("Closed", "Users", "view", USER_ID, policy="others"), **user())
     explanation = explained(f"GET /users/{USER_ID}", facts)

@@ -7,9 +7,10 @@ from kcproxy.explain.causes.spec import REFUSED, CauseSpec, Remedy
 from kcproxy.explain.context import Context
 from kcproxy.explain.evidence import known_roles
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
+from kcproxy.explain.fixes.permission_words import absent_in_words
 from kcproxy.explain.fixes.permissions import fixes_of
 from kcproxy.explain.permission_needs import is_of_unknown_owner, joined, need_in_words, one_of, permission_need
-from kcproxy.explain.permission_view import View, permission_outcome, permission_view
+from kcproxy.explain.permission_view import View, permission_decision, permission_outcome, permission_view
 from kcproxy.explain.text import list_of, shown
 from kcproxy.explain.visible_permissions import permits
 from kcproxy.model import Cause
@@ -30,7 +31,7 @@ def fine_grained_permission_missing(context: Context) -> Finding | None:
     if need is None:
         return None
     if context.facts.permissions is not None and not is_of_unknown_owner(context):
-        decided = _decided(context, Cause.FINE_GRAINED_PERMISSION_MISSING) or _undecided(context, need)
+        decided = _decided(context, Cause.FINE_GRAINED_PERMISSION_MISSING) or _undecided(context, need) or _absent(context)
         if decided is not None or context.for_operator or permission_outcome(context) is not None:
             return decided
     enabled, roles = context.facts.admin_permissions_enabled, known_roles(context)
@@ -80,6 +81,31 @@ def _undecided(context: Context, need: PermissionNeed) -> Finding | None:
     )
 
 
+def _absent(context: Context) -> Finding | None:
+    """If permissions allow the call for what exists: Keycloak answers 403 for what does not, to callers without a ``query-`` role."""
+    view = permission_decision(context)
+    if view is None or view.decision.outcome is not Outcome.GRANTED:
+        return None
+    says = absent_in_words(view)
+    if says is None and _CREDENTIAL in context.request.target.parameters:
+        says = f"the user may not have a credential with the ID {shown(context.request.target.parameters[_CREDENTIAL])}"
+    if says is None:
+        return None
+    return found(
+        Cause.FINE_GRAINED_PERMISSION_MISSING,
+        LIKELY,
+        "looked up: fine-grained admin permissions are on in the realm",
+        *_evidence(view),
+        reason="Permissions allow {who} this call, but {says}",
+        effect=": Keycloak then answers {operation}{where} with 403 to callers without a query- role.",
+        remedy="Check the request: {says}",
+        says=says,
+    )
+
+
+_CREDENTIAL = "credentialId"
+
+
 def _lets_see_only(context: Context) -> bool:
     """Whether the caller holds no role but ``query-`` ones and ``view-`` ones that contain such a one, as callers with permissions do."""
     return all(
@@ -112,7 +138,7 @@ def _decided(context: Context, cause: Cause) -> Finding | None:
         *_evidence(view),
         reason="{Who} {but}: {because}" if because else "{Who} {but}: no permission gives this",
         but=but,
-        because="; ".join(because),
+        because="; ".join(dict.fromkeys(because)),
         need=_scopes(view, lacking),
     )
 

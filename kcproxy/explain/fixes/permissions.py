@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from kcproxy.explain.context import Context
 from kcproxy.explain.fixes import build
-from kcproxy.explain.fixes.commands import CURL_HEAD, CURL_TAIL
+from kcproxy.explain.fixes.commands import CURL_HEAD, CURL_TAIL, PERMISSIONS, PERMISSIONS_CLIENT, curl_permissions_client, kcadm_client_id
 from kcproxy.explain.fixes.grantee import Grantee
 from kcproxy.explain.fixes.permission_warnings import warning_of
-from kcproxy.explain.fixes.permission_words import corrections, part_of, with_some_of_list
+from kcproxy.explain.fixes.permission_words import by_administrator, corrections, part_of, with_some_of_list
 from kcproxy.explain.fixes.policy_names import free_name
 from kcproxy.explain.fixes.policy_roles import let_policy_role_through
 from kcproxy.explain.fixes.shell import Part, line, path, realm_option, segment, word
@@ -68,7 +68,12 @@ def fixes_of(context: Context, verdict: Verdict, console_base: str | None) -> tu
     else:
         fixes += _denials(view, [each for side in found for each in side if each.kind is AdditionKind.CHANGE_DENIAL], to)
     roles = [fix.roles for fix in fixes if fix.terraform]  # only a role by itself has that form
-    return (*let_through, *with_some_of_list(context, verdict, view, to, fixes), *(fix for fix in by_role if fix.roles not in roles))
+    return (
+        *by_administrator(context, view),
+        *let_through,
+        *with_some_of_list(context, verdict, view, to, fixes),
+        *(fix for fix in by_role if fix.roles not in roles),
+    )
 
 
 def _compatible(sides: Sequence[Sequence[Addition]]) -> list[Addition]:
@@ -110,7 +115,7 @@ def _fix(context: Context, view: View, to: Grantee, choice: Sequence[Addition], 
         roles=role.roles if role else (),
         console=(*map(sentence, console), *(role.console if role else ())),
         kcadm=_whole(_written(view, to.realm, steps, _kcadm), role.kcadm if role else None),
-        curl=_whole(_script(_written(view, to.realm, steps, _curl)), role.curl if role else None),
+        curl=_whole(_script(view, to.realm, _written(view, to.realm, steps, _curl)), role.curl if role else None),
         gives=role.gives if role else None,
         warning=warning_of(context, view, choice),
     )
@@ -131,8 +136,10 @@ def _written(view: View, realm: str, steps: Sequence[_Step], write: Callable[[Vi
         return ()
 
 
-def _script(requests: Sequence[str]) -> tuple[str, ...]:
-    return (*CURL_HEAD, *requests, *CURL_TAIL) if requests else ()
+def _script(view: View, realm: str, requests: Sequence[str]) -> tuple[str, ...]:
+    """Callers do not see the ID of the client admin-permissions, so that their commands look it up."""
+    looked_up = () if view.names else (curl_permissions_client(realm),)
+    return (*CURL_HEAD, *looked_up, *requests, *CURL_TAIL) if requests else ()
 
 
 def _steps(view: View, to: Grantee, choice: Sequence[Addition]) -> list[_Step]:
@@ -244,14 +251,16 @@ def _object(view: View, each: Addition) -> str:
 
 
 def _kcadm(view: View, realm: str, step: _Step) -> str:
-    parts = {"target": _target(view, step), "realm": realm_option(realm), "body": _body(step)}
+    client = segment(view.facts.client_uuid) if view.names else kcadm_client_id(realm, PERMISSIONS_CLIENT)
+    parts = {"target": _target(client, step), "realm": realm_option(realm), "body": _body(step)}
     if step.method == "POST":
         return line("kcadm.sh create {target} {realm} -b {body}", **parts)
     return line("kcadm.sh update {target} {realm} -b {body}", **parts)
 
 
 def _curl(view: View, realm: str, step: _Step) -> str:
-    parts = {"realm": segment(realm), **_segments(view, step)}
+    client = segment(view.facts.client_uuid) if view.names else PERMISSIONS
+    parts = {"realm": segment(realm), "client": client, **_segments(step)}
     if "third" in parts:
         place = path("/admin/realms/{realm}/" + _RESOURCE_SERVER + "{first}/{second}/{third}", **parts)
     else:
@@ -261,16 +270,15 @@ def _curl(view: View, realm: str, step: _Step) -> str:
     return line(_CURL + ' -X PUT -d {body} "$KEYCLOAK_URL"{place}', body=_body(step), place=place)
 
 
-def _target(view: View, step: _Step) -> Part:
-    parts = _segments(view, step)
+def _target(client: Part, step: _Step) -> Part:
+    parts = {"client": client, **_segments(step)}
     if "third" in parts:
         return path(_RESOURCE_SERVER + "{first}/{second}/{third}", **parts)
     return path(_RESOURCE_SERVER + "{first}/{second}", **parts)
 
 
-def _segments(view: View, step: _Step) -> dict[str, Part]:
-    below = {name: segment(value) for name, value in zip(("first", "second", "third"), step.below, strict=False)}
-    return {"client": segment(view.facts.client_uuid), **below}
+def _segments(step: _Step) -> dict[str, Part]:
+    return {name: segment(value) for name, value in zip(("first", "second", "third"), step.below, strict=False)}
 
 
 def _body(step: _Step) -> Part:
