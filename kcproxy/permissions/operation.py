@@ -101,7 +101,11 @@ def _settled(each: TermDecision, server: Mapping[tuple[str, str, str], bool], si
     if each.outcome is not Outcome.OPEN or each.decision is None or _rests_on_token(each.decision, situation):
         return each
     says = server.get((each.decision.asked.type, each.decision.asked.id or "", each.decision.scope))
-    return each if says is None else replace(each, outcome=Outcome.GRANTED if says else Outcome.MISSING, by_server=True)
+    if says is None:
+        return each
+    if not says and each.decision.if_refused is not None:
+        return replace(each, outcome=Outcome.DENIED, decision=each.decision.if_refused, by_server=True)
+    return replace(each, outcome=Outcome.GRANTED if says else Outcome.MISSING, by_server=True)
 
 
 def _rests_on_token(decision: Decision, situation: Situation) -> bool:
@@ -132,11 +136,12 @@ def operation_additions(decision: OperationDecision, situation: Situation) -> tu
 
 
 def _additions(each: TermDecision, decision: Decision, situation: Situation) -> tuple[Addition, ...]:
-    """What grants a term. If the server says that it is refused and some permissions could not be read: as if these did not matter."""
-    if not each.by_server:
+    """What grants a term. If the server says that it is refused and some permissions or groups could not be read: as if these did not matter."""
+    if not each.by_server or decision.outcome is Outcome.DENIED:
         return additions(decision, situation)
     known = replace(situation, permissions=replace(situation.permissions, unread=(), complete=True))
-    return additions(decide(decision.asked, decision.scope, known), known)
+    asked = replace(decision.asked, groups=()) if decision.asked.groups is None else decision.asked
+    return additions(decide(asked, decision.scope, known), known)
 
 
 def _sets(need: PermissionNeed, roles: frozenset[str] | None, level: Level) -> Sequence[TermSet]:

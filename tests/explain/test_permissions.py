@@ -144,7 +144,22 @@ def test_an_open_policy_is_decided_by_the_server_and_not_certain() -> None:
 
     explanation = explained(facts)
 
-    assert (explanation.verdict.cause.value, explanation.verdict.confidence) == (MISSING, Confidence.LIKELY)
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.FINE_GRAINED_PERMISSION_DENIED, Confidence.LIKELY)
+    assert "permission Own denies it (policy Script)" in explanation.summary
+    assert "Change the permission Own" in explanation.fixes[0].summary
+    assert any("policy/evaluate" in line for line in explanation.verdict.evidence)
+
+
+def test_a_user_with_more_groups_than_are_read_gets_a_fix_for_this_user_with_a_warning() -> None:
+    facts = looked_up(permission("Team", "Groups", "view-members", GROUP_ID), server={("Users", USER_ID, "view"): False})
+    assert isinstance(facts.permissions, PermissionFacts)
+    objects = {USER: Object(type="Users", id=USER_ID, groups=None)}
+
+    fix = explained(replace(facts, permissions=replace(facts.permissions, objects=objects))).fixes[0]
+
+    assert not fix.roles
+    assert "user bob" in fix.summary
+    assert "Not all groups of the user were read" in (fix.warning or "")
 
 
 def test_the_first_fix_makes_a_permission_for_this_object_alone() -> None:

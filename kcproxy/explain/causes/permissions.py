@@ -180,9 +180,9 @@ def _because(view: View, each: TermDecision) -> list[str]:
         return []
     if view.denied_by_others:
         return ["a permission denies it" if view.visible.every_object else "a permission denies it, or what the call names does not exist"]
-    if each.by_server:
-        return ["Keycloak's own evaluation (policy/evaluate) does not allow it"]
     denying = [f"permission {shown(other.permission.name)} denies it (policy {list_of(other.denying)})" for other in each.decision.denying]
+    if each.by_server and not denying:
+        return ["Keycloak's own evaluation (policy/evaluate) does not allow it"]
     return list(dict.fromkeys(denying)) or _covered(view, each)
 
 
@@ -223,6 +223,11 @@ def _evidence(view: View) -> list[str]:
             )
         elif each.term.role and each.outcome is not Outcome.GRANTED:
             lines.append(f"the caller does not hold the role {each.term.role}")
+    lines += [
+        f"Keycloak's own evaluation (policy/evaluate) does not allow {_scope(view, each)}"
+        for each in view.decision.lacking
+        if each.by_server and each.decision is not None and each.decision.denying
+    ]
     lines += [
         f"Keycloak's own evaluation (policy/evaluate) allows {_scope(view, each)}, which the policies and the token do not"
         for each in view.differs

@@ -51,7 +51,9 @@ def _powers(context: Context, view: View, choice: Sequence[Addition]) -> str | N
 
 
 def _unread(view: View) -> str | None:
-    """Permissions that were not read can deny what a new one gives."""
+    """Permissions and groups that were not read can deny what a new one gives."""
+    if any(each.decision is not None and each.decision.asked.groups is None for each in view.decision.lacking):
+        return "Not all groups of the user were read, because look-ups are limited: if a permission on one of them denies this, it stays refused"
     unread = not view.situation.permissions.complete or any(
         unread_for(each.decision.asked, view.situation) for each in view.decision.lacking if each.decision is not None
     )
