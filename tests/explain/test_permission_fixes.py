@@ -87,7 +87,7 @@ def test_a_permission_on_an_administrator_has_the_warning_of_their_roles() -> No
         for each in (True, False)
     )
 
-    assert "this user holds manage-users of realm-management, and reset-password can give what that allows" in (
+    assert "This user holds manage-users of realm-management, and reset-password can give what that allows" in (
         operators.fixes[0].warning or ""
     )
     assert "close to an administrator" in (operators.fixes[0].warning or "") or "realm-admin" in (operators.fixes[0].warning or "")

@@ -184,7 +184,7 @@ def test_names_are_those_of_the_request_unless_the_caller_may_view_the_object() 
     )
 
     assert not [name for name in ("bob", "/staff") if name in shown(hidden, "-")]
-    assert "manage-membership of group /staff and manage-group-membership of user bob" in viewed.summary
+    assert "manage-membership on group /staff and manage-group-membership on user bob" in viewed.summary
 
 
 @pytest.mark.parametrize("role", ["query-users", "query-clients", "query-groups"])
@@ -210,7 +210,7 @@ def test_a_group_that_is_named_by_its_path_has_no_commands_with_its_id() -> None
     facts = found(permission("All", "Users", "manage"), **of_body("/staff", GROUP_ID))
     explanation = explained("POST /users", facts, sent={"username": "x", "groups": ["/staff"]})
 
-    assert "manage-membership of group /staff" in explanation.summary
+    assert "manage-membership on group /staff" in explanation.summary
     assert GROUP_ID not in shown(explanation, "-")
     assert not explanation.fixes[0].kcadm
 
@@ -228,7 +228,7 @@ def test_a_denial_that_the_refusal_itself_shows_is_said_without_its_permission()
     explanation = explained(f"PUT /users/{USER_ID}", facts)
 
     assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.FINE_GRAINED_PERMISSION_DENIED, Confidence.CERTAIN)
-    assert "may not manage of user bob: a permission denies it" in explanation.summary
+    assert "lacks the scope manage on user bob: a permission denies it" in explanation.summary
     assert "Ask the operator" in explanation.fixes[0].summary
     assert "Closed" not in shown(explanation, "-")
 
@@ -292,12 +292,16 @@ def test_no_permission_opens_the_permissions_of_the_realm() -> None:
     known = found(permission("All", "Clients", "view"))
     assert isinstance(known.permissions, PermissionFacts)
     uuid = known.permissions.client_uuid
-    place = {"objects": {_CLIENT: Object(type="Clients", id=uuid)}, "named": {_CLIENT: uuid}}
+    place: dict[str, Any] = {"objects": {_CLIENT: Object(type="Clients", id=uuid)}, "named": {_CLIENT: uuid}}
     call = "GET /clients/{}/authz/resource-server/permission"
 
     operators = explained(call.format(uuid), found(**place), for_operator=True)
     assert (operators.verdict.missing, operators.verdict.confidence) == (("view-realm",), Confidence.CERTAIN)
-    elsewhere = {"named": {_CLIENT: _UNKNOWN}, "objects": {_CLIENT: Object(type="Clients", id=_UNKNOWN)}, "absent": frozenset({_UNKNOWN})}
+    elsewhere: dict[str, Any] = {
+        "named": {_CLIENT: _UNKNOWN},
+        "objects": {_CLIENT: Object(type="Clients", id=_UNKNOWN)},
+        "absent": frozenset({_UNKNOWN}),
+    }
     callers = [explained(call.format(uuid), found(**place)), explained(call.format(_UNKNOWN), found(**elsewhere))]
     assert callers[0].verdict.confidence is Confidence.LIKELY
     assert shown(callers[0], uuid) == shown(callers[1], _UNKNOWN)
@@ -383,5 +387,5 @@ def test_a_mapped_role_is_called_by_its_id() -> None:
 
     explanation = explained(f"POST /users/{USER_ID}/role-mappings/realm", facts, sent=[{"id": OTHER_GROUP}])
 
-    assert f"but not map-role of role {OTHER_GROUP}" in explanation.summary
+    assert f"but lacks the scope map-role on role {OTHER_GROUP}" in explanation.summary
     assert "bob" not in explanation.summary

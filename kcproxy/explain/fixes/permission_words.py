@@ -81,7 +81,7 @@ def with_some_of_list(context: Context, verdict: Verdict, view: View, to: Grante
         f"Authorization scopes {term.scope}, Enforce access to Specific {many}, and choose them",
         f"Create a policy of type User that names {who} alone, Save",
     )
-    says = f"Grant the role {list_of(roles)} to {who}, and make a permission with the scope {term.scope} for those {many} that the list has to show"
+    says = f"Grant the role{'s' if len(roles) > 1 else ''} {list_of(roles)} to {who}, and make a permission with the scope {term.scope} for those {many} that the list has to show"
     console = (*(text for fix in granted for text in fix.console), *sentences(steps))
     fix = Fix(summary=sentence(says), roles=roles, console=console, gives=part_of(term.type))
     return (fix, *fixes) if _others_have(term.type, view) or not view.names else (*fixes, fix)

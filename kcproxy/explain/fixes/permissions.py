@@ -26,7 +26,7 @@ from kcproxy.explain.permission_view import View, permission_view
 from kcproxy.explain.text import list_of, sentence, shown
 from kcproxy.model import Fix, Verdict
 from kcproxy.permissions.additions import Addition, AdditionKind
-from kcproxy.permissions.operation import operation_additions
+from kcproxy.permissions.operation import QUERY, operation_additions
 from kcproxy.permissions.policies import acts_as_client
 
 _CURL = "keycloak -H 'Content-Type: application/json'"
@@ -89,8 +89,18 @@ def _compatible(sides: Sequence[Sequence[Addition]]) -> list[Addition]:
 def _by_role(context: Context, verdict: Verdict, console_base: str | None) -> tuple[Fix, ...]:
     """The role, which concerns every object of its kind."""
     found = build.grant(context, replace(verdict, missing=context.missing), console_base)
-    opens = f"The role allows {context.catalog.unlocked(context.missing)} operations, on every object of the realm and not only this one"
-    return tuple(replace(fix, warning=". ".join(filter(None, (opens, fix.warning)))) for fix in found)
+    what = "roles allow" if len(context.missing) > 1 else "role allows"
+    opens = f"The {what} {context.catalog.unlocked(context.missing)} operations, on every object of the realm and not only this one"
+    gives = _given_by_query(context)
+    return tuple(replace(fix, warning=". ".join(filter(None, (opens, fix.warning))), gives=fix.gives or gives) for fix in found)
+
+
+def _given_by_query(context: Context) -> str | None:
+    """What a ``query-`` role alone lets see: what permissions do. A count is then a number of these."""
+    need = permission_need(context)
+    if need is None or not all(role.startswith(QUERY) for role in context.missing):
+        return None
+    return next((part_of(term.type) for terms in need.opening for term in terms if term.type), None)
 
 
 def _query_role(context: Context, verdict: Verdict, view: View, console_base: str | None) -> Fix | None:
@@ -107,7 +117,11 @@ def _fix(context: Context, view: View, to: Grantee, choice: Sequence[Addition], 
     steps = _steps(view, to, choice)
     if role is not None and not steps:
         return role
-    also = f"grant the role {list_of(role.roles)}{build.new_token_clause(context)}" if role else ""
+    also = (
+        f"grant the role{'s' if role and len(role.roles) > 1 else ''} {list_of(role.roles)}{build.new_token_clause(context)}"
+        if role
+        else ""
+    )
     summary = joined(list(dict.fromkeys(filter(None, [*(_summary(view, each, to) for each in choice), also]))))
     console = ("Choose the realm " + shown(to.realm), *(text for step in steps for text in step.console))
     return Fix(
@@ -317,7 +331,7 @@ def _denials(view: View, denials: Sequence[Addition], to: Grantee) -> list[Fix]:
                         f"Change the permission {name}, which denies {who}: let its policies permit them, or take the object out of it"
                     ),
                     console=tuple(map(sentence, steps)),
-                    warning=f"Everybody whom its policies permit gets {scopes} of every object that it names",
+                    warning=f"Everybody whom its policies permit gets {scopes} on every object that it names",
                 )
             )
     return fixes
