@@ -1,6 +1,6 @@
 """Situations of fine-grained admin permissions about how far a fix reaches: other accounts, other members, other objects of a list."""
 
-from tests.live.permission_situations import given, one
+from tests.live.permission_situations import DENIED, given, one
 
 _NOT_FOUND_BEFORE = (26, 7)
 _RESET = {"type": "password", "value": "An-other-pass-1", "temporary": False}
@@ -15,6 +15,12 @@ REACH = (
     # members of a group
     one("leaving a group, nothing in force", "DELETE /users/{finn}/groups/{emea}", "manage-group-membership on user finn", control="DELETE /users/{eve}/groups/{emea}"),
     one("leaving a group, the group's side is given", "DELETE /users/{gina}/groups/{emea}", "but lacks the scope manage-group-membership on user gina", given("Groups manage-membership emea"), control="DELETE /users/{eve}/groups/{emea}"),
+    # groups with a slash in their name
+    one("a group with a slash in its name is not below another group", "GET /users/{nia}", "view on user nia: no permission gives it", given("Groups view-members sales", "others", "Closed"), control="GET /users/{carol}"),
+    one("a group with a slash in its name denies", "GET /users/{nia}", "permission Closed denies it (policy others)", given("Users view"), given("Groups view-members sales/south", "others", "Closed"), truth=DENIED, passes=False),
+    # what kcproxy does not judge itself, and what no permission opens
+    one("a policy of another hour", "GET /users/{bob}", "permission Hours denies it (policy other-hour)", given("Users view bob", "other-hour", "Hours"), truth=DENIED, passes=False, sure="likely"),
+    one("the permissions of the realm are read", "GET /clients/{admin-permissions}/authz/resource-server/permission", "missing the role view-realm", given("Clients view"), truth="role-missing", control="GET /users/{bob}", since=_NOT_FOUND_BEFORE),
     # lists
     one("clients are listed by client ID", "GET /clients?clientId=c0", "query-clients", control="GET /clients/{c1}", since=_NOT_FOUND_BEFORE),
     one("clients are listed by client ID, the one may be viewed", "GET /clients?clientId=c0", "query-clients", given("Clients view c0"), control="GET /clients/{c1}", since=_NOT_FOUND_BEFORE),

@@ -162,8 +162,13 @@ PERMISSIONS = Part('"$PERMISSIONS"', inside="$PERMISSIONS")
 
 def curl_permissions_client(realm: str) -> str:
     """Looks up the internal ID of the client that holds the fine-grained permissions of a realm."""
-    look_up = "PERMISSIONS=$(" + _FIND + '); PERMISSIONS=$(printf %s "$PERMISSIONS" | ' + _ID + ")"
-    return line(look_up, realm=segment(realm), things=_CLIENTS, query=word("clientId=" + PERMISSIONS_CLIENT))
+    query = word("clientId=" + PERMISSIONS_CLIENT)
+    return line(
+        "PERMISSIONS=$(" + _FIND + '); PERMISSIONS=$(printf %s "$PERMISSIONS" | ' + _ID + ")",
+        realm=segment(realm),
+        things=_CLIENTS,
+        query=query,
+    )
 
 
 def _curl_account(to: Grantee) -> str:
