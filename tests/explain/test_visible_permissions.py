@@ -288,6 +288,16 @@ def test_a_credential_that_is_not_there_may_be_the_cause_if_permissions_allow_th
         assert "the user may not have a credential with the ID abc" in explanation.summary
 
 
+def test_a_user_who_is_no_member_may_be_the_cause_if_permissions_allow_the_call() -> None:
+    organization, member = ObjectPlace(type="Organizations", path="org-id"), ObjectPlace(type="Users", path="member-id")
+    objects = {organization: Object(type="Organizations", id=OTHER_GROUP), member: Object(type="Users", id=USER_ID)}
+    own = (permission("O", "Organizations", "view manage"), permission("U", "Users", "view manage", USER_ID))
+    facts = found(*own, objects=objects, named={organization: OTHER_GROUP, member: USER_ID})
+    call = f"DELETE /organizations/{OTHER_GROUP}/members/{USER_ID}"
+
+    assert f"user {USER_ID} may not be a member of the organization" in explained(call, facts, for_operator=True).summary
+
+
 def test_no_permission_opens_the_permissions_of_the_realm() -> None:
     known = found(permission("All", "Clients", "view"))
     assert isinstance(known.permissions, PermissionFacts)

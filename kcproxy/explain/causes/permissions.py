@@ -90,9 +90,9 @@ def _absent(context: Context) -> Finding | None:
     view = permission_decision(context)
     if view is None or view.decision.outcome is not Outcome.GRANTED:
         return None
-    says = absent_in_words(view)
-    if says is None and _CREDENTIAL in context.request.target.parameters:
-        says = f"the user may not have a credential with the ID {shown(context.request.target.parameters[_CREDENTIAL])}"
+    parameters = context.request.target.parameters
+    within = next((words.format(shown(parameters[name])) for name, words in _WITHIN.items() if name in parameters), None)
+    says = absent_in_words(view) or within
     if says is None:
         return None
     return found(
@@ -107,7 +107,11 @@ def _absent(context: Context) -> Finding | None:
     )
 
 
-_CREDENTIAL = "credentialId"
+_WITHIN = {
+    "credentialId": "the user may not have a credential with the ID {}",
+    "member-id": "user {} may not be a member of the organization",
+}
+"""What belongs to another object of the path, and is not looked up: by its parameter."""
 
 
 def _takes_no_role(context: Context) -> bool:
@@ -166,12 +170,12 @@ def _given_by_none(terms: Sequence[TermDecision]) -> str:
 
 
 def _scopes(view: View, terms: Sequence[TermDecision]) -> str:
-    """``the scope manage-membership on group /sales``, ``the scopes view on user bob and manage on client app``, ``and the role query-users``."""
+    """``the scope manage-membership on group /sales``, ``the scopes view on user bob and manage on client app, and the role query-users``."""
     scopes = [_scope(view, each) for each in terms if not each.term.role]
     roles = [each.term.role for each in terms if each.term.role]
     named = scopes if len(scopes) <= _MOST_SCOPES else [*scopes[: _MOST_SCOPES - 1], f"{len(scopes) - _MOST_SCOPES + 1} more"]
     parts = [(f"the scope{'s' if len(scopes) > 1 else ''}", joined(named)), (f"the role{'s' if len(roles) > 1 else ''}", list_of(roles))]
-    return " and ".join(f"{what} {names}" for what, names in parts if names)
+    return (", and " if len(scopes) > 1 else " and ").join(f"{what} {names}" for what, names in parts if names)
 
 
 def _scope(view: View, each: TermDecision) -> str:
