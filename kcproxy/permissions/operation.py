@@ -76,7 +76,9 @@ def decide_operation(
     """
     if need.undetermined is not None:
         return OperationDecision(outcome=Outcome.OPEN)
-    alternatives = tuple(_decided(terms, objects, roles, situation) for terms in _sets(need, roles, level))
+    sets = _sets(need, roles, level)
+    named = tuple(dict.fromkeys(term for terms in sets for term in terms if term.object in objects and _is_named(need, term)))
+    alternatives = tuple(_decided(terms, named, objects, roles, situation) for terms in sets)
     if not alternatives:
         return OperationDecision(outcome=Outcome.MISSING)
     nearest = min(alternatives, key=_nearness)
@@ -153,8 +155,23 @@ def _sets(need: PermissionNeed, roles: frozenset[str] | None, level: Level) -> S
     return [terms for terms in sets if not any((term.type, term.scope) == (USERS, MANAGE) and term.object in resets for term in terms)]
 
 
-def _decided(terms: TermSet, objects: Mapping[str, Object], roles: frozenset[str] | None, situation: Situation) -> tuple[TermDecision, ...]:
-    return tuple(_term(term, objects, roles, situation) for term in terms)
+def _is_named(need: PermissionNeed, term: Term) -> bool:
+    """Whether the term is about an object that the request names, not about one that it lists."""
+    place = need.objects.get(term.object)
+    return place is None or not (place.listed or place.related)
+
+
+def _decided(
+    terms: TermSet, named: TermSet, objects: Mapping[str, Object], roles: frozenset[str] | None, situation: Situation
+) -> tuple[TermDecision, ...]:
+    """The terms; and where a permission for all objects gives one, what takes the same scope from an object that the request names.
+
+    `named`: the terms of all alternatives about such objects.
+    """
+    decided = tuple(_term(term, objects, roles, situation) for term in terms)
+    wide = {(each.term.type, each.term.scope) for each in decided if not each.term.object and each.outcome is Outcome.GRANTED}
+    also = (_term(term, objects, roles, situation) for term in named if (term.type, term.scope) in wide and term not in terms)
+    return (*decided, *(each for each in also if each.outcome is Outcome.DENIED))
 
 
 def _term(term: Term, objects: Mapping[str, Object], roles: frozenset[str] | None, situation: Situation) -> TermDecision:
