@@ -46,7 +46,7 @@ def escalation_guard(context: Context) -> Finding | None:
         CERTAIN if by_body and is_known else LIKELY,
         f"the body names the admin role {list_of(roles)}"
         if roles
-        else f"{'permissions' if by_permission else 'the known roles'} allow this call for an ordinary user",
+        else f"{'the known roles' if passes_plainly(context) else 'permissions'} allow this call for an ordinary user",
         _held_by_target(context, powers) if powers else "" if by_body else user_may_not_exist,
         "" if not by_body or _owner_is_open(context) else f"in the table of Keycloak {table}, {_variant_says(context)} requires more",
         token_evidence,
