@@ -11,6 +11,7 @@ from kcproxy.explain.context import REALM_MANAGEMENT, Context
 from kcproxy.explain.evidence import admin_roles_in
 from kcproxy.explain.permission_lists import items_of_list, useful
 from kcproxy.explain.permission_needs import permission_need
+from kcproxy.explain.targets import asks_for_realm_roles
 from kcproxy.explain.visible_permissions import VisiblePermissions, stands_for, visible_permissions
 from kcproxy.permissions.decide import Outcome
 from kcproxy.permissions.facts import Item, PermissionFacts
@@ -85,7 +86,7 @@ def _denied_by_others(context: Context, view: View, whole: VisiblePermissions) -
     """
     if view.visible.every_object:
         full = _seen(context, whole)
-        if full is None or full.decision.outcome is not Outcome.DENIED:
+        if full is None or full.decision.outcome not in _REFUSED:  # reset-password is missing if manage, which stands for it, is denied
             return view
     elif _assumed(context):
         return view
@@ -96,7 +97,7 @@ def _denied_by_others(context: Context, view: View, whole: VisiblePermissions) -
 
 def _seen(context: Context, visible: VisiblePermissions) -> View | None:
     facts, situation, roles = visible.facts, visible.situation, _counting(context)
-    rows = [] if _is_guarded(context, facts) else _rows(context, facts, situation)
+    rows = [] if _is_guarded(context, visible) else _rows(context, facts, situation)
     if not rows:
         return None
     untold = any(map(_is_untold, rows))
@@ -219,17 +220,23 @@ def _stripped(sets: tuple[TermSet, ...], roles: frozenset[str]) -> tuple[TermSet
     return tuple(tuple(term for term in terms if not stands_for(term, roles)) for terms in sets)
 
 
-def _is_guarded(context: Context, facts: PermissionFacts) -> bool:
-    """Whether the call changes a client that nobody may change, so that its own cause explains it."""
+def _is_guarded(context: Context, visible: VisiblePermissions) -> bool:
+    """Whether the call is about a client that no permission opens for it, so that its own cause explains it."""
+    uuid = context.request.target.parameters.get(_CLIENT_IN_PATH, "")
+    if asks_for_realm_roles(context) and uuid == visible.facts.client_uuid and visible.every_object:
+        return True
     if context.method == "GET":
         return False
-    uuid = context.request.target.parameters.get(_CLIENT_IN_PATH, "")
-    return context.facts.target_is_built_in is True or facts.labels.get(uuid) in {REALM_MANAGEMENT, "admin-permissions"}
+    return context.facts.target_is_built_in is True or visible.facts.labels.get(uuid) in {REALM_MANAGEMENT, "admin-permissions"}
 
 
 def _may_be_guarded(context: Context, visible: VisiblePermissions) -> bool:
-    """Whether the caller does not see if the client that they change is one that nobody may change."""
-    return context.method != "GET" and _CLIENT_IN_PATH in context.request.target.parameters and not visible.every_object
+    """Whether the caller does not see if the client is one that no permission opens for this call."""
+    return (
+        (context.method != "GET" or asks_for_realm_roles(context))
+        and _CLIENT_IN_PATH in context.request.target.parameters
+        and not visible.every_object
+    )
 
 
 def _assumed(context: Context) -> bool:

@@ -7,11 +7,21 @@ from kcproxy.explain.visible_facts import CLIENT_ROLE
 from kcproxy.model import Requirement, Target
 
 GUARD_VARIANTS = ("admin-role-", "administrator")
+AUTHORIZATION = "/clients/{client-uuid}/authz/"
+_PERMISSIONS_CLIENT_SINCE = (26, 7)
 
 
 def is_guard(variant: Variant) -> bool:
     """Whether the variant is about granting or assuming privileges: kcproxy never recommends more of them for that."""
     return variant.id.startswith(GUARD_VARIANTS)
+
+
+def asks_for_realm_roles(context: Context) -> bool:
+    """Whether the call requires roles for the realm instead, and no permission opens it, if its client is admin-permissions.
+
+    Measured on 26.7.4; not so on 26.4.7.
+    """
+    return AUTHORIZATION in context.template and context.version >= _PERMISSIONS_CLIENT_SINCE
 
 
 def hidden(context: Context) -> tuple[Variant, ...]:

@@ -176,14 +176,14 @@ class _Caller:
 
     def _sees(self, asked: Object | None) -> bool:
         """Whether Keycloak shows the caller this object."""
-        if asked is None:
+        if asked is None or asked.id in self._facts.absent or (asked.type, asked.id) in self._facts.absent_as:
             return False
         by_role = _SEEING_ROLES.get(asked.type)
         if by_role is not None and all(any(role in self._roles for role in names) for names in by_role):
             return True
         if stands_for(Term(type=asked.type, scope="view"), self._roles):
-            return asked.id not in self._facts.absent
-        return asked.id not in self._facts.absent and decide(asked, "view", self._situation).outcome is Outcome.GRANTED
+            return True
+        return decide(asked, "view", self._situation).outcome is Outcome.GRANTED
 
     def _labels_and_ids(self) -> tuple[dict[str, str], frozenset[str]]:
         labels = {each.asked.id: each.label for each in self._shown if each.asked.id is not None}

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from kcproxy.explain.causes import guards
+from kcproxy.explain import targets
 from kcproxy.explain.claims import realm_roles_of, roles_of_client
 from kcproxy.explain.context import is_own_service_account, owner_of_roles
 from kcproxy.keycloak.caller_lookups import MASTER, CallerLookups, realm_path
@@ -174,7 +174,7 @@ async def _look_up_client_in_path(lookups: CallerLookups, realm: str) -> None:
     built_in = await lookups.client_uuid(realm, "realm-management")
     if built_in is not None:
         facts.target_is_built_in = built_in == uuid
-    if facts.admin_permissions_enabled and target.operation is not None and guards.AUTHORIZATION in target.operation.path:
+    if facts.admin_permissions_enabled and target.operation is not None and targets.AUTHORIZATION in target.operation.path:
         facts.target_is_permissions = await lookups.client_uuid(realm, "admin-permissions") == uuid
 
 

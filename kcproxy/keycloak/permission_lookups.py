@@ -54,6 +54,7 @@ class _Search:
     base: str
     objects: Objects
     names: dict[str, str] = field(default_factory=dict)
+    slashed: dict[str, str] = field(default_factory=dict)
     scope_names: dict[str, str] = field(default_factory=dict)
     roles: dict[str, PolicyRole] = field(default_factory=dict)
 
@@ -92,7 +93,7 @@ async def look_up_permissions(lookups: CallerLookups, client: Mapping[str, Any],
             permissions=known.permissions,
             unread=known.unread,
             policies=known.policies,
-            names=Names(group_paths=search.names, client_scope_names=search.scope_names),
+            names=Names(group_names=search.slashed, group_paths=search.names, client_scope_names=search.scope_names),
             complete=known.complete,
         ),
         identity=identity,
@@ -107,6 +108,7 @@ async def look_up_permissions(lookups: CallerLookups, client: Mapping[str, Any],
         powers=behind,
         labels=objects.labels,
         absent=frozenset(objects.absent - objects.labels.keys()),  # what one version takes for a client may be a role for another
+        absent_as=frozenset(objects.absent_as),
         elsewhere=objects.elsewhere,
         server=await _evaluated(search, scopes),
         named=objects.named,
@@ -199,9 +201,11 @@ async def _groups(search: _Search, policy_groups: list[str]) -> tuple[str, ...] 
         *(search.of_realm(f"/groups/{segment(group)}") for group in policy_groups),
     )
     for group, item in zip(policy_groups, found, strict=True):
-        path = text(item, "path") if isinstance(item, dict) else None
+        path, name = (text(item, "path"), text(item, "name")) if isinstance(item, dict) else (None, None)
         if path is not None:
             search.names[group] = path
+            if name is not None and "/" in name:
+                search.slashed[group] = name
     items = own.items
     return None if items is None else tuple(path for item in items if isinstance(item, dict) and (path := text(item, "path")))
 

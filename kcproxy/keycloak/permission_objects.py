@@ -45,6 +45,7 @@ class Objects:
     items_found: bool = False
     labels: dict[str, str] = field(default_factory=dict)
     absent: set[str] = field(default_factory=set)
+    absent_as: set[tuple[str, str]] = field(default_factory=set)
     roles: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
@@ -57,6 +58,7 @@ class Objects:
         found = await self._read(type_name, identifier)
         if found.status == 404:
             self.absent.add(identifier)
+            self.absent_as.add((type_name, identifier))
         elif not found.object and (found.status != 403 or type_name == USERS):
             return None  # organizations are decided by their ID alone: the inspector need not see them
         groups = await self._chains(identifier) if type_name == USERS and found.object else ()
@@ -198,26 +200,18 @@ class Objects:
         return None if None in chains else tuple(chain for chain in chains if chain is not None)
 
     async def _chain(self, group: dict[str, Any]) -> tuple[str, ...] | None:
+        """A group with those above it. Only their IDs tell: `/a/b` is also the path of a group at the top with a slash in its name."""
         chain: list[str] = []
         while len(chain) < MOST_DEPTH:
-            identifier, path = text(group, "id"), text(group, "path")
+            identifier, path, parent = text(group, "id"), text(group, "path"), text(group, "parentId")
             if identifier is None or path is None:
                 return None
             chain.append(identifier)
             self.labels[identifier] = path
-            parent = path.rpartition("/")[0]
-            if not parent:
+            if parent is None:
                 return tuple(chain)
-            group = await self._parent(group, parent)
+            group = (await self.lookups.client.get(f"{realm_path(self.realm)}/groups/{segment(parent)}", WHAT)).object
         return None
-
-    async def _parent(self, group: dict[str, Any], path: str) -> dict[str, Any]:
-        parent = text(group, "parentId")
-        base = realm_path(self.realm)
-        if parent is None:
-            place = f"{base}/group-by-path/" + "/".join(segment(part) for part in path.strip("/").split("/"))
-            return (await self.lookups.client.get(place, WHAT)).object
-        return (await self.lookups.client.get(f"{base}/groups/{segment(parent)}", WHAT)).object
 
 
 def path_of(target: Target) -> str | None:

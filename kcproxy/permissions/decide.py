@@ -42,6 +42,8 @@ class Considered(Struct, frozen=True, kw_only=True):
     effect: Effect
     denying: tuple[str, ...] = ()
     """Names of the policies that deny."""
+    undecided: tuple[str, ...] = ()
+    """Names of the policies that are open."""
     why: tuple[str, ...] = ()
 
 
@@ -56,6 +58,8 @@ class Decision(Struct, frozen=True, kw_only=True):
     considered: tuple[Considered, ...] = ()
     why: tuple[str, ...] = ()
     """The facts that are missing, if it is open."""
+    if_refused: "Decision | None" = None
+    """If only one permission makes it open: the decision for the case that the scope is refused, which another source may know."""
 
 
 def decide(asked: Object, scope: str, situation: Situation) -> Decision:
@@ -94,9 +98,18 @@ def _decided(asked: Object, scope: str, situation: Situation) -> Decision:
     worlds = [_World(asked, scope, situation).of(levels_of) for levels_of in _worlds(levels, open_ones)]
     outcomes = {world.outcome for world in worlds}
     if Outcome.GRANTED in outcomes and len(outcomes) > 1:
-        return replace(decision, why=why or ("permissions on all groups contradict each other, and the server's order decides",))
+        why = why or ("permissions on all groups contradict each other, and the server's order decides",)
+        return replace(decision, why=why, if_refused=_refused(decision, worlds) if len(open_ones) == 1 else None)
     outcome = outcomes.pop() if len(outcomes) == 1 else Outcome.MISSING
     return replace(decision, outcome=outcome, granting=worlds[0].granting, denying=worlds[0].denying)
+
+
+def _refused(decision: Decision, worlds: Sequence["_World"]) -> Decision | None:
+    denied = next((world for world in worlds if world.outcome is Outcome.DENIED), None)
+    if denied is None:
+        return None
+    denying = tuple(replace(each, denying=each.denying or each.undecided) for each in denied.denying)
+    return replace(decision, outcome=Outcome.DENIED, denying=denying)
 
 
 def applicable(asked: Object, situation: Situation) -> list[list[Permission]]:
@@ -155,6 +168,7 @@ def _effect(permission: Permission, situation: Situation, known: dict[str, Judge
         permission=permission,
         effect=effect,
         denying=tuple(_policy_name(policy, situation) for policy, part in parts if part.effect is Effect.DENY),
+        undecided=tuple(_policy_name(policy, situation) for policy, part in parts if part.effect is Effect.OPEN),
         why=_whys(part for _, part in parts),
     )
 

@@ -56,7 +56,8 @@ class PermissionFacts(Struct, frozen=True, kw_only=True):
     ``items_left``: how many were; ``items_found``: they are not in the request, but what it is about was looked up. ``powers``: admin roles
     that objects of the call hold or contain, by ID.
     ``listed``: what a call that lists objects may be about.
-    ``labels``: names of objects by ID, for operators. ``absent``: IDs (and paths of groups, from a slash) in the request that no object has. ``elsewhere``: IDs of roles in
+    ``labels``: names of objects by ID, for operators. ``absent``: IDs (and paths of groups, from a slash) in the request that no object has. ``absent_as``: types and IDs for which there is no such object;
+    the ID of a role may be tried as that of a client. ``elsewhere``: IDs of roles in
     the body that belong to another client than the path says. ``server``: what
     ``policy/evaluate`` says. ``client_uuid``: internal ID of the client admin-permissions. ``named``: what the request itself calls its
     objects, by place, whether they were found or not.
@@ -78,6 +79,7 @@ class PermissionFacts(Struct, frozen=True, kw_only=True):
     listed: Mapping[ObjectPlace, Listed] = field(default_factory=lambda: MappingProxyType({}))
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     absent: frozenset[str] = frozenset()
+    absent_as: frozenset[tuple[str, str]] = frozenset()
     elsewhere: frozenset[str] = frozenset()
     powers: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     server: Mapping[Asked, bool] = field(default_factory=lambda: MappingProxyType({}))

@@ -156,8 +156,9 @@ class Permission(Struct, frozen=True, kw_only=True):
 
 
 class Names(Struct, frozen=True, kw_only=True):
-    """Facts about objects that policies name by id."""
+    """Facts about objects that policies name by id. `group_names`: only of groups whose name has a slash, which their path does not tell."""
 
+    group_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     group_paths: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     client_scope_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 

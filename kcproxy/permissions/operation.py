@@ -76,7 +76,9 @@ def decide_operation(
     """
     if need.undetermined is not None:
         return OperationDecision(outcome=Outcome.OPEN)
-    alternatives = tuple(_decided(terms, objects, roles, situation) for terms in _sets(need, roles, level))
+    sets = _sets(need, roles, level)
+    named = tuple(dict.fromkeys(term for terms in sets for term in terms if term.object in objects and _is_named(need, term)))
+    alternatives = tuple(_decided(terms, named, objects, roles, situation) for terms in sets)
     if not alternatives:
         return OperationDecision(outcome=Outcome.MISSING)
     nearest = min(alternatives, key=_nearness)
@@ -101,7 +103,11 @@ def _settled(each: TermDecision, server: Mapping[tuple[str, str, str], bool], si
     if each.outcome is not Outcome.OPEN or each.decision is None or _rests_on_token(each.decision, situation):
         return each
     says = server.get((each.decision.asked.type, each.decision.asked.id or "", each.decision.scope))
-    return each if says is None else replace(each, outcome=Outcome.GRANTED if says else Outcome.MISSING, by_server=True)
+    if says is None:
+        return each
+    if not says and each.decision.if_refused is not None:
+        return replace(each, outcome=Outcome.DENIED, decision=each.decision.if_refused, by_server=True)
+    return replace(each, outcome=Outcome.GRANTED if says else Outcome.MISSING, by_server=True)
 
 
 def _rests_on_token(decision: Decision, situation: Situation) -> bool:
@@ -132,11 +138,12 @@ def operation_additions(decision: OperationDecision, situation: Situation) -> tu
 
 
 def _additions(each: TermDecision, decision: Decision, situation: Situation) -> tuple[Addition, ...]:
-    """What grants a term. If the server says that it is refused and some permissions could not be read: as if these did not matter."""
-    if not each.by_server:
+    """What grants a term. If the server says that it is refused and some permissions or groups could not be read: as if these did not matter."""
+    if not each.by_server or decision.outcome is Outcome.DENIED:
         return additions(decision, situation)
     known = replace(situation, permissions=replace(situation.permissions, unread=(), complete=True))
-    return additions(decide(decision.asked, decision.scope, known), known)
+    asked = replace(decision.asked, groups=()) if decision.asked.groups is None else decision.asked
+    return additions(decide(asked, decision.scope, known), known)
 
 
 def _sets(need: PermissionNeed, roles: frozenset[str] | None, level: Level) -> Sequence[TermSet]:
@@ -148,8 +155,23 @@ def _sets(need: PermissionNeed, roles: frozenset[str] | None, level: Level) -> S
     return [terms for terms in sets if not any((term.type, term.scope) == (USERS, MANAGE) and term.object in resets for term in terms)]
 
 
-def _decided(terms: TermSet, objects: Mapping[str, Object], roles: frozenset[str] | None, situation: Situation) -> tuple[TermDecision, ...]:
-    return tuple(_term(term, objects, roles, situation) for term in terms)
+def _is_named(need: PermissionNeed, term: Term) -> bool:
+    """Whether the term is about an object that the request names, not about one that it lists."""
+    place = need.objects.get(term.object)
+    return place is None or not (place.listed or place.related)
+
+
+def _decided(
+    terms: TermSet, named: TermSet, objects: Mapping[str, Object], roles: frozenset[str] | None, situation: Situation
+) -> tuple[TermDecision, ...]:
+    """The terms; and where a permission for all objects gives one, what takes the same scope from an object that the request names.
+
+    `named`: the terms of all alternatives about such objects.
+    """
+    decided = tuple(_term(term, objects, roles, situation) for term in terms)
+    wide = {(each.term.type, each.term.scope) for each in decided if not each.term.object and each.outcome is Outcome.GRANTED}
+    also = (_term(term, objects, roles, situation) for term in named if (term.type, term.scope) in wide and term not in terms)
+    return (*decided, *(each for each in also if each.outcome is Outcome.DENIED))
 
 
 def _term(term: Term, objects: Mapping[str, Object], roles: frozenset[str] | None, situation: Situation) -> TermDecision:

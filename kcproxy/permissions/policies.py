@@ -204,14 +204,13 @@ def _group(condition: GroupCondition, situation: Situation) -> Judgement:
 
 
 def _is_member(group: GroupMember, groups: Sequence[str], situation: Situation) -> bool | None:
-    path = situation.permissions.names.group_paths.get(group.id)
+    names = situation.permissions.names
+    path = names.group_paths.get(group.id)
     if path is None:
         return None if groups else False
+    name = names.group_names.get(group.id, path.rpartition("/")[2])
     below = path if situation.rules.child_groups_by_prefix else f"{path}/"
-    return any(
-        value == path or value == path.rpartition("/")[2] or (group.extend_children and "/" in value and value.startswith(below))
-        for value in groups
-    )
+    return any(value in (path, name) or (group.extend_children and "/" in value and value.startswith(below)) for value in groups)
 
 
 def _client_scope(condition: ClientScopeCondition, situation: Situation) -> Judgement:

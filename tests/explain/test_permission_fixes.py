@@ -87,7 +87,7 @@ def test_a_permission_on_an_administrator_has_the_warning_of_their_roles() -> No
         for each in (True, False)
     )
 
-    assert "this user holds manage-users of realm-management, and reset-password can give what that allows" in (
+    assert "This user holds manage-users of realm-management, and reset-password can give what that allows" in (
         operators.fixes[0].warning or ""
     )
     assert "close to an administrator" in (operators.fixes[0].warning or "") or "realm-admin" in (operators.fixes[0].warning or "")
@@ -100,7 +100,8 @@ def test_what_else_impersonating_an_administrator_takes_is_said() -> None:
         for own in ((), (replace(permission("Bob", "Users", "impersonate", USER_ID), policies=("own",)),))
     )
 
-    assert "To impersonate an administrator, the caller also needs view-events" in (nothing.fixes[0].warning or "")
+    assert "Let an administrator who has view-events" in nothing.fixes[0].summary
+    assert "To impersonate an administrator, the caller also needs view-events" in (nothing.fixes[1].warning or "")
     del permitted
 
 

@@ -46,6 +46,22 @@ def test_it_is_none_where_it_cannot_be_the_cause(path: str, roles: list[str], ve
     assert MISSING not in causes(explanation)
 
 
+def test_a_call_that_takes_no_role_is_refused_by_permissions_if_at_all() -> None:
+    call = f"{_R}/ui-ext/available-roles/users/{USER_ID}"
+    explanation = refused("GET", call, caller=caller_of(roles={"realm-management": []}), catalog=CATALOG)
+    off = refused("GET", call, caller=caller_of(roles={}), catalog=CATALOG, facts=Facts(admin_permissions_enabled=False))
+
+    assert (explanation.verdict.cause.value, explanation.verdict.confidence) == (MISSING, Confidence.LIKELY)
+    assert any("takes no role where permissions are off" in line for line in explanation.verdict.evidence)
+    assert MISSING not in causes(off)
+
+
+def test_a_query_role_alone_gives_what_permissions_let_view() -> None:
+    fix = explained(looked_up(), path="/users/count").fixes[-1]
+
+    assert (fix.roles, fix.gives) == (("query-users",), "only the users that permissions let the caller view")
+
+
 def test_permissions_do_not_count_for_tokens_of_another_realm() -> None:
     explanation = refused("GET", f"{_R}/users/{USER_ID}", caller=caller_of(realm="master"))
 
@@ -94,7 +110,7 @@ def test_the_missing_side_of_a_two_sided_need_is_named_with_the_permission_that_
 
     assert (explanation.verdict.cause.value, explanation.verdict.confidence) == (MISSING, Confidence.CERTAIN)
     assert (
-        "ervice-account-app may manage-group-membership of user bob, but not manage-membership of group /staff:"
+        "ervice-account-app has the scope manage-group-membership on user bob, but lacks the scope manage-membership on group /staff:"
         " permission Support covers group /sales only"
     ) in explanation.summary
     assert "Add group /staff to the permission Support" in explanation.fixes[0].summary
@@ -144,7 +160,22 @@ def test_an_open_policy_is_decided_by_the_server_and_not_certain() -> None:
 
     explanation = explained(facts)
 
-    assert (explanation.verdict.cause.value, explanation.verdict.confidence) == (MISSING, Confidence.LIKELY)
+    assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.FINE_GRAINED_PERMISSION_DENIED, Confidence.LIKELY)
+    assert "permission Own denies it (policy Script)" in explanation.summary
+    assert "Change the permission Own" in explanation.fixes[0].summary
+    assert any("policy/evaluate" in line for line in explanation.verdict.evidence)
+
+
+def test_a_user_with_more_groups_than_are_read_gets_a_fix_for_this_user_with_a_warning() -> None:
+    facts = looked_up(permission("Team", "Groups", "view-members", GROUP_ID), server={("Users", USER_ID, "view"): False})
+    assert isinstance(facts.permissions, PermissionFacts)
+    objects = {USER: Object(type="Users", id=USER_ID, groups=None)}
+
+    fix = explained(replace(facts, permissions=replace(facts.permissions, objects=objects))).fixes[0]
+
+    assert not fix.roles
+    assert "user bob" in fix.summary
+    assert "Not all groups of the user were read" in (fix.warning or "")
 
 
 def test_the_first_fix_makes_a_permission_for_this_object_alone() -> None:
@@ -176,7 +207,7 @@ def test_a_created_user_in_a_group_requires_view_of_the_group_for_callers_who_qu
     )
 
     assert (explanation.verdict.cause.value, explanation.verdict.confidence) == (MISSING, Confidence.CERTAIN)
-    assert "view of group /staff" in explanation.summary
+    assert "view on group /staff" in explanation.summary
     assert explanation.fixes[0].summary == "Add the scope view to the permission Creatives"
 
 
@@ -185,7 +216,7 @@ def test_groups_that_the_request_does_not_name_leave_no_question(path: str) -> N
     explanation = explained(looked_up(), path=f"/users/{USER_ID}/{path}")
 
     assert (explanation.verdict.cause.value, explanation.verdict.confidence) == (MISSING, Confidence.CERTAIN)
-    assert "view of user bob" in explanation.fixes[0].summary or "view for user bob" in explanation.fixes[0].summary
+    assert "view on user bob" in explanation.fixes[0].summary or "view for user bob" in explanation.fixes[0].summary
 
 
 def at(facts: Facts, **places: tuple[ObjectPlace, Object]) -> Facts:
@@ -232,7 +263,7 @@ def test_a_permission_that_would_leave_the_list_empty_is_no_fix(path: str) -> No
     explanation = explained(at(looked_up(), client=IN_PATH), path=f"/clients/{CLIENT_ID}/{path}")
 
     assert (explanation.verdict.cause.value, explanation.verdict.confidence) == (MISSING, Confidence.CERTAIN)
-    assert f"view of client {CLIENT_ID}" in explanation.summary
+    assert f"view on client {CLIENT_ID}" in explanation.summary
     assert explanation.fixes[0].roles
     assert all(fix.summary for fix in explanation.fixes)
 
@@ -279,7 +310,7 @@ def test_operators_are_warned_that_others_lose_what_another_permission_gives_the
 
     operators, callers = explained(facts, for_operator=True), explained(facts, for_operator=False)
 
-    assert "others who have view of this user by permission Team lose it" in (operators.fixes[0].warning or "")
+    assert "Others who have view on this user by permission Team lose it" in (operators.fixes[0].warning or "")
     assert not [fix for fix in callers.fixes if "lose it" in (fix.warning or "")]
 
 

@@ -72,7 +72,7 @@ def test_every_role_of_both_kinds_is_named_and_fixed() -> None:
     explanation = deleted(items=(role(_ONE), role(_TWO), client_role(_OF_CLIENT, _CLIENT)))
 
     assert (explanation.verdict.cause.value, explanation.verdict.confidence) == (MISSING, Confidence.CERTAIN)
-    assert all(text in explanation.summary for text in ("of role one", "of role two", "of role of-client", "map-roles of user bob"))
+    assert all(text in explanation.summary for text in ("on role one", "on role two", "on role of-client", "map-roles on user bob"))
     assert sorted(made_by(explanation)) == sorted(
         [([USER_ID], ["map-roles"]), ([_ONE], ["map-role"]), ([_TWO], ["map-role"]), ([_OF_CLIENT], ["map-role"])]
     )
@@ -83,7 +83,7 @@ def test_only_what_is_missing_is_named() -> None:
 
     explanation = deleted(*own, items=(role(_ONE), client_role(_OF_CLIENT, _CLIENT)))
 
-    assert "but not map-role of role one" in explanation.summary
+    assert "but lacks the scope map-role on role one" in explanation.summary
     assert made_by(explanation) == [([_ONE], ["map-role"])]
 
 

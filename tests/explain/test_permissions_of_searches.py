@@ -55,7 +55,7 @@ def test_the_query_role_is_all_that_is_missing_where_a_permission_lets_view_one_
 def test_where_the_filter_names_one_object_the_fix_is_a_query_role_and_a_permission_on_it() -> None:
     explanation = explained(found(place=CLIENTS, named=(CLIENT,)), "/clients")
 
-    assert "view of client shop" in explanation.summary
+    assert "view on client shop" in explanation.summary
     assert (explanation.fixes[0].roles, made_by(explanation)) == (("query-clients",), [[SHOP]])
     assert all((explanation.fixes[0].console, explanation.fixes[0].kcadm, explanation.fixes[0].curl))
     assert not [
@@ -80,13 +80,13 @@ def test_where_the_list_is_of_everything_a_held_permission_stands_for_it() -> No
     explanation = explained(found(permission("Bob", "Users", "view", USER_ID), place=USERS, held=(BOB,)), "/users")
 
     assert explanation.fixes[0].roles == ("query-users",)
-    assert "view of user bob is given by permission Bob" in explanation.verdict.evidence
+    assert "the scope view on user bob is given by permission Bob" in explanation.verdict.evidence
 
 
 def test_where_nothing_is_held_and_nothing_named_all_objects_are_asked_for() -> None:
     explanation = explained(found(place=USERS), "/users")
 
-    assert "view of all users" in explanation.summary
+    assert "view on all users" in explanation.summary
     assert [fix.roles for fix in explanation.fixes] == [(), ("query-users",), ("view-users",)]
     assert "for those users that the list has to show" in explanation.fixes[1].summary
 
@@ -138,5 +138,5 @@ def test_callers_who_hold_nothing_are_not_told_that_they_need_everything() -> No
 def test_a_count_takes_all_users_unless_a_permission_lets_count_one() -> None:
     nothing, one = (explained(found(*own, place=USERS), "/users/count") for own in ((), (permission("Bob", "Users", "view", USER_ID),)))
 
-    assert "view of all users" in nothing.summary
+    assert "view on all users" in nothing.summary
     assert [fix.roles for fix in one.fixes] == [("query-users",)]

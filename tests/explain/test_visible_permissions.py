@@ -184,7 +184,7 @@ def test_names_are_those_of_the_request_unless_the_caller_may_view_the_object() 
     )
 
     assert not [name for name in ("bob", "/staff") if name in shown(hidden, "-")]
-    assert "manage-membership of group /staff and manage-group-membership of user bob" in viewed.summary
+    assert "manage-membership on group /staff and manage-group-membership on user bob" in viewed.summary
 
 
 @pytest.mark.parametrize("role", ["query-users", "query-clients", "query-groups"])
@@ -210,7 +210,7 @@ def test_a_group_that_is_named_by_its_path_has_no_commands_with_its_id() -> None
     facts = found(permission("All", "Users", "manage"), **of_body("/staff", GROUP_ID))
     explanation = explained("POST /users", facts, sent={"username": "x", "groups": ["/staff"]})
 
-    assert "manage-membership of group /staff" in explanation.summary
+    assert "manage-membership on group /staff" in explanation.summary
     assert GROUP_ID not in shown(explanation, "-")
     assert not explanation.fixes[0].kcadm
 
@@ -228,9 +228,27 @@ def test_a_denial_that_the_refusal_itself_shows_is_said_without_its_permission()
     explanation = explained(f"PUT /users/{USER_ID}", facts)
 
     assert (explanation.verdict.cause, explanation.verdict.confidence) == (Cause.FINE_GRAINED_PERMISSION_DENIED, Confidence.CERTAIN)
-    assert "may not manage of user bob: a permission denies it" in explanation.summary
+    assert "lacks the scope manage on user bob: a permission denies it" in explanation.summary
     assert "Ask the operator" in explanation.fixes[0].summary
     assert "Closed" not in shown(explanation, "-")
+
+
+def test_a_denied_scope_that_stands_for_another_one_is_a_denial_for_the_caller_as_well() -> None:
+    own = permission("Sales", "Groups", "view-members manage-members", GROUP_ID)
+    facts = found(own, permission("Closed", "Users", "manage", USER_ID, policy="others"), **user(groups=((GROUP_ID,),)))
+    explanation = explained(f"PUT /users/{USER_ID}/reset-password", facts)
+
+    assert explanation.verdict.cause is Cause.FINE_GRAINED_PERMISSION_DENIED
+    assert "Closed" not in shown(explanation, "-")
+
+
+def test_what_two_objects_have_in_common_is_said_once() -> None:
+    facts = found(
+        permission("U", "Users", "manage-group-membership"), permission("G", "Groups", "manage-membership"), **joining(USER_ID, True)
+    )
+    explanation = explained(f"PUT /users/{USER_ID}/groups/{GROUP_ID}", facts)
+
+    assert explanation.summary.count("a permission denies it, or what the call names does not exist") == 1
 
 
 def test_a_denial_of_an_object_that_the_caller_may_not_view_is_likely_and_may_be_an_object_that_does_not_exist() -> None:
@@ -284,11 +302,34 @@ def test_whether_the_client_in_the_path_is_a_special_one_is_hidden_from_those_wh
     assert shown(one, "-") == shown(other, "-")
 
 
+@pytest.mark.parametrize("role", ["view-clients", ""])
+def test_the_id_of_a_role_that_is_tried_as_that_of_a_client_is_no_client(role: str) -> None:
+    as_client, asked = ObjectPlace(type="Clients", body="[].id"), Object(type="Roles", id=OTHER_GROUP)
+    path, views = {_CLIENT: Object(type="Clients", id=_UNKNOWN)}, permission("All", "Clients", "view")
+    seen: list[str] = []
+    for known in (True, False):
+        objects = {_MAPPED: asked, as_client: Object(type="Clients", id=OTHER_GROUP)}
+        gone = {("Clients", OTHER_GROUP), *(() if known else (("Roles", OTHER_GROUP),))}
+        item = Item(objects=objects, named=dict.fromkeys(objects, OTHER_GROUP), body={"id": OTHER_GROUP})
+        facts = found(views, items=(item,), objects=path, absent_as=frozenset(gone), granted=(role,) if role else ())
+        facts = facts if known else without_label(facts, OTHER_GROUP)
+        seen.append(shown(explained(f"POST /clients/{_UNKNOWN}/roles/r/composites", facts, sent=[{"id": OTHER_GROUP}]), "-"))
+
+    assert seen[0] == seen[1]
+    assert "/sales" not in seen[0]
+
+
+def without_label(facts: Facts, identifier: str) -> Facts:
+    assert isinstance(facts.permissions, PermissionFacts)
+    labels = {key: label for key, label in facts.permissions.labels.items() if key != identifier}
+    return replace(facts, permissions=replace(facts.permissions, labels=labels, absent=frozenset({identifier})))
+
+
 def test_a_mapped_role_is_called_by_its_id() -> None:
     item = Item(objects={_MAPPED: Object(type="Roles", id=OTHER_GROUP)}, named={_MAPPED: OTHER_GROUP}, body={"id": OTHER_GROUP})
     facts = found(permission("M", "Users", "map-roles", USER_ID), items=(item,), **user())
 
     explanation = explained(f"POST /users/{USER_ID}/role-mappings/realm", facts, sent=[{"id": OTHER_GROUP}])
 
-    assert f"but not map-role of role {OTHER_GROUP}" in explanation.summary
+    assert f"but lacks the scope map-role on role {OTHER_GROUP}" in explanation.summary
     assert "bob" not in explanation.summary

@@ -52,6 +52,17 @@ async def test_permissions_policies_and_the_object_with_its_groups_are_found() -
     assert (found.labels[USER_ID], found.identity.account_id, found.identity.client_id) == ("bob", SUBJECT, CLIENT_UUID)
 
 
+async def test_a_group_with_a_slash_in_its_name_is_not_below_the_group_of_its_first_part() -> None:
+    made = stage()
+    made.documents[f"{_DEMO}/users/{USER_ID}/groups?first=0&max=21"] = [{"id": "slash", "name": "sales/emea", "path": "/sales/emea"}]
+    made.documents[f"{_DEMO}/group-by-path/sales"] = {"id": "sales", "path": "/sales"}
+
+    found = (await looked_up(made)).permissions
+
+    assert isinstance(found, PermissionFacts)
+    assert list(found.objects.values()) == [Object(type="Users", id=USER_ID, groups=(("slash",),))]
+
+
 async def test_an_id_that_no_user_has_is_an_object_that_is_absent() -> None:
     found = (await looked_up(stage(paths=[f"{_DEMO}/users/{USER_ID}"]))).permissions
 

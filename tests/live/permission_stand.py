@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from devkit.lab import Attempt, Client, Lab
@@ -30,7 +31,8 @@ class Stand:
         admin, path = self.lab.admin, self.path
         client = (await admin("GET", path))["adminPermissionsClient"]["id"]
         self.server = f"{path}/clients/{client}/authz/resource-server"
-        for name in ("sales", "staff", "other"):
+        self.ids["admin-permissions"] = str(client)
+        for name in ("sales", "staff", "other", "sales/south"):
             await admin("POST", f"{path}/groups", {"name": name})
         for group in await admin("GET", f"{path}/groups"):
             self.ids[group["name"]] = group["id"]
@@ -38,6 +40,8 @@ class Stand:
         members = [(name, ["/sales/emea"]) for name in ("bob", "eve", "finn", "gina")]
         for name, groups in (*members, ("carol", ["/other"]), *((name, []) for name in ("dave", "hank", "ivy", "chief", "zoe"))):
             self.ids[name] = await self.lab.make_user(name, self.realm, groups=groups)
+        self.ids["nia"] = await self.lab.make_user("nia", self.realm)
+        await admin("PUT", f"{path}/users/{self.ids['nia']}/groups/{self.ids['sales/south']}")
         for name in ("c0", "c1"):
             self.ids[name] = (await self.lab.make_client(self.realm, clientId=name, serviceAccountsEnabled=False)).uuid
         await self._make_roles()
@@ -169,6 +173,7 @@ class Stand:
             "not-account": ("regex", {"targetClaim": "preferred_username", "pattern": "service-account-.*", "logic": "NEGATIVE"}),
             "past": ("time", {"notOnOrAfter": "2020-01-01 00:00:00"}),
             "future": ("time", {"notBefore": "2999-01-01 00:00:00"}),
+            "other-hour": ("time", {"hour": _HOUR, "hourEnd": _HOUR}),
             "since": ("time", {"notBefore": "2020-01-01 00:00:00"}),
         }
         return simple[name]
@@ -179,6 +184,9 @@ class Stand:
             return "client", {"clients": [caller.uuid]}
         return "user", {"users": [caller.account]}
 
+
+_HOUR = str((datetime.now(tz=UTC).hour + 12) % 24)
+"""An hour that is far from now."""
 
 _COMBINED = {
     "both": (("own", "others"), "UNANIMOUS", "POSITIVE"),

@@ -66,6 +66,15 @@ PAIRS = (
         given("Users manage-group-membership carol", "others", "Closed"),
     ),
     _pair(
+        "a role of the realm among the parts of a client's role, for a caller who views all clients",
+        "POST /clients/{c1}/roles/c1-a/composites",
+        "POST /clients/{c1}/roles/c1-a/composites",
+        ("{r0}", UNKNOWN_ID),
+        given("Clients view"),
+        json=[{"id": "{r0}", "name": "x"}],
+        control_json=[{"id": UNKNOWN_ID, "name": "x"}],
+    ),
+    _pair(
         "a member of a group that others have",
         "GET /users/{bob}",
         "GET /users/{dave}",

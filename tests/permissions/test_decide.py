@@ -209,3 +209,13 @@ def test_a_denial_on_the_object_counts_even_if_other_permissions_are_not_known()
 
     assert decide(user("bob"), "view", there).outcome is Outcome.DENIED
     assert decide(user("bob"), "manage", there).outcome is Outcome.OPEN
+
+
+def test_one_open_permission_is_what_denies_if_the_scope_is_refused() -> None:
+    alone = decide(user(), "view", situation(permission("Users view bob", "script")))
+    several = decide(user(), "view", situation(permission("Users view bob", "script"), permission("Users view", "script")))
+
+    assert alone.if_refused is not None
+    assert alone.if_refused.outcome is Outcome.DENIED
+    assert [each.denying for each in alone.if_refused.denying] == [("Script",)]
+    assert several.if_refused is None

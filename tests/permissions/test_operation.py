@@ -113,3 +113,13 @@ def test_two_scopes_of_named_objects_come_before_one_of_all(need: PermissionNeed
     decision = decide_operation(need, OBJECTS, NONE, situation())
 
     assert {str(each.term) for each in decision.lacking} == lacking
+
+
+def test_a_permission_for_all_does_not_open_the_named_object_from_which_a_denial_takes_the_scope() -> None:
+    need = PermissionNeed(levels=levels("Groups.view", "Groups.view@group query-groups"))
+    wide, closed = permission("Groups view"), permission("Groups view-members", "no")
+
+    assert decide_operation(need, OBJECTS, NONE, situation(wide)).outcome is Outcome.GRANTED
+    denied = decide_operation(need, OBJECTS, NONE, situation(wide, closed))
+    assert denied.outcome is Outcome.DENIED
+    assert [str(each.term) for each in denied.lacking if each.decision] == ["Groups.view@group"]

@@ -33,7 +33,11 @@ def at(*parts: int) -> datetime:
 
 PERMIT, DENY, OPEN = Effect.PERMIT, Effect.DENY, Effect.OPEN
 NOW = at(2026, 11, 30, 14, 30, 59, 999)
-NAMES = Names(group_paths={"sales": "/sales", "emea": "/sales/emea"}, client_scope_names={"extra": "extra"})
+NAMES = Names(
+    group_names={"slash": "a/b"},
+    group_paths={"sales": "/sales", "emea": "/sales/emea", "slash": "/a/b"},
+    client_scope_names={"extra": "extra"},
+)
 
 
 def judged(
@@ -148,6 +152,8 @@ def groups(*members: str, claim: str | None = None, extend: bool = False) -> Gro
         (groups("unknown"), caller(groups=()), DENY),
         (groups("sales", claim="groups"), caller(groups=(), claims={"groups": ["/sales"]}), PERMIT),
         (groups("emea", claim="groups"), caller(groups=(), claims={"groups": ["emea"]}), PERMIT),
+        (groups("slash", claim="groups"), caller(groups=(), claims={"groups": ["a/b"]}), PERMIT),
+        (groups("slash", claim="groups"), caller(groups=(), claims={"groups": ["b"]}), DENY),
         (groups("sales", claim="groups"), caller(groups=("/sales",), claims={"groups": ["/staff"]}), DENY),
         (groups("sales", claim="groups"), caller(groups=("/sales",), claims={"groups": []}), PERMIT),
         (groups("sales", claim="groups"), caller(groups=("/sales",), claims=None), OPEN),

@@ -9,9 +9,12 @@ from kcproxy.explain.evidence import admin_roles_in, grant_evidence, known_roles
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
 from kcproxy.explain.keycloak_responses import keycloak_says
 from kcproxy.explain.known_defects import RESERVED_NAMES
-from kcproxy.explain.targets import GUARD_VARIANTS, hidden, is_guard, need_of, realm_role_in
+from kcproxy.explain.permission_view import permission_outcome
+from kcproxy.explain.targets import GUARD_VARIANTS, asks_for_realm_roles, hidden, is_guard, need_of, realm_role_in
 from kcproxy.explain.text import either, list_of, shown
 from kcproxy.model import Cause, Confidence, RoleSet
+from kcproxy.permissions.decide import Outcome
+from kcproxy.permissions.facts import PermissionFacts
 
 _PROTECTED_VARIANT = "protected-client"
 _PROTECTED_SINCE = (26, 7)
@@ -34,21 +37,48 @@ def escalation_guard(context: Context) -> Finding | None:
         return _contains_power(tuple(sorted(contained)))
     if not (by_body or by_target) or (context.scope_suffices is False and not by_body):
         return None
-    if not passes_plainly(context) or (by_body and suffices(context)):
+    by_permission, powers = is_allowed_by_permission(context), _powers_of_target(context)
+    if not (passes_plainly(context) or by_permission) or (by_body and suffices(context)):
         return None
     is_known = context.facts.granted is not None and context.facts.roles_are_built_in and only_realm_admin(context) is None
     return found(
         Cause.ESCALATION_GUARD,
         CERTAIN if by_body and is_known else LIKELY,
-        f"the body names the admin role {list_of(roles)}" if roles else "the known roles allow this call for an ordinary user",
-        "" if by_body else user_may_not_exist,
+        f"the body names the admin role {list_of(roles)}"
+        if roles
+        else f"{'the known roles' if passes_plainly(context) else 'permissions'} allow this call for an ordinary user",
+        _held_by_target(context, powers) if powers else "" if by_body else user_may_not_exist,
         "" if not by_body or _owner_is_open(context) else f"in the table of Keycloak {table}, {_variant_says(context)} requires more",
         token_evidence,
         grant_evidence,
-        missing=context.missing if by_body and not _owner_is_open(context) else (),
+        missing=powers or (context.missing if by_body and not _owner_is_open(context) else ()),
         remedy=_OWNER_OPEN if by_body and _owner_is_open(context) else None,
         names=list_of(roles),
     )
+
+
+def _powers_of_target(context: Context) -> RoleSet:
+    """The admin roles of the user in the path that the caller does not have, for operators."""
+    facts = context.facts.permissions if context.for_operator and is_allowed_by_permission(context) else None
+    if not isinstance(facts, PermissionFacts):
+        return ()
+    roles = facts.powers.get(context.request.target.parameters.get("user-id", ""), ())
+    return tuple(role for role in roles if role not in context.catalog.closure(context.facts.granted or ()))
+
+
+def _held_by_target(context: Context, powers: RoleSet) -> str:
+    return f"looked up: the user holds {list_of(powers)} of {shown(context.container)}, and to impersonate them takes that as well"
+
+
+def is_allowed_by_permission(context: Context) -> bool:
+    """Whether a permission lets the caller impersonate the user, so that only the privileges of that user are in the way.
+
+    To callers it is not said whether the user is an administrator: the same is said of a user who does not exist.
+    """
+    facts, user = context.facts.permissions, context.request.target.parameters.get("user-id")
+    if not isinstance(facts, PermissionFacts) or not context.template.endswith("/impersonation"):
+        return False
+    return (not context.for_operator or user in facts.powers) and permission_outcome(context) is Outcome.GRANTED
 
 
 _OWNER_OPEN = (
@@ -176,26 +206,26 @@ def target_needs_other_role(context: Context) -> Finding | None:
     return None
 
 
-AUTHORIZATION = "/clients/{client-uuid}/authz/"
-_PERMISSIONS_CLIENT_SINCE = (26, 7)
-
-
 def need_of_permissions_client(context: Context) -> RoleSet | None:
-    """What the call requires if its client is admin-permissions: roles for the realm, none for authorization or clients.
-
-    Measured on 26.7.4; not so on 26.4.7.
-    """
-    facts = context.facts
-    if AUTHORIZATION not in context.template or context.version < _PERMISSIONS_CLIENT_SINCE or not context.need:
+    """What the call requires if its client is admin-permissions: roles for the realm, none for authorization or clients."""
+    if not asks_for_realm_roles(context) or not context.need:
         return None
-    if facts.admin_permissions_enabled is False or facts.target_is_permissions is False:
+    if context.facts.admin_permissions_enabled is False or _is_permissions_client(context) is False:
         return None
     return ("view-realm",) if ("view-authorization",) in context.need else ("manage-realm",)
 
 
+def _is_permissions_client(context: Context) -> bool | None:
+    """Whether the client in the path is admin-permissions; None if that is not known to the reader."""
+    found = context.facts.permissions
+    if context.facts.target_is_permissions is None and context.for_operator and isinstance(found, PermissionFacts):
+        return context.request.target.parameters.get("client-uuid") == found.client_uuid
+    return context.facts.target_is_permissions
+
+
 def permissions_client(context: Context) -> Finding | None:
     """The client that holds the fine-grained permissions of a realm is special: roles for the realm decide who may read or change it."""
-    need, known = need_of_permissions_client(context), context.facts.target_is_permissions
+    need, known = need_of_permissions_client(context), _is_permissions_client(context)
     if need is None or context.catalog.satisfies(known_roles(context), (need,)) or not (known or suffices(context)):
         return None
     certain = known and context.facts.granted is not None

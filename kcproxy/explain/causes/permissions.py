@@ -7,17 +7,19 @@ from kcproxy.explain.causes.spec import REFUSED, CauseSpec, Remedy
 from kcproxy.explain.context import Context
 from kcproxy.explain.evidence import known_roles
 from kcproxy.explain.finding import CERTAIN, LIKELY, POSSIBLE, Finding, found
+from kcproxy.explain.fixes.permission_words import absent_in_words
 from kcproxy.explain.fixes.permissions import fixes_of
 from kcproxy.explain.permission_needs import is_of_unknown_owner, joined, need_in_words, one_of, permission_need
-from kcproxy.explain.permission_view import View, permission_outcome, permission_view
+from kcproxy.explain.permission_view import View, permission_decision, permission_outcome, permission_view
 from kcproxy.explain.text import list_of, shown
 from kcproxy.explain.visible_permissions import permits
 from kcproxy.model import Cause
 from kcproxy.permissions.decide import Outcome, unread_for
 from kcproxy.permissions.model import Object, Permission
-from kcproxy.permissions.operation import QUERY, TermDecision
+from kcproxy.permissions.operation import TermDecision
 
 _MOST_NAMED = 3
+_MOST_SCOPES = 6
 
 
 def fine_grained_permission_missing(context: Context) -> Finding | None:
@@ -30,19 +32,22 @@ def fine_grained_permission_missing(context: Context) -> Finding | None:
     if need is None:
         return None
     if context.facts.permissions is not None and not is_of_unknown_owner(context):
-        decided = _decided(context, Cause.FINE_GRAINED_PERMISSION_MISSING) or _undecided(context, need)
+        decided = _decided(context, Cause.FINE_GRAINED_PERMISSION_MISSING) or _undecided(context, need) or _absent(context)
         if decided is not None or context.for_operator or permission_outcome(context) is not None:
             return decided
     enabled, roles = context.facts.admin_permissions_enabled, known_roles(context)
     only_queries = all(role.startswith("query-") for role in roles)
-    if enabled is False or not (enabled or _lets_see_only(context)):
+    if enabled is False or not (enabled or _lets_see_only(context) or _takes_no_role(context)):
         return None
     who, container, words = context.words["who"], context.words["container"], need_in_words(need)
     return found(
         Cause.FINE_GRAINED_PERMISSION_MISSING,
-        LIKELY if enabled and only_queries and roles else POSSIBLE,
+        LIKELY if (enabled and only_queries and roles) or _takes_no_role(context) else POSSIBLE,
         "looked up: fine-grained admin permissions are on in the realm" if enabled else "",
         f"{who} has only {list_of(sorted(roles))} of {container}, as is usual with such permissions" if only_queries and roles else "",
+        f"in the table of Keycloak {context.catalog.version} the call takes no role where permissions are off"
+        if _takes_no_role(context)
+        else "",
         f"by the table of permissions, the call requires {words}",
         reason=None if enabled else _IF_IN_USE,
         need=words,
@@ -80,6 +85,40 @@ def _undecided(context: Context, need: PermissionNeed) -> Finding | None:
     )
 
 
+def _absent(context: Context) -> Finding | None:
+    """If permissions allow the call for what exists: Keycloak answers 403 for what does not, to callers without a ``query-`` role."""
+    view = permission_decision(context)
+    if view is None or view.decision.outcome is not Outcome.GRANTED:
+        return None
+    parameters = context.request.target.parameters
+    within = next((words.format(shown(parameters[name])) for name, words in _WITHIN.items() if name in parameters), None)
+    says = absent_in_words(view) or within
+    if says is None:
+        return None
+    return found(
+        Cause.FINE_GRAINED_PERMISSION_MISSING,
+        LIKELY,
+        "looked up: fine-grained admin permissions are on in the realm",
+        *_evidence(view),
+        reason="Permissions allow {who} this call, but {says}",
+        effect=": Keycloak then answers {operation}{where} with 403 to callers without a query- role.",
+        remedy="Check the request: {says}",
+        says=says,
+    )
+
+
+_WITHIN = {
+    "credentialId": "the user may not have a credential with the ID {}",
+    "member-id": "user {} may not be a member of the organization",
+}
+"""What belongs to another object of the path, and is not looked up: by its parameter."""
+
+
+def _takes_no_role(context: Context) -> bool:
+    """Whether any caller is let in, unless the realm has permissions."""
+    return context.requirement is not None and () in context.requirement.admits
+
+
 def _lets_see_only(context: Context) -> bool:
     """Whether the caller holds no role but ``query-`` ones and ``view-`` ones that contain such a one, as callers with permissions do."""
     return all(
@@ -92,8 +131,8 @@ def _lets_see_only(context: Context) -> bool:
 def _could_be(context: Context) -> bool:
     if context.requirement is None or context.token_is_unread:
         return False
-    if context.facts.permissions is not None and () in context.requirement.admits:
-        return True  # any caller is let in, unless the realm has permissions
+    if _takes_no_role(context):
+        return True
     return not (context.token_suffices or context.granted_suffices)
 
 
@@ -103,16 +142,16 @@ def _decided(context: Context, cause: Cause) -> Finding | None:
         return None
     lacking = view.decision.lacking
     granted = [each for each in view.decision.alternative if each.decision is not None and each.outcome is Outcome.GRANTED]
-    but = f"may {_scopes(view, granted)}, but not {_scopes(view, lacking)}" if granted else f"may not {_scopes(view, lacking)}"
+    but = f"has {_scopes(view, granted)}, but lacks {_scopes(view, lacking)}" if granted else f"lacks {_scopes(view, lacking)}"
     because = [line for each in lacking for line in _because(view, each)]
     return found(
         cause,
         CERTAIN if view.certain else LIKELY,
         "looked up: fine-grained admin permissions are on in the realm",
         *_evidence(view),
-        reason="{Who} {but}: {because}" if because else "{Who} {but}: no permission gives this",
+        reason="{Who} {but}: {because}" if because else "{Who} {but}" + _given_by_none(lacking),
         but=but,
-        because="; ".join(because),
+        because="; ".join(dict.fromkeys(because)),
         need=_scopes(view, lacking),
     )
 
@@ -122,23 +161,28 @@ def _cause(view: View) -> Cause:
     return Cause.FINE_GRAINED_PERMISSION_DENIED if denied else Cause.FINE_GRAINED_PERMISSION_MISSING
 
 
+def _given_by_none(terms: Sequence[TermDecision]) -> str:
+    """What follows the scopes, if no permission has anything to do with them."""
+    scopes, roles = (len([each for each in terms if bool(each.term.role) is is_role]) for is_role in (False, True))
+    if not scopes:
+        return ", which the call takes beside permissions"
+    return ": no permission gives " + (f"the scope{'s' if scopes > 1 else ''}" if roles else "them" if scopes > 1 else "it")
+
+
 def _scopes(view: View, terms: Sequence[TermDecision]) -> str:
-    return joined([_scope(view, each) for each in terms])
+    """``the scope manage-membership on group /sales``, ``the scopes view on user bob and manage on client app, and the role query-users``."""
+    scopes = [_scope(view, each) for each in terms if not each.term.role]
+    roles = [each.term.role for each in terms if each.term.role]
+    named = scopes if len(scopes) <= _MOST_SCOPES else [*scopes[: _MOST_SCOPES - 1], f"{len(scopes) - _MOST_SCOPES + 1} more"]
+    parts = [(f"the scope{'s' if len(scopes) > 1 else ''}", joined(named)), (f"the role{'s' if len(roles) > 1 else ''}", list_of(roles))]
+    return (", and " if len(scopes) > 1 else " and ").join(f"{what} {names}" for what, names in parts if names)
 
 
 def _scope(view: View, each: TermDecision) -> str:
-    """``manage-membership of group /sales``."""
+    """``manage-membership on group /sales``."""
     if each.decision is None:
-        return _without_role(each)
-    return f"{each.decision.scope} of {object_in_words(view, each.decision.asked)}"
-
-
-def _without_role(each: TermDecision) -> str:
-    """A role that is lacking, or the scope on an object that the request does not name."""
-    role = each.term.role
-    if not role:
-        return f"{each.term.scope} of {one_of(each.term.type)}s that the request does not name"
-    return f"{'query' if role.startswith(QUERY) else 'call'} without the role {role}"
+        return f"{each.term.scope} on {one_of(each.term.type)}s that the request does not name"
+    return f"{each.decision.scope} on {object_in_words(view, each.decision.asked)}"
 
 
 def object_in_words(view: View, asked: Object) -> str:
@@ -154,9 +198,9 @@ def _because(view: View, each: TermDecision) -> list[str]:
         return []
     if view.denied_by_others:
         return ["a permission denies it" if view.visible.every_object else "a permission denies it, or what the call names does not exist"]
-    if each.by_server:
-        return ["Keycloak's own evaluation (policy/evaluate) does not allow it"]
     denying = [f"permission {shown(other.permission.name)} denies it (policy {list_of(other.denying)})" for other in each.decision.denying]
+    if each.by_server and not denying:
+        return ["Keycloak's own evaluation (policy/evaluate) does not allow it"]
     return list(dict.fromkeys(denying)) or _covered(view, each)
 
 
@@ -191,14 +235,19 @@ def _evidence(view: View) -> list[str]:
         if each.decision is not None and each.outcome is Outcome.GRANTED:
             names = list_of([other.permission.name for other in each.decision.granting][:3])
             lines.append(
-                f"{_scope(view, each)} is given by permission {names}"
+                f"the scope {_scope(view, each)} is given by permission {names}"
                 if names
-                else f"{_scope(view, each)} is allowed by Keycloak's own evaluation"
+                else f"the scope {_scope(view, each)} is allowed by Keycloak's own evaluation"
             )
         elif each.term.role and each.outcome is not Outcome.GRANTED:
             lines.append(f"the caller does not hold the role {each.term.role}")
     lines += [
-        f"Keycloak's own evaluation (policy/evaluate) allows {_scope(view, each)}, which the policies and the token do not"
+        f"Keycloak's own evaluation (policy/evaluate) does not allow the scope {_scope(view, each)}"
+        for each in view.decision.lacking
+        if each.by_server and each.decision is not None and each.decision.denying
+    ]
+    lines += [
+        f"Keycloak's own evaluation (policy/evaluate) allows the scope {_scope(view, each)}, which the policies and the token do not"
         for each in view.differs
     ]
     if any(

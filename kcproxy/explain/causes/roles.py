@@ -1,6 +1,6 @@
 """Causes about the role itself: what is required, what is granted, and what the token contains."""
 
-from kcproxy.explain.causes.guards import only_realm_admin, permissions_client, target_needs_other_role
+from kcproxy.explain.causes.guards import is_allowed_by_permission, only_realm_admin, permissions_client, target_needs_other_role
 from kcproxy.explain.causes.realms import master_realm_role_missing, master_realm_role_not_in_token
 from kcproxy.explain.causes.spec import FOR_OPERATION, NEW_TOKEN, NOT_ALLOWED, NOT_WITH_THIS_TOKEN, REFUSED, CauseSpec, Remedy
 from kcproxy.explain.context import (
@@ -64,7 +64,9 @@ def refused_otherwise(context: Context) -> Finding | None:
 
 
 def _is_guarded(context: Context) -> bool:
-    """Whether only the roles in the body require more: a case for the escalation guard, if the plain call would pass."""
+    """Whether only the roles in the body or of the user require more: a case for the escalation guard, if the plain call would pass."""
+    if is_allowed_by_permission(context):
+        return True
     requirement = context.requirement
     if requirement is None or not (requirement.variant or "").startswith("admin-role-"):
         return False

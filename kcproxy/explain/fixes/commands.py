@@ -155,6 +155,22 @@ def _curl_owner(to: Grantee, container: str) -> str:
     return line("OWNER=$(" + _FIND + '); OWNER=$(printf %s "$OWNER" | ' + _ID + ")", realm=segment(to.realm), things=_CLIENTS, query=query)
 
 
+PERMISSIONS_CLIENT = "admin-permissions"
+PERMISSIONS = Part('"$PERMISSIONS"', inside="$PERMISSIONS")
+"""The internal ID that ``curl_permissions_client`` looks up: a part of a path."""
+
+
+def curl_permissions_client(realm: str) -> str:
+    """Looks up the internal ID of the client that holds the fine-grained permissions of a realm."""
+    query = word("clientId=" + PERMISSIONS_CLIENT)
+    return line(
+        "PERMISSIONS=$(" + _FIND + '); PERMISSIONS=$(printf %s "$PERMISSIONS" | ' + _ID + ")",
+        realm=segment(realm),
+        things=_CLIENTS,
+        query=query,
+    )
+
+
 def _curl_account(to: Grantee) -> str:
     if to.user_id:
         return line("ACCOUNT={account}", account=segment(to.user_id))

@@ -43,7 +43,7 @@ def _powers(context: Context, view: View, choice: Sequence[Addition]) -> str | N
         if roles:
             has = "contains" if each.asked.type == ROLES else "holds"
             lines.append(
-                f"this {one_of(each.asked.type)} {has} {list_of(roles)} of {shown(context.words['container'])}, and {each.scope} can give what that allows"
+                f"This {one_of(each.asked.type)} {has} {list_of(roles)} of {shown(context.words['container'])}, and {each.scope} can give what that allows"
             )
             lines.append(f"To impersonate an administrator, the caller also needs {list_of(roles)}" if each.scope == IMPERSONATE else "")
             lines.append(build.warning(context, roles) or "")
@@ -51,7 +51,9 @@ def _powers(context: Context, view: View, choice: Sequence[Addition]) -> str | N
 
 
 def _unread(view: View) -> str | None:
-    """Permissions that were not read can deny what a new one gives."""
+    """Permissions and groups that were not read can deny what a new one gives."""
+    if any(each.decision is not None and each.decision.asked.groups is None for each in view.decision.lacking):
+        return "Not all groups of the user were read, because look-ups are limited: if a permission on one of them denies this, it stays refused"
     unread = not view.situation.permissions.complete or any(
         unread_for(each.decision.asked, view.situation) for each in view.decision.lacking if each.decision is not None
     )
@@ -78,7 +80,7 @@ def _taken(each: Addition, *, by_name: bool) -> list[str]:
     if not each.takes or not by_name:
         return []
     names, one = list_of([shown(other.name) for other in each.takes[:_MOST_TAKEN]]), one_of(each.asked.type)
-    return [f"others who have {each.scope} of this {one} by permission {names} lose it, unless the policies of this permission permit them"]
+    return [f"Others who have {each.scope} on this {one} by permission {names} lose it, unless the policies of this permission permit them"]
 
 
 def _of_changes(choice: Sequence[Addition], *, by_name: bool) -> str | None:
@@ -86,15 +88,15 @@ def _of_changes(choice: Sequence[Addition], *, by_name: bool) -> str | None:
     for each in choice:
         name = shown(each.permission.name) if each.permission else ""
         if each.for_others and each.permission is None:
-            lines.append("its policy names the client, and users who log in through the client get the same")
+            lines.append("Its policy names the client, and users who log in through the client get the same")
         lines += _taken(each, by_name=by_name)
         if each.for_others and each.permission:
-            lines.append(f"the policies of {name} may also name others, who get the same")
+            lines.append(f"The policies of {name} may also name others, who get the same")
         if each.opens_more and each.permission:
             more = sorted(each.permission.scopes - {each.scope}) if each.kind is AdditionKind.ADD_OBJECT else []
-            lines.append(f"it also gives {list_of(more)} of this object" if more else f"it applies to each object of {name}")
+            lines.append(f"It also gives {list_of(more)} on this object" if more else f"It applies to each object of {name}")
         if each.permission is None and each.asked.id is None:
             lines.append(
-                f"it is for all objects of the type {each.asked.type}, and a permission for all objects denies every other caller the scopes of that type"
+                f"It is for all objects of the type {each.asked.type}, and a permission for all objects denies every other caller the scopes of that type"
             )
     return ". ".join(dict.fromkeys(lines)) or None

@@ -20,15 +20,34 @@ from kcproxy.permissions.operation import QUERY
 
 def corrections(view: View, by_role: Sequence[Fix]) -> tuple[Fix, ...]:
     """Nothing can be permitted of an object that is not there, and a role does not make it appear. None if all objects are there."""
-    asked = [each.decision.asked for each in view.decision.lacking if each.decision is not None]
-    absent = list(dict.fromkeys(_absent(each) for each in asked if each.id in view.facts.absent))
-    elsewhere = list(dict.fromkeys(_elsewhere(each, view) for each in asked if each.id in view.facts.elsewhere))
-    if not (absent or elsewhere) or not view.names:
+    says = absent_in_words(view)
+    if says is None:
         return ()
-    says = joined([*([f"there is no {joined(absent)}"] if absent else ()), *elsewhere])
     steps = (f"Check the request: {says}", "Correct it, or create what it names")
     first = Fix(summary=sentence(f"Correct the request: {says}"), console=sentences(steps))
     return (first, *after(f"This alone does not help: {says}, and Keycloak then answers with another error", by_role))
+
+
+def absent_in_words(view: View) -> str | None:
+    """For operators: which of the objects that decide are not there; None if all are."""
+    terms = view.decision.lacking or view.decision.alternative
+    asked = [each.decision.asked for each in terms if each.decision is not None]
+    absent = list(dict.fromkeys(_absent(each) for each in asked if each.id in view.facts.absent))
+    elsewhere = list(dict.fromkeys(_elsewhere(each, view) for each in asked if each.id in view.facts.elsewhere))
+    if not (absent or elsewhere) or not view.names:
+        return None
+    return joined([*([f"there is no {joined(absent)}"] if absent else ()), *elsewhere])
+
+
+def by_administrator(context: Context, view: View) -> tuple[Fix, ...]:
+    """For operators: no permission lets a caller impersonate an administrator without the roles that this one has."""
+    user = context.request.target.parameters.get("user-id", "")
+    if not context.template.endswith("/impersonation") or not view.names:
+        return ()
+    held = context.catalog.closure(context.facts.granted or ())
+    roles = [role for role in view.facts.powers.get(user, ()) if role not in held]
+    says = f"Let an administrator who has {list_of(roles)} of {shown(context.container)} do this once; a permission is not enough for it"
+    return (Fix(summary=sentence(says)),) if roles else ()
 
 
 def _absent(asked: Object) -> str:
@@ -62,7 +81,7 @@ def with_some_of_list(context: Context, verdict: Verdict, view: View, to: Grante
         f"Authorization scopes {term.scope}, Enforce access to Specific {many}, and choose them",
         f"Create a policy of type User that names {who} alone, Save",
     )
-    says = f"Grant the role {list_of(roles)} to {who}, and make a permission with the scope {term.scope} for those {many} that the list has to show"
+    says = f"Grant the role{'s' if len(roles) > 1 else ''} {list_of(roles)} to {who}, and make a permission with the scope {term.scope} for those {many} that the list has to show"
     console = (*(text for fix in granted for text in fix.console), *sentences(steps))
     fix = Fix(summary=sentence(says), roles=roles, console=console, gives=part_of(term.type))
     return (fix, *fixes) if _others_have(term.type, view) or not view.names else (*fixes, fix)

@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from kcproxy.explain.context import Context
 from kcproxy.explain.fixes import build
-from kcproxy.explain.fixes.commands import CURL_HEAD, CURL_TAIL
+from kcproxy.explain.fixes.commands import CURL_HEAD, CURL_TAIL, PERMISSIONS, PERMISSIONS_CLIENT, curl_permissions_client, kcadm_client_id
 from kcproxy.explain.fixes.grantee import Grantee
 from kcproxy.explain.fixes.permission_warnings import warning_of
-from kcproxy.explain.fixes.permission_words import corrections, part_of, with_some_of_list
+from kcproxy.explain.fixes.permission_words import by_administrator, corrections, part_of, with_some_of_list
 from kcproxy.explain.fixes.policy_names import free_name
 from kcproxy.explain.fixes.policy_roles import let_policy_role_through
 from kcproxy.explain.fixes.shell import Part, line, path, realm_option, segment, word
@@ -26,7 +26,7 @@ from kcproxy.explain.permission_view import View, permission_view
 from kcproxy.explain.text import list_of, sentence, shown
 from kcproxy.model import Fix, Verdict
 from kcproxy.permissions.additions import Addition, AdditionKind
-from kcproxy.permissions.operation import operation_additions
+from kcproxy.permissions.operation import QUERY, operation_additions
 from kcproxy.permissions.policies import acts_as_client
 
 _CURL = "keycloak -H 'Content-Type: application/json'"
@@ -68,7 +68,12 @@ def fixes_of(context: Context, verdict: Verdict, console_base: str | None) -> tu
     else:
         fixes += _denials(view, [each for side in found for each in side if each.kind is AdditionKind.CHANGE_DENIAL], to)
     roles = [fix.roles for fix in fixes if fix.terraform]  # only a role by itself has that form
-    return (*let_through, *with_some_of_list(context, verdict, view, to, fixes), *(fix for fix in by_role if fix.roles not in roles))
+    return (
+        *by_administrator(context, view),
+        *let_through,
+        *with_some_of_list(context, verdict, view, to, fixes),
+        *(fix for fix in by_role if fix.roles not in roles),
+    )
 
 
 def _compatible(sides: Sequence[Sequence[Addition]]) -> list[Addition]:
@@ -84,8 +89,18 @@ def _compatible(sides: Sequence[Sequence[Addition]]) -> list[Addition]:
 def _by_role(context: Context, verdict: Verdict, console_base: str | None) -> tuple[Fix, ...]:
     """The role, which concerns every object of its kind."""
     found = build.grant(context, replace(verdict, missing=context.missing), console_base)
-    opens = f"The role allows {context.catalog.unlocked(context.missing)} operations, on every object of the realm and not only this one"
-    return tuple(replace(fix, warning=". ".join(filter(None, (opens, fix.warning)))) for fix in found)
+    what = "roles allow" if len(context.missing) > 1 else "role allows"
+    opens = f"The {what} {context.catalog.unlocked(context.missing)} operations, on every object of the realm and not only this one"
+    gives = _given_by_query(context)
+    return tuple(replace(fix, warning=". ".join(filter(None, (opens, fix.warning))), gives=fix.gives or gives) for fix in found)
+
+
+def _given_by_query(context: Context) -> str | None:
+    """What a ``query-`` role alone lets see: what permissions do. A count is then a number of these."""
+    need = permission_need(context)
+    if need is None or not all(role.startswith(QUERY) for role in context.missing):
+        return None
+    return next((part_of(term.type) for terms in need.opening for term in terms if term.type), None)
 
 
 def _query_role(context: Context, verdict: Verdict, view: View, console_base: str | None) -> Fix | None:
@@ -102,7 +117,11 @@ def _fix(context: Context, view: View, to: Grantee, choice: Sequence[Addition], 
     steps = _steps(view, to, choice)
     if role is not None and not steps:
         return role
-    also = f"grant the role {list_of(role.roles)}{build.new_token_clause(context)}" if role else ""
+    also = (
+        f"grant the role{'s' if role and len(role.roles) > 1 else ''} {list_of(role.roles)}{build.new_token_clause(context)}"
+        if role
+        else ""
+    )
     summary = joined(list(dict.fromkeys(filter(None, [*(_summary(view, each, to) for each in choice), also]))))
     console = ("Choose the realm " + shown(to.realm), *(text for step in steps for text in step.console))
     return Fix(
@@ -110,7 +129,7 @@ def _fix(context: Context, view: View, to: Grantee, choice: Sequence[Addition], 
         roles=role.roles if role else (),
         console=(*map(sentence, console), *(role.console if role else ())),
         kcadm=_whole(_written(view, to.realm, steps, _kcadm), role.kcadm if role else None),
-        curl=_whole(_script(_written(view, to.realm, steps, _curl)), role.curl if role else None),
+        curl=_whole(_script(view, to.realm, _written(view, to.realm, steps, _curl)), role.curl if role else None),
         gives=role.gives if role else None,
         warning=warning_of(context, view, choice),
     )
@@ -131,8 +150,10 @@ def _written(view: View, realm: str, steps: Sequence[_Step], write: Callable[[Vi
         return ()
 
 
-def _script(requests: Sequence[str]) -> tuple[str, ...]:
-    return (*CURL_HEAD, *requests, *CURL_TAIL) if requests else ()
+def _script(view: View, realm: str, requests: Sequence[str]) -> tuple[str, ...]:
+    """Callers do not see the ID of the client admin-permissions, so that their commands look it up."""
+    looked_up = () if view.names else (curl_permissions_client(realm),)
+    return (*CURL_HEAD, *looked_up, *requests, *CURL_TAIL) if requests else ()
 
 
 def _steps(view: View, to: Grantee, choice: Sequence[Addition]) -> list[_Step]:
@@ -244,14 +265,16 @@ def _object(view: View, each: Addition) -> str:
 
 
 def _kcadm(view: View, realm: str, step: _Step) -> str:
-    parts = {"target": _target(view, step), "realm": realm_option(realm), "body": _body(step)}
+    client = segment(view.facts.client_uuid) if view.names else kcadm_client_id(realm, PERMISSIONS_CLIENT)
+    parts = {"target": _target(client, step), "realm": realm_option(realm), "body": _body(step)}
     if step.method == "POST":
         return line("kcadm.sh create {target} {realm} -b {body}", **parts)
     return line("kcadm.sh update {target} {realm} -b {body}", **parts)
 
 
 def _curl(view: View, realm: str, step: _Step) -> str:
-    parts = {"realm": segment(realm), **_segments(view, step)}
+    client = segment(view.facts.client_uuid) if view.names else PERMISSIONS
+    parts = {"realm": segment(realm), "client": client, **_segments(step)}
     if "third" in parts:
         place = path("/admin/realms/{realm}/" + _RESOURCE_SERVER + "{first}/{second}/{third}", **parts)
     else:
@@ -261,16 +284,15 @@ def _curl(view: View, realm: str, step: _Step) -> str:
     return line(_CURL + ' -X PUT -d {body} "$KEYCLOAK_URL"{place}', body=_body(step), place=place)
 
 
-def _target(view: View, step: _Step) -> Part:
-    parts = _segments(view, step)
+def _target(client: Part, step: _Step) -> Part:
+    parts = {"client": client, **_segments(step)}
     if "third" in parts:
         return path(_RESOURCE_SERVER + "{first}/{second}/{third}", **parts)
     return path(_RESOURCE_SERVER + "{first}/{second}", **parts)
 
 
-def _segments(view: View, step: _Step) -> dict[str, Part]:
-    below = {name: segment(value) for name, value in zip(("first", "second", "third"), step.below, strict=False)}
-    return {"client": segment(view.facts.client_uuid), **below}
+def _segments(step: _Step) -> dict[str, Part]:
+    return {name: segment(value) for name, value in zip(("first", "second", "third"), step.below, strict=False)}
 
 
 def _body(step: _Step) -> Part:
@@ -309,7 +331,7 @@ def _denials(view: View, denials: Sequence[Addition], to: Grantee) -> list[Fix]:
                         f"Change the permission {name}, which denies {who}: let its policies permit them, or take the object out of it"
                     ),
                     console=tuple(map(sentence, steps)),
-                    warning=f"Everybody whom its policies permit gets {scopes} of every object that it names",
+                    warning=f"Everybody whom its policies permit gets {scopes} on every object that it names",
                 )
             )
     return fixes
