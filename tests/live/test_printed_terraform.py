@@ -8,7 +8,7 @@ import pytest
 from devkit import terraform
 from devkit.terraform import Module, TerraformError
 from kcproxy.explain.fixes import hcl
-from kcproxy.explain.fixes.forms import grant_forms
+from kcproxy.explain.fixes.forms import grant_forms, scope_forms
 from kcproxy.explain.fixes.grantee import Grantee
 from tests.explain.fixes.test_terraform import SCHEMA
 from tests.live.conftest import Start
@@ -101,6 +101,19 @@ def test_destroying_a_scope_mapping_deletes_the_others_of_the_same_owner_as_warn
     module.destroy()
     assert "the provider then deletes all mappings" in (one.fix.terraform or "")
     assert stage.left(one)[1] == set()
+
+
+def test_destroying_a_scope_mapping_of_a_realm_role_leaves_the_others(stage: Stage, module: Module) -> None:
+    mappings = f"/demo/clients/{stage.admin.client('demo', 'app')['id']}/scope-mappings/realm"
+    kept, added = (stage.admin("GET", f"/demo/roles/{name}") for name in ("offline_access", "uma_authorization"))
+    stage.admin("POST", mappings, [kept])
+    account = Grantee(realm="demo", username="service-account-app", client_id="app")
+    module.write(scope_forms(account, None, (added["name"],), version=(26, 7, 5)).terraform or "")
+    module.apply()
+    assert {role["name"] for role in stage.admin("GET", mappings)} == {kept["name"], added["name"]}
+    module.destroy()
+    assert {role["name"] for role in stage.admin("GET", mappings)} == {kept["name"]}
+    stage.admin("DELETE", mappings, [kept])
 
 
 def test_beside_an_exhaustive_resource_a_grant_does_not_last_as_warned(stage: Stage, fixes: list[Printed], module: Module) -> None:

@@ -15,7 +15,8 @@ from kcproxy.explain.context import Context
 from kcproxy.explain.fixes import build
 from kcproxy.explain.fixes.commands import CURL_HEAD, CURL_TAIL
 from kcproxy.explain.fixes.grantee import Grantee
-from kcproxy.explain.fixes.permission_warnings import warning_of
+from kcproxy.explain.fixes.permission_terraform import Form, permission_terraform
+from kcproxy.explain.fixes.permission_warnings import joined_warning, warning_of
 from kcproxy.explain.fixes.permission_words import corrections, part_of, with_some_of_list
 from kcproxy.explain.fixes.policy_names import free_name
 from kcproxy.explain.fixes.policy_roles import let_policy_role_through
@@ -67,7 +68,7 @@ def fixes_of(context: Context, verdict: Verdict, console_base: str | None) -> tu
         ]
     else:
         fixes += _denials(view, [each for side in found for each in side if each.kind is AdditionKind.CHANGE_DENIAL], to)
-    roles = [fix.roles for fix in fixes if fix.terraform]  # only a role by itself has that form
+    roles = [fix.roles for fix in fixes if fix.ansible]  # only a role by itself has that form
     return (*let_through, *with_some_of_list(context, verdict, view, to, fixes), *(fix for fix in by_role if fix.roles not in roles))
 
 
@@ -105,15 +106,23 @@ def _fix(context: Context, view: View, to: Grantee, choice: Sequence[Addition], 
     also = f"grant the role {list_of(role.roles)}{build.new_token_clause(context)}" if role else ""
     summary = joined(list(dict.fromkeys(filter(None, [*(_summary(view, each, to) for each in choice), also]))))
     console = ("Choose the realm " + shown(to.realm), *(text for step in steps for text in step.console))
+    kcadm = _whole(_written(view, to.realm, steps, _kcadm), role.kcadm if role else None)
+    terraform = _terraform(context, view, to, steps, role) if kcadm else Form()
     return Fix(
         summary=sentence(summary[:1].upper() + summary[1:]),
         roles=role.roles if role else (),
         console=(*map(sentence, console), *(role.console if role else ())),
-        kcadm=_whole(_written(view, to.realm, steps, _kcadm), role.kcadm if role else None),
+        kcadm=kcadm,
         curl=_whole(_script(_written(view, to.realm, steps, _curl)), role.curl if role else None),
+        terraform=terraform.text,
         gives=role.gives if role else None,
-        warning=warning_of(context, view, choice),
+        warning=joined_warning(warning_of(context, view, choice), terraform.reason),
     )
+
+
+def _terraform(context: Context, view: View, to: Grantee, steps: Sequence[_Step], role: Fix | None) -> Form:
+    who = to.username or view.situation.identity.account_id or ""
+    return permission_terraform(to.realm, who, steps, role, version=context.version, taken=_taken_names(view))
 
 
 def _whole(permissions: tuple[str, ...], role: tuple[str, ...] | None) -> tuple[str, ...]:
