@@ -19,7 +19,8 @@ _GET_PROVIDER = (
     f"git clone --depth 1 --branch v{PROVIDER_VERSION} https://github.com/keycloak/{_BINARY} && cd {_BINARY}"
     f' && go build -o bin/ . && export {PROVIDER}="$PWD/bin"'
 )
-_GET_PROGRAM = "go install github.com/hashicorp/terraform@v1.5.7, with the folder $(go env GOPATH)/bin in PATH"
+NO_PROGRAM = 'no terraform or tofu in PATH (go install github.com/hashicorp/terraform@v1.5.7 && export PATH="$PATH:$(go env GOPATH)/bin")'
+"""What is missing if there is no program, and the command that gets one."""
 _HEAD = 'terraform {\n  required_providers {\n    keycloak = {\n      source = "keycloak/keycloak"\n    }\n  }\n}\n\n'
 _CHANGES = 2
 """Exit code of ``plan -detailed-exitcode`` if something is to be changed."""
@@ -38,7 +39,7 @@ def missing() -> str | None:
     """What is not here, and the command that gets it; None if modules can be applied."""
     lacking = []
     if program() is None:
-        lacking.append(f"no terraform or tofu in PATH ({_GET_PROGRAM})")
+        lacking.append(NO_PROGRAM)
     folder = os.environ.get(PROVIDER)
     if not folder:
         lacking.append(f"{PROVIDER} is not set to the folder of {_BINARY} {PROVIDER_VERSION} ({_GET_PROVIDER})")
