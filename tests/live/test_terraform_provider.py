@@ -86,7 +86,7 @@ def test_nothing_of_the_provider_makes_a_permission_on_one_user(realm: Realm, mo
 def test_a_generic_permission_with_a_type_is_on_all_users(realm: Realm, module: Module) -> None:
     module.write(_generic(realm, resource_type="Users"))
     module.apply()
-    assert realm.objects("one") <= {"Users"}
+    assert realm.objects("one") == {"Users"}
 
 
 def test_the_provider_has_no_permissions_on_organizations(module: Module) -> None:
@@ -165,3 +165,16 @@ def test_two_fixes_of_one_account_stand_in_one_module_and_each_is_taken_back_alo
     module.write(other)
     module.apply()
     assert set(realm.permissions()) == {"carol"}
+
+
+def test_a_change_of_an_imported_permission_on_one_user_widens_it_to_all_users(realm: Realm, module: Module) -> None:
+    bob = realm.ids["bob"]
+    owner = realm.admin("POST", f"{realm.server}/policy/user", {"name": "team", "users": [realm.ids["carol"]]})["id"]
+    body = {"name": "bob", "resourceType": "Users", "scopes": ["view"], "resources": [bob], "policies": [owner]}
+    identifier = realm.admin("POST", f"{realm.server}/permission/scope", body)["id"]
+    assert realm.objects("bob") == {bob}
+    text = _printed(made("Users", "manage", own=owner, name="bob"))
+    label = text.rpartition('resource "keycloak_users_admin_permissions" "')[2].partition('"')[0]
+    module.write(f'import {{\n  to = keycloak_users_admin_permissions.{label}\n  id = "{REALM}/{identifier}"\n}}', text)
+    module.apply()
+    assert realm.objects("bob") == {"Users"}
