@@ -58,17 +58,15 @@ def fixes_of(context: Context, verdict: Verdict, console_base: str | None) -> tu
     let_through = let_policy_role_through(context, view, to, console_base)
     found = operation_additions(view.decision, view.situation)
     sides = [[each for each in side if each.kind is not AdditionKind.CHANGE_DENIAL] for side in found]
+    query = _query_role(context, verdict, view, console_base)
     fixes: list[Fix] = []
     if all(sides):
         least = _compatible(sides)
         new = [next((each for each in side if each.kind is AdditionKind.NEW_PERMISSION), side[0]) for side in sides]
-        fixes += [
-            _fix(context, view, to, choice, _query_role(context, verdict, view, console_base))
-            for choice in ([least] if least == new else [least, new])
-        ]
+        fixes += [_fix(context, view, to, choice, query) for choice in ([least] if least == new else [least, new])]
     else:
         fixes += _denials(view, [each for side in found for each in side if each.kind is AdditionKind.CHANGE_DENIAL], to)
-    roles = [fix.roles for fix in fixes if fix.ansible]  # only a role by itself has that form
+    roles = [fix.roles for fix in fixes if fix is query]  # a role by itself
     return (*let_through, *with_some_of_list(context, verdict, view, to, fixes), *(fix for fix in by_role if fix.roles not in roles))
 
 
