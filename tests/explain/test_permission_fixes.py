@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from devkit.explain.stage import USER_ID, caller_of, refused
 from kcproxy.catalog.permissions import ObjectPlace
+from kcproxy.explain.fixes.permission_terraform import ONE_USER
 from kcproxy.explain.fixes.policy_names import MOST_CHARACTERS, free_name
 from kcproxy.model import Confidence, Explanation, Facts
 from kcproxy.permissions import Object
@@ -91,7 +92,7 @@ def test_a_permission_on_an_administrator_has_the_warning_of_their_roles() -> No
         operators.fixes[0].warning or ""
     )
     assert "close to an administrator" in (operators.fixes[0].warning or "") or "realm-admin" in (operators.fixes[0].warning or "")
-    assert not callers.fixes[0].warning
+    assert callers.fixes[0].warning == ONE_USER
 
 
 def test_what_else_impersonating_an_administrator_takes_is_said() -> None:

@@ -3,6 +3,7 @@
 import json
 import shlex
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from msgspec.structs import replace
@@ -140,3 +141,13 @@ def test_a_count_takes_all_users_unless_a_permission_lets_count_one() -> None:
 
     assert "view on all users" in nothing.summary
     assert [fix.roles for fix in one.fixes] == [("query-users",)]
+
+
+@pytest.mark.parametrize("realm", ["my realm", "100%"])
+def test_a_role_is_not_printed_twice_if_a_form_cannot_hold_the_realm(realm: str) -> None:
+    facts = found(permission("Bob", "Users", "view", USER_ID), place=USERS)
+    caller = caller_of(realm=realm, roles={"realm-management": []})
+
+    explanation = refused("GET", f"/admin/realms/{quote(realm)}/users/count", caller=caller, catalog=CATALOG, facts=facts)
+
+    assert [fix.roles for fix in explanation.fixes] == [("query-users",)]

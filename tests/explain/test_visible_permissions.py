@@ -55,7 +55,8 @@ def explained(call: str, facts: Facts, *, sent: Any = None, for_operator: bool =
 def shown(explanation: Explanation, identifier: str) -> str:
     """All that the caller gets, with the identifier that the request has replaced."""
     seen = {"body": render.body(explanation, None), "fields": render.headers(explanation)}
-    return json.dumps(seen, sort_keys=True).replace(identifier, "IDENTIFIER")
+    in_label = identifier.replace("-", "_")
+    return json.dumps(seen, sort_keys=True).replace(identifier, "IDENTIFIER").replace(in_label, "IDENTIFIER")
 
 
 def user(identifier: str = USER_ID, **more: Any) -> dict[str, Any]:

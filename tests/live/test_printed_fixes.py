@@ -1,4 +1,7 @@
-"""Every printed form carried out on a real server, for every cause that prints it: the roles are there, and every other grant still is."""
+"""Printed commands and playbooks on a real server, for every cause that prints them: the roles are there, and every other grant still is.
+
+Terraform: test_printed_terraform.
+"""
 
 import json
 import os
@@ -30,9 +33,6 @@ KCADM = [
 ]
 """Each command starts a JVM, so one shell of each version is tried every time. The words are quoted as for curl, which every shell runs."""
 PLAYBOOK = shutil.which("ansible-playbook", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-TERRAFORM = shutil.which("terraform")
-PROVIDER = os.environ.get("TEST_TERRAFORM_PROVIDER")
-"""A folder with the program terraform-provider-keycloak, for Terraform's dev_overrides: its registry is not to be had everywhere."""
 
 
 @pytest.fixture(scope="module")
@@ -160,31 +160,3 @@ def _changed(stage: Stage, playbook: Path) -> int:
     (stats,) = document["stats"].values()
     assert (stats["failures"], stats["unreachable"]) == (0, 0), ran.stdout
     return int(stats["changed"])
-
-
-@NEWEST
-def test_resources_of_every_fix_stand_in_one_module_and_apply(stage: Stage, fixes: list[Printed], tmp_path: Path) -> None:
-    if TERRAFORM is None or PROVIDER is None:
-        pytest.skip("Terraform or its provider is not here: set TEST_TERRAFORM_PROVIDER to the folder of terraform-provider-keycloak")
-    for one in fixes:
-        stage.reset(one)
-    texts = list(dict.fromkeys(stage.real(one.fix.terraform or "", one) for one in fixes))
-    (tmp_path / "fixes.tf").write_text(_HEAD + "\n\n".join(texts), encoding="utf-8")
-    (tmp_path / "rc").write_text(f'provider_installation {{\n dev_overrides {{ "keycloak/keycloak" = "{PROVIDER}" }}\n direct {{}}\n}}\n')
-    variables = environment(stage, tmp_path) | {
-        "TF_CLI_CONFIG_FILE": str(tmp_path / "rc"),
-        "KEYCLOAK_CLIENT_ID": "admin-cli",
-        "KEYCLOAK_USER": stage.admin.keycloak.admin_username,
-        "KEYCLOAK_PASSWORD": stage.admin.keycloak.admin_password,
-    }
-    ran = subprocess.run(
-        [TERRAFORM, "apply", "-auto-approve", "-no-color"], cwd=tmp_path, env=variables, capture_output=True, text=True, check=False
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    for one in fixes:
-        account, scope = stage.left(one)
-        assert account >= stage.expected(one)[0], one
-        assert scope >= stage.expected(one)[1], one
-
-
-_HEAD = 'terraform {\n  required_providers {\n    keycloak = {\n      source = "keycloak/keycloak"\n    }\n  }\n}\n\n'

@@ -15,7 +15,8 @@ from kcproxy.explain.context import Context
 from kcproxy.explain.fixes import build
 from kcproxy.explain.fixes.commands import CURL_HEAD, CURL_TAIL, PERMISSIONS, PERMISSIONS_CLIENT, curl_permissions_client, kcadm_client_id
 from kcproxy.explain.fixes.grantee import Grantee
-from kcproxy.explain.fixes.permission_warnings import warning_of
+from kcproxy.explain.fixes.permission_terraform import Form, permission_terraform
+from kcproxy.explain.fixes.permission_warnings import joined_warning, warning_of
 from kcproxy.explain.fixes.permission_words import by_administrator, corrections, part_of, with_some_of_list
 from kcproxy.explain.fixes.policy_names import free_name
 from kcproxy.explain.fixes.policy_roles import let_policy_role_through
@@ -57,17 +58,15 @@ def fixes_of(context: Context, verdict: Verdict, console_base: str | None) -> tu
     let_through = let_policy_role_through(context, view, to, console_base)
     found = operation_additions(view.decision, view.situation)
     sides = [[each for each in side if each.kind is not AdditionKind.CHANGE_DENIAL] for side in found]
+    query = _query_role(context, verdict, view, console_base)
     fixes: list[Fix] = []
     if all(sides):
         least = _compatible(sides)
         new = [next((each for each in side if each.kind is AdditionKind.NEW_PERMISSION), side[0]) for side in sides]
-        fixes += [
-            _fix(context, view, to, choice, _query_role(context, verdict, view, console_base))
-            for choice in ([least] if least == new else [least, new])
-        ]
+        fixes += [_fix(context, view, to, choice, query) for choice in ([least] if least == new else [least, new])]
     else:
         fixes += _denials(view, [each for side in found for each in side if each.kind is AdditionKind.CHANGE_DENIAL], to)
-    roles = [fix.roles for fix in fixes if fix.terraform]  # only a role by itself has that form
+    roles = [fix.roles for fix in fixes if fix is query]  # a role by itself
     return (
         *by_administrator(context, view),
         *let_through,
@@ -124,15 +123,23 @@ def _fix(context: Context, view: View, to: Grantee, choice: Sequence[Addition], 
     )
     summary = joined(list(dict.fromkeys(filter(None, [*(_summary(view, each, to) for each in choice), also]))))
     console = ("Choose the realm " + shown(to.realm), *(text for step in steps for text in step.console))
+    kcadm = _whole(_written(view, to.realm, steps, _kcadm), role.kcadm if role else None)
+    terraform = _terraform(context, view, to, steps, role) if kcadm else Form()
     return Fix(
         summary=sentence(summary[:1].upper() + summary[1:]),
         roles=role.roles if role else (),
         console=(*map(sentence, console), *(role.console if role else ())),
-        kcadm=_whole(_written(view, to.realm, steps, _kcadm), role.kcadm if role else None),
+        kcadm=kcadm,
         curl=_whole(_script(view, to.realm, _written(view, to.realm, steps, _curl)), role.curl if role else None),
+        terraform=terraform.text,
         gives=role.gives if role else None,
-        warning=warning_of(context, view, choice),
+        warning=joined_warning(warning_of(context, view, choice), terraform.reason),
     )
+
+
+def _terraform(context: Context, view: View, to: Grantee, steps: Sequence[_Step], role: Fix | None) -> Form:
+    who = to.username or view.situation.identity.account_id or ""
+    return permission_terraform(to.realm, who, steps, role, version=context.version, taken=_taken_names(view))
 
 
 def _whole(permissions: tuple[str, ...], role: tuple[str, ...] | None) -> tuple[str, ...]:

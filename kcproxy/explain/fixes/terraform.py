@@ -37,9 +37,7 @@ def terraform_grant(
     grant = blocks.service_account() if own else blocks.user()
     client = [blocks.client()] if with_scope or own else []
     roles_read = blocks.role_data() if with_scope or not own else []
-    return "\n\n".join(
-        [_head(version), *blocks.realm_and_owner(), *client, *roles_read, *grant, *(blocks.mappings() if with_scope else [])]
-    )
+    return "\n\n".join([head(version), *blocks.realm_and_owner(), *client, *roles_read, *grant, *(blocks.mappings() if with_scope else [])])
 
 
 def terraform_scope(to: Grantee, container: str | None, roles: RoleSet, *, version: tuple[int, ...]) -> str | None:
@@ -47,15 +45,14 @@ def terraform_scope(to: Grantee, container: str | None, roles: RoleSet, *, versi
     if not to.client_id:
         return None
     blocks = _Blocks(to=to, container=container, roles=roles, account=("scope", to.client_id))
-    return "\n\n".join([_head(version), *blocks.realm_and_owner(), blocks.client(), *blocks.role_data(), *blocks.mappings()])
+    return "\n\n".join([head(version), *blocks.realm_and_owner(), blocks.client(), *blocks.role_data(), *blocks.mappings()])
 
 
 class _Blocks:
     """The blocks of one piece. They share a label; if there are several roles, each of these has one of its own."""
 
     def __init__(self, *, to: Grantee, container: str | None, roles: RoleSet, account: tuple[str, ...]) -> None:
-        if not _IN_URL.match(to.realm):
-            raise Unprintable(REALM_IN_URL)
+        addressable(to.realm)
         owner = () if container == REALM_MANAGEMENT else (container or "realm-roles",)
         names = (to.realm, *account, *owner, *roles)
         self.to, self.container, self.roles = to, container, roles
@@ -94,8 +91,9 @@ class _Blocks:
         return [*user, _BESIDE_EXHAUSTIVE + _USER_ROLES % {"label": self.label, "user_id": user_id, "ids": ids}]
 
     def mappings(self) -> list[str]:
+        """The scope mappings. The provider destroys that of a realm role alone."""
         made = [hcl.filled(_MAPPING, labels=self._labels(role)) for role in self.roles]
-        return [_DESTROYS + made[0], *made[1:]]
+        return made if self.container is None else [_DESTROYS + made[0], *made[1:]]
 
 
 def _in_url(value: str) -> str:
@@ -104,7 +102,14 @@ def _in_url(value: str) -> str:
     return value
 
 
-def _head(version: tuple[int, ...]) -> str:
+def addressable(realm: str) -> None:
+    """Raises Unprintable if the provider cannot put the realm's name into URLs."""
+    if not _IN_URL.match(realm):
+        raise Unprintable(REALM_IN_URL)
+
+
+def head(version: tuple[int, ...]) -> str:
+    """The comment with the provider's source, and its versions that take this Keycloak."""
     return _HEAD_FOR_OLD if version < _OLD_KEYCLOAK else _HEAD_FOR_NEW
 
 

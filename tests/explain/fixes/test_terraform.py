@@ -25,6 +25,12 @@ SCHEMA = {
     "keycloak_openid_client_service_account_realm_role": ({"realm_id", "service_account_user_id", "role"}, set()),
     "keycloak_user_roles": ({"realm_id", "user_id", "role_ids"}, {"exhaustive"}),
     "keycloak_generic_role_mapper": ({"realm_id", "role_id", "client_id"}, set()),
+    "keycloak_openid_client_user_policy": ({"realm_id", "resource_server_id", "name", "decision_strategy", "users"}, {"logic"}),
+    "keycloak_openid_client_client_policy": ({"realm_id", "resource_server_id", "name", "clients"}, {"decision_strategy", "logic"}),
+    "keycloak_users_admin_permissions": ({"realm_id", "name", "scopes"}, {"policies"}),
+    "keycloak_group_admin_permissions": ({"realm_id", "name", "scopes"}, {"policies", "group_ids"}),
+    "keycloak_openid_client_admin_permissions": ({"realm_id", "name", "scopes"}, {"policies", "client_ids"}),
+    "keycloak_role_admin_permissions": ({"realm_id", "name", "scopes"}, {"policies", "role_ids"}),
 }
 """Required and optional arguments as version 5.9 of the provider documents them; of the mapper, client_id for mappings of a client."""
 TWO = ("view-clients", "view-users")
@@ -91,6 +97,11 @@ def test_two_limits_of_the_provider_are_said_beside_the_resource() -> None:
     text = FORMS["service account, two roles, scope"].terraform or ""
     assert text.count("keycloak_user_roles with exhaustive = true") == 1
     assert text.count("the provider then deletes all mappings") == 1
+
+
+def test_a_scope_mapping_of_a_realm_role_has_no_warning_that_is_not_true_of_it() -> None:
+    assert "the provider then deletes" in (FORMS["scope"].terraform or "")
+    assert "the provider then deletes" not in (FORMS["scope of a realm role"].terraform or "")
 
 
 @pytest.mark.parametrize("realm", ["100%", "a/b", "a?b", "a#b"])
