@@ -43,5 +43,5 @@ def kept_least(name: str, *, folder: Path = RESULTS) -> LeastFound | None:
     content = json.loads(file.read_text(encoding="utf-8"))
     own = content["least_set"]
     clients = {client: tuple(roles) for client, roles in own["clients"].items()}
-    wanted = LeastSet(realm_roles=tuple(own["realm_roles"]), clients=clients, open=tuple(own["open"]))
+    wanted = LeastSet(realm_roles=tuple(own["realm_roles"]), clients=clients, open=tuple(own["open"]), whole=tuple(own["whole"]))
     return LeastFound(least_set=wanted, made=tuple(content["made"]), recorded=content["recorded"], least=tuple(content["least"]))

@@ -9,6 +9,8 @@ from typing import Any
 from bench.suites.outcome import Run, outcome
 
 MASTER = "master"
+ADMINISTRATOR = "admin"
+"""The realm role of master that contains everything. It is never part of a set."""
 _CLIENT, _KIND = "admin-cli", "user"
 """The suites log in as a user of master, with the client that every realm has."""
 
@@ -17,12 +19,13 @@ _CLIENT, _KIND = "admin-cli", "user"
 class LeastSet:
     """Roles of realm master: ``realm_roles``, and ``clients`` by client, which is `{realm}-realm` for each realm that was called.
 
-    ``open``: operations for which the audit knows no roles, with its reason.
+    ``open``: operations for which the audit knows no roles, with its reason. ``whole``: operations whose same response only `admin` gets.
     """
 
     realm_roles: tuple[str, ...] = ()
     clients: Mapping[str, tuple[str, ...]]
     open: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
 
     def of(self, clients: Sequence[str]) -> tuple[str, ...]:
         """The roles of these clients together."""
@@ -90,8 +93,14 @@ def _verdict(run: Run, name: str) -> str:
 def least_set(document: Mapping[str, Any]) -> LeastSet:
     """The set of the user who logs in to realm master. Accounts that the suite makes get their roles from the suite."""
     callers = [each for each in document["callers"] if (each["tokenRealm"], each["client"], each["kind"]) == (MASTER, _CLIENT, _KIND)]
+    used = [use for each in callers for use in each["used"]]
     return LeastSet(
-        realm_roles=tuple(sorted({role for each in callers for roles in each["realmRoles"] for role in roles})),
+        realm_roles=tuple(sorted({role for use in used for role in use["realmRoles"]} - {ADMINISTRATOR})),
         clients={each["owner"]["client"]: tuple(each["least"] or ()) for each in callers},
-        open=tuple(sorted({f"{use['operation']}: {use['problem']}" for each in callers for use in each["used"] if use["problem"]})),
+        open=tuple(sorted({f"{use['operation']}: {use['problem']}" for use in used if use["problem"]})),
+        whole=tuple(sorted({_named(use) for use in used if ADMINISTRATOR in use["realmRoles"]})),
     )
+
+
+def _named(use: Mapping[str, Any]) -> str:
+    return f"{use['operation']} [{use['variant']}]" if use["variant"] else str(use["operation"])

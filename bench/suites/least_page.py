@@ -57,6 +57,9 @@ def _notes(suite: Suite, found: LeastFound, known: Found | None) -> str:
     ]
     if found.made:
         lines.append(f"- Realms that it makes: {len(found.made)}. It uses there, all together: {_roles(found.least_set.of(found.made))}.")
+    if found.least_set.whole:
+        whole = ", ".join(f"`{operation}`" for operation in found.least_set.whole)
+        lines.append(f"- Only the realm role `admin` gets the same response of {whole}. It was not granted.")
     lines += [f"- No roles are known for {each}." for each in found.least_set.open]
     lines += [f"- Differs: {_said(item)}" for item in _differences(suite, found, known)]
     return "\n".join(lines)

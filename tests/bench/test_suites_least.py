@@ -33,12 +33,24 @@ SUITE = Suite(
 
 def caller(owner: str, least: list[str] | None, **more: Any) -> dict[str, Any]:
     """A member of the audit's document."""
-    plain = {"client": "admin-cli", "tokenRealm": "master", "kind": "user", "realmRoles": [], "used": []}
+    plain = {"client": "admin-cli", "tokenRealm": "master", "kind": "user", "used": []}
     return plain | {"owner": {"client": owner, "realm": "master"}, "least": least} | more
 
 
+def used(operation: str, *realm_roles: str) -> dict[str, Any]:
+    """A call that one of these realm roles allows, if there are any."""
+    return {"operation": operation, "variant": None, "realmRoles": list(realm_roles), "problem": None}
+
+
+def test_the_role_that_contains_everything_is_named_and_not_granted() -> None:
+    found = least_set({"callers": [caller("master-realm", [], used=[used("GET /x", "admin") | {"variant": "v"}, used("GET /y")])]})
+    assert (found.realm_roles, found.whole) == ((), ("GET /x [v]",))
+
+
 def test_the_set_has_a_part_for_each_realm_and_the_realm_roles_of_all() -> None:
-    document = {"callers": [caller("master-realm", ["view-users"], realmRoles=[["create-realm"]]), caller("one-realm", ["manage-users"])]}
+    document = {
+        "callers": [caller("master-realm", ["view-users"], used=[used("POST /r", "create-realm")]), caller("one-realm", ["manage-users"])]
+    }
     assert least_set(document) == LeastSet(
         realm_roles=("create-realm",), clients={"master-realm": ("view-users",), "one-realm": ("manage-users",)}
     )
@@ -50,8 +62,8 @@ def test_accounts_that_the_suite_makes_are_not_part_of_the_set(other: dict[str, 
 
 
 def test_an_operation_whose_roles_are_not_known_is_in_the_set() -> None:
-    used = [{"operation": "GET /x", "problem": "no role is enough"}, {"operation": "GET /y", "problem": None}]
-    assert least_set({"callers": [caller("one-realm", None, used=used)]}).open == ("GET /x: no role is enough",)
+    uses = [used("GET /x") | {"problem": "no role is enough"}, used("GET /y")]
+    assert least_set({"callers": [caller("one-realm", None, used=uses)]}).open == ("GET /x: no role is enough",)
 
 
 def test_roles_of_realms_that_the_suite_makes_are_not_granted() -> None:
@@ -95,7 +107,10 @@ def test_only_differences_without_a_reason_are_faults() -> None:
 
 def test_the_page_has_the_sets_and_the_reasons() -> None:
     found = replace(FOUND, recorded={"a1": PASSED, "b": FAILED}, least=({"a1": FAILED, "b": FAILED},))
+    found = replace(found, least_set=replace(SET, whole=("GET /x",), open=("GET /y: why",)))
     text = least_section([(SUITE, Found(), found)])
+    assert "- Only the realm role `admin` gets the same response of `GET /x`. It was not granted." in text
+    assert "- No roles are known for GET /y: why." in text
     assert "| a library | 1, 1, 0 | 0, 2, 0 | 1 |" in text
     assert "- Granted: realm roles: `create-realm`; `master-realm`: `view-users`." in text
     assert "- Realms that it makes: 2. It uses there, all together: `manage-users`, `view-events`." in text
