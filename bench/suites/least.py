@@ -92,7 +92,11 @@ def _verdict(run: Run, name: str) -> str:
 
 def least_set(document: Mapping[str, Any]) -> LeastSet:
     """The set of the user who logs in to realm master. Accounts that the suite makes get their roles from the suite."""
-    callers = [each for each in document["callers"] if (each["tokenRealm"], each["client"], each["kind"]) == (MASTER, _CLIENT, _KIND)]
+    callers = [
+        each
+        for each in document["callers"]
+        if each["used"] and (each["tokenRealm"], each["client"], each["kind"]) == (MASTER, _CLIENT, _KIND)
+    ]
     used = [use for each in callers for use in each["used"]]
     return LeastSet(
         realm_roles=tuple(sorted({role for use in used for role in use["realmRoles"]} - {ADMINISTRATOR})),

@@ -33,7 +33,7 @@ SUITE = Suite(
 
 def caller(owner: str, least: list[str] | None, **more: Any) -> dict[str, Any]:
     """A member of the audit's document."""
-    plain = {"client": "admin-cli", "tokenRealm": "master", "kind": "user", "used": []}
+    plain = {"client": "admin-cli", "tokenRealm": "master", "kind": "user", "used": [used("GET /z")]}
     return plain | {"owner": {"client": owner, "realm": "master"}, "least": least} | more
 
 
@@ -59,6 +59,10 @@ def test_the_set_has_a_part_for_each_realm_and_the_realm_roles_of_all() -> None:
 @pytest.mark.parametrize("other", [{"tokenRealm": "one"}, {"client": "robot"}, {"kind": "service-account"}])
 def test_accounts_that_the_suite_makes_are_not_part_of_the_set(other: dict[str, str]) -> None:
     assert least_set({"callers": [caller("one-realm", ["manage-realm"], **other)]}).clients == {}
+
+
+def test_a_realm_of_which_every_call_failed_is_not_part_of_the_set() -> None:
+    assert least_set({"callers": [caller("*-realm", [], used=[])]}).clients == {}
 
 
 def test_an_operation_whose_roles_are_not_known_is_in_the_set() -> None:
