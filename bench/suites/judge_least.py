@@ -11,7 +11,7 @@ from typing import Any
 from bench.suites.accounts import least_account
 from bench.suites.having import NotHad
 from bench.suites.judge import VERSION, run_counted
-from bench.suites.least import MASTER, LeastFound, LeastReason, least_set
+from bench.suites.least import CLIENT, MASTER, LeastFound, LeastReason, least_set
 from bench.suites.outcome import Found, Run
 from bench.suites.stage import FEATURES, mail_taken, proxy
 from bench.suites.suite import Place, Suite
@@ -70,7 +70,7 @@ def audited(use: Path) -> dict[str, Any]:
 
     Tokens of `admin-cli` are lightweight and name no roles, so the audit is told that the administrator holds everything.
     """
-    options = ["--history", str(use), "--realm", MASTER, "--held", "realm-admin", "--json", "--keycloak", VERSION]
+    options = ["--history", str(use), "--client", CLIENT, "--realm", MASTER, "--held", "realm-admin", "--json", "--keycloak", VERSION]
     command = [sys.executable, "-m", "kcproxy", "audit", *options]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KCPROXY_")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_AUDIT_SECONDS, check=False)

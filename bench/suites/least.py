@@ -11,7 +11,7 @@ from bench.suites.outcome import Run, outcome
 MASTER = "master"
 ADMINISTRATOR = "admin"
 """The realm role of master that contains everything. It is never part of a set."""
-_CLIENT, _KIND = "admin-cli", "user"
+CLIENT, _KIND = "admin-cli", "user"
 """The suites log in as a user of master, with the client that every realm has."""
 
 
@@ -95,7 +95,7 @@ def least_set(document: Mapping[str, Any]) -> LeastSet:
     callers = [
         each
         for each in document["callers"]
-        if each["used"] and (each["tokenRealm"], each["client"], each["kind"]) == (MASTER, _CLIENT, _KIND)
+        if each["used"] and (each["tokenRealm"], each["client"], each["kind"]) == (MASTER, CLIENT, _KIND)
     ]
     used = [use for each in callers for use in each["used"]]
     return LeastSet(

@@ -12,8 +12,8 @@ Listed = Sequence[tuple[Suite, Found | None, LeastFound | None]]
 _HEAD = """
 ## With the least set
 
-The suites log in as an administrator of realm master. Each ran once as that administrator, through a `kcproxy serve` with the record of use. `kcproxy audit
---held realm-admin` computed the least set for what was called (tokens of `admin-cli` name no roles). Then it ran on a new Keycloak, again through `kcproxy serve`, as a user of the same name who had
+The suites log in as an administrator of realm master. Each ran once as that administrator, through a `kcproxy serve` with the record of use. `kcproxy audit --client
+admin-cli --held realm-admin` computed the least set for what was called (tokens of `admin-cli` name no roles). Then it ran on a new Keycloak, again through `kcproxy serve`, as a user of the same name who had
 exactly this set before the suite began. The roles of a realm that the suite makes are not part of it: Keycloak gives its creator all roles
 of the client `{realm}-realm` except `impersonation`. Both proxies have `upstream.preserve_host`.
 

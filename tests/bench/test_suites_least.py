@@ -1,16 +1,24 @@
 """Suites with the least set: which set the audit's document gives, and which differences have a reason."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.suites.having import NotHad
+from bench.suites.judge_least import audited
 from bench.suites.kept import keep_least, kept_least
 from bench.suites.least import LeastFound, LeastReason, LeastSet, least_set
 from bench.suites.least_page import least_faults, least_section
 from bench.suites.outcome import Found, Outcome, Run
 from bench.suites.suite import Suite
+from kcproxy.model import CallerKind
+from kcproxy.observe.use_history import UseHistory
+from kcproxy.usage.model import Outcome as UseOutcome
+from kcproxy.usage.model import UseCaller
+from kcproxy.usage.tally import UseTally
 
 PASSED, FAILED = Outcome.PASSED, Outcome.FAILED
 SET = LeastSet(
@@ -129,3 +137,21 @@ def test_what_was_found_with_the_least_set_is_kept(tmp_path: Path) -> None:
     keep_least("x", FOUND, folder=tmp_path)
     assert kept_least("x", folder=tmp_path) == FOUND
     assert kept_least("y", folder=tmp_path) is None
+
+
+def test_the_audit_of_a_record_gives_the_set_for_full_responses(tmp_path: Path) -> None:
+    tally = UseTally()
+    history = UseHistory(tmp_path / "use", tally, keep_days=90, max_rows=1000, now=time.time)
+    known = tally.know(UseCaller(client="admin-cli", token_realm="master", kind=CallerKind.USER))
+    assert known is not None
+    tally.count(known, "one", "GET /admin/realms/{realm}", "", UseOutcome.FULL)
+    tally.count(known, None, "GET /admin/serverinfo", "", UseOutcome.FULL)
+    history.close()
+    found = least_set(audited(tmp_path / "use"))
+    assert found.clients["one-realm"] == ("view-realm", "view-users")
+    assert found.whole == ("GET /admin/serverinfo",)
+
+
+def test_an_audit_that_fails_is_said(tmp_path: Path) -> None:
+    with pytest.raises(NotHad, match="`kcproxy audit` failed"):
+        audited(tmp_path / "nothing")
