@@ -68,7 +68,7 @@ def _recorded(suite: Suite, label: str, least: dict[str, Any] | None) -> tuple[R
 def audited(use: Path) -> dict[str, Any]:
     """What `kcproxy audit --json` says of callers with tokens of master. Raises NotHad if it fails.
 
-    Tokens of `admin-cli` are lightweight and name no roles, so the audit is told that the administrator holds everything.
+    Tokens of `admin-cli` are lightweight and name no roles, so `--held` says that the administrator holds everything.
     """
     options = ["--history", str(use), "--client", CLIENT, "--realm", MASTER, "--held", "realm-admin", "--json", "--keycloak", VERSION]
     command = [sys.executable, "-m", "kcproxy", "audit", *options]
