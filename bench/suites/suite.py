@@ -34,6 +34,7 @@ class Suite:
     """The tests of one library. ``tests_from``: their source. ``left_out``: tests that are not run, with the reason.
 
     ``before``: what the server needs before a run. ``with_least``: why tests come out differently with the least set, by pattern of their names.
+    ``looked_up``: what the logs of a difference show, by name of the test.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Suite:
     prepare: Callable[[Path, Path | None], None]
     run: Callable[[Path, Place, str], Run]
     before: Callable[[Path, Place], None] = lambda _folder, _place: None
+    looked_up: Mapping[str, str] = field(default_factory=dict)
     with_least: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -1,5 +1,7 @@
 """Comparing two runs of a suite: which tests differ, and which differences are no faults."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench.suites.outcome import Found, Outcome, Reason, Run, counts, numbered
@@ -116,3 +118,10 @@ def test_the_page_counts_names_and_says_what_was_left_out() -> None:
 @pytest.mark.parametrize(("each", "words"), [(None, "not run here"), (Found(unavailable="no network"), "not run: no network")])
 def test_the_page_says_which_suite_could_not_be_run(each: Found | None, words: str) -> None:
     assert words in page([(SUITE, each)], version="26.7.4")
+
+
+def test_the_page_says_what_the_logs_of_a_difference_show() -> None:
+    suite = replace(SUITE, looked_up={"a": "The log has a timeout.", "b": "Unused."})
+    text = page([(suite, Found(direct=({"a": PASSED},), proxied=({"a": FAILED},)))], version="26.7.4")
+    assert f"{Reason.ALWAYS}. The log has a timeout." in text
+    assert "Unused." not in text
