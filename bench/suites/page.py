@@ -49,8 +49,7 @@ def _notes(suite: Suite, found: Found | None) -> str:
 def _difference(suite: Suite, item: Difference, way: str = "through the proxy") -> str:
     direct, proxied = (text.partition("\n")[0] for text in (item.direct, item.proxied))
     ways = f"{direct} directly, {proxied} {way}" if direct != proxied else f"prints something else {way}"
-    shown = suite.looked_up.get(item.test)
-    return f"- Differs: `{item.test}` ({ways}): {item.reason}." + (f" {shown}" if shown else "")
+    return f"- Differs: `{item.test}` ({ways}): {suite.looked_up.get(item.test, item.reason)}."
 
 
 def faults(found: Mapping[str, Found]) -> list[str]:

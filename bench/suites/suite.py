@@ -34,7 +34,7 @@ class Suite:
     """The tests of one library. ``tests_from``: their source. ``left_out``: tests that are not run, with the reason.
 
     ``before``: what the server needs before a run. ``with_least``: why tests come out differently with the least set, by pattern of their names.
-    ``looked_up``: what the logs of a difference show, by name of the test.
+    ``looked_up``: what the logs of a difference show, by name of the test, instead of what other runs suggest.
     """
 
     name: str

@@ -121,7 +121,7 @@ def test_the_page_says_which_suite_could_not_be_run(each: Found | None, words: s
 
 
 def test_the_page_says_what_the_logs_of_a_difference_show() -> None:
-    suite = replace(SUITE, looked_up={"a": "The log has a timeout.", "b": "Unused."})
+    suite = replace(SUITE, looked_up={"a": "the log has a timeout", "b": "unused"})
     text = page([(suite, Found(direct=({"a": PASSED},), proxied=({"a": FAILED},)))], version="26.7.4")
-    assert f"{Reason.ALWAYS}. The log has a timeout." in text
-    assert "Unused." not in text
+    assert "- Differs: `a` (passed directly, failed through the proxy): the log has a timeout." in text
+    assert "unused" not in text
