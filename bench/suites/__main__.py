@@ -1,19 +1,25 @@
-"""`python -m bench.suites [--only NAME…] [--clones FOLDER] [--write]`: suites of client libraries, directly and through kcproxy.
+"""`python -m bench.suites [--only NAME…] [--least] [--clones FOLDER] [--write]`: suites of client libraries, directly and through kcproxy.
+
+With `--least`: as administrator, and again with the least set that `kcproxy audit` computes from what was called.
 
 Exit codes: 0 when everything that could be had came out the same, 1 when something did not.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.suites import gocloak, javascript, kcadm, python_keycloak
 from bench.suites.having import clones_from_environment
 from bench.suites.judge import VERSION, judged
-from bench.suites.kept import keep, kept
+from bench.suites.judge_least import judged_least
+from bench.suites.kept import keep, keep_least, kept, kept_least
+from bench.suites.least_page import least_faults, least_section
 from bench.suites.outcome import Found
 from bench.suites.page import faults, page
 from bench.suites.stage import FEATURES
+from bench.suites.suite import Suite
 
 SUITES = (kcadm.SUITE, python_keycloak.SUITE, gocloak.SUITE, javascript.SUITE)
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "suites.md"
@@ -22,18 +28,33 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "suites.md"
 def main(arguments: list[str]) -> int:
     """Run, print differences, and write the page with ``--write``."""
     options = _parser().parse_args(arguments)
-    found: dict[str, Found] = {}
-    for suite in SUITES:
-        if options.only is None or suite.name in options.only:
-            found[suite.name] = judged(suite, clones=options.clones)
-            keep(suite.name, found[suite.name])
-    text = page([(suite, kept(suite.name)) for suite in SUITES], version=VERSION, features=FEATURES)
+    chosen = [suite for suite in SUITES if options.only is None or suite.name in options.only]
+    left = _with_least(chosen, options.clones) if options.least else _each_way(chosen, options.clones)
+    listed = [(suite, kept(suite.name)) for suite in SUITES]
+    text = page(listed, version=VERSION, features=FEATURES) + least_section([(*each, kept_least(each[0].name)) for each in listed])
     print(text)
     if options.write:
         PAGE.write_text(text, encoding="utf-8")
-    left = faults(found)
     print("\n".join(left), file=sys.stderr)
     return 1 if left else 0
+
+
+def _each_way(suites: Sequence[Suite], clones: Path | None) -> list[str]:
+    found: dict[str, Found] = {}
+    for suite in suites:
+        found[suite.name] = judged(suite, clones=clones)
+        keep(suite.name, found[suite.name])
+    return faults(found)
+
+
+def _with_least(suites: Sequence[Suite], clones: Path | None) -> list[str]:
+    left = []
+    for suite in suites:
+        known = kept(suite.name)
+        found = judged_least(suite, clones=clones, known=known)
+        keep_least(suite.name, found)
+        left += least_faults(suite, found, known)
+    return left
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="git clones of the libraries' repositories, by name, instead of the repositories themselves ($SUITES_CLONES)",
     )
+    parser.add_argument("--least", action="store_true", help="only as administrator and with the least set")
     parser.add_argument("--write", action="store_true", help="write docs/suites.md, with what earlier calls found of the other suites")
     return parser
 

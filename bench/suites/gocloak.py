@@ -4,10 +4,10 @@ import json
 import shutil
 from pathlib import Path
 
+from bench.suites.accounts import realm_made
 from bench.suites.having import NotHad, asked, once
 from bench.suites.outcome import Run
 from bench.suites.reports import go_test
-from bench.suites.stage import realm_made
 from bench.suites.suite import RUN_SECONDS, Place, Suite, report_of, run_bounded
 
 VERSION = "14.0.4"
@@ -27,11 +27,15 @@ def _prepare(folder: Path, _clones: Path | None) -> None:
     once(folder, VERSION, prepare)
 
 
-def run(folder: Path, place: Place, label: str) -> Run:
-    """Run all tests except those left out, on the realm of the module with our mail server."""
+def before(folder: Path, place: Place) -> None:
+    """Import the realm of the module, with our mail server."""
     realm = json.loads((folder / "module/testdata/gocloak-realm.json").read_text(encoding="utf-8"))
     realm["smtpServer"] |= {"host": "127.0.0.1", "port": str(place.mail_port)}
     realm_made(place, realm)
+
+
+def run(folder: Path, place: Place, label: str) -> Run:
+    """Run all tests except those left out."""
     settings, log = folder / f"{label}.config.json", folder / f"{label}.log"
     settings.write_text(json.dumps(configuration(folder, place)), encoding="utf-8")
     skipped = "|".join(f"^{name}$" for name in _LEFT_OUT)
@@ -58,5 +62,6 @@ SUITE = Suite(
     left_out=_LEFT_OUT,
     adapted="the mail server of its realm is a sink on loopback",
     prepare=_prepare,
+    before=before,
     run=run,
 )

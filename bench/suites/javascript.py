@@ -67,6 +67,10 @@ def replaced(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new), encoding="utf-8")
 
 
+_KEYS = (
+    "not the proxy: on a busy machine, Keycloak took 33.5 s to generate the key (the whole test took 20.7 s directly), and a test ends after 30 s. "
+    "The proxy's log has 33,478.7 ms for this request, 33,478.6 ms of them in Keycloak. It passed with `upstream.preserve_host`, which has nothing to do with it"
+)
 SUITE = Suite(
     name="js",
     library="@keycloak/keycloak-admin-client (JavaScript)",
@@ -74,6 +78,7 @@ SUITE = Suite(
     tests_from=f"folder `test` of {REPOSITORY} at {TAG}, the last version with its own repository; newer tests are only in Keycloak's main repository, and the package has none",
     left_out={},
     adapted="fixed addresses in package and tests (Keycloak, and a mail server on the internet); 30 s for each test instead of 2, because the server is new",
+    looked_up={"Clients client attribute certificate generate and download keys": _KEYS},
     prepare=_prepare,
     run=run,
 )

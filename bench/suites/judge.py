@@ -53,13 +53,18 @@ def _fresh(suite: Suite, way: Way, number: int) -> Run:
         mail = stack.enter_context(mail_taken())
         url = _between(stack, way, server.base_url, suite.folder / label)
         place = Place(url=url, keycloak_url=server.base_url, username=server.admin_username, password=server.admin_password, mail_port=mail)
-        began = time.monotonic()
-        run = suite.run(suite.folder, place, label)
+        suite.before(suite.folder, place)
+        return run_counted(suite, place, label)
+
+
+def run_counted(suite: Suite, place: Place, label: str) -> Run:
+    """Run a suite, store the outcomes, and print their numbers."""
+    began = time.monotonic()
+    run = suite.run(suite.folder, place, label)
     (suite.folder / f"{label}.run.json").write_text(json.dumps(dict(run), indent=1, ensure_ascii=False), encoding="utf-8")
     passed, failed, skipped = counts(run)
-    print(
-        f"{suite.name}, {label}: {passed} passed, {failed} failed, {skipped} skipped in {time.monotonic() - began:.0f} s", file=sys.stderr
-    )
+    seconds = time.monotonic() - began
+    print(f"{suite.name}, {label}: {passed} passed, {failed} failed, {skipped} skipped in {seconds:.0f} s", file=sys.stderr)
     return run
 
 

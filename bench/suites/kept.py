@@ -1,9 +1,11 @@
 """Stored results, so that suites can be run separately and shown on one page."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from bench.suites.having import WORK
+from bench.suites.least import LeastFound, LeastSet
 from bench.suites.outcome import Found
 
 RESULTS = WORK / "results"
@@ -23,4 +25,23 @@ def kept(name: str, *, folder: Path = RESULTS) -> Found | None:
     if not file.exists():
         return None
     content = json.loads(file.read_text(encoding="utf-8"))
-    return Found(**{way: tuple(content[way]) for way in _WAYS}, unavailable=content["unavailable"])
+    direct, proxied, preserving, envoy = (tuple(content[way]) for way in _WAYS)
+    return Found(direct=direct, proxied=proxied, preserving=preserving, envoy=envoy, unavailable=content["unavailable"])
+
+
+def keep_least(name: str, found: LeastFound, *, folder: Path = RESULTS) -> None:
+    """Store what became of a suite with the least set."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.least.json").write_text(json.dumps(asdict(found)), encoding="utf-8")
+
+
+def kept_least(name: str, *, folder: Path = RESULTS) -> LeastFound | None:
+    """What became of a suite with the least set. None if it was not run so."""
+    file = folder / f"{name}.least.json"
+    if not file.exists():
+        return None
+    content = json.loads(file.read_text(encoding="utf-8"))
+    own = content["least_set"]
+    clients = {client: tuple(roles) for client, roles in own["clients"].items()}
+    wanted = LeastSet(realm_roles=tuple(own["realm_roles"]), clients=clients, open=tuple(own["open"]), whole=tuple(own["whole"]))
+    return LeastFound(least_set=wanted, made=tuple(content["made"]), recorded=content["recorded"], least=tuple(content["least"]))

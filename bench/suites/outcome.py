@@ -15,15 +15,17 @@ class Outcome(StrEnum):
     """The test is in the other run's report only."""
 
 
+_OF_ENVOY = frozenset({"date", "server", "x-envoy-upstream-service-time"})
 Run = Mapping[str, str]
 """One run: test name → outcome. For commands of a session, a line break and the output follow."""
 
 
 class Reason(StrEnum):
-    """Why the outcome of a test differs. The first two are no faults of the proxy."""
+    """Why the outcome of a test differs. The first three are no faults of the proxy."""
 
     UNSTEADY = "the outcome differs between direct runs too"
     ADDRESS = "no difference with `upstream.preserve_host`: the test signs or expects the address that it calls"
+    FIELDS = "no difference without what Envoy does to every response: field names in lower case, and `date`, `server` and `x-envoy-upstream-service-time` added"
     ONCE = "the outcome differs in one run this way, and is the same in another"
     ALWAYS = "the outcome differs in every run this way"
 
@@ -39,8 +41,8 @@ class Difference:
 
     @property
     def set_aside(self) -> bool:
-        """Whether other runs show that the proxy is not at fault: direct runs differ too, or the setting removes the difference."""
-        return self.reason in {Reason.UNSTEADY, Reason.ADDRESS}
+        """Whether other runs show that the proxy is not at fault: direct runs differ too, the setting removes the difference, or it is Envoy's."""
+        return self.reason in {Reason.UNSTEADY, Reason.ADDRESS, Reason.FIELDS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,7 @@ class Found:
     preserving: tuple[Run, ...] = ()
     envoy: tuple[Run, ...] = ()
     unavailable: str | None = None
+    by_envoy: bool = False
 
     @property
     def differences(self) -> tuple[Difference, ...]:
@@ -70,7 +73,7 @@ class Found:
     @property
     def behind_envoy(self) -> "Found":
         """The same, with the runs through Envoy in the place of those through the proxy. Envoy sends Host unchanged."""
-        return Found(direct=self.direct, proxied=self.envoy)
+        return Found(direct=self.direct, proxied=self.envoy, by_envoy=True)
 
     @property
     def same(self) -> bool:
@@ -83,12 +86,26 @@ class Found:
         expected = outcome(self.direct[0], name)
         if any(outcome(run, name) == expected for run in self.preserving):
             return Reason.ADDRESS
+        if self.by_envoy and any(without_envoy(outcome(run, name)) == without_envoy(expected) for run in self.proxied):
+            return Reason.FIELDS
         return Reason.ONCE if any(outcome(run, name) == expected for run in self.proxied) else Reason.ALWAYS
 
 
 def outcome(run: Run, name: str) -> str:
     """The outcome of a test in a run."""
     return run.get(name, Outcome.ABSENT)
+
+
+def without_envoy(text: str) -> str:
+    """A printed response without the fields that Envoy adds, and with names of fields in lower case. Other texts are unchanged."""
+    verdict, _, printed = text.partition("\n")
+    if not printed.startswith("HTTP/"):
+        return text
+    head, blank, body = printed.partition("\n\n")
+    status, *fields = head.splitlines()
+    pairs = [line.partition(":") for line in fields]
+    kept = [f"{name.lower()}:{value}" for name, _, value in pairs if name.lower() not in _OF_ENVOY]
+    return "\n".join([verdict, status, *kept]) + blank + body
 
 
 def counts(run: Run) -> tuple[int, int, int]:

@@ -41,15 +41,15 @@ def _row(suite: Suite, found: Found | None) -> str:
 def _notes(suite: Suite, found: Found | None) -> str:
     lines = [f"## {suite.library}", "", f"- Tests: {suite.tests_from}.", f"- Adapted: {suite.adapted}."]
     lines += [f"- Left out: `{name}`, {reason}." for name, reason in suite.left_out.items()]
-    lines += [_difference(item) for item in found.differences] if found else []
-    lines += [_difference(item, "through Envoy") for item in found.behind_envoy.differences] if found else []
+    lines += [_difference(suite, item) for item in found.differences] if found else []
+    lines += [_difference(suite, item, "through Envoy") for item in found.behind_envoy.differences] if found else []
     return "\n".join(lines)
 
 
-def _difference(item: Difference, way: str = "through the proxy") -> str:
+def _difference(suite: Suite, item: Difference, way: str = "through the proxy") -> str:
     direct, proxied = (text.partition("\n")[0] for text in (item.direct, item.proxied))
     ways = f"{direct} directly, {proxied} {way}" if direct != proxied else f"prints something else {way}"
-    return f"- Differs: `{item.test}` ({ways}): {item.reason}."
+    return f"- Differs: `{item.test}` ({ways}): {suite.looked_up.get(item.test, item.reason)}."
 
 
 def faults(found: Mapping[str, Found]) -> list[str]:

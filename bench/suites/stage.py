@@ -1,21 +1,17 @@
-"""The environment of a run: a new Keycloak, a kcproxy process, a mail sink, an imported realm."""
+"""The environment of a run: a kcproxy process or Envoy, a mail sink."""
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import threading
-import urllib.error
 import urllib.parse
-import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bench.processes import end, free_port, wait_until_listening, wait_until_ready
-from bench.suites.suite import Place
 from devkit.envoy import running_envoy, running_processor
 from devkit.mail_sink import mail_sink
 
@@ -25,8 +21,11 @@ _PATIENCE_SECONDS = 60.0
 
 
 @contextmanager
-def proxy(keycloak_url: str, folder: Path, *, preserve_host: bool = False) -> Iterator[str]:
-    """A process `kcproxy serve` with addresses as its only settings. Gives its URL. It has to exit with code 0."""
+def proxy(keycloak_url: str, folder: Path, *, preserve_host: bool = False, use: Path | None = None) -> Iterator[str]:
+    """A process `kcproxy serve` with addresses as its only settings, and with a record of use if a file is given for it.
+
+    Gives its URL. It has to exit with code 0.
+    """
     port = free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KCPROXY_")}
     environment |= {
@@ -36,6 +35,8 @@ def proxy(keycloak_url: str, folder: Path, *, preserve_host: bool = False) -> It
     }
     if preserve_host:
         environment["KCPROXY_UPSTREAM__PRESERVE_HOST"] = "true"
+    if use is not None:
+        environment["KCPROXY_USE__PATH"] = str(use)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "kcproxy.log").open("wb") as log:
         process = subprocess.Popen(
@@ -84,25 +85,3 @@ def mail_taken() -> Iterator[int]:
     finally:
         done.set()
         thread.join()
-
-
-def realm_made(place: Place, realm: Mapping[str, object]) -> None:
-    """Import a realm, and replace an existing one. Uses Keycloak directly, because it is no part of the run."""
-    form = {"grant_type": "password", "client_id": "admin-cli", "username": place.username, "password": place.password}
-    encoded = urllib.parse.urlencode(form).encode()
-    granted = _sent(urllib.request.Request(f"{place.keycloak_url}/realms/master/protocol/openid-connect/token", data=encoded))
-    headers = {"Authorization": f"Bearer {json.loads(granted)['access_token']}", "Content-Type": "application/json"}
-    realms = f"{place.keycloak_url}/admin/realms"
-    try:
-        _sent(urllib.request.Request(f"{realms}/{realm['realm']}", headers=headers, method="DELETE"))
-    except urllib.error.HTTPError as error:
-        error.close()
-        if error.code != 404:
-            raise
-    _sent(urllib.request.Request(realms, data=json.dumps(realm).encode(), headers=headers))
-
-
-def _sent(request: urllib.request.Request) -> bytes:
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        body: bytes = answer.read()
-    return body

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.suites.having import WORK
@@ -31,7 +31,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """The tests of one library. ``tests_from``: their source. ``left_out``: tests that are not run, with the reason."""
+    """The tests of one library. ``tests_from``: their source. ``left_out``: tests that are not run, with the reason.
+
+    ``before``: what the server needs before a run. ``with_least``: why tests come out differently with the least set, by pattern of their names.
+    ``looked_up``: what the logs of a difference show, by name of the test, instead of what other runs suggest.
+    """
 
     name: str
     library: str
@@ -41,6 +45,9 @@ class Suite:
     adapted: str
     prepare: Callable[[Path, Path | None], None]
     run: Callable[[Path, Place, str], Run]
+    before: Callable[[Path, Place], None] = lambda _folder, _place: None
+    looked_up: Mapping[str, str] = field(default_factory=dict)
+    with_least: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:

@@ -88,7 +88,8 @@ def _use(use: Use) -> dict[str, Any]:
 def _need(catalog: Catalog, need: Need) -> dict[str, Any]:
     least = [catalog.least(demand) for demand in need.as_answered]
     roles = sorted({role for each in least for role in each or ()})
-    return _use(need.use) | {"least": None if need.problem else roles, "problem": need.problem}
+    realm_roles = [role for roles in need.realm_roles[:1] for role in roles]
+    return _use(need.use) | {"least": None if need.problem else roles, "realmRoles": realm_roles, "problem": need.problem}
 
 
 def step_document(step: Step) -> dict[str, Any]:

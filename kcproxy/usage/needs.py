@@ -17,7 +17,7 @@ class Need:
     """What the successful calls of one use need. Each member of ``as_answered`` and ``full`` is a demand: alternatives, one of which is enough.
 
     ``problem`` says why the need is not known; then there are no demands. ``realm_roles``: sets of realm roles of master, one of which is
-    needed because no role of a client is enough. ``by_target``: cases that only the server knows and that need other roles.
+    needed because no role of a client gets the same responses. ``by_target``: cases that only the server knows and that need other roles.
     """
 
     use: Use
@@ -49,7 +49,7 @@ def need_of(catalog: Catalog, use: Use, held: frozenset[str] | None) -> Need:
         use=use,
         as_answered=tuple(demand for each in requirements for demand in _as_answered(catalog, each, use, held)),
         full=tuple(each.any_of for each in requirements if each.any_of),
-        realm_roles=next((each.master_realm_roles for each in requirements if not each.any_of and not each.admits), ()),
+        realm_roles=next((each.master_realm_roles for each in requirements if _needs_realm_roles(each, use, held)), ()),
         problem="no role is enough" if any(_is_impossible(each) for each in requirements) else None,
         by_target=tuple(_cases(entry, use)),
     )
@@ -61,6 +61,15 @@ def _cases(entry: Entry, use: Use) -> Iterator[TargetCase]:
         requirement = _of_caller(variant, use)
         if not variant.visible and requirement.any_of:
             yield TargetCase(says=variant.says, sets=requirement.any_of)
+
+
+def _needs_realm_roles(requirement: Requirement, use: Use, held: frozenset[str] | None) -> bool:
+    """Whether no role of a client gets the same responses as before. Some are let in to reduced ones (``GET /admin/serverinfo``)."""
+    return not requirement.any_of and (not requirement.admits or (held is not None and _was_full(use)))
+
+
+def _was_full(use: Use) -> bool:
+    return bool(use.counts.get(Outcome.FULL) or not use.counts.get(Outcome.REDUCED))
 
 
 def _is_impossible(requirement: Requirement) -> bool:
@@ -86,7 +95,7 @@ def entries_by_key(catalog: Catalog) -> Mapping[str, Entry]:
 
 def _as_answered(catalog: Catalog, need: Requirement, use: Use, held: frozenset[str] | None) -> Iterable[Alternatives]:
     """The demands for the same responses as before."""
-    if use.counts.get(Outcome.FULL) or not use.counts.get(Outcome.REDUCED):
+    if _was_full(use):
         # Of a token that names no roles, it is not known how full its responses were.
         return [sets for sets in (need.any_of if held is not None or not need.useful else need.useful,) if sets]
     return _as_reduced(catalog, need, held)

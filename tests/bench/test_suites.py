@@ -1,5 +1,7 @@
 """Comparing two runs of a suite: which tests differ, and which differences are no faults."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench.suites.outcome import Found, Outcome, Reason, Run, counts, numbered
@@ -7,6 +9,8 @@ from bench.suites.page import faults, page
 from bench.suites.suite import Suite
 
 PASSED, FAILED, SKIPPED, ABSENT = Outcome.PASSED, Outcome.FAILED, Outcome.SKIPPED, Outcome.ABSENT
+DIRECT = "passed\nHTTP/1.1 200 OK\nX-Robots-Tag: none\n\nDate: x"
+ENVOY = "passed\nHTTP/1.1 200 OK\nx-robots-tag: none\nserver: envoy\ndate: now\nx-envoy-upstream-service-time: 8\n\nDate: x"
 SUITE = Suite(
     name="x",
     library="a library",
@@ -53,11 +57,27 @@ def test_only_direct_runs_that_differ_and_a_setting_for_it_set_a_difference_asid
     each = {
         Reason.UNSTEADY: found([PASSED, FAILED], [FAILED], []),
         Reason.ADDRESS: found([PASSED], [FAILED], [PASSED]),
+        Reason.FIELDS: Found(direct=({"get": DIRECT},), proxied=({"get": ENVOY},), by_envoy=True),
         Reason.ONCE: found([PASSED], [FAILED, PASSED], []),
         Reason.ALWAYS: found([PASSED], [FAILED], []),
     }[reason]
-    assert each.same is (reason in {Reason.UNSTEADY, Reason.ADDRESS})
+    assert each.same is (reason in {Reason.UNSTEADY, Reason.ADDRESS, Reason.FIELDS})
     assert bool(faults({"x": each})) is not each.same
+
+
+@pytest.mark.parametrize(
+    ("printed", "reason"),
+    [(ENVOY, Reason.FIELDS), (ENVOY.replace("none", "all"), Reason.ALWAYS), (ENVOY.replace("Date: x", "Date: y"), Reason.ALWAYS)],
+)
+def test_what_envoy_does_to_fields_is_set_aside_and_nothing_else(printed: str, reason: Reason) -> None:
+    each = Found(direct=({"get": DIRECT},), envoy=({"get": printed},))
+    (difference,) = each.behind_envoy.differences
+    assert (difference.reason, difference.set_aside) == (reason, reason is Reason.FIELDS)
+
+
+def test_fields_in_lower_case_are_a_difference_without_envoy() -> None:
+    (difference,) = Found(direct=({"get": DIRECT},), proxied=({"get": ENVOY},)).differences
+    assert difference.reason is Reason.ALWAYS
 
 
 def test_what_fails_both_ways_is_no_difference() -> None:
@@ -98,3 +118,10 @@ def test_the_page_counts_names_and_says_what_was_left_out() -> None:
 @pytest.mark.parametrize(("each", "words"), [(None, "not run here"), (Found(unavailable="no network"), "not run: no network")])
 def test_the_page_says_which_suite_could_not_be_run(each: Found | None, words: str) -> None:
     assert words in page([(SUITE, each)], version="26.7.4")
+
+
+def test_the_page_says_what_the_logs_of_a_difference_show() -> None:
+    suite = replace(SUITE, looked_up={"a": "the log has a timeout", "b": "unused"})
+    text = page([(suite, Found(direct=({"a": PASSED},), proxied=({"a": FAILED},)))], version="26.7.4")
+    assert "- Differs: `a` (passed directly, failed through the proxy): the log has a timeout." in text
+    assert "unused" not in text

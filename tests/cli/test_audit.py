@@ -120,6 +120,17 @@ def logged(path: str, client: str, *, method: str = "GET", status: int = 200, **
     return json.dumps(line | {"token_realm": "shop"} | more)
 
 
+def test_a_call_that_a_realm_role_of_master_allows_names_that_role(tmp_path: Path) -> None:
+    line = logged("/admin/realms", "robot", method="POST", status=201, token_realm="master")
+    (tmp_path / "log").write_text(line, encoding="utf-8")
+    words = ("audit", "--log", str(tmp_path / "log"), "--since", "3000w", "--keycloak", VERSION)
+    (caller,) = run_json(*words)["callers"]
+    assert (caller["realmRoles"], [use["realmRoles"] for use in caller["used"]]) == ([["create-realm"]], [["create-realm"]])
+    text = run(*words, environ={"COLUMNS": "200"}).stdout
+    row = next(row for row in text.splitlines() if row.startswith("    POST /admin/realms "))
+    assert row.endswith("realm role of master: create-realm")
+
+
 def test_a_log_is_read_like_a_record(tmp_path: Path) -> None:
     users = "/admin/realms/shop/users"
     lines = [

@@ -1,5 +1,7 @@
 """The audit of records: what counts, for whom, what is least, and what is to be changed."""
 
+from dataclasses import replace
+
 import pytest
 
 from kcproxy import catalog
@@ -193,3 +195,29 @@ BY_ID = "/admin/realms/{realm}/roles-by-id/{role-id}"
 def test_targets_that_need_other_roles_are_listed(uses: tuple[Use, ...], others: list[tuple[str, str]]) -> None:
     found = audited(*uses)
     assert [(case.says, ", ".join(TABLE.least(case.sets) or ())) for _, case in found.other_targets(TABLE)] == others
+
+
+INFO = "GET /admin/serverinfo"
+OPERATOR = UseCaller(client="admin-cli", token_realm="master", kind=CallerKind.USER)
+
+
+@pytest.mark.parametrize(
+    ("counts", "realm_roles", "demands"),
+    [
+        ({"full": 1}, (("admin",),), 0),
+        ({"full": 1, "reduced": 2}, (("admin",),), 0),
+        ({"reduced": 1}, (), 1),
+    ],
+)
+def test_a_full_response_that_only_a_realm_role_gets_needs_that_role(
+    counts: dict[str, int], realm_roles: tuple[RoleSet, ...], demands: int
+) -> None:
+    numbers = {Outcome(name): number for name, number in counts.items()}
+    (need,) = audited(replace(use(INFO, caller=OPERATOR, realm=None), counts=numbers), held=("manage-users",), owner="master-realm").needs
+    assert need.realm_roles == realm_roles
+    assert len(need.as_answered) == demands
+
+
+def test_without_named_roles_a_realm_role_is_not_asked_for_where_another_is_let_in() -> None:
+    found = audited(use(INFO, caller=OPERATOR, realm=None), held=None)
+    assert (found.least, found.needs[0].realm_roles) == (("query-realms",), ())

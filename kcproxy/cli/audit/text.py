@@ -74,6 +74,7 @@ def _warnings(catalog: Catalog, audit: Audit) -> Iterator[str]:
 
 def _need_row(catalog: Catalog, need: Need) -> tuple[str, ...]:
     least = [roles_text(catalog.least(demand)) for demand in need.as_answered]
+    least += [f"realm role of master: {roles_text(roles)}" for roles in need.realm_roles[:1]]
     return (*_use_row(need.use), need.problem or " + ".join(dict.fromkeys(least)) or "any token")
 
 

@@ -1,0 +1,80 @@
+"""Run a suite as administrator with the record of use, compute the least set, and run it again with exactly that set on a new server."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bench.suites.accounts import least_account
+from bench.suites.having import NotHad
+from bench.suites.judge import VERSION, run_counted
+from bench.suites.least import CLIENT, MASTER, LeastFound, LeastReason, least_set
+from bench.suites.outcome import Found, Run
+from bench.suites.stage import FEATURES, mail_taken, proxy
+from bench.suites.suite import Place, Suite
+from devkit.realserver import RealServer
+
+_AUDIT_SECONDS = 120
+
+
+def judged_least(suite: Suite, *, clones: Path | None, known: Found | None) -> LeastFound:
+    """``known``: other runs of the suite, which show what differs anyway. If a difference has no reason, the run with the set is repeated.
+
+    Raises NotHad if the tests are not available or the audit fails.
+    """
+    suite.prepare(suite.folder, clones)
+    recorded, audit, _ = _recorded(suite, "recorded-1", None)
+    wanted = least_set(audit)
+    run, _, made = _recorded(suite, "least-1", audit)
+    found = LeastFound(least_set=wanted, made=made, recorded=recorded, least=(run,))
+    if any(item.reason == LeastReason.UNKNOWN for item in found.differences(suite.with_least, administrator_runs(known))):
+        again, _, _ = _recorded(suite, "least-2", audit)
+        found = replace(found, least=(run, again))
+    return found
+
+
+def administrator_runs(known: Found | None) -> tuple[Run, ...]:
+    """The runs as administrator that passed through a proxy or none."""
+    return (*known.direct, *known.proxied, *known.preserving) if known else ()
+
+
+def _recorded(suite: Suite, label: str, least: dict[str, Any] | None) -> tuple[Run, dict[str, Any], tuple[str, ...]]:
+    """A run on a new server with the record of use: the outcomes, the audit, and the clients of realms that the suite made."""
+    folder = suite.folder / label
+    folder.mkdir(parents=True, exist_ok=True)
+    use = folder / "use.sqlite"
+    for old in folder.glob("use.sqlite*"):
+        old.unlink()
+    made: tuple[str, ...] = ()
+    with (
+        RealServer(VERSION, features=FEATURES) as server,
+        mail_taken() as mail,
+        proxy(server.base_url, folder, preserve_host=True, use=use) as url,
+    ):
+        administrator, password = server.admin_username, server.admin_password
+        place = Place(url=url, keycloak_url=server.base_url, username=administrator, password=password, mail_port=mail)
+        suite.before(suite.folder, place)
+        if least is not None:
+            made = least_account(place, least_set(least))
+        run = run_counted(suite, place, label)
+    audit = audited(use)
+    (folder / "audit.json").write_text(json.dumps(audit, indent=1), encoding="utf-8")
+    return run, audit, made
+
+
+def audited(use: Path) -> dict[str, Any]:
+    """What `kcproxy audit --json` says of callers with tokens of master. Raises NotHad if it fails.
+
+    Tokens of `admin-cli` are lightweight and name no roles, so `--held` says that the administrator holds everything.
+    """
+    options = ["--history", str(use), "--client", CLIENT, "--realm", MASTER, "--held", "realm-admin", "--json", "--keycloak", VERSION]
+    command = [sys.executable, "-m", "kcproxy", "audit", *options]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("KCPROXY_")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_AUDIT_SECONDS, check=False)
+    if done.returncode:
+        raise NotHad(f"`kcproxy audit` failed: {done.stderr.strip()[-500:]}")
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document

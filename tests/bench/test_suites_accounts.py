@@ -1,0 +1,48 @@
+"""The administrator with the least set: exactly these roles under the same name, on the simulator."""
+
+import urllib.error
+from collections.abc import Iterator
+
+import pytest
+
+from bench.suites.accounts import Master, least_account, realm_made
+from bench.suites.least import LeastSet
+from bench.suites.suite import Place
+from kcproxy.testing import simulator
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    with simulator("26.7.5") as keycloak:
+        yield Place(url="http://unused", keycloak_url=keycloak.url, username="admin", password="admin", mail_port=3)
+
+
+def refused(place: Place, method: str, path: str, body: object = None) -> int:
+    """The status code of a call that fails."""
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        Master(place).call(method, path, body)
+    caught.value.close()
+    return caught.value.code
+
+
+def test_the_administrator_is_replaced_by_one_who_has_only_the_set(place: Place) -> None:
+    realm_made(place, {"realm": "shop", "enabled": True})
+    clients = {"master-realm": ("view-users",), "shop-realm": ("view-realm",), "later-realm": ("manage-users",)}
+    assert least_account(place, LeastSet(realm_roles=("create-realm",), clients=clients)) == ("later-realm",)
+    master = Master(place)
+    assert [user["username"] for user in master.call("GET", "/master/users?username=admin&exact=true")] == ["admin"]
+    assert master.call("GET", "/shop")["realm"] == "shop"
+    assert refused(place, "GET", "/shop/users") == 403
+    assert refused(place, "GET", "/master/clients") == 403
+    master.call("POST", "", {"realm": "later", "enabled": True})
+
+
+def test_without_the_realm_role_no_realm_is_made(place: Place) -> None:
+    assert least_account(place, LeastSet(clients={"master-realm": ("view-users",)})) == ()
+    assert refused(place, "POST", "", {"realm": "later", "enabled": True}) == 403
+
+
+def test_an_imported_realm_replaces_the_one_before(place: Place) -> None:
+    for name in ("One", "Two"):
+        realm_made(place, {"realm": "shop", "enabled": True, "displayName": name})
+    assert Master(place).call("GET", "/shop")["displayName"] == "Two"
