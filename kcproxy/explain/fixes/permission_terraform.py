@@ -6,7 +6,8 @@ back that one alone.
 Facts about the provider 5.9.0, tried on Keycloak 26.7.5: its resource for users is for all users, and takes no ``reset-password``. Its
 generic resource refuses a resource type beside resources, and Keycloak refuses a permission without a resource type, so that nothing names
 one user. It has no resource for organizations, and takes two scopes of groups less than Keycloak has. It overwrites a permission that has
-the name already, and does not read back which objects a permission names. Keycloak deletes a permission with its last policy.
+the name already, and does not read back which objects a permission names. Keycloak deletes a permission with its last policy, and refuses
+one of two permissions (409, "Duplicate resource error") that are made on one object at the same time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,6 +52,14 @@ class Form(NamedTuple):
 
     text: str | None = None
     reason: str | None = None
+
+
+class _Place(NamedTuple):
+    """The label of a permission, that of the data, and the permission that has to be made first."""
+
+    label: str
+    data: str
+    before: str
 
 
 class _Kind(NamedTuple):
@@ -102,23 +111,26 @@ def _written(realm: str, who: str, steps: Sequence[Step], role: Fix | None, *, v
     bodies = [step.body for step in steps if step.below[0] == "permission"]
     labels = [hcl.label(realm, who, *body["scopes"], body["resourceType"].lower(), *body.get("resources", ["all"])) for body in bodies]
     blocks = [hcl.filled(_DATA, labels={"label": labels[0]}, realm=realm)]
+    before = ""
     for label, body in zip(labels, bodies, strict=True):
-        blocks += _permission(label, labels[0], body, made.get(body["policies"][0]), taken)
+        blocks += _permission(_Place(label, labels[0], before), body, made.get(body["policies"][0]), taken)
+        before = f"{_kind(body).resource}.{label}"
     return "\n\n".join([(role.terraform if role else None) or head(version), *blocks])
 
 
-def _permission(label: str, data: str, body: Mapping[str, Any], policy: Step | None, taken: AbstractSet[str]) -> list[str]:
+def _permission(place: _Place, body: Mapping[str, Any], policy: Step | None, taken: AbstractSet[str]) -> list[str]:
     """The policy, unless one exists already, and the permission."""
-    kind, realm = _kind(body), {"realm_id": f"data.keycloak_realm.{data}.id"}
-    named = hcl.string(body["policies"][0]) if policy is None else f"{_POLICIES[policy.below[1]]}.{label}.id"
+    kind, realm = _kind(body), {"realm_id": f"data.keycloak_realm.{place.data}.id"}
+    named = hcl.string(body["policies"][0]) if policy is None else f"{_POLICIES[policy.below[1]]}.{place.label}.id"
     objects = {kind.objects: _list(body["resources"])} if "resources" in body else {}
     arguments = {**realm, "name": hcl.string(body["name"]), **objects, "scopes": _list(body["scopes"]), "policies": f"[{named}]"}
-    permission = _TAKES_OVER + _resource(kind.resource, label, arguments)
+    arguments |= {"depends_on": f"[{place.before}]"} if place.before else {}
+    permission = _TAKES_OVER + _resource(kind.resource, place.label, arguments)
     if policy is None:
         return [permission]
-    server = {**realm, "resource_server_id": f"data.keycloak_openid_client.{data}__permissions.id"}
+    server = {**realm, "resource_server_id": f"data.keycloak_openid_client.{place.data}__permissions.id"}
     name = free_name(f"{body['name']} (policy)", taken)
-    return [_LAST + _resource(_POLICIES[policy.below[1]], label, {**server, **_policy(policy, name)}), permission]
+    return [_LAST + _resource(_POLICIES[policy.below[1]], place.label, {**server, **_policy(policy, name)}), permission]
 
 
 def _policy(policy: Step, name: str) -> dict[str, str]:

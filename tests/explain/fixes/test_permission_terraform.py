@@ -74,7 +74,15 @@ def test_every_block_of_permissions_has_the_arguments_that_the_provider_document
     assert any(name.endswith("_admin_permissions") for name, _, _ in found)
     for name, _, attributes in found:
         required, optional = SCHEMA[name]
-        assert required <= set(attributes) <= required | optional, name
+        assert required <= set(attributes) - {"depends_on"} <= required | optional, name
+
+
+def test_permissions_of_one_fix_are_made_one_after_the_other() -> None:
+    form = printed(policy(), *(made("Groups", scope, "a") for scope in ("view", "manage", "manage-members")))
+    made_by = {label: attributes for name, label, attributes in blocks(form.text or "") if name == "keycloak_group_admin_permissions"}
+    labels = [f"demo__service_account_app__{scope}__groups__a" for scope in ("view", "manage", "manage_members")]
+    waits = [made_by[label].get("depends_on") for label in labels]
+    assert waits == [None, *([f"keycloak_group_admin_permissions.{label}"] for label in labels[:-1])]
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
