@@ -57,8 +57,8 @@ def module(realm: Realm, tmp_path: Path) -> Module:
     return Module(tmp_path, terraform.login(keycloak.base_url, keycloak.admin_username, keycloak.admin_password))
 
 
-def _printed(*steps: Step, who: str = WHO) -> str:
-    return permission_terraform(REALM, who, steps, None, version=(26, 7, 5), taken=frozenset()).text or ""
+def _printed(*steps: Step, server: str | None = None) -> str:
+    return permission_terraform(REALM, WHO, steps, None, version=(26, 7, 5), taken=frozenset(), server=server).text or ""
 
 
 def _generic(realm: Realm, **arguments: Any) -> str:
@@ -158,7 +158,9 @@ def test_an_import_takes_over_the_permission_so_that_destroy_deletes_it(realm: R
 
 def test_two_fixes_of_one_account_stand_in_one_module_and_each_is_taken_back_alone(realm: Realm, module: Module) -> None:
     who = policy(value=realm.ids["bob"])
-    one, other = (_printed(who, made("Groups", "view", realm.ids[f"group-{name}"], name=name)) for name in ("bob", "carol"))
+    one, other = (
+        _printed(who, made("Groups", "view", realm.ids[f"group-{name}"], name=name), server=realm.client) for name in ("bob", "carol")
+    )
     module.write(one, other)
     module.apply()
     assert (set(realm.permissions()), module.would_change()) == ({"bob", "carol"}, None)
@@ -178,3 +180,18 @@ def test_a_change_of_an_imported_permission_on_one_user_widens_it_to_all_users(r
     module.write(f'import {{\n  to = keycloak_users_admin_permissions.{label}\n  id = "{REALM}/{identifier}"\n}}', text)
     module.apply()
     assert realm.objects("bob") == {"Users"}
+
+
+def test_reading_the_client_by_its_name_makes_keycloak_create_its_service_account(realm: Realm, module: Module) -> None:
+    account = f"/{REALM}/users?exact=true&username=service-account-admin-permissions"
+    assert realm.admin("GET", account) == []
+    module.write(_printed(policy(value=realm.ids["bob"]), made("Groups", "view", realm.ids["group-bob"])))
+    module.apply()
+    assert len(realm.admin("GET", account)) == 1
+
+
+def test_with_the_id_of_the_client_nothing_else_is_created(realm: Realm, module: Module) -> None:
+    account = f"/{REALM}/users?exact=true&username=service-account-admin-permissions"
+    module.write(_printed(policy(value=realm.ids["bob"]), made("Groups", "view", realm.ids["group-bob"]), server=realm.client))
+    module.apply()
+    assert realm.admin("GET", account) == []

@@ -7,7 +7,8 @@ Facts about the provider 5.9.0, tried on Keycloak 26.7.5: its resource for users
 generic resource refuses a resource type beside resources, and Keycloak refuses a permission without a resource type, so that nothing names
 one user. It has no resource for organizations, and takes two scopes of groups less than Keycloak has. It overwrites a permission that has
 the name already, and does not read back which objects a permission names. Keycloak deletes a permission with its last policy, and refuses
-one of two permissions (409, "Duplicate resource error") that are made on one object at the same time.
+one of two permissions (409, "Duplicate resource error") that are made on one object at the same time. The provider's data source
+of a client reads its service account, which Keycloak creates on that occasion: for a reader who may see it, the client's ID is written instead.
 """
 
 from collections.abc import Mapping, Sequence
@@ -55,10 +56,11 @@ class Form(NamedTuple):
 
 
 class _Place(NamedTuple):
-    """The label of a permission, that of the data, and the permission that has to be made first."""
+    """The label of a permission, that of the data, the client admin-permissions, and the permission that has to be made first."""
 
     label: str
     data: str
+    server: str
     before: str
 
 
@@ -90,18 +92,23 @@ _POLICIES = {"user": "keycloak_openid_client_user_policy", "client": "keycloak_o
 
 
 def permission_terraform(
-    realm: str, who: str, steps: Sequence[Step], role: Fix | None, *, version: tuple[int, ...], taken: AbstractSet[str]
+    realm: str, who: str, steps: Sequence[Step], role: Fix | None, *, version: tuple[int, ...], taken: AbstractSet[str], server: str | None
 ) -> Form:
-    """All new permissions of one fix, and its grant of a role. ``who``: the account; ``taken``: names of permissions and policies."""
+    """All new permissions of one fix, and its grant of a role. ``who``: the account; ``taken``: names of permissions and policies.
+
+    ``server``: the ID of the client admin-permissions; None if the reader may not see it.
+    """
     try:
-        return Form(text=_written(realm, who, steps, role, version=version, taken=taken))
+        return Form(text=_written(realm, who, steps, role, version=version, taken=taken, server=server))
     except Unprintable as limit:
         return Form(reason=str(limit))
     except Unwritable:
         return Form()
 
 
-def _written(realm: str, who: str, steps: Sequence[Step], role: Fix | None, *, version: tuple[int, ...], taken: AbstractSet[str]) -> str:
+def _written(
+    realm: str, who: str, steps: Sequence[Step], role: Fix | None, *, version: tuple[int, ...], taken: AbstractSet[str], server: str | None
+) -> str:
     addressable(realm)
     if any(step.method != "POST" for step in steps):
         raise Unprintable(EXISTING)
@@ -110,10 +117,13 @@ def _written(realm: str, who: str, steps: Sequence[Step], role: Fix | None, *, v
     made = {step.body["name"]: step for step in steps if step.below[0] == "policy"}
     bodies = [step.body for step in steps if step.below[0] == "permission"]
     labels = [hcl.label(realm, who, *body["scopes"], body["resourceType"].lower(), *body.get("resources", ["all"])) for body in bodies]
-    blocks = [hcl.filled(_DATA, labels={"label": labels[0]}, realm=realm)]
+    blocks = [hcl.filled(_REALM, labels={"label": labels[0]}, realm=realm)]
+    if made and server is None:
+        blocks.append(hcl.filled(_CLIENT, labels={"label": labels[0]}))
+    client = hcl.string(server) if server is not None else f"data.keycloak_openid_client.{labels[0]}__permissions.id"
     before = ""
     for label, body in zip(labels, bodies, strict=True):
-        blocks += _permission(_Place(label, labels[0], before), body, made.get(body["policies"][0]), taken)
+        blocks += _permission(_Place(label, labels[0], client, before), body, made.get(body["policies"][0]), taken)
         before = f"{_kind(body).resource}.{label}"
     return "\n\n".join([(role.terraform if role else None) or head(version), *blocks])
 
@@ -128,9 +138,9 @@ def _permission(place: _Place, body: Mapping[str, Any], policy: Step | None, tak
     permission = _TAKES_OVER + _resource(kind.resource, place.label, arguments)
     if policy is None:
         return [permission]
-    server = {**realm, "resource_server_id": f"data.keycloak_openid_client.{place.data}__permissions.id"}
+    where = {**realm, "resource_server_id": place.server}
     name = free_name(f"{body['name']} (policy)", taken)
-    return [_LAST + _resource(_POLICIES[policy.below[1]], place.label, {**server, **_policy(policy, name)}), permission]
+    return [_LAST + _resource(_POLICIES[policy.below[1]], place.label, {**where, **_policy(policy, name)}), permission]
 
 
 def _policy(policy: Step, name: str) -> dict[str, str]:
@@ -162,11 +172,12 @@ def _list(values: Sequence[str]) -> str:
     return f"[{', '.join(map(hcl.string, values))}]"
 
 
-_DATA = """\
+_REALM = """\
 data "keycloak_realm" "%(label)s" {
   realm = %(realm)s
-}
-
+}"""
+_CLIENT = """\
+# The provider reads the service account of this client, and Keycloak creates one for that if there is none.
 data "keycloak_openid_client" "%(label)s__permissions" {
   realm_id  = data.keycloak_realm.%(label)s.id
   client_id = "admin-permissions"

@@ -139,7 +139,8 @@ def _fix(context: Context, view: View, to: Grantee, choice: Sequence[Addition], 
 
 def _terraform(context: Context, view: View, to: Grantee, steps: Sequence[_Step], role: Fix | None) -> Form:
     who = to.username or view.situation.identity.account_id or ""
-    return permission_terraform(to.realm, who, steps, role, version=context.version, taken=_taken_names(view))
+    server = view.facts.client_uuid if view.names else None
+    return permission_terraform(to.realm, who, steps, role, version=context.version, taken=_taken_names(view), server=server)
 
 
 def _whole(permissions: tuple[str, ...], role: tuple[str, ...] | None) -> tuple[str, ...]:

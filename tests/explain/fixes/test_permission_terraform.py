@@ -50,8 +50,8 @@ def made(type_name: str, scope: str, *objects: str, own: str = OWN, name: str = 
     return Step(below=("permission", "scope"), body={**body, **({"resources": list(objects)} if objects else {})})
 
 
-def printed(*steps: Step, realm: str = "demo", role: Fix | None = None, who: str = WHO) -> Form:
-    return permission_terraform(realm, who, steps, role, version=NEW, taken=frozenset())
+def printed(*steps: Step, realm: str = "demo", role: Fix | None = None, who: str = WHO, server: str | None = "42") -> Form:
+    return permission_terraform(realm, who, steps, role, version=NEW, taken=frozenset(), server=server)
 
 
 GRANTED = Fix(summary="", roles=("query-groups",), terraform='# head\n\ndata "keycloak_realm" "r" {\n  realm = "demo"\n}')
@@ -64,6 +64,7 @@ FORMS = {
     "by client": printed(policy("client", "clients", "42"), made("Groups", "view", GROUP_ID)),
     "own policy that exists": printed(made("Groups", "view", OTHER_GROUP, own="id-of-policy")),
     "two sides": printed(policy(), made("Groups", "view", "a"), made("Roles", "map-role-composite", "b")),
+    "without the ID of the client": printed(policy(), made("Roles", "map-role", "s"), server=None),
     "and a role": printed(policy(), made("Clients", "view", "c"), role=GRANTED),
 }
 
@@ -106,7 +107,15 @@ def test_the_resource_gives_what_the_commands_give_and_nothing_else() -> None:
     group, own = found["keycloak_group_admin_permissions"], found["keycloak_openid_client_user_policy"]
     assert (group["group_ids"], group["scopes"], len(group["policies"])) == ([GROUP_ID], ["view-members"], 1)
     assert (own["users"], own["logic"]) == (["alice"], "POSITIVE")
+    assert own["resource_server_id"] == "42"
+
+
+def test_a_reader_who_may_not_see_the_id_of_the_client_gets_its_name() -> None:
+    text = printed(policy(), made("Groups", "view", GROUP_ID), server=None).text or ""
+    found = {name: attributes for name, _, attributes in blocks(text)}
     assert found["keycloak_openid_client"]["client_id"] == "admin-permissions"
+    assert "service account of this client" in text
+    assert "keycloak_openid_client" not in {name for name, _, _ in blocks(FORMS["group"].text or "")}
 
 
 def test_the_provider_is_named_once_with_versions_that_have_permissions() -> None:
