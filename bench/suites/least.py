@@ -81,9 +81,11 @@ class LeastFound:
     def _reason(self, name: str, known: Mapping[str, str], others: Sequence[Run]) -> str:
         if any(_verdict(run, name) == _verdict(self.least[0], name) != _verdict(self.recorded, name) for run in others):
             return LeastReason.UNSTEADY
-        if any(outcome(run, name) == outcome(self.recorded, name) for run in self.least):
-            return LeastReason.ONCE
-        return next((reason for pattern, reason in known.items() if fnmatchcase(name, pattern)), LeastReason.UNKNOWN)
+        written = next((reason for pattern, reason in known.items() if fnmatchcase(name, pattern)), None)
+        if written is not None:
+            return written
+        once = any(outcome(run, name) == outcome(self.recorded, name) for run in self.least)
+        return LeastReason.ONCE if once else LeastReason.UNKNOWN
 
 
 def _verdict(run: Run, name: str) -> str:

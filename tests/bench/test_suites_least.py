@@ -99,6 +99,7 @@ def differing(least: list[str], others: list[str], known: dict[str, str]) -> str
         ([FAILED], [PASSED], {"b *": "it impersonates"}, LeastReason.UNKNOWN),
         ([FAILED], [PASSED, FAILED], {"a *": "it impersonates"}, LeastReason.UNSTEADY),
         ([FAILED, PASSED], [PASSED], {}, LeastReason.ONCE),
+        ([FAILED, PASSED], [PASSED], {"a *": "it impersonates"}, "it impersonates"),
     ],
 )
 def test_a_difference_has_the_reason_that_is_known_of_it(least: list[str], others: list[str], known: dict[str, str], reason: str) -> None:
