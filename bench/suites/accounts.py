@@ -5,7 +5,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.suites.least import LeastSet
@@ -17,15 +17,20 @@ _KEEPER = "keeper"
 
 
 class Master:
-    """Calls as an administrator of realm master. Each gets a new token, because the rights on new realms can be part of it."""
+    """Calls as an administrator of realm master. Each gets a new token, because the rights on new realms can be part of it, unless one is kept."""
 
     def __init__(self, place: Place) -> None:
         self._place = place
+        self._kept: str | None = None
+
+    def keep_token(self) -> None:
+        """Use one new token for the calls from now on."""
+        self._kept = self._token()
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """The JSON of the response, or None. Raises urllib.error.HTTPError."""
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Authorization": f"Bearer {self._token()}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Bearer {self._kept or self._token()}", "Content-Type": "application/json"}
         request = urllib.request.Request(f"{self._place.keycloak_url}/admin/realms{path}", data=data, headers=headers, method=method)
         return json.loads(_sent(request) or b"null")
 
@@ -47,11 +52,17 @@ def realm_made(place: Place, realm: Mapping[str, object]) -> None:
     master.call("POST", "", realm)
 
 
-def least_account(place: Place, least: LeastSet) -> tuple[str, ...]:
-    """Replace the administrator of the suite: a new user with the same name and password has exactly these roles.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeastAccount:
+    """A user with the least set. ``keeper``: another administrator. ``made``: clients of the set that are not there yet: realms that the suite makes."""
 
-    Gives the clients of the set that are not there yet: realms that the suite has to make.
-    """
+    keeper: Master
+    user: str
+    made: tuple[str, ...]
+
+
+def least_account(place: Place, least: LeastSet) -> LeastAccount:
+    """Replace the administrator of the suite: a new user with the same name and password has exactly these roles."""
     keeper = replace(place, username=_KEEPER)
     first = Master(place)
     _user_made(first, keeper)
@@ -60,7 +71,8 @@ def least_account(place: Place, least: LeastSet) -> tuple[str, ...]:
     master.call("DELETE", f"/master/users/{_id_of(master, place.username)}")
     _user_made(master, place)
     _realm_roles_granted(master, place.username, least.realm_roles)
-    return tuple(client for client, roles in least.clients.items() if not _client_roles_granted(master, place.username, client, roles))
+    made = tuple(client for client, roles in least.clients.items() if not _client_roles_granted(master, place.username, client, roles))
+    return LeastAccount(keeper=master, user=_id_of(master, place.username), made=made)
 
 
 def _user_made(master: Master, place: Place) -> None:

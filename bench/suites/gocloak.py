@@ -54,25 +54,6 @@ def configuration(folder: Path, place: Place) -> dict[str, object]:
     return own | {"hostname": place.url, "admin": administrator}
 
 
-_V1 = (
-    "the set is too small on a server with `admin-fine-grained-authz:v1`, for which there is no table. Keycloak refuses `{refused}` there for a caller with "
-    "`manage-clients`, which is enough without that feature"
-)
-_AUTHZ = "…/authz/resource-server"
-_PERMISSIONS = _V1.format(refused=f"POST {_AUTHZ}/permission/{{type}}")
-_AFTER = "it uses the permission that the test before it could not create"
-_WITH_LEAST = {
-    "Test_ErrorsGetAuthorizationPolicyScopes/CreatePermission#01": _AFTER,
-    "Test_ErrorsGetAuthorizationPolicyScopes": "two of its parts fail, see there",
-    "Test_ErrorsGetAuthorizationPolicy*": _PERMISSIONS,
-    "Test_GetAuthorizationPolicy*": _PERMISSIONS,
-    "Test_CreateListGetUpdateDeletePermission": _PERMISSIONS,
-    "Test_GroupPermissions": _V1.format(refused=f"GET {_AUTHZ}/permission/{{type}}/{{type}}"),
-    "Test_CreateListGetUpdateDeletePolicy": _V1.format(refused=f"GET {_AUTHZ}/policy/{{type}}"),
-    "Test_CreateListGetUpdateDeleteResource": _V1.format(refused=f"GET {_AUTHZ}/resource/{{resource-id}}"),
-    "Test_CreateListGetUpdateDeleteScope": _V1.format(refused=f"GET {_AUTHZ}/scope/{{scope-id}}"),
-}
-
 SUITE = Suite(
     name="gocloak",
     library="gocloak (Go)",
@@ -83,5 +64,4 @@ SUITE = Suite(
     prepare=_prepare,
     before=before,
     run=run,
-    with_least=_WITH_LEAST,
 )

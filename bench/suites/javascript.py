@@ -71,13 +71,7 @@ _KEYS = (
     "not the proxy: on a busy machine, Keycloak took 33.5 s to generate the key (the whole test took 20.7 s directly), and a test ends after 30 s. "
     "The proxy's log has 33,478.7 ms for this request, 33,478.6 ms of them in Keycloak. It passed with `upstream.preserve_host`, which has nothing to do with it"
 )
-_V1 = (
-    "the set is too small on a server with `admin-fine-grained-authz:v1`, for which there is no table. Keycloak refuses calls of the client's authorization "
-    "services there for a caller with `manage-clients`, which is enough without that feature"
-)
 _WITH_LEAST = {
-    "Clients authorization get associated * for permission": "it uses the permission that `create permission` could not create",
-    "Clients authorization *": _V1,
     "Clients client attribute certificate generate *": "on a busy machine, Keycloak takes longer for the key than the 30 s of a test",
     "Users count users": "the test counts the users of master, and the administrator who prepared the run is one more",
 }

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from bench.suites.accounts import least_account
 from bench.suites.having import NotHad
 from bench.suites.judge import VERSION, run_counted
 from bench.suites.least import CLIENT, MASTER, LeastFound, LeastReason, least_set
+from bench.suites.new_realms import Limit, kept_to
 from bench.suites.outcome import Found, Run
-from bench.suites.stage import FEATURES, mail_taken, proxy
+from bench.suites.stage import mail_taken, proxy
 from bench.suites.suite import Place, Suite
 from devkit.realserver import RealServer
 
@@ -42,23 +44,30 @@ def administrator_runs(known: Found | None) -> tuple[Run, ...]:
 
 
 def _recorded(suite: Suite, label: str, least: dict[str, Any] | None) -> tuple[Run, dict[str, Any], tuple[str, ...]]:
-    """A run on a new server with the record of use: the outcomes, the audit, and the clients of realms that the suite made."""
+    """A run on a new server with the record of use: the outcomes, the audit, and the clients of realms that the suite made.
+
+    The server has its default features, because the tables are measured with these.
+    """
     folder = suite.folder / label
     folder.mkdir(parents=True, exist_ok=True)
     use = folder / "use.sqlite"
     for old in folder.glob("use.sqlite*"):
         old.unlink()
     made: tuple[str, ...] = ()
-    with (
-        RealServer(VERSION, features=FEATURES) as server,
-        mail_taken() as mail,
-        proxy(server.base_url, folder, preserve_host=True, use=use) as url,
-    ):
+    with ExitStack() as stack:
+        server = stack.enter_context(RealServer(VERSION))
+        mail = stack.enter_context(mail_taken())
+        url = stack.enter_context(proxy(server.base_url, folder, preserve_host=True, use=use))
         administrator, password = server.admin_username, server.admin_password
         place = Place(url=url, keycloak_url=server.base_url, username=administrator, password=password, mail_port=mail)
         suite.before(suite.folder, place)
         if least is not None:
-            made = least_account(place, least_set(least))
+            wanted = least_set(least)
+            account = least_account(place, wanted)
+            made = account.made
+            before = frozenset(wanted.clients) - frozenset(made)
+            limit = Limit(user=account.user, roles=frozenset(wanted.of(made)), before=before)
+            stack.enter_context(kept_to(limit, account.keeper))
         run = run_counted(suite, place, label)
     audit = audited(use)
     (folder / "audit.json").write_text(json.dumps(audit, indent=1), encoding="utf-8")
