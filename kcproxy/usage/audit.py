@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from kcproxy.catalog import Catalog
 from kcproxy.catalog.queries import least_cover
 from kcproxy.model import RoleSet
-from kcproxy.usage.model import NamedRoles, Outcome, Use, UseCaller, UseRecord
+from kcproxy.usage.model import OTHER_REALM, NamedRoles, Outcome, Use, UseCaller, UseRecord
 from kcproxy.usage.needs import MASTER, Alternatives, Need, TargetCase, need_of
 
 REALM_MANAGEMENT = "realm-management"
@@ -25,6 +25,13 @@ class Owner:
 
     client: str
     realm: str
+
+    @property
+    def words(self) -> str:
+        """Whose roles count, in words. Calls with a token of master to realms where none succeeded have no client: their realms may not exist."""
+        if self.client == f"{OTHER_REALM}-realm":
+            return "calls to realms where none succeeded"
+        return f"roles of {self.client} in realm {self.realm}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

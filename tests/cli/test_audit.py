@@ -250,3 +250,15 @@ def test_the_format_json_is_the_option_json(tmp_path: Path) -> None:
 def test_a_prometheus_that_does_not_answer_is_named() -> None:
     result = run("audit", "--prometheus", "http://127.0.0.1:9")
     assert (result.exit_code, "no response from http://127.0.0.1:9" in result.output) == (Exit.FAILED, True)
+
+
+def test_calls_to_a_realm_that_may_not_exist_have_no_client_of_roles(tmp_path: Path) -> None:
+    tally, operator = UseTally(), UseCaller(client="admin-cli", token_realm="master", kind=CallerKind.USER)
+    history = UseHistory(tmp_path / "use.sqlite", tally, keep_days=90, max_rows=1000)
+    known = tally.know(operator)
+    assert known is not None
+    tally.count(known, "nope", USERS, "", Outcome.ERROR)
+    history.close()
+    printed = run("audit", "--history", str(tmp_path / "use.sqlite"))
+    assert "admin-cli (realm master, user): calls to realms where none succeeded" in printed.stdout
+    assert "*-realm" not in printed.stdout

@@ -17,7 +17,7 @@ _TITLES = {"add": "Add", "remove": "Remove"}
 
 def audit_text(catalog: Catalog, window: Window, audit: Audit, changes: Changes) -> Iterator[str]:
     """Everything about one caller and the roles of one owner."""
-    yield bold(f"{caller_text(audit.caller)}: roles of {audit.owner.client} in realm {audit.owner.realm}")
+    yield bold(f"{caller_text(audit.caller)}: {audit.owner.words}")
     yield from columns(list(_summary(audit)), indent="  ")
     yield from _warnings(catalog, audit)
     yield from _part("Used", [_need_row(catalog, need) for need in audit.needs])
