@@ -67,11 +67,11 @@ class Callers:
     async def _service_account(self, roles: RoleSet) -> str:
         realm = self.realm
         if len(roles) == 1 and next(iter(roles)) in self.ready:
-            return await _client_token(realm.server, realm.name, self.ready[next(iter(roles))])
+            return await client_token(realm.server, realm.name, self.ready[next(iter(roles))])
         name = f"caller-{realm.names.next()}"
         async with realm.still:
             await _make_account(realm.server, realm.path, name, realm.management_id, [realm.roles[role] for role in sorted(roles)])
-        return await _client_token(realm.server, realm.name, name)
+        return await client_token(realm.server, realm.name, name)
 
     async def _master_account(self, roles: RoleSet) -> str:
         name = f"caller-{self.realm.names.next()}"
@@ -79,7 +79,7 @@ class Callers:
         granted = [master.roles[role] for role in sorted(roles)]
         client = await _make_account(self.realm.server, "/admin/realms/master", name, master.client_id, granted)
         self._master_clients.append(client)
-        return await _client_token(self.realm.server, "master", name)
+        return await client_token(self.realm.server, "master", name)
 
     async def _master_realm_account(self, roles: RoleSet) -> str:
         """An account of master with realm roles such as create-realm."""
@@ -89,7 +89,7 @@ class Callers:
         user = (await server.admin("GET", f"/admin/realms/master/clients/{client}/service-account-user")).body
         granted = [(await server.admin("GET", f"/admin/realms/master/roles/{role}")).body for role in sorted(roles)]
         await server.admin("POST", f"/admin/realms/master/users/{user['id']}/role-mappings/realm", granted)
-        return await _client_token(server, "master", name)
+        return await client_token(server, "master", name)
 
     async def _human(self, roles: RoleSet) -> str:
         async with self.realm.still:
@@ -178,6 +178,7 @@ async def _make_account(server: Server, realm_path: str, name: str, container: s
     return client_id
 
 
-async def _client_token(server: Server, realm: str, client: str) -> str:
+async def client_token(server: Server, realm: str, client: str) -> str:
+    """A new token of a caller's service account."""
     fields = {"client_id": client, "client_secret": CALLER_SECRET, "grant_type": "client_credentials"}
     return str((await server.token(realm, fields))["access_token"])

@@ -50,6 +50,7 @@ class Attempt:
         except (Unexpected, Undetermined, KeyError, AssertionError) as error:
             kind, reason = Kind.FAILED, why(error, self.bench.last) if not isinstance(error, AssertionError) else str(error)[:500]
         finally:
+            self.bench.forget_new_token()
             if self.bench.stand is not None:
                 permissions = await self._permissions()
                 await permissions.take_back(*self._granted)
@@ -68,6 +69,8 @@ class Attempt:
             return Kind.ROLE, explanation.fixes[0].summary if explanation.fixes else "no fix"
         self._granted = (f"service-account-{explanation.caller.client_id}", fix.roles)
         await self.lab.carry_out_by_curl(list(fix.curl))
+        if fix.roles:
+            await self.bench.fetch_new_token(explanation.caller.client_id or "")
         needless = await self._needless_scope(base)
         if needless and self.task.spec.variant:
             return Kind.OTHER, f"opened by the first fix of the plain call; in this case less is enough: {needless} is not needed"
