@@ -86,4 +86,8 @@ SUITE = Suite(
     adapted="none",
     prepare=_prepare,
     run=run,
+    with_least={
+        "get users/$ann *": "the member `access` lists what the caller may do, and the set has no `impersonation`, which the session never uses",
+        "get-roles * --cclientid realm-management --available *": "Keycloak lists the admin roles that the caller may assign",
+    },
 )
