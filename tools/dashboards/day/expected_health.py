@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import kcproxy
 from kcproxy import catalog
+from kcproxy.observe.metric_specs import LATENCY_BUCKETS_SECONDS
 from tools.dashboards.day.expected_denials import SCRAPE
 from tools.dashboards.day.expected_tokens import repeated
 from tools.dashboards.day.seen import RATE_SHARE, Number, Seen, about, amounts, between, exactly
@@ -45,9 +46,8 @@ def _latency(seen: Seen) -> Iterator[Number]:
     ledger, title = seen.day.ledger, "Whole request"
     slowest = max(call.ended - call.began for call in ledger.calls)
     yield between(title, "seconds, highest 99 % (three bodies took 4 s)", 2.5, max(5.0, slowest), _highest(seen, title, "99%"))
-    yield between(
-        "Keycloak's part", "seconds, highest 50 % (40 ms more in the surge)", SURGE_SECONDS, 1, _highest(seen, "Keycloak's part", "50%")
-    )
+    part = _highest(seen, "Keycloak's part", "50%")
+    yield between("Keycloak's part", "seconds, highest 50 % (40 ms more in the surge)", _bound_below(SURGE_SECONDS), 1, part)
     whole = seen.lines(title)["50%"].mean
     yield between(
         "The proxy's own part",
@@ -61,6 +61,11 @@ def _latency(seen: Seen) -> Iterator[Number]:
         yield between("Slowest operations", f"seconds, highest mean, {name}", 0, seconds, _highest(seen, "Slowest operations", name))
     surge = _highest(seen, "Slowest operations", "POST /admin/realms/{realm}/users")
     yield between("Slowest operations", "seconds in the surge, POST", SURGE_SECONDS, 1, surge)
+
+
+def _bound_below(seconds: float) -> float:
+    """The lower bound of the bucket: a quantile of a histogram is known no better."""
+    return max(bound for bound in LATENCY_BUCKETS_SECONDS if bound < seconds)
 
 
 def _highest(seen: Seen, title: str, name: str) -> float:

@@ -112,6 +112,20 @@ def prometheus(targets: Sequence[str], folder: Path) -> Iterator[str]:
         _ended(process)
 
 
+async def scraped(session: aiohttp.ClientSession, prometheus_url: str, count: int) -> None:
+    """Wait until Prometheus has scraped as many targets. It reads its targets only some seconds after its start."""
+    ends_at = time.monotonic() + 60
+    while time.monotonic() < ends_at:
+        try:
+            async with session.get(f"{prometheus_url}/api/v1/query", params={"query": "count(up == 1)"}) as response:
+                if [float(found["value"][1]) for found in (await response.json())["data"]["result"]] == [count]:
+                    return
+        except aiohttp.ClientConnectionError:
+            pass  # not yet listening
+        await asyncio.sleep(0.1)
+    raise TimeoutError(f"{prometheus_url} has not scraped {count} targets")
+
+
 async def _ready(session: aiohttp.ClientSession, url: str) -> None:
     ends_at = time.monotonic() + 60
     while time.monotonic() < ends_at:

@@ -12,11 +12,13 @@ import aiohttp
 
 from devkit.ports import free_port
 from tools.dashboards.day.caller import Caller, Service
-from tools.dashboards.day.fleet import SCRAPE_SECONDS, Instance, fleet, prometheus
+from tools.dashboards.day.fleet import SCRAPE_SECONDS, Instance, fleet, prometheus, scraped
 from tools.dashboards.day.keycloak import INSPECTOR, Keycloak
 from tools.dashboards.day.ledger import Ledger
 
 TICK_SECONDS = 0.5
+CLOCK_SECONDS = 2
+"""Between the begin of the day and the first process: the kernel computes the start of a process from a boot time in whole seconds."""
 QUIET_SECONDS = 3 * SCRAPE_SECONDS
 """Before and after the traffic, and around a restart: every count is scraped."""
 TOKEN_SECONDS = 20
@@ -156,8 +158,10 @@ async def played(folder: Path) -> AsyncIterator[Day]:
             caller = Caller(session=session, ledger=ledger, instances=list(instances))
             day = Day(ledger=ledger, keycloak=keycloak, instances=instances, folder=folder, caller=caller, prometheus_url=prometheus_url)
             await _prepare(day)
+            await asyncio.sleep(CLOCK_SECONDS)
             try:
                 await asyncio.gather(*(instance.start(session) for instance in instances))
+                await scraped(session, prometheus_url, len(instances))
                 await asyncio.sleep(QUIET_SECONDS)
                 await _run(day)
                 await asyncio.sleep(2 * QUIET_SECONDS)  # no rate contains the traffic any more
