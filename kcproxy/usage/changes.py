@@ -16,6 +16,11 @@ NOT_HELD = "nothing is known of the held roles: only the roles to add are printe
 GROUPS = "if one of these roles comes from a group or from a composite role, remove it there"
 PERHAPS_DIRECT = "the held roles contain {roles}: if it is also granted directly now, leave the removal out when going back (--look-up finds that out and prints the exact commands)"
 STILL = "{by} still gives {roles}: to take that away, change it there; no command here touches it, so going back restores the direct grants exactly"
+AUTHORIZATION_SERVICES, OF_AUTHORIZATION = "/authz/resource-server", ("view-authorization", "manage-authorization")
+FIRST_EDITION = (
+    "on a server with the feature admin-fine-grained-authz:v1, {roles} is not enough for the calls of authorization services: there,"
+    " {more} is needed too (measured on 26.7.5)"
+)
 NOT_VERIFIED_KIND = "the kind of account is not known: the commands are for the service account of the client"
 
 
@@ -43,7 +48,7 @@ def changes_of(catalog: Catalog, audit: Audit, *, username: str | None = None, g
     With ``grants``, the commands change direct grants only, and going back restores exactly these. Without, how the roles are held is not known.
     """
     if audit.caller.kind is CallerKind.USER and username is None:
-        return Changes(notes=(OF_USERS,) if audit.add or audit.remove else ())
+        return Changes(notes=(*((OF_USERS,) if audit.add or audit.remove else ()), *_of_first_edition(catalog, audit)))
     to, container, version = _to(audit, username), _container(audit), version_key(catalog.version)
 
     def steps(add: RoleSet, remove: RoleSet) -> tuple[Step, ...]:
@@ -56,7 +61,9 @@ def changes_of(catalog: Catalog, audit: Audit, *, username: str | None = None, g
 
     if grants is not None:
         add, remove = _direct_changes(catalog, audit, grants)
-        return Changes(steps=steps(add, remove), undo=steps(remove, add), notes=(*_elsewhere(catalog, audit, grants), *_of_kind(audit)))
+        return Changes(
+            steps=steps(add, remove), undo=steps(remove, add), notes=(*_elsewhere(catalog, audit, grants), *_of_all(catalog, audit))
+        )
     return Changes(
         steps=steps(audit.add, audit.remove),
         undo=steps(audit.remove, audit.add) if audit.held is not None else (),
@@ -119,4 +126,18 @@ def _notes(catalog: Catalog, audit: Audit) -> tuple[str, ...]:
     contained = [role for role in audit.add if role in catalog.closure(audit.held or ())]
     if contained:
         notes.append(PERHAPS_DIRECT.format(roles=", ".join(contained)))
-    return (*notes, *_of_kind(audit))
+    return (*notes, *_of_all(catalog, audit))
+
+
+def _of_all(catalog: Catalog, audit: Audit) -> Iterator[str]:
+    yield from _of_kind(audit)
+    yield from _of_first_edition(catalog, audit)
+
+
+def _of_first_edition(catalog: Catalog, audit: Audit) -> Iterator[str]:
+    """Version 1 of the permissions lets ``manage-clients`` change most of a client's authorization services, but ``view-clients`` and
+    ``manage-clients`` read nothing of them, and change no permission. There is no table for a server with it.
+    """
+    used = any(AUTHORIZATION_SERVICES in need.use.operation for need in audit.needs)
+    if used and audit.least and catalog.closure(audit.least).isdisjoint(OF_AUTHORIZATION):
+        yield FIRST_EDITION.format(roles=" + ".join(audit.least), more=OF_AUTHORIZATION[0])

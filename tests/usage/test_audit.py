@@ -7,7 +7,7 @@ import pytest
 from kcproxy import catalog
 from kcproxy.model import CallerKind, RoleSet
 from kcproxy.usage.audit import Audit, Owner, audits
-from kcproxy.usage.changes import GROUPS, NOT_HELD, OF_USERS, PERHAPS_DIRECT, changes_of
+from kcproxy.usage.changes import FIRST_EDITION, GROUPS, NOT_HELD, OF_USERS, PERHAPS_DIRECT, changes_of
 from kcproxy.usage.combine import combined
 from kcproxy.usage.model import NamedRoles, Outcome, Use, UseCaller, UseRecord
 
@@ -156,6 +156,27 @@ def test_the_commands_add_first_and_lead_back() -> None:
     assert removal.left_out
     # realm-admin contains view-users, which may be granted directly too: then going back must not remove it.
     assert changes.notes == (GROUPS, PERHAPS_DIRECT.format(roles="view-users"))
+
+
+SCOPES = "/admin/realms/{realm}/clients/{client-uuid}/authz/resource-server/scope"
+CLIENTS = "/admin/realms/{realm}/clients"
+
+
+@pytest.mark.parametrize(
+    ("uses", "least", "is_noted"),
+    [
+        ((use(f"GET {SCOPES}"), use(f"POST {CLIENTS}")), ("manage-clients",), True),
+        ((use(f"GET {SCOPES.removesuffix('/scope')}"), use(f"GET {CLIENTS}")), ("view-clients",), True),
+        ((use(f"GET {SCOPES}"),), ("view-authorization",), False),
+        ((use(f"POST {SCOPES}"),), ("manage-authorization",), False),
+        ((use(f"POST {CLIENTS}"),), ("manage-clients",), False),
+    ],
+)
+def test_a_set_that_version_1_of_the_permissions_refuses_has_a_note(uses: tuple[Use, ...], least: RoleSet, *, is_noted: bool) -> None:
+    found = audited(*uses)
+    assert found.least == least
+    notes = changes_of(TABLE, found).notes
+    assert (FIRST_EDITION.format(roles=" + ".join(least), more="view-authorization") in notes) is is_noted
 
 
 def test_for_users_there_are_no_commands() -> None:
