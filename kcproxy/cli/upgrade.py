@@ -107,11 +107,18 @@ def _document(old: Catalog, new: Catalog, window: Window, forecasts: Sequence[Fo
                 "changes": [_change(change) for change in each.changes],
                 "grant": list(each.grant),
                 "grantAfter": list(each.grant_after),
+                "powers": [{"role": role, "says": says} for role, says in _powers(new, each)],
                 "commands": [step_document(step) for step in _steps(old, each)],
             }
             for each in forecasts
         ],
     }
+
+
+def _powers(new: Catalog, each: Forecast) -> Iterator[tuple[str, str]]:
+    """What the roles to grant allow beyond the calls: ways to more privileges, as measured."""
+    for role in (*each.grant, *each.grant_after):
+        yield from ((role, power.says) for power in new.powers(role))
 
 
 def _change(change: Change) -> dict[str, Any]:
@@ -134,6 +141,8 @@ def _text(old: Catalog, new: Catalog, window: Window, forecasts: Sequence[Foreca
         for step in _steps(old, each):
             yield f"  Grant before the upgrade: {roles_text(step.roles)}"
             yield from (f"    {line}" for line in step.forms.kcadm)
+        for _, says in _powers(new, each):
+            yield from wrapped(says, "    ", first=f"  {paint('Warning', 'yellow')}: ")
         if each.grant_after:
             yield f"  Grant after the upgrade, because only the new version has it: {roles_text(each.grant_after)}"
 

@@ -53,6 +53,34 @@ def test_a_version_that_is_only_documented_says_so_and_names_the_audience(tmp_pa
     assert "add the client scope kc-admin-api to client sync" in notes
 
 
+MAPPERS = "POST /admin/realms/{realm}/clients/{client-uuid}/protocol-mappers/models"
+
+
+def test_protocol_mappers_need_another_role_from_26_8_and_its_power_is_named(tmp_path: Path) -> None:
+    words = [
+        "upgrade",
+        "--from",
+        "26.7.5",
+        "--to",
+        "26.8.2",
+        "--log",
+        logged(tmp_path, MAPPERS),
+        "--client",
+        "sync",
+        "--held",
+        "manage-clients",
+    ]
+    result = run(*words, "--json")
+    assert result.exit_code == Exit.FOUND, result.output
+    (caller,) = json.loads(result.stdout)["callers"]
+    assert [(change["operation"], change["fate"]) for change in caller["changes"]] == [(MAPPERS, "refused")]
+    assert caller["grant"] == ["manage-realm"]
+    assert {power["role"] for power in caller["powers"]} == {"manage-realm"}
+    shown = run(*words).stdout
+    assert "Grant before the upgrade: manage-realm" in shown
+    assert "Warning: manage-realm" in shown
+
+
 @pytest.mark.parametrize(
     "words", [("--to", "26.7.5"), ("--from", "x", "--to", "26.7.5"), ("--from", "26.6.4", "--to", "26.7.5", "--held", "a")]
 )
