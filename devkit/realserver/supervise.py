@@ -16,6 +16,7 @@ from pathlib import Path
 
 _POLL_MILLISECONDS = 300
 _GRACE_SECONDS = 20.0
+_SHOWN_LINES = 40
 
 
 def main(arguments: list[str]) -> int:
@@ -25,22 +26,31 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         with Path(log_path).open("ab") as log:
-            return _run_while_leased(lease, command, log.fileno())
+            code, ended_itself = _run_while_leased(lease, command, log.fileno())
+        if ended_itself:  # its log is about to be removed
+            sys.stderr.write(f"the server ended with {code}; the end of its log:\n{_end_of(Path(log_path))}\n")
+        return code
     finally:
         if remove:
             shutil.rmtree(remove, ignore_errors=True)
 
 
-def _run_while_leased(lease: int, command: list[str], log: int) -> int:
+def _end_of(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-_SHOWN_LINES:])
+
+
+def _run_while_leased(lease: int, command: list[str], log: int) -> tuple[int, bool]:
+    """The exit code, and whether the command ended by itself."""
     poll = select.poll()
     poll.register(lease, select.POLLIN)
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True) as server:
         try:
             while server.poll() is None and not any(event & select.POLLHUP for _, event in poll.poll(_POLL_MILLISECONDS)):
                 pass
+            ended_itself = server.poll() is not None
         finally:
             _stop_group(server)
-        return server.returncode
+        return server.returncode, ended_itself
 
 
 def _stop_group(server: subprocess.Popen[bytes]) -> None:

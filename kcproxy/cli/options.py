@@ -16,7 +16,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 _VERSION = re.compile(r"\d+\.\d+(\.\d+)?([.-][\w.-]+)?")
 
 
-def _version(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+def checked_version(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """The value if it looks like a version of Keycloak. Raises BadParameter."""
     if value is not None and not _VERSION.fullmatch(value):
         raise click.BadParameter(f"{value!r} is not a Keycloak version; there are tables for {', '.join(catalog.versions())}")
     return value
@@ -41,7 +42,7 @@ version_option = click.option(
     "--keycloak",
     "version",
     metavar="VERSION",
-    callback=_version,
+    callback=checked_version,
     shell_complete=completions.versions,
     is_eager=True,
     help="Keycloak version. Default: the newest with a measured table.",

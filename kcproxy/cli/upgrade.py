@@ -15,6 +15,7 @@ from kcproxy.cli.audit.text import caller_text
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
 from kcproxy.cli.options import json_option, table
 from kcproxy.cli.roles.text import roles_text
+from kcproxy.cli.server_version import Origin, table_of_server
 from kcproxy.cli.terminal import bold, columns, document, paint, result, wrapped
 from kcproxy.explain.causes.issuers import AUDIENCE_SINCE
 from kcproxy.explain.context import LIVE_GRANTS_SINCE, version_key
@@ -33,6 +34,7 @@ AUDIENCE = (
 LIVE = "Since 26.7 Keycloak checks the current grants instead of the roles in the token: a revoked role stops working at once"
 EXAMPLES = """\b
 Examples:
+  kcproxy upgrade --to 26.7.5                              from the configured server's version
   kcproxy upgrade --from 26.6.4 --to 26.7.5                every caller in the record of this proxy
   kcproxy upgrade --from 24.0.5 --to 26.7.5 --client shop-sync --json
 
@@ -41,16 +43,21 @@ Examples:
 
 @click.command(name="upgrade", epilog=EXAMPLES + epilog(), context_settings=CONTEXT)
 @click.option("--to", "target", required=True, metavar="VERSION", help="The Keycloak version after the upgrade.")
-@click.option("--from", "source", required=True, metavar="VERSION", help="The Keycloak version of the record.")
+@click.option(
+    "--from",
+    "source",
+    metavar="VERSION",
+    help="The Keycloak version of the record. Default: explain.keycloak_version, else as the configured server shows.",
+)
 @selection_options
 @json_option
-def command(*, target: str, source: str, selection: Selection, as_json: bool) -> None:
+def command(*, target: str, source: str | None, selection: Selection, as_json: bool) -> None:
     """Forecast an upgrade of Keycloak from what callers really called and from the tables of both versions.
 
     Shows which calls will be refused, answered with less, or not exist any more, and the commands that grant before the upgrade what is
     needed after it. Exit code 5 if a call works less well. Changes of behavior that do not depend on roles are not part of it.
     """
-    old, new = table(_known(source, "--from")), table(_known(target, "--to"))
+    new, old = table(_known(target, "--to")), _old(source, selection)
     found = evidence(old, selection, now=time.time())
     forecasts = [forecast(old, new, audit) for audit in selection.audits(old, found.record)]
     notes = [*found.notes, *_notes(old, new, target, forecasts)]
@@ -61,6 +68,13 @@ def command(*, target: str, source: str, selection: Selection, as_json: bool) ->
             result(line)
     if any(each.is_worse for each in forecasts):
         sys.exit(Exit.FOUND)
+
+
+def _old(source: str | None, selection: Selection) -> Catalog:
+    server = table_of_server(None if source is None else _known(source, "--from"), selection.config)
+    if server.origin is Origin.NEWEST:
+        raise click.UsageError("the version of Keycloak is not known: name the one of the record with --from")
+    return server.catalog
 
 
 def _known(version: str, option: str) -> str:

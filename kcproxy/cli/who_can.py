@@ -12,8 +12,9 @@ import click
 
 from kcproxy.catalog import Catalog
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
-from kcproxy.cli.options import config_option, json_option, table, version_option
+from kcproxy.cli.options import config_option, json_option
 from kcproxy.cli.roles.text import roles_text
+from kcproxy.cli.server_version import server_version_option, table_of_server
 from kcproxy.cli.terminal import bold, columns, document, paint, result, talk
 from kcproxy.explain.offline import Asked, asked
 from kcproxy.keycloak.role_holders import Holder, Holders
@@ -72,7 +73,7 @@ class Found:
 @click.option("--role", metavar="ROLE", help="Instead of a call: who holds this role.")
 @config_option
 @click.option("--upstream", metavar="URL", help="Address of Keycloak, as for serve.")
-@version_option
+@server_version_option
 @json_option
 def command(
     method: str | None,
@@ -97,10 +98,11 @@ def command(
         raise click.UsageError(
             "who-can needs an [inspector] in the settings; to create one: kcproxy doctor --create-inspector --realm REALM"
         )
-    catalog = table(version or settings.explain.keycloak_version)
+    server = table_of_server(version, config, upstream=upstream)
+    catalog = server.catalog
     is_call = role is None
     question = _about_call(catalog, method, path, realm) if is_call else _about_role(catalog, realm, role or "", given=(method, path))
-    found = asyncio.run(_look(settings, catalog, question, version or settings.explain.keycloak_version))
+    found = asyncio.run(_look(settings, catalog, question, server.version))
     if not found:
         talk(f"kcproxy: the inspector cannot read realm {question.realm}: check that its settings name the realm, and its roles there")
         sys.exit(Exit.FAILED)

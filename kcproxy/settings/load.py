@@ -58,6 +58,20 @@ def use_place(file: Path | None, environ: Mapping[str, str]) -> Path | HistorySe
     return own if own is not None or history is None else use_path_beside(history)
 
 
+def server_of(
+    file: Path | None, environ: Mapping[str, str], flags: Mapping[str, Any] | None = None
+) -> tuple[str | None, UpstreamSettings | None]:
+    """The version of Keycloak that the settings name, and the server, each None if they do not. Raises SettingsError if that cannot be read from them."""
+    findings = Findings()
+    resolved = resolve(file, environ, flags or {}, findings)
+    if any(key.startswith("upstream.") or key == _VERSION for key in resolved.broken):
+        raise SettingsError(findings.problems)
+    return resolved.value(_VERSION), None if resolved.value("upstream.url") is None else _upstream(resolved)
+
+
+_VERSION = "explain.keycloak_version"
+
+
 def history_database(file: Path | None, environ: Mapping[str, str]) -> HistorySettings | None:
     """The shared database alone; None if the settings name none. Raises SettingsError if it cannot be read from them."""
     findings = Findings()

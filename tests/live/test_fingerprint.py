@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -9,6 +10,7 @@ import pytest
 
 from kcproxy.catalog.fingerprint import DISCOVERY, PublicDocument, public_paths, versions_that_fit
 from tests.cli.running import process
+from tests.cli.test_audit import recorded
 from tests.live.conftest import Keycloak
 from tests.live.test_proxy_grants import Realm
 
@@ -26,6 +28,13 @@ def test_the_check_of_the_settings_tells_one_version(keycloak: Keycloak) -> None
     result = process("check", "--json", environ={"KCPROXY_UPSTREAM": keycloak.base_url})
     (version,) = [finding for finding in json.loads(result.stdout)["findings"] if finding["what"] == "version"]
     assert version["versions"] == [keycloak.version]
+
+
+@pytest.mark.parametrize("keycloak", ["26.7.5", "26.4.7", "24.0.5"], indirect=True)
+def test_an_audit_uses_the_table_of_the_running_server(keycloak: Keycloak, tmp_path: Path) -> None:
+    record = recorded(tmp_path / "use")
+    result = process("audit", "--history", str(record), "--json", environ={"KCPROXY_UPSTREAM": keycloak.base_url})
+    assert json.loads(result.stdout)["keycloak"] == keycloak.version
 
 
 @pytest.mark.parametrize("keycloak", ["26.7.5", "24.0.5"], indirect=True)

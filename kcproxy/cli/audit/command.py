@@ -14,7 +14,8 @@ from kcproxy.cli.audit.options import Selection, selection_options
 from kcproxy.cli.audit.source import evidence
 from kcproxy.cli.audit.text import audit_text
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
-from kcproxy.cli.options import json_option, table, version_option
+from kcproxy.cli.options import json_option
+from kcproxy.cli.server_version import server_version_option, table_of_server
 from kcproxy.cli.terminal import document, result, talk
 from kcproxy.usage.audit import Audit
 from kcproxy.usage.changes import changes_of
@@ -63,7 +64,7 @@ def _fail_on(_: click.Context, __: click.Parameter, value: str | None) -> tuple[
 @click.option(
     "--format", "output", type=click.Choice(FORMATS), help="text (the default), json (like --json), or sarif (SARIF 2.1.0, for CI)."
 )
-@version_option
+@server_version_option
 @json_option
 def command(
     *,
@@ -84,7 +85,7 @@ def command(
     form = _form(output, as_json=as_json, as_operations=as_operations)
     if username and selection.client is None:
         raise click.UsageError("--user is about one client: name it with --client")
-    catalog = table(version)
+    catalog = table_of_server(version, selection.config).catalog
     found = evidence(catalog, selection, now=time.time())
     chosen = selection.audits(catalog, found.record)
     grants: GrantsByOwner = {}

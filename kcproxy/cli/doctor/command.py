@@ -14,7 +14,8 @@ from kcproxy.cli import completions
 from kcproxy.cli.advice_text import advice_lines
 from kcproxy.cli.doctor.inspector_setup import setup_commands
 from kcproxy.cli.exit_codes import CONTEXT, Exit, epilog
-from kcproxy.cli.options import config_option, json_option, table, version_option
+from kcproxy.cli.options import config_option, json_option
+from kcproxy.cli.server_version import server_version_option, table_of_server
 from kcproxy.cli.terminal import bold, document, paint, result, talk
 from kcproxy.explain.fixes.unwritable import Unwritable
 from kcproxy.explain.offline import asked
@@ -52,7 +53,7 @@ _RESPONSES = {
 )
 @config_option
 @click.option("--upstream", metavar="URL", help="Address of Keycloak, as for serve.")
-@version_option
+@server_version_option
 @json_option
 def command(
     method: str | None,
@@ -83,11 +84,11 @@ def command(
         sys.exit(Exit.USAGE)
     from kcproxy.cli.doctor.report import Patient, examine  # noqa: PLC0415 - aiohttp is imported only if it is needed
 
-    known = version or settings.explain.keycloak_version
-    catalog = table(known)
+    server = table_of_server(version, config, upstream=upstream)
+    catalog = server.catalog
     call = asked(catalog, method or "GET", path or f"/admin/realms/{realm}")
     patient = Patient(realm=realm, client_id=client_id, call=call)
-    found = examine(settings, catalog, patient, version=known, asked=method is not None, now=time.time())
+    found = examine(settings, catalog, patient, version=server.version, asked=method is not None, now=time.time())
     if found is None:
         talk(
             f"kcproxy: the inspector cannot read realm {realm}: check that it has view-clients, view-realm and view-users there, and that its settings name the realm"
