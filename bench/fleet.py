@@ -51,13 +51,13 @@ class Replica:
         self.process.wait()
 
 
-def start(folder: Path, name: str, upstream_port: int, history: str) -> Replica:
+def start(folder: Path, name: str, upstream_url: str, history: str) -> Replica:
     """Start a proxy. ``history``: the lines of the table of this name."""
     port, admin_port = free_ports(2)
     config = folder / f"{name}.toml"
     config.write_text(
         f'listen = "127.0.0.1:{port}"\nadmin_listen = "127.0.0.1:{admin_port}"\ninstance = "{name}"\n'
-        f'[upstream]\nurl = "http://127.0.0.1:{upstream_port}"\n[explain]\nkeycloak_version = "26.7.4"\n'
+        f'[upstream]\nurl = "{upstream_url}"\n[explain]\nkeycloak_version = "26.7.4"\n'
         f'[log]\nlevel = "error"\n[history]\n{history}\n'
     )
     environ = {key: value for key, value in os.environ.items() if not key.startswith("KCPROXY_")}
@@ -68,21 +68,24 @@ def start(folder: Path, name: str, upstream_port: int, history: str) -> Replica:
 
 
 @asynccontextmanager
-async def fleet(folder: Path, names: Sequence[str], history: str) -> AsyncIterator[tuple[list[Replica], int]]:
-    """The replicas and the port of their upstream. They end with the block."""
-    server = await asyncio.start_server(keycloak, "127.0.0.1", 0)
-    upstream_port = server.sockets[0].getsockname()[1]
-    replicas = [start(folder, name, upstream_port, history) for name in names]
+async def fleet(
+    folder: Path, names: Sequence[str], history: str, *, upstream_url: str | None = None
+) -> AsyncIterator[tuple[list[Replica], str]]:
+    """The replicas and the address of their upstream: the given one, or one that is made for them. They end with the block."""
+    server = None if upstream_url else await asyncio.start_server(keycloak, "127.0.0.1", 0)
+    url = upstream_url or f"http://127.0.0.1:{server.sockets[0].getsockname()[1] if server else 0}"
+    replicas = [start(folder, name, url, history) for name in names]
     try:
         for replica in replicas:
             await ready(replica)
-        yield replicas, upstream_port
+        yield replicas, url
     finally:
         for replica in replicas:
             if replica.process.poll() is None:
                 replica.process.terminate()
                 await asyncio.to_thread(replica.process.wait)
-        server.close()
+        if server is not None:
+            server.close()
 
 
 async def ready(replica: Replica) -> None:
@@ -140,12 +143,16 @@ class Seen:
         return durations[min(int(share * len(durations)), len(durations) - 1)] * 1000
 
 
+def invented_token(number: int) -> str:
+    """A token that no Keycloak signed, of the service account of a caller."""
+    claims = {"iss": "http://localhost:8080/realms/shop", "azp": f"caller-{number % CALLERS}", "typ": "Bearer", "exp": 4_000_000_000}
+    return jwt.encode(claims | {"preferred_username": f"service-account-caller-{number % CALLERS}"}, "k" * 32, algorithm="HS256")
+
+
 async def client(
-    number: int, balancer: Balancer, seen: Seen, requests: int, *, refused_share: float = 1.0, pause_seconds: float = 0.0
+    token: str, balancer: Balancer, seen: Seen, requests: int, *, refused_share: float = 1.0, pause_seconds: float = 0.0
 ) -> None:
     """One caller on one connection at a time. ``refused_share``: the share of requests that Keycloak refuses."""
-    claims = {"iss": "http://localhost:8080/realms/shop", "azp": f"caller-{number % CALLERS}", "typ": "Bearer", "exp": 4_000_000_000}
-    token = jwt.encode(claims | {"preferred_username": f"service-account-caller-{number % CALLERS}"}, "k" * 32, algorithm="HS256")
     replica, reader, writer = await balancer.connect()
     done = 0
     while done < requests:

@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from bench.fleet import Balancer, Seen, client, fleet
+from bench.fleet import Balancer, Seen, client, fleet, invented_token
 from devkit.postgres import Postgres, running_postgres
 
 CLIENTS = 8
@@ -28,11 +28,18 @@ async def one_round(way: str, postgres: Postgres, url: str, requests: int) -> Se
         history = f'path = "{name}/denials.sqlite"' if way == "sqlite" else f'url = "{url}"'
         async with fleet(Path(name), ["one"], history) as (replicas, _):
             warm, seen = Seen(), Seen()
-            await client(0, Balancer(replicas), warm, 50, refused_share=0.1)
+            await client(invented_token(0), Balancer(replicas), warm, 50, refused_share=0.1)
             with postgres.frozen() if way == WAYS[2] else nullcontext():
                 await asyncio.gather(
                     *(
-                        client(number, Balancer(replicas), seen, requests // CLIENTS, refused_share=0.1, pause_seconds=PAUSE_SECONDS)
+                        client(
+                            invented_token(number),
+                            Balancer(replicas),
+                            seen,
+                            requests // CLIENTS,
+                            refused_share=0.1,
+                            pause_seconds=PAUSE_SECONDS,
+                        )
                         for number in range(CLIENTS)
                     )
                 )
