@@ -48,7 +48,7 @@ _CHANGES: Mapping[tuple[Outcome, Outcome], str] = {
 
 @pytest.mark.parametrize("old", ["26.6.4", "24.0.5"])
 async def test_refusals_and_thinner_responses_are_those_of_the_forecast(old: str, tmp_path: Path, needs_real_keycloak: None) -> None:
-    database = (f"--db-url=jdbc:h2:file:{tmp_path / 'database'};NON_KEYWORDS=VALUE",)
+    database = (f"--db-url=jdbc:h2:file:{tmp_path / 'database'};NON_KEYWORDS=VALUE", "--db-username=sa", "--db-password=password")
     async with lab_on(old, database, tmp_path) as lab:
         await lab.make_realm(REALM)
         ids = await furnish(lab)
