@@ -34,6 +34,9 @@ _BY_OPERATION: Mapping[tuple[str, str], tuple[str, ...]] = {
 }
 
 
+AUTHORIZATION_SERVICES, OF_AUTHORIZATION = "/authz/resource-server", ("view-authorization", "manage-authorization")
+
+
 class Hints(NamedTuple):
     """The sentences in their order, and whether one about the form of the IDs in the path goes between them."""
 
@@ -51,8 +54,9 @@ def hints(context: Context, verdict: Verdict) -> Hints:
     if context.answer.status != 403 or context.requirement is None:
         return Hints()
     if not SPECS[verdict.cause].is_about_a_role:
-        return Hints(before=tuple(_version_hint(context)))
-    found = [*_version_hint(context), *_organizations_hint(context), *_creator_hint(context, verdict)]
+        return Hints(before=(*_version_hint(context), *_first_edition_hint(context, verdict)))
+    found = [*_version_hint(context), *_first_edition_hint(context, verdict)]
+    found += [*_organizations_hint(context), *_creator_hint(context, verdict)]
     found += [*_realms_hint(context), *_permissions_hint(context, verdict), *_administrator_hint(context)]
     found += [*_target_hints(context, verdict), *_less_power_hints(context, verdict)]
     return Hints(before=_BY_OPERATION.get((context.method, context.template), ()), after=tuple(found), about_ids=True)
@@ -118,6 +122,20 @@ def _version_hint(context: Context) -> list[str]:
     if is_line_of(requirement.asked_keycloak, requirement.keycloak):
         return [f"Of the version of Keycloak only {asked} is known, not its patch; the table of {requirement.keycloak} was used."]
     return [f"Keycloak {asked} has no table of its own; the table of {requirement.keycloak} was used."]
+
+
+def _first_edition_hint(context: Context, verdict: Verdict) -> list[str]:
+    """Version 1 of the permissions lets ``manage-clients`` change most of a client's authorization services, but ``view-clients`` and
+    ``manage-clients`` read nothing of them, and change no permission (measured on 26.7.5). There is no table for a server with it.
+    """
+    has = context.held if context.facts.granted is None else context.facts.granted
+    held = context.catalog.closure((*has, *verdict.missing))
+    of_clients = sorted(held & {"manage-clients", "view-clients"})
+    is_second = context.facts.admin_permissions_enabled is True
+    if AUTHORIZATION_SERVICES not in context.template or not of_clients or is_second or not held.isdisjoint(OF_AUTHORIZATION):
+        return []
+    more = f"{list_of(of_clients)} may not be enough: the call then requires {OF_AUTHORIZATION[0]}"
+    return [f"If the server has the feature admin-fine-grained-authz:v1, {more} of {context.words['container']}, too."]
 
 
 def _organizations_hint(context: Context) -> list[str]:

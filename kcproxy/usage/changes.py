@@ -7,6 +7,7 @@ from kcproxy.catalog import Catalog
 from kcproxy.explain.context import version_key
 from kcproxy.explain.fixes.forms import Forms, grant_forms, revoke_forms
 from kcproxy.explain.fixes.grantee import SERVICE_ACCOUNT_PREFIX, Grantee
+from kcproxy.explain.hints import AUTHORIZATION_SERVICES, OF_AUTHORIZATION
 from kcproxy.model import CallerKind, RoleSet
 from kcproxy.usage.audit import REALM_ROLES, Audit, tops
 from kcproxy.usage.grants import Grants
@@ -16,7 +17,6 @@ NOT_HELD = "nothing is known of the held roles: only the roles to add are printe
 GROUPS = "if one of these roles comes from a group or from a composite role, remove it there"
 PERHAPS_DIRECT = "the held roles contain {roles}: if it is also granted directly now, leave the removal out when going back (--look-up finds that out and prints the exact commands)"
 STILL = "{by} still gives {roles}: to take that away, change it there; no command here touches it, so going back restores the direct grants exactly"
-AUTHORIZATION_SERVICES, OF_AUTHORIZATION = "/authz/resource-server", ("view-authorization", "manage-authorization")
 FIRST_EDITION = (
     "on a server with the feature admin-fine-grained-authz:v1, {roles} is not enough for the calls of authorization services: there,"
     " {more} is needed too (measured on 26.7.5)"

@@ -88,3 +88,28 @@ def test_a_role_by_its_id_that_nobody_looked_up_has_a_fix_for_each_case() -> Non
     assert explanation is not None
     assert [fix.roles for fix in explanation.fixes] == [("manage-realm",), ("manage-clients",)]
     assert explanation.fixes[1].summary.startswith("If the role belongs to a client: grant")
+
+
+_AUTHZ = f"{_REALM}/clients/{CLIENT_UUID}/authz/resource-server"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "roles", "is_hinted"),
+    [
+        ("GET", f"{_AUTHZ}/scope", ("manage-clients",), True),
+        ("POST", f"{_AUTHZ}/permission/scope", ("manage-clients",), True),
+        ("GET", _AUTHZ, ("view-clients",), True),
+        ("GET", f"{_AUTHZ}/scope", ("manage-clients", "view-authorization"), False),
+        ("GET", f"{_AUTHZ}/scope", ("manage-authorization",), False),
+        ("GET", f"{_AUTHZ}/scope", (), False),
+        ("GET", f"{_REALM}/clients", ("manage-clients",), False),
+    ],
+)
+def test_version_1_of_the_permissions_is_named_where_it_needs_more(
+    method: str, path: str, roles: tuple[str, ...], *, is_hinted: bool
+) -> None:
+    facts = Facts(granted=roles, full_scope=True)
+    explanation = ask(method, path, caller=held(*roles), catalog=_TABLE, facts=facts)
+
+    assert explanation is not None
+    assert any("admin-fine-grained-authz:v1" in hint and "view-authorization" in hint for hint in explanation.hints) is is_hinted
