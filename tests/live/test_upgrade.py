@@ -25,7 +25,8 @@ from tests.live.working_services import comparable
 
 pytestmark = [pytest.mark.live_long, pytest.mark.timeout(1500)]
 
-NEW, REALM = "26.7.5", "upgraded"
+NEW, REALM, USER = "26.7.5", "upgraded", "bob"
+APP = Client(realm=REALM, client_id="app", uuid="", account=None)
 HELD = (
     ("view-users",),
     ("view-clients",),
@@ -79,7 +80,7 @@ async def lab_on(version: str, database: tuple[str, ...], folder: Path) -> Async
 async def furnish(lab: Lab) -> dict[str, str]:
     """Objects of each kind, with relations to each other, and their IDs by the names that paths have for them."""
     admin, base = lab.admin, f"/admin/realms/{REALM}"
-    client = (await lab.make_client(REALM, clientId="app")).uuid
+    client = (await lab.make_client(REALM, clientId=APP.client_id)).uuid
     for path in ("roles", f"clients/{client}/roles"):
         for name in ("r0", "r1"):
             await admin("POST", f"{base}/{path}", {"name": name})
@@ -91,7 +92,7 @@ async def furnish(lab: Lab) -> dict[str, str]:
         await admin("POST", f"{base}/roles-by-id/{each['id']}/composites", [inner, deeper])
     await admin("POST", f"{base}/groups", {"name": "g0"})
     group = (await admin("GET", f"{base}/groups"))[0]["id"]
-    user = await lab.make_user("bob", REALM, groups=["/g0"])
+    user = await lab.make_user(USER, REALM, groups=["/g0"])
     scope = {"name": "s0", "protocol": "openid-connect"}
     await admin("POST", f"{base}/client-scopes", scope)
     scope_id = next(each["id"] for each in await admin("GET", f"{base}/client-scopes") if each["name"] == "s0")
@@ -127,6 +128,7 @@ async def caller(lab: Lab, roles: tuple[str, ...]) -> Client:
 async def outcomes(lab: Lab, client: Client, readings: Mapping[str, str], record: Path) -> dict[str, Outcome]:
     """The outcome of each reading beside the administrator's own response, sent through a proxy that records."""
     settings = embedded.settings_for(lab.keycloak.base_url, accounts=(), version=lab.keycloak.version)
+    await lab.token(APP, user=USER)  # a session: a list without items is full for everyone
     found = {}
     async with embedded.running(replace(settings, use=UseSettings(path=record))) as (url, _):
         headers = {"Authorization": f"Bearer {await lab.token(client)}"}
