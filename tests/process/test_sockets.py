@@ -101,9 +101,9 @@ async def test_half_heads_on_the_admin_port_are_closed_in_time(upstream: Recordi
         body = b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100000\r\n\r\nkey="
         async with half_heads(running.admin_port, 20), half_heads(running.admin_port, 20, sent=body):
             async with asyncio.timeout(SOON_SECONDS + 5):
-                while descriptors(running) > before + 5:  # noqa: ASYNC110 - another process
+                while await metric(running, "kcproxy_connections_refused_total", listener="admin_listen", reason="slow") < 40:  # noqa: ASYNC110 - another process, which accepts them late if the machine is busy
                     await asyncio.sleep(0.05)
-        assert await metric(running, "kcproxy_connections_refused_total", listener="admin_listen", reason="slow") == 40
+            assert descriptors(running) <= before + 5
 
 
 async def test_with_several_workers_the_admin_port_has_the_same_bounds(upstream: RecordingUpstream, tmp_path: Path) -> None:
