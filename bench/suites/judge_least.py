@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.suites.accounts import least_account
 from bench.suites.having import NotHad
-from bench.suites.judge import VERSION, run_counted
+from bench.suites.judge import run_counted
 from bench.suites.least import CLIENT, MASTER, LeastFound, LeastReason, least_set
 from bench.suites.new_realms import Limit, kept_to
 from bench.suites.outcome import Found, Run
@@ -22,18 +22,18 @@ from devkit.realserver import RealServer
 _AUDIT_SECONDS = 120
 
 
-def judged_least(suite: Suite, *, clones: Path | None, known: Found | None) -> LeastFound:
-    """``known``: other runs of the suite, which show what differs anyway. If a difference has no reason, the run with the set is repeated.
+def judged_least(suite: Suite, *, version: str, clones: Path | None, known: Found | None) -> LeastFound:
+    """``version``: of Keycloak. ``known``: other runs of the suite, which show what differs anyway. If a difference has no reason, the run with the set is repeated.
 
     Raises NotHad if the tests are not available or the audit fails.
     """
     suite.prepare(suite.folder, clones)
-    recorded, audit, _ = _recorded(suite, "recorded-1", None)
+    recorded, audit, _ = _recorded(suite, version, "recorded-1", None)
     wanted = least_set(audit)
-    run, _, made = _recorded(suite, "least-1", audit)
+    run, _, made = _recorded(suite, version, "least-1", audit)
     found = LeastFound(least_set=wanted, made=made, recorded=recorded, least=(run,))
     if any(item.reason == LeastReason.UNKNOWN for item in found.differences(suite.with_least, administrator_runs(known))):
-        again, _, _ = _recorded(suite, "least-2", audit)
+        again, _, _ = _recorded(suite, version, "least-2", audit)
         found = replace(found, least=(run, again))
     return found
 
@@ -43,7 +43,7 @@ def administrator_runs(known: Found | None) -> tuple[Run, ...]:
     return (*known.direct, *known.proxied, *known.preserving) if known else ()
 
 
-def _recorded(suite: Suite, label: str, least: dict[str, Any] | None) -> tuple[Run, dict[str, Any], tuple[str, ...]]:
+def _recorded(suite: Suite, version: str, label: str, least: dict[str, Any] | None) -> tuple[Run, dict[str, Any], tuple[str, ...]]:
     """A run on a new server with the record of use: the outcomes, the audit, and the clients of realms that the suite made.
 
     The server has its default features, because the tables are measured with these.
@@ -55,7 +55,7 @@ def _recorded(suite: Suite, label: str, least: dict[str, Any] | None) -> tuple[R
         old.unlink()
     made: tuple[str, ...] = ()
     with ExitStack() as stack:
-        server = stack.enter_context(RealServer(VERSION))
+        server = stack.enter_context(RealServer(version))
         mail = stack.enter_context(mail_taken())
         url = stack.enter_context(proxy(server.base_url, folder, preserve_host=True, use=use))
         administrator, password = server.admin_username, server.admin_password
@@ -69,17 +69,17 @@ def _recorded(suite: Suite, label: str, least: dict[str, Any] | None) -> tuple[R
             limit = Limit(user=account.user, roles=frozenset(wanted.of(made)), before=before)
             stack.enter_context(kept_to(limit, account.keeper))
         run = run_counted(suite, place, label)
-    audit = audited(use)
+    audit = audited(use, version=version)
     (folder / "audit.json").write_text(json.dumps(audit, indent=1), encoding="utf-8")
     return run, audit, made
 
 
-def audited(use: Path) -> dict[str, Any]:
+def audited(use: Path, *, version: str) -> dict[str, Any]:
     """What `kcproxy audit --json` says of callers with tokens of master. Raises NotHad if it fails.
 
     Tokens of `admin-cli` are lightweight and name no roles, so `--held` says that the administrator holds everything.
     """
-    options = ["--history", str(use), "--client", CLIENT, "--realm", MASTER, "--held", "realm-admin", "--json", "--keycloak", VERSION]
+    options = ["--history", str(use), "--client", CLIENT, "--realm", MASTER, "--held", "realm-admin", "--json", "--keycloak", version]
     command = [sys.executable, "-m", "kcproxy", "audit", *options]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KCPROXY_")}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_AUDIT_SECONDS, check=False)

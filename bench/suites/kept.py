@@ -29,15 +29,15 @@ def kept(name: str, *, folder: Path = RESULTS) -> Found | None:
     return Found(direct=direct, proxied=proxied, preserving=preserving, envoy=envoy, unavailable=content["unavailable"])
 
 
-def keep_least(name: str, found: LeastFound, *, folder: Path = RESULTS) -> None:
-    """Store what became of a suite with the least set."""
+def keep_least(name: str, version: str, found: LeastFound, *, folder: Path = RESULTS) -> None:
+    """Store what became of a suite with the least set on a version of Keycloak."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.least.json").write_text(json.dumps(asdict(found)), encoding="utf-8")
+    (folder / f"{name}.least-{version}.json").write_text(json.dumps(asdict(found)), encoding="utf-8")
 
 
-def kept_least(name: str, *, folder: Path = RESULTS) -> LeastFound | None:
-    """What became of a suite with the least set. None if it was not run so."""
-    file = folder / f"{name}.least.json"
+def kept_least(name: str, version: str, *, folder: Path = RESULTS) -> LeastFound | None:
+    """What became of a suite with the least set on a version of Keycloak. None if it was not run so."""
+    file = folder / f"{name}.least-{version}.json"
     if not file.exists():
         return None
     content = json.loads(file.read_text(encoding="utf-8"))

@@ -9,29 +9,36 @@ from bench.suites.suite import Suite
 
 Listed = Sequence[tuple[Suite, Found | None, LeastFound | None]]
 
+_TITLE = "\n## With the least set\n"
+_PAGE_TITLE = "# Test suites of client libraries with the least set on Keycloak {version}\n"
 _HEAD = """
-## With the least set
-
-The suites log in as an administrator of realm master. Each ran once as that administrator, through a `kcproxy serve` with the record of use. `kcproxy audit --client
+On Keycloak {version}: the suites log in as an administrator of realm master. Each ran once as that administrator, through a `kcproxy serve` with the record of use. `kcproxy audit --client
 admin-cli --held realm-admin` computed the least set for what was called (tokens of `admin-cli` name no roles). Then it ran on a new Keycloak, again through `kcproxy serve`, as a user of the same name who had
-exactly this set. Keycloak gives the creator of a realm all roles of its client `{realm}-realm` except `impersonation`; within a tenth of a second, they were taken from
+exactly this set. Keycloak gives the creator of a realm all roles of its client `{{realm}}-realm` except `impersonation`; within a tenth of a second, they were taken from
 the user, except those of the set. Both proxies have `upstream.preserve_host`. These servers have the default features, because the role tables are measured with
 them: tests of other features fail both ways.
 
-`python -m bench.suites --least --write` repeats this.
+`python -m bench.suites --least{option} --write` repeats this.
 
 | Library | As administrator: passed, failed, skipped | With the least set: passed, failed, skipped | Different outcomes |
 | --- | --- | --- | --- |
 """
 
 
-def least_section(listed: Listed) -> str:
-    """Markdown: a table of suites, then their sets and all differences. "" if no suite was run so."""
-    if not any(found for _, _, found in listed):
-        return ""
+def least_section(listed: Listed, *, version: str) -> str:
+    """Markdown for the page of the suites: a table of suites, then their sets and all differences. "" if no suite was run so."""
+    return _TITLE + _text(listed, version, "") if any(found for _, _, found in listed) else ""
+
+
+def least_page(listed: Listed, *, version: str) -> str:
+    """The same as a page of its own, for another version."""
+    return _PAGE_TITLE.format(version=version) + _text(listed, version, f" --keycloak {version}")
+
+
+def _text(listed: Listed, version: str, option: str) -> str:
     rows = "\n".join(_row(*each) for each in listed)
     notes = "\n\n".join(_notes(suite, found, known) for suite, known, found in listed if found)
-    return f"{_HEAD}{rows}\n\n{notes}\n"
+    return f"{_HEAD.format(version=version, option=option)}{rows}\n\n{notes}\n"
 
 
 def _row(suite: Suite, known: Found | None, found: LeastFound | None) -> str:

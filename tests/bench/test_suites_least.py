@@ -11,7 +11,7 @@ from bench.suites.having import NotHad
 from bench.suites.judge_least import audited
 from bench.suites.kept import keep_least, kept_least
 from bench.suites.least import LeastFound, LeastReason, LeastSet, least_set
-from bench.suites.least_page import least_faults, least_section
+from bench.suites.least_page import least_faults, least_page, least_section
 from bench.suites.outcome import Found, Outcome, Run
 from bench.suites.suite import Suite
 from kcproxy.model import CallerKind
@@ -121,7 +121,7 @@ def test_only_differences_without_a_reason_are_faults() -> None:
 def test_the_page_has_the_sets_and_the_reasons() -> None:
     found = replace(FOUND, recorded={"a1": PASSED, "b": FAILED}, least=({"a1": FAILED, "b": FAILED},))
     found = replace(found, least_set=replace(SET, whole=("GET /x",), open=("GET /y: why",)))
-    text = least_section([(SUITE, Found(), found)])
+    text = least_section([(SUITE, Found(), found)], version="26.7.5")
     assert "- Only the realm role `admin` gets the same response of `GET /x`. It was not granted." in text
     assert "- No roles are known for GET /y: why." in text
     assert "| a library | 1, 1, 0 | 0, 2, 0 | 1 |" in text
@@ -131,13 +131,21 @@ def test_the_page_has_the_sets_and_the_reasons() -> None:
 
 
 def test_without_such_a_run_the_page_has_no_section() -> None:
-    assert least_section([(SUITE, Found(), None)]) == ""
+    assert least_section([(SUITE, Found(), None)], version="26.7.5") == ""
 
 
 def test_what_was_found_with_the_least_set_is_kept(tmp_path: Path) -> None:
-    keep_least("x", FOUND, folder=tmp_path)
-    assert kept_least("x", folder=tmp_path) == FOUND
-    assert kept_least("y", folder=tmp_path) is None
+    keep_least("x", "26.7.5", FOUND, folder=tmp_path)
+    assert kept_least("x", "26.7.5", folder=tmp_path) == FOUND
+    assert kept_least("x", "24.0.5", folder=tmp_path) is None
+    assert kept_least("y", "26.7.5", folder=tmp_path) is None
+
+
+def test_another_version_has_a_page_of_its_own_that_says_how_to_repeat_it() -> None:
+    text = least_page([(SUITE, None, FOUND)], version="24.0.5")
+    assert text.startswith("# Test suites of client libraries with the least set on Keycloak 24.0.5\n")
+    assert "`python -m bench.suites --least --keycloak 24.0.5 --write` repeats this." in text
+    assert "its client `{realm}-realm`" in text
 
 
 def test_the_audit_of_a_record_gives_the_set_for_full_responses(tmp_path: Path) -> None:
@@ -148,11 +156,11 @@ def test_the_audit_of_a_record_gives_the_set_for_full_responses(tmp_path: Path) 
     tally.count(known, "one", "GET /admin/realms/{realm}", "", UseOutcome.FULL)
     tally.count(known, None, "GET /admin/serverinfo", "", UseOutcome.FULL)
     history.close()
-    found = least_set(audited(tmp_path / "use"))
+    found = least_set(audited(tmp_path / "use", version="26.7.5"))
     assert found.clients["one-realm"] == ("view-realm", "view-users")
     assert found.whole == ("GET /admin/serverinfo",)
 
 
 def test_an_audit_that_fails_is_said(tmp_path: Path) -> None:
     with pytest.raises(NotHad, match="`kcproxy audit` failed"):
-        audited(tmp_path / "nothing")
+        audited(tmp_path / "nothing", version="26.7.5")
